@@ -1,0 +1,101 @@
+//! The program's flags. A person is expected at the other end, so the approval page asks unless told otherwise.
+
+use goclaw_simulator::{Approval, Options, RedirectPorts, ReusePolicy, Settings, parse_duration};
+
+pub(crate) const USAGE: &str = "\
+goclaw-simulator: a simulated provider for tests and the demo
+
+  --port N                 auth origin on 127.0.0.1, 0 = random (default)
+  --control-port N         control side on 127.0.0.1, 0 = random (default)
+  --approval MODE          ask (default), auto, deny, missing-entitlement, never-answer, invalid-session, error=CODE
+  --redirect-ports PORTS   any (default) or a list such as 1455,1457
+  --code-lifetime D        such as 10m (default)
+  --access-lifetime D      such as 7d (default) or 20s
+  --refresh-lifetime D     such as 90d (default)
+  --reuse POLICY           kill-family (default), refuse-only, grace=10s
+  --settings JSON          any other settings, as in POST /settings of the control side
+  --exit-with-stdin        stop when stdin closes
+  --help                   this text";
+
+pub(crate) struct Arguments {
+    pub(crate) options: Options,
+    pub(crate) exit_with_stdin: bool,
+}
+
+/// The flags do not make sense.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ArgumentError {
+    #[error("unknown flag {0}; --help lists them")]
+    Unknown(String),
+    #[error("{0} needs a value")]
+    Missing(String),
+    #[error("{flag} does not take `{value}`")]
+    Value { flag: String, value: String },
+}
+
+/// Reads the flags; none when help is wanted.
+pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, ArgumentError> {
+    let settings = Settings { approval: Approval::Ask, ..Settings::default() };
+    let mut options = Options { settings, ..Options::default() };
+    let mut exit_with_stdin = false;
+    while let Some(flag) = words.next() {
+        match flag.as_str() {
+            "--help" => return Ok(None),
+            "--exit-with-stdin" => exit_with_stdin = true,
+            _ => {
+                let Some(value) = words.next() else { return Err(ArgumentError::Missing(flag)) };
+                match set(&mut options, &flag, &value) {
+                    Some(true) => {}
+                    Some(false) => return Err(ArgumentError::Unknown(flag)),
+                    None => return Err(ArgumentError::Value { flag, value }),
+                }
+            }
+        }
+    }
+    Ok(Some(Arguments { options, exit_with_stdin }))
+}
+
+/// Sets what a flag stands for: false when there is no such flag, none when the value does not fit.
+fn set(options: &mut Options, flag: &str, value: &str) -> Option<bool> {
+    let settings = &mut options.settings;
+    match flag {
+        "--port" => options.port = value.parse().ok()?,
+        "--control-port" => options.control_port = value.parse().ok()?,
+        "--approval" => settings.approval = approval(value)?,
+        "--redirect-ports" => settings.redirect_ports = redirect_ports(value)?,
+        "--code-lifetime" => settings.code_lifetime = parse_duration(value).ok()?,
+        "--access-lifetime" => settings.access_lifetime = parse_duration(value).ok()?,
+        "--refresh-lifetime" => settings.refresh_lifetime = parse_duration(value).ok()?,
+        "--reuse" => settings.reuse = reuse(value)?,
+        "--settings" => *settings = settings.merged(serde_json::from_str(value).ok()?).ok()?,
+        _ => return Some(false),
+    }
+    Some(true)
+}
+
+fn approval(value: &str) -> Option<Approval> {
+    Some(match value {
+        "ask" => Approval::Ask,
+        "auto" => Approval::AutoApprove,
+        "deny" => Approval::Deny,
+        "missing-entitlement" => Approval::MissingEntitlement,
+        "never-answer" => Approval::NeverAnswer,
+        "invalid-session" => Approval::InvalidSession,
+        other => Approval::ErrorParam { error: other.strip_prefix("error=")?.to_owned() },
+    })
+}
+
+fn redirect_ports(value: &str) -> Option<RedirectPorts> {
+    if value == "any" {
+        return Some(RedirectPorts::Any);
+    }
+    value.split(',').map(|port| port.parse().ok()).collect::<Option<_>>().map(RedirectPorts::Only)
+}
+
+fn reuse(value: &str) -> Option<ReusePolicy> {
+    Some(match value {
+        "kill-family" => ReusePolicy::KillFamily,
+        "refuse-only" => ReusePolicy::RefuseOnly,
+        other => ReusePolicy::Grace(parse_duration(other.strip_prefix("grace=")?).ok()?),
+    })
+}

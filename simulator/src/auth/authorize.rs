@@ -1,0 +1,209 @@
+//! The authorization endpoint (RFC 6749 section 4.1.1): is the request valid, and what does the person say?
+//!
+//! An unknown client or redirect URI is shown to the person and never redirected (section 4.1.2.1): anything else would
+//! make the provider an open redirector.
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+
+use super::{approval_page, callback};
+use crate::{
+    http::{ConnectionCut, Parameters, Reply},
+    provider::{AuthorizationRequest, Entry, Provider},
+    settings::{Account, Approval, Client, RedirectPorts, Settings},
+};
+
+/// Where the approval page sends the decision.
+pub(super) const DECISION_PATH: &str = "/oauth/authorize/decision";
+
+/// The length of an S256 challenge: base64url of 32 bytes (RFC 7636 section 4.2).
+const CHALLENGE_LENGTH: usize = 43;
+
+/// The scopes without which the client could not do its work.
+const REQUIRED_SCOPES: [&str; 2] = ["openid", "offline_access"];
+
+/// What the real provider's page says when nobody is signed in any more.
+const INVALID_SESSION: &str = "Route Error (400 Invalid Session): your session is no longer valid.";
+
+/// Answers a browser that arrives with an authorization request.
+pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &str) -> Result<Reply, ConnectionCut> {
+    let settings = provider.state().settings.clone();
+    let parameters = match Parameters::from_form(query.as_bytes()) {
+        Ok(parameters) => parameters,
+        Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
+    };
+    let Some(client) = known_client(&parameters, &settings) else {
+        return Ok(shown(entry, "unknown_client", "The client_id is not registered here."));
+    };
+    let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();
+    if !redirect_allowed(redirect_uri, &settings.redirect_ports) {
+        return Ok(shown(entry, "invalid_redirect_uri", "The redirect_uri is not registered for this client."));
+    }
+    if let Err((error, description)) = check_rest(&parameters) {
+        entry.outcome(error);
+        let state = parameters.get("state").unwrap_or_default();
+        return Ok(callback::error(provider, redirect_uri, state, error, description));
+    }
+    let request = AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        client_name: client.name.clone(),
+        redirect_uri: redirect_uri.to_owned(),
+        scopes: scopes(&parameters).map(ToOwned::to_owned).collect(),
+        state: parameters.get("state").unwrap_or_default().to_owned(),
+        code_challenge: parameters.get("code_challenge").unwrap_or_default().to_owned(),
+    };
+    let Some(account) = settings.accounts.get(settings.signed_in).cloned() else {
+        return Ok(shown(entry, "invalid_session", INVALID_SESSION));
+    };
+    by_approval(provider, entry, &settings.approval, request, account).await
+}
+
+async fn by_approval(
+    provider: &Arc<Provider>,
+    entry: &Entry,
+    approval: &Approval,
+    request: AuthorizationRequest,
+    account: Account,
+) -> Result<Reply, ConnectionCut> {
+    let denied = |error: &str, description| {
+        entry.outcome(error);
+        Ok(callback::error(provider, &request.redirect_uri, &request.state, error, description))
+    };
+    match approval {
+        Approval::Ask => {
+            entry.outcome("asked");
+            let name = provider.state().codes.ask(request.clone(), account.clone());
+            Ok(approval_page::ask(&request, &account, DECISION_PATH, &name))
+        }
+        Approval::AutoApprove => {
+            entry.outcome("code_issued");
+            Ok(callback::approved(provider, &request, account))
+        }
+        Approval::Deny => denied("access_denied", "The resource owner denied the request."),
+        Approval::MissingEntitlement => denied("access_denied", "missing_codex_entitlement: Codex is not enabled."),
+        Approval::ErrorParam { error } => denied(error, "The simulator was told to answer with this error."),
+        Approval::NeverAnswer => {
+            entry.outcome("never_answered");
+            std::future::pending().await
+        }
+        Approval::InvalidSession => Ok(shown(entry, "invalid_session", INVALID_SESSION)),
+    }
+}
+
+/// Answers the form of the approval page. Each page decides once.
+pub(super) fn decide(
+    provider: &Arc<Provider>,
+    entry: &Entry,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reply, ConnectionCut> {
+    let parameters = match Parameters::from_body(headers, body) {
+        Ok(parameters) => parameters,
+        Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
+    };
+    let waiting = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
+    let Some((request, account)) = waiting else {
+        return Ok(shown(
+            entry,
+            "already_decided",
+            "This sign-in has been decided already. Start again from the program.",
+        ));
+    };
+    if parameters.get("decision") == Some("approve") {
+        entry.outcome("code_issued");
+        Ok(callback::approved(provider, &request, account))
+    } else {
+        entry.outcome("access_denied");
+        let description = "The resource owner denied the request.";
+        Ok(callback::error(provider, &request.redirect_uri, &request.state, "access_denied", description))
+    }
+}
+
+fn shown(entry: &Entry, outcome: &str, why: &str) -> Reply {
+    entry.outcome(outcome);
+    approval_page::refusal(why)
+}
+
+fn known_client<'a>(parameters: &Parameters, settings: &'a Settings) -> Option<&'a Client> {
+    settings.clients.iter().find(|client| parameters.get("client_id") == Some(&client.client_id))
+}
+
+/// Compares text with text: whoever parses a redirect URI first can be made to read something else than the browser
+/// does.
+fn redirect_allowed(redirect_uri: &str, allowed: &RedirectPorts) -> bool {
+    let port_text = ["http://localhost:", "http://127.0.0.1:"]
+        .iter()
+        .find_map(|origin| redirect_uri.strip_prefix(origin))
+        .and_then(|rest| rest.strip_suffix("/auth/callback"));
+    let port = port_text.and_then(|text| text.parse::<u16>().ok().filter(|port| *port > 0 && port.to_string() == text));
+    match (port, allowed) {
+        (None, _) => false,
+        (Some(_), RedirectPorts::Any) => true,
+        (Some(port), RedirectPorts::Only(ports)) => ports.contains(&port),
+    }
+}
+
+/// What may be told to the client by redirect, because client and redirect URI are known by now.
+fn check_rest(parameters: &Parameters) -> Result<(), (&'static str, &'static str)> {
+    if parameters.get("response_type") != Some("code") {
+        return Err(("unsupported_response_type", "The response_type must be code."));
+    }
+    if parameters.get("code_challenge_method") != Some("S256") {
+        return Err(("invalid_request", "The code_challenge_method must be S256."));
+    }
+    let challenge = parameters.get("code_challenge").unwrap_or_default();
+    let base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if challenge.len() != CHALLENGE_LENGTH || !challenge.bytes().all(base64url) {
+        return Err(("invalid_request", "The code_challenge must be 43 characters of base64url."));
+    }
+    if !REQUIRED_SCOPES.iter().all(|required| scopes(parameters).any(|scope| scope == *required)) {
+        return Err(("invalid_scope", "The scope must contain openid and offline_access."));
+    }
+    if parameters.get("state").unwrap_or_default().is_empty() {
+        return Err(("invalid_request", "The state must not be empty."));
+    }
+    Ok(())
+}
+
+fn scopes(parameters: &Parameters) -> impl Iterator<Item = &str> {
+    parameters.get("scope").unwrap_or_default().split_ascii_whitespace()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RedirectPorts, redirect_allowed};
+
+    #[test]
+    fn only_the_exact_loopback_callback_is_allowed() {
+        for good in ["http://localhost:1455/auth/callback", "http://127.0.0.1:65535/auth/callback"] {
+            assert!(redirect_allowed(good, &RedirectPorts::Any), "{good}");
+        }
+        for bad in [
+            "",
+            "https://localhost:1455/auth/callback",
+            "http://localhost/auth/callback",
+            "http://localhost:0/auth/callback",
+            "http://localhost:01455/auth/callback",
+            "http://localhost:+1455/auth/callback",
+            "http://localhost:1455/auth/callback/",
+            "http://localhost:1455/auth/callback?x=/auth/callback",
+            "http://localhost:1455/auth/callback#/auth/callback",
+            "http://localhost:1455@evil.example/auth/callback",
+            "http://localhost:1455.evil.example/auth/callback",
+            "http://localhost.evil.example:1455/auth/callback",
+            "http://LOCALHOST:1455/auth/callback",
+            "http://[::1]:1455/auth/callback",
+            "http://evil.example:1455/auth/callback",
+        ] {
+            assert!(!redirect_allowed(bad, &RedirectPorts::Any), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_ports_allows_no_other() {
+        let registered = RedirectPorts::Only(vec![1455, 1457]);
+        assert!(redirect_allowed("http://localhost:1457/auth/callback", &registered));
+        assert!(!redirect_allowed("http://localhost:1456/auth/callback", &registered));
+    }
+}

@@ -1,0 +1,69 @@
+//! The redirect back to the client (RFC 6749 sections 4.1.2 and 4.1.2.1), and what a test may want to be wrong with it.
+
+use url::form_urlencoded::Serializer;
+
+use crate::{
+    http::Reply,
+    provider::{AuthorizationRequest, Provider, random_text},
+    settings::{Account, CallbackFault},
+};
+
+/// The issuer a mix-up attack would show (RFC 9207).
+const FOREIGN_ISSUER: &str = "https://issuer.example";
+
+/// Issues a code and sends it.
+pub(super) fn approved(provider: &Provider, request: &AuthorizationRequest, account: Account) -> Reply {
+    let mut guard = provider.state();
+    let state = &mut *guard;
+    let code = state.issued.code();
+    let (now, lifetime) = (state.now(), state.settings.code_lifetime);
+    state.codes.issue(code.clone(), request, account, now, lifetime);
+    let mut pairs = vec![
+        ("code", code),
+        // A form writes the blanks between scopes as `+`, as the real callback has them.
+        ("scope", request.scopes.join(" ")),
+        ("state", request.state.clone()),
+    ];
+    match state.settings.callback {
+        CallbackFault::MissingCode => pairs.retain(|(name, _)| *name != "code"),
+        CallbackFault::RepeatedCode => pairs.push(("code", format!("ac_{}.{}", random_text(), random_text()))),
+        CallbackFault::None
+        | CallbackFault::WrongState
+        | CallbackFault::ExtraParams
+        | CallbackFault::IssuerAdded
+        | CallbackFault::WrongIssuer => {}
+    }
+    redirect(&provider.issuer, &request.redirect_uri, pairs, state.settings.callback)
+}
+
+/// Sends an error.
+pub(super) fn error(provider: &Provider, redirect_uri: &str, state: &str, error: &str, description: &str) -> Reply {
+    let mut pairs = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
+    if !state.is_empty() {
+        pairs.push(("state", state.to_owned()));
+    }
+    let fault = provider.state().settings.callback;
+    redirect(&provider.issuer, redirect_uri, pairs, fault)
+}
+
+fn redirect(issuer: &str, redirect_uri: &str, mut pairs: Vec<(&'static str, String)>, fault: CallbackFault) -> Reply {
+    match fault {
+        CallbackFault::WrongState => {
+            pairs.retain(|(name, _)| *name != "state");
+            pairs.push(("state", random_text()));
+        }
+        CallbackFault::ExtraParams => {
+            pairs.extend([
+                ("session_state", random_text()),
+                ("ui_locales", "de".to_owned()),
+                ("authuser", "0".to_owned()),
+            ]);
+        }
+        CallbackFault::IssuerAdded => pairs.push(("iss", issuer.to_owned())),
+        CallbackFault::WrongIssuer => pairs.push(("iss", FOREIGN_ISSUER.to_owned())),
+        CallbackFault::None | CallbackFault::MissingCode | CallbackFault::RepeatedCode => {}
+    }
+    let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+    // 303 turns the POST of the approval page into a GET at the client (RFC 9700 section 4.12).
+    Reply::new(303, "").header("location", &format!("{redirect_uri}?{query}")).header("cache-control", "no-store")
+}

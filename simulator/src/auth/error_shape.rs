@@ -1,0 +1,52 @@
+//! The many forms in which a refusal reaches the client. The real provider is known to use several, so a client has to
+//! understand them all.
+
+use serde_json::{Value, json};
+
+use super::approval_page::escape;
+use crate::{http::Reply, provider::Refusal, settings::ErrorShape};
+
+/// A refusal as an answer of the given shape.
+pub(super) fn render(refusal: &Refusal, shape: ErrorShape) -> Reply {
+    let (status, code, message) = (refusal.status(), refusal.code(), refusal.message());
+    let reply = match shape {
+        ErrorShape::Object => Reply::json(status, &object(code, message)),
+        ErrorShape::StringAndDescription => {
+            Reply::json(status, &json!({"error": code.unwrap_or("unauthorized"), "error_description": message}))
+        }
+        ErrorShape::TopLevelCode => Reply::json(status, &json!({"code": code, "message": message})),
+        ErrorShape::Mixed => Reply::json(status, &json!({"error": "invalid_grant", "code": code, "message": message})),
+        ErrorShape::Detail => Reply::json(status, &json!({"detail": message})),
+        ErrorShape::PlainText => Reply::new(status, message.to_owned()).header("content-type", "text/plain"),
+        ErrorShape::Html => {
+            let message = escape(message);
+            Reply::html(status, format!("<!doctype html><title>{status}</title><h1>{message}</h1>"))
+        }
+        ErrorShape::Empty => Reply::new(status, ""),
+        ErrorShape::TruncatedJson => {
+            let whole = object(code, message).to_string();
+            let half: String = whole.chars().take(whole.len() / 2).collect();
+            Reply::new(status, half).header("content-type", "application/json")
+        }
+    };
+    reply.header("cache-control", "no-store")
+}
+
+fn object(code: Option<&str>, message: &str) -> Value {
+    json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Refusal, object};
+
+    #[test]
+    fn the_object_form_is_the_observed_one() {
+        let refusal = Refusal::RefreshTokenReused;
+        let expected = concat!(
+            r#"{"error":{"code":"refresh_token_reused","message":"Your refresh token has already been used to "#,
+            r#"generate a new access token. Please try signing in again.","param":null,"type":"invalid_request_error"}}"#,
+        );
+        assert_eq!(object(refusal.code(), refusal.message()).to_string(), expected);
+    }
+}

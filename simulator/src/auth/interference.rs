@@ -1,0 +1,46 @@
+//! Carries out an ordered fault around one decision of the provider. The order of the arms' steps is the whole point: a
+//! fault either strikes before `decide` runs or after it, never in between.
+
+use crate::{
+    faults::Fault,
+    http::{ConnectionCut, Delivery, Reply},
+    provider::Entry,
+};
+
+/// Lets the provider decide, with this fault in the way. `held` lives until the answer is delivered or given up.
+pub(super) async fn around(
+    fault: Option<Fault>,
+    entry: &Entry,
+    held: impl Send + Sync + 'static,
+    decide: impl FnOnce() -> Reply,
+) -> Result<Reply, ConnectionCut> {
+    let Some(fault) = fault else { return Ok(decide()) };
+    entry.note(|entry| entry.fault = Some(fault.name().to_owned()));
+    match fault {
+        Fault::Status { status, body, content_type, retry_after } => {
+            let reply = Reply::new(status, body).header("content-type", &content_type);
+            Ok(match retry_after {
+                Some(value) => reply.header("retry-after", &value),
+                None => reply,
+            })
+        }
+        Fault::Redirect { status, location } => Ok(Reply::new(status, "").header("location", &location)),
+        Fault::Hang => std::future::pending().await,
+        Fault::ResetBefore => Err(ConnectionCut::Reset),
+        Fault::Delay { by } => {
+            tokio::time::sleep(by).await;
+            Ok(decide())
+        }
+        Fault::LoseAnswer => {
+            drop(decide());
+            Err(ConnectionCut::Close)
+        }
+        Fault::HangAfterCommit => {
+            drop(decide());
+            std::future::pending().await
+        }
+        Fault::HalfJson => Ok(decide().delivered(Delivery::Half, held)),
+        Fault::HugeBody => Ok(decide().delivered(Delivery::Huge, held)),
+        Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::Drip(every), held)),
+    }
+}

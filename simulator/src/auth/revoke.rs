@@ -1,0 +1,48 @@
+//! The revocation endpoint (RFC 7009). An unknown token is answered like a known one: the client cannot do anything
+//! about it, and the answer must not tell whether a guessed token exists (section 2.2).
+
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+
+use super::{error_shape, interference};
+use crate::{
+    faults::Endpoint,
+    http::{ConnectionCut, Parameters, Reply},
+    journal::token_sha256,
+    provider::{Entry, Provider, Refusal},
+};
+
+/// Answers a request to revoke. `token_type_hint` is not needed: the provider finds a token of either kind.
+pub(super) async fn revoke(
+    provider: &Arc<Provider>,
+    entry: &Entry,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reply, ConnectionCut> {
+    let parameters = Parameters::from_body(headers, body).map_err(|error| Refusal::InvalidRequest(error.to_string()));
+    let token = parameters.as_ref().map_err(Clone::clone).and_then(|parameters| {
+        let missing = || Refusal::InvalidRequest("Missing required parameter: 'token'.".to_owned());
+        parameters.get("token").ok_or_else(missing)
+    });
+    if let Ok(token) = token {
+        let family = provider.state().families.family_of(token);
+        entry.note(|entry| {
+            entry.token_sha256 = Some(token_sha256(token));
+            entry.family = family;
+        });
+    }
+    let fault = provider.state().faults.strike(Endpoint::Revoke);
+    let decide = || match token {
+        Ok(token) => {
+            let known = provider.state().families.revoke_token(token);
+            entry.outcome(if known { "revoked" } else { "unknown_token" });
+            Reply::new(200, "")
+        }
+        Err(refusal) => {
+            entry.outcome(refusal.outcome());
+            error_shape::render(&refusal, provider.state().settings.error_shape)
+        }
+    };
+    interference::around(fault, entry, (), decide).await
+}

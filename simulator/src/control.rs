@@ -1,0 +1,128 @@
+//! The control port: the same handles as `Simulator`'s methods, as JSON over HTTP, for tests in other languages and for
+//! people. A port of its own, so that nothing of it can be mistaken for the provider and no request to it is
+//! journalled.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{Method, Request, body::Incoming};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    faults::FaultOrder,
+    http::{ConnectionCut, Origin, Reply, read_body},
+    provider::{Provider, SigningKey},
+    settings::Approval,
+};
+
+/// The control side as an origin.
+pub(crate) struct ControlOrigin {
+    pub(crate) provider: Arc<Provider>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Introspection {
+    token: String,
+}
+
+impl Origin for ControlOrigin {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = read_body(body).await else { return Err(ConnectionCut::Close) };
+        let reply = match (&head.method, head.uri.path()) {
+            (&Method::POST, "/rotate-keys") => rotate_keys(&self.provider).await,
+            (&Method::GET, path) => self.look(path),
+            (&Method::POST, path) => self.change(path, &body),
+            _ => None,
+        };
+        Ok(reply.unwrap_or_else(|| Reply::json(404, &json!({"error": "no such control"}))))
+    }
+}
+
+impl ControlOrigin {
+    fn look(&self, path: &str) -> Option<Reply> {
+        let state = self.provider.state();
+        Some(match path {
+            "/healthz" => Reply::json(200, &json!({"status": "ok"})),
+            "/journal" => Reply::json(200, &state.journal.entries()),
+            "/ledger" => Reply::json(200, &state.families.ledger()),
+            "/issued" => Reply::json(200, &state.issued.all()),
+            "/settings" => Reply::json(200, &state.settings),
+            "/faults" => Reply::json(200, &state.faults.waiting()),
+            _ => return None,
+        })
+    }
+
+    fn change(&self, path: &str, body: &Bytes) -> Option<Reply> {
+        Some(match path {
+            "/approval" => with(body, |approval: Approval| {
+                self.provider.state().settings.approval = approval;
+                done()
+            }),
+            "/faults" => with(body, |order: FaultOrder| {
+                self.provider.state().faults.push(order);
+                done()
+            }),
+            "/faults/clear" => {
+                self.provider.state().faults.clear();
+                done()
+            }
+            "/settings" => with(body, |members: Map<String, Value>| {
+                let mut state = self.provider.state();
+                match state.settings.merged(members) {
+                    Ok(settings) => {
+                        state.settings = settings;
+                        Reply::json(200, &state.settings)
+                    }
+                    Err(error) => refused(&error),
+                }
+            }),
+            "/introspect" => with(body, |Introspection { token }| {
+                let state = self.provider.state();
+                Reply::json(200, &json!({"status": state.families.status(&token, state.now())}))
+            }),
+            "/revoke-all" => {
+                self.provider.state().families.revoke_all();
+                done()
+            }
+            "/reset" => {
+                self.provider.reset();
+                done()
+            }
+            _ => return None,
+        })
+    }
+}
+
+async fn rotate_keys(provider: &Provider) -> Option<Reply> {
+    let generated = tokio::task::spawn_blocking(SigningKey::generate).await;
+    Some(match generated {
+        Ok(Ok(key)) => {
+            let kid = key.kid().to_owned();
+            provider.state().keys.rotate(key);
+            Reply::json(200, &json!({"kid": kid}))
+        }
+        Ok(Err(error)) => refused(&error),
+        Err(error) => refused(&error),
+    })
+}
+
+fn with<T: DeserializeOwned>(body: &[u8], act: impl FnOnce(T) -> Reply) -> Reply {
+    match serde_json::from_slice(body) {
+        Ok(value) => act(value),
+        Err(error) => refused(&error),
+    }
+}
+
+fn done() -> Reply {
+    Reply::json(200, &json!({}))
+}
+
+/// The whole chain: whoever uses this port is the one who has to mend the request.
+fn refused(error: &dyn std::error::Error) -> Reply {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let why: Vec<String> = chain.map(ToString::to_string).collect();
+    Reply::json(400, &json!({"error": why.join(": ")}))
+}

@@ -1,0 +1,112 @@
+//! The accept loop, and the two ways a connection ends without an answer: closed (FIN) or reset (RST).
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::Reply;
+
+/// How long to wait after a failed accept (out of file descriptors, say) instead of spinning.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The connection ends here, without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConnectionCut {
+    #[error("the connection is to be closed without an answer")]
+    Close,
+    #[error("the connection is to be reset")]
+    Reset,
+}
+
+/// Something that answers requests.
+pub(crate) trait Origin: Send + Sync + 'static {
+    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Reply, ConnectionCut>> + Send;
+}
+
+/// Accepts until the task is aborted, which also ends every connection.
+pub(crate) async fn serve(listener: TcpListener, origin: impl Origin) {
+    let origin = Arc::new(origin);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_connection(stream, Arc::clone(&origin)));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
+    let reset = Arc::new(AtomicBool::new(false));
+    let wire = Wire { stream, reset: Arc::clone(&reset) };
+    let service = service_fn(|request| {
+        let (origin, reset) = (Arc::clone(&origin), Arc::clone(&reset));
+        async move {
+            let reply = origin.answer(request).await;
+            reset.store(matches!(reply, Err(ConnectionCut::Reset)), Ordering::Relaxed);
+            reply.map(Reply::into_response)
+        }
+    });
+    // An error here is a cut that was asked for, or a client that went away: neither is news.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
+}
+
+/// A TCP stream that can end in a reset. Zero linger is set only at the very end: earlier it would also throw away
+/// answers still on their way.
+struct Wire {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            // Failing means the peer is gone already.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,74 @@
+//! Request parameters, whether they come as a query, a form or a JSON object: the protocol gives them one meaning.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::{HeaderMap, body::Incoming, header::CONTENT_TYPE};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+/// No request of this protocol comes near this size, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ParameterError {
+    #[error("The body is too large or was cut off.")]
+    Body,
+    #[error("The body is not a JSON object of strings.")]
+    Json,
+    #[error("The body is neither a form nor JSON.")]
+    MediaType,
+    #[error("The parameter `{0}` occurs more than once.")]
+    Repeated(String),
+}
+
+/// The whole body of a request.
+pub(crate) async fn read_body(body: Incoming) -> Result<Bytes, ParameterError> {
+    // The reason (limit or broken connection) does not change the answer.
+    let collected = Limited::new(body, BODY_LIMIT).collect().await.ok();
+    collected.map(http_body_util::Collected::to_bytes).ok_or(ParameterError::Body)
+}
+
+/// Names and values, each name once (RFC 6749 section 3.1: no parameter more than once).
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    pub(crate) came_as_json: bool,
+}
+
+impl Parameters {
+    /// From the body of a request, by its media type.
+    pub(crate) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ParameterError> {
+        let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match media_type.split(';').next().unwrap_or_default().trim() {
+            "application/x-www-form-urlencoded" => Self::from_form(body),
+            "application/json" => Self::from_json(body),
+            _ => Err(ParameterError::MediaType),
+        }
+    }
+
+    /// From a form or a query.
+    pub(crate) fn from_form(text: &[u8]) -> Result<Self, ParameterError> {
+        let parameters = Self { pairs: form_urlencoded::parse(text).into_owned().collect(), came_as_json: false };
+        match parameters.repeated() {
+            Some(name) => Err(ParameterError::Repeated(name)),
+            None => Ok(parameters),
+        }
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, ParameterError> {
+        let members: Map<String, Value> = serde_json::from_slice(body).ok().ok_or(ParameterError::Json)?;
+        let pair = |(name, value): (String, Value)| value.as_str().map(|text| (name, text.to_owned()));
+        let pairs = members.into_iter().map(pair).collect::<Option<_>>().ok_or(ParameterError::Json)?;
+        Ok(Self { pairs, came_as_json: true })
+    }
+
+    /// The value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    fn repeated(&self) -> Option<String> {
+        let repeats = |name: &str| self.pairs.iter().filter(|(other, _)| other == name).count() > 1;
+        self.pairs.iter().find(|(name, _)| repeats(name)).map(|(name, _)| name.clone())
+    }
+}

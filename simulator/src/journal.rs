@@ -1,0 +1,157 @@
+//! What the provider saw: one journal entry per request, one ledger page per family of tokens. Tests judge the gateway
+//! by these. No token ever enters them, only the beginning of its SHA-256.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The tokens that descend from one redeemed authorization code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FamilyId(pub u32);
+
+/// One request on an origin, written when it arrives and completed when its outcome is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Counts from 1 in order of arrival; a reset does not start it again.
+    pub sequence: u64,
+    /// The machine's clock on arrival, in Unix milliseconds.
+    pub unix_ms: u64,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The names of the headers, never their values.
+    pub header_names: Vec<String>,
+    /// The beginning of the SHA-256 of the code or token presented.
+    pub token_sha256: Option<String>,
+    /// The `grant_type` at the token endpoint.
+    pub grant_type: Option<String>,
+    /// The family the code or token belongs to.
+    pub family: Option<FamilyId>,
+    /// The fault that struck.
+    pub fault: Option<String>,
+    /// What the provider decided: `tokens_issued`, `code_issued`, `revoked`, an error code; `undecided` while it has
+    /// not.
+    pub outcome: String,
+    /// The status answered; none when no answer was sent (yet).
+    pub status: Option<u16>,
+}
+
+/// What happened to one family of tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyLedger {
+    /// Which family.
+    pub family: FamilyId,
+    /// The client the tokens were issued to.
+    pub client_id: String,
+    /// `chatgpt_user_id` of whoever approved.
+    pub user_id: String,
+    /// `chatgpt_account_id` of whoever approved.
+    pub account_id: String,
+    /// Every refresh token, the oldest first.
+    pub refresh_tokens: Vec<RefreshTokenLedger>,
+    /// How often a refresh token was replaced.
+    pub rotations: u32,
+    /// Refresh requests that are neither answered nor given up.
+    pub refreshes_under_way: u32,
+    /// The most refresh requests that were under way at the same time.
+    pub max_concurrent_refreshes: u32,
+    /// How often a spent refresh token was refused.
+    pub reuse_errors: u32,
+    /// Why the family is dead, if it is.
+    pub revoked: Option<RevocationCause>,
+}
+
+/// What happened to one refresh token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshTokenLedger {
+    /// The beginning of its SHA-256.
+    pub token_sha256: String,
+    /// How often it was presented for a refresh.
+    pub presentations: u32,
+    /// Whether it was replaced. Expiry and revocation do not show here.
+    pub state: RefreshTokenState,
+}
+
+/// Whether a refresh token was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshTokenState {
+    /// Not replaced.
+    Current,
+    /// Replaced by a rotation.
+    Spent,
+}
+
+/// Why a family is dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationCause {
+    /// A spent refresh token came back.
+    RefreshTokenReused,
+    /// The authorization code came back.
+    CodeReused,
+    /// The client revoked it.
+    RevokedByClient,
+    /// The provider ended the session (`Simulator::revoke_all`).
+    RevokedByProvider,
+}
+
+/// The requests so far.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    entries: Vec<JournalEntry>,
+    last_sequence: u64,
+}
+
+impl Journal {
+    /// Writes the arrival of a request and returns its sequence number.
+    pub(crate) fn arrival(&mut self, request: &hyper::http::request::Parts) -> u64 {
+        self.last_sequence += 1;
+        let sequence = self.last_sequence;
+        let mut header_names: Vec<String> = request.headers.keys().map(ToString::to_string).collect();
+        header_names.sort();
+        self.entries.push(JournalEntry {
+            sequence,
+            unix_ms: u64::try_from(machine_time().as_millis()).unwrap_or(u64::MAX),
+            method: request.method.to_string(),
+            path: request.uri.path().to_owned(),
+            header_names,
+            token_sha256: None,
+            grant_type: None,
+            family: None,
+            fault: None,
+            outcome: "undecided".to_owned(),
+            status: None,
+        });
+        sequence
+    }
+
+    /// Completes an entry. One that a reset removed in the meantime stays removed.
+    pub(crate) fn note(&mut self, sequence: u64, complete: impl FnOnce(&mut JournalEntry)) {
+        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.sequence == sequence) {
+            complete(entry);
+        }
+    }
+
+    /// Removes the entries. The sequence goes on, so that a request still under way cannot complete somebody else's
+    /// entry.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(crate) fn entries(&self) -> Vec<JournalEntry> {
+        self.entries.clone()
+    }
+}
+
+/// How a token is named where it must not be shown: enough of its SHA-256 to tell it from the others.
+pub(crate) fn token_sha256(token: &str) -> String {
+    Sha256::digest(token).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The machine's clock, since the Unix epoch.
+pub(crate) fn machine_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

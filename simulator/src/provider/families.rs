@@ -1,0 +1,223 @@
+//! Families: the refresh and access tokens that descend from one redeemed code. A family lives and dies as a whole
+//! (RFC 9700 section 4.14.2), and keeps its own ledger.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use crate::{
+    journal::{FamilyId, FamilyLedger, RefreshTokenLedger, RefreshTokenState, RevocationCause, token_sha256},
+    settings::{Account, ReusePolicy},
+};
+
+/// What was approved, by whom and for whom.
+#[derive(Clone)]
+pub(crate) struct Grant {
+    pub(crate) client_id: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) account: Account,
+    pub(crate) approved_at: Duration,
+    pub(crate) session_id: String,
+}
+
+/// Whether a token would be honoured now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenStatus {
+    /// It would.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// A refresh token that was replaced (within a grace it may still work).
+    Spent,
+    /// It was revoked, alone or with its family.
+    Revoked,
+    /// The provider never issued it.
+    Unknown,
+}
+
+struct Family {
+    grant: Grant,
+    ledger: FamilyLedger,
+}
+
+struct RefreshToken {
+    family: FamilyId,
+    index_in_ledger: usize,
+    expires_at: Duration,
+    spent_at: Option<Duration>,
+}
+
+struct AccessToken {
+    family: FamilyId,
+    expires_at: Duration,
+    revoked: bool,
+}
+
+/// All families and their tokens.
+#[derive(Default)]
+pub(crate) struct Families {
+    last_id: u32,
+    families: BTreeMap<FamilyId, Family>,
+    refresh_tokens: HashMap<String, RefreshToken>,
+    access_tokens: HashMap<String, AccessToken>,
+}
+
+impl Families {
+    pub(crate) fn begin(&mut self, grant: Grant) -> FamilyId {
+        self.last_id += 1;
+        let family = FamilyId(self.last_id);
+        let ledger = FamilyLedger {
+            family,
+            client_id: grant.client_id.clone(),
+            user_id: grant.account.user_id.clone(),
+            account_id: grant.account.account_id.clone(),
+            refresh_tokens: Vec::new(),
+            rotations: 0,
+            refreshes_under_way: 0,
+            max_concurrent_refreshes: 0,
+            reuse_errors: 0,
+            revoked: None,
+        };
+        self.families.insert(family, Family { grant, ledger });
+        family
+    }
+
+    /// Forgets all families. Their ids are not given again, so that a refresh under way cannot touch a new family.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { last_id: self.last_id, ..Self::default() };
+    }
+
+    pub(crate) fn grant(&self, family: FamilyId) -> Option<Grant> {
+        self.families.get(&family).map(|family| family.grant.clone())
+    }
+
+    /// The family of a refresh or access token.
+    pub(crate) fn family_of(&self, token: &str) -> Option<FamilyId> {
+        let refresh = self.refresh_tokens.get(token).map(|token| token.family);
+        refresh.or_else(|| self.access_tokens.get(token).map(|token| token.family))
+    }
+
+    pub(crate) fn ledger(&self) -> Vec<FamilyLedger> {
+        self.families.values().map(|family| family.ledger.clone()).collect()
+    }
+
+    pub(crate) fn add_access_token(&mut self, family: FamilyId, token: String, expires_at: Duration) {
+        self.access_tokens.insert(token, AccessToken { family, expires_at, revoked: false });
+    }
+
+    pub(crate) fn add_refresh_token(&mut self, id: FamilyId, token: String, expires_at: Duration) {
+        let Some(family) = self.families.get_mut(&id) else { return };
+        let index_in_ledger = family.ledger.refresh_tokens.len();
+        family.ledger.refresh_tokens.push(RefreshTokenLedger {
+            token_sha256: token_sha256(&token),
+            presentations: 0,
+            state: RefreshTokenState::Current,
+        });
+        self.refresh_tokens.insert(token, RefreshToken { family: id, index_in_ledger, expires_at, spent_at: None });
+    }
+
+    /// Decides whether a refresh token may be used now, counts that it was presented, and applies the reuse policy.
+    pub(crate) fn present(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        now: Duration,
+        policy: ReusePolicy,
+    ) -> Result<FamilyId, Refusal> {
+        let known = self.refresh_tokens.get(token).ok_or(Refusal::UnknownRefreshToken)?;
+        let family = self.families.get_mut(&known.family).ok_or(Refusal::UnknownRefreshToken)?;
+        if let Some(token) = family.ledger.refresh_tokens.get_mut(known.index_in_ledger) {
+            token.presentations += 1;
+        }
+        if family.grant.client_id != client_id {
+            return Err(Refusal::WrongClient);
+        }
+        let within_grace = |spent_at| match policy {
+            ReusePolicy::Grace(grace) => now < spent_at + grace,
+            ReusePolicy::KillFamily | ReusePolicy::RefuseOnly => false,
+        };
+        if known.spent_at.is_some_and(|spent_at| !within_grace(spent_at)) {
+            family.ledger.reuse_errors += 1;
+            if policy != ReusePolicy::RefuseOnly {
+                family.ledger.revoked.get_or_insert(RevocationCause::RefreshTokenReused);
+            }
+            return Err(Refusal::RefreshTokenReused);
+        }
+        if family.ledger.revoked.is_some() {
+            return Err(Refusal::RefreshTokenInvalidated);
+        }
+        if now >= known.expires_at {
+            return Err(Refusal::RefreshTokenExpired);
+        }
+        Ok(known.family)
+    }
+
+    /// Marks a refresh token as replaced. A grace counts from the first time.
+    pub(crate) fn spend(&mut self, token: &str, now: Duration) {
+        let Some(spent) = self.refresh_tokens.get_mut(token) else { return };
+        spent.spent_at.get_or_insert(now);
+        let Some(family) = self.families.get_mut(&spent.family) else { return };
+        family.ledger.rotations += 1;
+        if let Some(token) = family.ledger.refresh_tokens.get_mut(spent.index_in_ledger) {
+            token.state = RefreshTokenState::Spent;
+        }
+    }
+
+    /// Kills a family. The first cause stays on record.
+    pub(crate) fn revoke(&mut self, family: FamilyId, cause: RevocationCause) {
+        if let Some(family) = self.families.get_mut(&family) {
+            family.ledger.revoked.get_or_insert(cause);
+        }
+    }
+
+    pub(crate) fn revoke_all(&mut self) {
+        for family in self.families.values_mut() {
+            family.ledger.revoked.get_or_insert(RevocationCause::RevokedByProvider);
+        }
+    }
+
+    /// Revokes what a client presents (RFC 7009 section 2.1): a refresh token takes its family with it, an access token
+    /// goes alone. False when the token is unknown.
+    pub(crate) fn revoke_token(&mut self, token: &str) -> bool {
+        if let Some(family) = self.refresh_tokens.get(token).map(|token| token.family) {
+            self.revoke(family, RevocationCause::RevokedByClient);
+            return true;
+        }
+        self.access_tokens.get_mut(token).map(|token| token.revoked = true).is_some()
+    }
+
+    pub(crate) fn status(&self, token: &str, now: Duration) -> TokenStatus {
+        let (family, expires_at, revoked, spent) = match (self.refresh_tokens.get(token), self.access_tokens.get(token))
+        {
+            (Some(token), _) => (token.family, token.expires_at, false, token.spent_at.is_some()),
+            (None, Some(token)) => (token.family, token.expires_at, token.revoked, false),
+            (None, None) => return TokenStatus::Unknown,
+        };
+        let family_revoked = self.families.get(&family).is_none_or(|family| family.ledger.revoked.is_some());
+        if revoked || family_revoked {
+            TokenStatus::Revoked
+        } else if spent {
+            TokenStatus::Spent
+        } else if now >= expires_at {
+            TokenStatus::Expired
+        } else {
+            TokenStatus::Live
+        }
+    }
+
+    pub(crate) fn refresh_began(&mut self, family: FamilyId) {
+        let Some(Family { ledger, .. }) = self.families.get_mut(&family) else { return };
+        ledger.refreshes_under_way += 1;
+        ledger.max_concurrent_refreshes = ledger.max_concurrent_refreshes.max(ledger.refreshes_under_way);
+    }
+
+    pub(crate) fn refresh_ended(&mut self, family: FamilyId) {
+        let Some(Family { ledger, .. }) = self.families.get_mut(&family) else { return };
+        ledger.refreshes_under_way = ledger.refreshes_under_way.saturating_sub(1);
+    }
+}

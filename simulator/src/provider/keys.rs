@@ -1,0 +1,108 @@
+//! The signing keys: RS256 (RFC 7518 section 3.3), published as a JWK Set (RFC 7517), rotated on demand.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rsa::{
+    RsaPrivateKey, pkcs1v15,
+    rand_core::OsRng,
+    signature::{SignatureEncoding, Signer},
+    traits::PublicKeyParts,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::random_text;
+
+/// The size of every key; RFC 7518 section 3.3 allows no smaller one.
+const KEY_BITS: usize = 2048;
+
+/// How many keys are published at any time: the one that signs and the one that signed before it.
+const PUBLISHED_KEYS: usize = 2;
+
+/// A private key with its `kid`.
+pub(crate) struct SigningKey {
+    kid: String,
+    modulus: String,
+    exponent: String,
+    signer: pkcs1v15::SigningKey<Sha256>,
+}
+
+impl SigningKey {
+    /// Generates a key. Slow (tenths of a second): not for an async task.
+    pub(crate) fn generate() -> Result<Self, rsa::Error> {
+        let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?;
+        Ok(Self {
+            kid: format!("simulated-{}", random_text().chars().take(8).collect::<String>()),
+            modulus: URL_SAFE_NO_PAD.encode(key.n().to_bytes_be()),
+            exponent: URL_SAFE_NO_PAD.encode(key.e().to_bytes_be()),
+            signer: pkcs1v15::SigningKey::new(key),
+        })
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    fn jwk(&self) -> Value {
+        json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid, "n": self.modulus, "e": self.exponent})
+    }
+}
+
+/// The published keys, the signing one first.
+#[derive(Clone)]
+pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
+
+/// The keys every simulator of this process starts with: generating them once keeps a test binary with many simulators
+/// quick. They never leave the process.
+static FIRST_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
+
+impl KeyRing {
+    /// The ring a simulator starts with. Slow the first time: not for an async task.
+    pub(crate) fn first() -> Result<Self, rsa::Error> {
+        let mut first = FIRST_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ring) = first.as_ref() {
+            return Ok(ring.clone());
+        }
+        let generated: Result<Vec<_>, _> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..PUBLISHED_KEYS).map(|_| scope.spawn(SigningKey::generate)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or(Err(rsa::Error::Internal))).collect()
+        });
+        let ring = Self(generated?.into_iter().map(Arc::new).collect());
+        *first = Some(ring.clone());
+        Ok(ring)
+    }
+
+    /// Signs with this key from now on. The key before it stays published, older ones are gone.
+    pub(crate) fn rotate(&mut self, key: SigningKey) {
+        self.0.insert(0, Arc::new(key));
+        self.0.truncate(PUBLISHED_KEYS);
+    }
+
+    /// The JWK Set.
+    pub(crate) fn jwks(&self) -> Value {
+        json!({"keys": self.0.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
+    }
+
+    /// A JWT with these claims, in the order in which they serialise.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, SignError> {
+        let key = self.0.first().ok_or(SignError::NoKey)?;
+        let header = json!({"alg": "RS256", "typ": "JWT", "kid": key.kid});
+        let claims = serde_json::to_vec(claims).map_err(SignError::Claims)?;
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
+        let signature = key.signer.try_sign(signed.as_bytes()).map_err(SignError::Signature)?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())))
+    }
+}
+
+/// A token could not be signed: a bug of the simulator, answered as a 500.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignError {
+    #[error("there is no signing key")]
+    NoKey,
+    #[error("the claims do not serialise")]
+    Claims(#[source] serde_json::Error),
+    #[error("the key does not sign")]
+    Signature(#[source] rsa::signature::Error),
+}

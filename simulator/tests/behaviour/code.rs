@@ -1,0 +1,166 @@
+//! Redeeming codes: every condition, single use, and what the tokens are.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use goclaw_simulator::{AccessTokenForm, CANARY, CANARY_IN_JWT, ErrorShape, ExpiresIn, RevocationCause, TokenStatus};
+use rsa::{
+    BigUint, RsaPublicKey,
+    pkcs1v15::{Signature, VerifyingKey},
+    signature::Verifier,
+};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::client::{Answer, CLIENT_ID, Party, exchange_form, jwt_part, refused};
+
+#[tokio::test]
+async fn a_code_redeems_only_if_everything_matches() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    for (name, wrong) in [
+        ("code", "ac_unknown"),
+        ("redirect_uri", "http://127.0.0.1:1455/auth/callback"),
+        ("code_verifier", "another-verifier-of-at-least-forty-three-characters"),
+    ] {
+        let mut form = exchange_form(&code).to_vec();
+        form.retain(|(other, _)| *other != name);
+        form.push((name, wrong));
+        assert_eq!(party.token_form(&form).await.refusal(), refused(400, "invalid_grant"), "{name}");
+    }
+    assert!(party.simulator.ledger().is_empty());
+    assert_eq!(party.exchange(&code).await.status, 200, "a mismatch does not use up the code");
+}
+
+#[tokio::test]
+async fn a_second_use_of_a_code_kills_the_family_of_the_first() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    let tokens = party.exchange(&code).await.tokens();
+    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Live);
+    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Revoked);
+    assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_invalidated"));
+    assert_eq!(party.simulator.ledger()[0].revoked, Some(RevocationCause::CodeReused));
+}
+
+#[tokio::test]
+async fn an_expired_code_is_refused() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 601);
+    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+}
+
+#[tokio::test]
+async fn only_post_and_only_a_form() {
+    let party = Party::new().await;
+    let url = format!("{}/oauth/token", party.simulator.issuer());
+    assert_eq!(party.http.get(&url).send().await.unwrap().status(), 405);
+    let code = party.code().await;
+    let object: serde_json::Map<_, _> =
+        exchange_form(&code).iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let answer = Answer::of(party.http.post(&url).json(&object).send().await.unwrap()).await;
+    assert_eq!(answer.refusal(), refused(400, "invalid_request"));
+}
+
+#[tokio::test]
+async fn both_jwts_verify_against_the_published_keys_also_after_a_rotation() {
+    let party = Party::new().await;
+    let before = party.sign_in().await;
+    let kid = party.simulator.rotate_keys().await.unwrap();
+    let after = party.sign_in().await;
+    assert_eq!(jwt_part(&after.access, 0)["kid"], kid);
+    let url = format!("{}/.well-known/jwks.json", party.simulator.issuer());
+    let jwks = Answer::of(party.http.get(url).send().await.unwrap()).await.json();
+    for jwt in [&before.id, &before.access, &after.id, &after.access] {
+        assert!(verifies(jwt, &jwks), "{jwt}");
+    }
+    let forged = before.access.replacen('.', ".e", 1);
+    assert!(!verifies(&forged, &jwks));
+}
+
+#[tokio::test]
+async fn the_claims_say_who_and_until_when() {
+    let party = Party::new().await;
+    let answer = party.exchange(&party.code().await).await;
+    let (tokens, body) = (answer.tokens(), answer.json());
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(604_800)));
+    assert_eq!(body["scope"], "openid profile email offline_access");
+    let (id, access) = (jwt_part(&tokens.id, 1), jwt_part(&tokens.access, 1));
+    assert_eq!((&id["iss"], &id["aud"]), (&json!(party.simulator.issuer()), &json!([CLIENT_ID])));
+    assert_eq!(id["email"], "person1@example.com");
+    for claims in [&id, &access] {
+        let auth = &claims["https://api.openai.com/auth"];
+        assert_eq!(auth["chatgpt_account_id"], "00000000-0000-4000-8000-000000000001");
+        assert_eq!(auth["chatgpt_user_id"], "user-simulated-1");
+        assert_eq!(auth["chatgpt_plan_type"], "plus");
+        assert_eq!(claims["https://api.openai.com/profile"]["email"], "person1@example.com");
+    }
+    assert_eq!(access["exp"].as_u64().unwrap() - access["iat"].as_u64().unwrap(), 604_800);
+    assert_eq!(access["scp"], json!(["openid", "profile", "email", "offline_access"]));
+}
+
+#[tokio::test]
+async fn expiry_comes_in_every_form() {
+    let party = Party::new().await;
+    for nonsense in [json!(0), json!(-1), json!(1e18), json!("3600")] {
+        party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Value(nonsense.clone()));
+        assert_eq!(party.exchange(&party.code().await).await.json()["expires_in"], nonsense);
+    }
+    party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Absent);
+    assert_eq!(party.exchange(&party.code().await).await.json().get("expires_in"), None);
+
+    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::WithoutExp);
+    assert_eq!(jwt_part(&party.sign_in().await.access, 1).get("exp"), None);
+    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::UnreadableExp);
+    assert_eq!(jwt_part(&party.sign_in().await.access, 1)["exp"], "next week");
+    party.simulator.update_settings(|settings| settings.access_token_form = AccessTokenForm::Opaque);
+    assert!(!party.sign_in().await.access.contains('.'));
+}
+
+#[tokio::test]
+async fn every_secret_carries_its_canary_and_is_listed() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    let tokens = party.exchange(&code).await.tokens();
+    let issued = party.simulator.issued_secrets();
+    for (secret, marker) in
+        [(code, CANARY), (tokens.refresh, CANARY), (tokens.access, CANARY_IN_JWT), (tokens.id, CANARY_IN_JWT)]
+    {
+        assert!(secret.contains(marker), "{secret}");
+        assert!(issued.contains(&secret));
+    }
+}
+
+#[tokio::test]
+async fn refusals_come_in_every_shape() {
+    let party = Party::new().await;
+    for (shape, expected) in [
+        (ErrorShape::Object, "{\"error\":{\"code\":\"invalid_grant\""),
+        (ErrorShape::StringAndDescription, "{\"error\":\"invalid_grant\",\"error_description\":\"The auth"),
+        (ErrorShape::TopLevelCode, "{\"code\":\"invalid_grant\""),
+        (ErrorShape::Mixed, "{\"code\":\"invalid_grant\",\"error\":\"invalid_grant\""),
+        (ErrorShape::Detail, "{\"detail\":\"The authorization code is unknown.\"}"),
+        (ErrorShape::PlainText, "The authorization code is unknown."),
+        (ErrorShape::Html, "<!doctype html>"),
+        (ErrorShape::TruncatedJson, "{\"error\":{"),
+    ] {
+        party.simulator.update_settings(|settings| settings.error_shape = shape);
+        let answer = party.exchange("ac_unknown").await;
+        assert_eq!(answer.status, 400);
+        assert!(answer.text.starts_with(expected), "{shape:?}: {}", answer.text);
+    }
+    assert!(serde_json::from_str::<Value>(&party.exchange("ac_unknown").await.text).is_err(), "truncated");
+    party.simulator.update_settings(|settings| settings.error_shape = ErrorShape::Empty);
+    assert_eq!(party.exchange("ac_unknown").await.text, "");
+}
+
+/// RFC 7515 section 5.2 with the key that `kid` names.
+fn verifies(jwt: &str, jwks: &Value) -> bool {
+    let (signed, signature) = jwt.rsplit_once('.').unwrap();
+    let kid = &jwt_part(jwt, 0)["kid"];
+    let key = jwks["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *kid).unwrap();
+    let number = |name: &str| BigUint::from_bytes_be(&URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap());
+    let key = VerifyingKey::<Sha256>::new(RsaPublicKey::new(number("n"), number("e")).unwrap());
+    let signature = Signature::try_from(URL_SAFE_NO_PAD.decode(signature).unwrap().as_slice()).unwrap();
+    key.verify(signed.as_bytes(), &signature).is_ok()
+}

@@ -1,0 +1,162 @@
+//! Faults on order. For each: what the client sees, and whether the provider changed its state; the second is what
+//! counts.
+
+use std::{error::Error, io, time::Duration};
+
+use goclaw_simulator::{AccessTokenForm, Endpoint, Fault, FaultOrder};
+use reqwest::header::{LOCATION, RETRY_AFTER};
+
+use crate::client::{Answer, Party, refused};
+
+#[tokio::test]
+async fn a_lost_answer_has_rotated() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::LoseAnswer));
+    assert!(party.try_refresh(&tokens.refresh).await.is_err());
+    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+    let entry = party.simulator.journal().pop().unwrap();
+    assert_eq!((entry.fault.as_deref(), entry.outcome.as_str()), (Some("lose_answer"), "tokens_issued"));
+    assert_eq!(entry.status, None);
+    assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+}
+
+#[tokio::test]
+async fn a_lost_exchange_has_redeemed_the_code() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::LoseAnswer));
+    let url = format!("{}/oauth/token", party.simulator.issuer());
+    assert!(party.http.post(url).form(&crate::client::exchange_form(&code)).send().await.is_err());
+    assert_eq!(party.simulator.ledger().len(), 1);
+    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+}
+
+#[tokio::test]
+async fn a_reset_changes_nothing_and_is_a_real_reset() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::ResetBefore));
+    let error = party.try_refresh(&tokens.refresh).await.unwrap_err();
+    assert!(was_reset(&error), "{error:?}");
+    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hang_changes_nothing_and_ends_when_the_client_gives_up() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for (fault, rotations) in [(Fault::Hang, 0), (Fault::HangAfterCommit, 1)] {
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
+        let waited = tokio::time::timeout(Duration::from_millis(300), party.try_refresh(&tokens.refresh)).await;
+        assert!(waited.is_err(), "an answer came");
+        let ended = async {
+            while party.simulator.ledger()[0].refreshes_under_way > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+        assert_eq!(party.simulator.ledger()[0].rotations, rotations);
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_has_rotated() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HalfJson));
+    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let announced = response.content_length().unwrap();
+    let mut received = 0;
+    let ended = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => received += chunk.len() as u64,
+            ended => break ended,
+        }
+    };
+    assert!(ended.is_err(), "the answer ended as if it were whole");
+    assert!(received > 0 && received < announced, "{received} of {announced}");
+    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+}
+
+#[tokio::test]
+async fn a_huge_answer_does_not_end() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::HugeBody));
+    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    assert_eq!(response.content_length(), None);
+    let mut received = 0;
+    while received < 8 * 1024 * 1024 {
+        received += response.chunk().await.unwrap().unwrap().len();
+    }
+    drop(response);
+    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+}
+
+#[tokio::test]
+async fn a_dripping_answer_arrives_whole() {
+    let party = Party::with(|settings| {
+        settings.omit_id_token = true;
+        settings.access_token_form = AccessTokenForm::Opaque;
+    })
+    .await;
+    let tokens = party.sign_in().await;
+    let drip = Fault::SlowDrip { every: Duration::from_millis(1) };
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, drip));
+    let mut response = party.try_refresh(&tokens.refresh).await.unwrap();
+    let (mut chunks, mut body) = (0, Vec::new());
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        chunks += 1;
+        body.extend_from_slice(&chunk);
+    }
+    assert!(chunks > 10, "{chunks}");
+    let answer = Answer { status: 200, text: String::from_utf8(body).unwrap() };
+    assert_eq!(party.refresh(&answer.tokens().refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn statuses_and_redirects_change_nothing() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let issuer = party.simulator.issuer().to_owned();
+    for (fault, status) in [
+        (Fault::too_many_requests(Some("7")), 429),
+        (Fault::internal_server_error(), 500),
+        (Fault::bad_gateway(), 502),
+        (Fault::service_unavailable(Some("Wed, 21 Oct 2037 07:28:00 GMT")), 503),
+        (Fault::unsupported_country(), 403),
+        (Fault::Redirect { status: 307, location: issuer.clone() }, 307),
+        (Fault::Redirect { status: 302, location: issuer.clone() }, 302),
+    ] {
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Token, fault.clone()));
+        let response = party.try_refresh(&tokens.refresh).await.unwrap();
+        assert_eq!(response.status(), status);
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        if let Fault::Status { retry_after, .. } = fault {
+            assert_eq!(header(RETRY_AFTER), retry_after);
+        } else {
+            assert_eq!(header(LOCATION).as_ref(), Some(&issuer));
+        }
+    }
+    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+}
+
+#[tokio::test]
+async fn a_standing_fault_stands_until_it_is_cleared() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::standing(Endpoint::Refresh, Fault::service_unavailable(None)));
+    for _ in 0..3 {
+        assert_eq!(party.refresh(&tokens.refresh).await.status, 503);
+    }
+    party.simulator.clear_faults();
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+}
+
+fn was_reset(error: &(dyn Error + 'static)) -> bool {
+    let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    error.downcast_ref().is_some_and(reset) || error.source().is_some_and(was_reset)
+}

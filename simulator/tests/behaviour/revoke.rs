@@ -1,0 +1,49 @@
+//! The revocation endpoint: what dies with what, and that it never tells what it knows.
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, RevocationCause, TokenStatus};
+
+use crate::client::{Answer, Party, refused};
+
+#[tokio::test]
+async fn a_refresh_token_takes_its_family_with_it() {
+    let party = Party::new().await;
+    let first = party.sign_in().await;
+    let second = party.refresh(&first.refresh).await.tokens();
+    let answer = party.revoke(&second.refresh).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    for token in [&first.access, &second.access, &second.refresh] {
+        assert_eq!(party.simulator.token_status(token), TokenStatus::Revoked);
+    }
+    assert_eq!(party.refresh(&second.refresh).await.refusal(), refused(401, "refresh_token_invalidated"));
+    assert_eq!(party.simulator.ledger()[0].revoked, Some(RevocationCause::RevokedByClient));
+}
+
+#[tokio::test]
+async fn an_access_token_goes_alone() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    assert_eq!(party.revoke(&tokens.access).await.status, 200);
+    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Revoked);
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_unknown_token_is_answered_like_a_known_one_and_a_form_will_do() {
+    let party = Party::new().await;
+    let answer = party.revoke("rt_never_issued").await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    let tokens = party.sign_in().await;
+    let url = format!("{}/oauth/revoke", party.simulator.issuer());
+    let form = [("token", tokens.refresh.as_str()), ("token_type_hint", "access_token")];
+    assert_eq!(Answer::of(party.http.post(url).form(&form).send().await.unwrap()).await.status, 200);
+    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Revoked, "a wrong hint changes nothing");
+}
+
+#[tokio::test]
+async fn a_failing_revocation_revokes_nothing() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::internal_server_error()));
+    assert_eq!(party.revoke(&tokens.refresh).await.status, 500);
+    assert_eq!(party.simulator.token_status(&tokens.access), TokenStatus::Live);
+}

@@ -1,0 +1,59 @@
+//! Taking the callback's port, on both loopback families or not at all.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use tokio::net::TcpListener;
+
+use crate::ports::{BindError, CallbackAddress};
+
+/// Listens on every address of `address`. A machine without IPv6 is served on IPv4 alone; an IPv6 port that somebody else
+/// holds is a refusal, since browsers may resolve `localhost` to it and would hand the code to its holder.
+pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListener>, BindError> {
+    let (ips, port): (&[IpAddr], u16) = match address {
+        CallbackAddress::Loopback { port } => {
+            (&[IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)], *port)
+        }
+        CallbackAddress::Explicit { ip, port } => (&[*ip], *port),
+    };
+    let mut listeners = Vec::new();
+    for ip in ips {
+        let address = SocketAddr::new(*ip, port);
+        match TcpListener::bind(address).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Err(BindError::InUse { held: address.to_string() });
+            }
+            Err(error) if ip.is_ipv6() && !listeners.is_empty() && is_missing_family(&error) => {
+                tracing::debug!(error = %error, "no IPv6 loopback; the callback listens on IPv4 alone");
+            }
+            Err(source) => return Err(BindError::Failed { address: address.to_string(), source: Box::new(source) }),
+        }
+    }
+    Ok(listeners)
+}
+
+fn is_missing_family(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+        // Linux says EAFNOSUPPORT when IPv6 is switched off, which has no ErrorKind of its own.
+        || error.raw_os_error() == Some(97)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
+        for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
+            let squatter = TcpListener::bind((ip, 0)).await.unwrap();
+            let port = squatter.local_addr().unwrap().port();
+            let refused = listeners(&CallbackAddress::Loopback { port }).await.unwrap_err();
+            assert!(matches!(refused, BindError::InUse { held } if held == SocketAddr::new(ip, port).to_string()));
+            drop(squatter);
+            assert_eq!(listeners(&CallbackAddress::Loopback { port }).await.unwrap().len(), 2);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The pages a person sees in the browser after approving. Fixed texts: nothing that came with the request is in them.
+
+use poem::{
+    Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+
+use crate::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
+
+/// The page's only style. It is inline, so the policy names it by its hash (checked by a test).
+const STYLE: &str = include_str!("page.css");
+const POLICY: &str = "default-src 'none'; style-src 'sha256-6abNMGf2Ozu+e++bxGtvtYQA6iYnb9b06wwDo0QARRg='; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+const SAFE_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    // Nothing is gained by keeping a connection to a server that is about to close.
+    (header::CONNECTION, "close"),
+];
+
+pub(super) fn with_safe_headers(mut response: Response) -> Response {
+    for (name, value) in SAFE_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// How the login ended, or why the callback was not let in.
+pub(super) fn outcome(reply: CallbackReply) -> Response {
+    match reply {
+        CallbackReply::Ended(LoginOutcome::Completed) => html(
+            StatusCode::OK,
+            "done",
+            "Connected",
+            "The tokens are saved. You can close this tab and go back to where you started.",
+        ),
+        CallbackReply::Ended(outcome) => html(StatusCode::OK, "failed", "Not connected", outcome.sentence()),
+        CallbackReply::NotOurs => html(
+            StatusCode::BAD_REQUEST,
+            "failed",
+            "This is not a sign-in that is under way here",
+            "The address does not belong to any sign-in that the gateway is waiting for. A sign-in that is under way \
+             goes on. If this was yours, start it again.",
+        ),
+        CallbackReply::Finishing => html(
+            StatusCode::CONFLICT,
+            "waiting",
+            "This sign-in is being finished",
+            "Its first visit to this address is still being worked on. Look at where you started it for the result.",
+        ),
+        CallbackReply::Unavailable => html(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "failed",
+            "The gateway could not finish this sign-in",
+            "It could not read or save its data; its log says why. Repair that, then start again.",
+        ),
+    }
+}
+
+pub(super) fn refusal(status: StatusCode) -> Response {
+    html(status, "failed", "Nothing to see here", "This address only serves a sign-in that is under way.")
+}
+
+fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'static str) -> Response {
+    let page = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - goclaw</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
+         <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p></main>\
+         </body></html>\n"
+    );
+    Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_policy_allows_exactly_our_style() {
+        let hash = STANDARD.encode(Sha256::digest(STYLE));
+        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "page.css has changed, its hash is now sha256-{hash}");
+    }
+
+    #[tokio::test]
+    async fn no_failure_ever_reads_as_connected() {
+        for outcome in LoginOutcome::ALL {
+            let page = super::outcome(CallbackReply::Ended(outcome)).into_body().into_string().await.unwrap();
+            assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The key that seals everything: 32 bytes, and an id derived from them that may be shown.
+
+use base64::{
+    Engine,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    domain::ids::KeyId,
+    ports::{Random, RandomError},
+};
+
+const KEY_BYTES: usize = 32;
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+/// A text that is no key. It is never repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an encryption key is 32 random bytes in base64 (or 64 hex digits); make one with: openssl rand -base64 32")]
+pub struct BadKey;
+
+pub struct EncryptionKey(SecretBox<[u8; KEY_BYTES]>);
+
+impl EncryptionKey {
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(SecretBox::new(Box::new(bytes)))
+    }
+
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
+        let mut bytes = [0; KEY_BYTES];
+        random.fill(&mut bytes)?;
+        Ok(Self::from_bytes(bytes))
+    }
+
+    /// Takes 64 hex digits or base64 (either alphabet, padded or not).
+    pub fn parse(text: &SecretString) -> Result<Self, BadKey> {
+        let text = text.expose_secret().trim();
+        let decode = |alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).ok();
+        let bytes = match text.len() {
+            64 => from_hex(text),
+            _ => decode(&STANDARD).or_else(|| decode(&URL_SAFE)),
+        };
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self::from_bytes).ok_or(BadKey)
+    }
+
+    /// The form that a key file holds.
+    pub fn to_text(&self) -> SecretString {
+        SecretString::from(GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new()).encode(self.bytes()))
+    }
+
+    /// 16 hex digits of a labelled hash: names the key, tells nothing of it.
+    pub fn id(&self) -> KeyId {
+        let digest = Sha256::new().chain_update(b"goclaw key id v1").chain_update(self.bytes()).finalize();
+        KeyId::new(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        self.0.expose_secret()
+    }
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| digit.try_into().ok())).collect();
+    Some(digits?.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_in_every_form() {
+        let key = EncryptionKey::from_bytes([0xfb; 32]);
+        let hex = "fb".repeat(32);
+        for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {
+            assert_eq!(EncryptionKey::parse(&SecretString::from(text)).unwrap().id(), key.id(), "{text}");
+        }
+        for text in ["", "short", &"g".repeat(64), &"A".repeat(43 + 4)] {
+            assert!(EncryptionKey::parse(&SecretString::from(text)).is_err(), "{text}");
+        }
+    }
+}

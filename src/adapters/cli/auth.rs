@@ -1,0 +1,86 @@
+//! `goclaw auth status`, `logout` and `cancel`: one request each, and what it answered, in words.
+
+use super::{
+    api::LoggedOut,
+    args::Target,
+    client::GatewayClient,
+    error::{CliError, Exit},
+    render,
+    status_text::{Subject, status_text},
+    words::HereAndNow,
+};
+use crate::domain::{ids::ProviderName, time::Timestamp};
+
+pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
+    let answer = client.status(&target.provider).await?;
+    if target.output.json {
+        render::json(&answer.raw)?;
+    } else {
+        let subject = subject(&target.provider, client).await;
+        render::line(&status_text(&answer.body, &subject, &HereAndNow::local(now)))?;
+    }
+    Ok(if answer.body.authenticated { Exit::Yes } else { Exit::No })
+}
+
+/// What is known about an account. It only helps to choose words, so that it cannot be asked is no error.
+pub(super) async fn subject(provider: &ProviderName, client: &GatewayClient) -> Subject {
+    if let Some(openai) = Subject::openai(provider) {
+        return openai;
+    }
+    let list = client.providers().await.map(|answer| answer.body.providers).unwrap_or_default();
+    let listed = list.iter().find(|listed| listed.name == provider.as_str());
+    listed.map_or_else(|| Subject::unlisted(provider), Subject::listed)
+}
+
+pub(super) async fn logout(target: &Target, client: &GatewayClient) -> Result<Exit, CliError> {
+    let answer = client.logout(&target.provider).await?;
+    if target.output.json {
+        render::json(&answer.raw)?;
+    } else {
+        let name = Subject::openai(&target.provider).map(|openai| openai.name().to_owned());
+        render::line(&logout_text(&answer.body, name.as_deref().unwrap_or(target.provider.as_str())))?;
+    }
+    Ok(Exit::Yes)
+}
+
+fn logout_text(answer: &LoggedOut, name: &str) -> String {
+    if !answer.removed {
+        return format!("Nothing was stored for {name}.");
+    }
+    let done = format!("Logged out of {name}: the stored tokens are deleted.");
+    match answer.revocation.as_str() {
+        "revoked" => format!("{done}\nThe provider has revoked them too."),
+        "failed" => format!(
+            "{done}\nThe provider did not confirm that it revoked them. To be sure, end the session in your account there."
+        ),
+        _ => done,
+    }
+}
+
+pub(super) async fn cancel(target: &Target, client: &GatewayClient) -> Result<Exit, CliError> {
+    let answer = client.cancel(&target.provider).await?;
+    if target.output.json {
+        render::json(&answer.raw)?;
+    } else if answer.body.there_was_one() {
+        render::line("The waiting sign-in is cancelled.")?;
+    } else {
+        render::line("No sign-in was waiting.")?;
+    }
+    Ok(Exit::Yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logout_says_what_became_of_the_tokens() {
+        let text = |removed, revocation: &str| {
+            logout_text(&LoggedOut { removed, revocation: revocation.to_owned() }, "openai-codex")
+        };
+        assert_eq!(text(false, "not_applicable"), "Nothing was stored for openai-codex.");
+        assert_eq!(text(true, "not_applicable"), "Logged out of openai-codex: the stored tokens are deleted.");
+        assert!(text(true, "revoked").ends_with("\nThe provider has revoked them too."));
+        assert!(text(true, "failed").contains("did not confirm"));
+    }
+}

@@ -1,0 +1,160 @@
+//! Waiting for a sign-in to end, and taking a pasted address meanwhile.
+//!
+//! How it ends is read from the status, never guessed: the browser may come back to the gateway, or its address may be
+//! pasted here, in the web page, or into another terminal.
+
+use std::time::Duration;
+
+use super::{
+    api::{Answer, StartedLogin, Status},
+    client::GatewayClient,
+    error::CliError,
+    pasted_lines::{Pasted, PastedLines},
+    render::{self, Countdown},
+};
+use crate::{
+    domain::{ids::ProviderName, time::Timestamp},
+    ports::Clock,
+};
+
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How long a sign-in may be neither waiting nor ended: above the time the gateway gives an exchange with the provider.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// How the wait for a sign-in ended.
+pub(super) enum End {
+    Signed(Answer<Status>),
+    Failed {
+        reason: String,
+        status: Answer<Status>,
+    },
+    /// By the person who waited.
+    Interrupted,
+}
+
+/// What a status says about one sign-in.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Signed,
+    Failed(String),
+    Waiting,
+    /// Neither waiting nor ended: its code is being exchanged, or the gateway no longer knows it.
+    Unknown,
+}
+
+fn verdict(status: &Status, login_id: &str) -> Verdict {
+    if status.login_id.as_deref() == Some(login_id) {
+        return Verdict::Signed;
+    }
+    if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
+        return match last.outcome.as_str() {
+            "completed" => Verdict::Signed,
+            outcome => Verdict::Failed(last.reason.clone().unwrap_or_else(|| outcome.replace('_', " "))),
+        };
+    }
+    match &status.pending {
+        Some(pending) if pending.login_id == login_id => Verdict::Waiting,
+        Some(_another) => Verdict::Failed("another sign-in was started for this account.".to_owned()),
+        None => Verdict::Unknown,
+    }
+}
+
+pub(super) struct Wait<'a> {
+    pub(super) provider: &'a ProviderName,
+    pub(super) client: &'a GatewayClient,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) started: &'a StartedLogin,
+    /// What the countdown says beside the time.
+    pub(super) remark: &'static str,
+}
+
+impl Wait<'_> {
+    pub(super) async fn until_it_ends(&mut self, countdown: &mut Countdown) -> Result<End, CliError> {
+        let mut pasted_lines = PastedLines::from_stdin();
+        let mut known_until = self.clock.now();
+        let mut remark = self.remark;
+        loop {
+            let left = self.clock.now().until(Timestamp::from_unix_seconds(self.started.expires_at));
+            countdown.show(left, remark);
+            tokio::select! {
+                () = self.clock.sleep(POLL_EVERY) => {}
+                pasted = pasted_lines.next() => {
+                    countdown.clear();
+                    self.hand_in(pasted).await?;
+                }
+            }
+            remark = self.remark;
+            match self.client.status(self.provider).await {
+                Ok(status) => match verdict(&status.body, &self.started.login_id) {
+                    Verdict::Signed => return Ok(End::Signed(status)),
+                    Verdict::Failed(reason) => return Ok(End::Failed { reason, status }),
+                    Verdict::Waiting => known_until = self.clock.now(),
+                    Verdict::Unknown if self.is_settled(known_until) => {
+                        let reason = "the gateway no longer knows of it. Nothing was saved.".to_owned();
+                        return Ok(End::Failed { reason, status });
+                    }
+                    Verdict::Unknown => {}
+                },
+                // It may be restarting; the sign-in is in its database and goes on.
+                Err(CliError::Unreachable { .. } | CliError::InvalidAnswer { .. }) if !left.is_zero() => {
+                    remark = " (gateway unreachable, still trying)";
+                }
+                // Also "unknown provider", which a new account is until its first sign-in is saved.
+                Err(CliError::Refused { .. }) if !self.is_settled(known_until) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn is_settled(&self, known_until: Timestamp) -> bool {
+        known_until.until(self.clock.now()) >= SETTLE_WITHIN
+    }
+
+    /// A paste that the gateway does not accept is explained and changes nothing: the next one may be right. It is
+    /// never repeated: it may be anything that was on the clipboard.
+    async fn hand_in(&self, pasted: Pasted) -> Result<(), CliError> {
+        let redirect_url = match pasted {
+            Pasted::Line(line) => line,
+            Pasted::TooLong => {
+                render::error("That is too long to be the address the browser ended at.");
+                return Ok(());
+            }
+        };
+        match self.client.callback(self.provider, &redirect_url).await {
+            Ok(()) => Ok(()),
+            Err(error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidAnswer { .. })) => {
+                render::error(&error.to_string());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(status: &str) -> Verdict {
+        verdict(&serde_json::from_str(status).unwrap(), "ours")
+    }
+
+    #[test]
+    fn the_end_is_read_from_the_status() {
+        let last = |id: &str, outcome: &str| {
+            format!(
+                r#"{{"authenticated":false,"last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#
+            )
+        };
+        let pending = |id: &str| {
+            format!(r#"{{"authenticated":true,"login_id":"old","pending":{{"login_id":"{id}","expires_at":1}}}}"#)
+        };
+        assert_eq!(judge(r#"{"authenticated":true,"login_id":"ours"}"#), Verdict::Signed);
+        assert_eq!(judge(&last("ours", "completed")), Verdict::Signed);
+        assert_eq!(judge(&last("ours", "denied")), Verdict::Failed("R.".to_owned()));
+        assert_eq!(judge(&last("older", "denied")), Verdict::Unknown);
+        assert_eq!(judge(&pending("ours")), Verdict::Waiting);
+        assert!(matches!(judge(&pending("another")), Verdict::Failed(_)));
+        assert_eq!(judge(r#"{"authenticated":true,"login_id":"old"}"#), Verdict::Unknown);
+    }
+}

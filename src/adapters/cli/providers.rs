@@ -1,0 +1,208 @@
+//! `goclaw providers`: list them, switch them on and off, hand in a key.
+
+use std::io::{self, IsTerminal, Read};
+
+use secrecy::SecretString;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{
+    api::Provider,
+    args::{Named, ProvidersCommand, SetSecretOptions},
+    client::GatewayClient,
+    error::{CliError, Exit},
+    render,
+    words::HereAndNow,
+};
+use crate::domain::{
+    ids::ProviderName,
+    provider::{AuthMethod, openai_codex},
+    secret::{AccessToken, MAX_PASTED_SECRET_BYTES},
+    time::Timestamp,
+};
+
+pub(super) async fn run(command: &ProvidersCommand, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
+    match command {
+        ProvidersCommand::List(output) => {
+            let answer = client.providers().await?;
+            if output.json {
+                render::json(&answer.raw)?;
+            } else {
+                render::line(&table(&answer.body.providers, &HereAndNow::local(now)))?;
+            }
+            Ok(Exit::Yes)
+        }
+        ProvidersCommand::Enable(target) => switch(target, true, client).await,
+        ProvidersCommand::Disable(target) => switch(target, false, client).await,
+        ProvidersCommand::SetSecret(options) => set_secret(options, client).await,
+    }
+}
+
+async fn switch(target: &Named, enabled: bool, client: &GatewayClient) -> Result<Exit, CliError> {
+    let answer = client.set_enabled(&target.name, enabled).await?;
+    let provider = &answer.body;
+    if target.output.json {
+        render::json(&answer.raw)?;
+    } else {
+        render::line(&switched_text(provider, enabled))?;
+    }
+    Ok(if provider.enabled == enabled { Exit::Yes } else { Exit::No })
+}
+
+fn switched_text(provider: &Provider, wanted: bool) -> String {
+    let name = &provider.name;
+    match (provider.enabled, wanted) {
+        (true, true) => format!("Provider {name} is on."),
+        (false, false) => format!("Provider {name} is off. Nothing is deleted."),
+        (false, true) => format!("Provider {name} is still off: the configuration file says so."),
+        (true, false) => format!("Provider {name} is still on."),
+    }
+}
+
+/// Asks the gateway before it asks the person: a secret that cannot be taken need not be typed.
+async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Result<Exit, CliError> {
+    let name = &options.target.name;
+    let method = match (options.api_key, options.session_token) {
+        (true, _) => AuthMethod::ApiKey,
+        (false, true) => AuthMethod::SessionToken,
+        (false, false) => {
+            let list = client.providers().await?.body.providers;
+            expected_secret(&list, name, options.provider_type.as_deref())?
+        }
+    };
+    let secret = AccessToken::from_pasted(&read_secret(name, method)?)?;
+    let answer = client.set_secret(name, method, &secret, options.provider_type.as_deref()).await?;
+    if options.target.output.json {
+        render::json(&answer.raw)?;
+    } else {
+        render::line(&format!("{} is connected.", answer.body.provider_name))?;
+    }
+    Ok(Exit::Yes)
+}
+
+/// Which secret a provider takes. A new name takes what the built-in provider of its type takes.
+fn expected_secret(
+    list: &[Provider],
+    name: &ProviderName,
+    provider_type: Option<&str>,
+) -> Result<AuthMethod, CliError> {
+    let name = if name.as_str() == openai_codex::ALIAS { openai_codex::NAME } else { name.as_str() };
+    let find = |wanted: &str| list.iter().find(|provider| provider.name == wanted);
+    let Some(provider) = find(name).or_else(|| find(provider_type?)) else {
+        return Err(CliError::UnknownProvider(name.to_owned()));
+    };
+    let methods = || provider.auth_methods.iter().filter_map(|method| AuthMethod::parse(method));
+    let mut pasted = methods().filter(|method| *method != AuthMethod::OAuth);
+    match (pasted.next(), pasted.next()) {
+        (Some(method), None) => Ok(method),
+        (Some(_), Some(_)) => Err(CliError::WhichSecret(name.to_owned())),
+        (None, _) => Err(CliError::ConnectsWith { name: name.to_owned(), method: AuthMethod::OAuth }),
+    }
+}
+
+/// From stdin if something is piped into it, else from the terminal, without echo.
+fn read_secret(name: &ProviderName, method: AuthMethod) -> Result<SecretString, CliError> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        let what = match method {
+            AuthMethod::ApiKey => "API key",
+            AuthMethod::SessionToken | AuthMethod::OAuth => "Session token",
+        };
+        let prompt = format!("{what} for {name} (not shown): ");
+        // On Ctrl-C the prompt raises SIGINT before it switches the echo on again. With a handler in place, which stays
+        // for good, that does not end the process in between, and the prompt returns an error.
+        let _handler = signal(SignalKind::interrupt()).map_err(CliError::SecretInput)?;
+        return rpassword::prompt_password(prompt).map(SecretString::from).map_err(CliError::SecretInput);
+    }
+    let mut secret = String::new();
+    // With room for the end of the line; what is longer is too long and found to be so.
+    let limit = u64::try_from(MAX_PASTED_SECRET_BYTES).unwrap_or(u64::MAX).saturating_add(2);
+    stdin.lock().take(limit).read_to_string(&mut secret).map_err(CliError::SecretInput)?;
+    Ok(SecretString::from(secret))
+}
+
+fn table(providers: &[Provider], here: &HereAndNow) -> String {
+    let header = ["NAME", "TYPE", "STATE", "ACCOUNT", "ACCESS TOKEN"].map(str::to_owned);
+    let rows = providers.iter().map(|provider| {
+        let state = if provider.enabled { provider.state.replace('_', " ") } else { "disabled".to_owned() };
+        let account = provider.account.as_ref().and_then(|account| account.label()).unwrap_or("-");
+        let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| here.expiry(at));
+        [provider.name.clone(), provider.provider_type.clone(), state, account.to_owned(), expiry]
+    });
+    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let mut widths = [0; 5];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::adapters::cli::api::Account;
+
+    fn provider(name: &str, methods: &[&str]) -> Provider {
+        Provider {
+            name: name.to_owned(),
+            display_name: name.to_owned(),
+            provider_type: name.to_owned(),
+            category: "media".to_owned(),
+            auth_methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            enabled: true,
+            state: "absent".to_owned(),
+            expires_at: None,
+            account: None,
+        }
+    }
+
+    #[test]
+    fn the_table_lines_up() {
+        let account = Account { email: Some("jane@example.com".into()), ..Default::default() };
+        let codex = Provider {
+            state: "active".to_owned(),
+            expires_at: Some(7_200),
+            account: Some(account),
+            ..provider("openai-codex", &["oauth"])
+        };
+        let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
+        let off = Provider { enabled: false, ..provider("suno", &["session_token"]) };
+        assert_eq!(
+            table(&[codex, off], &here),
+            "NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN\n\
+             openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)\n\
+             suno          suno          disabled  -                 -"
+        );
+    }
+
+    #[test]
+    fn the_provider_decides_what_its_secret_is() {
+        let list = [
+            provider("openai-codex", &["oauth"]),
+            provider("suno", &["session_token"]),
+            provider("both", &["oauth", "api_key", "session_token"]),
+        ];
+        let expected =
+            |name: &str, provider_type| expected_secret(&list, &ProviderName::parse(name).unwrap(), provider_type);
+        assert_eq!(expected("suno", None).unwrap(), AuthMethod::SessionToken);
+        assert_eq!(expected("suno-band", Some("suno")).unwrap(), AuthMethod::SessionToken);
+        assert!(matches!(expected("both", None), Err(CliError::WhichSecret(_))));
+        assert_eq!(expected("xyz", None).unwrap_err().to_string(), "unknown provider: xyz");
+        let error = expected("openai", None).unwrap_err();
+        assert_eq!(error.to_string(), "openai-codex connects with a sign-in in the browser");
+    }
+
+    #[test]
+    fn a_switch_that_the_configuration_overrules_is_told() {
+        let off = Provider { enabled: false, ..provider("suno", &[]) };
+        assert_eq!(switched_text(&off, false), "Provider suno is off. Nothing is deleted.");
+        assert!(switched_text(&off, true).contains("still off"));
+    }
+}

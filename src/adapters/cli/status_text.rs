@@ -1,0 +1,245 @@
+//! Where a sign-in stands, in words. Pure, so that the documented lines can be compared letter by letter.
+
+use super::{
+    api::{Provider, Status},
+    words::{self, HereAndNow},
+};
+use crate::domain::{
+    ids::ProviderName,
+    provider::{AuthMethod, Category, ProviderType, openai_codex},
+};
+
+/// The account that is talked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    name: String,
+    /// How the first line calls it.
+    label: String,
+    /// How to use it, if that is known.
+    usage: Option<String>,
+    /// The command that connects it.
+    way_in: String,
+}
+
+impl Subject {
+    /// The account that the documentation is about; None if `name` is another.
+    pub(super) fn openai(name: &ProviderName) -> Option<Self> {
+        matches!(name.as_str(), openai_codex::ALIAS | openai_codex::NAME).then(|| Self {
+            name: openai_codex::NAME.to_owned(),
+            label: "OpenAI OAuth".to_owned(),
+            usage: Some(model_prefix(openai_codex::NAME)),
+            way_in: "goclaw auth login".to_owned(),
+        })
+    }
+
+    /// Any other, as the list of providers has it.
+    pub(super) fn listed(provider: &Provider) -> Self {
+        let name = provider.name.clone();
+        let usage = if provider.provider_type == ProviderType::OpenaiCodex.as_str() {
+            model_prefix(&name)
+        } else if provider.category == Category::Llm.as_str() {
+            format!("Use model prefix '{name}/' in agent config.")
+        } else {
+            format!("Reach it through the gateway at /v1/proxy/{name}/.")
+        };
+        let signs_in = provider.auth_methods.iter().any(|method| method == AuthMethod::OAuth.as_str());
+        let way_in = if signs_in { "auth login" } else { "providers set-secret" };
+        let way_in = format!("goclaw {way_in} {name}");
+        Self { name, label: provider.display_name.clone(), usage: Some(usage), way_in }
+    }
+
+    /// One that the list does not have, or not yet.
+    pub(super) fn unlisted(name: &ProviderName) -> Self {
+        let name = name.as_str().to_owned();
+        Self { label: name.clone(), usage: None, way_in: format!("goclaw auth login {name}"), name }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_openai(&self) -> bool {
+        self.name == openai_codex::NAME
+    }
+}
+
+fn model_prefix(name: &str) -> String {
+    format!("Use model prefix '{name}/' in agent config (e.g. {name}/gpt-4o).")
+}
+
+/// The whole answer to `auth status`. The first two lines are the documented ones; what follows is additive.
+pub(super) fn status_text(status: &Status, subject: &Subject, here: &HereAndNow) -> String {
+    let mut lines = if status.authenticated {
+        connected(status, subject, here)
+    } else if let Some(error) = &status.error {
+        dead(error, status, subject)
+    } else if matches!(status.state.as_str(), "absent" | "") {
+        absent(status, subject)
+    } else {
+        unusable(status, subject, here)
+    };
+    if let Some(pending) = &status.pending {
+        let left = words::duration(here.until(pending.expires_at));
+        lines.push(format!("A sign-in is waiting for the browser ({left} left)."));
+    }
+    lines.join("\n")
+}
+
+fn connected(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<String> {
+    let mut lines = vec![format!("{}: active (provider: {})", subject.label, subject.name)];
+    lines.extend(subject.usage.clone());
+    lines.extend(account(status));
+    lines.extend(status.expires_at.map(|at| format!("Access token {}.", here.expiry(at))));
+    lines.extend(status.reason.clone());
+    lines
+}
+
+fn dead(error: &str, status: &Status, subject: &Subject) -> Vec<String> {
+    let name = if subject.is_openai() { String::new() } else { format!(" {}", subject.name) };
+    let mut lines = vec![error.to_owned()];
+    lines.extend(account(status));
+    lines.extend(status.reason.clone());
+    lines.push(format!("Run goclaw auth logout{name}, then sign in again; or at once: {}", subject.way_in));
+    lines
+}
+
+fn absent(status: &Status, subject: &Subject) -> Vec<String> {
+    let mut lines = if subject.is_openai() {
+        vec![
+            "No OAuth tokens found.".to_owned(),
+            "Use the web UI to authenticate with ChatGPT OAuth.".to_owned(),
+            format!("Or sign in from here: {}", subject.way_in),
+        ]
+    } else {
+        vec![
+            format!("No tokens found for {}.", subject.name),
+            format!("Use the web UI to connect {}.", subject.label),
+            format!("Or connect it from here: {}", subject.way_in),
+        ]
+    };
+    let failed = status.last_login.as_ref().filter(|login| login.outcome != "completed" && status.pending.is_none());
+    lines.extend(failed.and_then(|login| login.reason.as_ref()).map(|reason| format!("Last sign-in: {reason}")));
+    lines
+}
+
+/// There are tokens, and they are not to be used now: switched off, being refreshed, in doubt.
+fn unusable(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<String> {
+    let state = status.state.replace('_', " ");
+    let mut lines = vec![format!("{}: {state} (provider: {})", subject.label, subject.name)];
+    lines.extend(status.reason.clone());
+    lines.extend(account(status));
+    lines.extend(status.expires_at.map(|at| format!("Access token {}.", here.expiry(at))));
+    match status.state.as_str() {
+        "disabled" => lines.push(format!("Switch it on with: goclaw providers enable {}", subject.name)),
+        "needs_reauth" => lines.push(format!("Sign in again with: {}", subject.way_in)),
+        _ => {}
+    }
+    lines
+}
+
+fn account(status: &Status) -> Option<String> {
+    let account = status.account.as_ref()?;
+    let plan = account.plan_type.as_ref().map(|plan| format!("plan {plan}"));
+    match (account.label(), plan) {
+        (Some(label), Some(plan)) => Some(format!("Account: {label} ({plan})")),
+        (Some(label), None) => Some(format!("Account: {label}")),
+        (None, Some(plan)) => Some(format!("Account: {plan}")),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    const NOW: i64 = 1_000_000;
+
+    fn name(text: &str) -> ProviderName {
+        ProviderName::parse(text).unwrap()
+    }
+
+    fn text(status: &str, subject: &Subject) -> String {
+        let here = HereAndNow { now: Timestamp::from_unix_seconds(NOW), zone: TimeZone::UTC };
+        status_text(&serde_json::from_str(status).unwrap(), subject, &here)
+    }
+
+    fn openai(status: &str) -> String {
+        text(status, &Subject::openai(&name("openai")).unwrap())
+    }
+
+    fn suno() -> Subject {
+        let suno = r#"{"name":"suno","display_name":"Suno","provider_type":"suno","category":"media",
+                       "auth_methods":["session_token"],"enabled":true,"state":"absent"}"#;
+        Subject::listed(&serde_json::from_str(suno).unwrap())
+    }
+
+    #[test]
+    fn an_active_sign_in_is_reported_in_the_documented_words() {
+        assert_eq!(
+            openai(r#"{"authenticated":true,"provider_name":"openai-codex","state":"active"}"#),
+            "OpenAI OAuth: active (provider: openai-codex)\n\
+             Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o)."
+        );
+        assert_eq!(
+            openai(
+                r#"{"authenticated":true,"state":"active","expires_at":1601200,
+                    "account":{"email":"jane@example.com","plan_type":"plus"}}"#
+            ),
+            "OpenAI OAuth: active (provider: openai-codex)\n\
+             Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).\n\
+             Account: jane@example.com (plan plus)\n\
+             Access token expires 1970-01-19 12:46 (in 6 d 23 h)."
+        );
+    }
+
+    #[test]
+    fn no_sign_in_is_reported_in_the_documented_words() {
+        assert_eq!(
+            openai(r#"{"authenticated":false,"state":"absent"}"#),
+            "No OAuth tokens found.\n\
+             Use the web UI to authenticate with ChatGPT OAuth.\n\
+             Or sign in from here: goclaw auth login"
+        );
+        assert_eq!(
+            text(r#"{"authenticated":false,"state":"absent"}"#, &suno()),
+            "No tokens found for suno.\nUse the web UI to connect Suno.\n\
+             Or connect it from here: goclaw providers set-secret suno"
+        );
+    }
+
+    #[test]
+    fn a_dead_token_is_reported_with_the_way_out() {
+        let dead = r#"{"authenticated":false,"error":"token invalid or expired","state":"needs_reauth",
+                       "reason":"The access token has expired."}"#;
+        assert_eq!(
+            openai(dead),
+            "token invalid or expired\nThe access token has expired.\n\
+             Run goclaw auth logout, then sign in again; or at once: goclaw auth login"
+        );
+        assert!(text(dead, &suno()).ends_with(
+            "Run goclaw auth logout suno, then sign in again; or at once: goclaw providers set-secret suno"
+        ));
+    }
+
+    #[test]
+    fn a_waiting_or_failed_sign_in_is_mentioned() {
+        let last = r#""last_login":{"login_id":"1","outcome":"denied","reason":"You declined.","at":1}"#;
+        let failed = openai(&format!(r#"{{"authenticated":false,"state":"absent",{last}}}"#));
+        assert!(failed.ends_with("\nLast sign-in: You declined."), "{failed}");
+        let pending = r#""pending":{"login_id":"2","expires_at":1000500}"#;
+        let waiting = openai(&format!(r#"{{"authenticated":false,"state":"absent",{pending},{last}}}"#));
+        assert!(waiting.ends_with("\nA sign-in is waiting for the browser (8 min 20 s left)."), "{waiting}");
+    }
+
+    #[test]
+    fn a_disabled_provider_says_how_to_switch_it_on() {
+        assert_eq!(
+            text(r#"{"authenticated":false,"state":"disabled","reason":"This provider is switched off."}"#, &suno()),
+            "Suno: disabled (provider: suno)\nThis provider is switched off.\n\
+             Switch it on with: goclaw providers enable suno"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! One request, one answer: the limits of the HTTP client, and what to make of an answer that is none.
+
+use std::{error::Error, io, time::Duration};
+
+use reqwest::{
+    Method, Response, StatusCode,
+    header::{AUTHORIZATION, HeaderValue},
+    redirect, retry,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{
+    address::GatewayAddress,
+    api::{Answer, Problem},
+    error::{Cause, CliError, TokenLookup},
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Above the gateway's own limit for an exchange with a provider, which `callback` waits for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Far above any answer of the gateway; whatever sends more is none.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    address: GatewayAddress,
+    authorization: Option<HeaderValue>,
+    /// For the reader of "401 Unauthorized".
+    token: TokenLookup,
+}
+
+impl Transport {
+    pub(super) fn new(
+        address: GatewayAddress,
+        authorization: Option<HeaderValue>,
+        token: TokenLookup,
+    ) -> Result<Self, CliError> {
+        let mut http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(ANSWER_WITHIN)
+            // A redirect would take the token along, a retry would hand in a code twice.
+            .redirect(redirect::Policy::none())
+            .retry(retry::never());
+        if address.is_on_this_machine() {
+            // A proxy that is set for the internet must not see what is meant for this machine.
+            http = http.no_proxy();
+        }
+        if !address.is_encrypted() {
+            // No certificate will be asked for, so a machine without a certificate store is no obstacle.
+            http = http.tls_certs_only([]);
+        }
+        let http = http.build().map_err(CliError::HttpSetup)?;
+        Ok(Self { http, address, authorization, token })
+    }
+
+    pub(super) fn address(&self) -> &GatewayAddress {
+        &self.address
+    }
+
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<Answer<T>, CliError> {
+        let mut request = self.http.request(method, self.address.endpoint(path));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let bytes = self.read(response).await?;
+        if !status.is_success() {
+            return Err(self.refusal(status, &bytes));
+        }
+        let not_ours = || self.invalid(status, "and not the JSON that a gateway sends");
+        let raw = String::from_utf8(bytes).ok().ok_or_else(not_ours)?;
+        let body = serde_json::from_str(&raw).ok().ok_or_else(not_ours)?;
+        Ok(Answer { raw, body })
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Vec<u8>, CliError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
+                return Err(self.invalid(response.status(), "and more than a gateway ever sends"));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    fn refusal(&self, status: StatusCode, bytes: &[u8]) -> CliError {
+        let problem = serde_json::from_slice::<Problem>(bytes).ok();
+        if status == StatusCode::UNAUTHORIZED {
+            let message = problem.map_or_else(|| "the gateway wants its token".to_owned(), |problem| problem.error);
+            return CliError::Unauthorized { message, token: self.token.clone() };
+        }
+        match problem {
+            Some(Problem { error: message, detail }) => {
+                let detail = detail.filter(|detail| *detail != message);
+                CliError::Refused { message, detail, status: status.as_u16() }
+            }
+            None if status.is_redirection() => self.invalid(status, "a redirect"),
+            None => self.invalid(status, "and no error that a gateway sends"),
+        }
+    }
+
+    fn invalid(&self, status: StatusCode, answer: &'static str) -> CliError {
+        CliError::InvalidAnswer { url: self.address.shown().to_owned(), answer, status: status.as_u16() }
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> CliError {
+        CliError::Unreachable {
+            url: self.address.shown().to_owned(),
+            cause: cause(error),
+            on_this_machine: self.address.is_on_this_machine(),
+        }
+    }
+}
+
+/// What went wrong, without the address, which is told beside it.
+fn cause(error: &reqwest::Error) -> Cause {
+    if error.is_timeout() {
+        return if error.is_connect() {
+            Cause::ConnectTimeout(CONNECT_WITHIN.as_secs())
+        } else {
+            Cause::AnswerTimeout(ANSWER_WITHIN.as_secs())
+        };
+    }
+    let mut deepest: &dyn Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    match deepest.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Cause::ConnectionRefused,
+        _ => Cause::Other(deepest.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::{
+        adapters::cli::{Connection, api::Status, client::GatewayClient},
+        domain::ids::ProviderName,
+    };
+
+    /// Calls `status` on a server that gives one answer; also returns what the server was asked.
+    async fn status_from(answer: &str) -> (Result<Answer<Status>, CliError>, String) {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connection = Connection {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            token: Some(SecretString::from("canary")),
+            token_file: None,
+        };
+        let client = GatewayClient::new(connection).unwrap();
+        assert!(!format!("{client:?}").contains("canary"));
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            // The client hangs up early on an answer that is too long.
+            stream.write_all(answer.as_bytes()).await.ok();
+            String::from_utf8(request[..length].to_vec()).unwrap()
+        };
+        let provider = ProviderName::parse("openai").unwrap();
+        tokio::join!(client.status(&provider), serve)
+    }
+
+    fn http(status: &str, body: &str) -> String {
+        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    }
+
+    #[tokio::test]
+    async fn the_token_goes_into_one_header_and_the_answer_is_kept_as_it_came() {
+        let (answer, request) = status_from(&http("200 OK", r#"{"state":"absent", "authenticated":false}"#)).await;
+        assert_eq!(answer.unwrap().raw, r#"{"state":"absent", "authenticated":false}"#);
+        assert!(request.starts_with("GET /v1/auth/openai/status HTTP/1.1\r\n"), "{request}");
+        assert_eq!(request.matches("canary").count(), 1);
+        assert!(request.to_lowercase().contains("\r\nauthorization: bearer canary\r\n"), "{request}");
+    }
+
+    #[tokio::test]
+    async fn a_problem_shows_its_sentence() {
+        let problem = r#"{"type":"about:blank","title":"Not found","status":404,"error":"unknown provider: xyz"}"#;
+        let (answer, _) = status_from(&http("404 Not Found", problem)).await;
+        let error = answer.unwrap_err();
+        assert_eq!(error.to_string(), "unknown provider: xyz");
+        assert!(matches!(error, CliError::Refused { status: 404, detail: None, .. }));
+        let (answer, _) = status_from(&http("401 Unauthorized", "")).await;
+        assert!(matches!(answer, Err(CliError::Unauthorized { token: TokenLookup::FoundInEnvironment, .. })));
+    }
+
+    #[tokio::test]
+    async fn whatever_is_no_gateway_is_said_to_be_none() {
+        for answer in [
+            http("200 OK", "<html>hello</html>"),
+            http("200 OK", "{}"),
+            http("502 Bad Gateway", "<html></html>"),
+            "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            http("200 OK", &format!("{{\"authenticated\":true,\"x\":\"{}\"}}", "x".repeat(MAX_ANSWER_BYTES))),
+        ] {
+            let error = status_from(&answer).await.0.unwrap_err();
+            assert_eq!(error.to_string(), "invalid response from gateway");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_is_not_there_is_unreachable() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let client = GatewayClient::new(Connection { url: url.clone(), token: None, token_file: None }).unwrap();
+        let error = client.providers().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot reach gateway at {url}"));
+        assert!(matches!(error, CliError::Unreachable { cause: Cause::ConnectionRefused, .. }), "{error:?}");
+    }
+}

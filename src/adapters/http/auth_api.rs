@@ -1,0 +1,87 @@
+//! `/v1/auth/{provider}/...`: sign in, see where it stands, sign out. The seed's four routes and their kin.
+
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+
+use super::{
+    App,
+    answers::{CancelAnswer, ConnectedAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
+    control_json::ControlJson,
+    guard::Caller,
+    problem::Refusal,
+    requests::{CallbackRequest, SecretRequest, StartRequest},
+};
+use crate::app::Callback;
+
+pub(super) struct AuthApi;
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+/// Sign in to a provider and out again. `openai` in a path means `openai-codex`.
+#[OpenApi(tag = "super::Tag::Auth")]
+impl AuthApi {
+    /// Check if OAuth is active and the token is valid.
+    ///
+    /// Reads what is stored; never asks the provider.
+    #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
+    async fn status(&self, gateway: App<'_>, caller: Caller, provider: Path<String>) -> Answer<StatusAnswer> {
+        Ok(Json(gateway.login_status(&provider.0, &caller.0).await?.into()))
+    }
+
+    /// Start an OAuth login.
+    ///
+    /// Answers where to sign in, or that the account is signed in already. Starting twice gives the same pending login.
+    #[oai(path = "/v1/auth/:provider/start", method = "post", operation_id = "startLogin")]
+    async fn start(
+        &self,
+        gateway: App<'_>,
+        caller: Caller,
+        provider: Path<String>,
+        body: ControlJson<StartRequest, true>,
+    ) -> Answer<StartAnswer> {
+        Ok(Json(gateway.start_login(provider.0, caller.0, body.0.into()).await?.into()))
+    }
+
+    /// Submit the redirect URL by hand.
+    ///
+    /// For a browser that cannot reach the gateway's port 1455: copy the address it failed on. Never paste an address
+    /// that somebody else sent.
+    #[oai(path = "/v1/auth/:provider/callback", method = "post", operation_id = "completeLogin")]
+    async fn callback(
+        &self,
+        gateway: App<'_>,
+        caller: Caller,
+        provider: Path<String>,
+        body: ControlJson<CallbackRequest>,
+    ) -> Answer<ConnectedAnswer> {
+        let callback =
+            Callback::Pasted { name: provider.0, redirect_url: body.0.redirect_url.0.into(), principal: caller.0 };
+        Ok(Json(gateway.complete_login(callback).await?.into()))
+    }
+
+    /// Cancel the login that waits for its callback.
+    #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
+    async fn cancel(&self, gateway: App<'_>, caller: Caller, provider: Path<String>) -> Answer<CancelAnswer> {
+        Ok(Json(gateway.cancel_login(provider.0, caller.0).await?.into()))
+    }
+
+    /// Remove the stored tokens and unregister the provider.
+    ///
+    /// The tokens are deleted here whatever the provider says; `revocation` tells what it said.
+    #[oai(path = "/v1/auth/:provider/logout", method = "post", operation_id = "logout")]
+    async fn logout(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<LogoutAnswer> {
+        Ok(Json(gateway.logout(provider.0).await?.into()))
+    }
+
+    /// Connect with an API key or a session token.
+    #[oai(path = "/v1/auth/:provider/secret", method = "put", operation_id = "putSecret")]
+    async fn secret(
+        &self,
+        gateway: App<'_>,
+        _caller: Caller,
+        provider: Path<String>,
+        body: ControlJson<SecretRequest>,
+    ) -> Answer<ConnectedAnswer> {
+        let pasted = body.0.into_pasted().ok_or_else(Refusal::one_secret_wanted)?;
+        Ok(Json(gateway.register_secret(provider.0, pasted).await?.into()))
+    }
+}

@@ -1,0 +1,122 @@
+//! The JSON body of a control request: bounded while it streams in, and never repeated in an error.
+
+use std::fmt;
+
+use poem::{
+    Request, RequestBody,
+    error::{ReadBodyError, ResponseError},
+    http::StatusCode,
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
+    types::ParseFromJSON,
+};
+use serde_json::{Map, Value};
+
+/// The largest body a control request may have, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A JSON object; where it is optional, no body at all means the object without members.
+pub(super) struct ControlJson<T, const OPTIONAL: bool = false>(pub(super) T);
+
+/// Why a body was refused. It may hold a secret, so none of it is in the message.
+#[derive(Debug)]
+pub(super) enum BadBody {
+    TooLarge,
+    Unreadable,
+    NotJson {
+        line: usize,
+        column: usize,
+    },
+    /// It is JSON of another shape. The text names members and types, never values.
+    WrongShape(String),
+    NotAnnouncedAsJson,
+}
+
+impl BadBody {
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "body_too_large",
+            Self::Unreadable | Self::NotJson { .. } => "malformed_json",
+            Self::WrongShape(_) => "bad_body",
+            Self::NotAnnouncedAsJson => "not_json",
+        }
+    }
+}
+
+impl fmt::Display for BadBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(f, "the body is larger than {MAX_BODY_BYTES} bytes"),
+            Self::Unreadable => f.write_str("the body could not be read to its end"),
+            Self::NotJson { line, column } => write!(f, "the body is not JSON (line {line}, column {column})"),
+            Self::WrongShape(what) => write!(f, "the body does not fit: {what}"),
+            Self::NotAnnouncedAsJson => f.write_str("send the body with Content-Type: application/json"),
+        }
+    }
+}
+
+impl std::error::Error for BadBody {}
+
+impl ResponseError for BadBody {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable | Self::NotJson { .. } | Self::WrongShape(_) => StatusCode::BAD_REQUEST,
+            Self::NotAnnouncedAsJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+}
+
+impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJson<T, OPTIONAL> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: !OPTIONAL })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = match body.take()?.into_bytes_limit(MAX_BODY_BYTES).await {
+            Ok(bytes) => bytes,
+            Err(ReadBodyError::PayloadTooLarge) => return Err(BadBody::TooLarge.into()),
+            Err(_) => return Err(BadBody::Unreadable.into()),
+        };
+        let value = if OPTIONAL && bytes.is_empty() {
+            Value::Object(Map::new())
+        } else if is_json(request) {
+            serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?
+        } else {
+            return Err(BadBody::NotAnnouncedAsJson.into());
+        };
+        let parsed = T::parse_from_json(Some(value)).map_err(|error| wrong_shape(&error.into_message()))?;
+        Ok(Self(parsed))
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let essence = request.content_type().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+}
+
+fn not_json(error: &serde_json::Error) -> BadBody {
+    BadBody::NotJson { line: error.line(), column: error.column() }
+}
+
+/// The framework's message, without the part that shows what was found.
+fn wrong_shape(message: &str) -> BadBody {
+    let named = message.split(", found").next().unwrap_or_default();
+    BadBody::WrongShape(named.to_owned())
+}

@@ -1,0 +1,69 @@
+//! Who may come in: everything is closed but a short list of paths that show nothing.
+
+use std::sync::Arc;
+
+use poem::{Endpoint, IntoResponse, Request, Response, http::header};
+use poem_openapi::{SecurityScheme, auth::Bearer};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::problem::Problem;
+use crate::domain::ids::Principal;
+
+/// Paths that answer without a token. Whatever is not here needs one, also paths that do not exist.
+const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
+
+/// The token of the gateway's owner, as a digest: enough to compare, nothing to steal.
+#[derive(Clone)]
+pub struct GatewayToken(Arc<[u8; 32]>);
+
+impl GatewayToken {
+    pub fn new(token: &SecretString) -> Self {
+        Self(Arc::new(Sha256::digest(token.expose_secret().as_bytes()).into()))
+    }
+
+    /// Compares digests in constant time, so the answer's timing says nothing about where a guess went wrong.
+    fn matches(&self, presented: &str) -> bool {
+        Sha256::digest(presented.as_bytes()).ct_eq(self.0.as_slice()).into()
+    }
+}
+
+/// Proof that a request was let in, and for whom. Only [`admit`] makes it.
+#[derive(Clone)]
+struct Admitted(Principal);
+
+/// How operations say in the contract that they need the token. The check itself is [`admit`]'s.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
+pub(super) struct Caller(pub(super) Principal);
+
+async fn admitted(request: &Request, _presented: Bearer) -> Option<Principal> {
+    request.data::<Admitted>().map(|admitted| admitted.0.clone())
+}
+
+/// Lets a request through to `routes` if its path is open or it carries the token.
+pub(super) async fn admit<E: Endpoint<Output = Response>>(
+    token: GatewayToken,
+    routes: Arc<E>,
+    mut request: Request,
+) -> poem::Result<Response> {
+    if !OPEN.contains(&request.uri().path()) {
+        match bearer(&request) {
+            Some(presented) if token.matches(presented) => {
+                request.set_data(Admitted(Principal::gateway_token()));
+            }
+            // RFC 6750 section 3.1: no error code for a request without a token.
+            presented => return Ok(Problem::unauthorized(presented.is_some()).into_response()),
+        }
+    }
+    routes.call(request).await
+}
+
+/// The token in the one `Authorization` header; it is taken from nowhere else.
+fn bearer(request: &Request) -> Option<&str> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (headers.next(), headers.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,17 @@
+//! How the world is reached. Each adapter is a folder that knows its port and its technology, and no other adapter.
+//!
+//! Outbound, behind a port: [`store`], [`oauth`], [`callback`], [`cipher`], [`system`], and [`settings`], which reads what
+//! the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`]; [`cli`] is a client of that API. [`serving`] is the
+//! accept loop that [`http`] and [`callback`] share.
+
+pub mod callback;
+pub mod cipher;
+pub mod cli;
+pub mod http;
+pub mod oauth;
+pub mod secret_file;
+pub mod serving;
+pub mod settings;
+pub mod store;
+pub mod system;
+pub mod telemetry;

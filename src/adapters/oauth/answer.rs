@@ -1,0 +1,68 @@
+//! The JSON of a successful token answer (RFC 6749 section 5.1), read into secret types without a stop in between.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::domain::{
+    grant::TokenGrant,
+    secret::{AccessToken, IdToken, RefreshToken},
+};
+
+#[derive(Deserialize)]
+struct Answer {
+    access_token: SecretString,
+    refresh_token: Option<SecretString>,
+    id_token: Option<SecretString>,
+    /// Anything: some servers send a text, some nonsense.
+    #[serde(default)]
+    expires_in: Value,
+    #[serde(default)]
+    scope: Value,
+}
+
+/// None if it is not a token answer, or one with an empty access token.
+pub(super) fn parse(body: &[u8]) -> Option<TokenGrant> {
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
+    Some(TokenGrant {
+        access_token: AccessToken::new(text(answer.access_token)?),
+        refresh_token: answer.refresh_token.and_then(text).map(RefreshToken::new),
+        id_token: answer.id_token.and_then(text).map(IdToken::new),
+        expires_in: seconds(&answer.expires_in),
+        scope: answer.scope.as_str().map(str::to_owned),
+    })
+}
+
+fn seconds(value: &Value) -> Option<i64> {
+    let number = || value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
+    number().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_read_as_they_come() {
+        let expires_in =
+            |json: &str| parse(format!(r#"{{"access_token":"a","expires_in":{json}}}"#).as_bytes()).unwrap();
+        for (json, seconds) in
+            [("3600", Some(3600)), ("\"3600\"", Some(3600)), ("-1", Some(-1)), ("1e18", Some(10i64.pow(18)))]
+        {
+            assert_eq!(expires_in(json).expires_in, seconds, "{json}");
+        }
+        for json in ["null", "[]", "\"soon\""] {
+            assert_eq!(expires_in(json).expires_in, None, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_answer_is_none() {
+        for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
+            assert!(parse(body.as_bytes()).is_none(), "{body}");
+        }
+        let bare = parse(br#"{"access_token":"a","refresh_token":"","scope":null}"#).unwrap();
+        assert!(bare.refresh_token.is_none() && bare.scope.is_none());
+    }
+}

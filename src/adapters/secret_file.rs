@@ -1,0 +1,97 @@
+//! Files that hold one secret: made once, readable by their owner alone, never overwritten.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// More than this in a secret file is something else.
+const MAX_BYTES: u64 = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    #[error("cannot {doing} {path}")]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{path} may be read by others (mode {mode:o}); make it private with: chmod 600 {path}")]
+    NotPrivate { path: PathBuf, mode: u32 },
+}
+
+/// Makes a folder that only its owner may enter, its parents included; one that is there is left as it is.
+pub fn create_private_folder(path: &Path) -> Result<(), SecretFileError> {
+    let result = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    result.map_err(|source| SecretFileError::Io { doing: "create the folder", path: path.to_owned(), source })
+}
+
+/// Writes a secret to a new file, mode 0600, and makes sure that it survives a power cut. False if the file is there.
+pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, SecretFileError> {
+    let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_private_folder(folder)?;
+    // Written under another name first, so that nobody ever reads half a secret; `hard_link` refuses to overwrite.
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)
+        .map_err(|source| fail("create", source))?;
+    let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(&draft, path));
+    fs::remove_file(&draft).map_err(|source| fail("tidy up beside", source))?;
+    match linked {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(source) => return Err(fail("write", source)),
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| fail("make durable", source))?;
+    Ok(true)
+}
+
+/// Reads a secret file; None if there is none. White space around the secret is dropped.
+pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileError> {
+    let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(fail("open", source)),
+    };
+    let metadata = file.metadata().map_err(|source| fail("look at", source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
+    }
+    let mut text = String::new();
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|source| fail("read", source))?;
+    Ok(Some(SecretString::from(text.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_file_is_private_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/encryption.key");
+        assert!(read_secret_file(&path).unwrap().is_none());
+        assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
+        assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
+        assert_eq!(read_secret_file(&path).unwrap().unwrap().expose_secret(), "one");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft is left behind");
+    }
+
+    #[test]
+    fn a_secret_file_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        fs::write(&path, "secret").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(read_secret_file(&path), Err(SecretFileError::NotPrivate { mode: 0o644, .. })));
+    }
+}

@@ -1,0 +1,132 @@
+//! Serves a poem endpoint with an accept loop of our own on hyper-util.
+//!
+//! poem's own server does not cancel a handler whose caller has left, sets no TCP_NODELAY, has no deadline for request
+//! headers and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one future: when it
+//! ends, for whatever reason, everything it was doing is dropped.
+
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::select_all;
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use poem::{
+    Endpoint, EndpointExt, Response,
+    endpoint::BoxEndpoint,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time::timeout,
+};
+
+/// How one listener treats its callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time to send the head of a request, on a new connection and on one that is kept alive.
+    pub header_timeout: Duration,
+    /// Connections served at a time; further ones wait in the system's queue.
+    pub connections: usize,
+    /// Size of a request's head, in bytes.
+    pub header_bytes: usize,
+    /// How long requests under way may take once a stop was asked for.
+    pub drain: Duration,
+}
+
+type SharedEndpoint = Arc<BoxEndpoint<'static>>;
+
+/// How long to wait after `accept` failed, e.g. because no file descriptor is left.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+const MAX_HEADERS: usize = 64;
+
+/// Serves `endpoint` on `listeners` until `stop` is ready, then lets requests under way finish, up to the limit.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let endpoint: SharedEndpoint = Arc::new(endpoint.boxed());
+    let (graceful, slots) = (GracefulShutdown::new(), Arc::new(Semaphore::new(limits.connections)));
+    let mut connections = JoinSet::new();
+    let mut stop = pin!(stop);
+    loop {
+        let slot = tokio::select! {
+            Ok(slot) = Arc::clone(&slots).acquire_owned() => slot,
+            () = &mut stop => break,
+        };
+        let (stream, remote) = tokio::select! {
+            accepted = accept_any(&listeners) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(error = %error, "a connection could not be accepted");
+                    // Nothing to wait for: the timeout is the wait.
+                    let _ = timeout(ACCEPT_BACK_OFF, pending::<()>()).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        let (endpoint, watcher) = (Arc::clone(&endpoint), graceful.watcher());
+        connections.spawn(async move {
+            serve_connection(stream, remote, endpoint, limits, watcher).await;
+            drop(slot);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listeners);
+    if timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way at the end of the shutdown and were cut off");
+    }
+    connections.shutdown().await;
+}
+
+async fn accept_any(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+    if listeners.is_empty() {
+        return pending().await;
+    }
+    select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    remote: SocketAddr,
+    endpoint: SharedEndpoint,
+    limits: Limits,
+    watcher: Watcher,
+) {
+    // Without it, bursts of small events wait 40 ms for the caller's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    // hyper's deadline starts with the first byte, so the wait for that needs its own.
+    if timeout(limits.header_timeout, stream.readable()).await.is_err() {
+        return;
+    }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let endpoint = Arc::clone(&endpoint);
+        async move {
+            let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
+            Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(from.into()).await))
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(MAX_HEADERS);
+    // An error here is a caller that left or broke the protocol: hyper has answered what there was to answer.
+    let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+}

@@ -1,0 +1,81 @@
+//! The names of all settings, and whether a name is one of them. `*` stands for any one name.
+
+use super::SettingsError;
+
+/// The README's table of settings lists the same; a test compares the two.
+pub(super) const KEYS: [&str; 23] = [
+    "callback.bind",
+    "callback.port",
+    "callback.timeout",
+    "data_dir",
+    "database.url",
+    "encryption.key",
+    "encryption.key_file",
+    "providers.*.api_base",
+    "providers.*.authorize_url",
+    "providers.*.client_id",
+    "providers.*.enabled",
+    "providers.*.extra_authorize_params.*",
+    "providers.*.issuer",
+    "providers.*.originator",
+    "providers.*.redirect_host",
+    "providers.*.revoke_url",
+    "providers.*.scopes",
+    "providers.*.token_url",
+    "providers.*.type",
+    "server.host",
+    "server.port",
+    "server.token",
+    "server.token_file",
+];
+
+/// Refuses a name that is no setting, and says what there is instead.
+pub(super) fn check(key: &str) -> Result<(), SettingsError> {
+    let names: Vec<&str> = key.split('.').collect();
+    if KEYS.iter().any(|pattern| fits(pattern, &names)) {
+        return Ok(());
+    }
+    // The deepest level that exists is where the mistake is.
+    let depth = (0..names.len()).rev().find(|depth| known_below(&names, *depth).next().is_some()).unwrap_or(0);
+    let mut known: Vec<&str> = known_below(&names, depth).collect();
+    known.dedup();
+    Err(SettingsError::UnknownKey { key: key.to_owned(), known: known.join(", ") })
+}
+
+fn fits(pattern: &str, names: &[&str]) -> bool {
+    let pattern: Vec<&str> = pattern.split('.').collect();
+    pattern.len() == names.len() && starts_alike(&pattern, names)
+}
+
+fn starts_alike(pattern: &[&str], names: &[&str]) -> bool {
+    pattern.iter().zip(names).all(|(wanted, name)| *wanted == "*" || wanted == name)
+}
+
+/// What may come after the first `depth` of `names`.
+fn known_below<'a>(names: &'a [&'a str], depth: usize) -> impl Iterator<Item = &'static str> + 'a {
+    KEYS.iter().filter_map(move |pattern| {
+        let pattern: Vec<&'static str> = pattern.split('.').collect();
+        let alike = pattern.len() > depth && starts_alike(pattern.get(..depth)?, names);
+        if alike { pattern.get(depth).map(|name| if *name == "*" { "(a name)" } else { *name }) } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_names_pass_and_others_are_answered_with_what_there_is() {
+        for key in ["server.port", "providers.openai-codex.issuer", "providers.x.extra_authorize_params.prompt"] {
+            assert!(check(key).is_ok(), "{key}");
+        }
+        let refusal = |key| check(key).unwrap_err().to_string();
+        assert_eq!(refusal("server.prot"), "unknown setting server.prot; known there: host, port, token, token_file");
+        assert_eq!(
+            refusal("server.port.x"),
+            "unknown setting server.port.x; known there: host, port, token, token_file"
+        );
+        assert!(refusal("foo").contains("callback, data_dir, database, encryption, providers, server"));
+        assert!(refusal("providers.x.secret").contains("api_base, authorize_url"));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the owner configured: a file, `GOCLAW_*` variables over it, defaults under both.
+//!
+//! Few settings, each with a safe default. An unknown key or a bad value stops the start with one sentence that names the
+//! key, the value (unless it is a secret) and what is allowed.
+
+mod database;
+mod error;
+mod keys;
+mod providers;
+mod server;
+mod sources;
+
+use std::path::PathBuf;
+
+pub use database::{DatabaseSettings, EncryptionSettings};
+pub use error::SettingsError;
+pub use server::{CallbackSettings, ServerSettings};
+pub use sources::Environment;
+
+use crate::domain::provider::ProviderDefinition;
+use sources::Sources;
+
+#[derive(Debug)]
+pub struct Settings {
+    /// Where whatever the gateway makes by itself lies.
+    pub data_dir: PathBuf,
+    pub server: ServerSettings,
+    pub database: DatabaseSettings,
+    pub encryption: EncryptionSettings,
+    pub callback: CallbackSettings,
+    /// The built-in providers and whatever was added.
+    pub providers: Vec<ProviderDefinition>,
+}
+
+impl Settings {
+    /// Reads `file` (or what `GOCLAW_CONFIG` names, or none) and the environment.
+    pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
+        let sources = Sources::read(file.or_else(|| environment.path("GOCLAW_CONFIG")), environment)?;
+        let data_dir = data_dir(&sources, environment)?;
+        let callback = CallbackSettings::read(&sources)?;
+        Ok(Self {
+            server: ServerSettings::read(&sources, &data_dir)?,
+            database: DatabaseSettings::read(&sources, &data_dir)?,
+            encryption: EncryptionSettings::read(&sources, &data_dir)?,
+            providers: providers::read(&sources, callback.port)?,
+            callback,
+            data_dir,
+        })
+    }
+}
+
+/// `$XDG_DATA_HOME/goclaw`, where that is not set `~/.local/share/goclaw` (XDG Base Directory Specification).
+fn data_dir(sources: &Sources, environment: &Environment) -> Result<PathBuf, SettingsError> {
+    let absolute = |name| environment.path(name).filter(|path| path.is_absolute());
+    let default = || absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    let configured = sources.text("data_dir").map(PathBuf::from);
+    configured.or_else(|| default().map(|base| base.join("goclaw"))).ok_or(SettingsError::NoDataDir)
+}

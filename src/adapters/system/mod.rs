@@ -1,0 +1,37 @@
+//! The operating system's clock and entropy: the two legitimate places to ask for either.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, Random, RandomError},
+};
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+#[async_trait]
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is to ask")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_millis(since_epoch.as_millis().try_into().unwrap_or(i64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is to ask")]
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    #[expect(clippy::disallowed_methods, reason = "this is the source that everybody else is to ask")]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        getrandom::fill(bytes).map_err(|error| RandomError(Box::new(error)))
+    }
+}

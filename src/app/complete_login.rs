@@ -1,0 +1,190 @@
+//! Complete a login: let in the callback that belongs to it, redeem the code once, and save what it yields.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{AppError, Gateway};
+use crate::{
+    domain::{
+        authorization_response::{AuthorizationResponse, PastedRedirect},
+        credential::NewCredential,
+        grant::{CodeGrant, TokenGrant},
+        ids::{Principal, ProviderId, ProviderName},
+        login::{CallbackRejection, ExchangingLogin, LoginTicket, Received, SealedLogin},
+        login_outcome::{LoginOutcome, LoginPhase},
+    },
+    ports::{ClaimOutcome, Doubt, GrantError, SaveOutcome},
+};
+
+/// How a callback reached the gateway.
+#[derive(Debug)]
+pub enum Callback {
+    /// The gateway's own listener got it. Knowing the state is what lets it in.
+    Received(AuthorizationResponse),
+    /// Somebody pasted the address. It must be for a login of that account which the same principal started.
+    Pasted { name: String, redirect_url: SecretString, principal: Principal },
+}
+
+/// A login whose tokens are saved.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    pub name: ProviderName,
+    pub id: ProviderId,
+}
+
+impl Connected {
+    pub fn outcome(&self) -> LoginOutcome {
+        LoginOutcome::Completed
+    }
+}
+
+impl Gateway {
+    /// Lets a callback in and finishes its login. A caller that leaves stops nothing.
+    pub async fn complete_login(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
+        let gateway = Arc::clone(self);
+        self.tasks.run(async move { gateway.complete(callback).await }).await
+    }
+
+    async fn complete(&self, callback: Callback) -> Result<Connected, AppError> {
+        let (received, login) = match callback {
+            Callback::Received(response) => {
+                let login = self.logins.find(&response.state.digest()).await?;
+                let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
+                let ticket = still_pending(&login)?;
+                (self.vault.open_login(login)?.receive(response, self.now()), ticket)
+            }
+            Callback::Pasted { name, redirect_url, principal } => {
+                let (pasted, response) = PastedRedirect::parse(&redirect_url)?;
+                let login = self.logins.find(&response.state.digest()).await?;
+                let login = match login {
+                    Some(login) if login.ticket.name.as_str() == super::canonical_name(&name) => login,
+                    _ => return Err(self.no_such_login(&name, &principal).await?),
+                };
+                if login.ticket.principal != principal {
+                    return Err(AppError::OtherPrincipal);
+                }
+                let ticket = still_pending(&login)?;
+                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), ticket)
+            }
+        };
+        match received {
+            Received::Exchange(exchanging, grant) => self.redeem(*exchanging, grant).await,
+            Received::Ended(outcome) => Err(self.end_login(&login, outcome, None).await?),
+            Received::Rejected(_, rejection) => Err(AppError::CallbackRejected(rejection)),
+        }
+    }
+
+    /// Why a pasted address fits no login: there is none to finish, or it is another one's.
+    async fn no_such_login(&self, name: &str, principal: &Principal) -> Result<AppError, AppError> {
+        let waiting = match ProviderName::parse(super::canonical_name(name)) {
+            Ok(name) => self.logins.latest(&name, principal).await?.is_some_and(|login| login.is_open(self.now())),
+            Err(_) => false,
+        };
+        if waiting {
+            return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
+        }
+        // Says "unknown provider" if that is what it is.
+        self.resolve(name, None).await?;
+        Ok(AppError::NoPendingLogin)
+    }
+
+    async fn redeem(&self, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
+        let ticket = login.ticket;
+        if self.logins.claim(&ticket.id, self.now()).await? == ClaimOutcome::Taken {
+            return Err(AppError::LoginInProgress);
+        }
+        let tokens = match self.oauth.exchange_code(&ticket.client, grant).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                let outcome = outcome_of(&error);
+                return Err(self.end_login(&ticket, outcome, Some(error)).await?);
+            }
+        };
+        // Without a refresh token the login would silently end with its first access token.
+        if tokens.refresh_token.is_none() {
+            return Err(self.end_login(&ticket, LoginOutcome::BadAnswer, None).await?);
+        }
+        match self.save_tokens(&ticket, tokens).await {
+            Ok(connected) => Ok(connected),
+            Err(error) => {
+                tracing::error!(provider.name = %ticket.name, login.id = %ticket.id, error = %error,
+                    "the tokens of a login could not be saved");
+                // The store may be what failed, so this is an attempt; a sweep ends the login otherwise.
+                let _ = self.end_login(&ticket, LoginOutcome::NotSaved, None).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn save_tokens(&self, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
+        let facts = tokens.facts(ticket.provider_type, &ticket.client.scopes, self.now());
+        let definition = self.resolve(ticket.name.as_str(), Some(ticket.provider_type.as_str())).await?.definition;
+        let connected = self
+            .save_credential(NewCredential {
+                name: ticket.name.clone(),
+                provider_type: ticket.provider_type,
+                display_name: ticket.display_name.clone(),
+                api_base: definition.api_base,
+                login_id: ticket.id.clone(),
+                access_token: tokens.access_token,
+                refresh_token: tokens.refresh_token,
+                facts,
+            })
+            .await?;
+        if let Err(error) = self.logins.end(&ticket.id, LoginOutcome::Completed, self.now()).await {
+            // The credential is what counts, and it carries this login's id.
+            tracing::warn!(login.id = %ticket.id, error = %error, "a completed login could not be marked as such");
+        }
+        self.desk.logins_changed();
+        tracing::info!(provider.name = %ticket.name, login.id = %ticket.id, "login completed, tokens saved");
+        Ok(connected)
+    }
+
+    /// Seals and stores a credential and makes it known to this process.
+    pub(super) async fn save_credential(&self, new: NewCredential) -> Result<Connected, AppError> {
+        let (now, name) = (self.now(), new.name.clone());
+        let sealed = self.vault.seal_credential(new, ProviderId::new(now, &self.random_bytes()?))?;
+        match self.credentials.save_login(&sealed, now).await? {
+            SaveOutcome::Saved(id) => {
+                if let Some(saved) = self.credentials.load(&name).await? {
+                    self.registry.register(&saved);
+                }
+                Ok(Connected { name, id })
+            }
+            SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
+        }
+    }
+
+    /// Ends a login badly and returns the error that says so.
+    async fn end_login(
+        &self,
+        ticket: &LoginTicket,
+        outcome: LoginOutcome,
+        source: Option<GrantError>,
+    ) -> Result<AppError, AppError> {
+        self.logins.end(&ticket.id, outcome, self.now()).await?;
+        self.desk.logins_changed();
+        tracing::warn!(provider.name = %ticket.name, login.id = %ticket.id, outcome = outcome.as_str(),
+            cause = source.as_ref().map(tracing::field::display), "login ended without tokens");
+        Ok(AppError::LoginFailed { outcome, source })
+    }
+}
+
+fn still_pending(login: &SealedLogin) -> Result<LoginTicket, AppError> {
+    match login.phase {
+        LoginPhase::Pending => Ok(login.ticket.clone()),
+        LoginPhase::Exchanging => Err(AppError::LoginInProgress),
+        LoginPhase::Ended(outcome) => Err(AppError::LoginOver(outcome)),
+    }
+}
+
+fn outcome_of(error: &GrantError) -> LoginOutcome {
+    match error {
+        GrantError::Rejected { .. } => LoginOutcome::CodeRefused,
+        GrantError::Unavailable { .. } => LoginOutcome::ProviderUnavailable,
+        GrantError::Indeterminate(Doubt::TimedOut) => LoginOutcome::ProviderTimeout,
+        GrantError::Indeterminate(Doubt::ConnectionLost | Doubt::ServerError(_)) => LoginOutcome::ProviderUnavailable,
+        GrantError::Indeterminate(Doubt::Unreadable(_)) => LoginOutcome::BadAnswer,
+    }
+}

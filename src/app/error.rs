@@ -1,0 +1,71 @@
+//! Everything that can go wrong in a use case, closed and free of transport: HTTP and CLI each map it once.
+
+use crate::{
+    domain::{
+        authorization_response::ResponseFlaw,
+        grant::AlreadyExpired,
+        ids::{BadProviderName, ProviderName},
+        login::CallbackRejection,
+        login_outcome::LoginOutcome,
+        provider::{AuthMethod, ProviderType},
+        secret::SecretFlaw,
+    },
+    ports::{GrantError, RandomError, StoreError},
+};
+
+use super::vault::VaultError;
+
+/// `Display` is for the log and never prints its source; what a caller reads is made in one place per transport.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("unknown provider: {0}")]
+    UnknownProvider(String),
+    #[error(transparent)]
+    BadProviderName(#[from] BadProviderName),
+    /// A new account's type was given and is none of ours, or is missing where it is needed.
+    #[error("unknown provider type: {0}")]
+    UnknownProviderType(String),
+    /// The account exists (in storage or configuration) with another type.
+    #[error("provider \"{name}\" already exists as type \"{existing}\"")]
+    TypeConflict { name: ProviderName, existing: ProviderType },
+    /// The account is connected in another way than the one asked for.
+    #[error("provider {name} connects with {}", method.in_words())]
+    ConnectsWith { name: ProviderName, method: AuthMethod },
+    /// There is no credential to change.
+    #[error("provider {0} is not connected")]
+    NotConnected(ProviderName),
+    /// Configuration switches the provider off; a request cannot switch it on.
+    #[error("provider {0} is switched off in the configuration")]
+    DisabledByConfiguration(ProviderName),
+    #[error(transparent)]
+    BadSecret(#[from] SecretFlaw),
+    #[error(transparent)]
+    ExpiredSecret(#[from] AlreadyExpired),
+    #[error(transparent)]
+    BadRedirect(#[from] ResponseFlaw),
+    #[error("no pending OAuth flow")]
+    NoPendingLogin,
+    /// The callback was not let in; the login it was aimed at is still pending.
+    #[error("the callback was refused: {0:?}")]
+    CallbackRejected(CallbackRejection),
+    #[error("the login was started by somebody else")]
+    OtherPrincipal,
+    /// This login's code is being redeemed already.
+    #[error("the login is being finished by another request")]
+    LoginInProgress,
+    /// The login had ended before this request came.
+    #[error("the login has already ended: {}", .0.as_str())]
+    LoginOver(LoginOutcome),
+    /// This request ended the login, and not well.
+    #[error("the login failed: {}", outcome.as_str())]
+    LoginFailed { outcome: LoginOutcome, source: Option<GrantError> },
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    #[error("a stored secret could not be used")]
+    Vault(#[from] VaultError),
+    #[error("no random bytes")]
+    Random(#[from] RandomError),
+    /// The task that did the work died. A bug: its panic is in the log.
+    #[error("the work was not finished")]
+    TaskDied,
+}

@@ -1,0 +1,72 @@
+//! List the providers: the configured ones and whatever else is connected, each with where it stands.
+
+use std::collections::BTreeMap;
+
+use super::{AppError, Gateway, State};
+use crate::domain::{
+    credential::{SealedCredential, Standing},
+    ids::ProviderName,
+    provider::{AuthMethod, Category, ProviderDefinition, ProviderType},
+    provider_settings::AccountLabels,
+    time::Timestamp,
+};
+
+#[derive(Debug, Clone)]
+pub struct ProviderView {
+    pub name: ProviderName,
+    pub display_name: String,
+    pub provider_type: ProviderType,
+    pub category: Category,
+    pub auth_methods: Vec<AuthMethod>,
+    pub api_base: String,
+    pub enabled: bool,
+    pub state: State,
+    pub expires_at: Option<Timestamp>,
+    pub account: AccountLabels,
+}
+
+impl Gateway {
+    pub async fn list_providers(&self) -> Result<Vec<ProviderView>, AppError> {
+        let now = self.now();
+        let stored = self.credentials.list().await?;
+        let mut credentials: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name.clone(), found)).collect();
+        let configured = self.catalog.iter().map(|definition| {
+            let credential = credentials.remove(&definition.name);
+            view(definition.clone(), credential, now)
+        });
+        let mut views: Vec<_> = configured.collect();
+        for (name, credential) in credentials {
+            if let Some(definition) = self.catalog.like_built_in(&name, credential.provider_type) {
+                views.push(view(definition, Some(credential), now));
+            }
+        }
+        Ok(views)
+    }
+}
+
+pub(super) fn view(
+    definition: ProviderDefinition,
+    credential: Option<SealedCredential>,
+    now: Timestamp,
+) -> ProviderView {
+    let state = match &credential {
+        None => State::Absent,
+        Some(_) if !definition.enabled => State::Connected(Standing::Disabled),
+        Some(credential) => State::Connected(credential.standing(now)),
+    };
+    ProviderView {
+        auth_methods: definition.auth_methods(),
+        category: definition.descriptor().category,
+        enabled: definition.enabled && credential.as_ref().is_none_or(|credential| credential.enabled),
+        display_name: credential
+            .as_ref()
+            .and_then(|found| found.display_name.clone())
+            .unwrap_or(definition.display_name),
+        name: definition.name,
+        provider_type: definition.provider_type,
+        api_base: definition.api_base,
+        state,
+        expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
+        account: credential.map(|found| found.facts.account).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,122 @@
+//! Say truthfully where an account stands. Reads the store, never the network.
+
+use super::{AppError, Gateway, canonical_name};
+use crate::domain::{
+    credential::{SealedCredential, Standing},
+    ids::{Generation, LoginId, Principal, ProviderName},
+    login::SealedLogin,
+    login_outcome::{LoginOutcome, LoginPhase},
+    provider_settings::AccountLabels,
+    time::Timestamp,
+};
+
+/// Where an account stands, "not there" included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Absent,
+    Connected(Standing),
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Connected(standing) => standing.as_str(),
+        }
+    }
+
+    pub fn is_usable(self) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Connected(standing) => standing.is_usable(),
+        }
+    }
+}
+
+/// How this principal's last login went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastLogin {
+    pub login_id: LoginId,
+    pub outcome: LoginOutcome,
+    pub at: Timestamp,
+}
+
+/// A login that waits for its callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLogin {
+    pub login_id: LoginId,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct LoginStatus {
+    pub name: ProviderName,
+    pub state: State,
+    /// What there is to know or do about it, in words; None when all is well.
+    pub reason: Option<String>,
+    pub login_id: Option<LoginId>,
+    pub generation: Option<Generation>,
+    pub expires_at: Option<Timestamp>,
+    pub account: AccountLabels,
+    pub pending: Option<WaitingLogin>,
+    pub last_login: Option<LastLogin>,
+}
+
+impl Gateway {
+    pub async fn login_status(&self, name: &str, principal: &Principal) -> Result<LoginStatus, AppError> {
+        let now = self.now();
+        let latest = match ProviderName::parse(canonical_name(name)) {
+            Ok(name) => self.logins.latest(&name, principal).await?,
+            Err(_) => None,
+        };
+        let resolved = match (self.resolve(name, None).await, &latest) {
+            // A new account is known by its first login, before there is anything to store.
+            (Err(AppError::UnknownProvider(_)), Some(login)) if login.is_open(now) => {
+                self.resolve(name, Some(login.ticket.provider_type.as_str())).await?
+            }
+            (resolved, _) => resolved?,
+        };
+        let credential = resolved.credential;
+        let mut state = credential.as_ref().map_or(State::Absent, |found| State::Connected(found.standing(now)));
+        if !resolved.definition.enabled && state != State::Absent {
+            state = State::Connected(Standing::Disabled);
+        }
+        Ok(LoginStatus {
+            reason: reason(state),
+            name: resolved.definition.name,
+            state,
+            login_id: credential.as_ref().map(|found| found.login_id.clone()),
+            generation: credential.as_ref().map(|found| found.generation),
+            expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
+            account: credential.as_ref().map(|found| found.facts.account.clone()).unwrap_or_default(),
+            pending: latest.as_ref().filter(|login| login.is_open(now)).map(waiting),
+            last_login: latest.and_then(|login| last_login(login, credential.as_ref(), now)),
+        })
+    }
+}
+
+fn reason(state: State) -> Option<String> {
+    match state {
+        State::Absent | State::Connected(Standing::Active) => None,
+        State::Connected(Standing::Disabled) => Some("This provider is switched off. Nothing is deleted.".to_owned()),
+        State::Connected(Standing::NeedsReauth) => {
+            Some("The access token has expired. Sign in again; nothing is deleted until then.".to_owned())
+        }
+    }
+}
+
+fn waiting(login: &SealedLogin) -> WaitingLogin {
+    WaitingLogin { login_id: login.ticket.id.clone(), expires_at: login.ticket.expires_at }
+}
+
+fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Timestamp) -> Option<LastLogin> {
+    let saved = credential.is_some_and(|credential| credential.login_id == login.ticket.id);
+    let (outcome, at) = match login.phase {
+        LoginPhase::Ended(outcome) => (outcome, login.phase_since),
+        // Saved, but the process died before it could be marked as completed.
+        LoginPhase::Exchanging if saved => (LoginOutcome::Completed, login.phase_since),
+        LoginPhase::Pending if !login.is_open(now) => (LoginOutcome::Expired, login.ticket.expires_at),
+        LoginPhase::Pending | LoginPhase::Exchanging => return None,
+    };
+    Some(LastLogin { login_id: login.ticket.id, outcome, at })
+}

@@ -1,0 +1,55 @@
+//! Connect an account with a secret its owner hands in: an API key or a session token.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{AppError, Connected, Gateway};
+use crate::domain::{
+    credential::NewCredential, grant::pasted_facts, ids::LoginId, provider::AuthMethod, secret::AccessToken,
+};
+
+#[derive(Debug, Clone)]
+pub struct PastedSecret {
+    /// What it is said to be.
+    pub method: AuthMethod,
+    pub secret: SecretString,
+    pub display_name: Option<String>,
+    /// What a name that is not built in is to be.
+    pub provider_type: Option<String>,
+}
+
+impl Gateway {
+    pub async fn register_secret(self: &Arc<Self>, name: String, pasted: PastedSecret) -> Result<Connected, AppError> {
+        let gateway = Arc::clone(self);
+        self.tasks.run(async move { gateway.register(&name, pasted).await }).await
+    }
+
+    async fn register(&self, name: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
+        let definition = self.resolve(name, pasted.provider_type.as_deref()).await?.definition;
+        if !definition.enabled {
+            return Err(AppError::DisabledByConfiguration(definition.name));
+        }
+        if definition.descriptor().pasted != Some(pasted.method) {
+            let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);
+            return Err(AppError::ConnectsWith { name: definition.name, method });
+        }
+        let access_token = AccessToken::from_pasted(&pasted.secret)?;
+        let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, self.now())?;
+        let login_id = LoginId::from_bytes(self.random_bytes()?);
+        let connected = self
+            .save_credential(NewCredential {
+                name: definition.name,
+                provider_type: definition.provider_type,
+                display_name: pasted.display_name,
+                api_base: definition.api_base,
+                login_id,
+                access_token,
+                refresh_token: None,
+                facts,
+            })
+            .await?;
+        tracing::info!(provider.name = %connected.name, method = pasted.method.as_str(), "secret registered");
+        Ok(connected)
+    }
+}

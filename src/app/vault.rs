@@ -1,0 +1,98 @@
+//! The one place where plaintext and sealed secrets meet.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::{
+    domain::{
+        credential::{NewCredential, NewSealedCredential, SealedCredential},
+        ids::ProviderId,
+        login::{PendingLogin, SealedLogin},
+        login_outcome::LoginPhase,
+        sealed::SealContext,
+        secret::{OAuthState, PkceVerifier, RefreshToken},
+    },
+    ports::{OpenError, SealError, SecretCipher},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("a secret could not be sealed")]
+    Seal(#[from] SealError),
+    #[error("the {what} could not be opened")]
+    Open { what: &'static str, source: OpenError },
+}
+
+#[derive(Clone)]
+pub struct Vault {
+    cipher: Arc<dyn SecretCipher>,
+}
+
+impl Vault {
+    pub fn new(cipher: Arc<dyn SecretCipher>) -> Self {
+        Self { cipher }
+    }
+
+    /// Seals what a login yielded. Takes it by value: from here on only the sealed form exists.
+    pub fn seal_credential(&self, new: NewCredential, id: ProviderId) -> Result<NewSealedCredential, VaultError> {
+        let access_context = SealContext::access_token(&new.name, &new.login_id);
+        let access_token = self.cipher.seal(&access_context, new.access_token.expose_secret())?;
+        let refresh_context = SealContext::refresh_token(&new.name, &new.login_id);
+        let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
+        let refresh_token = new.refresh_token.as_ref().map(seal_refresh).transpose()?;
+        Ok(NewSealedCredential {
+            id,
+            access_token,
+            refresh_token,
+            name: new.name,
+            provider_type: new.provider_type,
+            display_name: new.display_name,
+            api_base: new.api_base,
+            login_id: new.login_id,
+            facts: new.facts,
+        })
+    }
+
+    /// The refresh token of an account, if it has one.
+    pub fn open_refresh_token(&self, sealed: &SealedCredential) -> Result<Option<RefreshToken>, VaultError> {
+        let Some(token) = &sealed.refresh_token else { return Ok(None) };
+        let context = SealContext::refresh_token(&sealed.name, &sealed.login_id);
+        let opened = self.cipher.open(&context, token);
+        let opened = opened.map_err(|source| VaultError::Open { what: "refresh token", source })?;
+        Ok(Some(RefreshToken::new(opened.expose_secret())))
+    }
+
+    pub fn seal_login(&self, login: &PendingLogin) -> Result<SealedLogin, VaultError> {
+        let id = &login.ticket.id;
+        Ok(SealedLogin {
+            state_digest: login.state.digest(),
+            state: self.cipher.seal(&SealContext::login_state(id), login.state.expose_secret())?,
+            verifier: self.cipher.seal(&SealContext::login_verifier(id), login.verifier.expose_secret())?,
+            phase: LoginPhase::Pending,
+            phase_since: login.ticket.started_at,
+            ticket: login.ticket.clone(),
+        })
+    }
+
+    pub fn open_login(&self, sealed: SealedLogin) -> Result<PendingLogin, VaultError> {
+        let id = &sealed.ticket.id;
+        let state = self.cipher.open(&SealContext::login_state(id), &sealed.state);
+        let state = state.map_err(|source| VaultError::Open { what: "state of a login", source })?;
+        let verifier = self.cipher.open(&SealContext::login_verifier(id), &sealed.verifier);
+        let verifier = verifier.map_err(|source| VaultError::Open { what: "verifier of a login", source })?;
+        Ok(PendingLogin {
+            state: OAuthState::new(state.expose_secret()),
+            verifier: PkceVerifier::new(verifier.expose_secret()),
+            ticket: sealed.ticket,
+        })
+    }
+
+    /// Whether every secret of an account opens: asked at start, so that a wrong key is known before anything is written.
+    pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
+        let context = SealContext::access_token(&sealed.name, &sealed.login_id);
+        let opened = self.cipher.open(&context, &sealed.access_token);
+        opened.map_err(|source| VaultError::Open { what: "access token", source })?;
+        self.open_refresh_token(sealed).map(drop)
+    }
+}

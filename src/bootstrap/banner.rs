@@ -1,0 +1,50 @@
+//! What a start prints: where things are, whether ChatGPT is connected, what to type next.
+
+use super::serve::Started;
+use crate::{
+    adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
+    app::{LoginStatus, State},
+    domain::{credential::Standing, ids::Principal, provider::openai_codex},
+    ports::Clock,
+};
+
+pub(super) async fn text(settings: &Settings, started: &Started) -> String {
+    let base = format!("http://{}", started.address);
+    let status = started.gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
+    let token = match &settings.server.token {
+        Some(_) => "as configured".to_owned(),
+        None => settings.server.token_file.display().to_string(),
+    };
+    let goclaw = program_name();
+    let connected = status.as_ref().is_some_and(|status| status.state.is_usable());
+    let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
+    format!(
+        "goclaw {version} is running. Stop it with ctrl-c.\n\
+         \n  API       {base}/v1\n  API docs  {base}/docs\n  Token     {token}\n  Data      {data}\n  ChatGPT   {chatgpt}\n\
+         \n  Next      {next}\n\n",
+        version = env!("CARGO_PKG_VERSION"),
+        data = settings.data_dir.display(),
+        chatgpt = status.map_or_else(|| "unknown, see the log".to_owned(), |status| in_words(&status)),
+    )
+}
+
+fn in_words(status: &LoginStatus) -> String {
+    let account = &status.account;
+    let whom = account.email.as_ref().map(|email| format!(" as {email}")).unwrap_or_default();
+    let plan = account.plan_type.as_ref().map(|plan| format!(", plan {plan}")).unwrap_or_default();
+    match status.state {
+        State::Absent => "not connected".to_owned(),
+        State::Connected(Standing::Disabled) => "switched off".to_owned(),
+        State::Connected(Standing::NeedsReauth) => format!("needs a new sign-in{whom}"),
+        State::Connected(Standing::Active) => {
+            let words = HereAndNow::local(SystemClock.now());
+            let end = status.expires_at.map(|at| format!(", access token {}", words.expiry(at.unix_seconds())));
+            format!("connected{whom}{plan}{}", end.unwrap_or_default())
+        }
+    }
+}
+
+/// How this program was called, so that what to type next can be copied.
+fn program_name() -> String {
+    std::env::args().next().filter(|name| !name.contains(char::is_whitespace)).unwrap_or_else(|| "goclaw".to_owned())
+}

@@ -1,0 +1,61 @@
+//! Why the gateway does not start, each with the way out in the same sentence.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use crate::{
+    adapters::{cipher::BadKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
+    app::AppError,
+    ports::{RandomError, StoreError},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(
+        "port {} is taken on {}: another program, perhaps another goclaw, listens there; stop it, or choose another \
+         port: GOCLAW_PORT={} goclaw", address.port(), address.ip(), address.port().wrapping_add(1)
+    )]
+    PortTaken { address: SocketAddr },
+    #[error("cannot listen on {address}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    SecretFile(#[from] SecretFileError),
+    #[error("the configured file {} is not there", .0.display())]
+    ConfiguredFileMissing(PathBuf),
+    #[error(
+        "the encryption key {} is missing, and the database {} holds credentials that only it can open; put it back, or \
+         move the database away and sign in again", key.display(), database.display()
+    )]
+    KeyLost { key: PathBuf, database: PathBuf },
+    #[error("the encryption key in {place}: {source}")]
+    BadKey { place: String, source: BadKey },
+    #[error(transparent)]
+    OpenStore(#[from] OpenStoreError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    #[error("the HTTP client cannot be set up")]
+    HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the stored state cannot be used")]
+    Wake(#[source] AppError),
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] io::Error),
+    #[error("the output cannot be written")]
+    Output(#[source] io::Error),
+}
+
+/// The error and everything that caused it, in one line.
+pub(super) fn sentence(error: &StartError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! What the embedded default makes for itself on its first start: the data folder, the key, the gateway's token.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::SecretString;
+
+use super::StartError;
+use crate::{
+    adapters::{
+        cipher::EncryptionKey,
+        secret_file::{create_secret_file, read_secret_file},
+        settings::Settings,
+    },
+    ports::Random,
+};
+
+/// Random bytes behind the gateway's token.
+const TOKEN_BYTES: usize = 32;
+
+/// The key that seals the store. `sealed_rows`: whether there is anything that a new key could not open.
+pub(super) fn encryption_key(
+    settings: &Settings,
+    random: &dyn Random,
+    sealed_rows: bool,
+) -> Result<EncryptionKey, StartError> {
+    let encryption = &settings.encryption;
+    let path = &encryption.key_file;
+    let parse = |text: &SecretString, place: String| {
+        EncryptionKey::parse(text).map_err(|source| StartError::BadKey { place, source })
+    };
+    if let Some(key) = &encryption.key {
+        return parse(key, "encryption.key".to_owned());
+    }
+    if let Some(text) = read_secret_file(path)? {
+        return parse(&text, path.display().to_string());
+    }
+    if encryption.key_file_is_configured {
+        return Err(StartError::ConfiguredFileMissing(path.clone()));
+    }
+    if sealed_rows {
+        return Err(StartError::KeyLost { key: path.clone(), database: settings.database.path.clone() });
+    }
+    create_secret_file(path, &EncryptionKey::generate(random)?.to_text())?;
+    tracing::info!(path = %path.display(), "encryption key made; keep a copy: without it the stored credentials are lost");
+    // Read back: another gateway may have been faster.
+    match read_secret_file(path)? {
+        Some(text) => parse(&text, path.display().to_string()),
+        None => Err(StartError::ConfiguredFileMissing(path.clone())),
+    }
+}
+
+/// The token that callers present.
+pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
+    let server = &settings.server;
+    if let Some(token) = &server.token {
+        return Ok(token.clone());
+    }
+    if !server.token_file_is_configured && read_secret_file(&server.token_file)?.is_none() {
+        let mut bytes = [0; TOKEN_BYTES];
+        random.fill(&mut bytes)?;
+        create_secret_file(&server.token_file, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
+    }
+    read_secret_file(&server.token_file)?.ok_or_else(|| StartError::ConfiguredFileMissing(server.token_file.clone()))
+}

@@ -1,0 +1,64 @@
+//! The composition root: reads the settings, builds the adapters, hands them to the core, and starts what was asked for.
+//!
+//! The only place that sees every layer. [`serve`] is the gateway, `offline` the commands that need none, `connection` how
+//! the client commands find a running one.
+
+mod banner;
+mod connection;
+mod errors;
+mod first_start;
+mod offline;
+pub mod serve;
+
+use std::{process::ExitCode, sync::Arc};
+
+use crate::adapters::{
+    cli::{self, Cli, Command, render},
+    settings::{Environment, Settings},
+    system::SystemClock,
+    telemetry,
+};
+
+pub use errors::StartError;
+
+/// Runs the command line of this process to its end.
+pub fn run() -> ExitCode {
+    let cli = match Cli::from_command_line() {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    // Fails only if it was installed before, by a test.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&StartError::Runtime(error)),
+    };
+    match runtime.block_on(dispatch(cli, &Environment::of_process())) {
+        Ok(exit) => exit,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, StartError> {
+    match cli.command.unwrap_or_default() {
+        Command::Serve => {
+            telemetry::start(environment.text("RUST_LOG"));
+            serve::until_stopped(Settings::load(cli.config, environment)?).await?;
+        }
+        Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
+        Command::Openapi => offline::print_openapi()?,
+        Command::Client(command) => {
+            let connection = connection::resolve(cli.config, environment)?;
+            let can_open_browser = environment.text("SSH_CONNECTION").is_none();
+            let world = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
+            return Ok(cli::run(command, connection, world).await);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A mistake in the configuration is the caller's, like one in the arguments.
+fn fail(error: &StartError) -> ExitCode {
+    render::error(&errors::sentence(error));
+    if matches!(error, StartError::Settings(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,115 @@
+//! The gateway as a process: the order in which things start, and the order in which they stop.
+//!
+//! The port is taken first, so that a second gateway fails before it touches anything. On SIGTERM or ctrl-c: no new
+//! connections, requests under way finish (up to a limit), then whatever is changing state finishes, without a limit of
+//! ours: each such task has its own.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{StartError, banner, first_start};
+use crate::{
+    adapters::{
+        callback::LoopbackListener,
+        cipher::XChaChaCipher,
+        cli::render,
+        http::{self, GatewayToken},
+        oauth::HttpOAuthEndpoint,
+        secret_file::create_private_folder,
+        serving,
+        settings::Settings,
+        store::SqliteStore,
+        system::{SystemClock, SystemRandom},
+    },
+    app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
+    ports::CredentialStore,
+};
+
+/// A gateway that listens and waits to be run.
+pub struct Started {
+    pub address: SocketAddr,
+    pub gateway: Arc<Gateway>,
+    listener: TcpListener,
+    token: GatewayToken,
+}
+
+/// Runs the gateway until the process is told to stop.
+pub(super) async fn until_stopped(settings: Settings) -> Result<(), StartError> {
+    let started = start(&settings).await?;
+    render::line(&banner::text(&settings, &started).await).map_err(StartError::Output)?;
+    let stop = stop_signal().map_err(StartError::Runtime)?;
+    run(started, stop).await;
+    Ok(())
+}
+
+/// Builds everything and starts to listen.
+pub async fn start(settings: &Settings) -> Result<Started, StartError> {
+    let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
+    let address = listener.local_addr().map_err(StartError::Runtime)?;
+    let random = Arc::new(SystemRandom);
+    create_private_folder(&settings.data_dir)?;
+    let store = Arc::new(SqliteStore::open(&settings.database.path).await?);
+    let sealed_rows = !store.list().await?.is_empty();
+    let key = first_start::encryption_key(settings, random.as_ref(), sealed_rows)?;
+    let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
+    let oauth = HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let ports = Ports {
+        credentials: store.clone(),
+        logins: store,
+        oauth: Arc::new(oauth),
+        callback_listener: Arc::new(LoopbackListener),
+        cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),
+        clock: Arc::new(SystemClock),
+        random,
+    };
+    let gateway = Gateway::new(
+        ports,
+        GatewaySettings {
+            catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
+            callback_address: settings.callback.address(),
+            login_lifetime: settings.callback.timeout,
+        },
+    );
+    gateway.wake().await.map_err(StartError::Wake)?;
+    Ok(Started { address, gateway, listener, token })
+}
+
+/// Serves until `stop` is cancelled and everything under way is done.
+pub async fn run(started: Started, stop: CancellationToken) {
+    let endpoint = http::endpoint(&started.gateway, started.token);
+    serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled()).await;
+    started.gateway.finish().await;
+    tracing::info!("stopped");
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let taken = source.kind() == io::ErrorKind::AddrInUse;
+        if taken { StartError::PortTaken { address } } else { StartError::Listen { address, source } }
+    })
+}
+
+/// Cancelled by the first SIGTERM or SIGINT. Later ones change nothing: what must be saved is still being saved.
+fn stop_signal() -> io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    #[expect(clippy::disallowed_methods, reason = "it lives as long as the process and holds nothing")]
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(()) = terminate.recv() => {}
+                Some(()) = interrupt.recv() => {}
+                else => return,
+            }
+            tracing::info!("stopping; requests under way are finished first");
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}

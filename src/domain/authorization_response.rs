@@ -1,0 +1,233 @@
+//! What comes back from the provider through the browser (RFC 6749 section 4.1.2), as a query or as a pasted address.
+//!
+//! Everything here is written by whoever can make a browser open an address, so it is bounded, parsed strictly, and
+//! believed only after its `state` was found to be one of ours.
+
+use secrecy::{ExposeSecret, SecretString};
+use url::{Url, form_urlencoded};
+
+use super::secret::{AuthorizationCode, OAuthState};
+
+/// The longest redirect URL or query taken, in bytes. Real ones have about 400.
+pub const MAX_REDIRECT_BYTES: usize = 8 * 1024;
+
+/// The parameters of a callback. Unknown ones are ignored, as the RFC asks; a known one that is repeated is refused.
+#[derive(Debug)]
+pub struct AuthorizationResponse {
+    pub state: OAuthState,
+    /// The issuer that answered (RFC 9207), where the provider sends it.
+    pub issuer: Option<String>,
+    pub verdict: Verdict,
+}
+
+/// What the provider says.
+#[derive(Debug)]
+pub enum Verdict {
+    Approved(AuthorizationCode),
+    /// `error=access_denied`: the person declined.
+    Denied,
+    /// OpenAI's special case of a denial: the workspace has no access to Codex.
+    MissingEntitlement,
+    /// Any other `error`.
+    Failed,
+    /// Neither a code nor an error.
+    Nothing,
+}
+
+/// Why a text is no authorization response. Messages are for the person who pasted it and never repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResponseFlaw {
+    #[error("invalid redirect URL: it is longer than {MAX_REDIRECT_BYTES} bytes")]
+    TooLong,
+    #[error("invalid redirect URL: copy the whole address, it starts with http:// and has ?code=... in it")]
+    NotAUrl,
+    #[error("invalid redirect URL: the parameter {0} appears more than once")]
+    Repeated(&'static str),
+    #[error("invalid state parameter (possible CSRF): the address has no state in it")]
+    NoState,
+}
+
+const PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "iss"];
+
+impl AuthorizationResponse {
+    /// Parses the query of a callback, without the leading `?`.
+    pub fn from_query(query: &str) -> Result<Self, ResponseFlaw> {
+        if query.len() > MAX_REDIRECT_BYTES {
+            return Err(ResponseFlaw::TooLong);
+        }
+        let mut found: [Option<String>; PARAMETERS.len()] = Default::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let known = PARAMETERS.iter().zip(found.iter_mut()).find(|(parameter, _)| **parameter == name);
+            if let Some((parameter, slot)) = known
+                && slot.replace(value.into_owned()).is_some()
+            {
+                return Err(ResponseFlaw::Repeated(parameter));
+            }
+        }
+        let [code, state, error, description, issuer] = found.map(|value| value.filter(|text| !text.is_empty()));
+        let state = OAuthState::new(state.ok_or(ResponseFlaw::NoState)?);
+        let verdict = match (error.as_deref(), code) {
+            (Some("access_denied"), _) if names_missing_entitlement(description.as_deref()) => {
+                Verdict::MissingEntitlement
+            }
+            (Some("access_denied"), _) => Verdict::Denied,
+            (Some(_), _) => Verdict::Failed,
+            (None, Some(code)) => Verdict::Approved(AuthorizationCode::new(code)),
+            (None, None) => Verdict::Nothing,
+        };
+        Ok(Self { state, issuer, verdict })
+    }
+}
+
+fn names_missing_entitlement(description: Option<&str>) -> bool {
+    description.is_some_and(|text| text.to_ascii_lowercase().contains("missing_codex_entitlement"))
+}
+
+/// An address copied from a browser's address bar. Held as a secret: it has the code in it.
+#[derive(Debug)]
+pub struct PastedRedirect {
+    address: SecretString,
+}
+
+/// The part of a pasted address that is not the login's redirect URI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrongPart {
+    Scheme,
+    UserInfo,
+    Host,
+    Port,
+    Path,
+    Fragment,
+    /// It reads alike and is not the same text, e.g. with an encoded or a back slash in it.
+    Spelling,
+}
+
+impl WrongPart {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheme => "scheme",
+            Self::UserInfo => "user name",
+            Self::Host => "host",
+            Self::Port => "port",
+            Self::Path => "path",
+            Self::Fragment => "fragment",
+            Self::Spelling => "spelling",
+        }
+    }
+}
+
+impl PastedRedirect {
+    /// Takes the pasted text (white space around it is dropped) and the response in its query.
+    pub fn parse(text: &SecretString) -> Result<(Self, AuthorizationResponse), ResponseFlaw> {
+        let text = text.expose_secret().trim();
+        if text.len() > MAX_REDIRECT_BYTES {
+            return Err(ResponseFlaw::TooLong);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || Url::parse(text).is_err() {
+            return Err(ResponseFlaw::NotAUrl);
+        }
+        let without_fragment = text.split('#').next().unwrap_or_default();
+        let (_, query) = without_fragment.split_once('?').ok_or(ResponseFlaw::NotAUrl)?;
+        let response = AuthorizationResponse::from_query(query)?;
+        Ok((Self { address: SecretString::from(text) }, response))
+    }
+
+    /// Whether the address is `redirect_uri`, byte for byte, followed by its query and nothing else.
+    ///
+    /// The text itself decides, so no URL parser's kindness (a back slash, an encoded dot, a tab) can widen it; the
+    /// parser only finds out which part to name in the refusal.
+    pub fn arrived_at(&self, redirect_uri: &str) -> Result<(), WrongPart> {
+        let text = self.address.expose_secret();
+        if text.contains('#') {
+            return Err(WrongPart::Fragment);
+        }
+        if text.strip_prefix(redirect_uri).is_some_and(|rest| rest.starts_with('?')) {
+            return Ok(());
+        }
+        let (Ok(seen), Ok(expected)) = (Url::parse(text), Url::parse(redirect_uri)) else {
+            return Err(WrongPart::Spelling);
+        };
+        Err(if !seen.username().is_empty() || seen.password().is_some() {
+            WrongPart::UserInfo
+        } else if seen.scheme() != expected.scheme() {
+            WrongPart::Scheme
+        } else if seen.host() != expected.host() {
+            WrongPart::Host
+        } else if seen.port_or_known_default() != expected.port_or_known_default() {
+            WrongPart::Port
+        } else if seen.path() != expected.path() {
+            WrongPart::Path
+        } else {
+            WrongPart::Spelling
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
+
+    #[test]
+    fn a_real_callback_parses_and_its_extra_parameters_are_ignored() {
+        let response = AuthorizationResponse::from_query("code=ac_1.2&scope=openid+profile&state=st").unwrap();
+        assert_eq!(response.state.expose_secret(), "st");
+        assert!(matches!(response.verdict, Verdict::Approved(code) if code.expose_secret() == "ac_1.2"));
+    }
+
+    #[test]
+    fn verdicts() {
+        let verdict = |query: &str| AuthorizationResponse::from_query(query).unwrap().verdict;
+        assert!(matches!(verdict("state=s&error=access_denied&code=x"), Verdict::Denied));
+        assert!(matches!(verdict("state=s&error=server_error"), Verdict::Failed));
+        assert!(matches!(
+            verdict("state=s&error=access_denied&error_description=Missing_Codex_Entitlement+x"),
+            Verdict::MissingEntitlement
+        ));
+        assert!(matches!(verdict("state=s&code="), Verdict::Nothing));
+    }
+
+    #[test]
+    fn repeated_and_missing_parameters_are_refused() {
+        let flaw = |query: &str| AuthorizationResponse::from_query(query).unwrap_err();
+        assert_eq!(flaw("state=s&code=a&code=b"), ResponseFlaw::Repeated("code"));
+        assert_eq!(flaw("state=s&state=s&code=a"), ResponseFlaw::Repeated("state"));
+        assert_eq!(flaw("state=s&code=a&%63ode=b"), ResponseFlaw::Repeated("code"));
+        assert_eq!(flaw("code=a"), ResponseFlaw::NoState);
+        assert_eq!(flaw(&"x".repeat(MAX_REDIRECT_BYTES + 1)), ResponseFlaw::TooLong);
+    }
+
+    #[test]
+    fn a_pasted_address_is_ours_only_to_the_letter() {
+        let arrived = |text: &str| PastedRedirect::parse(&text.into()).unwrap().0.arrived_at(REDIRECT_URI);
+        assert_eq!(arrived(" http://localhost:1455/auth/callback?code=c&state=s\n"), Ok(()));
+        for (text, part) in [
+            ("https://localhost:1455/auth/callback?state=s", WrongPart::Scheme),
+            ("http://localhost:1455@evil.example/auth/callback?state=s", WrongPart::UserInfo),
+            ("http://user@localhost:1455/auth/callback?state=s", WrongPart::UserInfo),
+            ("http://evil.example:1455/auth/callback?state=s", WrongPart::Host),
+            ("http://127.0.0.1:1455/auth/callback?state=s", WrongPart::Host),
+            ("http://localhost:1456/auth/callback?state=s", WrongPart::Port),
+            ("http://localhost:1455/auth/callback/?state=s", WrongPart::Path),
+            ("http://localhost:1455/auth%2fcallback?state=s", WrongPart::Path),
+            ("http://localhost:1455//auth/callback?state=s", WrongPart::Path),
+            ("http://localhost:1455\\auth\\callback?state=s", WrongPart::Spelling),
+            ("http://LOCALHOST:1455/auth/callback?state=s", WrongPart::Spelling),
+            ("http://localhost:1455/auth/./callback?state=s", WrongPart::Spelling),
+            ("http://localhost:1455/auth/callback?state=s#x", WrongPart::Fragment),
+        ] {
+            assert_eq!(arrived(text), Err(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_being_repeated() {
+        for text in
+            ["", "ac_code", "http://", "localhost:1455", "http://localhost:1455/auth/callback", "http://a b?state=s"]
+        {
+            let flaw = PastedRedirect::parse(&text.into()).unwrap_err();
+            assert_eq!(flaw, ResponseFlaw::NotAUrl, "{text}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The address a person's browser is sent to (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+
+use std::fmt::Write;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{oauth_client::OAuthClient, secret::OAuthState};
+
+/// Everything but RFC 3986's unreserved characters: a space becomes `%20`, as OpenAI's own client sends it, never `+`.
+const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The authorization request of one login. It carries the `state`, so it is for the person who started the login and
+/// for nobody's log.
+pub fn authorize_url(client: &OAuthClient, challenge: &str, state: &OAuthState) -> SecretString {
+    let scope = client.scopes.join(" ");
+    let mut params: Vec<(&str, &str)> = vec![
+        ("response_type", "code"),
+        ("client_id", &client.client_id),
+        ("redirect_uri", &client.redirect_uri),
+        ("scope", &scope),
+        ("code_challenge", challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    params.extend(client.provider_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    params.push(("state", state.expose_secret()));
+    params.extend(client.originator.iter().map(|originator| ("originator", originator.as_str())));
+    params.extend(client.extra_params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+
+    let mut url = client.authorize_url.as_str().to_owned();
+    let mut separator = if url.contains('?') { '&' } else { '?' };
+    for (name, value) in params {
+        let (name, value) = (utf8_percent_encode(name, QUERY_VALUE), utf8_percent_encode(value, QUERY_VALUE));
+        // Writing to a String cannot fail.
+        let _ = write!(url, "{separator}{name}={value}");
+        separator = '&';
+    }
+    SecretString::from(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        oauth_client::EndpointUrl,
+        provider::{ProviderType, openai_codex},
+    };
+
+    #[test]
+    fn parameters_come_in_the_order_openai_s_own_client_sends_them() {
+        let defaults = ProviderType::OpenaiCodex.descriptor().oauth.unwrap();
+        let issuer = EndpointUrl::parse(openai_codex::ISSUER).unwrap();
+        let client = OAuthClient {
+            issuer: issuer.to_string(),
+            authorize_url: issuer.join_path(defaults.authorize_path).unwrap(),
+            token_url: issuer.join_path(defaults.token_path).unwrap(),
+            revoke_url: None,
+            body_format: defaults.body_format,
+            client_id: defaults.client_id.to_owned(),
+            scopes: defaults.scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            redirect_uri: "http://localhost:1455/auth/callback".to_owned(),
+            provider_params: defaults.authorize_params.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            originator: Some("goclaw".to_owned()),
+            extra_params: vec![("prompt".to_owned(), "login".to_owned())],
+        };
+        assert_eq!(
+            authorize_url(&client, "CHALLENGE", &OAuthState::new("STATE")).expose_secret(),
+            "https://auth.openai.com/oauth/authorize?response_type=code&client_id=app_EMoamEEZ73f0CkXaXp7hrann\
+             &redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback\
+             &scope=openid%20profile%20email%20offline_access%20api.connectors.read%20api.connectors.invoke\
+             &code_challenge=CHALLENGE&code_challenge_method=S256&id_token_add_organizations=true\
+             &codex_cli_simplified_flow=true&state=STATE&originator=goclaw&prompt=login"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Reading a JWT without believing it: its claims label an account and tell when a token ends, and decide nothing else.
+//!
+//! The signature is not checked: the token came straight from its issuer over TLS (OpenID Connect Core 3.1.3.7), or was
+//! pasted by its owner, and nothing here grants a right.
+
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+
+use super::time::Timestamp;
+
+/// A longer text is not looked at, in bytes.
+pub const MAX_JWT_BYTES: usize = 64 * 1024;
+
+/// A label is cut to this many characters.
+const MAX_LABEL_CHARS: usize = 256;
+
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The claims of a JWT (RFC 7519), unverified.
+#[derive(Debug, Clone, Default)]
+pub struct UnverifiedClaims(Map<String, Value>);
+
+impl UnverifiedClaims {
+    /// The claims of a token; None if it is no JWT.
+    pub fn of(token: &impl ExposeSecret<str>) -> Option<Self> {
+        Self::read(token.expose_secret())
+    }
+
+    /// The claims, if `text` has the form of a signed JWT: three non-empty parts, the second a base64url JSON object.
+    fn read(text: &str) -> Option<Self> {
+        if text.len() > MAX_JWT_BYTES {
+            return None;
+        }
+        let mut parts = text.split('.').filter(|part| !part.is_empty());
+        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        match serde_json::from_slice(&BASE64URL.decode(payload).ok()?).ok()? {
+            Value::Object(claims) => Some(Self(claims)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+        }
+    }
+
+    /// `exp` (RFC 7519 section 4.1.4, seconds since the epoch), if it is a number a clock can show.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let exp = self.0.get("exp")?;
+        let seconds = exp.as_i64().or_else(|| exp.as_f64().filter(|x| x.abs() < 1e15).map(|x| x.trunc() as i64))?;
+        Some(Timestamp::from_unix_seconds(seconds))
+    }
+
+    /// The text of a claim, cleaned for display.
+    pub fn label(&self, claim: &str) -> Option<String> {
+        clean(self.0.get(claim)?)
+    }
+
+    /// The text of a member of a namespaced claim: flat (`ns.member`) or nested (`{"ns": {"member": ..}}`).
+    pub fn namespaced_label(&self, namespace: &str, member: &str) -> Option<String> {
+        let flat = self.0.get(&format!("{namespace}.{member}"));
+        flat.and_then(clean).or_else(|| clean(self.0.get(namespace)?.get(member)?))
+    }
+
+    /// The text of the first claim whose name ends in `suffix`, for issuers that prefix claims with a URL of theirs.
+    pub fn label_ending_in(&self, suffix: &str) -> Option<String> {
+        self.0.iter().find(|(name, _)| name.ends_with(suffix)).and_then(|(_, value)| clean(value))
+    }
+}
+
+/// A label is shown in terminals and pages: no control characters, bounded, not empty.
+fn clean(value: &Value) -> Option<String> {
+    let text: String = value.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect();
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn jwt(claims: &Value) -> String {
+        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    #[test]
+    fn claims_label_flat_and_nested() {
+        let claims = UnverifiedClaims::read(&jwt(&json!({
+            "exp": 1_800_000_000, "email": "\u{1b}[31ma@b.example\n", "ns": {"plan": "plus", "id": 5}, "ns.id": "acc",
+        })))
+        .unwrap();
+        assert_eq!(claims.expires_at(), Some(Timestamp::from_unix_seconds(1_800_000_000)));
+        assert_eq!(claims.label("email").as_deref(), Some("[31ma@b.example"));
+        assert_eq!(claims.namespaced_label("ns", "plan").as_deref(), Some("plus"));
+        assert_eq!(claims.namespaced_label("ns", "id").as_deref(), Some("acc"));
+        assert_eq!(claims.label("absent"), None);
+    }
+
+    #[test]
+    fn what_is_no_jwt_has_no_claims() {
+        for text in ["", "a.b", "a.b.c", "a.b.c.d", "..", &jwt(&json!([1])), &jwt(&json!("text"))] {
+            assert!(UnverifiedClaims::read(text).is_none(), "{text}");
+        }
+        let long = jwt(&json!({"x": "y".repeat(MAX_JWT_BYTES)}));
+        assert!(UnverifiedClaims::read(&long).is_none());
+    }
+
+    #[test]
+    fn a_nonsense_expiry_is_none() {
+        for exp in [json!("1800000000"), json!(null), json!(1e18), json!({}), json!(f64::MAX)] {
+            let claims = UnverifiedClaims::read(&jwt(&json!({"exp": exp}))).unwrap();
+            assert_eq!(claims.expires_at(), None, "{exp}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in ".{0,200}", payload in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = UnverifiedClaims::read(&text);
+            let _ = UnverifiedClaims::read(&format!("h.{}.s", URL_SAFE_NO_PAD.encode(payload)));
+        }
+    }
+}

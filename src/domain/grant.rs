@@ -1,0 +1,163 @@
+//! What a token endpoint answers (RFC 6749 section 5.1), and how long what it gave may be used.
+
+use std::time::Duration;
+
+use super::{
+    claims::UnverifiedClaims,
+    provider::{AuthMethod, ProviderType},
+    provider_settings::CredentialFacts,
+    secret::{AccessToken, AuthorizationCode, IdToken, PkceVerifier, RefreshToken},
+    time::Timestamp,
+};
+
+/// Used when neither the token nor the answer tells how long it lives.
+pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
+
+/// A lifetime beyond this is not believed: somebody counted in milliseconds, or made it up.
+pub const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
+
+/// What is presented to redeem a login (RFC 6749 section 4.1.3). Not `Clone`: a code is spent by sending it.
+#[derive(Debug)]
+pub struct CodeGrant {
+    pub code: AuthorizationCode,
+    pub verifier: PkceVerifier,
+}
+
+/// A successful answer, as parsed; which members are required is the caller's rule.
+#[derive(Debug)]
+pub struct TokenGrant {
+    pub access_token: AccessToken,
+    pub refresh_token: Option<RefreshToken>,
+    pub id_token: Option<IdToken>,
+    /// Seconds, as the server said it: may be nonsense.
+    pub expires_in: Option<i64>,
+    /// Space-separated; absent means "as requested" (RFC 6749 section 5.1).
+    pub scope: Option<String>,
+}
+
+impl TokenGrant {
+    /// What to remember about this grant besides its secrets.
+    pub fn facts(&self, provider_type: ProviderType, requested_scopes: &[String], now: Timestamp) -> CredentialFacts {
+        let access = UnverifiedClaims::of(&self.access_token);
+        let id = self.id_token.as_ref().and_then(UnverifiedClaims::of);
+        let labels =
+            |claims: Option<&UnverifiedClaims>| claims.map(provider_type.descriptor().labels).unwrap_or_default();
+        let scopes = match self.scope.as_deref().map(str::trim) {
+            None | Some("") => requested_scopes.to_vec(),
+            Some(granted) => granted.split_ascii_whitespace().map(str::to_owned).collect(),
+        };
+        CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at: now,
+            expires_at: Some(oauth_expiry(access.as_ref(), self.expires_in, now)),
+            scopes,
+            account: labels(id.as_ref()).or(labels(access.as_ref())),
+        }
+    }
+}
+
+/// When an OAuth access token ends: the JWT's `exp`, else `expires_in`, else [`DEFAULT_LIFETIME`]; what cannot be true of
+/// a token that was issued just now is ignored.
+fn oauth_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Timestamp {
+    let from_claims = claims.and_then(UnverifiedClaims::expires_at);
+    let from_answer = expires_in
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .filter(|seconds| *seconds <= LONGEST_LIFETIME.as_secs())
+        .map(|seconds| now.plus(Duration::from_secs(seconds)));
+    let plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
+    from_claims.filter(plausible).or(from_answer.filter(plausible)).unwrap_or(now.plus(DEFAULT_LIFETIME))
+}
+
+/// A pasted session token that is already over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session token has already expired")]
+pub struct AlreadyExpired;
+
+/// What to remember about a secret its owner pasted. A session token tells its own end, if it is a JWT; a key has none.
+pub fn pasted_facts(
+    provider_type: ProviderType,
+    auth_method: AuthMethod,
+    token: &AccessToken,
+    now: Timestamp,
+) -> Result<CredentialFacts, AlreadyExpired> {
+    let claims = match auth_method {
+        AuthMethod::SessionToken => UnverifiedClaims::of(token),
+        AuthMethod::ApiKey | AuthMethod::OAuth => None,
+    };
+    let told = claims.as_ref().and_then(UnverifiedClaims::expires_at);
+    let expires_at = told.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
+    if expires_at.is_some_and(|at| at <= now) {
+        return Err(AlreadyExpired);
+    }
+    let account = claims.as_ref().map(provider_type.descriptor().labels).unwrap_or_default();
+    Ok(CredentialFacts { auth_method, obtained_at: now, expires_at, scopes: Vec::new(), account })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
+
+    fn jwt(claims: &serde_json::Value) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    }
+
+    fn grant(access_token: String, expires_in: Option<i64>) -> TokenGrant {
+        TokenGrant {
+            access_token: AccessToken::new(access_token),
+            refresh_token: None,
+            id_token: None,
+            expires_in,
+            scope: None,
+        }
+    }
+
+    fn expiry(access_token: String, expires_in: Option<i64>) -> i64 {
+        let facts = grant(access_token, expires_in).facts(ProviderType::OpenaiCodex, &[], NOW);
+        facts.expires_at.unwrap().unix_seconds() - NOW.unix_seconds()
+    }
+
+    #[test]
+    fn expiry_is_exp_then_expires_in_then_an_hour() {
+        let with_exp = |exp: serde_json::Value| jwt(&json!({"exp": exp}));
+        assert_eq!(expiry(with_exp(json!(1_000_500)), Some(60)), 500);
+        assert_eq!(expiry("opaque".into(), Some(60)), 60);
+        assert_eq!(expiry("opaque".into(), None), 3600);
+        for nonsense in [json!(0), json!(-1), json!(1e18), json!("1000500"), json!(999_999)] {
+            assert_eq!(expiry(with_exp(nonsense.clone()), Some(60)), 60, "{nonsense}");
+        }
+        for nonsense in [0, -1, 1_000_000_000_000_000_000, i64::MIN, i64::MAX] {
+            assert_eq!(expiry("opaque".into(), Some(nonsense)), 3600, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn the_account_comes_from_the_id_token_first() {
+        let auth = "https://api.openai.com/auth";
+        let mut grant = grant(jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}})), None);
+        grant.id_token = Some(IdToken::new(jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}))));
+        grant.scope = Some("openid email".into());
+        let facts = grant.facts(ProviderType::OpenaiCodex, &["openid".into()], NOW);
+        assert_eq!(facts.account.plan_type.as_deref(), Some("plus"));
+        assert_eq!(facts.account.account_id.as_deref(), Some("acc"));
+        assert_eq!(facts.account.email.as_deref(), Some("a@b.example"));
+        assert_eq!(facts.scopes, ["openid", "email"]);
+    }
+
+    #[test]
+    fn a_pasted_session_token_tells_its_end_and_a_key_has_none() {
+        let facts = |method, text: String| pasted_facts(ProviderType::Suno, method, &AccessToken::new(text), NOW);
+        let token = jwt(&json!({"exp": 1_000_500, "https://suno.example/email": "a@b.example"}));
+        let session = facts(AuthMethod::SessionToken, token).unwrap();
+        assert_eq!(session.expires_at, Some(Timestamp::from_unix_seconds(1_000_500)));
+        assert_eq!(session.account.email.as_deref(), Some("a@b.example"));
+        assert_eq!(facts(AuthMethod::SessionToken, "opaque".into()).unwrap().expires_at, None);
+        assert_eq!(facts(AuthMethod::SessionToken, jwt(&json!({"exp": -5}))).unwrap().expires_at, None);
+        assert_eq!(facts(AuthMethod::SessionToken, jwt(&json!({"exp": 999_999}))), Err(AlreadyExpired));
+        assert_eq!(facts(AuthMethod::ApiKey, jwt(&json!({"exp": 1_000_500}))).unwrap().expires_at, None);
+    }
+}

@@ -1,0 +1,174 @@
+//! The names and numbers things go by. Each is parsed once, at the edge, and cannot be mistaken for another.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+
+/// The longest provider name, in characters (the width of the original's column).
+pub const MAX_PROVIDER_NAME: usize = 50;
+
+/// The name of a configured account, e.g. `openai-codex`: lower-case letters, digits and inner hyphens, 1 to
+/// [`MAX_PROVIDER_NAME`] characters. It is the model prefix and part of the storage key, so it never changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ProviderName(String);
+
+/// A text that is no provider name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a provider name is 1 to {MAX_PROVIDER_NAME} lower-case letters, digits and inner hyphens")]
+pub struct BadProviderName;
+
+impl ProviderName {
+    pub fn parse(text: &str) -> Result<Self, BadProviderName> {
+        let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = !text.is_empty() && text.len() <= MAX_PROVIDER_NAME;
+        if fits && text.chars().all(charset) && !text.starts_with('-') && !text.ends_with('-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadProviderName)
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of a provider's row: a UUID v7 as text, made of the given time and 10 random bytes (RFC 9562 section 5.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderId(String);
+
+impl ProviderId {
+    pub fn new(now: Timestamp, entropy: &[u8; 10]) -> Self {
+        let millis = now.unix_millis().try_into().unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, entropy).into_uuid().to_string())
+    }
+
+    /// Takes an id back from where it was stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The id of one login: 128 random bits, 32 hex digits. The credential it yields carries it, and a later login of the
+/// same account has another, so that whatever an older login left behind can be told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LoginId(String);
+
+impl LoginId {
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Takes an id back from where it was stored, or from a request that names one.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LoginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many refreshes a login has been through: 0 after the login, raised by each committed refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Generation(pub u64);
+
+impl Generation {
+    pub const FIRST: Self = Self(0);
+}
+
+/// Who authenticated: a pending login belongs to the principal that started it, and nobody else may finish or end it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Principal(String);
+
+impl Principal {
+    /// Whoever presented the gateway's own token.
+    pub fn gateway_token() -> Self {
+        Self("gateway-token".to_owned())
+    }
+
+    pub fn named(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// SHA-256 of a login's `state`, base64url: what a login is found by, so that the state itself is only ever kept sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StateDigest(String);
+
+impl StateDigest {
+    /// Takes a digest as it was computed ([`super::secret::OAuthState::digest`]) or stored.
+    pub fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Names the key that sealed a value (16 hex digits derived from the key), so that a wrong key is told from a damaged value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(String);
+
+impl KeyId {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn provider_names_are_slugs() {
+        for good in ["openai-codex", "a", "work2", &"x".repeat(MAX_PROVIDER_NAME)] {
+            assert!(ProviderName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
+            assert_eq!(ProviderName::parse(bad), Err(BadProviderName), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_are_made_of_what_they_are_given() {
+        let id = ProviderId::new(Timestamp::from_unix_millis(0x0123_4567_89ab), &[0; 10]);
+        assert_eq!(id.as_str(), "01234567-89ab-7000-8000-000000000000");
+        assert_eq!(LoginId::from_bytes([0xab; 16]).as_str(), "ab".repeat(16));
+    }
+}

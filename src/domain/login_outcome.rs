@@ -1,0 +1,129 @@
+//! How a login stands and how it ended, each with a stable code for storage and API and a sentence for people.
+
+/// How a login ended. Stored as its code; the code is stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginOutcome {
+    Completed,
+    Denied,
+    MissingEntitlement,
+    /// The provider came back with an `error` other than a denial.
+    ProviderError,
+    Expired,
+    Cancelled,
+    /// The provider refused the code.
+    CodeRefused,
+    /// The provider could not be reached, or said that it cannot answer.
+    ProviderUnavailable,
+    /// The provider did not answer in time.
+    ProviderTimeout,
+    /// The provider's answer made no sense, or lacked what a lasting login needs.
+    BadAnswer,
+    /// The tokens could not be saved.
+    NotSaved,
+    /// The gateway stopped in the middle of the exchange.
+    Interrupted,
+}
+
+impl LoginOutcome {
+    pub const ALL: [Self; 12] = [
+        Self::Completed,
+        Self::Denied,
+        Self::MissingEntitlement,
+        Self::ProviderError,
+        Self::Expired,
+        Self::Cancelled,
+        Self::CodeRefused,
+        Self::ProviderUnavailable,
+        Self::ProviderTimeout,
+        Self::BadAnswer,
+        Self::NotSaved,
+        Self::Interrupted,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Denied => "denied",
+            Self::MissingEntitlement => "missing_entitlement",
+            Self::ProviderError => "provider_error",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::CodeRefused => "code_refused",
+            Self::ProviderUnavailable => "provider_unavailable",
+            Self::ProviderTimeout => "provider_timeout",
+            Self::BadAnswer => "bad_answer",
+            Self::NotSaved => "not_saved",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What happened and what to do, for the person who signed in.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Completed => "The sign-in is complete and the tokens are saved.",
+            Self::Denied => "You declined at the provider. Nothing was saved. Start again if that was a mistake.",
+            Self::MissingEntitlement => {
+                "This workspace has no access to Codex. Ask its administrator, or sign in with another account."
+            }
+            Self::ProviderError => "The provider ended the sign-in with an error. Nothing was saved. Start again.",
+            Self::Expired => "The time for this sign-in is over. Nothing was saved. Start again.",
+            Self::Cancelled => "This sign-in was cancelled. Nothing was saved.",
+            Self::CodeRefused => "The provider did not accept the code. Nothing was saved. Start again.",
+            Self::ProviderUnavailable => {
+                "The provider could not be reached to finish the sign-in. Nothing was saved. Start again in a moment."
+            }
+            Self::ProviderTimeout => {
+                "The provider did not answer in time to finish the sign-in. Nothing was saved. Start again in a moment."
+            }
+            Self::BadAnswer => {
+                "The provider's answer was not usable: no token, or none that can be renewed. Nothing was saved."
+            }
+            Self::NotSaved => "The tokens could not be saved, see the gateway's log. Repair that, then start again.",
+            Self::Interrupted => "The gateway stopped in the middle of this sign-in. Start again.",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// Where a stored login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginPhase {
+    Pending,
+    Exchanging,
+    Ended(LoginOutcome),
+}
+
+impl LoginPhase {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Exchanging => "exchanging",
+            Self::Ended(outcome) => outcome.as_str(),
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "pending" => Some(Self::Pending),
+            "exchanging" => Some(Self::Exchanging),
+            ended => LoginOutcome::parse(ended).map(Self::Ended),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_phase_reads_back_as_it_was_written() {
+        let ended = LoginOutcome::ALL.map(LoginPhase::Ended);
+        for phase in [LoginPhase::Pending, LoginPhase::Exchanging].into_iter().chain(ended) {
+            assert_eq!(LoginPhase::parse(phase.as_str()), Some(phase));
+        }
+        assert_eq!(LoginPhase::parse("lost"), None);
+    }
+}

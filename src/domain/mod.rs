@@ -1,0 +1,21 @@
+//! The pure core: values and rules, decided without asking anybody.
+//!
+//! Nothing here reads a clock, draws a random byte or touches a socket: time and entropy come in as arguments, so every
+//! rule can be tested by calling it. Reading order: [`pkce`] and [`authorize_url`] (how a login begins), [`login`] (what
+//! may happen to it), [`grant`] and [`credential`] (what it yields), [`sealed`] (how that is kept).
+
+pub mod authorization_response;
+pub mod authorize_url;
+pub mod claims;
+pub mod credential;
+pub mod grant;
+pub mod ids;
+pub mod login;
+pub mod login_outcome;
+pub mod oauth_client;
+pub mod pkce;
+pub mod provider;
+pub mod provider_settings;
+pub mod sealed;
+pub mod secret;
+pub mod time;

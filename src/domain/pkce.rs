@@ -1,0 +1,59 @@
+//! Proof Key for Code Exchange, method S256 (RFC 7636): proves that who redeems a code is who asked for it.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
+use super::{
+    ids::StateDigest,
+    secret::{OAuthState, PkceVerifier},
+};
+
+/// Random bytes behind a verifier: 64 give 86 characters (RFC 7636 section 4.1 allows 43 to 128).
+pub const VERIFIER_BYTES: usize = 64;
+
+/// Random bytes behind a `state`: 32 give 43 characters.
+pub const STATE_BYTES: usize = 32;
+
+impl PkceVerifier {
+    /// The base64url form, without padding, of 64 random bytes.
+    pub fn from_bytes(bytes: &[u8; VERIFIER_BYTES]) -> Self {
+        Self::new(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// `BASE64URL(SHA256(ASCII(code_verifier)))` (RFC 7636 section 4.2): 43 characters, safe to show.
+    pub fn challenge(&self) -> String {
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes()))
+    }
+}
+
+impl OAuthState {
+    /// The base64url form, without padding, of 32 random bytes.
+    pub fn from_bytes(bytes: &[u8; STATE_BYTES]) -> Self {
+        Self::new(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// What the login is found by.
+    pub fn digest(&self) -> StateDigest {
+        StateDigest::from_text(URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_7636_appendix_b() {
+        let verifier = PkceVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(verifier.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+
+    #[test]
+    fn verifier_and_state_have_their_lengths() {
+        let verifier = PkceVerifier::from_bytes(&[0xff; VERIFIER_BYTES]);
+        assert_eq!(verifier.expose_secret().len(), 86);
+        assert!(!verifier.expose_secret().contains(['+', '/', '=']));
+        assert_eq!(OAuthState::from_bytes(&[7; STATE_BYTES]).expose_secret().len(), 43);
+    }
+}

@@ -1,0 +1,29 @@
+//! Alibaba DashScope, media generation: an API key, or OAuth where a deployment's owner configures the endpoints.
+
+use super::{AuthMethod, Category, Descriptor, OAuthDefaults};
+use crate::domain::{claims::UnverifiedClaims, oauth_client::BodyFormat, provider_settings::AccountLabels};
+
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "dashscope",
+    display_name: "DashScope",
+    category: Category::Media,
+    pasted: Some(AuthMethod::ApiKey),
+    // Its public OAuth service was discontinued on 2026-04-15, so there is no issuer to default to.
+    oauth: Some(&OAuthDefaults {
+        issuer: None,
+        authorize_path: "/oauth/authorize",
+        token_path: "/oauth/token",
+        revoke_path: None,
+        body_format: BodyFormat::Form,
+        client_id: "",
+        scopes: &["openid", "profile", "email", "offline_access"],
+        authorize_params: &[],
+        originator: None,
+    }),
+    api_base: "https://dashscope.aliyuncs.com",
+    labels,
+};
+
+fn labels(claims: &UnverifiedClaims) -> AccountLabels {
+    AccountLabels { account_id: None, user_id: claims.label("sub"), email: claims.label("email"), plan_type: None }
+}

@@ -1,0 +1,28 @@
+//! A provider as its owner configured it.
+
+use super::{AuthMethod, Descriptor, ProviderType};
+use crate::domain::{ids::ProviderName, oauth_client::OAuthClient};
+
+/// A provider as configured. Nothing of it can be changed by a request.
+#[derive(Debug, Clone)]
+pub struct ProviderDefinition {
+    pub name: ProviderName,
+    pub provider_type: ProviderType,
+    pub display_name: String,
+    pub api_base: String,
+    /// How to sign in in the browser, if that is possible.
+    pub oauth: Option<OAuthClient>,
+    pub enabled: bool,
+}
+
+impl ProviderDefinition {
+    pub fn descriptor(&self) -> &'static Descriptor {
+        self.provider_type.descriptor()
+    }
+
+    /// The ways this account can be connected, the preferred one first.
+    pub fn auth_methods(&self) -> Vec<AuthMethod> {
+        let oauth = self.oauth.as_ref().map(|_| AuthMethod::OAuth);
+        oauth.into_iter().chain(self.descriptor().pasted).collect()
+    }
+}

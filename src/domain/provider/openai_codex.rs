@@ -1,0 +1,46 @@
+//! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, refresh tokens that are single use.
+
+use super::{Category, Descriptor, OAuthDefaults};
+use crate::domain::{claims::UnverifiedClaims, oauth_client::BodyFormat, provider_settings::AccountLabels};
+
+/// The provider's fixed name (the seed's `DefaultProviderName`).
+pub const NAME: &str = "openai-codex";
+
+/// What the seed's routes call it: `/v1/auth/openai/...` is `/v1/auth/openai-codex/...`.
+pub const ALIAS: &str = "openai";
+
+pub const ISSUER: &str = "https://auth.openai.com";
+
+/// Namespaced claims of OpenAI's tokens.
+const AUTH: &str = "https://api.openai.com/auth";
+const PROFILE: &str = "https://api.openai.com/profile";
+
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: NAME,
+    display_name: "ChatGPT",
+    category: Category::Llm,
+    pasted: None,
+    oauth: Some(&OAuthDefaults {
+        issuer: Some(ISSUER),
+        authorize_path: "/oauth/authorize",
+        token_path: "/oauth/token",
+        revoke_path: Some("/oauth/revoke"),
+        body_format: BodyFormat::Json,
+        client_id: "app_EMoamEEZ73f0CkXaXp7hrann",
+        // The seed's six.
+        scopes: &["openid", "profile", "email", "offline_access", "api.connectors.read", "api.connectors.invoke"],
+        authorize_params: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],
+        originator: Some("goclaw"),
+    }),
+    api_base: "https://chatgpt.com/backend-api",
+    labels,
+};
+
+fn labels(claims: &UnverifiedClaims) -> AccountLabels {
+    AccountLabels {
+        account_id: claims.namespaced_label(AUTH, "chatgpt_account_id"),
+        user_id: claims.namespaced_label(AUTH, "chatgpt_user_id").or_else(|| claims.namespaced_label(AUTH, "user_id")),
+        email: claims.label("email").or_else(|| claims.namespaced_label(PROFILE, "email")),
+        plan_type: claims.namespaced_label(AUTH, "chatgpt_plan_type"),
+    }
+}

@@ -1,0 +1,24 @@
+//! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour.
+
+use super::{AuthMethod, Category, Descriptor};
+use crate::domain::{claims::UnverifiedClaims, provider_settings::AccountLabels};
+
+pub(super) const DESCRIPTOR: Descriptor = Descriptor {
+    name: "suno",
+    display_name: "Suno",
+    category: Category::Media,
+    pasted: Some(AuthMethod::SessionToken),
+    oauth: None,
+    api_base: "https://studio-api.prod.suno.com/api",
+    labels,
+};
+
+/// Its identity provider puts e-mail and user id into claims with a namespace of its own.
+fn labels(claims: &UnverifiedClaims) -> AccountLabels {
+    AccountLabels {
+        account_id: None,
+        user_id: claims.label_ending_in("/user_id").or_else(|| claims.label("sub")),
+        email: claims.label("email").or_else(|| claims.label_ending_in("/email")),
+        plan_type: None,
+    }
+}

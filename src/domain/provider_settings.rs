@@ -1,0 +1,158 @@
+//! The `settings` JSON of a provider's row: a few members are ours, all others belong to somebody else and survive.
+
+use serde_json::{Map, Value};
+
+use super::{provider::AuthMethod, time::Timestamp};
+
+/// Who an account belongs to, read from unverified claims: good for showing, never for deciding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountLabels {
+    /// ChatGPT's workspace id. Two people of one workspace share it.
+    pub account_id: Option<String>,
+    pub user_id: Option<String>,
+    pub email: Option<String>,
+    /// E.g. `plus`. An open set: show it, do not match on it.
+    pub plan_type: Option<String>,
+}
+
+impl AccountLabels {
+    /// These labels, with the gaps filled from `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            account_id: self.account_id.or(other.account_id),
+            user_id: self.user_id.or(other.user_id),
+            email: self.email.or(other.email),
+            plan_type: self.plan_type.or(other.plan_type),
+        }
+    }
+}
+
+/// What is known about a credential besides its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialFacts {
+    pub auth_method: AuthMethod,
+    /// When the gateway received the access token.
+    pub obtained_at: Timestamp,
+    /// When the access token ends; None for an API key, and for a session token that does not tell.
+    pub expires_at: Option<Timestamp>,
+    /// The scopes granted.
+    pub scopes: Vec<String>,
+    pub account: AccountLabels,
+}
+
+/// A `settings` value that is not what the gateway writes there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("settings.{member} is not {expected}")]
+pub struct SettingsFlaw {
+    member: &'static str,
+    expected: &'static str,
+}
+
+/// The JSON object itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProviderSettings(Map<String, Value>);
+
+impl ProviderSettings {
+    pub fn from_json(value: Value) -> Result<Self, SettingsFlaw> {
+        match value {
+            Value::Object(members) => Ok(Self(members)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(SettingsFlaw { member: "", expected: "an object" })
+            }
+        }
+    }
+
+    pub fn into_json(self) -> Value {
+        Value::Object(self.0)
+    }
+
+    /// These settings with `facts` in place of whatever facts they held; unknown members stay.
+    #[must_use]
+    pub fn with_facts(mut self, facts: &CredentialFacts) -> Self {
+        let scopes = (!facts.scopes.is_empty()).then(|| facts.scopes.join(" "));
+        self.put("auth_method", Some(facts.auth_method.as_str()));
+        self.put("obtained_at", Some(facts.obtained_at.unix_seconds()));
+        self.put("expires_at", facts.expires_at.map(Timestamp::unix_seconds));
+        self.put("scopes", scopes);
+        self.put("account_id", facts.account.account_id.as_deref());
+        self.put("user_id", facts.account.user_id.as_deref());
+        self.put("email", facts.account.email.as_deref());
+        self.put("plan_type", facts.account.plan_type.as_deref());
+        self
+    }
+
+    /// The facts as stored. A member of the wrong type is an error, never a default: the row was not written by us.
+    pub fn facts(&self) -> Result<CredentialFacts, SettingsFlaw> {
+        let method = self.text("auth_method")?.and_then(AuthMethod::parse);
+        Ok(CredentialFacts {
+            auth_method: method.ok_or(SettingsFlaw { member: "auth_method", expected: "a known method" })?,
+            obtained_at: self
+                .seconds("obtained_at")?
+                .ok_or(SettingsFlaw { member: "obtained_at", expected: "a time in Unix seconds" })?,
+            expires_at: self.seconds("expires_at")?,
+            scopes: self.text("scopes")?.map(|s| s.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
+            account: AccountLabels {
+                account_id: self.text("account_id")?.map(str::to_owned),
+                user_id: self.text("user_id")?.map(str::to_owned),
+                email: self.text("email")?.map(str::to_owned),
+                plan_type: self.text("plan_type")?.map(str::to_owned),
+            },
+        })
+    }
+
+    fn put(&mut self, member: &str, value: Option<impl Into<Value>>) {
+        match value {
+            Some(value) => self.0.insert(member.to_owned(), value.into()),
+            None => self.0.remove(member),
+        };
+    }
+
+    fn text(&self, member: &'static str) -> Result<Option<&str>, SettingsFlaw> {
+        let value = self.0.get(member);
+        value.map(|value| value.as_str().ok_or(SettingsFlaw { member, expected: "a text" })).transpose()
+    }
+
+    fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, SettingsFlaw> {
+        let flaw = SettingsFlaw { member, expected: "a time in Unix seconds" };
+        let value = self.0.get(member);
+        value.map(|value| value.as_i64().map(Timestamp::from_unix_seconds).ok_or(flaw)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts() -> CredentialFacts {
+        CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at: Timestamp::from_unix_seconds(100),
+            expires_at: Some(Timestamp::from_unix_seconds(200)),
+            scopes: vec!["openid".into(), "email".into()],
+            account: AccountLabels { plan_type: Some("plus".into()), ..AccountLabels::default() },
+        }
+    }
+
+    #[test]
+    fn facts_survive_the_way_through_json_and_foreign_members_too() {
+        let before = json!({"codex_pool": {"strategy": "x"}, "email": "old@b.example", "expires_at": 5});
+        let after = ProviderSettings::from_json(before).unwrap().with_facts(&facts());
+        assert_eq!(after.facts(), Ok(facts()));
+        let members = after.into_json();
+        assert_eq!(members["codex_pool"], json!({"strategy": "x"}));
+        assert_eq!(members["expires_at"], json!(200));
+        assert_eq!(members.get("email"), None, "a fact of the old login must not outlive it");
+    }
+
+    #[test]
+    fn a_member_of_the_wrong_type_is_an_error() {
+        let mut members = ProviderSettings::default().with_facts(&facts()).into_json();
+        members["expires_at"] = json!("soon");
+        let flaw = ProviderSettings::from_json(members).unwrap().facts().unwrap_err();
+        assert_eq!(flaw.to_string(), "settings.expires_at is not a time in Unix seconds");
+        assert!(ProviderSettings::from_json(json!([])).is_err());
+    }
+}

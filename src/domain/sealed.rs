@@ -1,0 +1,66 @@
+//! Secrets as they are stored: encrypted, and bound to the one place they belong to.
+
+use super::ids::{LoginId, ProviderName};
+
+/// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`. Safe to store, pointless to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSecret(String);
+
+impl SealedSecret {
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// Where a sealed secret lives. It is the associated data of its encryption, so a value moved to another row, column or
+/// login does not open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealContext<'a> {
+    pub table: &'static str,
+    pub row: &'a str,
+    pub column: &'static str,
+    pub login_id: &'a LoginId,
+}
+
+impl<'a> SealContext<'a> {
+    pub fn access_token(name: &'a ProviderName, login_id: &'a LoginId) -> Self {
+        Self { table: "llm_providers", row: name.as_str(), column: "api_key", login_id }
+    }
+
+    /// The row is the account's name, from which the key in `config_secrets` is made.
+    pub fn refresh_token(name: &'a ProviderName, login_id: &'a LoginId) -> Self {
+        Self { table: "config_secrets", row: name.as_str(), column: "value", login_id }
+    }
+
+    pub fn login_state(login_id: &'a LoginId) -> Self {
+        Self { table: "login_sessions", row: login_id.as_str(), column: "state", login_id }
+    }
+
+    pub fn login_verifier(login_id: &'a LoginId) -> Self {
+        Self { table: "login_sessions", row: login_id.as_str(), column: "verifier", login_id }
+    }
+}
+
+/// The key in `config_secrets` under which an account's refresh token lies, as the seed names it.
+pub fn refresh_token_key(name: &ProviderName) -> String {
+    format!("oauth.{name}.refresh_token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_refresh_token_lies_where_the_seed_says() {
+        let name = ProviderName::parse("openai-codex").unwrap();
+        assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
+    }
+}

@@ -1,0 +1,113 @@
+//! One type per kind of secret, so that none can be printed, logged, compared by accident, or taken for another.
+//!
+//! Every type prints as `[REDACTED]` and wipes its memory when dropped. The one way to the text is
+//! [`secrecy::ExposeSecret`], and `tests/architecture.rs` lists the few files that may use it.
+//! What may be used once (a code, a verifier) is not `Clone`: it moves into the one request that spends it.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+macro_rules! secret_text {
+    ($(#[$doc:meta])* $name:ident $(, $derive:ident)?) => {
+        $(#[$doc])*
+        $(#[derive($derive)])?
+        pub struct $name(SecretString);
+
+        impl $name {
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(SecretString::from(text.into()))
+            }
+        }
+
+        impl ExposeSecret<str> for $name {
+            fn expose_secret(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "([REDACTED])"))
+            }
+        }
+    };
+}
+
+secret_text!(
+    /// What authenticates a request to a provider: an OAuth access token (RFC 6749 section 1.4), a session token or an
+    /// API key. At most a few KiB of visible ASCII.
+    AccessToken, Clone
+);
+secret_text!(
+    /// An OAuth refresh token (RFC 6749 section 1.5). At ChatGPT it is single use: presenting it spends it.
+    RefreshToken, Clone
+);
+secret_text!(
+    /// An OpenID Connect ID token as received. Read for labels only, never stored, never verified.
+    IdToken
+);
+secret_text!(
+    /// An authorization code (RFC 6749 section 4.1.2): single use, hence not `Clone`.
+    AuthorizationCode
+);
+secret_text!(
+    /// A PKCE code verifier (RFC 7636 section 4.1): goes into exactly one token request, hence not `Clone`.
+    PkceVerifier
+);
+secret_text!(
+    /// The OAuth `state` of one login (RFC 6749 section 10.12). Knowing it is what lets a callback in.
+    OAuthState
+);
+
+/// The longest secret an owner may hand in by hand, in bytes. Far above any real key or session token.
+pub const MAX_PASTED_SECRET_BYTES: usize = 16 * 1024;
+
+/// Why a pasted key or session token cannot be one. The text itself is never part of the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretFlaw {
+    #[error("the secret is empty")]
+    Empty,
+    #[error("the secret is longer than {MAX_PASTED_SECRET_BYTES} bytes")]
+    TooLong,
+    #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
+    NotHeaderSafe,
+}
+
+impl AccessToken {
+    /// Takes a key or session token that a person pasted; white space around it is dropped.
+    pub fn from_pasted(text: &SecretString) -> Result<Self, SecretFlaw> {
+        let text = text.expose_secret().trim();
+        if text.is_empty() {
+            return Err(SecretFlaw::Empty);
+        }
+        if text.len() > MAX_PASTED_SECRET_BYTES {
+            return Err(SecretFlaw::TooLong);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SecretFlaw::NotHeaderSafe);
+        }
+        Ok(Self::new(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_the_text() {
+        assert_eq!(format!("{:?}", RefreshToken::new("rt_secret")), "RefreshToken([REDACTED])");
+        assert!(!format!("{:?}", Some(PkceVerifier::new("verifier"))).contains("verifier\""));
+    }
+
+    #[test]
+    fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
+        let paste = |text: &str| AccessToken::from_pasted(&text.into());
+        assert_eq!(paste(" sk-1\n").unwrap().expose_secret(), "sk-1");
+        assert_eq!(paste(" \n").unwrap_err(), SecretFlaw::Empty);
+        assert_eq!(paste("a b").unwrap_err(), SecretFlaw::NotHeaderSafe);
+        assert_eq!(paste("a\r\nX: y").unwrap_err(), SecretFlaw::NotHeaderSafe);
+        assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)).unwrap_err(), SecretFlaw::TooLong);
+    }
+}

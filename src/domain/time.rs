@@ -1,0 +1,59 @@
+//! A point in time as plain data. Reading the clock is a port's business ([`crate::ports::Clock`]).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: whole milliseconds since the Unix epoch, UTC. Arithmetic saturates, it never wraps or panics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    pub const fn from_unix_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From whole seconds, the unit of JWT `exp` and of `settings.expires_at`.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    pub const fn unix_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds, rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// How long from `self` until `later`; zero if that is already past.
+    pub fn until(self, later: Timestamp) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0).try_into().unwrap_or(0))
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    duration.as_millis().try_into().unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down_and_arithmetic_saturates() {
+        assert_eq!(Timestamp::from_unix_millis(-1).unix_seconds(), -1);
+        assert_eq!(Timestamp::from_unix_seconds(i64::MAX).unix_millis(), i64::MAX);
+        assert_eq!(Timestamp::from_unix_millis(1).plus(Duration::MAX).unix_millis(), i64::MAX);
+        let (early, late) = (Timestamp::from_unix_seconds(10), Timestamp::from_unix_seconds(12));
+        assert_eq!(early.until(late), Duration::from_secs(2));
+        assert_eq!(late.until(early), Duration::ZERO);
+    }
+}

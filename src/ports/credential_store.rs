@@ -1,0 +1,59 @@
+//! Where connected accounts are kept. It speaks sealed secrets only: it has no type that could hold a token.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{
+    credential::{NewSealedCredential, SealedCredential},
+    ids::{ProviderId, ProviderName},
+    provider::ProviderType,
+    time::Timestamp,
+};
+
+/// What became of a save.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SaveOutcome {
+    Saved(ProviderId),
+    /// The name is taken by an account of another type; nothing was changed.
+    TypeConflict(ProviderType),
+}
+
+/// What an owner may change about a connected account; None leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    pub display_name: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+/// Errors: [`StoreError`] whenever the store is broken or out of reach; then nothing was changed.
+#[async_trait]
+pub trait CredentialStore: Send + Sync {
+    /// The account of that name, or None.
+    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+
+    /// All accounts, by name.
+    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
+
+    /// Saves what a login yielded.
+    ///
+    /// Contract:
+    /// - Access token, refresh token and facts MUST become visible together or not at all.
+    /// - A first login MUST create the row with `id`; a further one MUST keep id, creation time and unknown settings,
+    ///   replace login id and tokens (a refresh token that is no longer there MUST go), set the generation to 0 and
+    ///   enable the account.
+    /// - A row of another provider type MUST be left untouched and reported as [`SaveOutcome::TypeConflict`].
+    async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
+
+    /// Changes what is `Some` and returns the account as it is then, or None if there is none.
+    async fn change_profile(
+        &self,
+        name: &ProviderName,
+        change: &ProfileChange,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError>;
+
+    /// Removes the account, both its tokens included, and returns what was there.
+    ///
+    /// Contract: MUST be atomic and idempotent; a second call returns None.
+    async fn remove(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+}

@@ -1,0 +1,48 @@
+//! What the core needs from the world, one trait a file with its errors beside it.
+//!
+//! How to write a port:
+//!
+//! - Name the *role*, not the technology: `CredentialStore`, not `Database`.
+//! - One method is one atomic step that makes sense to the caller. No transaction object, lock or pooled connection
+//!   leaves an adapter, so none can be held across a call to somebody else.
+//! - "Not found" and "somebody was faster" are values. An `Err` means that the thing behind the port is broken.
+//! - What may be used once is taken by value, what must survive a failure by reference.
+//! - Write the contract as MUST bullets. What it says, the contract suite in `tests/it` checks, for every implementation,
+//!   the in-memory one included.
+
+mod callback_listener;
+mod clock;
+mod credential_store;
+mod login_store;
+mod oauth_endpoint;
+mod random;
+mod secret_cipher;
+
+pub use callback_listener::{
+    BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
+};
+pub use clock::Clock;
+pub use credential_store::{CredentialStore, ProfileChange, SaveOutcome};
+pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
+pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
+pub use random::{Random, RandomError};
+pub use secret_cipher::{OpenError, SealError, SecretCipher};
+
+#[cfg(test)]
+pub use oauth_endpoint::MockOAuthEndpoint;
+
+/// A store is broken or out of reach. What it says goes to the log, never to a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not answer, is full, read-only, or busy for too long. Trying again may help.
+    #[error("the database is not available while it should {doing}")]
+    Unavailable { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// A row holds what the gateway never writes. Trying again will not help.
+    #[error("the database holds an impossible value in {table}.{column}, row {row}")]
+    Inconsistent {
+        table: &'static str,
+        column: &'static str,
+        row: String,
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}

@@ -1,0 +1,212 @@
+//! The dependency rule, checked: imports point one way, `adapters -> app -> ports -> domain`.
+//!
+//! Each file under `src/` lies in a layer. [`table`] lists, layer by layer, which modules of this crate and which parts
+//! of which dependencies its files may name; [`scan`] reads the paths out of the sources; the rules below compare the
+//! two. It is an allowlist: a new dependency is denied everywhere until a line of the table lets it in, and that line
+//! is what a reviewer gets to see. It goes by path, not only by crate: the domain may hold a `std::time::Duration` but
+//! not ask `std::time::Instant` what time it is.
+//!
+//! What it cannot see: methods (`path.exists()` reads the disk without naming `std::fs`) and paths inside string
+//! literals (`#[serde(with = "..")]`). The first is the business of `clippy.toml`, the second of the reviewer.
+//!
+//! Beside it, a few rules of tidiness that no other tool checks. [`cases`] proves that every rule bites.
+
+mod cases;
+mod scan;
+mod table;
+
+use std::{collections::BTreeSet, fs, io, path::Path};
+
+use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
+
+const MANIFEST: &str = include_str!("../../Cargo.toml");
+const MAX_LINES: usize = 400;
+/// Roots that are no crates: primitive types, the tools that own attributes, and what proptest's prelude calls itself.
+const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
+                         clippy diagnostic rustdoc rustfmt prop";
+
+#[test]
+fn imports_point_one_way_and_files_are_tidy() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    read_sources(root, &root.join("src"), &mut sources)?;
+    assert!(sources.iter().any(|(file, _)| file == "src/lib.rs"), "the sources are not where they are looked for");
+
+    // A module declared under `cfg(test)` may have a file of its own, which does not say so itself.
+    let test_modules: BTreeSet<String> = sources
+        .iter()
+        .filter_map(|(file, text)| scan::scan(text, &module_of(file), false).ok())
+        .flat_map(|source| source.test_modules)
+        .collect();
+    let problems: Vec<_> = sources.iter().flat_map(|(file, text)| problems(file, text, &test_modules)).collect();
+    assert!(problems.is_empty(), "{} found:\n\n{}\n", problems.len(), problems.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn the_table_names_only_what_the_manifest_has() {
+    let known: BTreeSet<_> = dependencies().into_iter().chain(["goclaw".to_owned()]).collect();
+    for layer in LAYERS {
+        for entry in layer.outside.iter().copied().flatten().chain(layer.in_tests) {
+            let root = entry.trim_start_matches('!').split("::").next().unwrap_or_default();
+            assert!(known.contains(root), "the row `{}` lets in `{entry}`, which Cargo.toml does not have", layer.at);
+        }
+    }
+}
+
+fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<(String, String)>) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            read_sources(root, &path, sources)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let file = path.strip_prefix(root).unwrap_or(&path).components();
+            let file: Vec<_> = file.map(|part| part.as_os_str().to_string_lossy()).collect();
+            sources.push((file.join("/"), fs::read_to_string(&path)?));
+        }
+    }
+    Ok(())
+}
+
+/// Everything wrong with one file, a message each.
+fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<String> {
+    let mut problems = untidy(file, text);
+    let Some(layer) = LAYERS.iter().filter(|layer| layer.covers(file)).max_by_key(|layer| layer.at.len()) else {
+        problems.push(format!("{file}:1: no layer covers this file: add a row to tests/architecture/table.rs"));
+        return problems;
+    };
+    if layer.inside.is_empty() && layer.outside.is_empty() {
+        problems.extend(more_than_modules(file, text));
+    }
+    let module = module_of(file);
+    let in_test = (1..=module.len())
+        .any(|depth| test_modules.contains(&module.iter().take(depth).cloned().collect::<Vec<_>>().join("::")));
+    match scan::scan(text, &module, in_test) {
+        Ok(source) => problems.extend(misdirected(file, &source, layer)),
+        Err(error) => problems.push(format!("{file}:{}: does not lex: {error}", error.span().start().line)),
+    }
+    problems
+}
+
+/// The dependency rule itself, and what would get around it.
+fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
+    let mut problems: Vec<_> = source.misshapen.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
+    let dependencies = dependencies();
+    for (line, name, stands_for) in &source.names {
+        let is_made_here = stands_for == "mod" || stands_for.rsplit("::").next() != Some(name);
+        if is_made_here && dependencies.contains(name) {
+            problems.push(format!(
+                "{file}:{line}: the name `{name}` is a dependency's: choose another, or no reader knows which is meant"
+            ));
+        }
+    }
+    // a name this file made itself; `use rand::{self, Rng}` makes none
+    let is_local =
+        |root: &str| source.names.iter().any(|(_, name, of)| name == root && of.split("::").next() != Some(root));
+    for path in &source.paths {
+        let root = path.text.split("::").next().unwrap_or_default();
+        let leads_out = root == "crate"
+            || (root.starts_with(|c: char| c.is_lowercase())
+                && !NO_CRATES.split(' ').any(|name| name == root)
+                && !is_local(root));
+        if leads_out && !layer.allows(path) {
+            problems.push(format!(
+                "{file}:{}: `{}` is not for the layer `{}`\n    it may name {}\n    deliberate? write it into the row `{}` of \
+                 tests/architecture/table.rs, `inside` for a module, `outside` for a crate, `in_tests` for cfg(test)",
+                path.line, path.text, layer.at, layer.entries(path.in_test).join(", "), layer.at,
+            ));
+        }
+    }
+    if !SECRETS_ARE_OPENED_IN.iter().any(|place| file == *place || (place.ends_with('/') && file.starts_with(place))) {
+        let doors = ["ExposeSecret", "ExposeSecretMut", "expose_secret", "expose_secret_mut"];
+        problems.extend(source.words.iter().filter(|(_, word)| doors.contains(&word.as_str())).map(|(line, word)| {
+            format!("{file}:{line}: `{word}` opens a secret here: pass it on shut, or add the file to SECRETS_ARE_OPENED_IN in tests/architecture/table.rs")
+        }));
+    }
+    problems
+}
+
+impl Layer {
+    fn covers(&self, file: &str) -> bool {
+        file.strip_prefix(self.at).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+    }
+
+    fn entries(&self, in_test: bool) -> Vec<String> {
+        let own = self.at.replace('/', "::").replacen("src", "crate", 1);
+        let added = if in_test { self.in_tests } else { &[] };
+        let written = self.inside.iter().chain(self.outside.iter().copied().flatten()).chain(added);
+        [own].into_iter().chain(written.map(|entry| (*entry).to_owned())).collect()
+    }
+
+    /// The longest entry that fits decides. An import brings in all that lies below it, so nothing there may be denied.
+    fn allows(&self, path: &scan::Path) -> bool {
+        let text = path.text.trim_end_matches("::*");
+        let entries = self.entries(path.in_test);
+        let longest = entries.iter().filter(|entry| lies_in(text, entry.trim_start_matches('!'))).max_by_key(|entry| {
+            let denies = entry.starts_with('!');
+            (entry.trim_start_matches('!').len(), !denies)
+        });
+        let denied_below = entries
+            .iter()
+            .any(|entry| entry.strip_prefix('!').is_some_and(|entry| entry != text && lies_in(entry, text)));
+        longest.is_some_and(|entry| !entry.starts_with('!')) && !(path.by_use && denied_below)
+    }
+}
+
+fn lies_in(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// `src/adapters/http/mod.rs` is the module `adapters::http`.
+fn module_of(file: &str) -> Vec<String> {
+    let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    if matches!(path, "lib" | "main") { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+}
+
+/// The keys of every `[..dependencies]` section, as Rust writes them, and what needs no line there.
+fn dependencies() -> BTreeSet<String> {
+    let mut inside = false;
+    let mut names = BTreeSet::from(["core".to_owned(), "std".to_owned()]);
+    for line in MANIFEST.lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            inside = header.ends_with("dependencies]") && header != "workspace.dependencies]";
+        } else if inside && line.starts_with(|c: char| c.is_alphabetic()) {
+            names.extend(line.split(['.', ' ', '=']).next().map(|name| name.replace('-', "_")));
+        }
+    }
+    names
+}
+
+fn untidy(file: &str, text: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if !text.starts_with("//!") {
+        problems.push(format!("{file}:1: opens without `//!`: say what the module is and why it exists"));
+    }
+    if text.lines().count() > MAX_LINES {
+        problems.push(format!("{file}:{MAX_LINES}: longer than {MAX_LINES} lines: split it"));
+    }
+    for (index, line) in text.split('\n').enumerate() {
+        let number = index + 1;
+        if line.ends_with(char::is_whitespace) {
+            problems.push(format!("{file}:{number}: trailing whitespace"));
+        }
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let names_issue = line.split('#').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if words.any(|word| ["TODO", "XXX", "FIXME"].contains(&word)) && !names_issue {
+            problems.push(format!("{file}:{number}: an open end without the number of its issue, like `#12`"));
+        }
+    }
+    problems
+}
+
+/// A row that allows nothing is for a file that only declares modules.
+fn more_than_modules(file: &str, text: &str) -> Vec<String> {
+    let declares = |line: &str| line.ends_with(';') && line.split_whitespace().any(|word| word == "mod");
+    let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !declares(line);
+    let lines = text.lines().enumerate().filter(|(_, line)| other(line.trim()));
+    lines
+        .map(|(index, _)| format!("{file}:{}: only declares modules: this belongs into one of them", index + 1))
+        .collect()
+}

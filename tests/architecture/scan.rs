@@ -1,0 +1,292 @@
+//! Reads one source file into what the rules ask about: the paths it names, the modules it declares, the names it
+//! binds. It lexes instead of parsing, so it sees into attributes, derive lists and macro bodies, where a syntax tree
+//! ends; and it is no textual search, so comments and string literals do not count.
+
+use std::{collections::BTreeSet, slice, str::FromStr};
+
+use proc_macro2::{Delimiter, LexError, Spacing, TokenStream, TokenTree};
+
+/// A path as the source means it: `super::` and `self::` are resolved against the module it stands in.
+#[derive(Debug)]
+pub(crate) struct Path {
+    pub(crate) line: usize,
+    pub(crate) text: String,
+    /// It was imported, so everything below it is in reach.
+    pub(crate) by_use: bool,
+    pub(crate) in_test: bool,
+}
+
+/// What one file holds. Lines that a rule rejects by their shape alone are in `misshapen`.
+#[derive(Debug, Default)]
+pub(crate) struct Source {
+    pub(crate) paths: Vec<Path>,
+    /// Modules declared and names bound by `use`, with their line and the path they stand for.
+    pub(crate) names: Vec<(usize, String, String)>,
+    /// Identifiers outside `cfg(test)`.
+    pub(crate) words: Vec<(usize, String)>,
+    pub(crate) misshapen: Vec<(usize, &'static str)>,
+    pub(crate) test_modules: BTreeSet<String>,
+}
+
+/// `module` is the path of the file's module below `crate`; `in_test` says that the whole file is under `cfg(test)`.
+pub(crate) fn scan(text: &str, module: &[String], in_test: bool) -> Result<Source, LexError> {
+    let tokens = lex(TokenStream::from_str(text)?);
+    let mut source = Source::default();
+    source.walk(&tokens, Place { module, in_test });
+    Ok(source)
+}
+
+/// Rust's tokens with `::` as one, and without the differences no rule asks about.
+type Token = (usize, Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Word(String),
+    Colons,
+    /// `->` and `=>`: the `>` closes nothing.
+    Arrow,
+    Mark(char),
+    Group(Delimiter, Vec<Token>),
+    Literal,
+}
+use Kind::{Colons, Group, Mark, Word};
+
+fn lex(stream: TokenStream) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut joint = None;
+    for tree in stream {
+        let line = tree.span().start().line;
+        let before = joint.take();
+        let kind = match tree {
+            TokenTree::Ident(word) => Word(word.to_string().trim_start_matches("r#").to_owned()),
+            TokenTree::Literal(_) => Kind::Literal,
+            TokenTree::Group(group) => Group(group.delimiter(), lex(group.stream())),
+            TokenTree::Punct(mark) => {
+                let pair = match (before, mark.as_char()) {
+                    (Some(':'), ':') => Some(Colons),
+                    (Some('-' | '='), '>') => Some(Kind::Arrow),
+                    _ => None,
+                };
+                if pair.is_some() {
+                    tokens.pop();
+                } else if mark.spacing() == Spacing::Joint {
+                    joint = Some(mark.as_char());
+                }
+                pair.unwrap_or(Mark(mark.as_char()))
+            }
+        };
+        tokens.push((line, kind));
+    }
+    tokens
+}
+
+/// Words after which a `::` begins a path instead of continuing one.
+const KEYWORDS: &[&str] =
+    &["as", "break", "const", "dyn", "for", "if", "impl", "in", "match", "mut", "pub", "return", "where", "while"];
+
+/// Where a token stands.
+#[derive(Clone, Copy)]
+struct Place<'m> {
+    module: &'m [String],
+    in_test: bool,
+}
+
+impl Place<'_> {
+    fn under_test(self) -> Self {
+        Place { in_test: true, ..self }
+    }
+}
+
+impl Source {
+    fn walk(&mut self, mut tokens: &[Token], mut place: Place<'_>) {
+        loop {
+            tokens = match tokens {
+                [] => return,
+                // #![cfg(test)] covers the rest of the file, #[cfg(test)] the item that follows
+                [(_, Mark('#')), (_, Mark('!')), (_, Group(Delimiter::Bracket, attribute)), rest @ ..] => {
+                    self.attribute(attribute, place);
+                    if is_cfg_test(attribute) {
+                        place = place.under_test();
+                    }
+                    rest
+                }
+                [(_, Mark('#')), (_, Group(Delimiter::Bracket, attribute)), rest @ ..] => {
+                    self.attribute(attribute, place);
+                    let tested = if is_cfg_test(attribute) { item_length(rest) } else { 0 };
+                    let (item, rest) = rest.split_at(tested);
+                    self.walk(item, place.under_test());
+                    rest
+                }
+                [(_, Word(word)), rest @ ..] if word == "use" && !is_mark(rest, '<') => self.import(rest, place),
+                [(_, Word(first)), (_, Word(second)), rest @ ..] if first == "extern" && second == "crate" => {
+                    self.import(rest, place)
+                }
+                [(_, Word(word)), (line, Word(name)), rest @ ..] if word == "mod" => {
+                    self.module(*line, name, rest, place)
+                }
+                // `$name::x` in a macro and `<T as Trait>::x` go on from something that is no path
+                [(_, Mark('$')), (_, Word(word)), rest @ ..] if word != "crate" => self.segments(rest, place).1,
+                [(_, Mark('>')), rest @ ..] => self.segments(rest, place).1,
+                [(_, Colons), (_, Word(_)), ..] => self.path(tokens, place),
+                [(_, Word(word)), rest @ ..] if KEYWORDS.contains(&word.as_str()) => rest,
+                [(_, Word(_)), ..] => self.path(tokens, place),
+                [(_, Group(_, inner)), rest @ ..] => {
+                    self.walk(inner, place);
+                    rest
+                }
+                [_, rest @ ..] => rest,
+            };
+        }
+    }
+
+    fn attribute(&mut self, attribute: &[Token], place: Place<'_>) {
+        match attribute {
+            [(_, Word(word)), (_, Group(_, inner))] if word == "cfg_attr" && requires_test(inner) => {
+                self.walk(inner, place.under_test());
+            }
+            [(line, Word(word)), (_, Mark('=')), ..] if word == "path" => {
+                self.misshapen.push((*line, "`#[path]` puts a file into a layer it does not lie in"));
+            }
+            _ => self.walk(attribute, place),
+        }
+    }
+
+    fn module<'t>(&mut self, line: usize, name: &str, rest: &'t [Token], place: Place<'_>) -> &'t [Token] {
+        let module = [place.module, &[name.to_owned()]].concat();
+        self.names.push((line, name.to_owned(), "mod".to_owned()));
+        if place.in_test {
+            self.test_modules.insert(module.join("::"));
+        }
+        match rest {
+            [(_, Group(Delimiter::Brace, body)), rest @ ..] => {
+                self.walk(body, Place { module: &module, ..place });
+                rest
+            }
+            _ => rest,
+        }
+    }
+
+    /// A path in code. Without any `::` it is an identifier like others and leads nowhere.
+    fn path<'t>(&mut self, tokens: &'t [Token], place: Place<'_>) -> &'t [Token] {
+        let (leading, tokens) = if let [(_, Colons), rest @ ..] = tokens { (true, rest) } else { (false, tokens) };
+        let [(line, Word(first)), rest @ ..] = tokens else { return tokens };
+        self.word(*line, first, place);
+        let (more, rest) = self.segments(rest, place);
+        if first == "include" && is_mark(rest, '!') {
+            self.misshapen.push((*line, "`include!` puts a file into a layer it does not lie in"));
+        }
+        let opens_a_tree = matches!(rest, [(_, Colons), (_, Group(..) | Mark('*')), ..]);
+        if leading || !more.is_empty() || opens_a_tree {
+            self.record(*line, &[slice::from_ref(first), more.as_slice()].concat(), false, place);
+        }
+        rest
+    }
+
+    /// The segments `::a::b` at the front, and what follows them.
+    fn segments<'t>(&mut self, mut tokens: &'t [Token], place: Place<'_>) -> (Vec<String>, &'t [Token]) {
+        let mut found = Vec::new();
+        while let [(_, Colons), (line, Word(word)), rest @ ..] = tokens {
+            self.word(*line, word, place);
+            found.push(word.clone());
+            tokens = rest;
+        }
+        (found, tokens)
+    }
+
+    fn import<'t>(&mut self, tokens: &'t [Token], place: Place<'_>) -> &'t [Token] {
+        let end = tokens.iter().position(|(_, kind)| matches!(kind, Mark(';'))).unwrap_or(tokens.len());
+        let (tree, rest) = tokens.split_at(end);
+        self.use_tree(tree, &[], place);
+        rest
+    }
+
+    /// One path for each leaf of the tree, however it is grouped.
+    fn use_tree(&mut self, tree: &[Token], prefix: &[String], place: Place<'_>) {
+        for branch in tree.split(|(_, kind)| matches!(kind, Mark(','))).filter(|branch| !branch.is_empty()) {
+            let (mut path, mut line, mut bound) = (prefix.to_vec(), 0, None);
+            let mut tokens = branch;
+            while let [(at, kind), rest @ ..] = tokens {
+                (line, tokens) = (*at, rest);
+                match (kind, rest) {
+                    (Word(word), [(_, Word(name))]) if word == "as" => (bound, tokens) = (Some(name.clone()), &[]),
+                    (Word(word), _) if word == "self" && !path.is_empty() => {}
+                    (Word(word), _) => {
+                        self.word(line, word, place);
+                        path.push(word.clone());
+                    }
+                    (Mark('*'), _) => path.push("*".to_owned()),
+                    (Group(_, inner), _) => {
+                        self.use_tree(inner, &path, place);
+                        path.clear();
+                    }
+                    _ => {}
+                }
+            }
+            if let Some(last) = path.last() {
+                self.names.push((line, bound.unwrap_or_else(|| last.clone()), path.join("::")));
+                self.record(line, &path, true, place);
+            }
+        }
+    }
+
+    fn word(&mut self, line: usize, word: &str, place: Place<'_>) {
+        if !place.in_test {
+            self.words.push((line, word.to_owned()));
+        }
+    }
+
+    fn record(&mut self, line: usize, path: &[String], by_use: bool, place: Place<'_>) {
+        if path.iter().filter(|segment| *segment == "super").count() > 1 {
+            self.misshapen.push((line, "`super::super::` hides which layer is meant: write the path from `crate::`"));
+        }
+        let text = absolute(path, place.module).join("::");
+        self.paths.push(Path { line, text, by_use, in_test: place.in_test });
+    }
+}
+
+/// `super::x` and `self::x` in `module`, as seen from the crate's root; other paths as they are.
+fn absolute(path: &[String], module: &[String]) -> Vec<String> {
+    let from_here = path.iter().take_while(|segment| matches!(segment.as_str(), "self" | "super")).count();
+    if from_here == 0 {
+        return path.to_vec();
+    }
+    let up = path.iter().take(from_here).filter(|segment| *segment == "super").count();
+    let kept = module.len().saturating_sub(up);
+    ["crate".to_owned()].iter().chain(module.iter().take(kept)).chain(path.iter().skip(from_here)).cloned().collect()
+}
+
+/// How far the item at the front reaches: to its `;`, its closing brace or, for a field or variant, its comma.
+fn item_length(tokens: &[Token]) -> usize {
+    let (mut angles, mut after_colons) = (0_usize, false);
+    for (index, token) in tokens.iter().enumerate() {
+        match token.1 {
+            Mark(';') => return index + 1,
+            Mark(',') if angles == 0 => return index + 1,
+            Group(Delimiter::Brace, _) if !after_colons => return index + 1,
+            Mark('<') => angles += 1,
+            Mark('>') => angles = angles.saturating_sub(1),
+            Word(_) | Colons | Kind::Arrow | Mark(_) | Group(..) | Kind::Literal => {}
+        }
+        after_colons = matches!(token.1, Colons);
+    }
+    tokens.len()
+}
+
+fn is_cfg_test(attribute: &[Token]) -> bool {
+    matches!(attribute, [(_, Word(cfg)), (_, Group(_, inner))] if cfg == "cfg" && requires_test(inner))
+}
+
+/// `test`, or `all(..)` with it, stands first; `any(test, ..)` and `not(test)` do not require it.
+fn requires_test(condition: &[Token]) -> bool {
+    match condition {
+        [(_, Word(word))] | [(_, Word(word)), (_, Mark(',')), ..] => word == "test",
+        [(_, Word(word)), (_, Group(_, all)), ..] if word == "all" => {
+            all.split(|(_, kind)| matches!(kind, Mark(','))).any(requires_test)
+        }
+        _ => false,
+    }
+}
+
+fn is_mark(tokens: &[Token], mark: char) -> bool {
+    matches!(tokens, [(_, Mark(found)), ..] if *found == mark)
+}

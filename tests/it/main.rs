@@ -1,0 +1,23 @@
+//! The gateway's behaviour, through its doors: the use cases with fakes that behave, the adapters against the real thing,
+//! and whole processes driven as their users drive them. One binary, so that it links once.
+
+mod support;
+
+// Use cases, with fakes.
+mod app_accounts;
+mod app_login;
+
+// Adapters, against the real thing.
+mod http_edge;
+mod oauth_endpoint;
+mod openapi;
+mod settings;
+mod store_contract;
+
+// Whole processes.
+mod browser;
+mod callback_listener;
+mod canaries;
+mod cli;
+mod first_start;
+mod sign_in;

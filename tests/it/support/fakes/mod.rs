@@ -1,0 +1,1 @@
+//! Fakes with behaviour for the ports.

@@ -1,0 +1,5 @@
+//! What the tests stand on.
+
+pub(crate) mod fakes;
+pub(crate) mod gateway;
+pub(crate) mod provider;
