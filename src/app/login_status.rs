@@ -70,8 +70,8 @@ impl Gateway {
             Err(_) => None,
         };
         let resolved = match (self.resolve(name, None).await, &latest) {
-            // A new account is known by its first login, before there is anything to store.
-            (Err(AppError::UnknownProvider(_)), Some(login)) if login.is_open(now) => {
+            // A new account is known by its first login, before there is anything stored, and if that fails.
+            (Err(AppError::UnknownProvider(_)), Some(login)) => {
                 self.resolve(name, Some(login.ticket.provider_type.as_str())).await?
             }
             (resolved, _) => resolved?,

@@ -2,7 +2,7 @@
 //! `GOCLAW_PORT`; `GOCLAW_TOKEN`, else the token file of a gateway on this machine and account.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
@@ -22,18 +22,26 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
+        let host = host.parse().map_or_else(|_a_name| host.to_owned(), in_url);
         return Ok(Connection { url: format!("http://{host}:{port}"), token, token_file: None });
     }
     let host = reachable(settings.server.host);
-    let url = format!("http://{}:{port}", SocketAddr::new(host, 0).to_string().trim_end_matches(":0"));
-    let token_file = (token.is_none() && host.is_loopback()).then_some(settings.server.token_file);
-    let token = match (token, settings.server.token, &token_file) {
-        (Some(token), _, _) => Some(token),
-        (None, Some(configured), Some(_)) => Some(configured),
-        (None, None, Some(path)) => read_secret_file(path)?,
-        (None, _, None) => None,
+    let url = format!("http://{}:{port}", in_url(host));
+    let configured = token.or_else(|| settings.server.token.filter(|_| host.is_loopback()));
+    let token_file = (configured.is_none() && host.is_loopback()).then_some(settings.server.token_file);
+    let token = match (configured, &token_file) {
+        (None, Some(path)) => read_secret_file(path)?,
+        (configured, _) => configured,
     };
     Ok(Connection { url, token, token_file })
+}
+
+/// An address as a URL wants it: IPv6 in brackets.
+fn in_url(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 /// The address to reach a server that listens on `host`.

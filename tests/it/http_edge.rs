@@ -1,1 +1,149 @@
-//! (being written)
+//! The edge: the accept loop's promises to and against callers, and the shape of what the framework refuses by itself.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::adapters::serving::{Limits, serve};
+use poem::{Endpoint, Response, Route, endpoint::make, get};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+    time::timeout,
+};
+
+use crate::support::gateway::PATIENCE;
+
+const LIMITS: Limits = Limits {
+    header_timeout: Duration::from_millis(300),
+    connections: 4,
+    header_bytes: 16 * 1024,
+    drain: Duration::from_millis(500),
+};
+
+/// Serves `endpoint`; sending to or dropping the returned sender stops it, the handle ends when it has stopped.
+async fn served(
+    endpoint: impl Endpoint<Output = Response> + 'static,
+) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+    let handle = tokio::spawn(serve(vec![listener], endpoint, LIMITS, async move {
+        let _ = stopped.await;
+    }));
+    (address, stop, handle)
+}
+
+/// Tells when it is dropped.
+struct Dropped(Arc<Notify>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+async fn send(address: std::net::SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads until the other side closes; fails if it does not.
+async fn read_to_close(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A reset is a close too.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the connection is closed");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_the_answer_cancels_the_work() {
+    let (started, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begun, gone) = (Arc::clone(&started), Arc::clone(&dropped));
+    let endpoint = make(move |_| {
+        let (begun, guard) = (Arc::clone(&begun), Dropped(Arc::clone(&gone)));
+        async move {
+            begun.notify_one();
+            std::future::pending::<()>().await;
+            drop(guard);
+            Ok::<_, poem::Error>(Response::default())
+        }
+    });
+    let (address, _stop, _handle) = served(endpoint).await;
+    let caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    timeout(PATIENCE, started.notified()).await.expect("the handler starts");
+    drop(caller);
+    timeout(PATIENCE, dropped.notified()).await.expect("the handler is dropped with its caller");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    for beginning in ["", "GET / HTTP/1.1\r\nhost: x\r\n"] {
+        let answer = read_to_close(&mut send(address, beginning).await).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_lock_others_out() {
+    let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
+    let mut idle = Vec::new();
+    for _ in 0..LIMITS.connections {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_request_finish_and_takes_no_new_one() {
+    let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begun, wait) = (Arc::clone(&started), Arc::clone(&go));
+    let endpoint = make(move |_| {
+        let (begun, wait) = (Arc::clone(&begun), Arc::clone(&wait));
+        async move {
+            begun.notify_one();
+            wait.notified().await;
+            Ok::<_, poem::Error>(Response::builder().body("finished"))
+        }
+    });
+    let (address, stop, handle) = served(endpoint).await;
+    let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    started.notified().await;
+    drop(stop);
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    assert!(read_to_close(&mut caller).await.ends_with("finished"));
+    timeout(PATIENCE, handle).await.expect("it has stopped").unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_stop_the_stop() {
+    let endpoint = make(|_| async {
+        std::future::pending::<()>().await;
+        Ok::<_, poem::Error>(Response::default())
+    });
+    let (address, stop, handle) = served(endpoint).await;
+    let _caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let _half = send(address, "GET / HT").await;
+    drop(stop);
+    timeout(PATIENCE, handle).await.expect("it has stopped").unwrap();
+}
+
+#[tokio::test]
+async fn several_listeners_are_served_alike() {
+    let listeners =
+        vec![TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(serve(listeners, endpoint, LIMITS, std::future::pending()));
+    for address in addresses {
+        let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
+    }
+}

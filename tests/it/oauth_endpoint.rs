@@ -1,1 +1,140 @@
-//! (being written)
+//! The OAuth client against a provider that behaves: what it sends, and what it makes of every kind of answer.
+
+use goclaw::{
+    adapters::{
+        oauth::HttpOAuthEndpoint,
+        settings::{Environment, Settings},
+    },
+    domain::{
+        authorize_url::authorize_url,
+        grant::CodeGrant,
+        oauth_client::OAuthClient,
+        secret::{AuthorizationCode, OAuthState, PkceVerifier},
+    },
+    ports::{Doubt, GrantError, OAuthEndpoint},
+};
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, TokenStatus};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use crate::support::gateway::{free_port, http};
+
+const VERIFIER: [u8; 64] = [7; 64];
+
+async fn provider() -> (Simulator, OAuthClient) {
+    let simulator = Simulator::start(Options::default()).await.unwrap();
+    let client = client_of(simulator.issuer());
+    (simulator, client)
+}
+
+fn client_of(issuer: &str) -> OAuthClient {
+    let variables = [("HOME", "/"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();
+    settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
+}
+
+/// A code that the provider has just issued for our verifier.
+async fn approved(client: &OAuthClient) -> CodeGrant {
+    let verifier = PkceVerifier::from_bytes(&VERIFIER);
+    let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
+    let answer = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
+    CodeGrant { code: AuthorizationCode::new(code), verifier }
+}
+
+fn endpoint() -> HttpOAuthEndpoint {
+    let _ = http();
+    HttpOAuthEndpoint::new().unwrap()
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_once() {
+    let (provider, client) = provider().await;
+    let grant = approved(&client).await;
+    let again = CodeGrant {
+        code: AuthorizationCode::new(grant.code.expose_secret()),
+        verifier: PkceVerifier::from_bytes(&VERIFIER),
+    };
+    let tokens = endpoint().exchange_code(&client, grant).await.unwrap();
+    assert!(tokens.refresh_token.is_some() && tokens.id_token.is_some());
+    assert_eq!(provider.token_status(tokens.access_token.expose_secret()), TokenStatus::Live);
+    let refused = endpoint().exchange_code(&client, again).await.unwrap_err();
+    assert!(matches!(refused, GrantError::Rejected { status: 400, code: "invalid_grant" }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_verifier_is_refused() {
+    let (_provider, client) = provider().await;
+    let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved(&client).await };
+    let refused = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    assert!(matches!(refused, GrantError::Rejected { .. }), "{refused:?}");
+}
+
+/// The name of the error's kind, with what tells it apart.
+fn kind(error: &GrantError) -> String {
+    match error {
+        GrantError::Rejected { status, code } => format!("rejected {status} {code}"),
+        GrantError::Unavailable { .. } => "unavailable".to_owned(),
+        GrantError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
+        GrantError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
+        GrantError::Indeterminate(doubt) => format!("{doubt:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_bad_answer_has_its_kind_and_costs_one_request() {
+    let elsewhere = Simulator::start(Options::default()).await.unwrap();
+    let redirect = Fault::Redirect { status: 307, location: format!("{}/oauth/token", elsewhere.issuer()) };
+    for (fault, expected) in [
+        (Fault::too_many_requests(Some("7")), "unavailable"),
+        (Fault::internal_server_error(), "server error 500"),
+        (Fault::bad_gateway(), "server error 502"),
+        (Fault::service_unavailable(None), "server error 503"),
+        (Fault::unsupported_country(), "rejected 403 unsupported_country_region_territory"),
+        (Fault::ResetBefore, "ConnectionLost"),
+        (Fault::LoseAnswer, "ConnectionLost"),
+        (Fault::HugeBody, "unreadable 200"),
+        (redirect, "unreadable 307"),
+    ] {
+        let (provider, client) = provider().await;
+        let grant = approved(&client).await;
+        provider.queue_fault(FaultOrder::standing(Endpoint::Token, fault.clone()));
+        let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+        assert_eq!(kind(&error), expected, "{fault:?}");
+        let requests = provider.journal().into_iter().filter(|entry| entry.path == "/oauth/token").count();
+        assert_eq!(requests, 1, "{fault:?}: nothing is retried");
+    }
+    assert!(elsewhere.journal().is_empty(), "a redirect was followed, with the code in hand");
+}
+
+#[tokio::test]
+async fn half_an_answer_is_no_answer() {
+    let (provider, client) = provider().await;
+    let grant = approved(&client).await;
+    provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
+    let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    assert!(matches!(error, GrantError::Indeterminate(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_never_made_is_proof_that_nothing_was_consumed() {
+    let client = client_of(&format!("http://127.0.0.1:{}", free_port()));
+    let grant = CodeGrant { code: AuthorizationCode::new("c"), verifier: PkceVerifier::from_bytes(&VERIFIER) };
+    let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
+    assert_eq!(kind(&error), "unavailable");
+}
+
+#[tokio::test]
+async fn revocation_is_reported_as_it_went() {
+    let (provider, client) = provider().await;
+    let tokens = endpoint().exchange_code(&client, approved(&client).await).await.unwrap();
+    let refresh_token = tokens.refresh_token.unwrap();
+    provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::internal_server_error()));
+    assert!(endpoint().revoke(&client, &refresh_token).await.is_err());
+    assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Live);
+    endpoint().revoke(&client, &refresh_token).await.unwrap();
+    assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Revoked);
+    assert_eq!(provider.token_status(tokens.access_token.expose_secret()), TokenStatus::Revoked);
+}

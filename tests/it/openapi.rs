@@ -1,1 +1,65 @@
-//! (being written)
+//! The committed contract: it is what the code says, and what a client generator can use.
+
+use std::collections::BTreeSet;
+
+use goclaw::adapters::http::openapi_document;
+use serde_json::Value;
+
+const COMMITTED: &str = include_str!("../../openapi/v1.json");
+
+#[test]
+fn the_committed_document_is_the_one_the_code_generates() {
+    assert!(
+        COMMITTED == openapi_document(),
+        "stale: run `cargo run -- openapi > openapi/v1.json` and commit the result"
+    );
+}
+
+#[test]
+fn every_operation_can_be_named_found_and_refused() {
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations() {
+        let place = format!("{method} {path}");
+        let id = operation["operationId"].as_str().unwrap_or_default();
+        assert!(!id.is_empty() && ids.insert(id.to_owned()), "{place}: operationId `{id}` is missing or taken");
+        assert!(operation["tags"][0].is_string(), "{place}: no tag");
+        assert!(operation["summary"].is_string(), "{place}: no summary");
+        if path.starts_with("/v1/") {
+            assert!(operation["security"][0].get("GatewayToken").is_some(), "{place}: does not ask for the token");
+            assert!(operation["responses"].get("401").is_some(), "{place}: does not say that it may answer 401");
+        }
+    }
+}
+
+/// The generator emits a key twice when two responses share a status, and a parser then silently keeps one of them.
+#[test]
+fn no_response_status_appears_twice() {
+    let mut scopes: Vec<(usize, BTreeSet<&str>)> = Vec::new();
+    for line in COMMITTED.lines() {
+        let depth = line.len() - line.trim_start().len();
+        scopes.retain(|(seen_at, _)| *seen_at <= depth);
+        let Some((key, _)) = line.trim_start().strip_prefix('"').and_then(|rest| rest.split_once("\":")) else {
+            continue;
+        };
+        match scopes.last_mut() {
+            Some((seen_at, keys)) if *seen_at == depth => assert!(keys.insert(key), "`{key}` twice: {line}"),
+            _ => scopes.push((depth, BTreeSet::from([key]))),
+        }
+        if line.trim_end().ends_with(['{', '[']) {
+            scopes.retain(|(seen_at, _)| *seen_at <= depth);
+        }
+    }
+}
+
+/// Every operation of the committed document: path, method, operation.
+pub(crate) fn operations() -> Vec<(String, String, Value)> {
+    let document: Value = serde_json::from_str(COMMITTED).expect("the document is JSON");
+    let paths = document["paths"].as_object().expect("it has paths").clone();
+    paths
+        .into_iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().expect("a path has methods").clone();
+            methods.into_iter().map(move |(method, operation)| (path.clone(), method, operation))
+        })
+        .collect()
+}

@@ -312,6 +312,10 @@ fn status_of(outcome: LoginOutcome) -> StatusCode {
 
 /// Whatever the framework refuses by itself, in our form. Its own words may repeat what was sent, so they are not used.
 pub(super) async fn from_framework(error: poem::Error) -> Response {
+    // A handler's own refusal travels as an error too, complete.
+    if error.is_from_response() {
+        return error.into_response();
+    }
     if let Some(bad_body) = error.downcast_ref::<super::control_json::BadBody>() {
         return ProblemJson(Problem::new(bad_body.status(), bad_body.code(), "Bad body", bad_body.to_string()))
             .into_response();

@@ -78,4 +78,14 @@ mod tests {
         assert!(refusal("foo").contains("callback, data_dir, database, encryption, providers, server"));
         assert!(refusal("providers.x.secret").contains("api_base, authorize_url"));
     }
+
+    #[test]
+    fn the_readme_s_table_lists_exactly_these() {
+        let readme = include_str!("../../../README.md");
+        let table = readme.split("## Settings").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
+        let mut listed: Vec<&str> =
+            table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, KEYS);
+    }
 }
