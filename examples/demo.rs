@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example demo`. Nothing leaves this machine and nothing stays on it.
 
-use std::{error::Error, net::TcpListener, time::Duration};
+use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
 
 use goclaw::{
     adapters::{
@@ -35,27 +35,33 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (stop, token_file) = (CancellationToken::new(), settings.server.token_file.display().to_string());
 
     let story = async {
-        render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
-        let ended = sign_in(&gateway).await?;
-        render::line(&format!("\n{}\n", ended.sentence()))?;
-        if ended == LoginOutcome::Completed {
-            render::line("Ask the gateway yourself, from another terminal:\n")?;
-            render::line(&format!(
-                "  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/status"
-            ))?;
-            render::line(&format!("  or look at {base}/docs\n"))?;
-        }
-        render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
-        tokio::signal::ctrl_c().await?;
-        stop.cancel();
-        Ok(())
-    };
-    let ((), told) = tokio::join!(serve::run(started, stop.clone()), async {
-        let told: Result<(), Box<dyn Error>> = story.await;
+        let told = tokio::select! {
+            told = tell(&provider, &gateway, &base, &token_file) => told,
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        };
         stop.cancel();
         told
-    });
-    told
+    };
+    tokio::join!(serve::run(started, stop.clone()), story).1
+}
+
+/// Leads through the sign-in and leaves the gateway running for whatever the visitor wants to try.
+async fn tell(
+    provider: &Simulator,
+    gateway: &Arc<Gateway>,
+    base: &str,
+    token_file: &str,
+) -> Result<(), Box<dyn Error>> {
+    render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
+    let ended = sign_in(gateway).await?;
+    render::line(&format!("\n{}\n", ended.sentence()))?;
+    if ended == LoginOutcome::Completed {
+        render::line("Ask the gateway yourself, from another terminal:\n")?;
+        render::line(&format!("  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/status"))?;
+        render::line(&format!("  or look at {base}/docs\n"))?;
+    }
+    render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
+    std::future::pending().await
 }
 
 /// Ports of its own if the usual ones are taken: the simulator takes any.
@@ -76,7 +82,7 @@ fn usual_or_free(usual: u16) -> std::io::Result<u16> {
     if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(usual) }
 }
 
-async fn sign_in(gateway: &std::sync::Arc<Gateway>) -> Result<LoginOutcome, Box<dyn Error>> {
+async fn sign_in(gateway: &Arc<Gateway>) -> Result<LoginOutcome, Box<dyn Error>> {
     let owner = Principal::gateway_token();
     let started = gateway.start_login(openai_codex::NAME.to_owned(), owner.clone(), StartOptions::default()).await?;
     let StartOutcome::Pending(login) = started else { return Ok(LoginOutcome::Completed) };

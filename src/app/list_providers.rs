@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{AppError, Gateway, State};
 use crate::domain::{
+    account::AccountLabels,
     credential::{SealedCredential, Standing},
     ids::ProviderName,
     provider::{AuthMethod, Category, ProviderDefinition, ProviderType},
-    provider_settings::AccountLabels,
     time::Timestamp,
 };
 

@@ -2,11 +2,11 @@
 
 use super::{AppError, Gateway, canonical_name};
 use crate::domain::{
+    account::AccountLabels,
     credential::{SealedCredential, Standing},
     ids::{Generation, LoginId, Principal, ProviderName},
     login::SealedLogin,
     login_outcome::{LoginOutcome, LoginPhase},
-    provider_settings::AccountLabels,
     time::Timestamp,
 };
 

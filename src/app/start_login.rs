@@ -10,6 +10,7 @@ use crate::{
         credential::{SealedCredential, Standing},
         ids::{LoginId, Principal, ProviderName},
         login::{LoginTicket, PendingLogin},
+        login_outcome::LoginOutcome,
         pkce::{STATE_BYTES, VERIFIER_BYTES},
         provider::AuthMethod,
         secret::{OAuthState, PkceVerifier},
@@ -91,13 +92,7 @@ impl Gateway {
                 name,
             },
         };
-        let login = match self.logins.begin(&self.vault.seal_login(&fresh)?, now).await? {
-            BeginOutcome::Begun => {
-                tracing::info!(provider.name = %fresh.ticket.name, login.id = %fresh.ticket.id, "login started");
-                fresh
-            }
-            BeginOutcome::AlreadyPending(earlier) => self.vault.open_login(*earlier)?,
-        };
+        let login = self.begin_or_resume(fresh, now).await?;
         let callback_error = self.listen_for_callbacks().await.err();
         Ok(StartOutcome::Pending(StartedLogin {
             auth_url: login.authorize_url(),
@@ -106,6 +101,26 @@ impl Gateway {
             expires_at: login.ticket.expires_at,
             callback_error,
         }))
+    }
+
+    /// Stores a fresh login, or picks up the one that is pending already.
+    async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
+        let sealed = self.vault.seal_login(&fresh)?;
+        let mut begun = self.logins.begin(&sealed, now).await?;
+        if let BeginOutcome::AlreadyPending(earlier) = &begun
+            && earlier.ticket.client != fresh.ticket.client
+        {
+            // The configuration has changed since: that one would come back to the wrong place.
+            self.logins.end(&earlier.ticket.id, LoginOutcome::Cancelled, now).await?;
+            begun = self.logins.begin(&sealed, now).await?;
+        }
+        match begun {
+            BeginOutcome::Begun => {
+                tracing::info!(provider.name = %fresh.ticket.name, login.id = %fresh.ticket.id, "login started");
+                Ok(fresh)
+            }
+            BeginOutcome::AlreadyPending(earlier) => Ok(self.vault.open_login(*earlier)?),
+        }
     }
 
     /// `N` random bytes.

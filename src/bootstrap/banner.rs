@@ -1,16 +1,17 @@
 //! What a start prints: where things are, whether ChatGPT is connected, what to type next.
 
-use super::serve::Started;
+use std::net::SocketAddr;
+
 use crate::{
     adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
-    app::{LoginStatus, State},
+    app::{Gateway, LoginStatus, State},
     domain::{credential::Standing, ids::Principal, provider::openai_codex},
     ports::Clock,
 };
 
-pub(super) async fn text(settings: &Settings, started: &Started) -> String {
-    let base = format!("http://{}", started.address);
-    let status = started.gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
+pub(super) async fn text(settings: &Settings, address: SocketAddr, gateway: &Gateway) -> String {
+    let base = format!("http://{address}");
+    let status = gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
     let token = match &settings.server.token {
         Some(_) => "as configured".to_owned(),
         None => settings.server.token_file.display().to_string(),

@@ -43,7 +43,12 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
     match cli.command.unwrap_or_default() {
         Command::Serve => {
             telemetry::start(environment.text("RUST_LOG"));
-            serve::until_stopped(Settings::load(cli.config, environment)?).await?;
+            let settings = Settings::load(cli.config, environment)?;
+            let started = serve::start(&settings).await?;
+            let stop = serve::stop_signal()?;
+            let banner = banner::text(&settings, started.address, &started.gateway).await;
+            render::line(&banner).map_err(StartError::Output)?;
+            serve::run(started, stop).await;
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,

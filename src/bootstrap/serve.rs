@@ -12,12 +12,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, banner, first_start};
+use super::{StartError, first_start};
 use crate::{
     adapters::{
         callback::LoopbackListener,
         cipher::XChaChaCipher,
-        cli::render,
         http::{self, GatewayToken},
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
@@ -36,15 +35,6 @@ pub struct Started {
     pub gateway: Arc<Gateway>,
     listener: TcpListener,
     token: GatewayToken,
-}
-
-/// Runs the gateway until the process is told to stop.
-pub(super) async fn until_stopped(settings: Settings) -> Result<(), StartError> {
-    let started = start(&settings).await?;
-    render::line(&banner::text(&settings, &started).await).map_err(StartError::Output)?;
-    let stop = stop_signal().map_err(StartError::Runtime)?;
-    run(started, stop).await;
-    Ok(())
 }
 
 /// Builds everything and starts to listen.
@@ -95,8 +85,9 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 }
 
 /// Cancelled by the first SIGTERM or SIGINT. Later ones change nothing: what must be saved is still being saved.
-fn stop_signal() -> io::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+pub(super) fn stop_signal() -> Result<CancellationToken, StartError> {
+    let listen = |kind| signal(kind).map_err(StartError::Runtime);
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let told = stop.clone();
     #[expect(clippy::disallowed_methods, reason = "it lives as long as the process and holds nothing")]

@@ -4,6 +4,7 @@
 //! rule can be tested by calling it. Reading order: [`pkce`] and [`authorize_url`] (how a login begins), [`login`] (what
 //! may happen to it), [`grant`] and [`credential`] (what it yields), [`sealed`] (how that is kept).
 
+pub mod account;
 pub mod authorization_response;
 pub mod authorize_url;
 pub mod claims;

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     app::{Connected, LoggedOut, LoginStatus, ProviderView, StartOutcome},
-    domain::{provider::AuthMethod, provider_settings::AccountLabels, time::Timestamp},
+    domain::{account::AccountLabels, provider::AuthMethod, time::Timestamp},
 };
 
 /// Who an account belongs to, as its tokens say.

@@ -7,7 +7,7 @@ use super::{
     answers::{CancelAnswer, ConnectedAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
     control_json::ControlJson,
     guard::Caller,
-    problem::Refusal,
+    refusal::Refusal,
     requests::{CallbackRequest, SecretRequest, StartRequest},
 };
 use crate::app::Callback;

@@ -10,6 +10,7 @@ mod guard;
 mod health_api;
 mod problem;
 mod providers_api;
+mod refusal;
 mod requests;
 
 use std::{sync::Arc, time::Duration};
@@ -51,7 +52,7 @@ enum Tag {
     Meta,
 }
 
-fn service() -> OpenApiService<Apis, ()> {
+fn service(server: &str) -> OpenApiService<Apis, ()> {
     let apis = (auth_api::AuthApi, providers_api::ProvidersApi, health_api::HealthApi);
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
@@ -59,19 +60,20 @@ fn service() -> OpenApiService<Apis, ()> {
              `application/problem+json` (RFC 9457) with a stable `code`.",
         )
         .license("MIT")
-        .server("http://127.0.0.1:3577")
+        .server(server)
 }
 
 /// The OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
-    let mut document = service().spec();
+    let mut document = service("http://127.0.0.1:3577").spec();
     document.push('\n');
     document
 }
 
 /// The whole API as one endpoint.
 pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Output = Response> + use<> {
-    let (service, document) = (service(), openapi_document());
+    // The page tries requests on the gateway it came from, wherever that is.
+    let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Route::new()

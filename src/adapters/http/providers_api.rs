@@ -7,7 +7,7 @@ use super::{
     answers::{ProviderAnswer, ProvidersAnswer},
     control_json::ControlJson,
     guard::Caller,
-    problem::Refusal,
+    refusal::Refusal,
     requests::UpdateProviderRequest,
 };
 

@@ -1,7 +1,7 @@
 //! Alibaba DashScope, media generation: an API key, or OAuth where a deployment's owner configures the endpoints.
 
-use super::{AuthMethod, Category, Descriptor, OAuthDefaults};
-use crate::domain::{claims::UnverifiedClaims, oauth_client::BodyFormat, provider_settings::AccountLabels};
+use super::descriptor::{AuthMethod, Category, Descriptor, OAuthDefaults};
+use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "dashscope",

@@ -1,6 +1,9 @@
 //! A provider as its owner configured it.
 
-use super::{AuthMethod, Descriptor, ProviderType};
+use super::{
+    descriptor::{AuthMethod, Descriptor},
+    provider_type::ProviderType,
+};
 use crate::domain::{ids::ProviderName, oauth_client::OAuthClient};
 
 /// A provider as configured. Nothing of it can be changed by a request.

@@ -1,7 +1,7 @@
 //! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, refresh tokens that are single use.
 
-use super::{Category, Descriptor, OAuthDefaults};
-use crate::domain::{claims::UnverifiedClaims, oauth_client::BodyFormat, provider_settings::AccountLabels};
+use super::descriptor::{Category, Descriptor, OAuthDefaults};
+use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 /// The provider's fixed name (the seed's `DefaultProviderName`).
 pub const NAME: &str = "openai-codex";

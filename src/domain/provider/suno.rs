@@ -1,7 +1,7 @@
 //! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour.
 
-use super::{AuthMethod, Category, Descriptor};
-use crate::domain::{claims::UnverifiedClaims, provider_settings::AccountLabels};
+use super::descriptor::{AuthMethod, Category, Descriptor};
+use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     name: "suno",

@@ -1,0 +1,106 @@
+//! What a provider type is described by.
+
+use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
+
+/// What a provider is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Category {
+    /// Answers prompts.
+    Llm,
+    /// Makes music, pictures, films: the seed's `media`.
+    Media,
+}
+
+impl Category {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::Media => "media",
+        }
+    }
+}
+
+/// How an account is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// OAuth 2.0 authorization code with PKCE.
+    OAuth,
+    /// The token of a browser session, pasted by its owner.
+    SessionToken,
+    /// A key from the provider's console.
+    ApiKey,
+}
+
+impl AuthMethod {
+    pub const ALL: [Self; 3] = [Self::OAuth, Self::SessionToken, Self::ApiKey];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OAuth => "oauth",
+            Self::SessionToken => "session_token",
+            Self::ApiKey => "api_key",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+
+    /// For a sentence: "connects with ...".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::OAuth => "a sign-in in the browser",
+            Self::SessionToken => "a session token",
+            Self::ApiKey => "an API key",
+        }
+    }
+}
+
+/// What is fixed about a provider type; everything an owner may change is a setting with these as defaults.
+#[derive(Debug)]
+pub struct Descriptor {
+    /// Name of the built-in provider of this type, and the value of `provider_type`.
+    pub name: &'static str,
+    /// For people.
+    pub display_name: &'static str,
+    pub category: Category,
+    /// Which secret an owner may hand in, if any.
+    pub pasted: Option<AuthMethod>,
+    /// Whether a browser sign-in exists. A type may have one whose endpoints only the owner can tell: see `issuer`.
+    pub oauth: Option<&'static OAuthDefaults>,
+    /// Where requests go.
+    pub api_base: &'static str,
+    /// Reads the account out of a token's claims.
+    pub labels: fn(&UnverifiedClaims) -> AccountLabels,
+}
+
+/// A type's OAuth registration; paths are below the issuer.
+#[derive(Debug)]
+pub struct OAuthDefaults {
+    /// None: this deployment's owner must configure it, there is no public one.
+    pub issuer: Option<&'static str>,
+    pub authorize_path: &'static str,
+    pub token_path: &'static str,
+    pub revoke_path: Option<&'static str>,
+    /// For refresh and revocation.
+    pub body_format: BodyFormat,
+    /// Empty where the owner must configure it.
+    pub client_id: &'static str,
+    pub scopes: &'static [&'static str],
+    /// Provider-specific parameters of the authorize URL, sent before `state`.
+    pub authorize_params: &'static [(&'static str, &'static str)],
+    /// What `originator` says unless configured; None where the provider has no such parameter.
+    pub originator: Option<&'static str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_parse_back() {
+        for method in AuthMethod::ALL {
+            assert_eq!(AuthMethod::parse(method.as_str()), Some(method));
+        }
+    }
+}

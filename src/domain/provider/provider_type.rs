@@ -1,0 +1,54 @@
+//! The list of provider types: the one place that knows them all.
+
+use std::fmt;
+
+use super::{dashscope, descriptor::Descriptor, openai_codex, suno};
+
+/// What kind of provider an account is at: the seed's `provider_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderType {
+    OpenaiCodex,
+    Suno,
+    Dashscope,
+}
+
+impl ProviderType {
+    pub const ALL: [Self; 3] = [Self::OpenaiCodex, Self::Suno, Self::Dashscope];
+
+    pub fn descriptor(self) -> &'static Descriptor {
+        match self {
+            Self::OpenaiCodex => &openai_codex::DESCRIPTOR,
+            Self::Suno => &suno::DESCRIPTOR,
+            Self::Dashscope => &dashscope::DESCRIPTOR,
+        }
+    }
+
+    /// The value of `provider_type` in storage and API, which is also the built-in provider's name.
+    pub fn as_str(self) -> &'static str {
+        self.descriptor().name
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provider_type| provider_type.as_str() == text)
+    }
+}
+
+impl fmt::Display for ProviderType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ProviderName;
+
+    #[test]
+    fn names_are_distinct_provider_names_and_parse_back() {
+        for provider_type in ProviderType::ALL {
+            assert_eq!(ProviderType::parse(provider_type.as_str()), Some(provider_type));
+            assert!(ProviderName::parse(provider_type.as_str()).is_ok());
+        }
+    }
+}
