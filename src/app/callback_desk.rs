@@ -95,8 +95,8 @@ impl Gateway {
             };
             let closing_time = async {
                 match &mut closing {
-                    Some(timer) if idle => timer.await,
-                    _ => future::pending().await,
+                    Some(timer) => timer.await,
+                    None => future::pending().await,
                 }
             };
             tokio::select! {
@@ -146,8 +146,9 @@ impl Gateway {
             Ok(connected) => CallbackReply::Ended(connected.outcome()),
             Err(AppError::LoginFailed { outcome, .. } | AppError::LoginOver(outcome)) => CallbackReply::Ended(outcome),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
-            Err(AppError::Store(_) | AppError::Vault(_) | AppError::TaskDied) => CallbackReply::Unavailable,
-            Err(_) => CallbackReply::NotOurs,
+            Err(AppError::CallbackRejected(_)) => CallbackReply::NotOurs,
+            // Whatever else goes wrong does so at the gateway, also after the login was let in; its log says why.
+            Err(_) => CallbackReply::Unavailable,
         }
     }
 }

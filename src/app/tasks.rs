@@ -4,6 +4,8 @@ use std::future::Future;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use tracing::Instrument;
+
 use super::AppError;
 
 #[derive(Debug, Clone, Default)]
@@ -18,7 +20,7 @@ impl Tasks {
         &self,
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
     ) -> Result<T, AppError> {
-        match self.tracker.spawn(work).await {
+        match self.tracker.spawn(work.in_current_span()).await {
             Ok(result) => result,
             Err(died) => {
                 tracing::error!(error = %died, "a task that changes state died");

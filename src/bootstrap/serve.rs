@@ -41,6 +41,7 @@ pub struct Started {
 pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = listener.local_addr().map_err(StartError::Runtime)?;
+    warn_of_open_doors(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
     let store = Arc::new(SqliteStore::open(&settings.database.path).await?);
@@ -75,6 +76,17 @@ pub async fn run(started: Started, stop: CancellationToken) {
     serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled()).await;
     started.gateway.finish().await;
     tracing::info!("stopped");
+}
+
+/// Whoever opens the gateway to other machines asked for it; it is said all the same.
+fn warn_of_open_doors(settings: &Settings) {
+    let host = settings.server.host;
+    if !host.is_loopback() {
+        tracing::warn!(%host, "the API listens on {host}: other machines may reach it, and plain HTTP shows them the token; put TLS in front");
+    }
+    if let Some(ip) = settings.callback.bind.filter(|ip| !ip.is_loopback()) {
+        tracing::warn!(%ip, "the login callback listens on {ip}: other machines may reach it while somebody signs in");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

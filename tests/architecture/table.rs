@@ -99,7 +99,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/adapters/http",
         inside: INBOUND_SERVED,
-        outside: &[ADAPTER, PURE, TRAITS, &["jiff", "poem", "poem_openapi"]],
+        outside: &[ADAPTER, PURE, TRAITS, &["governor", "poem", "poem_openapi"]],
         in_tests: ADAPTER_TESTS,
     },
     Layer {

@@ -14,6 +14,8 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value};
 
+use super::{problem_kind::ProblemKind, strict_json::Strict};
+
 /// The largest body a control request may have, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
@@ -25,6 +27,7 @@ pub(super) struct ControlJson<T, const OPTIONAL: bool = false>(pub(super) T);
 pub(super) enum BadBody {
     TooLarge,
     Unreadable,
+    /// Not JSON, or a member appears twice.
     NotJson {
         line: usize,
         column: usize,
@@ -35,12 +38,12 @@ pub(super) enum BadBody {
 }
 
 impl BadBody {
-    pub(super) fn code(&self) -> &'static str {
+    pub(super) fn kind(&self) -> ProblemKind {
         match self {
-            Self::TooLarge => "body_too_large",
-            Self::Unreadable | Self::NotJson { .. } => "malformed_json",
-            Self::WrongShape(_) => "bad_body",
-            Self::NotAnnouncedAsJson => "not_json",
+            Self::TooLarge => ProblemKind::BodyTooLarge,
+            Self::Unreadable | Self::NotJson { .. } => ProblemKind::MalformedJson,
+            Self::WrongShape(_) => ProblemKind::BadBody,
+            Self::NotAnnouncedAsJson => ProblemKind::NotJson,
         }
     }
 }
@@ -50,7 +53,9 @@ impl fmt::Display for BadBody {
         match self {
             Self::TooLarge => write!(f, "the body is larger than {MAX_BODY_BYTES} bytes"),
             Self::Unreadable => f.write_str("the body could not be read to its end"),
-            Self::NotJson { line, column } => write!(f, "the body is not JSON (line {line}, column {column})"),
+            Self::NotJson { line, column } => {
+                write!(f, "the body is not JSON, or a member appears twice (line {line}, column {column})")
+            }
             Self::WrongShape(what) => write!(f, "the body does not fit: {what}"),
             Self::NotAnnouncedAsJson => f.write_str("send the body with Content-Type: application/json"),
         }
@@ -61,11 +66,7 @@ impl std::error::Error for BadBody {}
 
 impl ResponseError for BadBody {
     fn status(&self) -> StatusCode {
-        match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unreadable | Self::NotJson { .. } | Self::WrongShape(_) => StatusCode::BAD_REQUEST,
-            Self::NotAnnouncedAsJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        }
+        self.kind().status()
     }
 }
 
@@ -97,7 +98,7 @@ impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJso
         let value = if OPTIONAL && bytes.is_empty() {
             Value::Object(Map::new())
         } else if is_json(request) {
-            serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?
+            serde_json::from_slice::<Strict>(&bytes).map_err(|error| not_json(&error))?.0
         } else {
             return Err(BadBody::NotAnnouncedAsJson.into());
         };

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::problem::Problem;
+use super::{failed_attempts::FailedAttempts, problem::Problem};
 use crate::domain::ids::Principal;
 
 /// Paths that answer without a token. Whatever is not here needs one, also paths that do not exist.
@@ -42,22 +42,39 @@ async fn admitted(request: &Request, _presented: Bearer) -> Option<Principal> {
     request.data::<Admitted>().map(|admitted| admitted.0.clone())
 }
 
-/// Lets a request through to `routes` if its path is open or it carries the token.
-pub(super) async fn admit<E: Endpoint<Output = Response>>(
+/// What the entrance remembers.
+pub(super) struct Entrance {
     token: GatewayToken,
+    failed: FailedAttempts,
+}
+
+impl Entrance {
+    pub(super) fn new(token: GatewayToken) -> Self {
+        Self { token, failed: FailedAttempts::default() }
+    }
+}
+
+/// Lets a request through to `routes` if its path is open or it carries the token. Whoever carries the right one never
+/// meets the limit on wrong ones.
+pub(super) async fn admit<E: Endpoint<Output = Response>>(
+    entrance: Arc<Entrance>,
     routes: Arc<E>,
     mut request: Request,
 ) -> poem::Result<Response> {
-    if !OPEN.contains(&request.uri().path()) {
-        match bearer(&request) {
-            Some(presented) if token.matches(presented) => {
-                request.set_data(Admitted(Principal::gateway_token()));
-            }
-            // RFC 6750 section 3.1: no error code for a request without a token.
-            presented => return Ok(Problem::unauthorized(presented.is_some()).into_response()),
-        }
+    if OPEN.contains(&request.uri().path()) {
+        return routes.call(request).await;
     }
-    routes.call(request).await
+    match bearer(&request) {
+        Some(presented) if entrance.token.matches(presented) => {
+            request.set_data(Admitted(Principal::gateway_token()));
+            routes.call(request).await
+        }
+        // RFC 6750 section 3.1: no error code for a request without a token.
+        presented => Ok(match entrance.failed.count(request.remote_addr()) {
+            Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
+            Err(wait) => Problem::too_many_attempts(wait).into_response(),
+        }),
+    }
 }
 
 /// The token in the one `Authorization` header; it is taken from nowhere else.

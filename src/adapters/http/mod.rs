@@ -2,29 +2,37 @@
 //!
 //! The contract is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`.
 
+mod allowed_methods;
 mod answers;
 mod auth_api;
 mod control_json;
 mod docs_page;
+mod failed_attempts;
 mod guard;
 mod health_api;
 mod problem;
+mod problem_kind;
 mod providers_api;
 mod refusal;
+mod request_id;
 mod requests;
+mod strict_json;
 
 use std::{sync::Arc, time::Duration};
 
 use poem::{
-    Endpoint, EndpointExt, Response, Route,
+    Endpoint, EndpointExt, Request, Response, Route,
     endpoint::make_sync,
     get,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     web::Data,
 };
 use poem_openapi::{OpenApiService, Tags};
 
+use allowed_methods::AllowedMethods;
+use guard::Entrance;
 pub use guard::GatewayToken;
+use request_id::RequestIds;
 
 use crate::{adapters::serving::Limits, app::Gateway};
 
@@ -75,6 +83,8 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
     // The page tries requests on the gateway it came from, wherever that is.
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
+    let methods = Arc::new(AllowedMethods::of_contract(&document));
+    let (entrance, ids) = (Arc::new(Entrance::new(token)), Arc::<RequestIds>::default());
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Route::new()
         .at("/openapi.json", get(make_sync(spec)))
@@ -82,8 +92,26 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
         .nest("/", service)
         .data(Arc::clone(gateway))
         .catch_all_error(problem::from_framework)
-        .around(move |routes, request| guard::admit(token.clone(), routes, request))
+        .around(move |routes, request| with_allow(Arc::clone(&methods), routes, request))
+        .around(move |routes, request| guard::admit(Arc::clone(&entrance), routes, request))
+        .around(move |routes, request| request_id::named(Arc::clone(&ids), routes, request))
         .after(|answer| async move { answer.map(with_common_headers) })
+}
+
+/// A 405 says which methods the path takes.
+async fn with_allow<E: Endpoint<Output = Response>>(
+    methods: Arc<AllowedMethods>,
+    routes: Arc<E>,
+    request: Request,
+) -> poem::Result<Response> {
+    let path = request.uri().path().to_owned();
+    let mut answer = routes.call(request).await?;
+    if answer.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(allow) = methods.of(&path).and_then(|methods| HeaderValue::from_str(methods).ok())
+    {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
+    Ok(answer)
 }
 
 fn with_common_headers(mut answer: Response) -> Response {

@@ -1,8 +1,9 @@
 //! Errors as `application/problem+json` (RFC 9457), all of them, also the ones that the framework makes.
 
+use std::time::Duration;
+
 use poem::{
     IntoResponse, Response,
-    error::ResponseError,
     http::{StatusCode, header},
 };
 use poem_openapi::{
@@ -12,8 +13,11 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
+use super::{control_json::BadBody, problem_kind::ProblemKind, request_id};
+
 /// What went wrong (RFC 9457).
 #[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(super) struct Problem {
     /// `urn:goclaw:error:` and the code: identifies the kind of error.
     #[oai(rename = "type")]
@@ -24,6 +28,8 @@ pub(super) struct Problem {
     status: u16,
     /// What happened and what to do about it.
     detail: String,
+    /// This one occurrence: `urn:goclaw:request:` and the `X-Request-Id`, as in the gateway's log.
+    instance: Option<String>,
     /// Stable name of the kind of error.
     pub(super) code: String,
     /// The sentence alone, where programs of the original look for it.
@@ -31,12 +37,13 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &str, title: &str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
+    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        let (code, detail) = (kind.code(), detail.into());
         Self {
             kind: format!("urn:goclaw:error:{code}"),
-            title: title.to_owned(),
-            status: status.as_u16(),
+            title: kind.title().to_owned(),
+            status: kind.status().as_u16(),
+            instance: request_id::current().map(|id| format!("urn:goclaw:request:{id}")),
             error: detail.clone(),
             code: code.to_owned(),
             detail,
@@ -49,8 +56,15 @@ impl Problem {
         } else {
             ("Send the gateway's token: Authorization: Bearer <token>.", "Bearer")
         };
-        let problem = Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail);
-        Unauthorized { problem, challenge }
+        Unauthorized { problem: Self::new(ProblemKind::Unauthorized, detail), challenge }
+    }
+
+    pub(super) fn too_many_attempts(wait: Duration) -> impl IntoResponse {
+        // Rounded up, so that who waits that long is not early.
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("Too many requests without the right token. Try again in {seconds} s.");
+        ProblemJson(Self::new(ProblemKind::TooManyAttempts, detail))
+            .with_header(header::RETRY_AFTER, seconds.to_string())
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -100,23 +114,27 @@ pub(super) async fn from_framework(error: poem::Error) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }
-    if let Some(bad_body) = error.downcast_ref::<super::control_json::BadBody>() {
-        return ProblemJson(Problem::new(bad_body.status(), bad_body.code(), "Bad body", bad_body.to_string()))
-            .into_response();
+    if let Some(bad_body) = error.downcast_ref::<BadBody>() {
+        return ProblemJson(Problem::new(bad_body.kind(), bad_body.to_string())).into_response();
     }
     let status = error.status();
-    let (code, detail) = match status {
-        StatusCode::BAD_REQUEST => ("bad_request", "the request does not fit what this operation takes; see /docs"),
-        StatusCode::UNAUTHORIZED => return Problem::unauthorized(true).into_response(),
-        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path; see /docs"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path does not take this method; see /docs"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("body_too_large", "the body is too large"),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not_json", "send the body as application/json"),
-        _ => ("internal", "the gateway could not do this; its log says why"),
-    };
-    if status.is_server_error() {
-        tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
+    if status == StatusCode::UNAUTHORIZED {
+        return Problem::unauthorized(true).into_response();
     }
-    let title = status.canonical_reason().unwrap_or("Error");
-    ProblemJson(Problem::new(status, code, title, detail)).into_response()
+    let (kind, detail) = match status {
+        StatusCode::BAD_REQUEST => {
+            (ProblemKind::BadRequest, "the request does not fit what this operation takes; see /docs")
+        }
+        StatusCode::NOT_FOUND => (ProblemKind::NotFound, "there is nothing at this path; see /docs"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (ProblemKind::MethodNotAllowed, "this path does not take this method; see /docs")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => (ProblemKind::BodyTooLarge, "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (ProblemKind::NotJson, "send the body as application/json"),
+        _ => {
+            tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
+            (ProblemKind::Internal, "the gateway could not do this; its log says why")
+        }
+    };
+    ProblemJson(Problem::new(kind, detail)).into_response()
 }

@@ -2,10 +2,12 @@
 //!
 //! Sources, bodies of others, SQL and paths go to the log.
 
-use poem::http::StatusCode;
 use poem_openapi::ApiResponse;
 
-use super::problem::{Problem, ProblemJson};
+use super::{
+    problem::{Problem, ProblemJson},
+    problem_kind::ProblemKind,
+};
 use crate::{
     app::AppError,
     domain::{login::CallbackRejection, login_outcome::LoginOutcome, provider::AuthMethod},
@@ -38,6 +40,9 @@ pub(super) enum Refusal {
     /// The body is not JSON.
     #[oai(status = 415)]
     UnsupportedMediaType(ProblemJson),
+    /// Too many requests without the right token.
+    #[oai(status = 429)]
+    TooManyAttempts(ProblemJson),
     /// A bug of the gateway.
     #[oai(status = 500)]
     Internal(ProblemJson),
@@ -55,8 +60,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// A body that holds both kinds of secret, or neither.
     pub(super) fn one_secret_wanted() -> Self {
-        let detail = "send exactly one of api_key and session_token";
-        Problem::new(StatusCode::BAD_REQUEST, "bad_body", "Bad body", detail).into()
+        Problem::new(ProblemKind::BadBody, "send exactly one of api_key and session_token").into()
     }
 }
 
@@ -71,6 +75,7 @@ impl From<Problem> for Refusal {
             410 => Self::Gone,
             413 => Self::PayloadTooLarge,
             415 => Self::UnsupportedMediaType,
+            429 => Self::TooManyAttempts,
             502 => Self::BadGateway,
             503 => Self::Unavailable,
             504 => Self::GatewayTimeout,
@@ -98,79 +103,56 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
-        use StatusCode as S;
         // The words of the original, where it had any.
-        let sentence = error.to_string();
-        match error {
-            AppError::UnknownProvider(_) => Self::new(S::NOT_FOUND, "unknown_provider", "Unknown provider", sentence),
-            AppError::BadProviderName(_) => Self::new(S::BAD_REQUEST, "bad_provider_name", "Bad name", sentence),
-            AppError::UnknownProviderType(_) => {
-                Self::new(S::BAD_REQUEST, "unknown_provider_type", "Unknown provider type", sentence)
-            }
-            AppError::TypeConflict { .. } => {
-                Self::new(S::CONFLICT, "provider_type_conflict", "Provider of another type", sentence)
-            }
+        let words = error.to_string();
+        let (kind, sentence) = match error {
+            AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, words),
+            AppError::BadProviderName(_) => (ProblemKind::BadProviderName, words),
+            AppError::UnknownProviderType(_) => (ProblemKind::UnknownProviderType, words),
+            AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, words),
             AppError::ConnectsWith { name, method } => {
-                let way = how_to_connect(name.as_str(), *method);
-                Self::new(S::CONFLICT, "connects_otherwise", "Connects in another way", format!("{sentence}: {way}"))
+                (ProblemKind::ConnectsOtherwise, format!("{words}: {}", how_to_connect(name.as_str(), *method)))
             }
-            AppError::NotConnected(_) => Self::new(
-                S::CONFLICT,
-                "not_connected",
-                "Not connected",
-                format!("{sentence}, so there is nothing to change yet"),
+            AppError::NotConnected(_) => {
+                (ProblemKind::NotConnected, format!("{words}, so there is nothing to change yet"))
+            }
+            AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, words),
+            AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
+            AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
+            AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),
+            AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, words),
+            AppError::CallbackRejected(rejection) => rejected(*rejection),
+            AppError::OtherPrincipal => (
+                ProblemKind::NotYourLogin,
+                "this sign-in was started by somebody else; start your own, and never paste an address you were sent"
+                    .to_owned(),
             ),
-            AppError::DisabledByConfiguration(_) => {
-                Self::new(S::CONFLICT, "disabled_by_configuration", "Switched off", sentence)
-            }
-            AppError::BadSecret(_) => Self::new(S::BAD_REQUEST, "bad_secret", "Unusable secret", sentence),
-            AppError::ExpiredSecret(_) => Self::new(S::BAD_REQUEST, "expired_secret", "Expired secret", sentence),
-            AppError::BadRedirect(_) => Self::new(S::BAD_REQUEST, "bad_redirect_url", "Bad redirect URL", sentence),
-            AppError::NoPendingLogin => Self::new(S::CONFLICT, "no_pending_login", "No pending login", sentence),
-            AppError::CallbackRejected(rejection) => {
-                let (code, sentence) = rejected(*rejection);
-                Self::new(S::BAD_REQUEST, code, "Callback refused", sentence)
-            }
-            AppError::OtherPrincipal => Self::new(
-                S::FORBIDDEN,
-                "not_your_login",
-                "Not your login",
-                "this sign-in was started by somebody else; start your own, and never paste an address you were sent",
+            AppError::LoginInProgress => (
+                ProblemKind::LoginInProgress,
+                "this sign-in is being finished by another request; ask for the status in a moment".to_owned(),
             ),
-            AppError::LoginInProgress => Self::new(
-                S::CONFLICT,
-                "login_in_progress",
-                "Being finished",
-                "this sign-in is being finished by another request; ask for the status in a moment",
+            AppError::LoginOver(outcome) => (
+                ProblemKind::LoginOver,
+                format!("this address was used or its sign-in is over: {}", outcome.sentence()),
             ),
-            AppError::LoginOver(outcome) => {
-                let sentence = format!("this address was used or its sign-in is over: {}", outcome.sentence());
-                Self::new(S::GONE, "login_over", "Login over", sentence)
-            }
             AppError::LoginFailed { outcome, source } => {
                 let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
-                let sentence = format!("{}{because}", outcome.sentence());
-                Self::new(status_of(*outcome), outcome.as_str(), "Login failed", sentence)
+                (failed(*outcome), format!("{}{because}", outcome.sentence()))
             }
-            AppError::Store(_) => Self::new(
-                S::SERVICE_UNAVAILABLE,
-                "store_unavailable",
-                "Database not available",
-                "the gateway's database cannot be used now; nothing was changed; its log says why",
+            AppError::Store(_) => (
+                ProblemKind::StoreUnavailable,
+                "the gateway's database cannot be used now; nothing was changed; its log says why".to_owned(),
             ),
-            AppError::Vault(_) => Self::new(
-                S::SERVICE_UNAVAILABLE,
-                "sealed",
-                "Secrets not readable",
-                "a stored secret cannot be opened with the configured key; nothing was changed; the log says why",
+            AppError::Vault(_) => (
+                ProblemKind::Sealed,
+                "a stored secret cannot be opened with the configured key; nothing was changed; the log says why"
+                    .to_owned(),
             ),
-            AppError::Random(_) | AppError::TaskDied => Self::new(
-                S::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Internal error",
-                "the gateway could not do this; its log says why",
-            ),
-        }
+            AppError::Random(_) | AppError::TaskDied => {
+                (ProblemKind::Internal, "the gateway could not do this; its log says why".to_owned())
+            }
+        };
+        Self::new(kind, sentence)
     }
 }
 
@@ -186,36 +168,39 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
     }
 }
 
-fn rejected(rejection: CallbackRejection) -> (&'static str, String) {
-    match rejection {
+fn rejected(rejection: CallbackRejection) -> (ProblemKind, String) {
+    let (kind, sentence) = match rejection {
         CallbackRejection::InvalidState => (
-            "invalid_state",
-            "invalid state parameter (possible CSRF): the address belongs to no sign-in that is under way here"
-                .to_owned(),
+            ProblemKind::InvalidState,
+            "invalid state parameter (possible CSRF): the address belongs to no sign-in that is under way here",
         ),
-        CallbackRejection::WrongAddress(part) => (
-            "wrong_redirect_address",
-            format!(
-                "this is not the address the sign-in comes back to: its {} differs; paste it unchanged",
-                part.as_str()
-            ),
-        ),
-        CallbackRejection::WrongIssuer => {
-            ("wrong_issuer", "the answer names another provider than the one asked".to_owned())
+        CallbackRejection::WrongAddress(part) => {
+            let part = part.as_str();
+            let sentence =
+                format!("this is not the address the sign-in comes back to: its {part} differs; paste it unchanged");
+            return (ProblemKind::WrongRedirectAddress, sentence);
         }
-        CallbackRejection::NoCode => ("no_code", "no authorization code in redirect URL".to_owned()),
-    }
+        CallbackRejection::WrongIssuer => {
+            (ProblemKind::WrongIssuer, "the answer names another provider than the one asked")
+        }
+        CallbackRejection::NoCode => (ProblemKind::NoCode, "no authorization code in redirect URL"),
+    };
+    (kind, sentence.to_owned())
 }
 
-fn status_of(outcome: LoginOutcome) -> StatusCode {
+/// The kind that says that a request ended its login like this.
+fn failed(outcome: LoginOutcome) -> ProblemKind {
     match outcome {
-        LoginOutcome::Denied | LoginOutcome::MissingEntitlement => StatusCode::FORBIDDEN,
-        LoginOutcome::Expired | LoginOutcome::Cancelled | LoginOutcome::Completed => StatusCode::GONE,
-        LoginOutcome::ProviderError
-        | LoginOutcome::CodeRefused
-        | LoginOutcome::ProviderUnavailable
-        | LoginOutcome::BadAnswer => StatusCode::BAD_GATEWAY,
-        LoginOutcome::ProviderTimeout => StatusCode::GATEWAY_TIMEOUT,
-        LoginOutcome::NotSaved | LoginOutcome::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
+        LoginOutcome::Denied => ProblemKind::Denied,
+        LoginOutcome::MissingEntitlement => ProblemKind::MissingEntitlement,
+        LoginOutcome::ProviderError => ProblemKind::ProviderError,
+        LoginOutcome::Expired => ProblemKind::Expired,
+        LoginOutcome::CodeRefused => ProblemKind::CodeRefused,
+        LoginOutcome::ProviderUnavailable => ProblemKind::ProviderUnavailable,
+        LoginOutcome::ProviderTimeout => ProblemKind::ProviderTimeout,
+        LoginOutcome::BadAnswer => ProblemKind::BadAnswer,
+        LoginOutcome::NotSaved => ProblemKind::NotSaved,
+        // A request does not end a login like this; whoever did has been answered.
+        LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => ProblemKind::LoginOver,
     }
 }

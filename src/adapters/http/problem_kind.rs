@@ -1,0 +1,103 @@
+//! Every kind of error that the control API answers with: its status, its stable code, its title. `docs/errors.md` lists the
+//! same, and a test compares the two.
+
+use poem::http::StatusCode;
+
+macro_rules! kinds {
+    ($($kind:ident: $status:ident, $code:literal, $title:literal;)*) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum ProblemKind {
+            $($kind,)*
+        }
+
+        impl ProblemKind {
+            #[cfg(test)]
+            const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            pub(super) fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$kind => StatusCode::$status,)*
+                }
+            }
+
+            /// Stable: programs match on it.
+            pub(super) fn code(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $code,)*
+                }
+            }
+
+            pub(super) fn title(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $title,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    BadRequest: BAD_REQUEST, "bad_request", "Bad request";
+    BadBody: BAD_REQUEST, "bad_body", "Body of another shape";
+    MalformedJson: BAD_REQUEST, "malformed_json", "Malformed JSON";
+    BadProviderName: BAD_REQUEST, "bad_provider_name", "Bad provider name";
+    UnknownProviderType: BAD_REQUEST, "unknown_provider_type", "Unknown provider type";
+    BadSecret: BAD_REQUEST, "bad_secret", "Unusable secret";
+    ExpiredSecret: BAD_REQUEST, "expired_secret", "Expired secret";
+    BadRedirectUrl: BAD_REQUEST, "bad_redirect_url", "Bad redirect URL";
+    InvalidState: BAD_REQUEST, "invalid_state", "Invalid state";
+    WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
+    WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
+    NoCode: BAD_REQUEST, "no_code", "No authorization code";
+    Unauthorized: UNAUTHORIZED, "unauthorized", "Not authorized";
+    Denied: FORBIDDEN, "denied", "Declined at the provider";
+    MissingEntitlement: FORBIDDEN, "missing_entitlement", "No access to Codex";
+    NotYourLogin: FORBIDDEN, "not_your_login", "Somebody else's sign-in";
+    NotFound: NOT_FOUND, "not_found", "Nothing here";
+    UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
+    MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
+    TypeConflict: CONFLICT, "provider_type_conflict", "Provider of another type";
+    ConnectsOtherwise: CONFLICT, "connects_otherwise", "Connects in another way";
+    NotConnected: CONFLICT, "not_connected", "Not connected";
+    DisabledByConfiguration: CONFLICT, "disabled_by_configuration", "Switched off";
+    NoPendingLogin: CONFLICT, "no_pending_login", "No pending sign-in";
+    LoginInProgress: CONFLICT, "login_in_progress", "Being finished";
+    LoginOver: GONE, "login_over", "Sign-in is over";
+    Expired: GONE, "expired", "Sign-in expired";
+    BodyTooLarge: PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
+    NotJson: UNSUPPORTED_MEDIA_TYPE, "not_json", "Not JSON";
+    TooManyAttempts: TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts";
+    Internal: INTERNAL_SERVER_ERROR, "internal", "Internal error";
+    ProviderError: BAD_GATEWAY, "provider_error", "Provider reported an error";
+    CodeRefused: BAD_GATEWAY, "code_refused", "Provider refused the code";
+    ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider not available";
+    BadAnswer: BAD_GATEWAY, "bad_answer", "Unusable answer from the provider";
+    StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
+    Sealed: SERVICE_UNAVAILABLE, "sealed", "Secrets not readable";
+    NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
+    ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_exactly_these() {
+        let documented: Vec<(&str, &str, &str)> = include_str!("../../../docs/errors.md")
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| ")?.split(" | ");
+                let (status, code, title) = (cells.next()?, cells.next()?, cells.next()?);
+                Some((status, code.strip_prefix('`')?.strip_suffix('`')?, title))
+            })
+            .collect();
+        let statuses: Vec<String> = ProblemKind::ALL.iter().map(|kind| kind.status().as_u16().to_string()).collect();
+        let kinds: Vec<_> = ProblemKind::ALL
+            .iter()
+            .zip(&statuses)
+            .map(|(kind, status)| (status.as_str(), kind.code(), kind.title()))
+            .collect();
+        assert_eq!(documented, kinds);
+    }
+}
