@@ -18,7 +18,9 @@ impl AllowedMethods {
         let mut methods: BTreeMap<&str, String> = FURTHER.map(|(path, method)| (path, method.to_owned())).into();
         for (path, operations) in paths {
             let names = operations.as_object().into_iter().flat_map(|operations| operations.keys());
-            methods.insert(path, names.map(|name| name.to_uppercase()).collect::<Vec<_>>().join(", "));
+            let mut names: Vec<String> = names.map(|name| name.to_uppercase()).collect();
+            names.sort();
+            methods.insert(path, names.join(", "));
         }
         Self(methods.into_iter().map(|(path, methods)| (segments(path), methods)).collect())
     }

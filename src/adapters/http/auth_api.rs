@@ -81,7 +81,6 @@ impl AuthApi {
         provider: Path<String>,
         body: ControlJson<SecretRequest>,
     ) -> Answer<ConnectedAnswer> {
-        let pasted = body.0.into_pasted().ok_or_else(Refusal::one_secret_wanted)?;
-        Ok(Json(gateway.register_secret(provider.0, pasted).await?.into()))
+        Ok(Json(gateway.register_secret(provider.0, body.0.into()).await?.into()))
     }
 }

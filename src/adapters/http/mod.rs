@@ -5,6 +5,7 @@
 mod allowed_methods;
 mod answers;
 mod auth_api;
+mod contract;
 mod control_json;
 mod docs_page;
 mod failed_attempts;
@@ -73,9 +74,7 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
 
 /// The OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
-    let mut document = service("http://127.0.0.1:3577").spec();
-    document.push('\n');
-    document
+    contract::document(&service("http://127.0.0.1:3577").spec())
 }
 
 /// The whole API as one endpoint.

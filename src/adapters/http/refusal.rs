@@ -57,13 +57,6 @@ pub(super) enum Refusal {
     GatewayTimeout(ProblemJson),
 }
 
-impl Refusal {
-    /// A body that holds both kinds of secret, or neither.
-    pub(super) fn one_secret_wanted() -> Self {
-        Problem::new(ProblemKind::BadBody, "send exactly one of api_key and session_token").into()
-    }
-}
-
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
         let variant = match problem.status().as_u16() {

@@ -1,7 +1,6 @@
 //! The bodies that the control API takes. Unknown members are refused: a misspelt one must not be silently ignored.
 
-use poem_openapi::{Object, types::Password};
-use secrecy::SecretString;
+use poem_openapi::{Object, Union, types::Password};
 
 use crate::{
     app::{PastedSecret, StartOptions},
@@ -37,35 +36,52 @@ pub(super) struct CallbackRequest {
     pub(super) redirect_url: Password,
 }
 
-/// A secret to connect with: exactly one of the two.
+/// A secret to connect with: one of the two.
+#[derive(Union)]
+#[oai(one_of = true)]
+pub(super) enum SecretRequest {
+    ApiKey(ApiKeyRequest),
+    SessionToken(SessionTokenRequest),
+}
+
+/// Connect with an API key.
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
-pub(super) struct SecretRequest {
-    /// A key from the provider's console.
-    api_key: Option<Password>,
-    /// The token of a signed-in browser session.
-    session_token: Option<Password>,
+pub(super) struct ApiKeyRequest {
+    /// A key from the provider's console. White space around it is dropped.
+    #[oai(validator(min_length = 1, max_length = 16384, pattern = r"^\s*[!-~]+\s*$"))]
+    api_key: Password,
     /// What to call the account.
     #[oai(validator(min_length = 1, max_length = 255))]
     display_name: Option<String>,
-    /// For a name that is not built in: what type of provider it is, e.g. `dashscope`.
+    /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
 }
 
-impl SecretRequest {
-    /// None if it holds both secrets or neither.
-    pub(super) fn into_pasted(self) -> Option<PastedSecret> {
-        let (method, secret) = match (self.api_key, self.session_token) {
-            (Some(key), None) => (AuthMethod::ApiKey, key),
-            (None, Some(token)) => (AuthMethod::SessionToken, token),
-            (Some(_), Some(_)) | (None, None) => return None,
-        };
-        Some(PastedSecret {
-            method,
-            secret: SecretString::from(secret.0),
-            display_name: self.display_name,
-            provider_type: self.provider_type,
-        })
+/// Connect with a session token.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct SessionTokenRequest {
+    /// The token of a signed-in browser session. White space around it is dropped.
+    #[oai(validator(min_length = 1, max_length = 16384, pattern = r"^\s*[!-~]+\s*$"))]
+    session_token: Password,
+    /// What to call the account.
+    #[oai(validator(min_length = 1, max_length = 255))]
+    display_name: Option<String>,
+    /// For a name that is not built in: what type of provider it is.
+    provider_type: Option<String>,
+}
+
+impl From<SecretRequest> for PastedSecret {
+    fn from(request: SecretRequest) -> Self {
+        match request {
+            SecretRequest::ApiKey(ApiKeyRequest { api_key, display_name, provider_type }) => {
+                Self { method: AuthMethod::ApiKey, secret: api_key.0.into(), display_name, provider_type }
+            }
+            SecretRequest::SessionToken(SessionTokenRequest { session_token, display_name, provider_type }) => {
+                Self { method: AuthMethod::SessionToken, secret: session_token.0.into(), display_name, provider_type }
+            }
+        }
     }
 }
 
