@@ -43,7 +43,7 @@ pub enum CallbackReply {
     NotOurs,
     /// Another callback of this login came first and its code is being redeemed.
     Finishing,
-    /// The gateway could not look the login up; it is still pending.
+    /// The gateway could not use its database: it could not look the login up, or could not save what it yielded.
     Unavailable,
 }
 

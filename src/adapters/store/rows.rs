@@ -1,7 +1,6 @@
 //! Rows of the tables and the domain values they stand for. A row that makes no sense is an error, never a default.
 
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
-use serde_json::Value;
 
 use super::sqlite::schema::{config_secrets, llm_providers, login_sessions};
 use crate::{
@@ -33,7 +32,8 @@ pub(super) struct ProviderRow {
     pub(super) api_base: String,
     pub(super) api_key: String,
     pub(super) enabled: bool,
-    pub(super) settings: Value,
+    /// JSON. Read here and not by diesel, so that a text that is none is told from a database that does not answer.
+    pub(super) settings: String,
     pub(super) login_id: String,
     pub(super) generation: i64,
     pub(super) created_at: i64,
@@ -48,7 +48,7 @@ impl ProviderRow {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let (id, created_at, kept_name, settings) = match before {
-            Some(row) => (row.id, row.created_at, row.display_name, settings(&row.name, row.settings)?),
+            Some(row) => (row.id, row.created_at, row.display_name, settings(&row.name, &row.settings)?),
             None => (new.id.as_str().to_owned(), now.unix_millis(), None, ProviderSettings::default()),
         };
         Ok(Self {
@@ -59,7 +59,7 @@ impl ProviderRow {
             api_base: new.api_base.clone(),
             api_key: new.access_token.as_str().to_owned(),
             enabled: true,
-            settings: settings.with_facts(&new.facts).into_json(),
+            settings: settings.with_facts(&new.facts).into_json().to_string(),
             login_id: new.login_id.as_str().to_owned(),
             generation: 0,
             created_at,
@@ -77,7 +77,7 @@ impl ProviderRow {
         let name = ProviderName::parse(&self.name).map_err(|_| wrong("name"))?;
         let provider_type = self.provider_type()?;
         let generation = u64::try_from(self.generation).map_err(|_| wrong("generation"))?;
-        let settings = settings(&self.name, self.settings)?;
+        let settings = settings(&self.name, &self.settings)?;
         let facts = settings.facts().map_err(|flaw| StoreError::Inconsistent {
             table: "llm_providers",
             column: "settings",
@@ -103,13 +103,15 @@ impl ProviderRow {
     }
 }
 
-fn settings(row: &str, value: Value) -> Result<ProviderSettings, StoreError> {
-    ProviderSettings::from_json(value).map_err(|flaw| StoreError::Inconsistent {
+fn settings(row: &str, text: &str) -> Result<ProviderSettings, StoreError> {
+    let wrong = |flaw| StoreError::Inconsistent {
         table: "llm_providers",
         column: "settings",
         row: row.to_owned(),
-        source: Some(Box::new(flaw)),
-    })
+        source: Some(flaw),
+    };
+    let value = serde_json::from_str(text).map_err(|error| wrong(Box::new(error)))?;
+    ProviderSettings::from_json(value).map_err(|flaw| wrong(Box::new(flaw)))
 }
 
 #[derive(Insertable)]
@@ -132,7 +134,7 @@ pub(super) struct LoginRow {
     provider_type: String,
     display_name: Option<String>,
     principal: String,
-    client: Value,
+    client: String,
     outcome: String,
     outcome_at: i64,
     started_at: i64,
@@ -151,7 +153,7 @@ impl LoginRow {
             provider_type: ticket.provider_type.as_str().to_owned(),
             display_name: ticket.display_name.clone(),
             principal: ticket.principal.as_str().to_owned(),
-            client: serde_json::to_value(&ticket.client).map_err(|error| unreadable_client(&ticket.id, error))?,
+            client: serde_json::to_string(&ticket.client).map_err(|error| unreadable_client(&ticket.id, error))?,
             outcome: login.phase.as_str().to_owned(),
             outcome_at: login.phase_since.unix_millis(),
             started_at: ticket.started_at.unix_millis(),
@@ -168,7 +170,7 @@ impl LoginRow {
                 provider_type: ProviderType::parse(&self.provider_type).ok_or_else(|| wrong("provider_type"))?,
                 display_name: self.display_name,
                 principal: Principal::named(self.principal),
-                client: serde_json::from_value(self.client).map_err(|error| unreadable_client(&id, error))?,
+                client: serde_json::from_str(&self.client).map_err(|error| unreadable_client(&id, error))?,
                 started_at: Timestamp::from_unix_millis(self.started_at),
                 expires_at: Timestamp::from_unix_millis(self.expires_at),
                 id,

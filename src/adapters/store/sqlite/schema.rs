@@ -1,4 +1,4 @@
-//! The tables as diesel sees them in SQLite: JSON is text, so that any tool can read it.
+//! The tables as diesel sees them in SQLite: JSON is text there, so that any tool can read it.
 
 diesel::table! {
     llm_providers (id) {
@@ -9,7 +9,7 @@ diesel::table! {
         api_base -> Text,
         api_key -> Text,
         enabled -> Bool,
-        settings -> Json,
+        settings -> Text,
         login_id -> Text,
         generation -> BigInt,
         created_at -> BigInt,
@@ -36,7 +36,7 @@ diesel::table! {
         provider_type -> Text,
         display_name -> Nullable<Text>,
         principal -> Text,
-        client -> Json,
+        client -> Text,
         outcome -> Text,
         outcome_at -> BigInt,
         started_at -> BigInt,

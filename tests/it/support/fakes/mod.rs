@@ -1,1 +1,18 @@
-//! Fakes with behaviour for the ports.
+//! Stand-ins for the outside world that behave: each keeps its port's contract and can be told to misbehave as the real
+//! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
+
+#![cfg(test)]
+
+mod clock;
+mod listener;
+mod memory_store;
+mod oauth_provider;
+mod random;
+mod stage;
+
+pub(crate) use clock::FakeClock;
+pub(crate) use listener::{FakeListener, Page};
+pub(crate) use memory_store::MemoryStore;
+pub(crate) use oauth_provider::{Answer, FakeProvider, jwt, query_of};
+pub(crate) use random::SeededRandom;
+pub(crate) use stage::{NOW, OPENAI, Stage, alice, bob, name, settle, within};

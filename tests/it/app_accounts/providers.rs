@@ -1,0 +1,125 @@
+//! The list of providers, and what an owner may change about one.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, PastedSecret, State},
+    domain::{
+        credential::Standing,
+        provider::{AuthMethod, ProviderType},
+    },
+    ports::ProfileChange,
+};
+
+use crate::support::fakes::{OPENAI, Stage, alice, name};
+
+const ACTIVE: State = State::Connected(Standing::Active);
+const DISABLED: State = State::Connected(Standing::Disabled);
+
+fn switch(enabled: bool) -> ProfileChange {
+    ProfileChange { enabled: Some(enabled), display_name: None }
+}
+
+fn rename(display_name: &str) -> ProfileChange {
+    ProfileChange { display_name: Some(display_name.to_owned()), enabled: None }
+}
+
+/// Connects a DashScope account of that name.
+async fn add(stage: &Stage, account: &str) {
+    let pasted = PastedSecret {
+        method: AuthMethod::ApiKey,
+        secret: "sk-1".into(),
+        display_name: None,
+        provider_type: Some("dashscope".to_owned()),
+    };
+    stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
+}
+
+async fn states(stage: &Stage) -> Vec<(String, State)> {
+    let views = stage.gateway.list_providers().await.expect("a list");
+    views.into_iter().map(|view| (view.name.as_str().to_owned(), view.state)).collect()
+}
+
+#[tokio::test]
+async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
+    let stage = Stage::open().await;
+    let absent = |name: &str| (name.to_owned(), State::Absent);
+    assert_eq!(states(&stage).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
+
+    stage.connect().await;
+    add(&stage, "a-studio").await;
+    let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
+    assert_eq!(states(&stage).await, expected);
+    let views = stage.gateway.list_providers().await.expect("a list");
+    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is there");
+    assert_eq!((openai.provider_type, openai.enabled), (ProviderType::OpenaiCodex, true));
+    assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
+    assert_eq!(openai.auth_methods, [AuthMethod::OAuth]);
+    assert!(openai.expires_at.is_some());
+
+    stage.clock.advance(Duration::from_secs(3600));
+    assert_eq!(states(&stage).await[1].1, State::Connected(Standing::NeedsReauth));
+}
+
+#[tokio::test]
+async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    let tokens = stage.tokens(OPENAI).await;
+    let enabled_in_memory = || stage.gateway.registry().get(&name(OPENAI)).expect("it is registered").enabled;
+
+    let off = stage.gateway.update_provider("openai".to_owned(), switch(false)).await.expect("it changes");
+    assert_eq!((off.state, off.enabled, enabled_in_memory()), (DISABLED, false, false));
+    let status = stage.status(&alice()).await;
+    assert_eq!((status.state, states(&stage).await[1].1), (DISABLED, DISABLED));
+    assert!(status.reason.expect("it says why").contains("switched off"));
+
+    let on = stage.gateway.update_provider(OPENAI.to_owned(), switch(true)).await.expect("it changes");
+    assert_eq!((on.state, on.enabled, enabled_in_memory()), (ACTIVE, true, true));
+    assert_eq!(stage.tokens(OPENAI).await, tokens);
+}
+
+#[tokio::test]
+async fn a_new_name_for_people_is_shown_and_survives_the_next_sign_in() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    let view = stage.gateway.update_provider(OPENAI.to_owned(), rename("Mine")).await.expect("it changes");
+    assert_eq!((view.display_name.as_str(), view.enabled), ("Mine", true));
+    stage.connect().await;
+    let views = stage.gateway.list_providers().await.expect("a list");
+    assert!(views.iter().any(|view| view.display_name == "Mine"));
+}
+
+#[tokio::test]
+async fn what_is_not_connected_cannot_be_changed() {
+    let stage = Stage::open().await;
+    let refused =
+        async |account: &str| stage.gateway.update_provider(account.to_owned(), rename("x")).await.unwrap_err();
+    assert!(matches!(refused("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
+    assert!(matches!(refused("xyz").await, AppError::UnknownProvider(_)));
+    stage.connect().await;
+    stage.store.break_down();
+    assert!(matches!(refused(OPENAI).await, AppError::Store(_)));
+}
+
+#[tokio::test]
+async fn what_the_configuration_switches_off_no_request_switches_on() {
+    let stage = Stage::configured(&[
+        ("GOCLAW_PROVIDERS__STUDIO__TYPE", "dashscope"),
+        ("GOCLAW_PROVIDERS__STUDIO__ENABLED", "false"),
+    ])
+    .await;
+    // It was connected before its owner switched it off.
+    let before = Stage::open().await;
+    add(&before, "studio").await;
+    let stored = before.store.contents().0.remove(0);
+    stage.store.put(stored);
+
+    let refused = stage.gateway.update_provider("studio".to_owned(), switch(true)).await;
+    assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
+    let renamed = stage.gateway.update_provider("studio".to_owned(), rename("Studio")).await.expect("that it may");
+    assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
+    let status = stage.gateway.login_status("studio", &alice()).await.expect("a status");
+    assert_eq!(status.state, DISABLED);
+    assert!(states(&stage).await.contains(&("studio".to_owned(), DISABLED)));
+}

@@ -1,0 +1,139 @@
+//! Connecting with a secret that its owner pastes: a session token for Suno, an API key for DashScope.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, Connected, PastedSecret, State},
+    domain::{
+        credential::Standing,
+        grant::AlreadyExpired,
+        provider::{AuthMethod, ProviderType},
+        secret::SecretFlaw,
+    },
+};
+use serde_json::json;
+
+use crate::support::fakes::{NOW, OPENAI, Stage, alice, jwt, name};
+
+fn session(secret: &str) -> PastedSecret {
+    PastedSecret { method: AuthMethod::SessionToken, secret: secret.into(), display_name: None, provider_type: None }
+}
+
+fn api_key(secret: &str) -> PastedSecret {
+    PastedSecret { method: AuthMethod::ApiKey, ..session(secret) }
+}
+
+async fn register(stage: &Stage, account: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
+    stage.gateway.register_secret(account.to_owned(), pasted).await
+}
+
+#[tokio::test]
+async fn a_session_token_that_tells_its_end_is_kept_until_then() {
+    let stage = Stage::open().await;
+    let end = NOW.plus(Duration::from_secs(600));
+    let token = jwt(&json!({"exp": end.unix_seconds(), "email": "me@example.org"}));
+    let connected = register(&stage, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
+    assert_eq!(stage.tokens("suno").await, Some((token, None)));
+
+    let status = async || stage.gateway.login_status("suno", &alice()).await.expect("a status");
+    let now = status().await;
+    assert_eq!((now.state, now.expires_at), (State::Connected(Standing::Active), Some(end)));
+    assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
+    let registered = stage.gateway.registry().get(&connected.name).expect("it is registered");
+    assert_eq!((registered.provider_type, Some(registered.login_id)), (ProviderType::Suno, now.login_id));
+
+    stage.clock.advance(Duration::from_secs(600));
+    assert_eq!(status().await.state, State::Connected(Standing::NeedsReauth));
+}
+
+#[tokio::test]
+async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
+    let stage = Stage::open().await;
+    register(&stage, "suno", session("opaque")).await.expect("it connects");
+    // What looks like an end in an API key is none.
+    let key = jwt(&json!({"exp": NOW.unix_seconds() - 5}));
+    register(&stage, "dashscope", api_key(&key)).await.expect("it connects");
+    stage.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    for account in ["suno", "dashscope"] {
+        let status = stage.gateway.login_status(account, &alice()).await.expect("a status");
+        assert_eq!((status.state, status.expires_at), (State::Connected(Standing::Active), None), "{account}");
+    }
+}
+
+#[tokio::test]
+async fn a_further_secret_replaces_the_first_in_the_same_account() {
+    let stage = Stage::open().await;
+    let first = register(&stage, "suno", session("first")).await.expect("it connects");
+    let before = stage.account("suno").await.expect("it is there");
+    let second = register(&stage, "suno", session("second")).await.expect("it connects");
+    let after = stage.account("suno").await.expect("it is there");
+    assert_eq!(first.id, second.id);
+    assert_ne!(before.login_id, after.login_id, "what an older secret left behind can be told apart");
+    assert_eq!(stage.tokens("suno").await, Some(("second".to_owned(), None)));
+}
+
+#[tokio::test]
+async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
+    let stage = Stage::open().await;
+    let pasted = PastedSecret {
+        provider_type: Some("dashscope".into()),
+        display_name: Some("Studio".into()),
+        ..api_key("sk-1")
+    };
+    let connected = register(&stage, "studio", pasted.clone()).await.expect("it connects");
+    let account = stage.account("studio").await.expect("it is there");
+    assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::Dashscope, Some("Studio")));
+    assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
+    assert_eq!(stage.account("dashscope").await, None);
+
+    // Its type is known from now on, and does not change.
+    register(&stage, "studio", api_key("sk-2")).await.expect("it connects");
+    let other = PastedSecret { provider_type: Some("suno".into()), ..session("token") };
+    let conflict = register(&stage, "studio", other).await;
+    assert!(
+        matches!(&conflict, Err(AppError::TypeConflict { name, existing: ProviderType::Dashscope }) if name.as_str() == "studio")
+    );
+    assert_eq!(stage.tokens("studio").await, Some(("sk-2".to_owned(), None)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_registered_says_why_and_changes_nothing() {
+    let stage = Stage::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
+    let refused = async |account: &str, pasted| register(&stage, account, pasted).await.map(drop).unwrap_err();
+    let typed = |provider_type: &str, pasted| PastedSecret { provider_type: Some(provider_type.into()), ..pasted };
+
+    let expired = jwt(&json!({"exp": NOW.unix_seconds()}));
+    assert!(matches!(refused("suno", session(&expired)).await, AppError::ExpiredSecret(AlreadyExpired)));
+    for (flaw, text) in [
+        (SecretFlaw::Empty, " \n".to_owned()),
+        (SecretFlaw::NotHeaderSafe, "two words".to_owned()),
+        (SecretFlaw::NotHeaderSafe, "a\r\nHost: evil.example".to_owned()),
+        (SecretFlaw::TooLong, "k".repeat(16 * 1024 + 1)),
+    ] {
+        assert!(matches!(refused("suno", session(&text)).await, AppError::BadSecret(why) if why == flaw), "{flaw}");
+    }
+    for (account, pasted, method) in [
+        ("suno", api_key("sk-1"), AuthMethod::SessionToken),
+        ("openai", api_key("sk-1"), AuthMethod::OAuth),
+        (OPENAI, session("token"), AuthMethod::OAuth),
+    ] {
+        let error = refused(account, pasted).await;
+        assert!(matches!(error, AppError::ConnectsWith { method: known, .. } if known == method), "{error}");
+    }
+    assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
+    assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
+    assert!(matches!(refused("studio", typed("xyz", api_key("sk-1"))).await, AppError::UnknownProviderType(_)));
+    assert!(matches!(refused("Studio!", typed("suno", session("token"))).await, AppError::BadProviderName(_)));
+    assert!(matches!(refused("suno", typed("dashscope", api_key("sk-1"))).await, AppError::TypeConflict { .. }));
+
+    assert_eq!(stage.store.contents(), (vec![], vec![]));
+    assert_eq!(stage.gateway.registry().get(&name("suno")), None);
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_saved_is_not_registered() {
+    let stage = Stage::open().await;
+    stage.store.fail_to("save a login");
+    assert!(matches!(register(&stage, "suno", session("token")).await, Err(AppError::Store(_))));
+    assert_eq!(stage.gateway.registry().get(&name("suno")), None);
+}

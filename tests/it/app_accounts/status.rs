@@ -1,0 +1,136 @@
+//! The status of an account: where it stands now, and for the principal who asks, how the last login went.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, StartOptions, StartOutcome, State},
+    domain::{credential::Standing, ids::Generation, login_outcome::LoginOutcome},
+};
+
+use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, query_of, settle};
+
+#[tokio::test]
+async fn an_account_that_was_never_connected_is_absent() {
+    let stage = Stage::open().await;
+    let status = stage.gateway.login_status("openai", &alice()).await.expect("a status");
+    assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, State::Absent, None));
+    assert_eq!((status.login_id, status.generation, status.expires_at), (None, None, None));
+    assert_eq!((status.pending, status.last_login), (None, None));
+    assert!(!status.state.is_usable());
+}
+
+#[tokio::test]
+async fn a_connected_account_says_since_which_login_and_until_when() {
+    let stage = Stage::open().await;
+    stage.clock.advance(Duration::from_secs(10));
+    let login = stage.start(alice()).await;
+    stage.approve(&login).shown().await;
+    let status = stage.status(&alice()).await;
+    let last = status.last_login.expect("it is remembered");
+    assert_eq!((status.state, status.generation), (State::Connected(Standing::Active), Some(Generation::FIRST)));
+    assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
+    assert_eq!((last.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
+    assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3610))));
+    assert_eq!(status.account.plan_type.as_deref(), Some("plus"));
+    assert!(status.state.is_usable());
+
+    // Whoever else asks sees the account, not the login.
+    let of_bob = stage.status(&bob()).await;
+    assert_eq!((of_bob.state, of_bob.last_login), (State::Connected(Standing::Active), None));
+}
+
+#[tokio::test]
+async fn an_expired_token_needs_a_new_sign_in_and_loses_nothing() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.clock.advance(Duration::from_millis(3_599_999));
+    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    stage.clock.advance(Duration::from_millis(1));
+    let status = stage.status(&alice()).await;
+    assert_eq!(status.state, State::Connected(Standing::NeedsReauth));
+    assert!(status.reason.expect("it says why").contains("has expired"));
+    assert!(!status.state.is_usable());
+    assert!(stage.account(OPENAI).await.is_some());
+}
+
+#[tokio::test]
+async fn the_last_login_is_the_newest_and_says_how_it_ended() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.clock.advance(Duration::from_secs(1));
+    let declined = stage.start_anew(alice()).await;
+    stage.listener.browser_comes_back(query_of(&stage.provider.decline(&declined.auth_url))).shown().await;
+    let last = async || stage.status(&alice()).await.last_login.map(|last| (last.login_id, last.outcome));
+    assert_eq!(last().await, Some((declined.login_id, LoginOutcome::Denied)));
+
+    stage.clock.advance(Duration::from_secs(1));
+    stage.provider.will_answer(Answer::Refused);
+    let refused = stage.start_anew(alice()).await;
+    assert_eq!(last().await, None, "the newest is still under way");
+    stage.approve(&refused).shown().await;
+    assert_eq!(last().await, Some((refused.login_id, LoginOutcome::CodeRefused)));
+    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active), "the account is as it was");
+}
+
+#[tokio::test]
+async fn a_login_whose_time_is_over_reads_as_expired_before_anybody_has_swept() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.clock.step_wall_to(login.expires_at);
+    let status = stage.status(&alice()).await;
+    let last = status.last_login.expect("an end");
+    assert_eq!((status.pending, last.outcome, last.at), (None, LoginOutcome::Expired, login.expires_at));
+}
+
+#[tokio::test]
+async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.store.fail_to("end a login");
+    stage.approve(&login).shown().await;
+    stage.store.repair();
+    let status = stage.status(&alice()).await;
+    let last = status.last_login.expect("it has ended");
+    assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Completed));
+    assert_eq!(status.state, State::Connected(Standing::Active));
+}
+
+#[tokio::test]
+async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
+    let stage = Stage::open().await;
+    let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
+    let started = stage.gateway.start_login("work".to_owned(), alice(), options).await;
+    let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
+    let status = async |principal| stage.gateway.login_status("work", &principal).await;
+    let pending = status(alice()).await.expect("a status").pending.expect("it waits");
+    assert_eq!(pending.login_id, login.login_id);
+    assert!(matches!(status(bob()).await, Err(AppError::UnknownProvider(_))));
+
+    // How it ended must be told, even though nothing came of it.
+    stage.listener.browser_comes_back(query_of(&stage.provider.decline(&login.auth_url))).shown().await;
+    let after = status(alice()).await.expect("a status");
+    assert_eq!((after.state, after.last_login.expect("an end").outcome), (State::Absent, LoginOutcome::Denied));
+}
+
+#[tokio::test]
+async fn an_exchange_under_way_is_neither_pending_nor_over() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.provider.hang();
+    let _page = stage.approve(&login);
+    settle().await;
+    let status = stage.status(&alice()).await;
+    assert_eq!((status.state, status.pending, status.last_login), (State::Absent, None, None));
+}
+
+#[tokio::test]
+async fn unknown_names_and_a_store_that_is_down_are_errors() {
+    let stage = Stage::open().await;
+    for unknown in ["xyz", "", "../etc", "OPENAI"] {
+        let refused = stage.gateway.login_status(unknown, &alice()).await;
+        assert!(matches!(refused, Err(AppError::UnknownProvider(name)) if name == unknown));
+    }
+    stage.store.break_down();
+    assert!(matches!(stage.gateway.login_status(OPENAI, &alice()).await, Err(AppError::Store(_))));
+    assert!(matches!(stage.gateway.list_providers().await, Err(AppError::Store(_))));
+}

@@ -1,0 +1,127 @@
+//! Many callers at once, callers that leave, and a gateway that is asked to stop in the middle of it.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, Callback, State},
+    domain::{authorization_response::AuthorizationResponse, credential::Standing, login_outcome::LoginOutcome},
+    ports::CallbackReply,
+};
+use tokio::task::JoinSet;
+
+use crate::support::fakes::{OPENAI, Stage, alice, query_of, settle, within};
+
+const ACTIVE: State = State::Connected(Standing::Active);
+
+fn received(redirect_url: &str) -> Callback {
+    Callback::Received(AuthorizationResponse::from_query(query_of(redirect_url)).expect("a callback"))
+}
+
+#[tokio::test]
+async fn of_fifty_parallel_completions_one_redeems_the_code() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    let approved = stage.provider.approve(&login.auth_url);
+    stage.provider.hang();
+    let mut completions = JoinSet::new();
+    for number in 0..50 {
+        let gateway = stage.gateway.clone();
+        let pasted =
+            || Callback::Pasted { name: OPENAI.to_owned(), redirect_url: approved.as_str().into(), principal: alice() };
+        let callback = if number % 2 == 0 { received(&approved) } else { pasted() };
+        completions.spawn(async move { gateway.complete_login(callback).await });
+    }
+    settle().await;
+    assert_eq!(stage.provider.exchanges(), 1);
+    stage.provider.answer_now();
+
+    let (connected, others): (Vec<_>, Vec<_>) =
+        within(completions.join_all()).await.into_iter().partition(Result::is_ok);
+    assert_eq!(connected.len(), 1);
+    assert!(others.iter().all(|other| matches!(other, Err(AppError::LoginInProgress))), "{others:?}");
+    assert_eq!(stage.provider.exchanges(), 1);
+    assert_eq!(stage.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
+}
+
+#[tokio::test]
+async fn two_gateways_on_one_store_redeem_a_code_once() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    let approved = stage.provider.approve(&login.auth_url);
+    let other = stage.another_gateway(1);
+    let results =
+        tokio::join!(stage.gateway.complete_login(received(&approved)), other.complete_login(received(&approved)),);
+    let results = [results.0, results.1];
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    assert_eq!(stage.provider.exchanges(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_stops_nothing() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    let approved = stage.provider.approve(&login.auth_url);
+    stage.provider.hang();
+    {
+        let completion = stage.gateway.complete_login(received(&approved));
+        tokio::select! {
+            result = completion => panic!("the provider has not answered: {result:?}"),
+            () = settle() => {}
+        }
+    }
+    assert_eq!((stage.provider.exchanges(), stage.account(OPENAI).await), (1, None));
+    stage.provider.answer_now();
+    settle().await;
+    assert_eq!(stage.status(&alice()).await.state, ACTIVE);
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_stops_nothing() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.provider.hang();
+    let page = stage.approve(&login);
+    settle().await;
+    drop(page);
+    stage.provider.answer_now();
+    settle().await;
+    assert_eq!(stage.status(&alice()).await.state, ACTIVE);
+}
+
+#[tokio::test]
+async fn stopping_waits_for_the_exchange_and_shows_how_it_ended() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.provider.hang();
+    let mut page = stage.approve(&login);
+    settle().await;
+    let finish = stage.gateway.finish();
+    tokio::pin!(finish);
+    tokio::select! {
+        () = &mut finish => panic!("it stopped with a code in its hands"),
+        () = settle() => {}
+    }
+    assert!(page.is_blank());
+    stage.provider.answer_now();
+    within(finish).await;
+    assert!(stage.account(OPENAI).await.is_some(), "it stopped after the tokens were saved");
+    assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert!(!stage.listener.is_open());
+}
+
+#[tokio::test]
+async fn a_login_that_a_dead_gateway_was_finishing_ends_as_interrupted() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.provider.hang();
+    let _page = stage.approve(&login);
+    settle().await;
+    // As good as dead: the provider never answers.
+    stage.clock.advance(Duration::from_secs(120));
+    settle().await;
+    assert_eq!(stage.status(&alice()).await.last_login, None, "an exchange may take its time");
+    stage.clock.advance(Duration::from_secs(60));
+    settle().await;
+    let last = stage.status(&alice()).await.last_login.expect("the sweeper has seen it");
+    assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Interrupted));
+}

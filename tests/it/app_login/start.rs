@@ -1,0 +1,186 @@
+//! Starting a login: once per principal and account, only where there is a browser sign-in, anew only if asked to.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, StartOptions, StartOutcome, State},
+    domain::{
+        credential::Standing,
+        ids::Principal,
+        provider::{AuthMethod, ProviderType},
+    },
+    ports::ProfileChange,
+};
+use secrecy::ExposeSecret;
+use tokio::task::JoinSet;
+
+use crate::support::fakes::{NOW, OPENAI, Stage, alice, bob};
+
+async fn start(stage: &Stage, name: &str, options: StartOptions) -> Result<StartOutcome, AppError> {
+    stage.gateway.start_login(name.to_owned(), alice(), options).await
+}
+
+fn of_type(provider_type: &str) -> StartOptions {
+    StartOptions { provider_type: Some(provider_type.to_owned()), ..StartOptions::default() }
+}
+
+#[tokio::test]
+async fn a_start_opens_the_listener_and_says_where_to_approve() {
+    let stage = Stage::open().await;
+    assert!(!stage.listener.is_open());
+    let login = stage.start(alice()).await;
+    assert!(stage.listener.is_open());
+    assert!(login.auth_url.expose_secret().starts_with("https://auth.openai.com/oauth/authorize?response_type=code&"));
+    assert_eq!((login.name.as_str(), login.callback_error), (OPENAI, None));
+    assert_eq!(login.expires_at, NOW.plus(Duration::from_secs(360)));
+
+    let status = stage.status(&alice()).await;
+    let pending = status.pending.expect("it waits");
+    assert_eq!((pending.login_id, pending.expires_at), (login.login_id, login.expires_at));
+    assert_eq!((status.state, status.last_login), (State::Absent, None));
+}
+
+#[tokio::test]
+async fn starting_twice_gives_the_same_login_also_after_a_restart() {
+    let mut stage = Stage::open().await;
+    let first = stage.start(alice()).await;
+    stage.clock.advance(Duration::from_secs(30));
+    let second = stage.start(alice()).await;
+    stage.restart().await;
+    let third = stage.start(alice()).await;
+    for again in [second, third] {
+        assert_eq!(again.auth_url.expose_secret(), first.auth_url.expose_secret());
+        assert_eq!((&again.login_id, again.expires_at), (&first.login_id, first.expires_at));
+    }
+    // The address of before the restart still leads to tokens.
+    stage.paste(&stage.provider.approve(&first.auth_url), alice()).await.expect("it connects");
+}
+
+#[tokio::test]
+async fn twenty_starts_at_once_are_one_login_and_one_listener() {
+    let stage = Stage::open().await;
+    let mut starts = JoinSet::new();
+    for _ in 0..20 {
+        let gateway = stage.gateway.clone();
+        starts.spawn(async move { gateway.start_login(OPENAI.to_owned(), alice(), StartOptions::default()).await });
+    }
+    let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("it starts") {
+        StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error),
+        StartOutcome::AlreadyAuthenticated { .. } => panic!("nobody has signed in"),
+    });
+    let started: Vec<_> = started.collect();
+    assert!(started.iter().all(|login| *login == started[0] && login.1.is_none()));
+    assert_eq!(stage.listener.times_opened(), 1);
+}
+
+#[tokio::test]
+async fn two_principals_have_a_login_each() {
+    let stage = Stage::open().await;
+    let (of_alice, of_bob) = (stage.start(alice()).await, stage.start(bob()).await);
+    assert_ne!(of_alice.login_id, of_bob.login_id);
+    assert_ne!(of_alice.auth_url.expose_secret(), of_bob.auth_url.expose_secret());
+    assert_eq!(stage.status(&bob()).await.pending.expect("it waits").login_id, of_bob.login_id);
+    assert_eq!(stage.status(&Principal::named("carol")).await.pending, None);
+}
+
+#[tokio::test]
+async fn the_seed_s_word_openai_means_the_same_account() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    match start(&stage, "openai", StartOptions::default()).await {
+        Ok(StartOutcome::Pending(again)) => assert_eq!((again.name, again.login_id), (login.name, login.login_id)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_sound_account_is_not_signed_in_again_unless_forced() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    for principal in [alice(), bob()] {
+        let outcome = stage.gateway.start_login(OPENAI.to_owned(), principal, StartOptions::default()).await;
+        assert!(matches!(&outcome, Ok(StartOutcome::AlreadyAuthenticated { name }) if name.as_str() == OPENAI));
+    }
+    assert_eq!(stage.status(&alice()).await.pending, None);
+    stage.start_anew(alice()).await;
+    assert!(stage.status(&alice()).await.pending.is_some());
+}
+
+#[tokio::test]
+async fn an_expired_account_may_be_signed_in_again() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.clock.advance(Duration::from_secs(3599));
+    let outcome = start(&stage, OPENAI, StartOptions::default()).await;
+    assert!(matches!(outcome, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{outcome:?}");
+    stage.clock.advance(Duration::from_secs(1));
+    stage.start(alice()).await;
+}
+
+#[tokio::test]
+async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    let off = ProfileChange { enabled: Some(false), display_name: None };
+    stage.gateway.update_provider(OPENAI.to_owned(), off).await.expect("it changes");
+    let login = stage.start(alice()).await;
+    stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+}
+
+#[tokio::test]
+async fn while_a_forced_login_waits_the_old_credential_serves() {
+    let stage = Stage::open().await;
+    let before = stage.connect().await;
+    let old = stage.account(OPENAI).await;
+    let login = stage.start_anew(alice()).await;
+    let approved = stage.provider.approve(&login.auth_url);
+    assert_eq!(stage.account(OPENAI).await, old);
+    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+
+    let after = stage.paste(&approved, alice()).await.expect("it connects");
+    assert_eq!(after.id, before.id, "it is the same account");
+    assert_eq!(stage.tokens(OPENAI).await, Some(("access-2".to_owned(), Some("refresh-2".to_owned()))));
+    assert_eq!(stage.status(&alice()).await.login_id, Some(login.login_id));
+}
+
+#[tokio::test]
+async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
+    let stage = Stage::open().await;
+    let outcome = start(&stage, "openai-work", StartOptions { display_name: Some("Work".into()), ..of_type(OPENAI) });
+    let Ok(StartOutcome::Pending(login)) = outcome.await else { panic!("it does not start") };
+    stage.approve(&login).shown().await;
+    let account = stage.account("openai-work").await.expect("it is connected");
+    assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::OpenaiCodex, Some("Work")));
+    assert!(stage.account(OPENAI).await.is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_signed_in_to_says_why() {
+    let stage = Stage::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
+    let refused = async |name: &str, options| start(&stage, name, options).await.map(drop).unwrap_err();
+    let plain = StartOptions::default;
+    assert!(matches!(refused("xyz", plain()).await, AppError::UnknownProvider(name) if name == "xyz"));
+    assert!(matches!(refused("X Y Z", plain()).await, AppError::UnknownProvider(_)));
+    assert!(matches!(refused("X Y Z", of_type(OPENAI)).await, AppError::BadProviderName(_)));
+    assert!(matches!(refused("work", of_type("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
+    assert!(matches!(
+        refused("suno", of_type(OPENAI)).await,
+        AppError::TypeConflict { existing: ProviderType::Suno, .. }
+    ));
+    assert!(matches!(refused("suno", plain()).await, AppError::ConnectsWith { method: AuthMethod::SessionToken, .. }));
+    // Its endpoints must be configured, and are not.
+    assert!(matches!(refused("dashscope", plain()).await, AppError::ConnectsWith { method: AuthMethod::ApiKey, .. }));
+    assert!(matches!(refused("openai", plain()).await, AppError::DisabledByConfiguration(_)));
+    assert!(!stage.listener.is_open());
+    assert_eq!(stage.store.contents(), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_stops_a_start_and_the_next_one_works() {
+    let stage = Stage::open().await;
+    stage.store.fail_next(1);
+    assert!(matches!(start(&stage, OPENAI, StartOptions::default()).await, Err(AppError::Store(_))));
+    assert!(!stage.listener.is_open());
+    stage.start(alice()).await;
+}

@@ -1,0 +1,202 @@
+//! What every `CredentialStore` keeps to.
+
+use std::time::Duration;
+
+use goclaw::{
+    domain::{
+        credential::NewSealedCredential,
+        ids::Generation,
+        provider::{AuthMethod, ProviderType},
+    },
+    ports::{CredentialStore, ProfileChange, SaveOutcome},
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, credential, name},
+};
+
+contract!(
+    a_first_login_is_stored_as_it_was_given,
+    a_further_login_replaces_the_tokens_and_keeps_the_account,
+    a_further_login_keeps_settings_that_are_not_ours,
+    a_further_login_may_rename_the_account,
+    a_refresh_token_that_is_no_longer_there_goes,
+    a_reader_never_sees_the_tokens_of_two_logins,
+    another_provider_type_is_a_conflict_and_changes_nothing,
+    a_profile_change_changes_only_what_it_names,
+    a_profile_change_of_nobody_is_none,
+    removing_takes_both_tokens_and_a_second_time_finds_nothing,
+    accounts_are_listed_by_name,
+);
+
+async fn save(store: &impl CredentialStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
+    store.save_login(new, at(seconds)).await.expect("it saves")
+}
+
+async fn a_first_login_is_stored_as_it_was_given(fixture: impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.load(&name("work")).await.unwrap(), None);
+    let new = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
+    assert_eq!(save(&*store, &new, 5).await, SaveOutcome::Saved(new.id.clone()));
+
+    let account = store.load(&new.name).await.unwrap().unwrap();
+    assert_eq!((&account.id, &account.name, &account.login_id), (&new.id, &new.name, &new.login_id));
+    assert_eq!((account.provider_type, &account.api_base), (new.provider_type, &new.api_base));
+    assert_eq!(account.display_name, new.display_name);
+    assert_eq!((&account.access_token, &account.refresh_token), (&new.access_token, &new.refresh_token));
+    assert_eq!(account.facts, new.facts);
+    assert_eq!((account.enabled, account.generation), (true, Generation::FIRST));
+    assert_eq!((account.created_at, account.updated_at), (at(5), at(5)));
+}
+
+async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl Fixture) {
+    let store = fixture.store();
+    let first = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
+    save(&*store, &first, 5).await;
+    let off = ProfileChange { enabled: Some(false), display_name: None };
+    store.change_profile(&first.name, &off, at(6)).await.unwrap();
+
+    let second = credential(2, "work");
+    assert_eq!(save(&*store, &second, 7).await, SaveOutcome::Saved(first.id.clone()), "the row keeps its id");
+    let account = store.load(&first.name).await.unwrap().unwrap();
+    assert_eq!((&account.id, account.created_at, account.updated_at), (&first.id, at(5), at(7)));
+    assert_eq!((&account.login_id, account.generation), (&second.login_id, Generation::FIRST));
+    assert_eq!((&account.access_token, &account.refresh_token), (&second.access_token, &second.refresh_token));
+    assert_eq!((&account.facts, &account.api_base), (&second.facts, &second.api_base));
+    assert_eq!(account.display_name.as_deref(), Some("Work"));
+    assert!(account.enabled, "who signs in wants to use it");
+}
+
+async fn a_further_login_keeps_settings_that_are_not_ours(fixture: impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]}));
+    let mut second = credential(2, "work");
+    (second.facts.expires_at, second.facts.account.email) = (None, None);
+    save(&*store, &second, 6).await;
+
+    let account = store.load(&name("work")).await.unwrap().unwrap();
+    assert_eq!(account.facts, second.facts, "no fact of the earlier login is left");
+    let settings = account.settings.into_json();
+    assert_eq!(settings["pool"], json!({"strategy": ["x", 1]}));
+    assert_eq!((settings.get("expires_at"), settings.get("email")), (None, None));
+}
+
+async fn a_further_login_may_rename_the_account(fixture: impl Fixture) {
+    let store = fixture.store();
+    for display_name in ["Work", "Job"].map(|text| Some(text.to_owned())) {
+        save(&*store, &NewSealedCredential { display_name: display_name.clone(), ..credential(1, "work") }, 5).await;
+        assert_eq!(store.load(&name("work")).await.unwrap().unwrap().display_name, display_name);
+    }
+}
+
+async fn a_refresh_token_that_is_no_longer_there_goes(fixture: impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    save(&*store, &NewSealedCredential { refresh_token: None, ..credential(2, "work") }, 6).await;
+    assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, None);
+    assert_eq!(store.list().await.unwrap()[0].refresh_token, None);
+}
+
+async fn a_reader_never_sees_the_tokens_of_two_logins(fixture: impl Fixture) {
+    const LOGINS: u8 = 40;
+    let store = fixture.store();
+    save(&*store, &credential(0, "work"), 0).await;
+    let writer = {
+        let store = fixture.store();
+        async move {
+            for number in 1..=LOGINS {
+                save(&*store, &credential(number, "work"), i64::from(number)).await;
+            }
+        }
+    };
+    let mut writing = JoinSet::new();
+    writing.spawn(writer);
+    while writing.try_join_next().is_none() {
+        let loaded = store.load(&name("work")).await.unwrap().unwrap();
+        let listed = store.list().await.unwrap().remove(0);
+        for account in [loaded, listed] {
+            let number = account.facts.obtained_at.unix_seconds() - at(0).unix_seconds();
+            let whole = credential(number.try_into().unwrap(), "work");
+            assert_eq!((account.login_id, account.facts), (whole.login_id, whole.facts));
+            assert_eq!((account.access_token, account.refresh_token), (whole.access_token, whole.refresh_token));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    let before = store.load(&name("work")).await.unwrap();
+    let mut other = NewSealedCredential { provider_type: ProviderType::Suno, ..credential(2, "work") };
+    other.facts.auth_method = AuthMethod::SessionToken;
+    for refresh_token in [None, other.refresh_token.clone()] {
+        let other = NewSealedCredential { refresh_token, ..other.clone() };
+        assert_eq!(save(&*store, &other, 6).await, SaveOutcome::TypeConflict(ProviderType::OpenaiCodex));
+        assert_eq!(store.load(&name("work")).await.unwrap(), before);
+    }
+}
+
+async fn a_profile_change_changes_only_what_it_names(fixture: impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    save(&*store, &credential(2, "private"), 5).await;
+    let (before, neighbour) = (store.load(&name("work")).await.unwrap(), store.load(&name("private")).await.unwrap());
+    let change = async |display_name: Option<&str>, enabled, seconds| {
+        let change = ProfileChange { display_name: display_name.map(str::to_owned), enabled };
+        store.change_profile(&name("work"), &change, at(seconds)).await.unwrap().unwrap()
+    };
+
+    let renamed = change(Some("Work"), None, 6).await;
+    assert_eq!((renamed.display_name.as_deref(), renamed.enabled, renamed.updated_at), (Some("Work"), true, at(6)));
+    let off = change(None, Some(false), 7).await;
+    assert_eq!((off.display_name.as_deref(), off.enabled, off.updated_at), (Some("Work"), false, at(7)));
+    assert_eq!(store.load(&name("work")).await.unwrap(), Some(off), "what it returned is what is stored");
+    let on = change(None, Some(true), 8).await;
+    let mut expected = before.unwrap();
+    (expected.display_name, expected.updated_at) = (Some("Work".into()), at(5).plus(Duration::from_secs(3)));
+    assert_eq!(on, expected);
+    assert_eq!(store.load(&name("private")).await.unwrap(), neighbour);
+}
+
+async fn a_profile_change_of_nobody_is_none(fixture: impl Fixture) {
+    let store = fixture.store();
+    let change = ProfileChange { display_name: Some("Work".into()), enabled: Some(true) };
+    assert_eq!(store.change_profile(&name("work"), &change, at(5)).await.unwrap(), None);
+    assert_eq!(store.load(&name("work")).await.unwrap(), None);
+}
+
+async fn removing_takes_both_tokens_and_a_second_time_finds_nothing(fixture: impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    save(&*store, &credential(2, "private"), 5).await;
+    let was = store.load(&name("work")).await.unwrap();
+    assert_eq!(store.remove(&name("work")).await.unwrap(), was);
+    assert_eq!(store.remove(&name("work")).await.unwrap(), None);
+    assert_eq!(store.load(&name("work")).await.unwrap(), None);
+    assert!(store.load(&name("private")).await.unwrap().unwrap().refresh_token.is_some());
+
+    // The next login under that name is a first one.
+    save(&*store, &NewSealedCredential { refresh_token: None, ..credential(3, "work") }, 6).await;
+    let account = store.load(&name("work")).await.unwrap().unwrap();
+    assert_eq!((account.refresh_token, account.id, account.created_at), (None, credential(3, "work").id, at(6)));
+}
+
+async fn accounts_are_listed_by_name(fixture: impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.list().await.unwrap(), []);
+    for (number, account) in ["b", "z-1", "a", "z"].into_iter().enumerate() {
+        save(&*store, &credential(number.try_into().unwrap(), account), 5).await;
+    }
+    let listed = store.list().await.unwrap();
+    let names: Vec<_> = listed.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "z", "z-1"]);
+    for account in listed {
+        assert_eq!(store.load(&account.name).await.unwrap(), Some(account));
+    }
+}

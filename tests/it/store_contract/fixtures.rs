@@ -1,0 +1,99 @@
+//! The stores the contract suite runs over, each empty and to itself.
+
+use std::{path::PathBuf, sync::Arc};
+
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types};
+use goclaw::{
+    adapters::store::SqliteStore,
+    domain::ids::ProviderName,
+    ports::{CredentialStore, LoginStore},
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::fakes::MemoryStore;
+
+pub(super) trait Fixture {
+    type Store: CredentialStore + LoginStore + 'static;
+
+    async fn open() -> Self;
+
+    fn store(&self) -> Arc<Self::Store>;
+
+    /// Puts a member that is not the gateway's into an account's settings, as another program might.
+    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
+}
+
+pub(super) struct Memory(Arc<MemoryStore>);
+
+impl Fixture for Memory {
+    type Store = MemoryStore;
+
+    async fn open() -> Self {
+        Self(Arc::new(MemoryStore::new()))
+    }
+
+    fn store(&self) -> Arc<MemoryStore> {
+        Arc::clone(&self.0)
+    }
+
+    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+        self.0.plant_setting(name, member, value);
+    }
+}
+
+/// A database file in a folder of its own.
+pub(super) struct Sqlite {
+    store: Arc<SqliteStore>,
+    folder: TempDir,
+}
+
+impl Fixture for Sqlite {
+    type Store = SqliteStore;
+
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join(FILE)).await.expect("it opens");
+        Self { store: Arc::new(store), folder }
+    }
+
+    fn store(&self) -> Arc<SqliteStore> {
+        Arc::clone(&self.store)
+    }
+
+    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+        self.execute(&format!(
+            "UPDATE llm_providers SET settings = json_set(settings, '$.{member}', json('{value}')) WHERE name = '{name}'"
+        ));
+    }
+}
+
+const FILE: &str = "goclaw.db";
+
+#[derive(QueryableByName)]
+struct Cell {
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    cell: Option<String>,
+}
+
+impl Sqlite {
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join(FILE)
+    }
+
+    /// Runs statements on the file, as somebody with a database tool would.
+    pub(super) fn execute(&self, statements: &str) {
+        self.connection().batch_execute(statements).expect("the statements run");
+    }
+
+    /// The first column of the first row, as text; None if there is no row or it holds NULL.
+    pub(super) fn cell(&self, column: &str, from: &str) -> Option<String> {
+        let query = diesel::sql_query(format!("SELECT CAST({column} AS TEXT) AS cell FROM {from}"));
+        query.load::<Cell>(&mut self.connection()).expect("the query runs").into_iter().next()?.cell
+    }
+
+    fn connection(&self) -> SqliteConnection {
+        let path = self.path();
+        SqliteConnection::establish(path.to_str().expect("a path of text")).expect("the file opens")
+    }
+}

@@ -1,0 +1,33 @@
+//! The contracts of `CredentialStore` and `LoginStore`, one suite for every implementation, the in-memory one included.
+//!
+//! A further store is a further [`Fixture`] and a further line in [`contract!`].
+
+#![cfg(test)]
+
+mod begin;
+mod credentials;
+mod fixtures;
+mod login_ends;
+mod samples;
+mod sqlite_file;
+mod sqlite_rows;
+
+/// Makes a test of each function for each store. A function that is not listed here is reported as dead code.
+macro_rules! contract {
+    ($($test:ident),+ $(,)?) => {
+        contract!(memory, crate::store_contract::fixtures::Memory, $($test),+);
+        contract!(sqlite, crate::store_contract::fixtures::Sqlite, $($test),+);
+    };
+    ($store:ident, $fixture:ty, $($test:ident),+) => {
+        mod $store {
+            use crate::store_contract::fixtures::Fixture;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(<$fixture as Fixture>::open().await).await;
+                }
+            )+
+        }
+    };
+}
+use contract;

@@ -1,0 +1,87 @@
+//! Sample values, told apart by a number.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    account::AccountLabels,
+    credential::NewSealedCredential,
+    ids::{LoginId, Principal, ProviderId, ProviderName, StateDigest},
+    login::{LoginTicket, SealedLogin},
+    login_outcome::LoginPhase,
+    oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
+    provider::{AuthMethod, ProviderType},
+    provider_settings::CredentialFacts,
+    sealed::SealedSecret,
+    time::Timestamp,
+};
+
+/// How long a sample login waits.
+pub(super) const LIFETIME: Duration = Duration::from_secs(360);
+
+/// `seconds` after the beginning of the test.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(1_800_000_000 + seconds)
+}
+
+pub(super) fn name(text: &str) -> ProviderName {
+    ProviderName::parse(text).expect("a provider name")
+}
+
+fn sealed(what: &str, number: u8) -> SealedSecret {
+    SealedSecret::from_stored(format!("v1:key:{what}-{number}"))
+}
+
+/// A credential of the login `number`, with both tokens.
+pub(super) fn credential(number: u8, account: &str) -> NewSealedCredential {
+    NewSealedCredential {
+        id: ProviderId::new(at(0), &[number; 10]),
+        name: name(account),
+        provider_type: ProviderType::OpenaiCodex,
+        display_name: None,
+        api_base: format!("https://api-{number}.example"),
+        login_id: LoginId::from_bytes([number; 16]),
+        access_token: sealed("access", number),
+        refresh_token: Some(sealed("refresh", number)),
+        facts: CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at: at(i64::from(number)),
+            expires_at: Some(at(3600 + i64::from(number))),
+            scopes: vec!["openid".into(), format!("scope-{number}")],
+            account: AccountLabels { email: Some(format!("{number}@mail.example")), ..AccountLabels::default() },
+        },
+    }
+}
+
+/// A pending login `number` of `principal`, started at `started_at`.
+pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
+    let endpoint = |path: &str| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("an address");
+    SealedLogin {
+        ticket: LoginTicket {
+            id: LoginId::from_bytes([number; 16]),
+            name: name(account),
+            provider_type: ProviderType::OpenaiCodex,
+            display_name: Some(format!("Account {number}")),
+            principal: Principal::named(principal),
+            client: OAuthClient {
+                issuer: "https://issuer.example".into(),
+                authorize_url: endpoint("authorize"),
+                token_url: endpoint("token"),
+                revoke_url: Some(endpoint("revoke")),
+                body_format: BodyFormat::Json,
+                client_id: "client".into(),
+                scopes: vec!["openid".into(), "offline_access".into()],
+                redirect_uri: "http://localhost:1455/auth/callback".into(),
+                provider_params: vec![("a".into(), "1".into())],
+                originator: None,
+                extra_params: vec![("b".into(), "2 & 3".into())],
+            },
+            started_at,
+            expires_at: started_at.plus(LIFETIME),
+        },
+        state_digest: StateDigest::from_text(format!("digest-{number}")),
+        state: sealed("state", number),
+        verifier: sealed("verifier", number),
+        phase: LoginPhase::Pending,
+        phase_since: started_at,
+    }
+}

@@ -1,0 +1,93 @@
+//! SQLite as a file: private, found again, refused if it comes from the future, and never an error for being busy.
+
+use std::{fs, os::unix::fs::PermissionsExt};
+
+use goclaw::{
+    adapters::store::{OpenStoreError, SqliteStore},
+    ports::{BeginOutcome, CredentialStore, LoginStore},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    fixtures::{Fixture, Sqlite},
+    samples::{at, credential, login, name},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_opened_again_has_everything_in_it() {
+    let sqlite = Sqlite::open().await;
+    let (store, pending) = (sqlite.store(), login(1, "work", "alice", at(0)));
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.begin(&pending, at(0)).await.unwrap();
+    let account = store.load(&name("work")).await.unwrap();
+
+    let again = SqliteStore::open(&sqlite.path()).await.unwrap();
+    assert_eq!(again.load(&name("work")).await.unwrap(), account);
+    assert_eq!(again.find(&pending.state_digest).await.unwrap(), Some(pending));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_its_owner_can_read_the_file() {
+    let sqlite = Sqlite::open().await;
+    sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    let folder = sqlite.path().parent().expect("a folder").to_owned();
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        // The write-ahead log beside it holds the same rows.
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_schema_is_refused_and_left_untouched() {
+    let sqlite = Sqlite::open().await;
+    sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    sqlite.execute(
+        "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000');
+         ALTER TABLE llm_providers ADD COLUMN of_the_future TEXT DEFAULT 'kept';",
+    );
+    let refusal = SqliteStore::open(&sqlite.path()).await.map(drop).unwrap_err();
+    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000"), "{refusal:?}");
+    assert!(refusal.to_string().contains("newer goclaw"), "{refusal}");
+    assert_eq!(sqlite.cell("of_the_future", "llm_providers").as_deref(), Some("kept"));
+    assert_eq!(sqlite.cell("count(*)", "__diesel_schema_migrations").as_deref(), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_database_is_refused_and_left_untouched() {
+    let sqlite = Sqlite::open().await;
+    let path = sqlite.path().with_file_name("letter.txt");
+    let letter = "Dear database,\n".repeat(100);
+    fs::write(&path, &letter).unwrap();
+    let refusal = SqliteStore::open(&path).await.map(drop).unwrap_err();
+    assert!(matches!(refusal, OpenStoreError::Connect { .. } | OpenStoreError::Migrate { .. }), "{refusal:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), letter);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_concurrent_writes_all_succeed() {
+    const WRITES: u8 = 200;
+    let sqlite = Sqlite::open().await;
+    // Two pools on one file, as two processes would have.
+    let stores = [sqlite.store(), SqliteStore::open(&sqlite.path()).await.unwrap().into()];
+    let mut writes = JoinSet::new();
+    for number in 0..WRITES {
+        let store = stores[usize::from(number % 2)].clone();
+        writes.spawn(async move {
+            let account = format!("account-{number}");
+            if number % 4 < 2 {
+                store.save_login(&credential(number, &account), at(0)).await.map(drop)
+            } else {
+                let begun = store.begin(&login(number, &account, "alice", at(0)), at(0)).await?;
+                assert_eq!(begun, BeginOutcome::Begun);
+                Ok(())
+            }
+        });
+    }
+    for written in writes.join_all().await {
+        written.expect("a write waits for its turn");
+    }
+    assert_eq!(stores[0].list().await.unwrap().len(), usize::from(WRITES) / 2);
+    assert_eq!(stores[1].open_logins(at(1)).await.unwrap().len(), usize::from(WRITES) / 2);
+}

@@ -1,0 +1,51 @@
+//! A clock that stands still until a test moves it, so that no test waits for real time.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use goclaw::{domain::time::Timestamp, ports::Clock};
+use tokio::sync::watch;
+
+/// A wall clock and a monotonic one. [`FakeClock::advance`] moves both, [`FakeClock::step_wall_to`] the wall clock alone.
+pub(crate) struct FakeClock {
+    wall_millis: AtomicI64,
+    elapsed: watch::Sender<Duration>,
+}
+
+impl FakeClock {
+    pub(crate) fn at(now: Timestamp) -> Arc<Self> {
+        Arc::new(Self { wall_millis: AtomicI64::new(now.unix_millis()), elapsed: watch::Sender::new(Duration::ZERO) })
+    }
+
+    /// Lets time pass; whoever sleeps for no longer than that wakes up.
+    pub(crate) fn advance(&self, by: Duration) {
+        let later = self.now().plus(by);
+        self.wall_millis.store(later.unix_millis(), Ordering::SeqCst);
+        self.elapsed.send_modify(|elapsed| *elapsed += by);
+    }
+
+    /// What an operator or a time server does. Nobody wakes up: sleeping is on the monotonic clock.
+    pub(crate) fn step_wall_to(&self, now: Timestamp) {
+        self.wall_millis.store(now.unix_millis(), Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.wall_millis.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let mut elapsed = self.elapsed.subscribe();
+        let until = *elapsed.borrow() + duration;
+        // The sender lives as long as the clock, which is borrowed here.
+        let _ = elapsed.wait_for(|elapsed| *elapsed >= until).await;
+    }
+}

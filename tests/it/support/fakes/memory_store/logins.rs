@@ -1,0 +1,105 @@
+//! Logins under way in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        ids::{LoginId, Principal, ProviderName, StateDigest},
+        login::SealedLogin,
+        login_outcome::{LoginOutcome, LoginPhase},
+        time::Timestamp,
+    },
+    ports::{BeginOutcome, ClaimOutcome, LoginStore, StoreError},
+};
+
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl LoginStore for MemoryStore {
+    async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
+        let mut tables = self.tables_to("begin a login").await?;
+        tables.expire(now);
+        let ticket = &login.ticket;
+        let open = tables
+            .logins
+            .iter()
+            .find(|earlier| earlier.is_open(now) && is_of(earlier, &ticket.name, &ticket.principal));
+        if let Some(earlier) = open {
+            return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.clone())));
+        }
+        tables.logins.push(login.clone());
+        Ok(BeginOutcome::Begun)
+    }
+
+    async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError> {
+        let tables = self.tables_to("find a login").await?;
+        Ok(tables.logins.iter().find(|login| login.state_digest == *state).cloned())
+    }
+
+    async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
+        let tables = self.tables_to("find the latest login").await?;
+        let theirs = tables.logins.iter().filter(|login| is_of(login, name, principal));
+        Ok(theirs.max_by_key(|login| (login.ticket.started_at, login.ticket.id.as_str())).cloned())
+    }
+
+    async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
+        let tables = self.tables_to("list the pending logins").await?;
+        Ok(tables.logins.iter().filter(|login| login.is_open(now)).cloned().collect())
+    }
+
+    async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
+        let mut tables = self.tables_to("claim a login").await?;
+        let is_pending = |login: &SealedLogin| login.ticket.id == *id && login.phase == LoginPhase::Pending;
+        let claimed = tables.move_to(LoginPhase::Exchanging, now, is_pending);
+        Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
+    }
+
+    async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("end a login").await?;
+        let is_under_way = |login: &SealedLogin| login.ticket.id == *id && !has_ended(login);
+        Ok(tables.move_to(LoginPhase::Ended(outcome), now, is_under_way) == 1)
+    }
+
+    async fn cancel_pending(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("cancel the pending logins").await?;
+        let is_pending = |login: &SealedLogin| login.ticket.name == *name && login.phase == LoginPhase::Pending;
+        Ok(tables.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, is_pending))
+    }
+
+    async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("sweep the logins").await?;
+        let expired = tables.expire(now);
+        let is_stuck =
+            |login: &SealedLogin| login.phase == LoginPhase::Exchanging && login.phase_since.plus(stuck_after) < now;
+        let interrupted = tables.move_to(LoginPhase::Ended(LoginOutcome::Interrupted), now, is_stuck);
+        tables.logins.retain(|login| !has_ended(login) || login.phase_since.plus(keep) >= now);
+        Ok(expired + interrupted)
+    }
+}
+
+impl Tables {
+    /// Ends what is overdue, at the time it was due.
+    fn expire(&mut self, now: Timestamp) -> usize {
+        let is_overdue =
+            |login: &&mut SealedLogin| login.phase == LoginPhase::Pending && login.ticket.expires_at <= now;
+        let overdue = self.logins.iter_mut().filter(is_overdue);
+        overdue.map(|login| enter(login, LoginPhase::Ended(LoginOutcome::Expired), login.ticket.expires_at)).count()
+    }
+
+    fn move_to(&mut self, phase: LoginPhase, now: Timestamp, which: impl Fn(&SealedLogin) -> bool) -> usize {
+        self.logins.iter_mut().filter(|login| which(login)).map(|login| enter(login, phase, now)).count()
+    }
+}
+
+fn enter(login: &mut SealedLogin, phase: LoginPhase, at: Timestamp) {
+    (login.phase, login.phase_since) = (phase, at);
+}
+
+fn has_ended(login: &SealedLogin) -> bool {
+    matches!(login.phase, LoginPhase::Ended(_))
+}
+
+fn is_of(login: &SealedLogin, name: &ProviderName, principal: &Principal) -> bool {
+    login.ticket.name == *name && login.ticket.principal == *principal
+}

@@ -1,0 +1,118 @@
+//! Both stores in memory, under one lock: what the stores' contracts ask for, in the fewest words. It can break down.
+
+mod credentials;
+mod logins;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use goclaw::{
+    domain::{
+        credential::SealedCredential, ids::ProviderName, login::SealedLogin, provider_settings::ProviderSettings,
+    },
+    ports::StoreError,
+};
+use serde_json::Value;
+use tokio::sync::watch;
+
+pub(crate) struct MemoryStore {
+    tables: Mutex<Tables>,
+    /// While true, a save waits.
+    saves_hang: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Tables {
+    credentials: BTreeMap<ProviderName, SealedCredential>,
+    logins: Vec<SealedLogin>,
+    failing: Failing,
+}
+
+#[derive(Default)]
+enum Failing {
+    #[default]
+    Nothing,
+    Next(usize),
+    /// Every call that does this.
+    Only(&'static str),
+    Everything,
+}
+
+impl MemoryStore {
+    pub(crate) fn new() -> Self {
+        Self { tables: Mutex::default(), saves_hang: watch::Sender::new(false) }
+    }
+
+    /// The next calls fail.
+    pub(crate) fn fail_next(&self, calls: usize) {
+        self.tables().failing = Failing::Next(calls);
+    }
+
+    /// The calls that do this fail until the store is repaired.
+    pub(crate) fn fail_to(&self, doing: &'static str) {
+        self.tables().failing = Failing::Only(doing);
+    }
+
+    /// All calls fail until the store is repaired.
+    pub(crate) fn break_down(&self) {
+        self.tables().failing = Failing::Everything;
+    }
+
+    pub(crate) fn repair(&self) {
+        self.tables().failing = Failing::Nothing;
+    }
+
+    pub(crate) fn hold_saves(&self) {
+        self.saves_hang.send_replace(true);
+    }
+
+    pub(crate) fn let_saves_go(&self) {
+        self.saves_hang.send_replace(false);
+    }
+
+    /// Everything in it, to see whether something changed.
+    pub(crate) fn contents(&self) -> (Vec<SealedCredential>, Vec<SealedLogin>) {
+        let tables = self.tables();
+        (tables.credentials.values().cloned().collect(), tables.logins.clone())
+    }
+
+    /// Puts an account in as it is, as a restored backup might.
+    pub(crate) fn put(&self, account: SealedCredential) {
+        self.tables().credentials.insert(account.name.clone(), account);
+    }
+
+    /// Puts a member that is not the gateway's into an account's settings.
+    pub(crate) fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+        let mut tables = self.tables();
+        let account = tables.credentials.get_mut(name).expect("an account");
+        let mut settings = account.settings.clone().into_json();
+        settings[member] = value;
+        account.settings = ProviderSettings::from_json(settings).expect("an object");
+    }
+
+    /// The tables, or the failure that was asked for. Others get their turn first, as with a database that takes its time,
+    /// so that concurrent calls do interleave.
+    async fn tables_to(&self, doing: &'static str) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        tokio::task::yield_now().await;
+        let mut tables = self.tables();
+        let fails = match &mut tables.failing {
+            Failing::Nothing | Failing::Next(0) => false,
+            Failing::Next(calls) => {
+                *calls -= 1;
+                true
+            }
+            Failing::Only(what) => *what == doing,
+            Failing::Everything => true,
+        };
+        if fails {
+            return Err(StoreError::Unavailable { doing, source: "the store was told to fail".into() });
+        }
+        Ok(tables)
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().expect("no test panics while it holds the tables")
+    }
+}

@@ -1,0 +1,215 @@
+//! A provider that signs people in as RFC 6749 and RFC 7636 say: it knows the codes it issued, takes each once, and only
+//! from who can prove to have asked for it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use goclaw::{
+    domain::{
+        grant::{CodeGrant, TokenGrant},
+        oauth_client::OAuthClient,
+        secret::{AccessToken, IdToken, RefreshToken},
+    },
+    ports::{Doubt, GrantError, OAuthEndpoint},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use url::Url;
+
+/// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Tokens { lifetime: Option<i64>, with_refresh_token: bool },
+    Refused,
+    Unavailable,
+    TimedOut,
+    Unreadable,
+}
+
+impl Answer {
+    pub(crate) const HOUR: Self = Self::Tokens { lifetime: Some(3600), with_refresh_token: true };
+}
+
+pub(crate) struct FakeProvider {
+    books: Mutex<Books>,
+    /// While true, a request for tokens is read and not answered.
+    hanging: watch::Sender<bool>,
+}
+
+struct Books {
+    answer: Answer,
+    revocation_fails: bool,
+    codes: BTreeMap<String, Request>,
+    exchanges: usize,
+    revoked: Vec<String>,
+}
+
+/// What a person approved.
+struct Request {
+    challenge: String,
+    redirect_uri: String,
+    client_id: String,
+}
+
+impl FakeProvider {
+    pub(crate) fn new() -> Self {
+        let books = Books {
+            answer: Answer::HOUR,
+            revocation_fails: false,
+            codes: BTreeMap::new(),
+            exchanges: 0,
+            revoked: Vec::new(),
+        };
+        Self { books: Mutex::new(books), hanging: watch::Sender::new(false) }
+    }
+
+    /// A person opens the address and approves; where their browser is sent then.
+    pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
+        let asked = Asked::read(auth_url);
+        let mut books = self.books();
+        let code = format!("ac_{}", books.codes.len() + 1);
+        let back = asked.back(&format!("code={code}&scope=openid"));
+        let Asked { challenge, redirect_uri, client_id, .. } = asked;
+        books.codes.insert(code, Request { challenge, redirect_uri, client_id });
+        back
+    }
+
+    /// A person opens the address and declines.
+    pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
+        Asked::read(auth_url).back("error=access_denied")
+    }
+
+    pub(crate) fn will_answer(&self, answer: Answer) {
+        self.books().answer = answer;
+    }
+
+    pub(crate) fn revocation_fails(&self) {
+        self.books().revocation_fails = true;
+    }
+
+    pub(crate) fn hang(&self) {
+        self.hanging.send_replace(true);
+    }
+
+    pub(crate) fn answer_now(&self) {
+        self.hanging.send_replace(false);
+    }
+
+    /// How many requests for tokens it has read.
+    pub(crate) fn exchanges(&self) -> usize {
+        self.books().exchanges
+    }
+
+    /// The refresh tokens it has revoked, in order.
+    pub(crate) fn revoked(&self) -> Vec<String> {
+        self.books().revoked.clone()
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().expect("no test panics while it holds the books")
+    }
+}
+
+#[async_trait]
+impl OAuthEndpoint for FakeProvider {
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+        self.books().exchanges += 1;
+        // Fails only if the provider is gone, which is borrowed here.
+        let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
+
+        let mut books = self.books();
+        let (lifetime, with_refresh_token) = match books.answer {
+            Answer::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
+            Answer::Unavailable => return Err(GrantError::Unavailable { why: "no connection could be made" }),
+            Answer::Refused => {
+                return Err(books.spend(&grant, GrantError::Rejected { status: 400, code: "invalid_grant" }));
+            }
+            Answer::TimedOut => return Err(books.spend(&grant, GrantError::Indeterminate(Doubt::TimedOut))),
+            Answer::Unreadable => return Err(books.spend(&grant, GrantError::Indeterminate(Doubt::Unreadable(200)))),
+        };
+        let refused = GrantError::Rejected { status: 400, code: "invalid_grant" };
+        let Some(approved) = books.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
+        let asked_for_it = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
+            == (&challenge, &client.redirect_uri, &client.client_id);
+        if !asked_for_it {
+            return Err(refused);
+        }
+        let number = books.exchanges;
+        Ok(TokenGrant {
+            access_token: AccessToken::new(format!("access-{number}")),
+            refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
+            id_token: Some(IdToken::new(jwt(&json!({
+                "email": "owner@example.org",
+                "https://api.openai.com/auth": {"chatgpt_account_id": "workspace-1", "chatgpt_plan_type": "plus"},
+            })))),
+            expires_in: lifetime,
+            scope: None,
+        })
+    }
+
+    async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
+        let mut books = self.books();
+        if books.revocation_fails {
+            return Err(GrantError::Indeterminate(Doubt::ServerError(503)));
+        }
+        books.revoked.push(token.expose_secret().to_owned());
+        Ok(())
+    }
+}
+
+impl Books {
+    /// The code is worth nothing any more; the error goes back to who presented it.
+    fn spend(&mut self, grant: &CodeGrant, error: GrantError) -> GrantError {
+        self.codes.remove(grant.code.expose_secret());
+        error
+    }
+}
+
+/// An authorization request as the provider reads it.
+struct Asked {
+    challenge: String,
+    redirect_uri: String,
+    client_id: String,
+    state: String,
+}
+
+impl Asked {
+    fn read(auth_url: &SecretString) -> Self {
+        let url = Url::parse(auth_url.expose_secret()).expect("an address");
+        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let the = |wanted: &str| {
+            let mut values = parameters.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+            let value = values.next().unwrap_or_else(|| panic!("the request has no {wanted}"));
+            assert_eq!(values.next(), None, "{wanted} is there twice");
+            value
+        };
+        assert_eq!((the("response_type").as_str(), the("code_challenge_method").as_str()), ("code", "S256"));
+        Self {
+            challenge: the("code_challenge"),
+            redirect_uri: the("redirect_uri"),
+            client_id: the("client_id"),
+            state: the("state"),
+        }
+    }
+
+    fn back(&self, parameters: &str) -> String {
+        format!("{}?{parameters}&state={}", self.redirect_uri, self.state)
+    }
+}
+
+/// The query of an address, as the callback listener sees it.
+pub(crate) fn query_of(redirect_url: &str) -> &str {
+    redirect_url.split_once('?').expect("an address with a query").1
+}
+
+/// A token with these claims and a signature that nobody checks.
+pub(crate) fn jwt(claims: &Value) -> String {
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}

@@ -1,0 +1,189 @@
+//! A whole gateway with a made-up world around it: the real use cases and the real cipher, everything else a fake.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    adapters::{
+        cipher::{EncryptionKey, XChaChaCipher},
+        settings::{Environment, Settings},
+    },
+    app::{
+        AppError, Callback, Connected, Gateway, GatewaySettings, LoginStatus, Ports, ProviderCatalog, StartOptions,
+        StartOutcome, StartedLogin,
+    },
+    domain::{
+        credential::SealedCredential,
+        ids::{Principal, ProviderName},
+        sealed::{SealContext, SealedSecret},
+        time::Timestamp,
+    },
+    ports::{CredentialStore, SecretCipher},
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{FakeClock, FakeListener, FakeProvider, MemoryStore, Page, SeededRandom, query_of};
+
+/// When every test begins.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+/// The account most tests are about.
+pub(crate) const OPENAI: &str = "openai-codex";
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often every runnable task gets its turn before it is taken for idle. No chain of wake-ups is nearly as long.
+const TURNS: usize = 200;
+
+pub(crate) fn alice() -> Principal {
+    Principal::named("alice")
+}
+
+pub(crate) fn bob() -> Principal {
+    Principal::named("bob")
+}
+
+pub(crate) fn name(text: &str) -> ProviderName {
+    ProviderName::parse(text).expect("a provider name")
+}
+
+/// Lets every task run until all of them wait for something only the test can do. With nothing but fakes around, on one
+/// thread, that takes no time and leaves nothing to chance.
+pub(crate) async fn settle() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits, but not for ever.
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it did not end in time")
+}
+
+pub(crate) struct Stage {
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) provider: Arc<FakeProvider>,
+    pub(crate) listener: Arc<FakeListener>,
+    pub(crate) gateway: Arc<Gateway>,
+    random: Arc<SeededRandom>,
+    settings: GatewaySettings,
+}
+
+impl Stage {
+    /// A gateway as configured by default, awake.
+    pub(crate) async fn open() -> Self {
+        Self::configured(&[]).await
+    }
+
+    /// A gateway with these variables in its environment, awake.
+    pub(crate) async fn configured(variables: &[(&str, &str)]) -> Self {
+        let variables = variables.iter().chain(&[("GOCLAW_DATA_DIR", "unused")]);
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
+        let settings = GatewaySettings {
+            catalog: ProviderCatalog::new(settings.providers),
+            callback_address: settings.callback.address(),
+            login_lifetime: settings.callback.timeout,
+        };
+        let world = (FakeClock::at(NOW), Arc::new(MemoryStore::new()), Arc::new(FakeProvider::new()));
+        let (listener, random) = (Arc::new(FakeListener::default()), SeededRandom::new(7));
+        let (clock, store, provider) = world;
+        let ports = ports(&clock, &store, &provider, &listener, &random, 1);
+        let gateway = Gateway::new(ports, settings.clone());
+        gateway.wake().await.expect("the gateway wakes");
+        Self { clock, store, provider, listener, gateway, random, settings }
+    }
+
+    /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
+    pub(crate) fn another_gateway(&self, key: u8) -> Arc<Gateway> {
+        let ports = ports(&self.clock, &self.store, &self.provider, &self.listener, &self.random, key);
+        Gateway::new(ports, self.settings.clone())
+    }
+
+    /// Stops the gateway and starts it again on the same stores.
+    pub(crate) async fn restart(&mut self) {
+        within(self.gateway.finish()).await;
+        self.gateway = self.another_gateway(1);
+        self.gateway.wake().await.expect("the gateway wakes");
+    }
+
+    /// Starts a login for the ChatGPT account.
+    pub(crate) async fn start(&self, principal: Principal) -> StartedLogin {
+        self.start_with(principal, StartOptions::default()).await
+    }
+
+    /// Starts a login although the account is connected.
+    pub(crate) async fn start_anew(&self, principal: Principal) -> StartedLogin {
+        self.start_with(principal, StartOptions { force: true, ..StartOptions::default() }).await
+    }
+
+    async fn start_with(&self, principal: Principal, options: StartOptions) -> StartedLogin {
+        let started = self.gateway.start_login(OPENAI.to_owned(), principal, options).await;
+        // The listener is at work before the test goes on.
+        settle().await;
+        match started.expect("it starts") {
+            StartOutcome::Pending(login) => login,
+            StartOutcome::AlreadyAuthenticated { name } => panic!("{name} is connected already"),
+        }
+    }
+
+    /// The person approves and their browser comes back to the listener.
+    pub(crate) fn approve(&self, login: &StartedLogin) -> Page {
+        self.listener.browser_comes_back(query_of(&self.provider.approve(&login.auth_url)))
+    }
+
+    /// Pastes an address for the ChatGPT account.
+    pub(crate) async fn paste(&self, redirect_url: &str, principal: Principal) -> Result<Connected, AppError> {
+        let redirect_url = SecretString::from(redirect_url);
+        let pasted = Callback::Pasted { name: OPENAI.to_owned(), redirect_url, principal };
+        within(self.gateway.complete_login(pasted)).await
+    }
+
+    /// Signs alice in to the ChatGPT account.
+    pub(crate) async fn connect(&self) -> Connected {
+        let login = self.start_anew(alice()).await;
+        self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
+    }
+
+    pub(crate) async fn status(&self, principal: &Principal) -> LoginStatus {
+        self.gateway.login_status(OPENAI, principal).await.expect("a status")
+    }
+
+    pub(crate) async fn account(&self, account: &str) -> Option<SealedCredential> {
+        self.store.load(&name(account)).await.expect("the store answers")
+    }
+
+    /// The tokens of an account in clear: access and refresh.
+    pub(crate) async fn tokens(&self, account: &str) -> Option<(String, Option<String>)> {
+        let account = self.account(account).await?;
+        let (name, login_id) = (&account.name, &account.login_id);
+        let cipher = cipher(1, &self.random);
+        let open = |context: SealContext<'_>, sealed: &SealedSecret| {
+            cipher.open(&context, sealed).expect("it opens").expose_secret().to_owned()
+        };
+        let refresh_token = account.refresh_token.as_ref();
+        let refresh_token = refresh_token.map(|sealed| open(SealContext::refresh_token(name, login_id), sealed));
+        Some((open(SealContext::access_token(name, login_id), &account.access_token), refresh_token))
+    }
+}
+
+fn cipher(key: u8, random: &Arc<SeededRandom>) -> XChaChaCipher {
+    XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]), random.clone())
+}
+
+fn ports(
+    clock: &Arc<FakeClock>,
+    store: &Arc<MemoryStore>,
+    provider: &Arc<FakeProvider>,
+    listener: &Arc<FakeListener>,
+    random: &Arc<SeededRandom>,
+    key: u8,
+) -> Ports {
+    Ports {
+        credentials: store.clone(),
+        logins: store.clone(),
+        oauth: provider.clone(),
+        callback_listener: listener.clone(),
+        cipher: Arc::new(cipher(key, random)),
+        clock: clock.clone(),
+        random: random.clone(),
+    }
+}
