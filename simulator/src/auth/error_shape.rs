@@ -44,8 +44,8 @@ mod tests {
     fn the_object_form_is_the_observed_one() {
         let refusal = Refusal::RefreshTokenReused;
         let expected = concat!(
-            r#"{"error":{"code":"refresh_token_reused","message":"Your refresh token has already been used to "#,
-            r#"generate a new access token. Please try signing in again.","param":null,"type":"invalid_request_error"}}"#,
+            r#"{"error":{"message":"Your refresh token has already been used to generate a new access token. "#,
+            r#"Please try signing in again.","type":"invalid_request_error","param":null,"code":"refresh_token_reused"}}"#,
         );
         assert_eq!(object(refusal.code(), refusal.message()).to_string(), expected);
     }

@@ -135,10 +135,10 @@ async fn every_secret_carries_its_canary_and_is_listed() {
 async fn refusals_come_in_every_shape() {
     let party = Party::new().await;
     for (shape, expected) in [
-        (ErrorShape::Object, "{\"error\":{\"code\":\"invalid_grant\""),
+        (ErrorShape::Object, "{\"error\":{\"message\":\"The auth"),
         (ErrorShape::StringAndDescription, "{\"error\":\"invalid_grant\",\"error_description\":\"The auth"),
         (ErrorShape::TopLevelCode, "{\"code\":\"invalid_grant\""),
-        (ErrorShape::Mixed, "{\"code\":\"invalid_grant\",\"error\":\"invalid_grant\""),
+        (ErrorShape::Mixed, "{\"error\":\"invalid_grant\",\"code\":\"invalid_grant\""),
         (ErrorShape::Detail, "{\"detail\":\"The authorization code is unknown.\"}"),
         (ErrorShape::PlainText, "The authorization code is unknown."),
         (ErrorShape::Html, "<!doctype html>"),
