@@ -48,14 +48,35 @@ pub enum StartError {
 
 /// The error and everything that caused it, in one line.
 pub(super) fn sentence(error: &StartError) -> String {
-    let mut text = error.to_string();
+    let mut text = one_line(&error.to_string());
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let cause_text = cause.to_string();
+        let cause_text = one_line(&cause.to_string());
         if !text.contains(&cause_text) {
             text = format!("{text}: {cause_text}");
         }
         source = cause.source();
     }
     text
+}
+
+/// Without what a parser quotes of its input (`3 | token = ...`): the line with the mistake may hold a secret.
+fn one_line(text: &str) -> String {
+    let quotes =
+        |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim().starts_with('|');
+    let lines: Vec<&str> = text.lines().filter(|line| !quotes(line)).map(str::trim).collect();
+    lines.join(": ").replace(": in ", " in ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_parser_quotes_of_its_input_is_left_out() {
+        let quoting =
+            "TOML parse error at line 12, column 8\n   |\n12 | token = canary\n   |   ^\nexpected `'`\n in a.toml";
+        assert_eq!(one_line(quoting), "TOML parse error at line 12, column 8: expected `'` in a.toml");
+        assert_eq!(one_line("one line | of text"), "one line | of text");
+    }
 }

@@ -1,1 +1,99 @@
-//! (being written)
+//! The main job as a person does it: start, a real browser at the provider's page, the gateway's page, the CLI. Gateway,
+//! provider and browser are processes of their own.
+
+use serde_json::json;
+
+use crate::support::{
+    browser::Browser,
+    gateway::{Gateway, Home},
+    provider::Provider,
+};
+
+/// Starts a login and shows the provider's question in a browser.
+async fn asked(gateway: &Gateway) -> Browser {
+    let started = gateway.start_login().await;
+    assert_eq!(started["callback"], json!({"listening": true}));
+    let browser = Browser::open().await;
+    browser.open_page(started["auth_url"].as_str().unwrap()).await;
+    browser
+}
+
+/// Nothing of the provider's answer may stay where the next person at this browser finds it.
+async fn assert_no_code_is_left(browser: &Browser, home: &Home) {
+    let done = format!("http://localhost:{}/auth/done", home.callback_port);
+    assert_eq!(browser.address().await, done);
+    assert_eq!(browser.evaluate("document.URL").await, done);
+    let referrer = browser.evaluate("document.referrer").await;
+    assert!(!referrer.as_str().unwrap().contains("code="), "{referrer}");
+    browser.go_back().await;
+    let before = browser.address().await;
+    assert!(before.contains("/oauth/authorize"), "back leads to the provider's question, not to {before}");
+    assert!(!before.contains("code=") && !before.contains("/auth/callback"), "{before}");
+}
+
+#[tokio::test]
+async fn a_person_signs_in_sees_it_and_signs_out() {
+    let provider = Provider::start(&["--approval", "ask"]);
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let browser = asked(&gateway).await;
+    assert_eq!(home.stored(), (0, 0), "nothing is stored before the person has approved");
+
+    browser.press("approve").await;
+    browser.arrives_at("/auth/done").await;
+    assert_eq!(browser.heading().await, "Connected");
+    let status = gateway.status().await;
+    assert_eq!((&status["authenticated"], &status["provider_name"]), (&json!(true), &json!("openai-codex")));
+    assert_eq!(home.stored(), (1, 1));
+    assert_no_code_is_left(&browser, &home).await;
+
+    let said = home.run(&["auth", "status"]);
+    let first_two: Vec<&str> = said.stdout.lines().take(2).collect();
+    let expected = [
+        "OpenAI OAuth: active (provider: openai-codex)",
+        "Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).",
+    ];
+    assert_eq!((said.code, first_two.as_slice()), (Some(0), expected.as_slice()), "{}", said.stderr);
+
+    assert_eq!(home.run(&["auth", "logout"]).code, Some(0));
+    assert_eq!(home.stored(), (0, 0));
+    let status = gateway.status().await;
+    assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("absent")));
+    assert_eq!(provider.outcomes("/oauth/revoke").await, ["revoked"]);
+}
+
+#[tokio::test]
+async fn a_person_who_declines_is_told_so_and_nothing_is_stored() {
+    let provider = Provider::start(&["--approval", "ask"]);
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let browser = asked(&gateway).await;
+
+    browser.press("deny").await;
+    browser.arrives_at("/auth/done").await;
+    assert_eq!(browser.heading().await, "Not connected");
+    let text = browser.text().await;
+    assert!(text.contains("You declined at the provider. Nothing was saved."), "{text}");
+    assert_eq!(home.stored(), (0, 0));
+    let status = gateway.status().await;
+    assert_eq!((&status["authenticated"], &status["last_login"]["outcome"]), (&json!(false), &json!("denied")));
+    assert_eq!(status.get("pending"), None);
+}
+
+#[tokio::test]
+async fn the_browser_never_reads_connected_when_the_exchange_failed() {
+    let provider = Provider::start(&["--approval", "ask"]);
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let browser = asked(&gateway).await;
+    provider.spoil_next_exchange(json!({"kind": "status", "status": 500})).await;
+
+    browser.press("approve").await;
+    browser.arrives_at("/auth/done").await;
+    assert_eq!(browser.heading().await, "Not connected");
+    let text = browser.text().await;
+    assert!(text.contains("Nothing was saved. Start again"), "{text}");
+    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(gateway.status().await["last_login"]["outcome"], "provider_unavailable");
+    assert_no_code_is_left(&browser, &home).await;
+}

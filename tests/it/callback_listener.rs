@@ -1,1 +1,255 @@
-//! (being written)
+//! The callback listener against what else can reach a port of this machine: web pages, other programs, other names for
+//! it. Raw requests, since no client library would send some of them.
+
+mod opening_hours;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    gateway::{Gateway, Home},
+    provider::Provider,
+};
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// A gateway with a login that waits for its callback.
+struct Waiting {
+    provider: Provider,
+    home: Home,
+    gateway: Gateway,
+    /// What the provider sends the browser to, without the origin.
+    right: String,
+}
+
+impl Waiting {
+    async fn new() -> Self {
+        let provider = Provider::approving();
+        let home = Home::new(&provider);
+        let gateway = home.start().await;
+        let started = gateway.start_login().await;
+        let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await;
+        let origin = format!("http://localhost:{}", home.callback_port);
+        let right = redirect_url.strip_prefix(&origin).unwrap_or_default().to_owned();
+        Self { provider, home, gateway, right }
+    }
+
+    /// The answer to a request whose head is `head`, with `PORT` standing for the callback's port.
+    async fn answer_to(&self, ip: IpAddr, head: &str) -> Reply {
+        let port = self.home.callback_port;
+        reply(ip, port, &head.replace("PORT", &port.to_string())).await
+    }
+
+    /// The answer to a browser that navigates to `target`.
+    async fn visit(&self, target: &str) -> Reply {
+        self.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
+    }
+
+    /// The login still waits, no code was tried, and the right callback finishes it.
+    async fn assert_still_works(&self) {
+        assert_eq!(self.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+        assert_eq!(self.visit(&self.right).await.status, 303);
+        assert_eq!(self.gateway.status().await["authenticated"], true);
+    }
+}
+
+/// An answer as it came over the wire.
+struct Reply {
+    status: u16,
+    /// Status line and headers, in lower case.
+    head: String,
+    body: String,
+}
+async fn reply(ip: IpAddr, port: u16, request: &str) -> Reply {
+    let mut stream = TcpStream::connect((ip, port)).await.expect("a connection");
+    // A request that is too long is answered before its end.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8(bytes).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Reply { status, head: head.to_lowercase(), body: body.to_owned() }
+}
+
+fn assert_safe(reply: &Reply, context: &str) {
+    for header in [
+        "cache-control: no-store",
+        "referrer-policy: no-referrer",
+        "x-content-type-options: nosniff",
+        "content-security-policy: default-src 'none';",
+        "frame-ancestors 'none'",
+        "connection: close",
+    ] {
+        assert!(reply.head.contains(header), "{context}: no {header} in {}", reply.head);
+    }
+    for never in ["access-control-", "set-cookie", "<script"] {
+        assert!(!reply.head.contains(never) && !reply.body.contains(never), "{context}: {never}");
+    }
+}
+
+#[tokio::test]
+async fn only_loopback_names_with_the_right_port_are_served() {
+    let waiting = Waiting::new().await;
+    let right = &waiting.right;
+    for hosts in [
+        "Host: evil.example:PORT\r\n",
+        "Host: localhost\r\n",
+        "Host: localhost:1\r\n",
+        "Host: localhost:PORT1\r\n",
+        "Host: localhost.evil.example:PORT\r\n",
+        "Host: 127.0.0.1.evil.example:PORT\r\n",
+        "Host: user@localhost:PORT\r\n",
+        "Host: 0.0.0.0:PORT\r\n",
+        "Host: \r\n",
+        "",
+        "Host: localhost:PORT\r\nHost: localhost:PORT\r\n",
+        "Host: localhost:PORT\r\nHost: evil.example:PORT\r\n",
+    ] {
+        let reply = waiting.answer_to(V4, &format!("GET {right} HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert_eq!(reply.status, 421, "{hosts:?}");
+        assert_safe(&reply, hosts);
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        let request = format!("GET /auth/callback?state=wrong HTTP/1.1\r\nHost: {host}:PORT\r\n\r\n");
+        assert_eq!(waiting.answer_to(V4, &request).await.status, 400, "{host} was served");
+    }
+    waiting.assert_still_works().await;
+}
+
+#[tokio::test]
+async fn only_a_navigation_of_the_browser_itself_is_let_in() {
+    let waiting = Waiting::new().await;
+    let send = async |fetch: &str, target: &str| {
+        waiting.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
+    };
+    for (mode, dest) in [
+        ("no-cors", "image"),
+        ("no-cors", "script"),
+        ("cors", "empty"),
+        ("same-origin", "empty"),
+        ("navigate", "iframe"),
+        ("navigate", "embed"),
+        ("navigate", "object"),
+        ("websocket", "websocket"),
+        ("", "document"),
+    ] {
+        let fetch = format!("Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {dest}\r\n");
+        let reply = send(&fetch, &waiting.right).await;
+        assert_eq!(reply.status, 403, "{mode} {dest}");
+        assert_safe(&reply, mode);
+    }
+    assert_eq!(send("Sec-Fetch-Dest: image\r\n", &waiting.right).await.status, 403);
+    assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    // As a browser sends it that comes from the provider's page.
+    let navigation = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    assert_eq!(send(navigation, &waiting.right).await.status, 303);
+    assert_eq!(send(navigation, "/auth/done").await.status, 200);
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_answered_with_nothing() {
+    let waiting = Waiting::new().await;
+    let query = waiting.right.split_once('?').unwrap().1;
+    for path in
+        ["/", "/auth", "/auth/callback/", "/auth/callback2", "/AUTH/CALLBACK", "//auth/callback", "/v1/providers"]
+    {
+        let reply = waiting.visit(&format!("{path}?{query}")).await;
+        assert_eq!(reply.status, 404, "{path}");
+        assert_safe(&reply, path);
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
+        let origin = "Origin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n";
+        let head =
+            format!("{method} {} HTTP/1.1\r\nHost: localhost:PORT\r\n{origin}Content-Length: 0\r\n\r\n", waiting.right);
+        let reply = waiting.answer_to(V4, &head).await;
+        assert_eq!(reply.status, 405, "{method}");
+        assert_safe(&reply, method);
+    }
+    waiting.assert_still_works().await;
+}
+
+#[tokio::test]
+async fn two_hundred_wrong_states_do_not_stop_the_right_one() {
+    let waiting = Waiting::new().await;
+    for guess in 0..200 {
+        let reply = waiting.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
+        assert_eq!(reply.status, 400);
+        assert!(reply.body.contains("This is not a sign-in that is under way here"), "{}", reply.body);
+    }
+    for query in ["", "?", "?code=c", "?state=", "?error=access_denied", "?state=a&state=b"] {
+        assert_eq!(waiting.visit(&format!("/auth/callback{query}")).await.status, 400, "{query}");
+    }
+    let doubled = format!("{}&state=other", waiting.right);
+    assert_eq!(waiting.visit(&doubled).await.status, 400, "a repeated parameter is refused");
+    for length in [9_000, 100_000] {
+        let reply = waiting.visit(&format!("/auth/callback?state={}", "x".repeat(length))).await;
+        assert!(reply.status >= 400, "{length} bytes");
+    }
+    assert_eq!(waiting.gateway.status().await["authenticated"], false);
+    waiting.assert_still_works().await;
+}
+
+#[tokio::test]
+async fn the_code_leaves_the_address_bar_and_no_page_repeats_what_it_was_sent() {
+    let waiting = Waiting::new().await;
+    let marked = "CANARYcanary%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    for target in [
+        format!("/auth/callback?code={marked}&state={marked}"),
+        format!("/auth/callback?error={marked}&error_description={marked}&state={marked}"),
+        format!("/auth/callback?{marked}={marked}"),
+        format!("/{marked}?{marked}"),
+        format!("/auth/done?{marked}"),
+    ] {
+        let reply = waiting.visit(&target).await;
+        assert!(matches!(reply.status, 400 | 404), "{target}: {}", reply.status);
+        assert_safe(&reply, &target);
+        assert!(!reply.head.contains("canary") && !reply.body.to_lowercase().contains("canary"), "{target}");
+    }
+
+    let reply = waiting.visit(&waiting.right).await;
+    assert_eq!(reply.status, 303);
+    assert!(reply.head.contains("\r\nlocation: /auth/done\r\n"), "{}", reply.head);
+    assert_safe(&reply, "the redirect");
+    let done = waiting.visit("/auth/done").await;
+    assert_eq!(done.status, 200);
+    assert!(done.body.contains("<h1>Connected</h1>"), "{}", done.body);
+    assert_safe(&done, "the page");
+    for page in [reply, done] {
+        assert!(!page.head.contains("canary") && !page.body.contains("CANARY"), "the code is in {}", page.head);
+    }
+}
+
+#[tokio::test]
+async fn both_loopback_families_are_served() {
+    for ip in [V4, V6] {
+        let waiting = Waiting::new().await;
+        let head = format!("GET {} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n", waiting.right);
+        assert_eq!(waiting.answer_to(ip, &head).await.status, 303, "{ip}");
+        assert_eq!(waiting.gateway.status().await["authenticated"], true, "{ip}");
+    }
+}
+
+#[tokio::test]
+async fn a_denial_is_shown_and_a_reload_shows_it_again() {
+    let waiting = Waiting::new().await;
+    let state = waiting.right.split("state=").nth(1).unwrap();
+    let denial = format!("/auth/callback?error=access_denied&error_description=no&state={state}");
+    assert_eq!(waiting.visit(&denial).await.status, 303);
+    for _ in 0..2 {
+        let page = waiting.visit("/auth/done").await;
+        assert!(page.body.contains("<h1>Not connected</h1>"), "{}", page.body);
+    }
+    let last = waiting.gateway.status().await["last_login"]["outcome"].clone();
+    assert_eq!(last, json!("denied"));
+    // The address that would have signed in is worth nothing now, and its page says what happened.
+    assert_eq!(waiting.visit(&waiting.right).await.status, 303);
+    assert!(waiting.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
+    assert_eq!(waiting.home.stored(), (0, 0));
+}

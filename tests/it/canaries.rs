@@ -1,1 +1,315 @@
-//! (being written)
+//! No secret lies in clear where it does not belong. A full run with everything logged that can be logged; then every
+//! secret of it is searched for in logs, output, problem bodies, the database and the process table.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::support::{
+    gateway::{Answer, Gateway, Home, eventually, http},
+    provider::Provider,
+};
+
+/// The simulator's markers: in what it issues, and in the encoded text of its JWTs.
+const MARKERS: [&str; 2] = ["CANARY", "eyJqdGkiOiJDQU5B"];
+const SESSION_TOKEN: &str = "canary-session-token-4711";
+const API_KEY: &str = "sk-canary-api-key-4711";
+const GATEWAY_TOKEN: &str = "canary-gateway-token-4711";
+const WRONG_TOKEN: &str = "canary-wrong-token-4711";
+const WRONG_STATE: &str = "canary-wrong-state-4711";
+const WRONG_CODE: &str = "canary-wrong-code-4711";
+
+/// Where a secret may turn up: a name for the message, and what is there.
+type Places = BTreeMap<String, Vec<u8>>;
+
+/// The secrets of a run, and what they are, for the message: it must not show them.
+type Secrets = Vec<(String, &'static str)>;
+
+/// Every place that holds any of the secrets.
+fn leaks(places: &Places, secrets: &Secrets) -> Vec<String> {
+    let mut found = Vec::new();
+    for (place, bytes) in places {
+        // All secrets are ASCII, which survives this wherever it lies in a binary file.
+        let text = String::from_utf8_lossy(bytes);
+        for (secret, what) in secrets {
+            if text.contains(secret) || text.contains(&secret.replace('/', "\\/")) {
+                found.push(format!("{what} is in {place}"));
+            }
+        }
+    }
+    found
+}
+
+/// A run of the gateway, what it gave away, and what it should have kept.
+struct Run {
+    provider: Provider,
+    home: Home,
+    gateway: Gateway,
+    places: Places,
+    secrets: Secrets,
+}
+
+impl Run {
+    async fn new(home: impl FnOnce(&Provider) -> Home) -> Self {
+        let provider = Provider::approving();
+        let home = home(&provider);
+        let gateway = home.start().await;
+        let mut secrets = vec![(gateway.token.clone(), "the gateway's token")];
+        secrets.extend(MARKERS.map(|marker| (marker.to_owned(), "a marker of the provider")));
+        let own = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
+        secrets.extend(own.map(|secret| (secret.to_owned(), "a secret that was handed in")));
+        Self { provider, home, gateway, places: Places::new(), secrets }
+    }
+
+    /// Keeps what a request was answered.
+    async fn ask(&mut self, method: Method, path: &str, body: serde_json::Value) -> Answer {
+        let answer = self.gateway.call(method.clone(), path, Some(body)).await;
+        self.keep(&format!("the answer to {method} {path}"), &format!("{:?}{}", answer.headers, answer.text));
+        answer
+    }
+
+    fn keep(&mut self, place: &str, text: &str) {
+        let count = self.places.len();
+        self.places.insert(format!("{place} ({count})"), text.as_bytes().to_vec());
+    }
+
+    /// Starts a login. Its address is the one answer that holds a state, so it is not kept; the state is.
+    async fn approved(&mut self) -> String {
+        let body = json!({"force": true});
+        let started = self.gateway.post("/v1/auth/openai/start", body).await.json();
+        let auth_url = started["auth_url"].as_str().unwrap_or_default().to_owned();
+        for (name, value) in url::Url::parse(&auth_url).iter().flat_map(url::Url::query_pairs) {
+            match name.as_ref() {
+                "state" => self.secrets.push((value.into_owned(), "a login's state")),
+                "code_challenge" => self.secrets.push((value.into_owned(), "a login's challenge")),
+                _ => {}
+            }
+        }
+        self.provider.redirect_for(&auth_url).await
+    }
+
+    async fn paste(&mut self, redirect_url: &str, expected: u16) {
+        let answer = self.ask(Method::POST, "/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(answer.status, expected, "{}", answer.text);
+    }
+
+    /// The browser's way: everything but the redirect that brought it.
+    async fn visit(&mut self, redirect_url: &str) {
+        for url in [redirect_url, &format!("http://localhost:{}/auth/done", self.home.callback_port)] {
+            let answer = Answer::of(http().get(url).send().await.unwrap()).await;
+            self.keep("a page", &format!("{:?}{}", answer.headers, answer.text));
+        }
+    }
+
+    fn command(&mut self, arguments: &[&str], input: &str) {
+        let said = self.home.run_with_input(arguments, input);
+        self.keep(&arguments.join(" "), &format!("{}{}", said.stdout, said.stderr));
+    }
+
+    async fn login_command(&mut self) {
+        let command = self.home.command(&["auth", "login", "--force", "--no-browser"]);
+        let mut child = self.home.spawn(command, "login");
+        let home = &self.home;
+        let printed = || async {
+            let text = home.printed("login", "stdout");
+            text.lines().map(str::trim).find(|line| line.contains("&state=")).map(str::to_owned)
+        };
+        let auth_url = eventually("the address to open", printed).await;
+        let redirect_url = self.provider.redirect_for(&auth_url).await;
+        self.visit(&redirect_url).await;
+        let ended = || std::future::ready(child.try_wait().unwrap());
+        assert!(eventually("the command to end", ended).await.success());
+        // The address with its state is what this command is for.
+        let stdout = self.home.printed("login", "stdout").replace(&auth_url, "");
+        self.keep("auth login", &format!("{stdout}{}", self.home.printed("login", "stderr")));
+        let state = auth_url.split("state=").nth(1).and_then(|rest| rest.split('&').next());
+        self.secrets.push((state.unwrap().to_owned(), "a login's state"));
+    }
+
+    /// Everything that can happen to a login.
+    async fn everything(&mut self) {
+        let redirect_url = self.approved().await;
+        self.visit(&redirect_url).await;
+        let redirect_url = self.approved().await;
+        let own = format!("http://localhost:{}/auth/callback", self.home.callback_port);
+        self.paste(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
+        self.paste(&format!("{own}?code={WRONG_CODE}"), 400).await;
+        self.paste(&redirect_url.replace("localhost", "evil.example"), 400).await;
+        self.visit(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
+        self.paste(&redirect_url, 200).await;
+        self.paste(&redirect_url, 410).await;
+        for fault in [
+            json!({"kind": "status", "status": 400, "body": "{\"error\": \"CANARY refused\"}"}),
+            json!({"kind": "status", "status": 502, "body": "<html>CANARY</html>", "content_type": "text/html"}),
+            json!({"kind": "redirect", "status": 302, "location": "http://127.0.0.1:1/CANARY"}),
+            json!({"kind": "half_json"}),
+            json!({"kind": "lose_answer"}),
+        ] {
+            let redirect_url = self.approved().await;
+            self.provider.spoil_next_exchange(fault).await;
+            self.paste(&redirect_url, 502).await;
+        }
+        let redirect_url = self.approved().await;
+        self.paste(&redirect_url, 200).await;
+
+        let put = |secret: &str| json!({ "session_token": secret });
+        self.ask(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
+        self.ask(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
+        self.ask(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
+        self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
+        self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
+        self.command(&["providers", "set-secret", "dashscope"], API_KEY);
+        self.command(&["providers", "set-secret", "openai"], API_KEY);
+        self.command(&["providers", "set-secret", "suno"], &format!("{API_KEY} x"));
+        self.command(&["providers", "list"], "");
+        self.command(&["auth", "status"], "");
+        self.login_command().await;
+
+        let url = format!("{}/v1/providers", self.gateway.base);
+        let refused = Answer::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
+        assert_eq!(refused.status, 401);
+        self.keep("a refused token", &format!("{:?}{}", refused.headers, refused.text));
+        let half = http().put(format!("{}/v1/auth/suno/secret", self.gateway.base)).bearer_auth(&self.gateway.token);
+        let half =
+            half.header("content-type", "application/json").body(format!("{{\"session_token\": \"{SESSION_TOKEN}"));
+        let half = Answer::of(half.send().await.unwrap()).await;
+        self.keep("half a body", &half.text);
+        self.ask(Method::GET, "/v1/auth/openai/status", json!({})).await;
+        self.ask(Method::GET, "/v1/providers", json!({})).await;
+    }
+
+    /// Collects what lies about while the gateway runs, apart from the files that hold one secret each.
+    async fn collect(&mut self, but: &[&str]) {
+        for secret in self.provider.issued().await {
+            self.secrets.push((secret, "a code or token of the provider"));
+        }
+        for stream in ["stdout", "stderr"] {
+            let text = self.home.printed("gateway", stream);
+            self.keep(&format!("the gateway's {stream}"), &text);
+        }
+        self.collect_files(&self.home.data_dir(), but);
+        for name in ["cmdline", "environ"] {
+            let path = format!("/proc/{}/{name}", self.gateway.process_id());
+            self.places.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+
+    fn collect_files(&mut self, folder: &Path, but: &[&str]) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !but.iter().any(|name| path.ends_with(name)) {
+                self.places.insert(path.display().to_string(), fs::read(&path).unwrap());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_secret_lies_in_clear_where_it_does_not_belong() {
+    let mut run = Run::new(Home::new).await;
+    run.everything().await;
+    let key = fs::read_to_string(run.home.data_dir().join("encryption.key")).unwrap();
+    run.secrets.push((key.trim().to_owned(), "the encryption key"));
+    run.collect(&["gateway.token", "encryption.key"]).await;
+    assert!(run.home.stored() == (3, 1), "the search is worth something: there is something stored");
+    assert!(run.provider.issued().await.len() > 20 && run.secrets.len() > 30, "and something to search for");
+    for place in ["goclaw.db", "goclaw.db-wal", "/cmdline", "/environ", "the gateway's stderr"] {
+        assert!(
+            run.places.iter().any(|(name, bytes)| name.contains(place) && !bytes.is_empty()),
+            "{place} was searched"
+        );
+    }
+    assert!(run.home.printed("gateway", "stderr").contains("TRACE"), "everything was logged that can be");
+    assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
+
+    // What is removed must not survive in a free page either.
+    run.ask(Method::POST, "/v1/auth/openai/logout", json!({})).await;
+    run.places.clear();
+    run.collect(&["gateway.token", "encryption.key"]).await;
+    assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_configured_token_is_in_the_environment_that_it_came_from_and_nowhere_else() {
+    let home = |provider: &Provider| Home::new(provider).with("GOCLAW_SERVER__TOKEN", GATEWAY_TOKEN);
+    let mut run = Run::new(home).await;
+    let redirect_url = run.approved().await;
+    run.visit(&redirect_url).await;
+    run.collect(&["encryption.key"]).await;
+    run.places.retain(|place, _| !place.ends_with("/environ"));
+    assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
+}
+
+/// The verifier is seen by the token endpoint alone, so this one is the test's own.
+#[tokio::test]
+async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
+    let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let token_url = format!("http://{}/token", endpoint.local_addr().unwrap());
+    let home = |provider: &Provider| Home::new(provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_url);
+    let mut run = Run::new(home).await;
+    let redirect_url = run.approved().await;
+    let body = json!({"redirect_url": redirect_url});
+    let request = http().post(format!("{}/v1/auth/openai/callback", run.gateway.base)).bearer_auth(&run.gateway.token);
+    let answer = async {
+        let (mut stream, _) = endpoint.accept().await.unwrap();
+        let (mut seen, mut bytes) = (String::new(), vec![0; 4096]);
+        while !is_complete(&seen) {
+            let length = stream.read(&mut bytes).await.unwrap();
+            assert!(length > 0, "the request ended too early: {seen}");
+            seen.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
+        }
+        // The login is being exchanged now: its row is still there, verifier and all.
+        run.collect(&["gateway.token", "encryption.key"]).await;
+        let tokens = json!({"access_token": "CANARY-access", "refresh_token": "CANARY-refresh", "expires_in": 3600});
+        let tokens = tokens.to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", tokens.len());
+        stream.write_all(format!("{head}{tokens}").as_bytes()).await.unwrap();
+        let verifier = seen.split("code_verifier=").nth(1).and_then(|rest| rest.split('&').next()).unwrap();
+        assert!(verifier.len() >= 43, "RFC 7636 section 4.1: {seen}");
+        (verifier.to_owned(), "a login's verifier")
+    };
+    let (answer, verifier) = tokio::join!(request.json(&body).send(), answer);
+    assert_eq!(answer.unwrap().status(), 200);
+    run.secrets.push(verifier);
+    assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
+    run.places.clear();
+    run.collect(&["gateway.token", "encryption.key"]).await;
+    assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
+}
+
+/// Whether a request has come to its end.
+fn is_complete(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let head = head.to_lowercase();
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+    length.and_then(|length| length.parse().ok()).is_some_and(|length: usize| body.len() >= length)
+}
+
+/// The search finds what it is there to find, in each of its places.
+#[tokio::test]
+async fn the_search_bites() {
+    let mut run = Run::new(Home::new).await;
+    let redirect_url = run.approved().await;
+    run.visit(&redirect_url).await;
+    // Planted in the database as a careless adapter would leave it, so that it reaches the files as everything does.
+    let issued = run.provider.issued().await;
+    let token = issued.last().unwrap();
+    run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));
+    run.collect(&["encryption.key"]).await;
+    let found = leaks(&run.places, &run.secrets);
+    let finds = |what: &str, place: &str| found.iter().any(|leak| leak.starts_with(what) && leak.contains(place));
+    assert!(finds("a code or token of the provider is in", "goclaw.db"), "{found:?}");
+    assert!(finds("a marker of the provider is in", "goclaw.db"), "{found:?}");
+    assert!(finds("the gateway's token is in", "gateway.token"), "{found:?}");
+    // Every secret, wherever it is.
+    for (secret, what) in &run.secrets {
+        let planted = Places::from([("a log".to_owned(), format!("before {secret} after").into_bytes())]);
+        assert!(leaks(&planted, &run.secrets).contains(&format!("{what} is in a log")));
+    }
+}

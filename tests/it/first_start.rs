@@ -1,1 +1,249 @@
-//! (being written)
+//! Starting: what the first one makes, and every start that must not happen, each with one sentence that says why and
+//! what to do.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use crate::support::{
+    gateway::{Home, Said},
+    provider::Provider,
+};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode() & 0o777
+}
+
+/// Everything in a folder: name, time of the last change and content, to compare.
+fn snapshot(folder: &Path) -> Vec<(String, i64, i64, Vec<u8>)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| {
+            let (path, metadata) = (entry.path(), entry.metadata().unwrap_or_else(|error| panic!("{error}")));
+            let content = fs::read(&path).unwrap_or_default();
+            (path.display().to_string(), metadata.mtime(), metadata.mtime_nsec(), content)
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The one sentence that a start ends with: the last line of stderr, since the log goes there too.
+fn sentence(said: &Said) -> &str {
+    said.stderr.lines().last().unwrap_or_default()
+}
+
+fn assert_refused(said: &Said, code: i32, words: &[&str]) {
+    assert_eq!(said.code, Some(code), "{}{}", said.stdout, said.stderr);
+    assert_eq!(said.stdout, "", "a start that did not happen has no banner");
+    for word in words {
+        assert!(sentence(said).contains(word), "{word:?} is not in {:?}", sentence(said));
+    }
+    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn the_first_start_makes_private_files_and_says_where_everything_is() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let data = home.data_dir();
+    assert_eq!(mode(&data), 0o700);
+    for file in ["goclaw.db", "encryption.key", "gateway.token"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    for entry in fs::read_dir(&data).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path) & 0o077, 0, "{} is open to others", path.display());
+    }
+    let banner = home.printed("gateway", "stdout");
+    let (base, token) = (&gateway.base, data.join("gateway.token"));
+    for line in [
+        format!("API       {base}/v1"),
+        format!("API docs  {base}/docs"),
+        format!("Token     {}", token.display()),
+        format!("Data      {}", data.display()),
+        "ChatGPT   not connected".to_owned(),
+        format!("Next      {} auth login", env!("CARGO_BIN_EXE_goclaw")),
+    ] {
+        assert!(banner.contains(&line), "{line:?} is not in {banner}");
+    }
+    assert!(!banner.contains(&gateway.token), "the banner says where the token is, not what it is");
+
+    let (key, token) = (fs::read(data.join("encryption.key")).unwrap(), gateway.token.clone());
+    gateway.stop().await;
+    let gateway = home.start().await;
+    assert_eq!((fs::read(data.join("encryption.key")).unwrap(), &gateway.token), (key, &token), "made once");
+}
+
+#[tokio::test]
+async fn the_banner_of_a_connected_gateway_says_who_is_signed_in() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let _gateway = home.start().await;
+    let banner = home.printed("gateway", "stdout");
+    assert!(
+        banner.contains("ChatGPT   connected as person1@example.com, plan plus, access token expires "),
+        "{banner}"
+    );
+    assert!(banner.ends_with("auth status\n\n\n"), "{banner}");
+}
+
+#[test]
+fn a_taken_port_is_one_sentence_with_the_way_out_and_nothing_is_made() {
+    let home = Home::without_provider();
+    let _squatter = TcpListener::bind(("127.0.0.1", home.port)).unwrap();
+    let said = home.run(&[]);
+    let (port, other) = (home.port, home.port + 1);
+    let taken = format!("port {port} is taken on 127.0.0.1");
+    assert_refused(&said, 1, &[&taken, &format!("GOCLAW_PORT={other} goclaw")]);
+    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
+    assert!(!home.data_dir().exists(), "a start that did not happen left something behind");
+}
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_port_does_not_disturb_the_first() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let said = home.run(&[]);
+    assert_refused(&said, 1, &["is taken on 127.0.0.1"]);
+    assert_eq!(gateway.get("/v1/providers").await.status, 200);
+}
+
+#[test]
+fn a_bad_setting_is_one_sentence_with_key_value_and_what_is_allowed() {
+    for (name, value, words) in [
+        ("GOCLAW_SERVER__PROT", "1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
+        ("GOCLAW_NONSENSE", "1", &["unknown setting nonsense", "callback, data_dir, database"]),
+        ("GOCLAW_SERVER__HOST", "nowhere", &["server.host = \"nowhere\"", "an IP address"]),
+        ("GOCLAW_PORT", "70000", &["server.port = \"70000\"", "1 to 65535"]),
+        ("GOCLAW_PORT", "0", &["server.port = \"0\"", "1 to 65535"]),
+        ("GOCLAW_CALLBACK__TIMEOUT", "soon", &["callback.timeout = \"soon\"", "6m"]),
+        ("GOCLAW_CALLBACK__PORT", "-1", &["callback.port = \"-1\"", "1 to 65535"]),
+        ("GOCLAW_DATABASE__URL", "mysql:CANARY", &["database.url = (not shown)", "sqlite:PATH"]),
+        (
+            "GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER",
+            "http://auth.example",
+            &["providers.openai-codex.issuer = \"http://auth.example\"", "https"],
+        ),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__TYPE", "suno", &["providers.openai-codex.type", "is of that type, always"]),
+        ("GOCLAW_PROVIDERS__MINE__ENABLED", "true", &["missing setting providers.mine.type"]),
+        ("GOCLAW_CONFIG", "/nonexistent.toml", &["cannot read the configuration file /nonexistent.toml"]),
+    ] {
+        let home = Home::without_provider().with(name, value);
+        let said = home.run(&[]);
+        assert_refused(&said, 2, words);
+        assert_eq!(said.stderr.lines().count(), 1, "{name}: {}", said.stderr);
+        assert!(!said.stderr.contains("CANARY"), "{}", said.stderr);
+        assert!(!home.data_dir().exists(), "{name}: a start that did not happen left something behind");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_is_named_and_no_secret_of_it_is_shown() {
+    for (content, words) in [
+        ("[server]\nprot = 1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
+        ("[server]\nhost = 'x'", &["server.host = \"x\""]),
+        ("[server]\ntoken = 'CANARY'\ntoken_file = 't'", &["server.token and server.token_file are both set"]),
+        ("[encryption]\nkey = 'CANARY'\nkey_file = 'k'", &["encryption.key and encryption.key_file are both set"]),
+        ("[encryption]\nkeys = 'CANARY'", &["unknown setting encryption.keys", "key, key_file"]),
+        ("[server]\ntoken = ['CANARY', {x = 1}]", &["server.token"]),
+        ("[server\ntoken = 'CANARY'", &["cannot read the configuration file", "line 1"]),
+        ("server.port = 1\nserver.token = 'CANARY", &["cannot read the configuration file", "line 2"]),
+        ("server.token = CANARY", &["cannot read the configuration file", "line 1"]),
+    ] {
+        let home = Home::without_provider();
+        let file = home.path().join("goclaw.toml");
+        fs::write(&file, content).unwrap();
+        let said = home.run(&["--config", &file.display().to_string()]);
+        assert_refused(&said, 2, words);
+        assert_eq!(said.stderr.lines().count(), 1, "{content}: {}", said.stderr);
+        assert!(!said.stderr.contains("CANARY"), "{content}: {}", said.stderr);
+        assert!(!home.data_dir().exists(), "{content}");
+    }
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_and_not_shown() {
+    let home = Home::without_provider().with("GOCLAW_ENCRYPTION__KEY", "CANARY");
+    let said = home.run(&[]);
+    assert_refused(&said, 1, &["the encryption key in encryption.key", "openssl rand -base64 32"]);
+    assert!(!said.stderr.contains("CANARY"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn a_lost_key_stops_the_start_and_nothing_is_overwritten() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    let (key, aside) = (home.data_dir().join("encryption.key"), home.path().join("aside"));
+    fs::rename(&key, &aside).unwrap();
+    let sealed = home.text("SELECT api_key FROM llm_providers");
+    let said = home.run(&[]);
+    assert_refused(&said, 1, &[&key.display().to_string(), "is missing", "put it back"]);
+    assert!(!key.exists(), "a new key was made, which cannot open what is stored");
+    assert_eq!((home.stored(), home.text("SELECT api_key FROM llm_providers")), ((1, 1), sealed));
+
+    fs::rename(&aside, &key).unwrap();
+    let gateway = home.start().await;
+    assert_eq!(gateway.status().await["authenticated"], true, "with the key put back all is as it was");
+}
+
+#[tokio::test]
+async fn another_key_is_refused_with_the_names_of_both() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let put =
+        gateway.call(reqwest::Method::PUT, "/v1/auth/suno/secret", Some(serde_json::json!({"session_token": "s"})));
+    assert_eq!(put.await.status, 200);
+    gateway.stop().await;
+    let sealed = home.text("SELECT api_key FROM llm_providers");
+    let own = sealed.split(':').nth(1).unwrap().to_owned();
+
+    let other = "00".repeat(32);
+    let home = home.with("GOCLAW_ENCRYPTION__KEY", &other);
+    let said = home.run(&[]);
+    assert_refused(&said, 1, &[&own]);
+    let ids: Vec<&str> = sentence(&said)
+        .split(|letter: char| !letter.is_ascii_hexdigit())
+        .filter(|word| word.len() == own.len())
+        .collect();
+    assert_eq!(ids.len(), 2, "both keys are named in {:?}", sentence(&said));
+    assert!(!said.stderr.contains(&other), "{}", said.stderr);
+    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed);
+}
+
+#[tokio::test]
+async fn a_secret_file_that_others_may_read_is_refused() {
+    for file in ["encryption.key", "gateway.token"] {
+        let home = Home::without_provider();
+        home.start().await.stop().await;
+        let path = home.data_dir().join(file);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let before = snapshot(&home.data_dir());
+        let said = home.run(&[]);
+        assert_refused(&said, 1, &["may be read by others (mode 640)", &format!("chmod 600 {}", path.display())]);
+        let secrets = |files: &[(String, i64, i64, Vec<u8>)]| {
+            files.iter().filter(|file| !file.0.contains("goclaw.db")).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(secrets(&snapshot(&home.data_dir())), secrets(&before), "{file}");
+    }
+}
+
+#[test]
+fn a_database_from_the_future_is_left_alone() {
+    let home = Home::without_provider();
+    assert_eq!(home.run(&["migrate"]).code, Some(0));
+    home.change_database("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
+    let said = home.run(&[]);
+    assert_refused(&said, 1, &["was written by a newer goclaw"]);
+    assert!(!home.data_dir().join("encryption.key").exists());
+}

@@ -1,6 +1,9 @@
 //! The gateway's behaviour, through its doors: the use cases with fakes that behave, the adapters against the real thing,
 //! and whole processes driven as their users drive them. One binary, so that it links once.
 
+// Says to clippy that all of it is test code, helpers included.
+#![cfg(test)]
+
 mod support;
 
 // Use cases, with fakes.

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     web::Data,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -40,6 +40,10 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
 
 /// Lets in a browser's own navigation to a loopback name; images, frames, scripts and foreign names stay out.
 fn gate(request: &Request, port: u16) -> Option<Response> {
+    // A HEAD would spend the code and show nobody how it ended.
+    if request.method() != Method::GET {
+        return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
+    }
     let headers = request.headers();
     if !names_this_machine(headers, port) {
         return Some(page::refusal(StatusCode::MISDIRECTED_REQUEST));

@@ -1,11 +1,11 @@
 //! The OpenAPI document: as the framework generates it, made as strict as the code is.
 //!
-//! What the framework cannot say is added here: that request bodies take no further members, and which provider types
-//! there are. `goclaw openapi` prints the document, `openapi/v1.json` is the committed copy.
+//! What the framework cannot say is added here: that request bodies take no further members, which provider types there
+//! are, what a secret may look like. `goclaw openapi` prints the document, `openapi/v1.json` is the committed copy.
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::provider::ProviderType;
+use crate::domain::{provider::ProviderType, secret::MAX_PASTED_SECRET_BYTES};
 
 /// The generated document, made strict.
 pub(super) fn document(generated: &str) -> String {
@@ -47,9 +47,17 @@ fn make_strict(schema: &mut Map<String, Value>) {
     if schema.get("type").is_some_and(|kind| kind == "object") {
         schema.insert("additionalProperties".to_owned(), json!(false));
     }
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    if let Some(provider_type) = properties.and_then(|properties| properties.get_mut("provider_type")?.as_object_mut())
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for (name, property) in properties.iter_mut().filter_map(|(name, property)| Some((name, property.as_object_mut()?)))
     {
-        provider_type.insert("enum".to_owned(), json!(ProviderType::ALL.map(ProviderType::as_str)));
+        let narrower = match name.as_str() {
+            "provider_type" => json!({"enum": ProviderType::ALL.map(ProviderType::as_str)}),
+            // What `AccessToken::from_pasted` takes; said here so that its own sentence answers what does not fit.
+            "api_key" | "session_token" => {
+                json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": r"^\s*[!-~]+\s*$"})
+            }
+            _ => continue,
+        };
+        property.extend(narrower.as_object().cloned().unwrap_or_default());
     }
 }

@@ -49,7 +49,6 @@ pub(super) enum SecretRequest {
 #[oai(deny_unknown_fields)]
 pub(super) struct ApiKeyRequest {
     /// A key from the provider's console. White space around it is dropped.
-    #[oai(validator(min_length = 1, max_length = 16384, pattern = r"^\s*[!-~]+\s*$"))]
     api_key: Password,
     /// What to call the account.
     #[oai(validator(min_length = 1, max_length = 255))]
@@ -63,7 +62,6 @@ pub(super) struct ApiKeyRequest {
 #[oai(deny_unknown_fields)]
 pub(super) struct SessionTokenRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
-    #[oai(validator(min_length = 1, max_length = 16384, pattern = r"^\s*[!-~]+\s*$"))]
     session_token: Password,
     /// What to call the account.
     #[oai(validator(min_length = 1, max_length = 255))]

@@ -1,8 +1,6 @@
 //! Signing in, through the gateway's use cases, with a world that behaves: from the start over the browser's return to
 //! saved tokens, and everything that may come between.
 
-#![cfg(test)]
-
 mod callback;
 mod desk;
 mod desk_trouble;

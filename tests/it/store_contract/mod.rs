@@ -2,8 +2,6 @@
 //!
 //! A further store is a further [`Fixture`] and a further line in [`contract!`].
 
-#![cfg(test)]
-
 mod begin;
 mod credentials;
 mod fixtures;

@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
 pub(crate) mod provider;

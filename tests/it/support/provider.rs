@@ -1,13 +1,18 @@
 //! The provider simulator as a process of its own, as a real provider would be.
 
 use std::{
+    ffi::OsStr,
+    fs,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
+    time::SystemTime,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use super::gateway::{Answer, http};
 
 /// A running simulator; dropping it ends the process.
 pub(crate) struct Provider {
@@ -17,6 +22,11 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
+    /// One that approves whoever comes.
+    pub(crate) fn approving() -> Self {
+        Self::start(&["--approval", "auto"])
+    }
+
     /// Starts one with the given arguments, e.g. `["--approval", "auto"]`.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
@@ -35,15 +45,39 @@ impl Provider {
 
     /// Asks the control port.
     pub(crate) async fn ask(&self, path: &str) -> Value {
-        let answer = super::gateway::http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
+        let answer = http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
         answer.json().await.expect("JSON")
     }
 
     /// Tells the control port something.
     pub(crate) async fn tell(&self, path: &str, body: Value) {
-        let request = super::gateway::http().post(format!("{}{path}", self.control_url)).json(&body);
-        let answer = request.send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{path} with {body}: {}", answer.status());
+        let request = http().post(format!("{}{path}", self.control_url)).json(&body);
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+    }
+
+    /// Orders that the next code exchange goes wrong in this way.
+    pub(crate) async fn spoil_next_exchange(&self, fault: Value) {
+        self.tell("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
+    }
+
+    /// What an approving provider answers to the browser: the address to go back to.
+    pub(crate) async fn redirect_for(&self, auth_url: &str) -> String {
+        let answer = Answer::of(http().get(auth_url).send().await.expect("an answer")).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        answer.header("location").to_owned()
+    }
+
+    /// Every code and token it has issued so far.
+    pub(crate) async fn issued(&self) -> Vec<String> {
+        serde_json::from_value(self.ask("/issued").await).expect("a list of secrets")
+    }
+
+    /// The outcomes of all requests to one of its paths so far.
+    pub(crate) async fn outcomes(&self, path: &str) -> Vec<String> {
+        let journal = self.ask("/journal").await;
+        let entries = journal.as_array().expect("a journal").iter().filter(|entry| entry["path"] == path);
+        entries.map(|entry| entry["outcome"].as_str().expect("an outcome").to_owned()).collect()
     }
 }
 
@@ -54,16 +88,37 @@ impl Drop for Provider {
     }
 }
 
-/// The simulator's program, built once with the profile of the tests. Cargo builds no other package's programs for a test,
-/// so the test does.
+/// The simulator's program. Cargo builds it for the tests of the whole workspace, but not for those of this package
+/// alone, so the test builds it if it is missing or older than its sources.
 fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
         .get_or_init(|| {
-            let build = ["build", "--quiet", "--locked", "--package", "goclaw-simulator"];
-            let status = Command::new(env!("CARGO")).args(build).status().expect("cargo runs");
-            assert!(status.success(), "the simulator does not build");
-            PathBuf::from(env!("CARGO_BIN_EXE_goclaw")).with_file_name("goclaw-simulator")
+            let program = PathBuf::from(env!("CARGO_BIN_EXE_goclaw")).with_file_name("goclaw-simulator");
+            let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulator");
+            if last_change(&program).is_none_or(|built| newest_in(&sources) > Some(built)) {
+                build(&program);
+            }
+            program
         })
         .clone()
+}
+
+/// Builds it with the profile of the tests, which the folder of their programs is named after.
+fn build(program: &Path) {
+    let folder = program.parent().and_then(Path::file_name).and_then(OsStr::to_str).expect("a target folder");
+    let profile = if folder == "debug" { "dev" } else { folder };
+    let arguments = ["build", "--quiet", "--locked", "--package", "goclaw-simulator", "--bins", "--profile", profile];
+    let status = Command::new(env!("CARGO")).args(arguments).status().expect("cargo runs");
+    assert!(status.success(), "the simulator does not build");
+}
+
+fn newest_in(folder: &Path) -> Option<SystemTime> {
+    let entries = fs::read_dir(folder).expect("the simulator's sources").flatten();
+    let of_entry = |path: PathBuf| if path.is_dir() { newest_in(&path) } else { last_change(&path) };
+    entries.filter_map(|entry| of_entry(entry.path())).max()
+}
+
+fn last_change(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
 }

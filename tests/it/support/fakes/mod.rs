@@ -1,8 +1,6 @@
 //! Stand-ins for the outside world that behave: each keeps its port's contract and can be told to misbehave as the real
 //! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
 
-#![cfg(test)]
-
 mod clock;
 mod listener;
 mod memory_store;

@@ -1,0 +1,104 @@
+//! When the callback's port is open: while somebody is signing in, and not a moment before or long after.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpStream;
+
+use super::{V4, V6, Waiting};
+use crate::support::{
+    gateway::{Gateway, Home, eventually},
+    provider::Provider,
+};
+
+/// The gateway closes 1 s after the page was fetched, and 10 s after the callback if it never is.
+const SOON: Duration = Duration::from_secs(5);
+const AT_THE_LATEST: Duration = Duration::from_secs(15);
+/// Looks, 20 ms apart, that together take longer than the second after the page.
+const LOOKS: usize = 100;
+
+/// Whether the port is open, on both families or on neither.
+async fn is_open(port: u16) -> bool {
+    let open = [TcpStream::connect((V4, port)).await.is_ok(), TcpStream::connect((V6, port)).await.is_ok()];
+    // Closing one after the other is allowed; half open for good is not, and `closes` finds that.
+    open.into_iter().any(|open| open)
+}
+
+async fn closes(port: u16, within: Duration) {
+    let closed = eventually("the port to close", || async { (!is_open(port).await).then_some(()) });
+    assert!(tokio::time::timeout(within, closed).await.is_ok(), "port {port} is open after {within:?}");
+}
+
+async fn start(gateway: &Gateway, account: &str) -> String {
+    let body = json!({"provider_type": "openai-codex"});
+    let started = gateway.post(&format!("/v1/auth/{account}/start"), body).await.json();
+    started["auth_url"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    assert!(!is_open(home.callback_port).await, "nobody is signing in");
+    gateway.start_login().await;
+    assert!(is_open(home.callback_port).await);
+    gateway.sign_in().await;
+    assert!(is_open(home.callback_port).await, "a reload of the page must work");
+    closes(home.callback_port, SOON).await;
+    // And it opens again for the next one.
+    gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
+    assert!(is_open(home.callback_port).await);
+}
+
+#[tokio::test]
+async fn the_port_closes_in_time_though_nobody_fetches_the_page() {
+    let waiting = Waiting::new().await;
+    assert_eq!(waiting.visit(&waiting.right).await.status, 303);
+    closes(waiting.home.callback_port, AT_THE_LATEST).await;
+}
+
+#[tokio::test]
+async fn the_port_closes_at_once_with_a_cancel_a_paste_or_a_logout() {
+    for end in ["cancel", "callback", "logout"] {
+        let waiting = Waiting::new().await;
+        let redirect_url = format!("http://localhost:{}{}", waiting.home.callback_port, waiting.right);
+        let body = if end == "callback" { json!({"redirect_url": redirect_url}) } else { json!({}) };
+        assert_eq!(waiting.gateway.post(&format!("/v1/auth/openai/{end}"), body).await.status, 200, "{end}");
+        closes(waiting.home.callback_port, SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn the_port_closes_when_the_time_of_the_login_is_over() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "1s");
+    let gateway = home.start().await;
+    gateway.start_login().await;
+    closes(home.callback_port, SOON).await;
+    assert_eq!(gateway.status().await["last_login"]["outcome"], "expired");
+}
+
+#[tokio::test]
+async fn the_port_stays_open_for_another_login_that_is_pending() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let other = start(&gateway, "openai-work").await;
+    gateway.sign_in().await;
+    let mut looks = 0;
+    eventually("the port to have stayed open", || {
+        looks += 1;
+        let enough = looks == LOOKS;
+        let port = home.callback_port;
+        async move {
+            assert!(is_open(port).await, "closed while a login is pending");
+            enough.then_some(())
+        }
+    })
+    .await;
+    let page = crate::support::gateway::browser_like().get(other).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<h1>Connected</h1>"), "{page}");
+    assert_eq!(home.stored(), (2, 2));
+    closes(home.callback_port, SOON).await;
+}

@@ -1,0 +1,185 @@
+//! `goclaw auth login`: it prints an address, waits, and says how it ended.
+
+use std::{
+    io::Write,
+    process::{Child, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use super::ACTIVE;
+use crate::support::{
+    gateway::{Home, browser_like, eventually, http},
+    provider::Provider,
+};
+
+/// A `goclaw auth login` that waits. It is killed if the test fails meanwhile.
+struct Login<'a> {
+    home: &'a Home,
+    child: Child,
+}
+
+impl<'a> Login<'a> {
+    fn start(home: &'a Home, arguments: &[&str]) -> Self {
+        let mut command = home.command(&["auth", "login"]);
+        command.args(arguments).stdin(Stdio::piped());
+        Self { home, child: home.spawn(command, "login") }
+    }
+
+    fn stdout(&self) -> String {
+        self.home.printed("login", "stdout")
+    }
+
+    fn stderr(&self) -> String {
+        self.home.printed("login", "stderr")
+    }
+
+    /// The address it prints.
+    async fn auth_url(&self) -> String {
+        let line = || async {
+            let text = self.stdout();
+            let line = text.lines().map(str::trim).find(|line| line.starts_with("http") && line.contains("state="));
+            line.filter(|_| text.ends_with('\n')).map(str::to_owned)
+        };
+        eventually("the address to open", line).await
+    }
+
+    async fn says(&self, text: &str) {
+        eventually(text, || async { self.stderr().contains(text).then_some(()) }).await;
+    }
+    fn paste(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("stdin");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("it reads");
+    }
+    async fn ends(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        let ended = || std::future::ready(child.try_wait().expect("its status"));
+        eventually("the command to end", ended).await.code()
+    }
+}
+
+impl Drop for Login<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn login_prints_an_address_waits_for_the_browser_and_says_who_is_signed_in() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let auth_url = login.auth_url().await;
+    assert_eq!(gateway.start_login().await["auth_url"], auth_url.as_str(), "it is the gateway's own login");
+    login.says("Waiting for the sign-in").await;
+    let page = browser_like().get(&auth_url).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<h1>Connected</h1>"), "{page}");
+
+    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    let said = login.stdout();
+    assert!(said.contains(&format!("Signed in.\n\n{ACTIVE}")), "{said}");
+    assert!(said.contains("Account: person1@example.com (plan plus)\n"), "{said}");
+    assert!(!said.contains(&gateway.token), "the curl line names the token's place, not the token");
+    // The line to copy works as it is.
+    let curl = said.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+    let answer = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
+    let answered: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
+    assert_eq!(answered["authenticated"], true, "{curl}: {answer:?}");
+
+    let mut again = Login::start(&home, &[]);
+    assert_eq!(again.ends().await, Some(0));
+    assert!(again.stdout().contains("Already signed in (provider: openai-codex).\n"), "{}", again.stdout());
+}
+
+#[tokio::test]
+async fn a_pasted_address_signs_in_and_a_wrong_one_is_explained_and_not_repeated() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let redirect_url = provider.redirect_for(&login.auth_url().await).await;
+    login.paste("http://localhost:1/auth/callback?code=CANARY&state=wrong");
+    login.says("invalid state parameter (possible CSRF)").await;
+    login.paste("CANARY is not an address");
+    login.says("invalid redirect URL").await;
+    login.paste(&redirect_url);
+    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
+    assert!(!login.stderr().contains("CANARY") && !login.stdout().contains("CANARY"));
+    assert_eq!(home.stored(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_denied_login_ends_with_no_and_the_reason() {
+    let provider = Provider::start(&["--approval", "deny"]);
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let redirect_url = provider.redirect_for(&login.auth_url().await).await;
+    assert_eq!(http().get(redirect_url).send().await.unwrap().status(), 303);
+    assert_eq!(login.ends().await, Some(1));
+    assert!(login.stderr().contains("Sign-in failed: You declined at the provider."), "{}", login.stderr());
+}
+
+#[tokio::test]
+async fn a_failed_exchange_ends_with_no_and_the_reason() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let redirect_url = provider.redirect_for(&login.auth_url().await).await;
+    provider.spoil_next_exchange(json!({"kind": "lose_answer"})).await;
+    login.paste(&redirect_url);
+    assert_eq!(login.ends().await, Some(1));
+    assert!(login.stderr().contains("Sign-in failed: The provider could not be reached"), "{}", login.stderr());
+    assert_eq!(home.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn ctrl_c_cancels_the_login_it_started() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    login.auth_url().await;
+    login.says("Waiting for the sign-in").await;
+    let process = login.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+    assert_eq!(login.ends().await, Some(1));
+    assert!(login.stderr().ends_with("Sign-in cancelled.\n"), "{}", login.stderr());
+    let status = gateway.status().await;
+    assert_eq!((status.get("pending"), &status["last_login"]["outcome"]), (None, &json!("cancelled")));
+}
+
+#[tokio::test]
+async fn with_json_a_script_gets_one_line_at_the_start_and_one_at_the_end() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let mut login = Login::start(&home, &["--json"]);
+    let first = || async { login.stdout().lines().next().and_then(|line| serde_json::from_str::<Value>(line).ok()) };
+    let started = eventually("the first line", first).await;
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
+    http().get(redirect_url).send().await.unwrap();
+    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    let lines: Vec<Value> = login.stdout().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines, [started, gateway.status().await]);
+}
+
+#[tokio::test]
+async fn login_outlives_a_restart_of_the_gateway() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let auth_url = login.auth_url().await;
+    login.says("Waiting for the sign-in").await;
+    gateway.stop().await;
+    let _gateway = home.start().await;
+    let redirect_url = provider.redirect_for(&auth_url).await;
+    http().get(redirect_url).send().await.unwrap();
+    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
+}

@@ -1,0 +1,113 @@
+//! A provider that fails in the middle of a sign-in: nothing is stored, the person and the caller are told, and a new
+//! start works at once.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    gateway::{Gateway, Home},
+    provider::Provider,
+};
+
+/// Starts a login and returns its id and the address that the provider sends the browser to.
+async fn approved(gateway: &Gateway, provider: &Provider) -> (Value, String) {
+    let started = gateway.start_login().await;
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
+    (started["login_id"].clone(), redirect_url)
+}
+
+/// What can go wrong with a code exchange, and how the login ends then: status and outcome.
+fn faults(provider: &Provider) -> Vec<(Value, u16, &'static str)> {
+    let answer = |status: u16, body: &str| json!({"kind": "status", "status": status, "body": body});
+    let html = |status: u16| json!({"kind": "status", "status": status, "body": "<html>not JSON</html>", "content_type": "text/html"});
+    let refusal = r#"{"error": {"code": "invalid_grant", "message": "no"}}"#;
+    let elsewhere = format!("{}/stolen", provider.issuer);
+    vec![
+        (answer(400, refusal), 502, "code_refused"),
+        (answer(401, refusal), 502, "code_refused"),
+        (answer(403, "no"), 502, "code_refused"),
+        (answer(429, "{}"), 502, "provider_unavailable"),
+        (answer(500, "{}"), 502, "provider_unavailable"),
+        (html(502), 502, "provider_unavailable"),
+        (html(200), 502, "bad_answer"),
+        (answer(200, "{}"), 502, "bad_answer"),
+        (json!({"kind": "redirect", "status": 307, "location": elsewhere}), 502, "bad_answer"),
+        (json!({"kind": "reset_before"}), 502, "provider_unavailable"),
+        (json!({"kind": "lose_answer"}), 502, "provider_unavailable"),
+        (json!({"kind": "half_json"}), 502, "provider_unavailable"),
+        (json!({"kind": "huge_body"}), 502, "bad_answer"),
+    ]
+}
+
+#[tokio::test]
+async fn a_failed_exchange_stores_nothing_says_so_and_leaves_the_way_free() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let mut last = Value::Null;
+    for (fault, status, outcome) in faults(&provider) {
+        let (login_id, redirect_url) = approved(&gateway, &provider).await;
+        assert_ne!(login_id, last, "a failed login is over: {fault}");
+        provider.spoil_next_exchange(fault.clone()).await;
+        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(outcome)), "{fault}: {}", answer.text);
+        assert_eq!(home.stored(), (0, 0), "{fault}");
+        let seen = gateway.status().await;
+        assert_eq!((&seen["authenticated"], &seen["state"]), (&json!(false), &json!("absent")), "{fault}");
+        assert_eq!(seen["last_login"]["outcome"], outcome, "{fault}");
+        last = login_id;
+    }
+    assert_eq!(provider.outcomes("/stolen").await, [""; 0], "a redirect was followed with a code in hand");
+    assert_eq!(gateway.sign_in().await.status, 200);
+    assert_eq!(home.stored(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_failed_exchange_never_reads_as_connected() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    for (fault, ..) in faults(&provider) {
+        provider.spoil_next_exchange(fault.clone()).await;
+        let page = gateway.sign_in().await;
+        assert!(page.text.contains("<h1>Not connected</h1>") && !page.text.contains("<h1>Connected</h1>"), "{fault}");
+        assert!(page.url.ends_with("/auth/done"), "{}", page.url);
+        assert_eq!(gateway.status().await["authenticated"], false, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_is_not_the_provider_s_is_refused_there() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (_, redirect_url) = approved(&gateway, &provider).await;
+    let forged = redirect_url.replace("code=ac_CANARY", "code=ac_FORGED");
+    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": forged})).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("code_refused")), "{}", answer.text);
+    assert_eq!(home.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn tokens_that_cannot_be_renewed_are_not_kept() {
+    let provider = Provider::start(&["--approval", "auto", "--settings", r#"{"omit_refresh_token": true}"#]);
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (_, redirect_url) = approved(&gateway, &provider).await;
+    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("bad_answer")), "{}", answer.text);
+    assert_eq!(home.stored(), (0, 0));
+}
+
+/// Takes as long as the gateway's patience: 20 s.
+#[tokio::test]
+async fn a_provider_that_never_answers_is_given_up() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (_, redirect_url) = approved(&gateway, &provider).await;
+    provider.spoil_next_exchange(json!({"kind": "hang"})).await;
+    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (504, &json!("provider_timeout")), "{}", answer.text);
+    assert_eq!(home.stored(), (0, 0));
+    assert_eq!(gateway.sign_in().await.status, 200);
+}

@@ -1,0 +1,65 @@
+//! Whatever the contract lists under `/v1` is closed without the gateway's token. Derived from the contract that the
+//! gateway serves, so that a new operation is covered before anybody thinks of it.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::gateway::{Answer, Gateway, Home, http};
+
+/// The operations under `/v1`, with something in place of the path's parameters.
+async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {
+    let contract = Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.unwrap()).await.json();
+    let mut operations = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        let path = path.replace("{provider}", "openai").replace("{name}", "openai-codex");
+        assert!(!path.contains('{'), "a parameter this test does not know: {path}");
+        for method in item.as_object().unwrap().keys() {
+            operations.push((method.to_uppercase().parse().unwrap(), path.clone()));
+        }
+    }
+    operations.retain(|(_, path)| path.starts_with("/v1/"));
+    operations
+}
+
+#[tokio::test]
+async fn every_operation_of_the_contract_wants_the_token() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let operations = operations(&gateway).await;
+    assert!(operations.len() >= 8, "the contract lists only {operations:?}");
+    drop(gateway);
+    for (method, path) in operations {
+        // One after the other, each from the start: many wrong tokens in a row are answered in another way.
+        let gateway = home.start().await;
+        let almost = format!("{}x", gateway.token);
+        let right = format!("Bearer {}", gateway.token);
+        for (authorization, challenge) in [
+            (None, "Bearer"),
+            (Some("Bearer"), "Bearer"),
+            (Some("Basic Z29jbGF3Og=="), "Bearer"),
+            (Some(gateway.token.as_str()), "Bearer"),
+            (Some("Bearer wrong"), "Bearer error=\"invalid_token\""),
+            (Some(&format!("Bearer {almost}")), "Bearer error=\"invalid_token\""),
+        ] {
+            let request = http().request(method.clone(), format!("{}{path}", gateway.base));
+            let request =
+                authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
+            let answer = Answer::of(request.send().await.unwrap()).await;
+            let seen = (answer.status, answer.header("www-authenticate"), answer.header("content-type"));
+            assert_eq!(seen, (401, challenge, "application/problem+json"), "{method} {path} with {authorization:?}");
+            let problem = answer.json();
+            assert_eq!((&problem["status"], &problem["code"]), (&Value::from(401), &Value::from("unauthorized")));
+        }
+        // The query is no place for a token, and two headers are none.
+        let query = http().request(method.clone(), format!("{}{path}?access_token={}", gateway.base, gateway.token));
+        assert_eq!(query.send().await.unwrap().status(), 401, "{method} {path}");
+        let twice = http().request(method.clone(), format!("{}{path}", gateway.base));
+        let twice = twice.header("authorization", &right).header("authorization", &right);
+        assert_eq!(twice.send().await.unwrap().status(), 401, "{method} {path}");
+    }
+    let gateway = home.start().await;
+    assert_eq!(gateway.get("/v1/providers").await.status, 200, "and with it they open");
+    let lower = format!("bearer {}", gateway.token);
+    let request = http().get(format!("{}/v1/providers", gateway.base)).header("authorization", lower);
+    assert_eq!(request.send().await.unwrap().status(), 200, "the scheme's case does not matter");
+}

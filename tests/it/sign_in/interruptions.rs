@@ -1,0 +1,118 @@
+//! Somebody leaves in the middle of an exchange: the caller, the browser, the gateway itself. A code is worth one try, so
+//! what was begun is finished and saved.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    gateway::{Gateway, Home, eventually, http},
+    provider::Provider,
+};
+
+/// A gateway whose approved login waits to be exchanged by a provider that takes a second for it.
+struct Slow {
+    provider: Provider,
+    home: Home,
+    gateway: Gateway,
+    login_id: Value,
+    redirect_url: String,
+}
+
+impl Slow {
+    async fn new() -> Self {
+        let provider = Provider::approving();
+        let home = Home::new(&provider);
+        let gateway = home.start().await;
+        let started = gateway.start_login().await;
+        let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await;
+        provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+        Self { login_id: started["login_id"].clone(), provider, home, gateway, redirect_url }
+    }
+
+    /// Sends a request and drops it as soon as the provider has the code.
+    async fn leave_during(&self, request: reqwest::RequestBuilder) {
+        let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
+        tokio::select! {
+            answer = request.send() => assert!(answer.is_err(), "answered before the exchange was over"),
+            () = eventually("the exchange to begin", under_way) => {}
+        }
+    }
+
+    fn paste(&self) -> reqwest::RequestBuilder {
+        let url = format!("{}/v1/auth/openai/callback", self.gateway.base);
+        http().post(url).bearer_auth(&self.gateway.token).json(&json!({"redirect_url": self.redirect_url}))
+    }
+
+    async fn assert_saved(&self) {
+        let authenticated = || async {
+            let status = self.gateway.status().await;
+            (status["authenticated"] == true).then_some(status)
+        };
+        let status = eventually("the login to be saved", authenticated).await;
+        assert_eq!(status["login_id"], self.login_id);
+        assert_eq!(self.home.stored(), (1, 1));
+        assert_eq!(self.provider.outcomes("/oauth/token").await, ["tokens_issued"]);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_during_the_exchange_is_signed_in_all_the_same() {
+    let slow = Slow::new().await;
+    slow.leave_during(slow.paste()).await;
+    slow.assert_saved().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_during_the_exchange_is_signed_in_all_the_same() {
+    let slow = Slow::new().await;
+    slow.leave_during(http().get(&slow.redirect_url)).await;
+    slow.assert_saved().await;
+}
+
+#[tokio::test]
+async fn a_second_visit_during_the_exchange_is_told_to_wait_and_spends_nothing() {
+    let slow = Slow::new().await;
+    slow.leave_during(slow.paste()).await;
+    let again = slow.paste().send().await.unwrap();
+    assert_eq!(again.status(), 409);
+    assert!(again.text().await.unwrap().contains("login_in_progress"));
+    slow.assert_saved().await;
+}
+
+#[tokio::test]
+async fn a_gateway_told_to_stop_during_the_exchange_saves_the_login_first() {
+    let mut slow = Slow::new().await;
+    slow.leave_during(slow.paste()).await;
+    slow.gateway.terminate();
+    assert!(slow.gateway.ended().await.success());
+    assert_eq!(slow.home.stored(), (1, 1), "it ended before the login was saved");
+    slow.gateway = slow.home.start().await;
+    slow.assert_saved().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_waits_while_the_gateway_stops_gets_the_answer() {
+    let mut slow = Slow::new().await;
+    let request = slow.paste();
+    let under_way = || async { (slow.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
+    let stop = async {
+        eventually("the exchange to begin", under_way).await;
+        slow.gateway.terminate();
+    };
+    let (answer, ()) = tokio::join!(request.send(), stop);
+    assert_eq!(answer.unwrap().status(), 200);
+    assert!(slow.gateway.ended().await.success());
+    assert_eq!(slow.home.stored(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_crash_during_the_exchange_stores_nothing_and_leaves_the_way_free() {
+    let slow = Slow::new().await;
+    slow.leave_during(slow.paste()).await;
+    drop(slow.gateway);
+    let gateway = slow.home.start().await;
+    assert_eq!(slow.home.stored(), (0, 0));
+    let started = gateway.start_login().await;
+    assert_ne!(started["login_id"], slow.login_id, "a code that may be spent is not tried again");
+    assert_eq!(gateway.sign_in().await.status, 200);
+    assert_eq!(gateway.status().await["login_id"], started["login_id"]);
+}

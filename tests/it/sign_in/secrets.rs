@@ -1,0 +1,111 @@
+//! Providers that connect with a key or a session token, what a request may change of an account, and what it may not.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::gateway::{Gateway, Home};
+
+async fn put(gateway: &Gateway, provider: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
+    let answer = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
+    (answer.status, answer.json())
+}
+
+#[tokio::test]
+async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for (name, body) in [("suno", json!({"session_token": "session-1"})), ("dashscope", json!({"api_key": "sk-1"}))] {
+        let (status, connected) = put(&gateway, name, body).await;
+        assert_eq!(status, 200, "{connected}");
+        assert_eq!((&connected["authenticated"], &connected["provider_name"]), (&json!(true), &json!(name)));
+        let id = home.text(&format!("SELECT id FROM llm_providers WHERE name = '{name}'"));
+        assert_eq!(connected["provider_id"], id);
+        let status = gateway.get(&format!("/v1/auth/{name}/status")).await.json();
+        assert_eq!((&status["authenticated"], &status["state"]), (&json!(true), &json!("active")));
+    }
+    assert_eq!(home.stored(), (2, 0), "neither has a refresh token");
+    let types = home.text("SELECT group_concat(provider_type) FROM (SELECT * FROM llm_providers ORDER BY name)");
+    assert_eq!(types, "dashscope,suno");
+    let answer = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
+    assert_eq!(answer, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
+    assert_eq!(home.stored(), (1, 0));
+}
+
+#[tokio::test]
+async fn a_secret_of_the_wrong_kind_or_form_is_refused_without_being_repeated() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for (name, body, status) in [
+        ("suno", json!({"api_key": "canary"}), 409),
+        ("dashscope", json!({"session_token": "canary"}), 409),
+        ("openai", json!({"api_key": "canary"}), 409),
+        ("xyz", json!({"api_key": "canary"}), 404),
+        ("suno", json!({"session_token": "can ary"}), 400),
+        ("suno", json!({"session_token": " "}), 400),
+        ("suno", json!({}), 400),
+        ("suno", json!({"session_token": "canary", "api_key": "canary"}), 400),
+        ("suno", json!({"sesion_token": "canary"}), 400),
+        ("suno", json!({"session_token": ["canary"]}), 400),
+    ] {
+        let (answered, problem) = put(&gateway, name, body.clone()).await;
+        assert_eq!(answered, status, "{name} {body}: {problem}");
+        let text = problem.to_string();
+        assert!(!text.contains("canary") && !text.contains("can ary"), "{text}");
+    }
+    assert_eq!(home.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_provider_without_browser_sign_in_says_how_it_connects() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let answer = gateway.post("/v1/auth/suno/start", json!({})).await;
+    let problem = answer.json();
+    assert_eq!((answer.status, &problem["code"]), (409, &json!("connects_otherwise")));
+    let how = problem["error"].as_str().unwrap();
+    assert!(how.contains("PUT /v1/auth/suno/secret") && how.contains("goclaw providers set-secret suno"), "{how}");
+}
+
+#[tokio::test]
+async fn an_unknown_provider_is_answered_in_the_documented_words() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for (method, path) in [
+        (Method::POST, "/v1/auth/xyz/logout"),
+        (Method::POST, "/v1/auth/xyz/start"),
+        (Method::POST, "/v1/auth/xyz/cancel"),
+        (Method::GET, "/v1/auth/xyz/status"),
+        (Method::PATCH, "/v1/providers/xyz"),
+    ] {
+        let body = (method != Method::GET).then(|| json!({}));
+        let answer = gateway.call(method, path, body).await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["error"]), (404, &json!("unknown provider: xyz")), "{path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_can_be_renamed_and_switched_off_without_losing_anything() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let patch = async |body| gateway.call(Method::PATCH, "/v1/providers/suno", Some(body)).await;
+    assert_eq!(patch(json!({"enabled": false})).await.status, 409, "there is nothing to change yet");
+    put(&gateway, "suno", json!({"session_token": "session-1"})).await;
+    let sealed = home.text("SELECT api_key FROM llm_providers");
+
+    let changed = patch(json!({"display_name": "My band", "enabled": false})).await.json();
+    assert_eq!((&changed["display_name"], &changed["enabled"]), (&json!("My band"), &json!(false)));
+    let status = gateway.get("/v1/auth/suno/status").await.json();
+    assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("disabled")));
+    let changed = patch(json!({"enabled": true})).await.json();
+    assert_eq!((&changed["display_name"], &changed["state"]), (&json!("My band"), &json!("active")));
+    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed, "the token was not touched");
+
+    for wrong in [json!({"api_base": "http://evil.example"}), json!({"enabled": "yes"}), json!({"display_name": ""})] {
+        assert_eq!(patch(wrong.clone()).await.status, 400, "{wrong}");
+    }
+    let list = gateway.get("/v1/providers").await.json();
+    let names: Vec<_> = list["providers"].as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
+    assert_eq!(names, ["dashscope", "openai-codex", "suno"]);
+}
