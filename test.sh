@@ -4,19 +4,20 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-# The browser and its driver are the distribution's, so that they fit each other and get its security updates.
-readonly validator=openapi-spec-validator
-readonly validator_version=0.9.0
-readonly venv=target/$validator-$validator_version
+readonly python_tools=(openapi-spec-validator==0.9.0 schemathesis==4.32.5)
+# Named by what is in it, so that a new version gets a new one.
+readonly venv=target/python-$(printf '%s\n' "${python_tools[@]}" | cksum | cut -d' ' -f1)
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# The Debian packages of what is missing, one a line.
+# The Debian packages of what is missing, one a line. The browser and its driver are the distribution's, so that they fit
+# each other and get its security updates.
 missing_packages() {
     has cc || printf '%s\n' gcc libc6-dev
     has curl || printf '%s\n' curl
+    [ -n "$(postgres_programs)" ] || printf '%s\n' postgresql
     has chromium || printf '%s\n' chromium
     has chromedriver || printf '%s\n' chromium-driver
     # Debian's python3 comes without what makes a venv.
@@ -28,7 +29,7 @@ missing_packages() {
 install_packages() {
     local packages=("$@") as_root=()
     if ! has apt-get; then
-        fail "this machine has no apt-get: install a C compiler, curl, Chromium, chromedriver and Python 3 with venv in its own way, then run ./test.sh again."
+        fail "this machine has no apt-get: install a C compiler, curl, PostgreSQL, Chromium, chromedriver and Python 3 with venv in its own way, then run ./test.sh again."
     fi
     if [ "$(id -u)" -ne 0 ]; then
         if ! has sudo || ! sudo -n true 2>/dev/null; then
@@ -42,17 +43,49 @@ install_packages() {
         apt-get install --yes --quiet --quiet --no-install-recommends "${packages[@]}" </dev/null
 }
 
-install_validator() {
-    [ -x "$venv/bin/$validator" ] && return
-    say "installing $validator $validator_version into $venv"
+# The folder with PostgreSQL's programs; empty if there is none.
+postgres_programs() {
+    if has initdb && has pg_ctl; then dirname "$(command -v initdb)"; else ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1; fi
+}
+
+# A server of our own on a free port of this machine, with a password made for it, gone when the script ends. PostgreSQL
+# refuses to run as root, so root lends it another account.
+start_postgres() {
+    local programs folder password port as_owner=()
+    programs=$(postgres_programs)
+    folder=$(mktemp -d)
+    password=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    if [ "$(id -u)" -eq 0 ]; then
+        as_owner=(runuser -u postgres --)
+        chown postgres "$folder"
+    fi
+    say "starting a throwaway PostgreSQL server"
+    # A path that the other account may stand in.
+    (
+        cd /
+        "${as_owner[@]}" bash -c 'umask 077; printf "%s\n" "$1" >"$2"' - "$password" "$folder/password"
+        "${as_owner[@]}" "$programs/initdb" --pgdata="$folder/data" --username=postgres --auth=scram-sha-256 \
+            --pwfile="$folder/password" --encoding=UTF8 --no-sync >"$folder.log" 2>&1
+        "${as_owner[@]}" "$programs/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/server.log" \
+            --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c fsync=off -c max_connections=400" \
+            start >>"$folder.log" 2>&1
+    ) || { cat "$folder.log" "$folder/server.log" >&2; fail "PostgreSQL did not start; see what it said above."; }
+    # shellcheck disable=SC2064 # the values of now are meant
+    trap "(cd / && ${as_owner[*]} '$programs/pg_ctl' --pgdata='$folder/data' --silent --mode=immediate stop) || true; rm -rf '$folder' '$folder.log'" EXIT
+    export TEST_POSTGRES_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
+}
+
+install_python_tools() {
+    [ -e "$venv/complete" ] && return
+    say "installing ${python_tools[*]} into $venv"
     rm -rf "$venv"
     mkdir -p target
     python3 -m venv "$venv"
-    if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "$validator==$validator_version"; then
-        # Half of it would look like all of it the next time.
-        rm -rf "$venv"
-        fail "pip could not install $validator $validator_version; see what it said above."
-    fi
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_tools[@]}" ||
+        fail "pip could not install ${python_tools[*]}; see what it said above."
+    # Half of it would look like all of it the next time.
+    touch "$venv/complete"
 }
 
 has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run ./test.sh again."
@@ -60,12 +93,17 @@ mapfile -t packages < <(missing_packages)
 if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}"
 fi
-install_validator
+install_python_tools
+
+start_postgres
 
 say "running all tests of the workspace"
 cargo test --workspace --locked
 
 say "validating openapi/v1.json"
-"$venv/bin/$validator" openapi/v1.json
+"$venv/bin/openapi-spec-validator" openapi/v1.json
+
+say "trying the live API against its contract"
+tests/schemathesis.sh "$venv"
 
 say "all tests passed"

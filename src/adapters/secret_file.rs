@@ -16,6 +16,8 @@ const MAX_BYTES: u64 = 64 * 1024;
 pub enum SecretFileError {
     #[error("cannot {doing} {path}")]
     Io { doing: &'static str, path: PathBuf, source: io::Error },
+    #[error("{path} is empty; put the secret back, or remove the file")]
+    Empty { path: PathBuf },
     #[error("{path} may be read by others (mode {mode:o}); make it private with: chmod 600 {path}")]
     NotPrivate { path: PathBuf, mode: u32 },
 }
@@ -66,7 +68,10 @@ pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileE
     }
     let mut text = String::new();
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(|source| fail("read", source))?;
-    Ok(Some(SecretString::from(text.trim())))
+    match text.trim() {
+        "" => Err(SecretFileError::Empty { path: path.to_owned() }),
+        secret => Ok(Some(SecretString::from(secret))),
+    }
 }
 
 #[cfg(test)]
@@ -93,5 +98,8 @@ mod tests {
         fs::write(&path, "secret").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(read_secret_file(&path), Err(SecretFileError::NotPrivate { mode: 0o644, .. })));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, " \n").unwrap();
+        assert!(matches!(read_secret_file(&path), Err(SecretFileError::Empty { .. })), "nothing is not a secret");
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         authorization_response::ResponseFlaw,
         grant::AlreadyExpired,
-        ids::{BadProviderName, ProviderName},
+        ids::{BadDisplayName, BadProviderName, ProviderName},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
@@ -22,6 +22,8 @@ pub enum AppError {
     UnknownProvider(String),
     #[error(transparent)]
     BadProviderName(#[from] BadProviderName),
+    #[error(transparent)]
+    BadDisplayName(#[from] BadDisplayName),
     /// A new account's type was given and is none of ours, or is missing where it is needed.
     #[error("unknown provider type: {0}")]
     UnknownProviderType(String),

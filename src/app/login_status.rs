@@ -82,7 +82,7 @@ impl Gateway {
             state = State::Connected(Standing::Disabled);
         }
         Ok(LoginStatus {
-            reason: reason(state),
+            reason: reason(state, resolved.definition.enabled),
             name: resolved.definition.name,
             state,
             login_id: credential.as_ref().map(|found| found.login_id.clone()),
@@ -95,8 +95,9 @@ impl Gateway {
     }
 }
 
-fn reason(state: State) -> Option<String> {
+fn reason(state: State, configured: bool) -> Option<String> {
     match state {
+        _ if !configured => Some("The configuration switches this provider off.".to_owned()),
         State::Absent | State::Connected(Standing::Active) => None,
         State::Connected(Standing::Disabled) => Some("This provider is switched off. Nothing is deleted.".to_owned()),
         State::Connected(Standing::NeedsReauth) => {

@@ -6,7 +6,11 @@ use secrecy::SecretString;
 
 use super::{AppError, Connected, Gateway};
 use crate::domain::{
-    credential::NewCredential, grant::pasted_facts, ids::LoginId, provider::AuthMethod, secret::AccessToken,
+    credential::NewCredential,
+    grant::pasted_facts,
+    ids::{DisplayName, LoginId},
+    provider::AuthMethod,
+    secret::AccessToken,
 };
 
 #[derive(Debug, Clone)]
@@ -34,6 +38,7 @@ impl Gateway {
             let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);
             return Err(AppError::ConnectsWith { name: definition.name, method });
         }
+        let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let access_token = AccessToken::from_pasted(&pasted.secret)?;
         let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, self.now())?;
         let login_id = LoginId::from_bytes(self.random_bytes()?);
@@ -41,7 +46,7 @@ impl Gateway {
             .save_credential(NewCredential {
                 name: definition.name,
                 provider_type: definition.provider_type,
-                display_name: pasted.display_name,
+                display_name: display_name.map(DisplayName::into_string),
                 api_base: definition.api_base,
                 login_id,
                 access_token,

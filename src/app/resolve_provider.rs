@@ -25,7 +25,9 @@ impl Gateway {
             Err(_) => return Err(unknown()),
         };
         let new_type = new_type
-            .map(|text| ProviderType::parse(text).ok_or_else(|| AppError::UnknownProviderType(text.to_owned())))
+            .map(|text| {
+                ProviderType::parse(canonical_name(text)).ok_or_else(|| AppError::UnknownProviderType(text.to_owned()))
+            })
             .transpose()?;
         let credential = self.credentials.load(&parsed).await?;
         let stored_type = credential.as_ref().map(|credential| credential.provider_type);

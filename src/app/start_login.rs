@@ -8,7 +8,7 @@ use super::{AppError, Gateway};
 use crate::{
     domain::{
         credential::{SealedCredential, Standing},
-        ids::{LoginId, Principal, ProviderName},
+        ids::{DisplayName, LoginId, Principal, ProviderName},
         login::{LoginTicket, PendingLogin},
         login_outcome::LoginOutcome,
         pkce::{STATE_BYTES, VERIFIER_BYTES},
@@ -66,6 +66,7 @@ impl Gateway {
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
         let resolved = self.resolve(name, options.provider_type.as_deref()).await?;
+        let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let (definition, now) = (resolved.definition, self.now());
         let name = definition.name.clone();
         if !definition.enabled {
@@ -84,7 +85,7 @@ impl Gateway {
             ticket: LoginTicket {
                 id: LoginId::from_bytes(self.random_bytes()?),
                 provider_type: definition.provider_type,
-                display_name: options.display_name,
+                display_name: display_name.map(DisplayName::into_string),
                 principal,
                 client,
                 started_at: now,
@@ -108,9 +109,9 @@ impl Gateway {
         let sealed = self.vault.seal_login(&fresh)?;
         let mut begun = self.logins.begin(&sealed, now).await?;
         if let BeginOutcome::AlreadyPending(earlier) = &begun
-            && earlier.ticket.client != fresh.ticket.client
+            && !earlier.ticket.client.asks_like(&fresh.ticket.client)
         {
-            // The configuration has changed since: that one would come back to the wrong place.
+            // The configuration has changed since: that one asks the wrong server, or for the wrong things.
             self.logins.end(&earlier.ticket.id, LoginOutcome::Cancelled, now).await?;
             begun = self.logins.begin(&sealed, now).await?;
         }

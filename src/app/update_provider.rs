@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{AppError, Gateway, ProviderView, list_providers::view};
-use crate::ports::ProfileChange;
+use crate::{domain::ids::DisplayName, ports::ProfileChange};
 
 impl Gateway {
     pub async fn update_provider(
@@ -20,6 +20,8 @@ impl Gateway {
         if change.enabled == Some(true) && !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }
+        let display_name = change.display_name.as_deref().map(DisplayName::parse).transpose()?;
+        let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
         let now = self.now();
         let changed = self.credentials.change_profile(&definition.name, &change, now).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };

@@ -1,6 +1,9 @@
 //! What a start prints: where things are, whether ChatGPT is connected, what to type next.
 
-use std::net::SocketAddr;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use crate::{
     adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
@@ -9,14 +12,17 @@ use crate::{
     ports::Clock,
 };
 
-pub(super) async fn text(settings: &Settings, address: SocketAddr, gateway: &Gateway) -> String {
-    let base = format!("http://{address}");
+pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, gateway: &Gateway) -> String {
+    let base = format!("http://{}", reachable(address));
     let status = gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
     let token = match &settings.server.token {
         Some(_) => "as configured".to_owned(),
         None => settings.server.token_file.display().to_string(),
     };
-    let goclaw = program_name();
+    let goclaw = match config {
+        None => program_name(),
+        Some(file) => format!("{} --config {}", program_name(), file.display()),
+    };
     let connected = status.as_ref().is_some_and(|status| status.state.is_usable());
     let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
     format!(
@@ -43,6 +49,11 @@ fn in_words(status: &LoginStatus) -> String {
             format!("connected{whom}{plan}{}", end.unwrap_or_default())
         }
     }
+}
+
+/// The address to open from this machine: nobody can open 0.0.0.0.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
 }
 
 /// How this program was called, so that what to type next can be copied.

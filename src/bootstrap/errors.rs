@@ -24,11 +24,11 @@ pub enum StartError {
     #[error("the configured file {} is not there", .0.display())]
     ConfiguredFileMissing(PathBuf),
     #[error(
-        "the encryption key {} is missing, and the database {} holds credentials that only it can open; put it back, or \
-         move the database away and sign in again", key.display(), database.display()
+        "the encryption key {} is missing, and the database {database} holds credentials that only it can open; put it \
+         back, or move the database away and sign in again", key.display()
     )]
-    KeyLost { key: PathBuf, database: PathBuf },
-    #[error("the encryption key in {place}: {source}")]
+    KeyLost { key: PathBuf, database: String },
+    #[error("{place} holds no encryption key")]
     BadKey { place: String, source: BadKey },
     #[error(transparent)]
     OpenStore(#[from] OpenStoreError),
@@ -38,7 +38,10 @@ pub enum StartError {
     Random(#[from] RandomError),
     #[error("the HTTP client cannot be set up")]
     HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the stored state cannot be used")]
+    #[error(
+        "the stored credentials cannot be used; if the encryption key was changed, configure the one that sealed them, or \
+         move the database away and sign in again"
+    )]
     Wake(#[source] AppError),
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),

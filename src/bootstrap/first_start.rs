@@ -16,10 +16,11 @@ use crate::{
 /// Random bytes behind the gateway's token.
 const TOKEN_BYTES: usize = 32;
 
-/// The key that seals the store. `sealed_rows`: whether there is anything that a new key could not open.
+/// The key that seals the store, called `database` in messages. `sealed_rows`: whether there is anything that a new key could not open.
 pub(super) fn encryption_key(
     settings: &Settings,
     random: &dyn Random,
+    database: &str,
     sealed_rows: bool,
 ) -> Result<EncryptionKey, StartError> {
     let encryption = &settings.encryption;
@@ -28,7 +29,7 @@ pub(super) fn encryption_key(
         EncryptionKey::parse(text).map_err(|source| StartError::BadKey { place, source })
     };
     if let Some(key) = &encryption.key {
-        return parse(key, "encryption.key".to_owned());
+        return parse(key, "the setting encryption.key".to_owned());
     }
     if let Some(text) = read_secret_file(path)? {
         return parse(&text, path.display().to_string());
@@ -37,7 +38,7 @@ pub(super) fn encryption_key(
         return Err(StartError::ConfiguredFileMissing(path.clone()));
     }
     if sealed_rows {
-        return Err(StartError::KeyLost { key: path.clone(), database: settings.database.path.clone() });
+        return Err(StartError::KeyLost { key: path.clone(), database: database.to_owned() });
     }
     create_secret_file(path, &EncryptionKey::generate(random)?.to_text())?;
     tracing::info!(path = %path.display(), "encryption key made; keep a copy: without it the stored credentials are lost");
@@ -58,6 +59,7 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
         let mut bytes = [0; TOKEN_BYTES];
         random.fill(&mut bytes)?;
         create_secret_file(&server.token_file, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
+        tracing::info!(path = %server.token_file.display(), "gateway token made; callers present it");
     }
     read_secret_file(&server.token_file)?.ok_or_else(|| StartError::ConfiguredFileMissing(server.token_file.clone()))
 }

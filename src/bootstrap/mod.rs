@@ -9,6 +9,7 @@ mod errors;
 mod first_start;
 mod offline;
 pub mod serve;
+mod stores;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -43,10 +44,11 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
     match cli.command.unwrap_or_default() {
         Command::Serve => {
             telemetry::start(environment.text("RUST_LOG"));
-            let settings = Settings::load(cli.config, environment)?;
+            let config = cli.config;
+            let settings = Settings::load(config.clone(), environment)?;
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
-            let banner = banner::text(&settings, started.address, &started.gateway).await;
+            let banner = banner::text(&settings, config.as_deref(), started.address, &started.gateway).await;
             render::line(&banner).map_err(StartError::Output)?;
             serve::run(started, stop).await;
         }
@@ -65,5 +67,9 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
 /// A mistake in the configuration is the caller's, like one in the arguments.
 fn fail(error: &StartError) -> ExitCode {
     render::error(&errors::sentence(error));
-    if matches!(error, StartError::Settings(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if matches!(error, StartError::Settings(_) | StartError::BadKey { .. }) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -1,14 +1,13 @@
 //! Commands that need no running gateway.
 
-use super::StartError;
-use crate::adapters::{cli::render, http, secret_file::create_private_folder, settings::Settings, store::SqliteStore};
+use super::{StartError, stores::Stores};
+use crate::adapters::{cli::render, http, secret_file::create_private_folder, settings::Settings};
 
 /// Brings the database to this version's schema.
 pub(super) async fn migrate(settings: &Settings) -> Result<(), StartError> {
     create_private_folder(&settings.data_dir)?;
-    SqliteStore::open(&settings.database.path).await?;
-    let up_to_date = format!("The database {} is up to date.", settings.database.path.display());
-    render::line(&up_to_date).map_err(StartError::Output)
+    let stores = Stores::open(&settings.database).await?;
+    render::line(&format!("The database {} is up to date.", stores.name)).map_err(StartError::Output)
 }
 
 /// Prints the HTTP API's contract.

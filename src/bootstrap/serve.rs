@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, first_start};
+use super::{StartError, first_start, stores::Stores};
 use crate::{
     adapters::{
         callback::LoopbackListener,
@@ -22,11 +22,9 @@ use crate::{
         secret_file::create_private_folder,
         serving,
         settings::Settings,
-        store::SqliteStore,
         system::{SystemClock, SystemRandom},
     },
     app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
-    ports::CredentialStore,
 };
 
 /// A gateway that listens and waits to be run.
@@ -44,14 +42,14 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     warn_of_open_doors(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
-    let store = Arc::new(SqliteStore::open(&settings.database.path).await?);
-    let sealed_rows = !store.list().await?.is_empty();
-    let key = first_start::encryption_key(settings, random.as_ref(), sealed_rows)?;
+    let stores = Stores::open(&settings.database).await?;
+    let sealed_rows = !stores.credentials.list().await?.is_empty();
+    let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = Ports {
-        credentials: store.clone(),
-        logins: store,
+        credentials: stores.credentials,
+        logins: stores.logins,
         oauth: Arc::new(oauth),
         callback_listener: Arc::new(LoopbackListener),
         cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),

@@ -42,6 +42,38 @@ impl fmt::Display for ProviderName {
     }
 }
 
+/// The longest display name, in characters.
+pub const MAX_DISPLAY_NAME: usize = 255;
+
+/// What an owner calls an account: shown in terminals and pages, so it is one line of visible text, 1 to
+/// [`MAX_DISPLAY_NAME`] characters, and nothing in it turns the direction of what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisplayName(String);
+
+/// A text that is no display name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a display name is one line of 1 to {MAX_DISPLAY_NAME} visible characters")]
+pub struct BadDisplayName;
+
+impl DisplayName {
+    /// White space around it is dropped.
+    pub fn parse(text: &str) -> Result<Self, BadDisplayName> {
+        // Unicode's bidirectional controls (UAX 9) and the line and paragraph separators.
+        let steers = |c: char| {
+            c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > MAX_DISPLAY_NAME || text.contains(steers) {
+            return Err(BadDisplayName);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
 /// The id of a provider's row: a UUID v7 as text, made of the given time and 10 random bytes (RFC 9562 section 5.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderId(String);
@@ -162,6 +194,14 @@ mod tests {
         }
         for bad in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
             assert_eq!(ProviderName::parse(bad), Err(BadProviderName), "{bad}");
+        }
+    }
+
+    #[test]
+    fn display_names_are_one_visible_line() {
+        assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
+        for bad in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
+            assert_eq!(DisplayName::parse(bad), Err(BadDisplayName), "{bad:?}");
         }
     }
 

@@ -110,6 +110,14 @@ pub struct OAuthClient {
     pub extra_params: Vec<(String, String)>,
 }
 
+impl OAuthClient {
+    /// Whether both ask the same server for the same things. Where the browser comes back to may differ: replicas on one
+    /// machine have a callback port each, and either can finish a login.
+    pub fn asks_like(&self, other: &Self) -> bool {
+        Self { redirect_uri: other.redirect_uri.clone(), ..self.clone() } == *other
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,7 +77,21 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/settings", &[ADAPTER, PURE, &["config", "humantime", "std::env"]]),
     outbound(
         "src/adapters/store",
-        &[ADAPTER, PURE, TRAITS, &["diesel", "diesel_async", "diesel_migrations", "libsqlite3_sys"]],
+        &[
+            ADAPTER,
+            PURE,
+            TRAITS,
+            &[
+                "diesel",
+                "diesel_async",
+                "diesel_migrations",
+                "libsqlite3_sys",
+                "rustls",
+                "rustls_platform_verifier",
+                "tokio_postgres",
+                "tokio_postgres_rustls",
+            ],
+        ],
     ),
     outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "reqwest"]]),
     outbound(
@@ -157,4 +171,5 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/http/guard.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
+    "src/adapters/store/postgres/",
 ];

@@ -173,7 +173,7 @@ fn a_mistake_in_the_file_is_named_and_no_secret_of_it_is_shown() {
 fn a_key_that_is_none_is_refused_and_not_shown() {
     let home = Home::without_provider().with("GOCLAW_ENCRYPTION__KEY", "CANARY");
     let said = home.run(&[]);
-    assert_refused(&said, 1, &["the encryption key in encryption.key", "openssl rand -base64 32"]);
+    assert_refused(&said, 2, &["the setting encryption.key holds no encryption key", "openssl rand -base64 32"]);
     assert!(!said.stderr.contains("CANARY"), "{}", said.stderr);
 }
 

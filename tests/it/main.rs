@@ -12,6 +12,7 @@ mod app_login;
 
 // Adapters, against the real thing.
 mod http_edge;
+mod migrations;
 mod oauth_endpoint;
 mod openapi;
 mod settings;
@@ -23,4 +24,6 @@ mod callback_listener;
 mod canaries;
 mod cli;
 mod first_start;
+mod hardening;
+mod replicas;
 mod sign_in;

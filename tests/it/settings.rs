@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use goclaw::{
-    adapters::settings::{Environment, Settings, SettingsError},
+    adapters::settings::{DatabaseSettings, Environment, Settings, SettingsError},
     domain::provider::ProviderType,
 };
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn refusal(variables: &[(&str, &str)]) -> String {
 fn the_defaults_are_the_documented_ones() {
     let settings = load(&[]).unwrap();
     assert_eq!(settings.data_dir, PathBuf::from("/home/owner/.local/share/goclaw"));
-    assert_eq!(settings.database.path, PathBuf::from("/home/owner/.local/share/goclaw/goclaw.db"));
+    assert!(matches!(settings.database, DatabaseSettings::Sqlite(path) if path == settings.data_dir.join("goclaw.db")));
     assert_eq!((settings.server.host.to_string().as_str(), settings.server.port), ("127.0.0.1", 3577));
     assert_eq!((settings.callback.port, settings.callback.timeout), (1455, Duration::from_secs(360)));
     let codex = settings.providers.iter().find(|provider| provider.provider_type == ProviderType::OpenaiCodex).unwrap();
@@ -130,8 +130,8 @@ fn a_bad_value_is_answered_with_key_value_and_what_is_allowed() {
         ),
         (
             "GOCLAW_DATABASE__URL",
-            "postgres://u:pw@h/d",
-            "bad setting database.url = (not shown): it must be sqlite:PATH (this version stores in SQLite only)",
+            "mysql://u:pw@h/d",
+            "bad setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE",
         ),
         (
             "GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__STATE",
@@ -161,6 +161,17 @@ fn a_secret_is_given_itself_or_as_a_file() {
     let both = [("GOCLAW_TOKEN", "canary"), ("GOCLAW_SERVER__TOKEN_FILE", "/f")];
     assert_eq!(refusal(&both), "server.token and server.token_file are both set: set one of them");
     let settings = load(&[("GOCLAW_TOKEN", "canary"), ("GOCLAW_ENCRYPTION__KEY", "canary")]).unwrap();
+    assert!(!format!("{settings:?}").contains("canary"));
+}
+
+#[test]
+fn gateways_that_share_a_database_must_be_given_what_they_share() {
+    let url = ("GOCLAW_DATABASE__URL", "postgres://u:canary@h/d");
+    let why = "gateways on PostgreSQL share it, so it must be configured, itself or as a file";
+    assert_eq!(refusal(&[url]), format!("missing setting server.token: {why}"));
+    assert_eq!(refusal(&[url, ("GOCLAW_TOKEN", "t")]), format!("missing setting encryption.key: {why}"));
+    let settings = load(&[url, ("GOCLAW_TOKEN", "t"), ("GOCLAW_ENCRYPTION__KEY_FILE", "/k")]).unwrap();
+    assert!(matches!(settings.database, DatabaseSettings::Postgres(_)));
     assert!(!format!("{settings:?}").contains("canary"));
 }
 

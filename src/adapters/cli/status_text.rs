@@ -36,16 +36,16 @@ impl Subject {
     pub(super) fn listed(provider: &Provider) -> Self {
         let name = provider.name.clone();
         let usage = if provider.provider_type == ProviderType::OpenaiCodex.as_str() {
-            model_prefix(&name)
+            Some(model_prefix(&name))
         } else if provider.category == Category::Llm.as_str() {
-            format!("Use model prefix '{name}/' in agent config.")
+            Some(format!("Use model prefix '{name}/' in agent config."))
         } else {
-            format!("Reach it through the gateway at /v1/proxy/{name}/.")
+            None
         };
         let signs_in = provider.auth_methods.iter().any(|method| method == AuthMethod::OAuth.as_str());
         let way_in = if signs_in { "auth login" } else { "providers set-secret" };
         let way_in = format!("goclaw {way_in} {name}");
-        Self { name, label: provider.display_name.clone(), usage: Some(usage), way_in }
+        Self { name, label: provider.display_name.clone(), usage, way_in }
     }
 
     /// One that the list does not have, or not yet.

@@ -1,11 +1,20 @@
 //! The OpenAPI document: as the framework generates it, made as strict as the code is.
 //!
 //! What the framework cannot say is added here: that request bodies take no further members, which provider types there
-//! are, what a secret may look like. `goclaw openapi` prints the document, `openapi/v1.json` is the committed copy.
+//! are, what a name, a secret or a redirect URL may look like, and the headers that the guard's answers carry.
+//! `goclaw openapi` prints the document, `openapi/v1.json` is the committed copy.
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{provider::ProviderType, secret::MAX_PASTED_SECRET_BYTES};
+use crate::domain::{
+    authorization_response::MAX_REDIRECT_BYTES, ids::MAX_PROVIDER_NAME, provider::ProviderType,
+    secret::MAX_PASTED_SECRET_BYTES,
+};
+
+/// What `str::trim` drops. Spelt out: to some readers of the contract `\s` is more than that, to some it is less.
+const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// What `DisplayName` calls steering.
+const STEERS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
 
 /// The generated document, made strict.
 pub(super) fn document(generated: &str) -> String {
@@ -16,6 +25,10 @@ pub(super) fn document(generated: &str) -> String {
         {
             make_strict(schema);
         }
+    }
+    for operation in operations(&mut document) {
+        name_providers(operation);
+        name_headers(operation);
     }
     format!("{document:#}\n")
 }
@@ -43,10 +56,37 @@ fn referenced(schema: &Value) -> Option<String> {
     schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").map(str::to_owned)
 }
 
-fn make_strict(schema: &mut Map<String, Value>) {
-    if schema.get("type").is_some_and(|kind| kind == "object") {
-        schema.insert("additionalProperties".to_owned(), json!(false));
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    paths.filter_map(|(_, path)| path.as_object_mut()).flatten().map(|(_, operation)| operation)
+}
+
+/// Every parameter of a path is the name of a provider.
+fn name_providers(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for schema in parameters.filter_map(|parameter| parameter.get_mut("schema")?.as_object_mut()) {
+        // What `ProviderName::parse` takes.
+        let inner = MAX_PROVIDER_NAME - 2;
+        schema.insert("pattern".to_owned(), json!(format!("^[a-z0-9]([a-z0-9-]{{0,{inner}}}[a-z0-9])?$")));
     }
+}
+
+fn name_headers(operation: &mut Value) {
+    let headers = [
+        ("401", "WWW-Authenticate", "The scheme to use.", json!({"type": "string", "pattern": "^Bearer"})),
+        ("429", "Retry-After", "How many seconds to wait.", json!({"type": "integer", "minimum": 1})),
+    ];
+    for (status, name, description, schema) in headers {
+        let answer = operation.get_mut("responses").and_then(|answers| answers.get_mut(status)?.as_object_mut());
+        if let Some(answer) = answer {
+            let header = json!({"description": description, "required": true, "schema": schema});
+            answer.insert("headers".to_owned(), json!({name: header}));
+        }
+    }
+}
+
+fn make_strict(schema: &mut Map<String, Value>) {
+    // Not where there is a choice instead: to it, the members of all its branches would be further ones.
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for (name, property) in properties.iter_mut().filter_map(|(name, property)| Some((name, property.as_object_mut()?)))
     {
@@ -54,10 +94,26 @@ fn make_strict(schema: &mut Map<String, Value>) {
             "provider_type" => json!({"enum": ProviderType::ALL.map(ProviderType::as_str)}),
             // What `AccessToken::from_pasted` takes; said here so that its own sentence answers what does not fit.
             "api_key" | "session_token" => {
-                json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": r"^\s*[!-~]+\s*$"})
+                json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})
+            }
+            // What `DisplayName::parse` takes.
+            "display_name" => {
+                let visible = format!("[^{SPACE}{STEERS}]");
+                json!({"pattern": trimmed(&format!("{visible}([^{STEERS}]*{visible})?"))})
+            }
+            // What may finish some login. Whether it fits the one that waits, no pattern can say.
+            "redirect_url" => {
+                let pattern = trimmed(r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
+                json!({"maxLength": MAX_REDIRECT_BYTES, "pattern": pattern})
             }
             _ => continue,
         };
         property.extend(narrower.as_object().cloned().unwrap_or_default());
     }
+    schema.insert("additionalProperties".to_owned(), json!(false));
+}
+
+/// The pattern, with white space around it.
+fn trimmed(pattern: &str) -> String {
+    format!("^[{SPACE}]*{pattern}[{SPACE}]*$")
 }

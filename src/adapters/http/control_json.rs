@@ -102,6 +102,9 @@ impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJso
         } else {
             return Err(BadBody::NotAnnouncedAsJson.into());
         };
+        if let Some(name) = null_member(&value) {
+            return Err(BadBody::WrongShape(format!("`{name}` is null; leave it out")).into());
+        }
         let parsed = T::parse_from_json(Some(value)).map_err(|error| wrong_shape(&error.into_message()))?;
         Ok(Self(parsed))
     }
@@ -112,6 +115,12 @@ fn is_json(request: &Request) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
+/// The framework takes null for a member left out. But in a PATCH it may be meant to remove something (RFC 7396), and what
+/// nobody did must not look done.
+fn null_member(value: &Value) -> Option<&str> {
+    value.as_object()?.iter().find(|(_, member)| member.is_null()).map(|(name, _)| name.as_str())
+}
+
 fn not_json(error: &serde_json::Error) -> BadBody {
     BadBody::NotJson { line: error.line(), column: error.column() }
 }
@@ -120,4 +129,19 @@ fn not_json(error: &serde_json::Error) -> BadBody {
 fn wrong_shape(message: &str) -> BadBody {
     let named = message.split(", found").next().unwrap_or_default();
     BadBody::WrongShape(named.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_null_member_is_named() {
+        assert_eq!(null_member(&json!({"enabled": true, "display_name": null})), Some("display_name"));
+        for body in [json!({}), json!({"enabled": false}), json!(null), json!([null])] {
+            assert_eq!(null_member(&body), None, "{body}");
+        }
+    }
 }

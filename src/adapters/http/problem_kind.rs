@@ -41,6 +41,7 @@ kinds! {
     BadBody: BAD_REQUEST, "bad_body", "Body of another shape";
     MalformedJson: BAD_REQUEST, "malformed_json", "Malformed JSON";
     BadProviderName: BAD_REQUEST, "bad_provider_name", "Bad provider name";
+    BadDisplayName: BAD_REQUEST, "bad_display_name", "Bad display name";
     UnknownProviderType: BAD_REQUEST, "unknown_provider_type", "Unknown provider type";
     BadSecret: BAD_REQUEST, "bad_secret", "Unusable secret";
     ExpiredSecret: BAD_REQUEST, "expired_secret", "Expired secret";

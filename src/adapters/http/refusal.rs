@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     app::AppError,
-    domain::{login::CallbackRejection, login_outcome::LoginOutcome, provider::AuthMethod},
+    domain::{
+        login::CallbackRejection,
+        login_outcome::LoginOutcome,
+        provider::{AuthMethod, ProviderType},
+    },
 };
 
 /// What an operation may answer instead of what was asked for.
@@ -100,8 +104,12 @@ impl From<&AppError> for Problem {
         let words = error.to_string();
         let (kind, sentence) = match error {
             AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, words),
+            AppError::BadDisplayName(_) => (ProblemKind::BadDisplayName, words),
             AppError::BadProviderName(_) => (ProblemKind::BadProviderName, words),
-            AppError::UnknownProviderType(_) => (ProblemKind::UnknownProviderType, words),
+            AppError::UnknownProviderType(_) => {
+                let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
+                (ProblemKind::UnknownProviderType, format!("{words}; known are {known}"))
+            }
             AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, words),
             AppError::ConnectsWith { name, method } => {
                 (ProblemKind::ConnectsOtherwise, format!("{words}: {}", how_to_connect(name.as_str(), *method)))

@@ -1,12 +1,24 @@
 //! The bodies that the control API takes. Unknown members are refused: a misspelt one must not be silently ignored.
 
-use poem_openapi::{Object, Union, types::Password};
+use poem_openapi::{
+    Object, Union,
+    types::{ParseError, ParseFromJSON, ParseResult, Password},
+};
+use serde_json::Value;
 
 use crate::{
     app::{PastedSecret, StartOptions},
     domain::provider::AuthMethod,
     ports::ProfileChange,
 };
+
+/// The framework takes `true` and `7` for texts; a caller that sends them is mistaken.
+fn text(value: Option<Value>) -> ParseResult<Option<String>> {
+    match value {
+        Some(other @ (Value::Bool(_) | Value::Number(_))) => Err(ParseError::expected_type(other)),
+        value => Option::parse_from_json(value),
+    }
+}
 
 /// How to start a login; all of it may be left out.
 #[derive(Object, Default)]
@@ -16,7 +28,7 @@ pub(super) struct StartRequest {
     #[oai(default)]
     force: bool,
     /// What to call the account.
-    #[oai(validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is, e.g. `openai-codex`.
     provider_type: Option<String>,
@@ -51,7 +63,7 @@ pub(super) struct ApiKeyRequest {
     /// A key from the provider's console. White space around it is dropped.
     api_key: Password,
     /// What to call the account.
-    #[oai(validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
@@ -64,7 +76,7 @@ pub(super) struct SessionTokenRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
     session_token: Password,
     /// What to call the account.
-    #[oai(validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
@@ -88,7 +100,7 @@ impl From<SecretRequest> for PastedSecret {
 #[oai(deny_unknown_fields)]
 pub(super) struct UpdateProviderRequest {
     /// What to call the account.
-    #[oai(validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
     display_name: Option<String>,
     /// Whether the gateway may use it. Switching it off deletes nothing.
     enabled: Option<bool>,
@@ -97,5 +109,22 @@ pub(super) struct UpdateProviderRequest {
 impl From<UpdateProviderRequest> for ProfileChange {
     fn from(request: UpdateProviderRequest) -> Self {
         Self { display_name: request.display_name, enabled: request.enabled }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_display_name_is_a_text_or_left_out() {
+        let name = |body| UpdateProviderRequest::parse_from_json(Some(body)).map(|request| request.display_name).ok();
+        assert_eq!(name(json!({})), Some(None));
+        assert_eq!(name(json!({"display_name": "7"})), Some(Some("7".to_owned())));
+        for other in [json!(7), json!(true), json!(["a"]), json!({})] {
+            assert_eq!(name(json!({"display_name": other})), None, "{other}");
+        }
     }
 }

@@ -8,21 +8,25 @@ use super::{SettingsError, server::one_of, sources::Sources};
 
 /// Where the stores are.
 #[derive(Debug)]
-pub struct DatabaseSettings {
-    /// The SQLite file.
-    pub path: PathBuf,
+pub enum DatabaseSettings {
+    /// A file: the embedded default.
+    Sqlite(PathBuf),
+    /// A server that several gateways may share. The URL may hold a password.
+    Postgres(SecretString),
 }
 
 impl DatabaseSettings {
     pub(super) fn read(sources: &Sources, data_dir: &Path) -> Result<Self, SettingsError> {
-        let allowed = "it must be sqlite:PATH (this version stores in SQLite only)";
-        match sources.text("database.url") {
-            None => Ok(Self { path: data_dir.join("goclaw.db") }),
+        let allowed = "it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+        let Some(url) = sources.text("database.url") else { return Ok(Self::Sqlite(data_dir.join("goclaw.db"))) };
+        match url.split_once(':') {
+            // Credentials in memory would be gone with the process.
+            Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
+                Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(Self::Postgres(url.into())),
             // The value may hold a password, so it is not repeated.
-            Some(url) => match url.strip_prefix("sqlite:") {
-                None | Some("") => Err(SettingsError::bad_secret("database.url", allowed)),
-                Some(path) => Ok(Self { path: PathBuf::from(path.strip_prefix("//").unwrap_or(path)) }),
-            },
+            _ => Err(SettingsError::bad_secret("database.url", allowed)),
         }
     }
 }

@@ -38,15 +38,38 @@ impl Settings {
         let sources = Sources::read(file.or_else(|| environment.path("GOCLAW_CONFIG")), environment)?;
         let data_dir = data_dir(&sources, environment)?;
         let callback = CallbackSettings::read(&sources)?;
+        let server = ServerSettings::read(&sources, &data_dir)?;
+        if server.port == callback.port {
+            let port = callback.port.to_string();
+            return Err(SettingsError::bad(
+                "callback.port",
+                &port,
+                "it is the port of the API; choose another for one of them",
+            ));
+        }
+        let database = DatabaseSettings::read(&sources, &data_dir)?;
+        if let DatabaseSettings::Postgres(_) = database {
+            require_shared(&sources, "server.token")?;
+            require_shared(&sources, "encryption.key")?;
+        }
         Ok(Self {
-            server: ServerSettings::read(&sources, &data_dir)?,
-            database: DatabaseSettings::read(&sources, &data_dir)?,
+            server,
+            database,
             encryption: EncryptionSettings::read(&sources, &data_dir)?,
             providers: providers::read(&sources, callback.port)?,
             callback,
             data_dir,
         })
     }
+}
+
+/// Gateways that share a database must have the same token and key, so neither can be made by one of them.
+fn require_shared(sources: &Sources, key: &str) -> Result<(), SettingsError> {
+    if sources.text(key).is_some() || sources.text(&format!("{key}_file")).is_some() {
+        return Ok(());
+    }
+    let why = "gateways on PostgreSQL share it, so it must be configured, itself or as a file";
+    Err(SettingsError::Missing { key: key.to_owned(), why })
 }
 
 /// `$XDG_DATA_HOME/goclaw`, where that is not set `~/.local/share/goclaw` (XDG Base Directory Specification).

@@ -36,6 +36,10 @@ pub struct ServerSettings {
 impl ServerSettings {
     pub(super) fn read(sources: &Sources, data_dir: &Path) -> Result<Self, SettingsError> {
         let (token, token_file) = one_of(sources, "server.token", "server.token_file")?;
+        if sources.text("server.token").is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            let allowed = "it must be visible ASCII without spaces, so that it can be sent in an HTTP header";
+            return Err(SettingsError::bad_secret("server.token", allowed));
+        }
         Ok(Self {
             host: sources.parsed("server.host", AN_IP, ip)?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: sources.parsed("server.port", A_PORT, port)?.unwrap_or(DEFAULT_PORT),

@@ -1,8 +1,21 @@
-//! The stores for credentials and logins, on diesel. SQLite is the embedded default.
+//! The stores for credentials and logins, on diesel: SQLite as the embedded default, PostgreSQL as what replicas share.
 //!
-//! [`rows`] is what a row looks like and how it becomes a domain value; [`sqlite`] holds the queries.
+//! One schema, one set of rows, one text for each query. What differs (connections, how a write is kept alone, opening
+//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`] and [`logins`] hold the queries as macros that each
+//! of the two fills in, since diesel checks a query against one backend at a time.
 
+#[macro_use]
+mod credentials;
+#[macro_use]
+mod logins;
+mod error;
+mod json_text;
+mod migrating;
+mod postgres;
 mod rows;
+mod schema;
 mod sqlite;
 
-pub use sqlite::{OpenStoreError, SqliteStore};
+pub use error::OpenStoreError;
+pub use postgres::PostgresStore;
+pub use sqlite::SqliteStore;

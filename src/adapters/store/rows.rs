@@ -2,7 +2,10 @@
 
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 
-use super::sqlite::schema::{config_secrets, llm_providers, login_sessions};
+use super::{
+    json_text::Document,
+    schema::{config_secrets, llm_providers, login_sessions},
+};
 use crate::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
@@ -32,8 +35,7 @@ pub(super) struct ProviderRow {
     pub(super) api_base: String,
     pub(super) api_key: String,
     pub(super) enabled: bool,
-    /// JSON. Read here and not by diesel, so that a text that is none is told from a database that does not answer.
-    pub(super) settings: String,
+    pub(super) settings: Document,
     pub(super) login_id: String,
     pub(super) generation: i64,
     pub(super) created_at: i64,
@@ -59,7 +61,7 @@ impl ProviderRow {
             api_base: new.api_base.clone(),
             api_key: new.access_token.as_str().to_owned(),
             enabled: true,
-            settings: settings.with_facts(&new.facts).into_json().to_string(),
+            settings: settings.with_facts(&new.facts).into_json().to_string().into(),
             login_id: new.login_id.as_str().to_owned(),
             generation: 0,
             created_at,
@@ -103,14 +105,14 @@ impl ProviderRow {
     }
 }
 
-fn settings(row: &str, text: &str) -> Result<ProviderSettings, StoreError> {
+fn settings(row: &str, document: &Document) -> Result<ProviderSettings, StoreError> {
     let wrong = |flaw| StoreError::Inconsistent {
         table: "llm_providers",
         column: "settings",
         row: row.to_owned(),
         source: Some(flaw),
     };
-    let value = serde_json::from_str(text).map_err(|error| wrong(Box::new(error)))?;
+    let value = serde_json::from_str(document.as_str()).map_err(|error| wrong(Box::new(error)))?;
     ProviderSettings::from_json(value).map_err(|flaw| wrong(Box::new(flaw)))
 }
 
@@ -134,7 +136,7 @@ pub(super) struct LoginRow {
     provider_type: String,
     display_name: Option<String>,
     principal: String,
-    client: String,
+    client: Document,
     outcome: String,
     outcome_at: i64,
     started_at: i64,
@@ -153,7 +155,7 @@ impl LoginRow {
             provider_type: ticket.provider_type.as_str().to_owned(),
             display_name: ticket.display_name.clone(),
             principal: ticket.principal.as_str().to_owned(),
-            client: serde_json::to_string(&ticket.client).map_err(|error| unreadable_client(&ticket.id, error))?,
+            client: serde_json::to_string(&ticket.client).map_err(|error| unreadable_client(&ticket.id, error))?.into(),
             outcome: login.phase.as_str().to_owned(),
             outcome_at: login.phase_since.unix_millis(),
             started_at: ticket.started_at.unix_millis(),
@@ -170,7 +172,7 @@ impl LoginRow {
                 provider_type: ProviderType::parse(&self.provider_type).ok_or_else(|| wrong("provider_type"))?,
                 display_name: self.display_name,
                 principal: Principal::named(self.principal),
-                client: serde_json::from_str(&self.client).map_err(|error| unreadable_client(&id, error))?,
+                client: serde_json::from_str(self.client.as_str()).map_err(|error| unreadable_client(&id, error))?,
                 started_at: Timestamp::from_unix_millis(self.started_at),
                 expires_at: Timestamp::from_unix_millis(self.expires_at),
                 id,

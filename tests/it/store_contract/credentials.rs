@@ -74,7 +74,7 @@ async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl
 async fn a_further_login_keeps_settings_that_are_not_ours(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
-    fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]}));
+    fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]})).await;
     let mut second = credential(2, "work");
     (second.facts.expires_at, second.facts.account.email) = (None, None);
     save(&*store, &second, 6).await;

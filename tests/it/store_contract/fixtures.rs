@@ -4,14 +4,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types};
 use goclaw::{
-    adapters::store::SqliteStore,
+    adapters::store::{PostgresStore, SqliteStore},
     domain::ids::ProviderName,
     ports::{CredentialStore, LoginStore},
 };
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::fakes::MemoryStore;
+use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(super) trait Fixture {
     type Store: CredentialStore + LoginStore + 'static;
@@ -21,7 +21,7 @@ pub(super) trait Fixture {
     fn store(&self) -> Arc<Self::Store>;
 
     /// Puts a member that is not the gateway's into an account's settings, as another program might.
-    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
+    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
 }
 
 pub(super) struct Memory(Arc<MemoryStore>);
@@ -37,7 +37,7 @@ impl Fixture for Memory {
         Arc::clone(&self.0)
     }
 
-    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
         self.0.plant_setting(name, member, value);
     }
 }
@@ -61,10 +61,35 @@ impl Fixture for Sqlite {
         Arc::clone(&self.store)
     }
 
-    fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
         self.execute(&format!(
             "UPDATE llm_providers SET settings = json_set(settings, '$.{member}', json('{value}')) WHERE name = '{name}'"
         ));
+    }
+}
+
+/// A database on the server that `test.sh` starts.
+pub(super) struct Postgres {
+    store: Arc<PostgresStore>,
+    pub(super) database: Database,
+}
+
+impl Fixture for Postgres {
+    type Store = PostgresStore;
+
+    async fn open() -> Self {
+        let database = Database::create().await;
+        let store = PostgresStore::open(&database.url.as_str().into()).await.expect("it opens");
+        Self { store: Arc::new(store), database }
+    }
+
+    fn store(&self) -> Arc<PostgresStore> {
+        Arc::clone(&self.store)
+    }
+
+    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+        let planted = format!("jsonb_set(settings, '{{{member}}}', '{value}')");
+        self.database.execute(&format!("UPDATE llm_providers SET settings = {planted} WHERE name = '{name}'")).await;
     }
 }
 

@@ -6,6 +6,7 @@ mod begin;
 mod credentials;
 mod fixtures;
 mod login_ends;
+mod postgres_server;
 mod samples;
 mod sqlite_file;
 mod sqlite_rows;
@@ -15,6 +16,7 @@ macro_rules! contract {
     ($($test:ident),+ $(,)?) => {
         contract!(memory, crate::store_contract::fixtures::Memory, $($test),+);
         contract!(sqlite, crate::store_contract::fixtures::Sqlite, $($test),+);
+        contract!(postgres, crate::store_contract::fixtures::Postgres, $($test),+);
     };
     ($store:ident, $fixture:ty, $($test:ident),+) => {
         mod $store {

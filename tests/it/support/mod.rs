@@ -3,4 +3,5 @@
 pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
+pub(crate) mod postgres;
 pub(crate) mod provider;

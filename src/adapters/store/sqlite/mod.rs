@@ -3,22 +3,16 @@
 //! Write transactions begin with `BEGIN IMMEDIATE`, so two writers queue up instead of failing halfway. Dropping the
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
 
-mod credentials;
-mod logins;
 mod opening;
-pub(super) mod schema;
 
 use std::time::Duration;
 
-use diesel::{SqliteConnection, result::Error as DieselError};
+use diesel::{QueryResult, SqliteConnection};
 use diesel_async::{
     pooled_connection::deadpool::{Object, Pool},
     sync_connection_wrapper::SyncConnectionWrapper,
 };
-
 use tokio::time::timeout;
-
-pub use opening::OpenStoreError;
 
 use crate::ports::StoreError;
 
@@ -44,33 +38,22 @@ impl SqliteStore {
     }
 }
 
-/// What goes wrong inside a transaction: the database, or what it holds.
-enum TransactionError {
-    Database(DieselError),
-    Store(StoreError),
+/// Nothing to do: whoever began with `BEGIN IMMEDIATE` writes alone.
+async fn write_alone(_connection: &mut Connection) -> QueryResult<()> {
+    Ok(())
 }
 
-impl TransactionError {
-    fn while_doing(self, doing: &'static str) -> StoreError {
-        match self {
-            Self::Database(source) => unavailable(doing)(source),
-            Self::Store(error) => error,
-        }
-    }
+mod credentials {
+    //! Connected accounts in SQLite.
+    credential_store!(
+        super::SqliteStore,
+        super::Connection,
+        super::Connection::immediate_transaction,
+        super::write_alone
+    );
 }
 
-impl From<DieselError> for TransactionError {
-    fn from(error: DieselError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<StoreError> for TransactionError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-fn unavailable(doing: &'static str) -> impl Fn(DieselError) -> StoreError {
-    move |source| StoreError::Unavailable { doing, source: Box::new(source) }
+mod logins {
+    //! Logins under way in SQLite.
+    login_store!(super::SqliteStore, super::Connection, super::Connection::immediate_transaction, super::write_alone);
 }

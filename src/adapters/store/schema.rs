@@ -1,6 +1,11 @@
-//! The tables as diesel sees them in SQLite: JSON is text there, so that any tool can read it.
+//! The tables as diesel sees them, in either database.
+
+use super::json_text::JsonText;
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::JsonText;
+
     llm_providers (id) {
         id -> Text,
         name -> Text,
@@ -9,13 +14,15 @@ diesel::table! {
         api_base -> Text,
         api_key -> Text,
         enabled -> Bool,
-        settings -> Text,
+        settings -> JsonText,
         login_id -> Text,
         generation -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(llm_providers, config_secrets);
 
 diesel::table! {
     config_secrets (key) {
@@ -27,6 +34,9 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::JsonText;
+
     login_sessions (id) {
         id -> Text,
         state_digest -> Text,
@@ -36,7 +46,7 @@ diesel::table! {
         provider_type -> Text,
         display_name -> Nullable<Text>,
         principal -> Text,
-        client -> Text,
+        client -> JsonText,
         outcome -> Text,
         outcome_at -> BigInt,
         started_at -> BigInt,

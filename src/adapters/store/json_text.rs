@@ -1,0 +1,68 @@
+//! JSON columns: text in SQLite, so that any tool can read it, and `jsonb` in PostgreSQL. Rust sees a text in both, which
+//! `rows` parses, so that a value that is no JSON is told from a database that does not answer.
+
+use std::io::Write;
+
+use diesel::{
+    deserialize::{self, FromSql},
+    pg::{Pg, PgValue},
+    query_builder::QueryId,
+    serialize::{self, IsNull, Output, ToSql},
+    sql_types::{SqlType, Text},
+    sqlite::{Sqlite, SqliteValue},
+};
+
+/// PostgreSQL's `jsonb` (type 3802, its array 3807), SQLite's text.
+#[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
+#[diesel(sqlite_type(name = "Text"), postgres_type(oid = 3802, array_oid = 3807))]
+pub struct JsonText;
+
+/// The text of a JSON column.
+#[derive(Debug, Clone, PartialEq, Eq, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
+#[diesel(sql_type = JsonText)]
+pub(super) struct Document(String);
+
+impl Document {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Document {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// The only version of the binary form there is; the text follows it.
+const JSONB_VERSION: u8 = 1;
+
+impl FromSql<JsonText, Sqlite> for Document {
+    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
+    }
+}
+
+impl ToSql<JsonText, Sqlite> for Document {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+        out.set_value(self.0.as_str());
+        Ok(IsNull::No)
+    }
+}
+
+impl FromSql<JsonText, Pg> for Document {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        match value.as_bytes().split_first() {
+            Some((&JSONB_VERSION, text)) => Ok(Self(String::from_utf8(text.to_vec())?)),
+            _ => Err("a jsonb value of another version".into()),
+        }
+    }
+}
+
+impl ToSql<JsonText, Pg> for Document {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&[JSONB_VERSION])?;
+        out.write_all(self.0.as_bytes())?;
+        Ok(IsNull::No)
+    }
+}

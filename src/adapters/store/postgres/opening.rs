@@ -1,0 +1,108 @@
+//! Opening a PostgreSQL database: connect with verified TLS where the server offers it, bring its schema up to date, one
+//! gateway at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query, sql_types::Text};
+use diesel_async::{
+    AsyncMigrationHarness, RunQueryDsl,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, deadpool::Pool},
+};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use futures_util::FutureExt;
+use rustls_platform_verifier::ConfigVerifierExt;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::timeout;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Connection, PostgresStore};
+use crate::adapters::store::{
+    error::{Cause, OpenStoreError},
+    migrating::migrate,
+};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+const CONNECTIONS: usize = 16;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A query that takes longer has met a lock that will not go away.
+const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
+/// Held while migrating, so that gateways that start together take turns. The number means nothing.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(3577)";
+const MIGRATION_UNLOCK: &str = "SELECT pg_advisory_unlock(3577)";
+
+impl PostgresStore {
+    /// Opens the database at `url` (`postgres://user:password@host/database?sslmode=...`) and runs pending migrations.
+    pub async fn open(url: &SecretString) -> Result<Self, OpenStoreError> {
+        let name = database_name(url);
+        let connect_error = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
+        let tls = MakeRustlsConnect::new(
+            rustls::ClientConfig::with_platform_verifier().map_err(|error| connect_error(Box::new(error)))?,
+        );
+        let tls = Arc::new(tls);
+        let mut config = ManagerConfig::<Connection>::default();
+        config.custom_setup = Box::new(move |url| {
+            let tls = Arc::clone(&tls);
+            connect(url.to_owned(), tls).boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config(url.expose_secret(), config);
+        let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
+        let pool = pool.map_err(|error| connect_error(Box::new(error)))?;
+        let mut connection = match timeout(CONNECT_TIMEOUT, pool.get()).await {
+            Ok(connection) => connection.map_err(|error| connect_error(Box::new(error)))?,
+            Err(late) => return Err(connect_error(Box::new(late))),
+        };
+        refuse_lossy(&mut connection, &name).await?;
+        // A connection of its own: closing it releases the lock, whatever happens.
+        let query = |sql| sql_query(sql);
+        let migrate_error = |source: Cause| OpenStoreError::Migrate { name: name.clone(), source };
+        query(MIGRATION_LOCK).execute(&mut connection).await.map_err(|error| migrate_error(Box::new(error)))?;
+        let mut harness = AsyncMigrationHarness::new(connection);
+        let migrated = migrate(&mut harness, MIGRATIONS, &name);
+        let mut connection = harness.into_inner();
+        query(MIGRATION_UNLOCK).execute(&mut connection).await.map_err(|error| migrate_error(Box::new(error)))?;
+        migrated?;
+        Ok(Self { pool, name })
+    }
+}
+
+async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<Connection> {
+    let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
+    let (client, driver) = tokio_postgres::connect(&url, (*tls).clone()).await.map_err(bad)?;
+    let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, SETUP)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
+/// The error with its cause, which its own text leaves out.
+fn describe(error: &tokio_postgres::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+/// A token that the server confirmed must survive its crash.
+async fn refuse_lossy(connection: &mut Connection, name: &str) -> Result<(), OpenStoreError> {
+    let setting = sql_query("SELECT current_setting('synchronous_commit') AS value").get_result::<Setting>(connection);
+    let setting = setting.await;
+    let setting =
+        setting.map_err(|error| OpenStoreError::Connect { name: name.to_owned(), source: Box::new(error) })?;
+    if setting.value == "off" { Err(OpenStoreError::NotDurable { name: name.to_owned() }) } else { Ok(()) }
+}
+
+/// Host and database, for messages: the URL itself may hold a password.
+fn database_name(url: &SecretString) -> String {
+    let config: Option<Config> = url.expose_secret().parse().ok();
+    let hosts = config.as_ref().map(Config::get_hosts).unwrap_or_default();
+    let host = hosts.first().map(|host| format!("{host:?}")).unwrap_or_default();
+    let host = host.trim_start_matches(|c| c != '"').trim_matches(|c| c == '"' || c == ')').to_owned();
+    format!("{} on {host}", config.as_ref().and_then(Config::get_dbname).unwrap_or("?"))
+}

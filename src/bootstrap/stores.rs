@@ -1,0 +1,35 @@
+//! The configured database, opened, as the two ports it serves.
+
+use std::sync::Arc;
+
+use super::StartError;
+use crate::{
+    adapters::{
+        settings::DatabaseSettings,
+        store::{PostgresStore, SqliteStore},
+    },
+    ports::{CredentialStore, LoginStore},
+};
+
+pub(super) struct Stores {
+    pub(super) credentials: Arc<dyn CredentialStore>,
+    pub(super) logins: Arc<dyn LoginStore>,
+    /// For messages: no password is in it.
+    pub(super) name: String,
+}
+
+impl Stores {
+    /// Opens the database and brings its schema up to date.
+    pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
+        match settings {
+            DatabaseSettings::Sqlite(path) => {
+                let store = Arc::new(SqliteStore::open(path).await?);
+                Ok(Self { credentials: store.clone(), logins: store, name: path.display().to_string() })
+            }
+            DatabaseSettings::Postgres(url) => {
+                let store = Arc::new(PostgresStore::open(url).await?);
+                Ok(Self { name: store.name().to_owned(), credentials: store.clone(), logins: store })
+            }
+        }
+    }
+}

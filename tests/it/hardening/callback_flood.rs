@@ -1,0 +1,155 @@
+//! The callback's port under everything that a web page or a program on the machine can throw at it: the login under
+//! way survives, and its browser still gets through.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{approved, navigation, raw, target_of};
+use crate::support::{
+    gateway::{Home, PATIENCE},
+    provider::Provider,
+};
+
+/// More than the 64 connections that are served at a time.
+const CROWD: usize = 100;
+/// The gateway closes a silent connection after 5 s; a crowd that is served in two turns takes two of these.
+const SLOW_AT_MOST: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_thousand_wrong_callbacks_do_not_stop_the_right_one() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let right = target_of(&approved(&gateway, &provider).await);
+    let callback = (Ipv4Addr::LOCALHOST, home.callback_port);
+    for round in 0..20 {
+        let mut visits = JoinSet::new();
+        for number in 0..50 {
+            let state = format!("guess-{round}-{number}");
+            let query = match number % 5 {
+                0 => format!("code=c&state={state}"),
+                1 => format!("error=access_denied&state={state}"),
+                2 => format!("error=access_denied&code=c&error_description=no&state={state}"),
+                3 => "error=access_denied".to_owned(),
+                _ => format!("code=c&state={state}&state={state}"),
+            };
+            let request = navigation(home.callback_port, &format!("/auth/callback?{query}"));
+            visits.spawn(async move { raw(callback, &request).await.0 });
+        }
+        assert!(visits.join_all().await.iter().all(|status| *status == 400), "round {round}");
+    }
+    assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    assert_eq!(raw(callback, &navigation(home.callback_port, &right)).await.0, 303);
+    assert_eq!(gateway.status().await["authenticated"], true);
+}
+
+/// The state is looked at before anything else, so whoever does not know it cannot even say that it was declined.
+#[tokio::test]
+async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_nothing() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let right = approved(&gateway, &provider).await;
+    let (own, state) = (right.split_once('?').unwrap().0, right.split_once("state=").unwrap().1);
+    let pending = gateway.status().await["pending"].clone();
+    let (_, first) = raw(
+        (Ipv4Addr::LOCALHOST, home.callback_port),
+        &navigation(home.callback_port, "/auth/callback?code=c&state=bad"),
+    )
+    .await;
+    let body_of = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    for query in [
+        "error=access_denied&state=bad".to_owned(),
+        "error=server_error&state=bad".to_owned(),
+        format!("error=access_denied&state={}", &state[1..]),
+        format!("error=access_denied&state={state}x"),
+        format!("error=access_denied&state=bad&iss=https%3A%2F%2Fevil.example&code={state}"),
+    ] {
+        let request = navigation(home.callback_port, &format!("/auth/callback?{query}"));
+        let (status, answer) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
+        assert_eq!((status, body_of(&answer)), (400, body_of(&first)), "{query}");
+        let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": format!("{own}?{query}")})).await;
+        assert_eq!((pasted.status, &pasted.json()["code"]), (400, &json!("invalid_state")), "{query}");
+        assert_eq!(gateway.status().await["pending"], pending, "{query}");
+    }
+    // A wrong address with a wrong state is told nothing about the address.
+    let elsewhere = "http://evil.example/?code=c&state=bad";
+    let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": elsewhere})).await;
+    assert_eq!(pasted.json()["code"], "invalid_state");
+    assert_eq!(gateway.post("/v1/auth/openai/callback", json!({"redirect_url": right})).await.status, 200);
+}
+
+/// A connection that never gets a whole head across.
+async fn slow(port: u16, number: usize) -> TcpStream {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a connection");
+    let beginning = match number % 3 {
+        0 => "",
+        1 => "GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        _ => "G",
+    };
+    stream.write_all(beginning.as_bytes()).await.expect("it is taken");
+    stream
+}
+
+#[tokio::test]
+async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callback_gets_through() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let right = target_of(&approved(&gateway, &provider).await);
+    let port = home.callback_port;
+    let mut crowd = JoinSet::new();
+    for number in 0..CROWD {
+        let mut stream = slow(port, number).await;
+        crowd.spawn(async move {
+            let mut rest = Vec::new();
+            // A byte now and then would keep a deadline for single reads from ever coming.
+            let (mut reader, mut writer) = stream.split();
+            let drip = async {
+                while number % 3 == 1 && writer.write_all(b"x").await.is_ok() {
+                    drop(timeout(Duration::from_millis(200), std::future::pending::<()>()).await);
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = reader.read_to_end(&mut rest) => String::from_utf8_lossy(&rest).into_owned(),
+                () = drip => unreachable!("it drips for ever"),
+            }
+        });
+    }
+    let good = timeout(SLOW_AT_MOST, raw((Ipv4Addr::LOCALHOST, port), &navigation(port, &right))).await;
+    assert_eq!(good.expect("the browser was locked out").0, 303);
+    assert_eq!(gateway.status().await["authenticated"], true);
+    let closed = timeout(PATIENCE, crowd.join_all()).await.expect("all of them are closed");
+    assert!(closed.iter().all(|answer| !answer.starts_with("HTTP/1.1 2")), "nobody was served for half a request");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_or_has_too_many_lines_is_refused_and_the_login_goes_on() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let right = target_of(&approved(&gateway, &provider).await);
+    let (port, host) = (home.callback_port, format!("Host: localhost:{}\r\n", home.callback_port));
+    let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
+    for request in [
+        format!("GET {right}&x={} HTTP/1.1\r\n{host}\r\n", "y".repeat(17 * 1024)),
+        format!("GET {right} HTTP/1.1\r\n{host}X-Large: {}\r\n\r\n", "y".repeat(17 * 1024)),
+        format!("GET {right} HTTP/1.1\r\n{host}{many}\r\n"),
+    ] {
+        let (status, text) = timeout(PATIENCE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("it is closed");
+        assert!(status == 0 || (400..500).contains(&status), "{text}");
+    }
+    assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    // A body that never comes is not waited for.
+    let with_body = format!("GET {right} HTTP/1.1\r\n{host}Content-Length: 1000000\r\n\r\n");
+    assert_eq!(timeout(PATIENCE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("an answer").0, 303);
+    assert_eq!(gateway.status().await["authenticated"], true);
+}

@@ -1,0 +1,130 @@
+//! A thousand logins with the system's randomness: no two share a state, a verifier or a visible pattern.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use goclaw::{
+    adapters::{
+        cipher::{EncryptionKey, XChaChaCipher},
+        settings::{Environment, Settings},
+        system::SystemRandom,
+    },
+    app::{AppError, Callback, Gateway, GatewaySettings, Ports, ProviderCatalog, StartOptions, StartOutcome},
+    domain::{
+        grant::{CodeGrant, TokenGrant},
+        ids::Principal,
+        login_outcome::LoginOutcome,
+        oauth_client::OAuthClient,
+        secret::RefreshToken,
+    },
+    ports::{GrantError, OAuthEndpoint},
+};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::support::fakes::{FakeClock, FakeListener, MemoryStore, NOW, OPENAI};
+
+const LOGINS: usize = 1_000;
+
+/// A token endpoint that notes the verifiers it is shown and is never available.
+#[derive(Default)]
+struct Witness(Mutex<Vec<String>>);
+
+#[async_trait]
+impl OAuthEndpoint for Witness {
+    async fn exchange_code(&self, _client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+        self.0.lock().expect("no test panics with it").push(grant.verifier.expose_secret().to_owned());
+        Err(GrantError::Unavailable { why: "it only looks" })
+    }
+
+    async fn revoke(&self, _client: &OAuthClient, _token: &RefreshToken) -> Result<(), GrantError> {
+        Err(GrantError::Unavailable { why: "it only looks" })
+    }
+}
+
+/// A gateway whose randomness is the real one.
+fn gateway(witness: &Arc<Witness>) -> Arc<Gateway> {
+    let variables = [("GOCLAW_DATA_DIR".to_owned(), "unused".to_owned())];
+    let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
+    let (store, random) = (Arc::new(MemoryStore::new()), Arc::new(SystemRandom));
+    let ports = Ports {
+        credentials: store.clone(),
+        logins: store,
+        oauth: witness.clone(),
+        callback_listener: Arc::new(FakeListener::default()),
+        cipher: Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]), random.clone())),
+        clock: FakeClock::at(NOW),
+        random,
+    };
+    let settings = GatewaySettings {
+        callback_address: settings.callback.address(),
+        login_lifetime: settings.callback.timeout,
+        catalog: ProviderCatalog::new(settings.providers),
+    };
+    Gateway::new(ports, settings)
+}
+
+/// What one login shows to the world: `state`, `code_challenge` and its method, each exactly once.
+fn shown(auth_url: &str) -> [String; 3] {
+    let url = Url::parse(auth_url).unwrap();
+    ["state", "code_challenge", "code_challenge_method"].map(|wanted| {
+        let mut values = url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
+        let value = values.next().unwrap_or_else(|| panic!("no {wanted}"));
+        assert_eq!(values.next(), None, "{wanted} is there twice");
+        value
+    })
+}
+
+/// All of them differ, and so do their parts: at every place of the decoded bytes nearly every value occurs. Of 256
+/// values, 1,000 draws leave out 5 on average; 40 missing, even once in all places, is not to be expected in a lifetime.
+fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
+    assert_eq!(texts.len(), LOGINS);
+    assert_eq!(texts.iter().collect::<HashSet<_>>().len(), LOGINS, "a {what} was repeated");
+    let decoded: Vec<Vec<u8>> = texts.iter().map(|text| URL_SAFE_NO_PAD.decode(text).unwrap()).collect();
+    assert!(decoded.iter().all(|one| one.len() == bytes), "{what}: not {bytes} bytes");
+    for place in 0..bytes {
+        let values: HashSet<u8> = decoded.iter().map(|one| one[place]).collect();
+        assert!(values.len() > 216, "{what}: byte {place} takes only {} values", values.len());
+    }
+    let halves: HashSet<&[u8]> = decoded.iter().flat_map(|one| [&one[..bytes / 2], &one[bytes / 2..]]).collect();
+    assert_eq!(halves.len(), 2 * LOGINS, "a half of a {what} was repeated");
+}
+
+#[tokio::test]
+async fn a_thousand_logins_have_nothing_in_common() {
+    let witness = Arc::new(Witness::default());
+    let gateway = gateway(&witness);
+    let (mut states, mut challenges) = (Vec::new(), Vec::new());
+    for number in 0..LOGINS {
+        // One for each person, since a second start of the same person is the same login.
+        let person = Principal::named(format!("person-{number}"));
+        let started = gateway.start_login(OPENAI.to_owned(), person.clone(), StartOptions::default()).await.unwrap();
+        let StartOutcome::Pending(login) = started else { panic!("not started") };
+        let [state, challenge, method] = shown(login.auth_url.expose_secret());
+        assert_eq!(method, "S256");
+        let redirect_url = format!("http://localhost:1455/auth/callback?code=c&state={state}").into();
+        let pasted = Callback::Pasted { name: OPENAI.to_owned(), redirect_url, principal: person };
+        let ended = gateway.complete_login(pasted).await;
+        let unavailable = LoginOutcome::ProviderUnavailable;
+        assert!(
+            matches!(ended, Err(AppError::LoginFailed { outcome, .. }) if outcome == unavailable),
+            "{ended:?}: the verifier was not shown"
+        );
+        states.push(state);
+        challenges.push(challenge);
+    }
+    let verifiers = witness.0.lock().unwrap().clone();
+    assert_unguessable("state", &states, 32);
+    assert_unguessable("verifier", &verifiers, 64);
+    assert_unguessable("challenge", &challenges, 32);
+    for (verifier, challenge) in verifiers.iter().zip(&challenges) {
+        assert!((43..=128).contains(&verifier.len()), "RFC 7636 section 4.1: {}", verifier.len());
+        assert_eq!(&URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge);
+    }
+    assert!(states.iter().all(|state| !verifiers.contains(state)), "they are drawn apart");
+}

@@ -1,0 +1,124 @@
+//! What goes wrong inside stays inside: with a database that is broken in the middle, every operation answers a problem
+//! that names no table, no statement, no path, and no secret.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{approved, contract};
+use crate::support::{
+    gateway::{Answer, Gateway, Home, http},
+    provider::Provider,
+};
+
+/// Every operation under `/v1`, with a body that it would take.
+async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, String, Option<Value>)> {
+    let contract = contract(gateway).await;
+    let mut operations = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys().filter(|_| path.starts_with("/v1/")) {
+            let body = match path.rsplit('/').next().unwrap() {
+                "start" => Some(json!({"force": true})),
+                "callback" => Some(json!({"redirect_url": redirect_url})),
+                "secret" => Some(json!({"session_token": "canary-session-token"})),
+                "{name}" => Some(json!({"display_name": "Name"})),
+                _ => None,
+            };
+            let name = if path.ends_with("/secret") { "suno" } else { "openai" };
+            let path = path.replace("{provider}", name).replace("{name}", "openai-codex");
+            operations.push((method.to_uppercase().parse().unwrap(), path, body));
+        }
+    }
+    assert!(operations.len() >= 8, "the contract lists only {operations:?}");
+    operations
+}
+
+/// Nothing of what only the gateway may know is in an answer.
+fn assert_tells_nothing(home: &Home, secrets: &[String], answer: &Answer, context: &str) {
+    let text = format!("{:?}{}", answer.headers, answer.text);
+    let folder = home.path().display().to_string();
+    let inner =
+        ["llm_providers", "config_secrets", "login_sessions", "SELECT", "sqlite", "no such", "src/", "panicked"];
+    for never in inner.into_iter().chain([folder.as_str()]).chain(secrets.iter().map(String::as_str)) {
+        assert!(!text.contains(never), "{context} tells {never}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_tells_nothing() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
+    let started = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
+    let mut secrets = provider.issued().await;
+    secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
+    secrets.push(gateway.token.clone());
+    let operations = operations(&gateway, &redirect_url).await;
+    for table in ["llm_providers", "config_secrets", "login_sessions"] {
+        home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
+    }
+    for (method, path, body) in &operations {
+        let context = format!("{method} {path}");
+        let answer = gateway.call(method.clone(), path, body.clone()).await;
+        let problem = answer.json();
+        assert_eq!((answer.status, &problem["code"]), (503, &json!("store_unavailable")), "{context}: {}", answer.text);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{context}");
+        for member in ["type", "title", "status", "detail", "instance"] {
+            assert!(!problem[member].is_null(), "{context}: RFC 9457 section 3.1 has {member}");
+        }
+        let instance = problem["instance"].as_str().unwrap().rsplit(':').next().unwrap();
+        assert_eq!(answer.header("x-request-id"), instance, "{context}");
+        assert_tells_nothing(&home, &secrets, &answer, &context);
+    }
+    // The browser is told as little.
+    let page = Answer::of(http().get(&redirect_url).send().await.unwrap()).await;
+    assert_eq!(page.status, 503, "{}", page.text);
+    assert_tells_nothing(&home, &secrets, &page, "the page");
+
+    for table in ["llm_providers", "config_secrets", "login_sessions"] {
+        home.change_database(&format!("ALTER TABLE gone_{table} RENAME TO {table}"));
+    }
+    let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!(pasted.status, 200, "the code was not spent meanwhile: {}", pasted.text);
+}
+
+#[tokio::test]
+async fn no_operation_shows_a_token_of_the_provider_a_code_or_a_verifier() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let redirect_url = {
+        let started = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
+        provider.redirect_for(started["auth_url"].as_str().unwrap()).await
+    };
+    let mut operations = operations(&gateway, &redirect_url).await;
+    // What ends the sign-in comes last, so that there is something to tell before.
+    operations.sort_by_key(|(_, path, _)| (path.ends_with("/logout"), path.ends_with("/cancel")));
+    let mut answered = Vec::new();
+    for (method, path, body) in operations {
+        let answer = gateway.call(method.clone(), &path, body).await;
+        answered.push(answer.status);
+        let mut secrets = provider.issued().await;
+        secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
+        secrets.extend([gateway.token.clone(), home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
+        assert!(secrets.len() > 6, "there is something to look for");
+        assert_tells_nothing(&home, &secrets, &answer, &format!("{method} {path}"));
+    }
+    assert!(answered.iter().filter(|status| **status == 200).count() >= 7, "{answered:?}");
+}
+
+#[tokio::test]
+async fn the_provider_s_words_about_a_refused_code_stay_inside() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let redirect_url = approved(&gateway, &provider).await;
+    let body = r#"{"error":{"code":"invalid_grant","message":"SELECT canary-session-token src/"}}"#;
+    provider.spoil_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
+    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("code_refused")));
+    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &answer, "the refusal");
+}

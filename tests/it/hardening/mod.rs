@@ -1,0 +1,60 @@
+//! The promises of `docs/security.md` that no other test holds: what a web page, a program on the machine, a careless
+//! paste or a caller without the token can do, which is nothing.
+
+mod callback_flood;
+mod entrance;
+mod entropy;
+mod errors_tell_nothing;
+mod opened_browser;
+mod pasted_addresses;
+mod recipes;
+mod redemption;
+mod strict_bodies;
+mod token_endpoint;
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    gateway::{Answer, Gateway, http},
+    provider::Provider,
+};
+
+/// Starts a login and returns the address that the provider sends the browser to.
+async fn approved(gateway: &Gateway, provider: &Provider) -> String {
+    let started = gateway.start_login().await;
+    provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await
+}
+
+/// The path and query of an address.
+fn target_of(redirect_url: &str) -> String {
+    let url = url::Url::parse(redirect_url).expect("an address");
+    url[url::Position::BeforePath..].to_owned()
+}
+
+/// Sends a request as it is and returns status and text of the answer; status 0 if it was none.
+async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address.into()).await.expect("a connection");
+    // What is refused may be answered before its end.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    (status, text)
+}
+
+/// A browser's navigation to `target` on the callback's port, or on what is forwarded to it.
+fn navigation(port: u16, target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")
+}
+
+/// The contract that the gateway serves.
+async fn contract(gateway: &Gateway) -> Value {
+    Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("an answer")).await.json()
+}

@@ -1,0 +1,61 @@
+//! The browser that the command line opens gets one address as one argument, and no shell ever reads it.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use crate::support::gateway::{Home, eventually};
+
+/// Stands in for the desktop's opener: notes how many arguments it got, and the first of them.
+const OPENER: &str =
+    "#!/bin/sh\nprintf '%s\\n%s\\n' \"$#\" \"$1\" > \"$HOME/draft\" && mv \"$HOME/draft\" \"$HOME/opened\"\n";
+
+/// As hostile to a shell as an https address can be; what an owner configures stands as it is in the address.
+const AUTHORIZE_URL: &str = "https://issuer.example/$(touch${IFS}owned);touch${IFS}owned|&'/-flag/*";
+
+fn install_opener(folder: &Path) -> String {
+    fs::create_dir(folder).expect("a folder");
+    let program = folder.join("xdg-open");
+    fs::write(&program, OPENER).expect("a program");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may run");
+    folder.display().to_string()
+}
+
+/// The same command on a terminal of its own, since a browser is opened only for somebody who is there.
+fn on_a_terminal(command: &Command) -> String {
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn a_hostile_address_reaches_the_browser_as_one_argument_and_runs_nothing() {
+    let home = Home::without_provider()
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");
+    let gateway = home.start().await;
+    let bin = install_opener(&home.path().join("bin"));
+
+    let login = home.command(&["auth", "login"]);
+    let mut terminal = home.command(&["-q", "-e", "-c", &on_a_terminal(&login), "/dev/null"]);
+    let path = terminal.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).expect("a PATH");
+    let path = format!("{bin}:{}", path.to_str().expect("text"));
+    let (arguments, variables): (Vec<_>, Vec<_>) = (
+        terminal.get_args().map(ToOwned::to_owned).collect(),
+        terminal.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect(),
+    );
+    terminal = Command::new("script");
+    terminal.args(arguments).env_clear().envs(variables).env("PATH", path).current_dir(home.path());
+    let mut child = home.spawn(terminal, "login");
+
+    let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
+    let opened = eventually("a browser to be asked", noted).await;
+    let (count, address) = opened.trim_end().split_once('\n').expect("two lines");
+    // Printed as it was opened, and the login that the gateway has.
+    let printed = home.printed("login", "stdout");
+    let shown = printed.lines().map(str::trim).find(|line| line.starts_with("https://")).expect("an address");
+    assert_eq!((count, address), ("1", shown));
+    assert!(address.starts_with("https://issuer.example/$(touch$") && address.contains("&state="), "{address}");
+    let cancelled = gateway.post("/v1/auth/openai/cancel", serde_json::json!({})).await;
+    assert_eq!(cancelled.json()["status"], "cancelled");
+    let ended = || std::future::ready(child.try_wait().expect("its status"));
+    eventually("the command to end", ended).await;
+    assert!(!home.path().join("owned").exists() && !home.data_dir().join("owned").exists(), "a shell has read it");
+}

@@ -1,0 +1,170 @@
+//! The recipes of `docs/remote.md`, followed: a browser on another machine comes back through a forwarded port, a
+//! published port, or its owner's clipboard.
+//!
+//! Other machines are other loopback addresses here. What a recipe depends on stays real: the browser says
+//! `Host: localhost:PORT` and connects to another address than the gateway's.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use goclaw::{
+    adapters::settings::{Environment, Settings},
+    ports::CallbackAddress,
+};
+use reqwest::{Client, redirect};
+use serde_json::json;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::{approved, raw};
+use crate::support::{
+    gateway::{Answer, Gateway, Home, PATIENCE, http},
+    provider::Provider,
+};
+
+const RECIPES: &str = include_str!("../../../docs/remote.md");
+
+/// The machine of the browser, and a container's own address.
+const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+const CONTAINER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
+
+/// What `ssh -L` and a container's published port do: whatever connects to `from` is connected to `to`. Ends with the
+/// value.
+async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
+    let listener = TcpListener::bind(from).await.expect("the port is free on the browser's machine");
+    let mut forwarder = JoinSet::new();
+    forwarder.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let mut far = TcpStream::connect(to).await.expect("the other end");
+                // Fails if either side leaves early, which is theirs to do.
+                let _ = copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+    forwarder
+}
+
+/// Opens `url` with a browser to whose machine `localhost` is `here`, and goes where it is sent.
+async fn browse(here: Ipv4Addr, url: &str) -> Answer {
+    // Prepares TLS as the tests' other clients do.
+    drop(http());
+    let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(PATIENCE);
+    let browser = browser.resolve("localhost", SocketAddr::from((here, 0))).build().expect("a browser");
+    Answer::of(browser.get(url).send().await.expect("a page")).await
+}
+
+async fn assert_signs_in(gateway: &Gateway, here: Ipv4Addr) {
+    let started = gateway.start_login().await;
+    assert_eq!(started["callback"], json!({"listening": true}));
+    let page = browse(here, started["auth_url"].as_str().unwrap()).await;
+    assert!(page.text.contains("<h1>Connected</h1>"), "{}", page.text);
+    assert!(page.url.starts_with("http://localhost:") && page.url.ends_with("/auth/done"), "{}", page.url);
+    assert_eq!(gateway.status().await["login_id"], started["login_id"]);
+}
+
+#[tokio::test]
+async fn a_port_forwarded_as_ssh_does_brings_the_browser_back() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let (near, far) = ((HERE, home.callback_port).into(), (Ipv4Addr::LOCALHOST, home.callback_port).into());
+    let _ssh = forward(near, far).await;
+    assert_signs_in(&gateway, HERE).await;
+    assert!(!gateway.log().contains("other machines may reach it"), "nothing was opened to anybody");
+}
+
+#[tokio::test]
+async fn a_port_forwarded_to_the_gateway_s_ipv6_loopback_does_too() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    // The server's `localhost` may be either.
+    let _ssh =
+        forward((HERE, home.callback_port).into(), (std::net::Ipv6Addr::LOCALHOST, home.callback_port).into()).await;
+    assert_signs_in(&gateway, HERE).await;
+}
+
+#[tokio::test]
+async fn a_published_port_of_a_container_brings_the_browser_back() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", &CONTAINER.to_string());
+    let gateway = home.start().await;
+    let (host, container) = ((HERE, home.callback_port).into(), (CONTAINER, home.callback_port).into());
+    let _published = forward(host, container).await;
+    assert_signs_in(&gateway, HERE).await;
+    // An explicit bind is that address and no other.
+    gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
+    assert!(TcpStream::connect((CONTAINER, home.callback_port)).await.is_ok());
+    for other in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)] {
+        assert!(TcpStream::connect((other, home.callback_port)).await.is_err(), "{other} is open too");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_on_every_address_is_said_to_be_and_still_answers_to_localhost_alone() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", "0.0.0.0").with("GOCLAW_HOST", "0.0.0.0");
+    let gateway = home.start().await;
+    let log = gateway.log();
+    assert!(log.contains("the login callback listens on 0.0.0.0: other machines may reach it"), "{log}");
+    assert!(log.contains("the API listens on 0.0.0.0: other machines may reach it"), "{log}");
+    let port = home.callback_port;
+    assert!(TcpStream::connect((CONTAINER, port)).await.is_err(), "nobody is signing in");
+
+    let redirect_url = approved(&gateway, &provider).await;
+    let target = super::target_of(&redirect_url);
+    for host in [format!("{CONTAINER}:{port}"), format!("0.0.0.0:{port}"), format!("server.example:{port}")] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(raw((CONTAINER, port), &request).await.0, 421, "{host}");
+    }
+    assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    assert_signs_in(&gateway, CONTAINER).await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_by_its_address_and_the_clipboard_is_enough() {
+    let provider = Provider::approving();
+    for (bind, taken) in [("", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")] {
+        let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", bind);
+        let _codex = TcpListener::bind((Ipv4Addr::LOCALHOST, home.callback_port)).await.unwrap();
+        let gateway = home.start().await;
+        let started = gateway.start_login().await;
+        let error = started["callback"]["error"].as_str().unwrap();
+        let port = home.callback_port;
+        assert!(error.contains(&format!("(is port {port} available?)")), "{error}");
+        assert!(error.contains(&format!("{taken}:{port}")), "{error}");
+        assert!(gateway.log().contains("the redirect URL can be pasted instead"), "the log says it too");
+        let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
+        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(answer.status, 200, "{bind}: {}", answer.text);
+    }
+}
+
+/// The documentation's own words, so that neither can change without the other.
+#[test]
+fn the_recipes_name_settings_and_ports_that_there_are() {
+    let variables: Vec<(String, String)> = RECIPES
+        .split_whitespace()
+        .filter(|word| word.starts_with("GOCLAW_"))
+        .filter_map(|word| word.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    assert!(variables.len() >= 3, "{variables:?}");
+    let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();
+    let everywhere = IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    assert_eq!((settings.callback.bind, settings.server.host), (Some(everywhere), everywhere));
+    let port = settings.callback.port;
+    assert!(matches!(settings.callback.address(), CallbackAddress::Explicit { ip, .. } if ip == everywhere));
+    for words in [
+        format!("ssh -o ExitOnForwardFailure=yes -L {port}:localhost:{port} "),
+        format!("-p 127.0.0.1:{port}:{port} "),
+        format!("-p 127.0.0.1:{0}:{0} ", settings.server.port),
+        format!("http://localhost:{port}/auth/callback?code="),
+    ] {
+        assert!(RECIPES.contains(&words), "{words} is not in docs/remote.md");
+    }
+}

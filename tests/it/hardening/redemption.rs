@@ -1,0 +1,151 @@
+//! Where a code goes, and how often: once, to the server its login began with, with the redirect URI it was asked with.
+
+use goclaw::{
+    adapters::{
+        oauth::HttpOAuthEndpoint,
+        settings::{Environment, Settings},
+    },
+    domain::{
+        authorize_url::authorize_url,
+        grant::CodeGrant,
+        oauth_client::OAuthClient,
+        secret::{AuthorizationCode, OAuthState, PkceVerifier},
+    },
+    ports::{GrantError, OAuthEndpoint},
+};
+use goclaw_simulator::{Options, Simulator};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::approved;
+use crate::support::{
+    gateway::{Answer, Gateway, Home, http},
+    provider::Provider,
+};
+
+#[tokio::test]
+async fn of_fifty_posts_and_ten_visits_at_once_one_redeems_the_code() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let redirect_url = approved(&gateway, &provider).await;
+    // Time for all of them to arrive before the first has its tokens.
+    provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+    let mut requests = JoinSet::new();
+    for number in 0..60 {
+        let url = format!("{}/v1/auth/openai/callback", gateway.base);
+        let post = http().post(url).bearer_auth(&gateway.token).json(&json!({"redirect_url": redirect_url}));
+        let request = if number % 6 == 0 { http().get(&redirect_url) } else { post };
+        requests.spawn(async move { Answer::of(request.send().await.unwrap()).await });
+    }
+    let answers = requests.join_all().await;
+    // 303 is the browser's way to the page with the outcome, whoever brought it about.
+    let (signed_in, others): (Vec<u16>, Vec<u16>) =
+        answers.iter().map(|answer| answer.status).partition(|status| *status == 200);
+    assert!(signed_in.len() <= 1, "{signed_in:?}");
+    assert!(others.iter().all(|status| [303, 409, 410].contains(status)), "{others:?}");
+    assert!(others.iter().filter(|status| **status == 409).count() > 10, "they were not at once: {others:?}");
+    assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
+    assert_eq!((gateway.status().await["authenticated"].clone(), home.stored()), (json!(true), (1, 1)));
+}
+
+fn client_of(issuer: &str) -> OAuthClient {
+    let variables = [("HOME", "/"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();
+    settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
+}
+
+/// A code for `client`'s redirect URI, redeemed with `presented`.
+async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), GrantError> {
+    let verifier = PkceVerifier::from_bytes(&[7; 64]);
+    let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
+    let answer = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
+    let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
+    let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
+    HttpOAuthEndpoint::new().unwrap().exchange_code(&client, grant).await.map(drop)
+}
+
+/// That the simulator compares byte for byte is what makes every sign-in of these tests a proof that the gateway sends
+/// the same redirect URI twice.
+#[tokio::test]
+async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
+    let provider = Simulator::start(Options::default()).await.unwrap();
+    let client = client_of(provider.issuer());
+    let uri = client.redirect_uri.clone();
+    let wrong = [
+        uri.replace("localhost", "127.0.0.1"),
+        uri.replace(":1455", ":1457"),
+        uri.replace("http:", "https:"),
+        uri.replace("localhost", "LOCALHOST"),
+        format!("{uri}/"),
+        uri.replace("/auth", "/%61uth"),
+    ];
+    for wrong in wrong {
+        let refused = redeem_with(&client, &wrong).await.unwrap_err();
+        assert!(matches!(refused, GrantError::Rejected { status: 400, .. }), "{wrong}: {refused:?}");
+    }
+    redeem_with(&client, &uri).await.unwrap();
+}
+
+async fn paste(gateway: &Gateway, account: &str, redirect_url: &str) -> (u16, String) {
+    let body = json!({"redirect_url": redirect_url});
+    let answer = gateway.post(&format!("/v1/auth/{account}/callback"), body).await;
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_login_is_finished_where_it_began_whatever_is_configured_meanwhile() {
+    let (first, second) = (Provider::approving(), Provider::approving());
+    let home = Home::new(&first);
+    let gateway = home.start().await;
+    let redirect_url = approved(&gateway, &first).await;
+    drop(gateway);
+
+    let home = home
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &second.issuer)
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__REDIRECT_HOST", "127.0.0.1");
+    let gateway = home.start().await;
+    assert_eq!(paste(&gateway, "openai", &redirect_url).await.0, 200);
+    assert_eq!(first.outcomes("/oauth/token").await, ["tokens_issued"]);
+    assert_eq!(second.outcomes("/oauth/token").await, [""; 0], "a code went to another server");
+}
+
+#[tokio::test]
+async fn the_callbacks_of_two_providers_cannot_be_crossed() {
+    let (first, second) = (Provider::approving(), Provider::approving());
+    let home = Home::new(&first)
+        .with("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex")
+        .with("GOCLAW_PROVIDERS__WORK__ISSUER", &second.issuer);
+    let gateway = home.start().await;
+    let of_first = approved(&gateway, &first).await;
+    let started = gateway.post("/v1/auth/work/start", json!({})).await.json();
+    let of_second = second.redirect_for(started["auth_url"].as_str().unwrap()).await;
+
+    let invalid_state = (400, "invalid_state".to_owned());
+    assert_eq!(paste(&gateway, "work", &of_first).await, invalid_state);
+    assert_eq!(paste(&gateway, "openai", &of_second).await, invalid_state);
+    // A code of the first with the state of the second, as a mix-up brings it (RFC 9700 section 4.4): refused if the
+    // first says who it is, by either way in.
+    let state = |url: &str| url.split_once("state=").map(|(_, rest)| rest.to_owned()).unwrap();
+    let crossed = of_first.replace(&state(&of_first), &state(&of_second));
+    let issuer: String = url::form_urlencoded::byte_serialize(first.issuer.as_bytes()).collect();
+    let crossed = format!("{crossed}&iss={issuer}");
+    assert_ne!(state(&of_first), state(&of_second));
+    assert_eq!(paste(&gateway, "work", &crossed).await, (400, "wrong_issuer".to_owned()));
+    assert_eq!(http().get(&crossed).send().await.unwrap().status(), 400);
+    for provider in [&first, &second] {
+        assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
+    }
+
+    assert_eq!(paste(&gateway, "openai", &of_first).await.0, 200);
+    assert_eq!(paste(&gateway, "work", &of_second).await.0, 200);
+    for provider in [&first, &second] {
+        assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
+    }
+    assert_eq!(home.stored(), (2, 2));
+}

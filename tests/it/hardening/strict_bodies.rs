@@ -1,0 +1,86 @@
+//! A body says one thing: what parsers read differently is refused by every operation that takes one.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use super::contract;
+use crate::support::gateway::{Answer, Gateway, Home, http};
+
+/// A good body of each operation that takes one. None of them is ever carried out here.
+const BODIES: [(&str, &str, &str); 4] = [
+    ("POST", "/v1/auth/{provider}/start", r#"{"force":false,"display_name":"Name","provider_type":"openai-codex"}"#),
+    (
+        "POST",
+        "/v1/auth/{provider}/callback",
+        r#"{"redirect_url":"http://localhost:1455/auth/callback?code=c&state=s"}"#,
+    ),
+    ("PUT", "/v1/auth/{provider}/secret", r#"{"session_token":"canary","display_name":"Name","provider_type":"suno"}"#),
+    ("PATCH", "/v1/providers/{name}", r#"{"display_name":"Name","enabled":true}"#),
+];
+
+async fn send((client, gateway): (&Client, &Gateway), method: &str, path: &str, body: &str) -> (u16, String) {
+    let method: Method = method.parse().unwrap();
+    let path = path.replace("{provider}", "suno").replace("{name}", "suno");
+    let request = client.request(method, format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+    let request = request.header("content-type", "application/json").body(body.to_owned());
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    assert!(!answer.text.contains("canary"), "{path} repeats what it was sent: {}", answer.text);
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// `{"a":1,"b":2}` with each member said again: the same, another value, another spelling, at the other end.
+fn repetitions(body: &str) -> Vec<String> {
+    let members: serde_json::Map<String, Value> = serde_json::from_str(body).unwrap();
+    let inner = body.trim_start_matches('{').trim_end_matches('}');
+    let mut all = Vec::new();
+    for (name, value) in members {
+        let escaped: String = name.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+        for again in [format!("\"{name}\":{value}"), format!("\"{name}\":null"), format!("\"{escaped}\":{value}")] {
+            all.extend([format!("{{{inner},{again}}}"), format!("{{{again},{inner}}}")]);
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_a_body() {
+    let (client, home) = (http(), Home::without_provider());
+    let gateway = home.start().await;
+    let at = (&client, &gateway);
+    let contract = contract(&gateway).await;
+    let mut with_body = BTreeSet::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation.get("requestBody").is_some() {
+                with_body.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    let known: BTreeSet<_> =
+        BODIES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(with_body, known, "an operation takes a body and is not in this test");
+
+    for (method, path, body) in BODIES {
+        for repeated in repetitions(body) {
+            let refused = send(at, method, path, &repeated).await;
+            assert_eq!(refused, (400, "malformed_json".to_owned()), "{method} {path}: {repeated}");
+        }
+        let inner = body.trim_end_matches('}');
+        for unknown in [r#""extra":1"#, r#""Display_Name":"x""#, r#""__proto__":{}"#, r#""scope":"admin""#] {
+            let refused = send(at, method, path, &format!("{inner},{unknown}}}")).await;
+            assert_eq!(refused, (400, "bad_body".to_owned()), "{method} {path} with {unknown}");
+        }
+        for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
+            let (status, _) = send(at, method, path, no_object).await;
+            // A start without a body is a start without wishes; suno has none.
+            let expected = if (path, no_object) == (BODIES[0].1, "") { 409 } else { 400 };
+            assert_eq!(status, expected, "{method} {path}: {no_object}");
+        }
+        // The body itself is not what is refused.
+        let (status, code) = send(at, method, path, body).await;
+        let about_the_body = ["malformed_json", "bad_body", "not_json"].contains(&code.as_str());
+        assert!(!about_the_body, "{method} {path}: {status} {code}");
+    }
+}

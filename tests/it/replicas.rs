@@ -1,0 +1,117 @@
+//! Several gateways on one PostgreSQL: what one begins another finishes, once, and all of them tell the same.
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::support::{
+    gateway::{Gateway, Home},
+    postgres::Database,
+    provider::Provider,
+};
+
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A home whose gateway shares `database`.
+fn home(provider: &Provider, database: &Database) -> Home {
+    Home::new(provider)
+        .with("GOCLAW_DATABASE__URL", &database.url)
+        .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+        .with("GOCLAW_ENCRYPTION__KEY", KEY)
+}
+
+async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, Value) {
+    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    (answer.status, answer.json())
+}
+
+fn auth_url(started: &Value) -> &str {
+    started["auth_url"].as_str().expect("an auth_url")
+}
+
+#[tokio::test]
+async fn what_one_starts_another_finishes_and_both_tell_the_same() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [home(&provider, &database), home(&provider, &database)];
+    let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
+    let started = first.start_login().await;
+    assert_eq!(second.start_login().await["login_id"], started["login_id"], "there is one pending login");
+    let redirect_url = provider.redirect_for(auth_url(&started)).await;
+    let (status, connected) = paste(&second, &redirect_url).await;
+    assert_eq!(status, 200, "{connected}");
+    for gateway in [&first, &second] {
+        let status = gateway.status().await;
+        assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &started["login_id"]));
+    }
+    assert_eq!(paste(&first, &redirect_url).await.0, 410);
+    let secret = database.cell("count(*)", "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'").await;
+    assert_eq!(secret.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_gateway_that_dies_leaves_its_login_to_the_others_and_finds_it_finished() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [home(&provider, &database), home(&provider, &database)];
+    let first = homes[0].start().await;
+    let started = first.start_login().await;
+    let redirect_url = provider.redirect_for(auth_url(&started)).await;
+    // Dropping it is a kill -9.
+    drop(first);
+    let second = homes[1].start().await;
+    assert_eq!(paste(&second, &redirect_url).await.0, 200);
+    let first = homes[0].start().await;
+    assert_eq!(first.status().await["login_id"], started["login_id"]);
+    assert_eq!(first.post("/v1/auth/openai/logout", json!({})).await.status, 200);
+    assert_eq!(second.status().await["state"], "absent");
+}
+
+#[tokio::test]
+async fn of_fifty_posts_to_two_gateways_one_redeems_the_code() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [home(&provider, &database), home(&provider, &database)];
+    let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
+    let redirect_url = provider.redirect_for(auth_url(&first.start_login().await)).await;
+    let gateways = [std::sync::Arc::new(first), std::sync::Arc::new(second)];
+    let mut posts = JoinSet::new();
+    for number in 0..50 {
+        let (gateway, redirect_url) = (gateways[number % 2].clone(), redirect_url.clone());
+        posts.spawn(async move { paste(&gateway, &redirect_url).await.0 });
+    }
+    let mut statuses = posts.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200);
+    assert!(statuses[1..].iter().all(|status| [409, 410].contains(status)), "{statuses:?}");
+    assert_eq!(provider.outcomes("/oauth/token").await, ["tokens_issued"]);
+}
+
+#[tokio::test]
+async fn a_gateway_with_another_key_refuses_to_start_and_changes_nothing() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let right = home(&provider, &database);
+    let gateway = right.start().await;
+    let redirect_url = provider.redirect_for(auth_url(&gateway.start_login().await)).await;
+    assert_eq!(paste(&gateway, &redirect_url).await.0, 200);
+    let sealed = database.cell("api_key", "llm_providers").await;
+
+    let wrong = Home::new(&provider)
+        .with("GOCLAW_DATABASE__URL", &database.url)
+        .with("GOCLAW_SERVER__TOKEN", "t")
+        .with("GOCLAW_ENCRYPTION__KEY", &"ab".repeat(32));
+    let refused = wrong.run(&["serve"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("sealed with the key"), "{}", refused.stderr);
+    assert_eq!(database.cell("api_key", "llm_providers").await, sealed);
+}
+
+#[tokio::test]
+async fn what_they_must_share_must_be_given_and_a_password_is_not_repeated() {
+    let provider = Provider::approving();
+    let url = "postgres://goclaw:canary@127.0.0.1:1/goclaw";
+    let home = Home::new(&provider).with("GOCLAW_DATABASE__URL", url).with("GOCLAW_ENCRYPTION__KEY", KEY);
+    let refused = home.run(&["serve"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("missing setting server.token"), "{}", refused.stderr);
+    let refused = home.with("GOCLAW_SERVER__TOKEN", "t").run(&["serve"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cannot open the database goclaw on 127.0.0.1"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("canary"), "{}", refused.stderr);
+}

@@ -1,0 +1,61 @@
+//! PostgreSQL as a server: opened by several at once, refused if it comes from the future or may forget.
+
+use std::time::Duration;
+
+use goclaw::{
+    adapters::store::{OpenStoreError, PostgresStore},
+    ports::CredentialStore,
+};
+use tokio::task::JoinSet;
+
+use super::{
+    fixtures::{Fixture, Postgres},
+    samples::{at, credential, name},
+};
+use crate::support::postgres::Database;
+
+async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
+    PostgresStore::open(&database.url.as_str().into()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_that_start_together_migrate_once() {
+    let database = Database::create().await;
+    let mut openings = JoinSet::new();
+    for _ in 0..4 {
+        let url = database.url.as_str().into();
+        openings.spawn(async move { PostgresStore::open(&url).await.map(drop) });
+    }
+    let opened = tokio::time::timeout(Duration::from_secs(30), openings.join_all()).await.expect("all of them open");
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_schema_is_refused_and_left_untouched() {
+    let postgres = Postgres::open().await;
+    postgres.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
+    postgres.database.execute(future).await;
+    let refusal = open(&postgres.database).await.map(drop).unwrap_err();
+    assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000"), "{refusal:?}");
+    assert!(postgres.store().load(&name("work")).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_may_forget_what_it_confirmed_is_refused() {
+    let database = Database::create().await;
+    database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name)).await;
+    let refusal = open(&database).await.map(drop).unwrap_err();
+    assert!(matches!(refusal, OpenStoreError::NotDurable { .. }), "{refusal:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tables_hold_what_the_documentation_says() {
+    let postgres = Postgres::open().await;
+    let credential = credential(1, "openai-codex");
+    postgres.store().save_login(&credential, at(0)).await.unwrap();
+    let expires_at = credential.facts.expires_at.map(|at| at.unix_seconds().to_string());
+    assert_eq!(postgres.database.cell("settings ->> 'expires_at'", "llm_providers").await, expires_at);
+    let secret = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
+    assert_eq!(postgres.database.cell("count(*)", secret).await.as_deref(), Some("1"));
+}

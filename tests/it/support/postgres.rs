@@ -1,0 +1,49 @@
+//! Databases on the throwaway PostgreSQL server that `test.sh` starts, one for each test that wants one.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_postgres::{Client, Config, NoTls};
+
+/// Where `test.sh` says that its server is.
+const SERVER: &str = "TEST_POSTGRES_URL";
+
+/// An empty database. It stays until the server goes.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) name: String,
+}
+
+impl Database {
+    pub(crate) async fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        client(&server()).await.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+        let url = server().rsplit_once('/').map(|(base, _)| format!("{base}/{name}")).expect("a URL");
+        Self { url, name }
+    }
+
+    /// Runs statements, as somebody with a database tool would.
+    pub(crate) async fn execute(&self, statements: &str) {
+        client(&self.url).await.batch_execute(statements).await.expect("the statements run");
+    }
+
+    /// The first column of the first row, as text; None if there is no row or it holds NULL.
+    pub(crate) async fn cell(&self, column: &str, from: &str) -> Option<String> {
+        let query = format!("SELECT CAST({column} AS TEXT) FROM {from}");
+        client(&self.url).await.query_opt(&query, &[]).await.expect("the query runs")?.get(0)
+    }
+}
+
+/// The server's URL, password included.
+#[expect(clippy::disallowed_methods, reason = "this is how test.sh tells")]
+pub(crate) fn server() -> String {
+    std::env::var(SERVER).expect("no PostgreSQL server for the tests: run them with ./test.sh, which starts one")
+}
+
+async fn client(url: &str) -> Client {
+    let config: Config = url.parse().expect("a URL");
+    let (client, driver) = config.connect(NoTls).await.expect("the server answers");
+    #[expect(clippy::disallowed_methods, reason = "it ends with the client")]
+    tokio::spawn(driver);
+    client
+}
