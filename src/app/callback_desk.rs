@@ -83,8 +83,11 @@ impl Gateway {
         loop {
             let next_end = self.next_login_end().await;
             let idle = answers.is_empty() && matches!(next_end, Ok(None));
-            if idle && closing.is_none() && self.close_if_idle().await {
-                return;
+            if idle && closing.is_none() {
+                match self.close_if_idle(bound).await {
+                    None => return,
+                    Some(still_wanted) => bound = still_wanted,
+                }
             }
             let look_again = next_end.unwrap_or(Some(STORE_RETRY));
             let look_again = async {
@@ -127,12 +130,16 @@ impl Gateway {
         Ok(open.iter().map(|login| now.until(login.ticket.expires_at)).min())
     }
 
-    /// Closes the desk, unless a login has started meanwhile. True if the caller is to drop its listener.
-    async fn close_if_idle(&self) -> bool {
+    /// Closes the desk; if a login has started meanwhile, it stays open and the listener comes back.
+    async fn close_if_idle(&self, bound: Box<dyn BoundCallback>) -> Option<Box<dyn BoundCallback>> {
         let mut open = self.desk.open.lock().await;
-        let idle = matches!(self.next_login_end().await, Ok(None));
-        *open = !idle;
-        idle
+        if !matches!(self.next_login_end().await, Ok(None)) {
+            return Some(bound);
+        }
+        // The port is free before the desk counts as closed: the next login finds no port taken by ourselves.
+        bound.close().await;
+        *open = false;
+        None
     }
 
     fn timer(&self, duration: Duration) -> BoxFuture<'static, ()> {

@@ -71,7 +71,7 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
 /// Serves until `stop` is cancelled and everything under way is done.
 pub async fn run(started: Started, stop: CancellationToken) {
     let endpoint = http::endpoint(&started.gateway, started.token);
-    serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled()).await;
+    serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
     started.gateway.finish().await;
     tracing::info!("stopped");
 }

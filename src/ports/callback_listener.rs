@@ -69,11 +69,16 @@ pub trait CallbackListener: Send + Sync {
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError>;
 }
 
-/// A listener at work. Dropping it frees the port.
+/// A listener at work. Dropping it frees the port too, a moment later.
 #[async_trait]
 pub trait BoundCallback: Send {
     /// Waits for the next event. Callbacks without a well-formed `state` are answered by the adapter and are none.
     ///
     /// Contract: MUST lose no event when the returned future is dropped.
     async fn next_event(&mut self) -> CallbackEvent;
+
+    /// Stops listening.
+    ///
+    /// Contract: MUST have freed the port when it returns, so that the next `bind` does not find it taken.
+    async fn close(self: Box<Self>);
 }

@@ -10,6 +10,7 @@ use tokio::{
     sync::{Notify, oneshot},
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::support::gateway::PATIENCE;
 
@@ -28,9 +29,15 @@ async fn served(
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
-    let handle = tokio::spawn(serve(vec![listener], endpoint, LIMITS, async move {
-        let _ = stopped.await;
-    }));
+    let handle = tokio::spawn(serve(
+        vec![listener],
+        endpoint,
+        LIMITS,
+        async move {
+            let _ = stopped.await;
+        },
+        CancellationToken::new(),
+    ));
     (address, stop, handle)
 }
 
@@ -141,7 +148,7 @@ async fn several_listeners_are_served_alike() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(serve(listeners, endpoint, LIMITS, std::future::pending()));
+    tokio::spawn(serve(listeners, endpoint, LIMITS, std::future::pending(), CancellationToken::new()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));

@@ -110,6 +110,19 @@ async fn every_bad_answer_has_its_kind_and_costs_one_request() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_announced_as_json_is_not_read_as_tokens() {
+    for (content_type, readable) in [("text/html", false), ("application/json;charset=utf-8", true)] {
+        let (provider, client) = provider().await;
+        let grant = approved(&client).await;
+        let body = r#"{"access_token":"a","refresh_token":"r"}"#.to_owned();
+        let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
+        provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
+        let answer = endpoint().exchange_code(&client, grant).await;
+        assert_eq!(answer.is_ok(), readable, "{content_type}");
+    }
+}
+
+#[tokio::test]
 async fn half_an_answer_is_no_answer() {
     let (provider, client) = provider().await;
     let grant = approved(&client).await;

@@ -111,7 +111,7 @@ fn a_bad_value_is_answered_with_key_value_and_what_is_allowed() {
         (
             "GOCLAW_CALLBACK__TIMEOUT",
             "6",
-            r#"bad setting callback.timeout = "6": it must be a duration like 6m or 90s, at most 1h"#,
+            r#"bad setting callback.timeout = "6": it must be a duration like 6m or 90s, at most 10m"#,
         ),
         (
             "GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL",

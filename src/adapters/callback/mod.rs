@@ -38,20 +38,23 @@ impl CallbackListener for LoopbackListener {
         let listeners = bind::listeners(address).await?;
         let (sender, events) = mpsc::channel(QUEUE);
         let stop = CancellationToken::new();
-        let stopped = stop.clone();
+        let (stopped, freed) = (stop.clone(), CancellationToken::new());
+        let told = freed.clone();
         let endpoint = routes::endpoint(sender, address.port());
         #[expect(
             clippy::disallowed_methods,
             reason = "ends with the value that is returned, which a tracked task holds"
         )]
-        tokio::spawn(async move { serve(listeners, endpoint, LIMITS, stopped.cancelled()).await });
-        Ok(Box::new(Listening { events, _stop: stop.drop_guard() }))
+        tokio::spawn(async move { serve(listeners, endpoint, LIMITS, stopped.cancelled(), told).await });
+        Ok(Box::new(Listening { events, freed, stop: stop.drop_guard() }))
     }
 }
 
 struct Listening {
     events: mpsc::Receiver<CallbackEvent>,
-    _stop: DropGuard,
+    /// Cancelled by the server once the port is free.
+    freed: CancellationToken,
+    stop: DropGuard,
 }
 
 #[async_trait]
@@ -61,6 +64,27 @@ impl BoundCallback for Listening {
             Some(event) => event,
             // The server task died: nothing will ever come.
             None => std::future::pending().await,
+        }
+    }
+
+    async fn close(self: Box<Self>) {
+        drop(self.stop);
+        self.freed.cancelled().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_port_is_free_again_as_soon_as_its_listener_is_closed() {
+        let probe = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = CallbackAddress::Loopback { port: probe.local_addr().unwrap().port() };
+        drop(probe);
+        for round in 0..100 {
+            let bound = LoopbackListener.bind(&address).await;
+            bound.unwrap_or_else(|error| panic!("round {round}: {error}")).close().await;
         }
     }
 }

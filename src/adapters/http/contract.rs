@@ -7,7 +7,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    authorization_response::MAX_REDIRECT_BYTES, ids::MAX_PROVIDER_NAME, provider::ProviderType,
+    authorization_response::MAX_REDIRECT_BYTES,
+    ids::{MAX_DISPLAY_NAME, MAX_PROVIDER_NAME},
+    provider::ProviderType,
     secret::MAX_PASTED_SECRET_BYTES,
 };
 
@@ -99,7 +101,8 @@ fn make_strict(schema: &mut Map<String, Value>) {
             // What `DisplayName::parse` takes.
             "display_name" => {
                 let visible = format!("[^{SPACE}{STEERS}]");
-                json!({"pattern": trimmed(&format!("{visible}([^{STEERS}]*{visible})?"))})
+                let pattern = trimmed(&format!("{visible}([^{STEERS}]*{visible})?"));
+                json!({"minLength": 1, "maxLength": MAX_DISPLAY_NAME, "pattern": pattern})
             }
             // What may finish some login. Whether it fits the one that waits, no pattern can say.
             "redirect_url" => {

@@ -28,7 +28,7 @@ pub(super) struct StartRequest {
     #[oai(default)]
     force: bool,
     /// What to call the account.
-    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text")]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is, e.g. `openai-codex`.
     provider_type: Option<String>,
@@ -63,7 +63,7 @@ pub(super) struct ApiKeyRequest {
     /// A key from the provider's console. White space around it is dropped.
     api_key: Password,
     /// What to call the account.
-    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text")]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
@@ -76,7 +76,7 @@ pub(super) struct SessionTokenRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
     session_token: Password,
     /// What to call the account.
-    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text")]
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
@@ -100,7 +100,7 @@ impl From<SecretRequest> for PastedSecret {
 #[oai(deny_unknown_fields)]
 pub(super) struct UpdateProviderRequest {
     /// What to call the account.
-    #[oai(deserialize_with = "text", validator(min_length = 1, max_length = 255))]
+    #[oai(deserialize_with = "text")]
     display_name: Option<String>,
     /// Whether the gateway may use it. Switching it off deletes nothing.
     enabled: Option<bool>,

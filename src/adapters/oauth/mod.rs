@@ -66,8 +66,9 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        let (status, body) = send(request).await?;
-        answer::parse(&body).ok_or(GrantError::Indeterminate(Doubt::Unreadable(status.as_u16())))
+        let answer = send(request).await?;
+        let grant = if answer.is_json { answer::parse(&answer.body) } else { None };
+        grant.ok_or(GrantError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
@@ -84,8 +85,16 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
     }
 }
 
+/// A successful answer.
+struct Answer {
+    status: StatusCode,
+    /// Whether it says so itself: a page that happens to parse is not an answer of a token endpoint.
+    is_json: bool,
+    body: Vec<u8>,
+}
+
 /// Sends a request and reads a successful answer.
-async fn send(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), GrantError> {
+async fn send(request: RequestBuilder) -> Result<Answer, GrantError> {
     let response = request.send().await.map_err(|error| lost(&error))?;
     let status = response.status();
     if status.is_server_error() {
@@ -94,6 +103,8 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), GrantErr
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Err(GrantError::Unavailable { why: "it asks to come back later (HTTP 429)" });
     }
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));
     let body = read(response).await;
     if status.is_client_error() {
         // A refusal is a refusal, readable or not.
@@ -103,7 +114,7 @@ async fn send(request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), GrantErr
     if !status.is_success() {
         return Err(GrantError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
-    Ok((status, body?))
+    Ok(Answer { status, is_json, body: body? })
 }
 
 /// Reads a body up to the limit.

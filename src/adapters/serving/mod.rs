@@ -32,6 +32,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 /// How one listener treats its callers.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +53,14 @@ type SharedEndpoint = Arc<BoxEndpoint<'static>>;
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 const MAX_HEADERS: usize = 64;
 
-/// Serves `endpoint` on `listeners` until `stop` is ready, then lets requests under way finish, up to the limit.
+/// Serves `endpoint` on `listeners` until `stop` is ready, then lets requests under way finish, up to the limit. `freed` is
+/// cancelled as soon as the ports are free again, which is before that.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
     limits: Limits,
     stop: impl Future<Output = ()>,
+    freed: CancellationToken,
 ) {
     let endpoint: SharedEndpoint = Arc::new(endpoint.boxed());
     let (graceful, slots) = (GracefulShutdown::new(), Arc::new(Semaphore::new(limits.connections)));
@@ -88,6 +91,7 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listeners);
+    freed.cancel();
     if timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way at the end of the shutdown and were cut off");
     }

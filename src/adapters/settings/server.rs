@@ -16,7 +16,7 @@ const DEFAULT_PORT: u16 = 3577;
 const DEFAULT_CALLBACK_PORT: u16 = 1455;
 const DEFAULT_LOGIN_LIFETIME: Duration = Duration::from_secs(6 * 60);
 /// RFC 6749 recommends ten minutes for a code; a login that waits longer was forgotten.
-const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(60 * 60);
+const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 const AN_IP: &str = "it must be an IP address, e.g. 127.0.0.1, or localhost";
 const A_PORT: &str = "it must be a port number, 1 to 65535";
@@ -64,7 +64,7 @@ impl CallbackSettings {
         let timeout = |text: &str| {
             humantime::parse_duration(text).ok().filter(|time| !time.is_zero() && *time <= LONGEST_LOGIN_LIFETIME)
         };
-        let a_timeout = "it must be a duration like 6m or 90s, at most 1h";
+        let a_timeout = "it must be a duration like 6m or 90s, at most 10m";
         Ok(Self {
             bind: sources.parsed("callback.bind", AN_IP, ip)?,
             port: sources.parsed("callback.port", A_PORT, port)?.unwrap_or(DEFAULT_CALLBACK_PORT),

@@ -105,6 +105,8 @@ impl BoundCallback for Bound {
             None => unreachable!("the listener is open"),
         }
     }
+
+    async fn close(self: Box<Self>) {}
 }
 
 impl Drop for Bound {
