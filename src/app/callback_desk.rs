@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::{AppError, Callback, Gateway};
 use crate::{
-    domain::authorization_response::AuthorizationResponse,
+    domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
     ports::{BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
@@ -150,7 +150,7 @@ impl Gateway {
     /// What the browser is shown: the truth, so only once the login has really ended.
     async fn answer(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match self.complete_login(Callback::Received(response)).await {
-            Ok(connected) => CallbackReply::Ended(connected.outcome()),
+            Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
             Err(AppError::LoginFailed { outcome, .. } | AppError::LoginOver(outcome)) => CallbackReply::Ended(outcome),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
             Err(AppError::CallbackRejected(_)) => CallbackReply::NotOurs,

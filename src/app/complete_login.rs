@@ -33,12 +33,6 @@ pub struct Connected {
     pub id: ProviderId,
 }
 
-impl Connected {
-    pub fn outcome(&self) -> LoginOutcome {
-        LoginOutcome::Completed
-    }
-}
-
 impl Gateway {
     /// Lets a callback in and finishes its login. A caller that leaves stops nothing.
     pub async fn complete_login(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {

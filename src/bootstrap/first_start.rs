@@ -16,7 +16,8 @@ use crate::{
 /// Random bytes behind the gateway's token.
 const TOKEN_BYTES: usize = 32;
 
-/// The key that seals the store, called `database` in messages. `sealed_rows`: whether there is anything that a new key could not open.
+/// The key that seals the store, called `database` in messages. `sealed_rows`: whether there is anything that a new key
+/// could not open.
 pub(super) fn encryption_key(
     settings: &Settings,
     random: &dyn Random,

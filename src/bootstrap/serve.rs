@@ -80,7 +80,9 @@ pub async fn run(started: Started, stop: CancellationToken) {
 fn warn_of_open_doors(settings: &Settings) {
     let host = settings.server.host;
     if !host.is_loopback() {
-        tracing::warn!(%host, "the API listens on {host}: other machines may reach it, and plain HTTP shows them the token; put TLS in front");
+        tracing::warn!(%host,
+            "the API listens on {host}: other machines may reach it, and plain HTTP shows them the token; put TLS in front"
+        );
     }
     if let Some(ip) = settings.callback.bind.filter(|ip| !ip.is_loopback()) {
         tracing::warn!(%ip, "the login callback listens on {ip}: other machines may reach it while somebody signs in");

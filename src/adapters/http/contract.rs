@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     authorization_response::MAX_REDIRECT_BYTES,
     ids::{MAX_DISPLAY_NAME, MAX_PROVIDER_NAME},
-    provider::ProviderType,
+    provider::{ProviderType, openai_codex},
     secret::MAX_PASTED_SECRET_BYTES,
 };
 
@@ -93,7 +93,10 @@ fn make_strict(schema: &mut Map<String, Value>) {
     for (name, property) in properties.iter_mut().filter_map(|(name, property)| Some((name, property.as_object_mut()?)))
     {
         let narrower = match name.as_str() {
-            "provider_type" => json!({"enum": ProviderType::ALL.map(ProviderType::as_str)}),
+            "provider_type" => {
+                let names = ProviderType::ALL.map(ProviderType::as_str).into_iter().chain([openai_codex::ALIAS]);
+                json!({"enum": names.collect::<Vec<_>>()})
+            }
             // What `AccessToken::from_pasted` takes; said here so that its own sentence answers what does not fit.
             "api_key" | "session_token" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})

@@ -18,7 +18,7 @@ async fn a_pasted_address_signs_in() {
     let stage = Stage::open().await;
     let login = stage.start(alice()).await;
     let connected = stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
-    assert_eq!((connected.name.as_str(), connected.outcome()), (OPENAI, LoginOutcome::Completed));
+    assert_eq!(connected.name.as_str(), OPENAI);
     assert_eq!(stage.account(OPENAI).await.expect("it is saved").id, connected.id);
 }
 

@@ -3,9 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{ConnectionError, ConnectionResult, QueryableByName, sql_query, sql_types::Text};
+use diesel::{
+    ConnectionError, ConnectionResult, QueryableByName, result::Error as DieselError, sql_query, sql_types::Text,
+};
 use diesel_async::{
-    AsyncMigrationHarness, RunQueryDsl,
+    AsyncMigrationHarness, RunQueryDsl, SimpleAsyncConnection,
     pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, deadpool::Pool},
 };
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -28,9 +30,9 @@ const CONNECTIONS: usize = 16;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A query that takes longer has met a lock that will not go away.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// Held while migrating, so that gateways that start together take turns. The number means nothing.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_lock(3577)";
-const MIGRATION_UNLOCK: &str = "SELECT pg_advisory_unlock(3577)";
+/// A migration takes the time it takes, and gateways that start together take turns. The number means nothing.
+const BEFORE_MIGRATING: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(3577)";
+const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
 impl PostgresStore {
     /// Opens the database at `url` (`postgres://user:password@host/database?sslmode=...`) and runs pending migrations.
@@ -54,15 +56,13 @@ impl PostgresStore {
             Err(late) => return Err(connect_error(Box::new(late))),
         };
         refuse_lossy(&mut connection, &name).await?;
-        // A connection of its own: closing it releases the lock, whatever happens.
-        let query = |sql| sql_query(sql);
-        let migrate_error = |source: Cause| OpenStoreError::Migrate { name: name.clone(), source };
-        query(MIGRATION_LOCK).execute(&mut connection).await.map_err(|error| migrate_error(Box::new(error)))?;
+        let migrate_error =
+            |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
+        connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
-        let migrated = migrate(&mut harness, MIGRATIONS, &name);
-        let mut connection = harness.into_inner();
-        query(MIGRATION_UNLOCK).execute(&mut connection).await.map_err(|error| migrate_error(Box::new(error)))?;
-        migrated?;
+        // A failure ends the pool with this function, and with the connection the lock.
+        migrate(&mut harness, MIGRATIONS, &name)?;
+        harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
         Ok(Self { pool, name })
     }
 }
@@ -71,9 +71,7 @@ async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<C
     let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
     let (client, driver) = tokio_postgres::connect(&url, (*tls).clone()).await.map_err(bad)?;
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
-    diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, SETUP)
-        .await
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
