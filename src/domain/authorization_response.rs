@@ -8,7 +8,7 @@ use url::{Url, form_urlencoded};
 
 use super::secret::{AuthorizationCode, OAuthState};
 
-/// The longest redirect URL or query taken, in bytes. Real ones have about 400.
+/// The longest redirect URL or query taken, in bytes. Far above any real one.
 pub const MAX_REDIRECT_BYTES: usize = 8 * 1024;
 
 /// The parameters of a callback. Unknown ones are ignored, as the RFC asks; a known one that is repeated is refused.

@@ -27,7 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// A logout does not wait longer than this for the provider.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A real answer has about 6 KiB.
+/// Far above any real answer, which is a few tokens.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 #[derive(Debug, Clone)]

@@ -112,7 +112,7 @@ async fn serve_connection(
     limits: Limits,
     watcher: Watcher,
 ) {
-    // Without it, bursts of small events wait 40 ms for the caller's acknowledgement.
+    // Without it, bursts of small events wait for the caller's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     // hyper's deadline starts with the first byte, so the wait for that needs its own.
