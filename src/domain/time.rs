@@ -33,6 +33,11 @@ impl Timestamp {
         Self(self.0.saturating_add(millis(duration)))
     }
 
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
     /// How long from `self` until `later`; zero if that is already past.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0).try_into().unwrap_or(0))

@@ -1,0 +1,177 @@
+//! What a failed refresh call means for the token that it presented.
+
+use std::time::Duration;
+
+/// What can be known about the presented token afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Proven not taken: no byte was sent, or the provider said so. `retry_after` is the provider's wish.
+    NotConsumed { cause: Cause, retry_after: Option<Duration> },
+    /// It may or may not have been taken.
+    Unknown(Cause),
+    /// The provider will never take it.
+    Rejected(Cause),
+}
+
+/// Why an account is not simply fine; part of its row and of its history, so a closed set of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    RefreshTokenExpired,
+    RefreshTokenReused,
+    RefreshTokenInvalidated,
+    InvalidGrant,
+    /// A 401 that does not say more.
+    Unauthorized,
+    /// The answer was for another account.
+    AccountMismatch,
+    TimedOut,
+    ConnectionLost,
+    ServerError,
+    Unreadable,
+    /// Refused, but not for what was presented.
+    Refused,
+    /// Whoever presented it did not live to say what came of it.
+    Interrupted,
+    RateLimited,
+    NoConnection,
+}
+
+impl Cause {
+    pub const ALL: [Self; 14] = [
+        Self::RefreshTokenExpired,
+        Self::RefreshTokenReused,
+        Self::RefreshTokenInvalidated,
+        Self::InvalidGrant,
+        Self::Unauthorized,
+        Self::AccountMismatch,
+        Self::TimedOut,
+        Self::ConnectionLost,
+        Self::ServerError,
+        Self::Unreadable,
+        Self::Refused,
+        Self::Interrupted,
+        Self::RateLimited,
+        Self::NoConnection,
+    ];
+
+    /// As stored, and as `cause` in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RefreshTokenExpired => "refresh_token_expired",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::RefreshTokenInvalidated => "refresh_token_invalidated",
+            Self::InvalidGrant => "invalid_grant",
+            Self::Unauthorized => "unauthorized",
+            Self::AccountMismatch => "account_mismatch",
+            Self::TimedOut => "timed_out",
+            Self::ConnectionLost => "connection_lost",
+            Self::ServerError => "server_error",
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+            Self::RateLimited => "rate_limited",
+            Self::NoConnection => "no_connection",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == text)
+    }
+
+    /// For a sentence: "the renewal failed: ...".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::RefreshTokenExpired => "the refresh token has expired",
+            Self::RefreshTokenReused => "the refresh token has already been used",
+            Self::RefreshTokenInvalidated => "the refresh token was revoked",
+            Self::InvalidGrant => "the provider no longer accepts the refresh token",
+            Self::Unauthorized => "the provider refused the refresh token",
+            Self::AccountMismatch => "the provider answered for another account",
+            Self::TimedOut => "the provider did not answer in time",
+            Self::ConnectionLost => "the connection was lost before the answer came",
+            Self::ServerError => "the provider had a server error",
+            Self::Unreadable => "the provider's answer was not readable",
+            Self::Refused => "the provider refused the request for another reason than the token",
+            Self::Interrupted => "the gateway was interrupted before the answer came",
+            Self::RateLimited => "the provider asked to come back later",
+            Self::NoConnection => "the provider could not be reached",
+        }
+    }
+}
+
+/// What an error answer of a token endpoint means: `code` is the provider's, one of a closed set, else `unknown`.
+///
+/// OpenAI's client takes a known code as final whatever the status, and a 401 without one too; everything else may be a
+/// proxy, a filter or an outage in front of the server, and none of these may cost a login. RFC 6749 section 5.2 has codes
+/// that refuse the request, not the token.
+pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {
+    match (status, code) {
+        (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
+        (_, "refresh_token_reused") => Failure::Rejected(Cause::RefreshTokenReused),
+        (_, "refresh_token_invalidated" | "token_invalidated" | "token_revoked") => {
+            Failure::Rejected(Cause::RefreshTokenInvalidated)
+        }
+        (_, "invalid_grant" | "invalid_refresh_token" | "token_expired") => Failure::Rejected(Cause::InvalidGrant),
+        (429, _) => Failure::NotConsumed { cause: Cause::RateLimited, retry_after },
+        (
+            400..=499,
+            "invalid_client"
+            | "invalid_request"
+            | "invalid_scope"
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "unsupported_country_region_territory",
+        ) => Failure::NotConsumed { cause: Cause::Refused, retry_after },
+        (401, _) => Failure::Rejected(Cause::Unauthorized),
+        (400..=499, _) => Failure::Unknown(Cause::Refused),
+        (500..=599, _) => Failure::Unknown(Cause::ServerError),
+        _ => Failure::Unknown(Cause::Unreadable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_parse_back() {
+        for cause in Cause::ALL {
+            assert_eq!(Cause::parse(cause.as_str()), Some(cause));
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_meaning() {
+        let (rejected, unknown) = (Failure::Rejected, Failure::Unknown);
+        let spared = |cause| Failure::NotConsumed { cause, retry_after: None };
+        for (status, code, meaning) in [
+            (401, "refresh_token_expired", rejected(Cause::RefreshTokenExpired)),
+            (401, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
+            (400, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
+            (500, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
+            (401, "refresh_token_invalidated", rejected(Cause::RefreshTokenInvalidated)),
+            (400, "invalid_grant", rejected(Cause::InvalidGrant)),
+            (401, "token_expired", rejected(Cause::InvalidGrant)),
+            (401, "unknown", rejected(Cause::Unauthorized)),
+            (429, "unknown", spared(Cause::RateLimited)),
+            (401, "invalid_client", spared(Cause::Refused)),
+            (400, "unsupported_grant_type", spared(Cause::Refused)),
+            (403, "unsupported_country_region_territory", spared(Cause::Refused)),
+            (400, "unknown", unknown(Cause::Refused)),
+            (403, "unknown", unknown(Cause::Refused)),
+            (404, "unknown", unknown(Cause::Refused)),
+            (500, "unknown", unknown(Cause::ServerError)),
+            (503, "unknown", unknown(Cause::ServerError)),
+            (307, "unknown", unknown(Cause::Unreadable)),
+        ] {
+            assert_eq!(classify(status, code, None), meaning, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn the_provider_s_wish_to_wait_is_kept() {
+        let wish = Some(Duration::from_secs(90));
+        let Failure::NotConsumed { retry_after, .. } = classify(429, "unknown", wish) else { panic!("not spared") };
+        assert_eq!(retry_after, wish);
+    }
+}

@@ -1,0 +1,99 @@
+//! When a refresh may begin: the one rule that the scheduler waits by and the store grants by.
+
+use std::{
+    hash::{Hash, Hasher},
+    time::Duration,
+};
+
+use crate::domain::time::Timestamp;
+
+use super::{Demand, Phase, RefreshPolicy, RefreshState};
+
+/// How often a token may be presented while its access token is good: once, and once more out of doubt.
+const PRESENTATIONS_WHILE_GOOD: u32 = 2;
+
+const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
+
+impl RefreshState {
+    /// From when on a refresh may begin; None if never again. For a state [`RefreshState::at`] `now`.
+    pub fn ready_at(&self, policy: &RefreshPolicy, demand: Demand, now: Timestamp) -> Option<Timestamp> {
+        if !self.renewable {
+            return None;
+        }
+        let not_before = self.next_attempt_at.unwrap_or(ALWAYS);
+        match &self.phase {
+            Phase::Active => match demand {
+                Demand::Due => Some(self.due_at(policy)?.max(not_before)),
+                Demand::Now | Demand::Consented | Demand::AccessDead => Some(not_before),
+            },
+            Phase::Refreshing(lease) => Some(lease.until),
+            Phase::InDoubt => Some(self.retry_at(policy, demand, now, not_before)),
+            Phase::NeedsReauth => None,
+        }
+    }
+
+    /// When the next refresh is due, a little later for some accounts than for others, so that many that were connected
+    /// together are not refreshed together. The same on every replica.
+    pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
+        let lead = policy.lead_for(self.lifetime()?);
+        Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))
+    }
+
+    /// Until when the access token is handed out; None means for ever.
+    pub fn served_until(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
+        Some(self.expires_at?.minus(policy.serve_margin_for(self.lifetime()?)))
+    }
+
+    /// When the one retry out of doubt is due. If the provider did take the token, presenting it again may end the whole
+    /// family, the good access token with it; so it waits until that is worth little, unless its owner consents or the
+    /// provider is known to have a grace window. Once the access token is dead there is nothing to lose.
+    fn retry_at(&self, policy: &RefreshPolicy, demand: Demand, now: Timestamp, not_before: Timestamp) -> Timestamp {
+        let sent_at = self.sent_at.unwrap_or(ALWAYS);
+        let has_retry = self.attempt < PRESENTATIONS_WHILE_GOOD;
+        if has_retry && now < sent_at.plus(policy.grace_left_after_send()) {
+            return ALWAYS;
+        }
+        let dead_at = self.served_until(policy).unwrap_or(ALWAYS);
+        let worth_it_at = match demand {
+            Demand::AccessDead => ALWAYS,
+            Demand::Consented if has_retry => ALWAYS,
+            Demand::Due | Demand::Consented if has_retry => dead_at.min(self.last_minutes_at()),
+            // Joins whatever is under way, but starts no retry while there is something to lose.
+            Demand::Due | Demand::Now | Demand::Consented => dead_at,
+        };
+        worth_it_at.max(not_before).max(sent_at.plus(policy.settled_after()))
+    }
+
+    fn last_minutes_at(&self) -> Timestamp {
+        match (self.expires_at, self.lifetime()) {
+            (Some(end), Some(lifetime)) => end.minus(RefreshPolicy::last_minutes_of(lifetime)),
+            _ => ALWAYS,
+        }
+    }
+
+    /// How long the access token lives in all, as it was when it was received.
+    fn lifetime(&self) -> Option<Duration> {
+        Some(self.obtained_at.until(self.expires_at?))
+    }
+
+    /// 0 to 1, the same for the same tokens everywhere: FNV-1a, spread enough and free of a seed.
+    fn jitter(&self) -> f64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        self.version.hash(&mut hash);
+        (hash.finish() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
