@@ -21,6 +21,8 @@ pub struct ProviderView {
     pub api_base: String,
     pub enabled: bool,
     pub state: State,
+    /// Whether there is an access token that may be used now.
+    pub authenticated: bool,
     pub expires_at: Option<Timestamp>,
     pub account: AccountLabels,
 }
@@ -66,6 +68,7 @@ pub(super) fn view(
         provider_type: definition.provider_type,
         api_base: definition.api_base,
         state,
+        authenticated: definition.enabled && credential.as_ref().is_some_and(|found| found.is_usable(now)),
         expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
         account: credential.map(|found| found.facts.account).unwrap_or_default(),
     }

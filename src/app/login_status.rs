@@ -7,6 +7,7 @@ use crate::domain::{
     ids::{Generation, LoginId, Principal, ProviderName},
     login::SealedLogin,
     login_outcome::{LoginOutcome, LoginPhase},
+    refresh::{Cause, Demand, RefreshState},
     time::Timestamp,
 };
 
@@ -22,13 +23,6 @@ impl State {
         match self {
             Self::Absent => "absent",
             Self::Connected(standing) => standing.as_str(),
-        }
-    }
-
-    pub fn is_usable(self) -> bool {
-        match self {
-            Self::Absent => false,
-            Self::Connected(standing) => standing.is_usable(),
         }
     }
 }
@@ -52,11 +46,17 @@ pub struct WaitingLogin {
 pub struct LoginStatus {
     pub name: ProviderName,
     pub state: State,
+    /// Whether there is an access token that may be used now.
+    pub authenticated: bool,
     /// What there is to know or do about it, in words; None when all is well.
     pub reason: Option<String>,
     pub login_id: Option<LoginId>,
     pub generation: Option<Generation>,
     pub expires_at: Option<Timestamp>,
+    /// When the access token was renewed last; None if it is still the login's.
+    pub last_refresh_at: Option<Timestamp>,
+    /// When it is to be renewed next; None if nothing but its owner can.
+    pub next_refresh_at: Option<Timestamp>,
     pub account: AccountLabels,
     pub pending: Option<WaitingLogin>,
     pub last_login: Option<LastLogin>,
@@ -77,16 +77,30 @@ impl Gateway {
             (resolved, _) => resolved?,
         };
         let credential = resolved.credential;
+        let refresh = credential.as_ref().map(|found| found.refresh.clone().at(now));
         let mut state = credential.as_ref().map_or(State::Absent, |found| State::Connected(found.standing(now)));
         if !resolved.definition.enabled && state != State::Absent {
             state = State::Connected(Standing::Disabled);
         }
+        let is_on = resolved.definition.enabled;
+        let authenticated = is_on && credential.as_ref().is_some_and(|found| found.is_usable(now));
+        let next = |state: &RefreshState| state.ready_at(&resolved.definition.refresh, Demand::Due, now);
         Ok(LoginStatus {
-            reason: reason(state, resolved.definition.enabled),
+            reason: if is_on {
+                refresh.as_ref().and_then(|refresh| reason(state, refresh, now))
+            } else {
+                Some("The configuration switches this provider off.".to_owned())
+            },
+            authenticated,
+            last_refresh_at: refresh
+                .as_ref()
+                .filter(|refresh| refresh.version.generation > Generation::FIRST)
+                .map(|refresh| refresh.obtained_at),
+            next_refresh_at: refresh.as_ref().and_then(next).filter(|_| is_on).map(|at| at.max(now)),
             name: resolved.definition.name,
             state,
-            login_id: credential.as_ref().map(|found| found.login_id.clone()),
-            generation: credential.as_ref().map(|found| found.generation),
+            login_id: credential.as_ref().map(|found| found.login_id().clone()),
+            generation: credential.as_ref().map(|found| found.generation()),
             expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
             account: credential.as_ref().map(|found| found.facts.account.clone()).unwrap_or_default(),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(waiting),
@@ -95,15 +109,34 @@ impl Gateway {
     }
 }
 
-fn reason(state: State, configured: bool) -> Option<String> {
-    match state {
-        _ if !configured => Some("The configuration switches this provider off.".to_owned()),
-        State::Absent | State::Connected(Standing::Active) => None,
-        State::Connected(Standing::Disabled) => Some("This provider is switched off. Nothing is deleted.".to_owned()),
-        State::Connected(Standing::NeedsReauth) => {
-            Some("The access token has expired. Sign in again; nothing is deleted until then.".to_owned())
+/// What there is to know or to do, for a state that does not speak for itself.
+fn reason(state: State, refresh: &RefreshState, now: Timestamp) -> Option<String> {
+    let because = refresh.cause.map(|cause| format!(": {}", Cause::in_words(cause))).unwrap_or_default();
+    let ended = refresh.has_ended(now);
+    let sentence = match state {
+        State::Connected(Standing::Active) if ended => {
+            "The access token has ended; it is renewed as soon as the provider can be reached.".to_owned()
         }
-    }
+        State::Connected(Standing::Active) => match refresh.cause {
+            None => return None,
+            Some(_) => format!("The last renewal did not get through{because}. It is tried again."),
+        },
+        State::Connected(Standing::Disabled) => "This provider is switched off. Nothing is deleted.".to_owned(),
+        State::Connected(Standing::InDoubt) if ended => {
+            format!("Renewal unconfirmed{because}. The access token has ended; the renewal is tried again.")
+        }
+        State::Connected(Standing::InDoubt) => format!(
+            "Renewal unconfirmed{because}. The access token works until it ends; signing in now avoids an interruption."
+        ),
+        State::Connected(Standing::NeedsReauth) if ended => {
+            format!("The access token has expired{because}. Sign in again; nothing is deleted until then.")
+        }
+        State::Connected(Standing::NeedsReauth) => {
+            format!("It cannot be renewed{because}. The access token works until it ends; sign in again before that.")
+        }
+        State::Absent | State::Connected(Standing::Refreshing) => return None,
+    };
+    Some(sentence)
 }
 
 fn waiting(login: &SealedLogin) -> WaitingLogin {
@@ -111,7 +144,7 @@ fn waiting(login: &SealedLogin) -> WaitingLogin {
 }
 
 fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Timestamp) -> Option<LastLogin> {
-    let saved = credential.is_some_and(|credential| credential.login_id == login.ticket.id);
+    let saved = credential.is_some_and(|credential| *credential.login_id() == login.ticket.id);
     let (outcome, at) = match login.phase {
         LoginPhase::Ended(outcome) => (outcome, login.phase_since),
         // Saved, but the process died before it could be marked as completed.

@@ -44,7 +44,7 @@ impl Gateway {
     async fn log_out(&self, name: &str) -> Result<LoggedOut, AppError> {
         let definition = self.resolve(name, None).await?.definition;
         let name = definition.name;
-        let removed = self.credentials.remove(&name).await?;
+        let removed = self.credentials.remove(&name, self.now()).await?;
         self.registry.unregister(&name);
         // A login that is still waiting would sign the account in again behind its owner's back.
         if self.logins.cancel_pending(&name, self.now()).await? > 0 {

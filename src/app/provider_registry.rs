@@ -29,8 +29,8 @@ impl ProviderRegistry {
         let provider = RegisteredProvider {
             provider_type: credential.provider_type,
             enabled: credential.enabled,
-            login_id: credential.login_id.clone(),
-            generation: credential.generation,
+            login_id: credential.login_id().clone(),
+            generation: credential.generation(),
         };
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(credential.name.clone(), provider);
     }

@@ -135,7 +135,8 @@ impl Gateway {
 /// Whether a new login would be for nothing.
 fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
     match credential.standing(now) {
-        Standing::Active => true,
-        Standing::Disabled | Standing::NeedsReauth => false,
+        Standing::Active | Standing::Refreshing => credential.is_usable(now),
+        // It may be lost already: a new one ends the doubt.
+        Standing::InDoubt | Standing::Disabled | Standing::NeedsReauth => false,
     }
 }

@@ -57,7 +57,7 @@ impl Vault {
     /// The refresh token of an account, if it has one.
     pub fn open_refresh_token(&self, sealed: &SealedCredential) -> Result<Option<RefreshToken>, VaultError> {
         let Some(token) = &sealed.refresh_token else { return Ok(None) };
-        let context = SealContext::refresh_token(&sealed.name, &sealed.login_id);
+        let context = SealContext::refresh_token(&sealed.name, sealed.login_id());
         let opened = self.cipher.open(&context, token);
         let opened = opened.map_err(|source| VaultError::Open { what: "refresh token", source })?;
         Ok(Some(RefreshToken::new(opened.expose_secret())))
@@ -90,7 +90,7 @@ impl Vault {
 
     /// Whether every secret of an account opens: asked at start, so that a wrong key is known before anything is written.
     pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
-        let context = SealContext::access_token(&sealed.name, &sealed.login_id);
+        let context = SealContext::access_token(&sealed.name, sealed.login_id());
         let opened = self.cipher.open(&context, &sealed.access_token);
         opened.map_err(|source| VaultError::Open { what: "access token", source })?;
         self.open_refresh_token(sealed).map(drop)

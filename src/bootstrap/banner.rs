@@ -23,7 +23,7 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
         None => program_name(),
         Some(file) => format!("{} --config {}", program_name(), file.display()),
     };
-    let connected = status.as_ref().is_some_and(|status| status.state.is_usable());
+    let connected = status.as_ref().is_some_and(|status| status.authenticated);
     let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
     format!(
         "goclaw {version} is running. Stop it with ctrl-c.\n\
@@ -42,8 +42,9 @@ fn in_words(status: &LoginStatus) -> String {
     match status.state {
         State::Absent => "not connected".to_owned(),
         State::Connected(Standing::Disabled) => "switched off".to_owned(),
+        State::Connected(Standing::InDoubt) => format!("renewal unconfirmed{whom}; see auth status"),
         State::Connected(Standing::NeedsReauth) => format!("needs a new sign-in{whom}"),
-        State::Connected(Standing::Active) => {
+        State::Connected(Standing::Active | Standing::Refreshing) => {
             let words = HereAndNow::local(SystemClock.now());
             let end = status.expires_at.map(|at| format!(", access token {}", words.expiry(at.unix_seconds())));
             format!("connected{whom}{plan}{}", end.unwrap_or_default())

@@ -1,9 +1,11 @@
 //! A connected account: which login it came from, and whether its token may be used now.
 
 use super::{
+    history::Revision,
     ids::{Generation, LoginId, ProviderId, ProviderName},
     provider::ProviderType,
     provider_settings::{CredentialFacts, ProviderSettings},
+    refresh::{Phase, RefreshState},
     sealed::SealedSecret,
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
@@ -48,8 +50,10 @@ pub struct SealedCredential {
     pub display_name: Option<String>,
     pub api_base: String,
     pub enabled: bool,
-    pub login_id: LoginId,
-    pub generation: Generation,
+    /// Which tokens these are, and what is happening to them.
+    pub refresh: RefreshState,
+    /// The last event that changed it.
+    pub revision: Revision,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
     pub facts: CredentialFacts,
@@ -61,40 +65,54 @@ pub struct SealedCredential {
 /// Where an account stands, as `state` in the status answer. Seen from outside; nothing of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// The access token may be used.
     Active,
+    /// The access token is being renewed.
+    Refreshing,
+    /// The renewal was sent, and nobody knows whether the provider took it.
+    InDoubt,
+    /// Only its owner can bring it back.
+    NeedsReauth,
     /// Switched off by its owner; nothing is lost.
     Disabled,
-    /// The access token has ended. Only its owner can bring it back.
-    NeedsReauth,
 }
 
 impl Standing {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
-            Self::Disabled => "disabled",
+            Self::Refreshing => "refreshing",
+            Self::InDoubt => "in_doubt",
             Self::NeedsReauth => "needs_reauth",
-        }
-    }
-
-    /// Whether a request may be sent with this credential now: the `authenticated` of the status answer.
-    pub fn is_usable(self) -> bool {
-        match self {
-            Self::Active => true,
-            Self::Disabled | Self::NeedsReauth => false,
+            Self::Disabled => "disabled",
         }
     }
 }
 
 impl SealedCredential {
+    pub fn login_id(&self) -> &LoginId {
+        &self.refresh.version.login_id
+    }
+
+    pub fn generation(&self) -> Generation {
+        self.refresh.version.generation
+    }
+
     pub fn standing(&self, now: Timestamp) -> Standing {
         if !self.enabled {
-            Standing::Disabled
-        } else if self.facts.expires_at.is_some_and(|at| at <= now) {
-            Standing::NeedsReauth
-        } else {
-            Standing::Active
+            return Standing::Disabled;
         }
+        let state = self.refresh.clone().at(now);
+        match state.phase {
+            Phase::Active if !state.renewable && state.has_ended(now) => Standing::NeedsReauth,
+            Phase::Active => Standing::Active,
+            Phase::Refreshing(_) => Standing::Refreshing,
+            Phase::InDoubt => Standing::InDoubt,
+            Phase::NeedsReauth => Standing::NeedsReauth,
+        }
+    }
+
+    /// Whether a request may be sent with this credential now: the `authenticated` of the status answer.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.enabled && !self.refresh.has_ended(now)
     }
 }

@@ -11,6 +11,7 @@ pub mod authorize_url;
 pub mod claims;
 pub mod credential;
 pub mod grant;
+pub mod history;
 pub mod ids;
 pub mod login;
 pub mod login_outcome;

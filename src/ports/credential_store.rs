@@ -7,6 +7,7 @@ use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
     ids::{ProviderId, ProviderName},
     provider::ProviderType,
+    refresh::{Effect, RefreshEvent, RefreshPolicy},
     time::Timestamp,
 };
 
@@ -18,6 +19,15 @@ pub enum SaveOutcome {
     TypeConflict(ProviderType),
 }
 
+/// What an event of the refresh protocol came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advanced {
+    /// What the caller has to do.
+    pub effect: Effect,
+    /// The account as it is now; None if there is none.
+    pub credential: Option<SealedCredential>,
+}
+
 /// What an owner may change about a connected account; None leaves it as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
@@ -25,7 +35,9 @@ pub struct ProfileChange {
     pub enabled: Option<bool>,
 }
 
-/// Errors: [`StoreError`] whenever the store is broken or out of reach; then nothing was changed.
+/// Errors: [`StoreError`] whenever the store is broken or out of reach; then nothing was changed, or the whole of it was
+/// and only the answer was lost. Every change is an event of the account's history ([`super::CredentialHistory`]), written
+/// in the same transaction.
 #[async_trait]
 pub trait CredentialStore: Send + Sync {
     /// The account of that name, or None.
@@ -52,8 +64,24 @@ pub trait CredentialStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError>;
 
+    /// Applies one event of the refresh protocol.
+    ///
+    /// Contract:
+    /// - MUST read the row, ask [`step`](crate::domain::refresh::step) and write what it says in one transaction that no
+    ///   other write can come between, durable when it returns. New tokens and facts are written with [`Effect::Stored`]
+    ///   alone; other accounts' settings survive.
+    /// - Applying an event again after an error MUST have the same effect as applying it once.
+    /// - `now` is the caller's clock. A store that several machines share MUST go by its own instead.
+    async fn advance(
+        &self,
+        name: &ProviderName,
+        event: &RefreshEvent,
+        policy: &RefreshPolicy,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError>;
+
     /// Removes the account, both its tokens included, and returns what was there.
     ///
     /// Contract: MUST be atomic and idempotent; a second call returns None.
-    async fn remove(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+    async fn remove(&self, name: &ProviderName, now: Timestamp) -> Result<Option<SealedCredential>, StoreError>;
 }

@@ -12,6 +12,7 @@
 
 mod callback_listener;
 mod clock;
+mod credential_history;
 mod credential_store;
 mod login_store;
 mod oauth_endpoint;
@@ -22,7 +23,8 @@ pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
 };
 pub use clock::Clock;
-pub use credential_store::{CredentialStore, ProfileChange, SaveOutcome};
+pub use credential_history::CredentialHistory;
+pub use credential_store::{Advanced, CredentialStore, ProfileChange, SaveOutcome};
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
 pub use random::{Random, RandomError};

@@ -55,12 +55,16 @@ pub(super) struct StatusAnswer {
     provider_name: Option<String>,
     /// `token invalid or expired`, when there is a token and it cannot be used.
     error: Option<String>,
-    /// `absent`, `active`, `needs_reauth` or `disabled`.
+    /// `absent`, `active`, `refreshing`, `in_doubt`, `needs_reauth` or `disabled`.
     state: String,
     /// What there is to know or to do, in words.
     reason: Option<String>,
     /// When the access token ends, in Unix seconds.
     expires_at: Option<i64>,
+    /// When the access token was renewed last, in Unix seconds.
+    last_refresh_at: Option<i64>,
+    /// When it is to be renewed next, in Unix seconds.
+    next_refresh_at: Option<i64>,
     /// Which login the credential came from.
     login_id: Option<String>,
     /// How often it was refreshed since.
@@ -72,9 +76,9 @@ pub(super) struct StatusAnswer {
 
 impl From<LoginStatus> for StatusAnswer {
     fn from(status: LoginStatus) -> Self {
-        let authenticated = status.state.is_usable();
+        let authenticated = status.authenticated;
         // The seed's words, for a token that is there and dead.
-        let dead = status.state.as_str() == "needs_reauth";
+        let dead = !authenticated && !matches!(status.state.as_str(), "absent" | "disabled");
         Self {
             authenticated,
             provider_name: authenticated.then(|| status.name.to_string()),
@@ -82,6 +86,8 @@ impl From<LoginStatus> for StatusAnswer {
             state: status.state.as_str().to_owned(),
             reason: status.reason,
             expires_at: status.expires_at.map(Timestamp::unix_seconds),
+            last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),
+            next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
             login_id: status.login_id.map(|id| id.to_string()),
             generation: status.generation.map(|generation| generation.0),
             account: account(status.account),
@@ -246,7 +252,7 @@ impl From<ProviderView> for ProviderAnswer {
             api_base: view.api_base,
             enabled: view.enabled,
             state: view.state.as_str().to_owned(),
-            authenticated: view.state.is_usable(),
+            authenticated: view.authenticated,
             expires_at: view.expires_at.map(Timestamp::unix_seconds),
             account: account(view.account),
         }

@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 23] = [
+pub(super) const KEYS: [&str; 32] = [
     "callback.bind",
     "callback.port",
     "callback.timeout",
@@ -19,10 +19,19 @@ pub(super) const KEYS: [&str; 23] = [
     "providers.*.issuer",
     "providers.*.originator",
     "providers.*.redirect_host",
+    "providers.*.refresh_grace",
+    "providers.*.revocation",
     "providers.*.revoke_url",
     "providers.*.scopes",
     "providers.*.token_url",
     "providers.*.type",
+    "refresh.backoff_max",
+    "refresh.backoff_min",
+    "refresh.http_timeout",
+    "refresh.lead",
+    "refresh.lease",
+    "refresh.proactive",
+    "refresh.serve_margin",
     "server.host",
     "server.port",
     "server.token",
@@ -75,7 +84,7 @@ mod tests {
             refusal("server.port.x"),
             "unknown setting server.port.x; known there: host, port, token, token_file"
         );
-        assert!(refusal("foo").contains("callback, data_dir, database, encryption, providers, server"));
+        assert!(refusal("foo").contains("callback, data_dir, database, encryption, providers, refresh, server"));
         assert!(refusal("providers.x.secret").contains("api_base, authorize_url"));
     }
 

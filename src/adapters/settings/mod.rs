@@ -7,6 +7,7 @@ mod database;
 mod error;
 mod keys;
 mod providers;
+mod refresh;
 mod server;
 mod sources;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 pub use database::{DatabaseSettings, EncryptionSettings};
 pub use error::SettingsError;
+pub use refresh::RefreshSettings;
 pub use server::{CallbackSettings, ServerSettings};
 pub use sources::Environment;
 
@@ -28,6 +30,7 @@ pub struct Settings {
     pub database: DatabaseSettings,
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
+    pub refresh: RefreshSettings,
     /// The built-in providers and whatever was added.
     pub providers: Vec<ProviderDefinition>,
 }
@@ -47,6 +50,7 @@ impl Settings {
                 "it is the port of the API; choose another for one of them",
             ));
         }
+        let refresh = RefreshSettings::read(&sources)?;
         let database = DatabaseSettings::read(&sources, &data_dir)?;
         if let DatabaseSettings::Postgres(_) = database {
             require_shared(&sources, "server.token")?;
@@ -56,7 +60,8 @@ impl Settings {
             server,
             database,
             encryption: EncryptionSettings::read(&sources, &data_dir)?,
-            providers: providers::read(&sources, callback.port)?,
+            providers: providers::read(&sources, callback.port, &refresh.policy)?,
+            refresh,
             callback,
             data_dir,
         })

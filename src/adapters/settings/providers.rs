@@ -1,10 +1,11 @@
 //! The section `providers`: the built-in ones as they are or as changed, and further ones.
 
-use super::{SettingsError, sources::Sources};
+use super::{SettingsError, refresh, sources::Sources};
 use crate::domain::{
     ids::ProviderName,
     oauth_client::{EndpointUrl, OAuthClient},
     provider::{OAuthDefaults, ProviderDefinition, ProviderType},
+    refresh::RefreshPolicy,
 };
 
 /// Parameters of the authorize URL that make the flow safe or work at all; an extra one must not replace them.
@@ -19,12 +20,16 @@ const FIXED_PARAMS: [&str; 8] = [
     "originator",
 ];
 
-pub(super) fn read(sources: &Sources, callback_port: u16) -> Result<Vec<ProviderDefinition>, SettingsError> {
+pub(super) fn read(
+    sources: &Sources,
+    callback_port: u16,
+    policy: &RefreshPolicy,
+) -> Result<Vec<ProviderDefinition>, SettingsError> {
     let built_in = ProviderType::ALL.map(|provider_type| provider_type.as_str().to_owned());
     let mut names: Vec<String> = built_in.into_iter().chain(sources.provider_names()).collect();
     names.sort();
     names.dedup();
-    names.into_iter().map(|name| Section { sources, name }.definition(callback_port)).collect()
+    names.into_iter().map(|name| Section { sources, name }.definition(callback_port, policy)).collect()
 }
 
 /// `providers.<name>`.
@@ -34,7 +39,7 @@ struct Section<'a> {
 }
 
 impl Section<'_> {
-    fn definition(&self, callback_port: u16) -> Result<ProviderDefinition, SettingsError> {
+    fn definition(&self, callback_port: u16, policy: &RefreshPolicy) -> Result<ProviderDefinition, SettingsError> {
         let provider_type = self.provider_type()?;
         let descriptor = provider_type.descriptor();
         let name = ProviderName::parse(&self.name)
@@ -47,6 +52,7 @@ impl Section<'_> {
             display_name: descriptor.display_name.to_owned(),
             api_base: api_base.unwrap_or_else(|| descriptor.api_base.to_owned()),
             oauth: descriptor.oauth.map(|defaults| self.oauth(defaults, callback_port)).transpose()?.flatten(),
+            refresh: refresh::of_provider(self.sources, &format!("providers.{}", self.name), policy)?,
             enabled: self.sources.parsed(&self.key("enabled"), "it must be true or false", enabled)?.unwrap_or(true),
         })
     }

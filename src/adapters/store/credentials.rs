@@ -19,16 +19,18 @@ macro_rules! credential_store {
             adapters::store::{
                 credentials::KEY_OF_ROW,
                 error::TransactionError,
-                rows::{ProviderRow, SecretRow},
-                schema::{config_secrets, llm_providers},
+                rows::{NewEventRow, ProviderRow, SecretRow},
+                schema::{config_secrets, credential_events, llm_providers},
             },
             domain::{
                 credential::{NewSealedCredential, SealedCredential},
+                history::Happening,
                 ids::{ProviderId, ProviderName},
-                sealed::refresh_token_key,
+                refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
+                sealed::{SealedSecret, refresh_token_key},
                 time::Timestamp,
             },
-            ports::{CredentialStore, ProfileChange, SaveOutcome, StoreError},
+            ports::{Advanced, CredentialStore, ProfileChange, SaveOutcome, StoreError},
         };
 
         #[async_trait]
@@ -66,11 +68,14 @@ macro_rules! credential_store {
                 let mut connection = self.connection(DOING).await?;
                 let changed = $begin(&mut *connection, async |connection| {
                     $write_alone(connection).await?;
+                    let Some(account) = load(connection, name).await? else { return Ok(None) };
                     let row = diesel::update(llm_providers::table.filter(llm_providers::name.eq(name.as_str())));
                     let changes = (
                         change.display_name.as_ref().map(|text| llm_providers::display_name.eq(text)),
                         change.enabled.map(|enabled| llm_providers::enabled.eq(enabled)),
                         llm_providers::updated_at.eq(now.unix_millis()),
+                        llm_providers::revision
+                            .eq(record(connection, name, &account.refresh, Happening::Changed, now).await?),
                     );
                     row.set(changes).execute(connection).await?;
                     load(connection, name).await
@@ -79,12 +84,37 @@ macro_rules! credential_store {
                 changed.map_err(|error: TransactionError| error.while_doing(DOING))
             }
 
-            async fn remove(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+            async fn advance(
+                &self,
+                name: &ProviderName,
+                event: &RefreshEvent,
+                policy: &RefreshPolicy,
+                now: Timestamp,
+            ) -> Result<Advanced, StoreError> {
+                const DOING: &str = "refresh an account";
+                let mut connection = self.connection(DOING).await?;
+                let advanced = $begin(&mut *connection, async |connection| {
+                    $write_alone(connection).await?;
+                    let now = self.clock(connection, now).await?;
+                    advance(connection, name, event, policy, now).await
+                })
+                .await;
+                advanced.map_err(|error: TransactionError| error.while_doing(DOING))
+            }
+
+            async fn remove(
+                &self,
+                name: &ProviderName,
+                now: Timestamp,
+            ) -> Result<Option<SealedCredential>, StoreError> {
                 const DOING: &str = "remove an account";
                 let mut connection = self.connection(DOING).await?;
                 let removed = $begin(&mut *connection, async |connection| {
                     $write_alone(connection).await?;
                     let was = load(connection, name).await?;
+                    if let Some(account) = &was {
+                        record(connection, name, &account.refresh, Happening::SignedOut, now).await?;
+                    }
                     let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
                     diesel::delete(row).execute(connection).await?;
                     delete_refresh_token(connection, name).await?;
@@ -95,19 +125,27 @@ macro_rules! credential_store {
             }
         }
 
-        /// A row and its refresh token, read by one statement: by two, they could be of two logins.
         async fn load(
             connection: &mut $connection,
             name: &ProviderName,
         ) -> Result<Option<SealedCredential>, TransactionError> {
-            let found: Option<(ProviderRow, Option<String>)> = llm_providers::table
+            let found = find(connection, name).await?;
+            Ok(found.map(|(row, refresh_token)| row.into_credential(refresh_token)).transpose()?)
+        }
+
+        /// A row and its refresh token, read by one statement: by two, they could be of two logins.
+        async fn find(
+            connection: &mut $connection,
+            name: &ProviderName,
+        ) -> Result<Option<(ProviderRow, Option<String>)>, TransactionError> {
+            let found = llm_providers::table
                 .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
                 .filter(llm_providers::name.eq(name.as_str()))
                 .select((ProviderRow::as_select(), config_secrets::value.nullable()))
                 .first(connection)
                 .await
                 .optional()?;
-            Ok(found.map(|(row, refresh_token)| row.into_credential(refresh_token)).transpose()?)
+            Ok(found)
         }
 
         async fn list(connection: &mut $connection) -> Result<Vec<SealedCredential>, TransactionError> {
@@ -139,7 +177,14 @@ macro_rules! credential_store {
             {
                 return Ok(SaveOutcome::TypeConflict(row.provider_type()?));
             }
-            let row = ProviderRow::after_login(new, before, now)?;
+            let mut row = ProviderRow::after_login(new, before, now)?;
+            let state = RefreshState::signed_in(
+                new.login_id.clone(),
+                new.refresh_token.is_some(),
+                new.facts.obtained_at,
+                new.facts.expires_at,
+            );
+            row.revision = record(connection, &new.name, &state, Happening::SignedIn, now).await?;
             let id = ProviderId::from_stored(row.id.clone());
             diesel::insert_into(llm_providers::table)
                 .values(&row)
@@ -150,26 +195,79 @@ macro_rules! credential_store {
                 .await?;
             match &new.refresh_token {
                 None => delete_refresh_token(connection, &new.name).await?,
-                Some(token) => {
-                    let secret = SecretRow {
-                        key: refresh_token_key(&new.name),
-                        value: token.as_str().to_owned(),
-                        created_at: now.unix_millis(),
-                        updated_at: now.unix_millis(),
-                    };
-                    diesel::insert_into(config_secrets::table)
-                        .values(&secret)
-                        .on_conflict(config_secrets::key)
-                        .do_update()
-                        .set((
-                            config_secrets::value.eq(&secret.value),
-                            config_secrets::updated_at.eq(secret.updated_at),
-                        ))
-                        .execute(connection)
-                        .await?;
-                }
+                Some(token) => put_refresh_token(connection, &new.name, token, now).await?,
             }
             Ok(SaveOutcome::Saved(id))
+        }
+
+        async fn advance(
+            connection: &mut $connection,
+            name: &ProviderName,
+            event: &RefreshEvent,
+            policy: &RefreshPolicy,
+            now: Timestamp,
+        ) -> Result<Advanced, TransactionError> {
+            let found = find(connection, name).await?;
+            let Some((row, refresh_token)) = found else {
+                return Ok(Advanced { effect: step(None, event, policy, now).effect, credential: None });
+            };
+            let account = row.clone().into_credential(refresh_token)?;
+            let stepped = step(Some(&account.refresh), event, policy, now);
+            let Some(after) = stepped.row.filter(|after| *after != account.refresh) else {
+                return Ok(Advanced { effect: stepped.effect, credential: Some(account) });
+            };
+            let stored = match event {
+                RefreshEvent::Answered(rotation) if stepped.effect == Effect::Stored => Some(rotation),
+                _ => None,
+            };
+            let mut changed = row.after_step(&after, stored, now)?;
+            // A lease that ran out is a happening of its own, however long ago.
+            let before = account.refresh.clone().at(now);
+            for happening in [Happening::between(&account.refresh, &before), Happening::between(&before, &after)] {
+                if let Some(happening) = happening {
+                    changed.revision = record(connection, name, &after, happening, now).await?;
+                }
+            }
+            diesel::update(llm_providers::table.find(&changed.id)).set(&changed).execute(connection).await?;
+            if let Some(token) = stored.and_then(|rotation| rotation.refresh_token.as_ref()) {
+                put_refresh_token(connection, name, token, now).await?;
+            }
+            Ok(Advanced { effect: stepped.effect, credential: load(connection, name).await? })
+        }
+
+        /// Writes an event into the history and returns its number.
+        async fn record(
+            connection: &mut $connection,
+            name: &ProviderName,
+            state: &RefreshState,
+            happening: Happening,
+            now: Timestamp,
+        ) -> Result<i64, TransactionError> {
+            let event = NewEventRow::new(name.as_str(), state, happening, now);
+            let numbered = diesel::insert_into(credential_events::table).values(&event);
+            Ok(numbered.returning(credential_events::id).get_result(connection).await?)
+        }
+
+        async fn put_refresh_token(
+            connection: &mut $connection,
+            name: &ProviderName,
+            token: &SealedSecret,
+            now: Timestamp,
+        ) -> Result<(), TransactionError> {
+            let secret = SecretRow {
+                key: refresh_token_key(name),
+                value: token.as_str().to_owned(),
+                created_at: now.unix_millis(),
+                updated_at: now.unix_millis(),
+            };
+            diesel::insert_into(config_secrets::table)
+                .values(&secret)
+                .on_conflict(config_secrets::key)
+                .do_update()
+                .set((config_secrets::value.eq(&secret.value), config_secrets::updated_at.eq(secret.updated_at)))
+                .execute(connection)
+                .await?;
+            Ok(())
         }
 
         async fn delete_refresh_token(

@@ -1,11 +1,13 @@
-//! The stores for credentials and logins, on diesel: SQLite as the embedded default, PostgreSQL as what replicas share.
+//! The stores for credentials, their history and logins, on diesel: SQLite as the embedded default, PostgreSQL as what replicas share.
 //!
 //! One schema, one set of rows, one text for each query. What differs (connections, how a write is kept alone, opening
-//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`] and [`logins`] hold the queries as macros that each
+//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`] and [`logins`] hold the queries as macros that each
 //! of the two fills in, since diesel checks a query against one backend at a time.
 
 #[macro_use]
 mod credentials;
+#[macro_use]
+mod history;
 #[macro_use]
 mod logins;
 mod error;

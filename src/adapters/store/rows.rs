@@ -4,16 +4,18 @@ use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 
 use super::{
     json_text::Document,
-    schema::{config_secrets, llm_providers, login_sessions},
+    schema::{config_secrets, credential_events, llm_providers, login_sessions},
 };
 use crate::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
+        history::{CredentialEvent, Happening, Revision},
         ids::{Generation, LoginId, Principal, ProviderId, ProviderName, StateDigest},
         login::{LoginTicket, SealedLogin},
         login_outcome::LoginPhase,
         provider::ProviderType,
         provider_settings::ProviderSettings,
+        refresh::{Cause, Lease, LeaseId, Phase, RefreshState, Rotation, TokenVersion},
         sealed::SealedSecret,
         time::Timestamp,
     },
@@ -25,8 +27,8 @@ fn impossible(table: &'static str, column: &'static str, row: &str) -> StoreErro
     StoreError::Inconsistent { table, column, row: row.to_owned(), source: None }
 }
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = llm_providers)]
+#[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = llm_providers, treat_none_as_null = true)]
 pub(super) struct ProviderRow {
     pub(super) id: String,
     pub(super) name: String,
@@ -40,6 +42,15 @@ pub(super) struct ProviderRow {
     pub(super) generation: i64,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
+    state: String,
+    attempt: i64,
+    failures: i64,
+    lease_id: Option<String>,
+    lease_until: Option<i64>,
+    sent_at: Option<i64>,
+    next_attempt_at: Option<i64>,
+    cause: Option<String>,
+    pub(super) revision: i64,
 }
 
 impl ProviderRow {
@@ -66,6 +77,50 @@ impl ProviderRow {
             generation: 0,
             created_at,
             updated_at: now.unix_millis(),
+            state: Phase::Active.as_str().to_owned(),
+            attempt: 0,
+            failures: 0,
+            lease_id: None,
+            lease_until: None,
+            sent_at: None,
+            next_attempt_at: None,
+            cause: None,
+            revision: 0,
+        })
+    }
+
+    /// The row with `state`, and with the new tokens if there are any.
+    pub(super) fn after_step(
+        self,
+        state: &RefreshState,
+        stored: Option<&Rotation>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let (api_key, settings) = match stored {
+            None => (self.api_key, self.settings),
+            Some(rotation) => {
+                let settings = settings(&self.name, &self.settings)?.with_facts(&rotation.facts);
+                (rotation.access_token.as_str().to_owned(), settings.into_json().to_string().into())
+            }
+        };
+        let lease = match &state.phase {
+            Phase::Refreshing(lease) => Some(lease),
+            Phase::Active | Phase::InDoubt | Phase::NeedsReauth => None,
+        };
+        Ok(Self {
+            api_key,
+            settings,
+            generation: state.version.generation.0.try_into().unwrap_or(i64::MAX),
+            updated_at: now.unix_millis(),
+            state: state.phase.as_str().to_owned(),
+            attempt: state.attempt.into(),
+            failures: state.failures.into(),
+            lease_id: lease.map(|lease| lease.id.as_str().to_owned()),
+            lease_until: lease.map(|lease| lease.until.unix_millis()),
+            sent_at: state.sent_at.map(Timestamp::unix_millis),
+            next_attempt_at: state.next_attempt_at.map(Timestamp::unix_millis),
+            cause: state.cause.map(|cause| cause.as_str().to_owned()),
+            ..self
         })
     }
 
@@ -79,6 +134,22 @@ impl ProviderRow {
         let name = ProviderName::parse(&self.name).map_err(|_| wrong("name"))?;
         let provider_type = self.provider_type()?;
         let generation = u64::try_from(self.generation).map_err(|_| wrong("generation"))?;
+        let attempt = u32::try_from(self.attempt).map_err(|_| wrong("attempt"))?;
+        let failures = u32::try_from(self.failures).map_err(|_| wrong("failures"))?;
+        let cause = self.cause.as_deref().map(|code| Cause::parse(code).ok_or_else(|| wrong("cause"))).transpose()?;
+        let lease = match (&self.lease_id, self.lease_until) {
+            (Some(id), Some(until)) => {
+                Some(Lease { id: LeaseId::from_stored(id.clone()), until: Timestamp::from_unix_millis(until) })
+            }
+            _ => None,
+        };
+        let phase = match (self.state.as_str(), lease) {
+            ("active", None) => Phase::Active,
+            ("refreshing", Some(lease)) => Phase::Refreshing(lease),
+            ("in_doubt", None) => Phase::InDoubt,
+            ("needs_reauth", None) => Phase::NeedsReauth,
+            _ => return Err(wrong("state")),
+        };
         let settings = settings(&self.name, &self.settings)?;
         let facts = settings.facts().map_err(|flaw| StoreError::Inconsistent {
             table: "llm_providers",
@@ -93,8 +164,22 @@ impl ProviderRow {
             display_name: self.display_name,
             api_base: self.api_base,
             enabled: self.enabled,
-            login_id: LoginId::from_stored(self.login_id),
-            generation: Generation(generation),
+            refresh: RefreshState {
+                version: TokenVersion {
+                    login_id: LoginId::from_stored(self.login_id),
+                    generation: Generation(generation),
+                },
+                phase,
+                attempt,
+                failures,
+                sent_at: self.sent_at.map(Timestamp::from_unix_millis),
+                next_attempt_at: self.next_attempt_at.map(Timestamp::from_unix_millis),
+                cause,
+                renewable: refresh_token.is_some(),
+                obtained_at: facts.obtained_at,
+                expires_at: facts.expires_at,
+            },
+            revision: Revision(self.revision),
             access_token: SealedSecret::from_stored(self.api_key),
             refresh_token: refresh_token.map(SealedSecret::from_stored),
             facts,
@@ -114,6 +199,58 @@ fn settings(row: &str, document: &Document) -> Result<ProviderSettings, StoreErr
     };
     let value = serde_json::from_str(document.as_str()).map_err(|error| wrong(Box::new(error)))?;
     ProviderSettings::from_json(value).map_err(|flaw| wrong(Box::new(flaw)))
+}
+
+/// An event on its way into the history, which numbers it.
+#[derive(Insertable)]
+#[diesel(table_name = credential_events)]
+pub(super) struct NewEventRow {
+    provider: String,
+    login_id: String,
+    generation: i64,
+    happening: &'static str,
+    cause: Option<&'static str>,
+    at: i64,
+}
+
+impl NewEventRow {
+    pub(super) fn new(name: &str, state: &RefreshState, happening: Happening, at: Timestamp) -> Self {
+        Self {
+            provider: name.to_owned(),
+            login_id: state.version.login_id.as_str().to_owned(),
+            generation: state.version.generation.0.try_into().unwrap_or(i64::MAX),
+            happening: happening.as_str(),
+            cause: state.cause.map(Cause::as_str),
+            at: at.unix_millis(),
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = credential_events)]
+pub(super) struct EventRow {
+    id: i64,
+    provider: String,
+    login_id: String,
+    generation: i64,
+    happening: String,
+    cause: Option<String>,
+    at: i64,
+}
+
+impl EventRow {
+    pub(super) fn into_event(self) -> Result<CredentialEvent, StoreError> {
+        let wrong = |column| impossible("credential_events", column, &self.id.to_string());
+        Ok(CredentialEvent {
+            revision: Revision(self.id),
+            name: ProviderName::parse(&self.provider).map_err(|_| wrong("provider"))?,
+            generation: Generation(u64::try_from(self.generation).map_err(|_| wrong("generation"))?),
+            happening: Happening::parse(&self.happening).ok_or_else(|| wrong("happening"))?,
+            cause: self.cause.as_deref().map(|code| Cause::parse(code).ok_or_else(|| wrong("cause"))).transpose()?,
+            at: Timestamp::from_unix_millis(self.at),
+            login_id: LoginId::from_stored(self.login_id),
+        })
+    }
 }
 
 #[derive(Insertable)]

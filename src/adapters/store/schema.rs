@@ -19,6 +19,15 @@ diesel::table! {
         generation -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        state -> Text,
+        attempt -> BigInt,
+        failures -> BigInt,
+        lease_id -> Nullable<Text>,
+        lease_until -> Nullable<BigInt>,
+        sent_at -> Nullable<BigInt>,
+        next_attempt_at -> Nullable<BigInt>,
+        cause -> Nullable<Text>,
+        revision -> BigInt,
     }
 }
 
@@ -51,5 +60,17 @@ diesel::table! {
         outcome_at -> BigInt,
         started_at -> BigInt,
         expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    credential_events (id) {
+        id -> BigInt,
+        provider -> Text,
+        login_id -> Text,
+        generation -> BigInt,
+        happening -> Text,
+        cause -> Nullable<Text>,
+        at -> BigInt,
     }
 }

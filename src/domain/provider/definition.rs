@@ -4,7 +4,7 @@ use super::{
     descriptor::{AuthMethod, Descriptor},
     provider_type::ProviderType,
 };
-use crate::domain::{ids::ProviderName, oauth_client::OAuthClient};
+use crate::domain::{ids::ProviderName, oauth_client::OAuthClient, refresh::RefreshPolicy};
 
 /// A provider as configured. Nothing of it can be changed by a request.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct ProviderDefinition {
     pub api_base: String,
     /// How to sign in in the browser, if that is possible.
     pub oauth: Option<OAuthClient>,
+    /// When and how often its tokens are renewed.
+    pub refresh: RefreshPolicy,
     pub enabled: bool,
 }
 

@@ -22,5 +22,5 @@ mod step;
 pub use event::{Demand, Effect, RefreshEvent, Rotation};
 pub use failure::{Cause, Failure, classify};
 pub use policy::{BadPolicy, RefreshPolicy, RevocationScope};
-pub use state::{Happening, Lease, LeaseId, Phase, RefreshState, TokenVersion};
+pub use state::{Lease, LeaseId, Phase, RefreshState, TokenVersion};
 pub use step::{Step, step};

@@ -142,43 +142,9 @@ impl RefreshState {
         }
         self
     }
-}
 
-/// What a step did to an account, for its history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
-    RefreshStarted,
-    Refreshed,
-    /// The provider did not take the token; it is tried again later.
-    Postponed,
-    InDoubt,
-    NeedsReauth,
-}
-
-impl Happening {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RefreshStarted => "refresh_started",
-            Self::Refreshed => "refreshed",
-            Self::Postponed => "refresh_postponed",
-            Self::InDoubt => "in_doubt",
-            Self::NeedsReauth => "needs_reauth",
-        }
-    }
-
-    /// What lies between two states of one login; None if nothing worth telling does.
-    pub fn between(before: &RefreshState, after: &RefreshState) -> Option<Self> {
-        if before.version != after.version {
-            return Some(Self::Refreshed);
-        }
-        if before.phase == after.phase {
-            return None;
-        }
-        Some(match after.phase {
-            Phase::Active => Self::Postponed,
-            Phase::Refreshing(_) => Self::RefreshStarted,
-            Phase::InDoubt => Self::InDoubt,
-            Phase::NeedsReauth => Self::NeedsReauth,
-        })
+    /// Whether the access token is over at `now`.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 }

@@ -68,7 +68,7 @@ async fn a_further_secret_replaces_the_first_in_the_same_account() {
     let second = register(&stage, "suno", session("second")).await.expect("it connects");
     let after = stage.account("suno").await.expect("it is there");
     assert_eq!(first.id, second.id);
-    assert_ne!(before.login_id, after.login_id, "what an older secret left behind can be told apart");
+    assert_ne!(before.login_id(), after.login_id(), "what an older secret left behind can be told apart");
     assert_eq!(stage.tokens("suno").await, Some(("second".to_owned(), None)));
 }
 

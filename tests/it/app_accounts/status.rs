@@ -16,7 +16,7 @@ async fn an_account_that_was_never_connected_is_absent() {
     assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, State::Absent, None));
     assert_eq!((status.login_id, status.generation, status.expires_at), (None, None, None));
     assert_eq!((status.pending, status.last_login), (None, None));
-    assert!(!status.state.is_usable());
+    assert!(!status.authenticated);
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
     assert_eq!((last.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3610))));
     assert_eq!(status.account.plan_type.as_deref(), Some("plus"));
-    assert!(status.state.is_usable());
+    assert!(status.authenticated);
 
     // Whoever else asks sees the account, not the login.
     let of_bob = stage.status(&bob()).await;
@@ -40,16 +40,16 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
 }
 
 #[tokio::test]
-async fn an_expired_token_needs_a_new_sign_in_and_loses_nothing() {
+async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
     let stage = Stage::open().await;
     stage.connect().await;
     stage.clock.advance(Duration::from_millis(3_599_999));
     assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
     stage.clock.advance(Duration::from_millis(1));
     let status = stage.status(&alice()).await;
-    assert_eq!(status.state, State::Connected(Standing::NeedsReauth));
-    assert!(status.reason.expect("it says why").contains("has expired"));
-    assert!(!status.state.is_usable());
+    assert!(!status.authenticated);
+    assert_eq!(status.state, State::Connected(Standing::Active), "it can be renewed");
+    assert!(status.reason.expect("it says why").contains("has ended"));
     assert!(stage.account(OPENAI).await.is_some());
 }
 

@@ -46,7 +46,7 @@ async fn a_refresh_token_that_was_moved_here_from_another_login_stops_the_start(
     let mut old = stage.account(OPENAI).await.expect("it is connected");
     stage.connect().await;
     let new = stage.account(OPENAI).await.expect("it is connected");
-    (old.login_id, old.access_token) = (new.login_id, new.access_token);
+    (old.refresh, old.access_token) = (new.refresh, new.access_token);
     stage.store.put(old);
     let error = stage.another_gateway(1).wake().await.unwrap_err();
     assert!(

@@ -6,7 +6,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connect
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
     domain::ids::ProviderName,
-    ports::{CredentialStore, LoginStore},
+    ports::{CredentialHistory, CredentialStore, LoginStore},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(super) trait Fixture {
-    type Store: CredentialStore + LoginStore + 'static;
+    type Store: CredentialStore + CredentialHistory + LoginStore + 'static;
 
     async fn open() -> Self;
 
@@ -80,7 +80,8 @@ impl Fixture for Postgres {
     async fn open() -> Self {
         let database = Database::create().await;
         let store = PostgresStore::open(&database.url.as_str().into()).await.expect("it opens");
-        Self { store: Arc::new(store), database }
+        // The contract's tests say what time it is.
+        Self { store: Arc::new(store.on_callers_clock()), database }
     }
 
     fn store(&self) -> Arc<PostgresStore> {

@@ -1,4 +1,4 @@
-//! The contracts of `CredentialStore` and `LoginStore`, one suite for every implementation, the in-memory one included.
+//! The contracts of `CredentialStore`, `CredentialHistory` and `LoginStore`, one suite for every implementation, the in-memory one included.
 //!
 //! A further store is a further [`Fixture`] and a further line in [`contract!`].
 
@@ -7,6 +7,7 @@ mod credentials;
 mod fixtures;
 mod login_ends;
 mod postgres_server;
+mod refreshes;
 mod samples;
 mod sqlite_file;
 mod sqlite_rows;

@@ -95,7 +95,7 @@ async fn no_secret_is_in_the_files_in_clear() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_account_leaves_no_row_in_either_table() {
     let sqlite = with_one_of_each().await;
-    sqlite.store().remove(&name("openai-codex")).await.unwrap();
+    sqlite.store().remove(&name("openai-codex"), at(0)).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("0"), "{table}");
     }
@@ -117,7 +117,7 @@ async fn a_write_that_fails_halfway_changes_neither_table() {
     for failed in [
         store.save_login(&new, at(1)).await.map(drop),
         store.save_login(&without_refresh_token, at(1)).await.map(drop),
-        store.remove(&account).await.map(drop),
+        store.remove(&account, at(0)).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
         assert_eq!(store.load(&account).await.unwrap(), before);

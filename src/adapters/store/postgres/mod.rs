@@ -1,20 +1,20 @@
 //! PostgreSQL: what several gateways share.
 //!
-//! A write transaction that reads before it writes first takes the three tables for itself, which leaves readers alone.
+//! A write transaction that reads before it writes first takes the tables for itself, which leaves readers alone.
 //! Such writes are rare and short, and this makes them behave exactly as in SQLite.
 
 mod opening;
 
 use std::time::Duration;
 
-use diesel::{QueryResult, sql_query};
+use diesel::{QueryResult, QueryableByName, sql_query, sql_types::BigInt};
 use diesel_async::{
     AsyncPgConnection, RunQueryDsl,
     pooled_connection::deadpool::{Object, Pool},
 };
 use tokio::time::timeout;
 
-use crate::ports::StoreError;
+use crate::{domain::time::Timestamp, ports::StoreError};
 
 /// How long a caller waits for a connection, a new one included.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
@@ -26,6 +26,7 @@ type Connection = AsyncPgConnection;
 pub struct PostgresStore {
     pool: Pool<Connection>,
     name: String,
+    has_own_clock: bool,
 }
 
 impl PostgresStore {
@@ -42,11 +43,33 @@ impl PostgresStore {
             Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
         }
     }
+
+    /// Goes by its callers' clocks, which then must agree: for tests that set the time.
+    #[must_use]
+    pub fn on_callers_clock(self) -> Self {
+        Self { has_own_clock: false, ..self }
+    }
+
+    /// The server's clock: leases of several machines are counted on one.
+    async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
+        if !self.has_own_clock {
+            return Ok(now);
+        }
+        let query = sql_query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS millis");
+        query.get_result::<ServerTime>(connection).await.map(|time| Timestamp::from_unix_millis(time.millis))
+    }
+}
+
+#[derive(QueryableByName)]
+struct ServerTime {
+    #[diesel(sql_type = BigInt)]
+    millis: i64,
 }
 
 /// Waits until no other write transaction is under way, and keeps further ones waiting until this one ends.
 async fn write_alone(connection: &mut Connection) -> QueryResult<()> {
-    let lock = "LOCK TABLE llm_providers, config_secrets, login_sessions IN SHARE ROW EXCLUSIVE MODE";
+    let lock =
+        "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events IN SHARE ROW EXCLUSIVE MODE";
     sql_query(lock).execute(connection).await.map(drop)
 }
 
@@ -58,6 +81,11 @@ mod credentials {
         diesel_async::AsyncConnection::transaction,
         super::write_alone
     );
+}
+
+mod history {
+    //! What happened to accounts, in PostgreSQL.
+    credential_history!(super::PostgresStore);
 }
 
 mod logins {

@@ -63,7 +63,7 @@ impl PostgresStore {
         // A failure ends the pool with this function, and with the connection the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
         harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
-        Ok(Self { pool, name })
+        Ok(Self { pool, name, has_own_clock: true })
     }
 }
 

@@ -14,7 +14,7 @@ use diesel_async::{
 };
 use tokio::time::timeout;
 
-use crate::ports::StoreError;
+use crate::{domain::time::Timestamp, ports::StoreError};
 
 /// How long a caller waits for a free connection.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
@@ -36,6 +36,11 @@ impl SqliteStore {
             Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
         }
     }
+
+    /// The file is on one machine, so the caller's clock is everybody's.
+    async fn clock(&self, _connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
+        Ok(now)
+    }
 }
 
 /// Nothing to do: whoever began with `BEGIN IMMEDIATE` writes alone.
@@ -51,6 +56,11 @@ mod credentials {
         super::Connection::immediate_transaction,
         super::write_alone
     );
+}
+
+mod history {
+    //! What happened to accounts, in SQLite.
+    credential_history!(super::SqliteStore);
 }
 
 mod logins {

@@ -154,7 +154,7 @@ impl Stage {
     /// The tokens of an account in clear: access and refresh.
     pub(crate) async fn tokens(&self, account: &str) -> Option<(String, Option<String>)> {
         let account = self.account(account).await?;
-        let (name, login_id) = (&account.name, &account.login_id);
+        let (name, login_id) = (&account.name, account.login_id());
         let cipher = cipher(1, &self.random);
         let open = |context: SealContext<'_>, sealed: &SealedSecret| {
             cipher.open(&context, sealed).expect("it opens").expose_secret().to_owned()

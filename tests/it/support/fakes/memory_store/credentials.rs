@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        ids::{Generation, ProviderName},
+        history::{Happening, Revision},
+        ids::ProviderName,
         provider_settings::ProviderSettings,
+        refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
         time::Timestamp,
     },
-    ports::{CredentialStore, ProfileChange, SaveOutcome, StoreError},
+    ports::{Advanced, CredentialStore, ProfileChange, SaveOutcome, StoreError},
 };
 
 use super::MemoryStore;
@@ -38,8 +40,13 @@ impl CredentialStore for MemoryStore {
             display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
             api_base: new.api_base.clone(),
             enabled: true,
-            login_id: new.login_id.clone(),
-            generation: Generation::FIRST,
+            refresh: RefreshState::signed_in(
+                new.login_id.clone(),
+                new.refresh_token.is_some(),
+                new.facts.obtained_at,
+                new.facts.expires_at,
+            ),
+            revision: Revision::default(),
             access_token: new.access_token.clone(),
             refresh_token: new.refresh_token.clone(),
             facts: new.facts.clone(),
@@ -48,7 +55,7 @@ impl CredentialStore for MemoryStore {
             updated_at: now,
         };
         let id = account.id.clone();
-        tables.credentials.insert(account.name.clone(), account);
+        tables.put(account, Happening::SignedIn, now);
         Ok(SaveOutcome::Saved(id))
     }
 
@@ -59,14 +66,48 @@ impl CredentialStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
         let mut tables = self.tables_to("change an account").await?;
-        let Some(account) = tables.credentials.get_mut(name) else { return Ok(None) };
-        account.display_name = change.display_name.clone().or_else(|| account.display_name.clone());
+        let Some(mut account) = tables.credentials.get(name).cloned() else { return Ok(None) };
+        account.display_name = change.display_name.clone().or(account.display_name);
         account.enabled = change.enabled.unwrap_or(account.enabled);
         account.updated_at = now;
-        Ok(Some(account.clone()))
+        Ok(Some(tables.put(account, Happening::Changed, now)))
     }
 
-    async fn remove(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
-        Ok(self.tables_to("remove an account").await?.credentials.remove(name))
+    async fn advance(
+        &self,
+        name: &ProviderName,
+        event: &RefreshEvent,
+        policy: &RefreshPolicy,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError> {
+        let mut tables = self.tables_to("refresh an account").await?;
+        let account = tables.credentials.get(name).cloned();
+        let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
+        let (Some(mut account), Some(after)) = (account, stepped.row) else {
+            return Ok(Advanced { effect: stepped.effect, credential: None });
+        };
+        if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+            account.access_token = rotation.access_token.clone();
+            account.refresh_token = rotation.refresh_token.clone().or(account.refresh_token);
+            account.settings = account.settings.with_facts(&rotation.facts);
+            account.facts = rotation.facts.clone();
+            account.updated_at = now;
+        }
+        let (first, then) = (account.refresh.clone(), account.refresh.clone().at(now));
+        let happenings = [Happening::between(&first, &then), Happening::between(&then, &after)];
+        account.refresh = after;
+        for happening in happenings.into_iter().flatten() {
+            account.updated_at = now;
+            account = tables.put(account, happening, now);
+        }
+        tables.credentials.insert(name.clone(), account.clone());
+        Ok(Advanced { effect: stepped.effect, credential: Some(account) })
+    }
+
+    async fn remove(&self, name: &ProviderName, now: Timestamp) -> Result<Option<SealedCredential>, StoreError> {
+        let mut tables = self.tables_to("remove an account").await?;
+        let Some(account) = tables.credentials.remove(name) else { return Ok(None) };
+        tables.record(&account, Happening::SignedOut, now);
+        Ok(Some(account))
     }
 }

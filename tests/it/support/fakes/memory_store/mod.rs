@@ -1,6 +1,7 @@
-//! Both stores in memory, under one lock: what the stores' contracts ask for, in the fewest words. It can break down.
+//! All stores in memory, under one lock: what the stores' contracts ask for, in the fewest words. It can break down.
 
 mod credentials;
+mod history;
 mod logins;
 
 use std::{
@@ -10,7 +11,8 @@ use std::{
 
 use goclaw::{
     domain::{
-        credential::SealedCredential, ids::ProviderName, login::SealedLogin, provider_settings::ProviderSettings,
+        credential::SealedCredential, history::CredentialEvent, ids::ProviderName, login::SealedLogin,
+        provider_settings::ProviderSettings,
     },
     ports::StoreError,
 };
@@ -27,6 +29,8 @@ pub(crate) struct MemoryStore {
 struct Tables {
     credentials: BTreeMap<ProviderName, SealedCredential>,
     logins: Vec<SealedLogin>,
+    events: Vec<CredentialEvent>,
+    recorded: i64,
     failing: Failing,
 }
 

@@ -1,0 +1,10 @@
+DROP TABLE credential_events;
+ALTER TABLE llm_providers DROP COLUMN revision;
+ALTER TABLE llm_providers DROP COLUMN cause;
+ALTER TABLE llm_providers DROP COLUMN next_attempt_at;
+ALTER TABLE llm_providers DROP COLUMN sent_at;
+ALTER TABLE llm_providers DROP COLUMN lease_until;
+ALTER TABLE llm_providers DROP COLUMN lease_id;
+ALTER TABLE llm_providers DROP COLUMN failures;
+ALTER TABLE llm_providers DROP COLUMN attempt;
+ALTER TABLE llm_providers DROP COLUMN state;

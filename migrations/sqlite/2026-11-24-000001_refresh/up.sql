@@ -1,0 +1,24 @@
+-- Where an account's refresh token stands: see docs/refresh.md.
+ALTER TABLE llm_providers ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
+ALTER TABLE llm_providers ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE llm_providers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE llm_providers ADD COLUMN lease_id TEXT;
+ALTER TABLE llm_providers ADD COLUMN lease_until INTEGER;
+ALTER TABLE llm_providers ADD COLUMN sent_at INTEGER;
+ALTER TABLE llm_providers ADD COLUMN next_attempt_at INTEGER;
+ALTER TABLE llm_providers ADD COLUMN cause TEXT;
+-- The id of the last event that changed the row.
+ALTER TABLE llm_providers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+
+-- What happened to accounts, bounded. Its ids only grow, in the order of the commits: replicas follow each other by them.
+CREATE TABLE credential_events (
+    id         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT
+  , provider   TEXT    NOT NULL
+  , login_id   TEXT    NOT NULL
+  , generation INTEGER NOT NULL
+  , happening  TEXT    NOT NULL
+  , cause      TEXT
+  , at         INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX credential_events_of_provider ON credential_events (provider, id);

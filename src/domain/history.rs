@@ -1,0 +1,97 @@
+//! What happened to accounts: told to their owners, and followed by the other gateways on the same database.
+
+use super::{
+    ids::{Generation, LoginId, ProviderName},
+    refresh::{Cause, Phase, RefreshState},
+    time::Timestamp,
+};
+
+/// The number of an event: greater than that of every event before it. A credential carries that of the last one that
+/// changed it, so that of two snapshots the later one is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub i64);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialEvent {
+    pub revision: Revision,
+    pub name: ProviderName,
+    pub login_id: LoginId,
+    /// As it is after the event.
+    pub generation: Generation,
+    pub happening: Happening,
+    pub cause: Option<Cause>,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happening {
+    SignedIn,
+    SignedOut,
+    /// Renamed, or switched on or off.
+    Changed,
+    RefreshStarted,
+    Refreshed,
+    /// The provider did not take the token; it is tried again later.
+    RefreshPostponed,
+    InDoubt,
+    NeedsReauth,
+}
+
+impl Happening {
+    pub const ALL: [Self; 8] = [
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::Changed,
+        Self::RefreshStarted,
+        Self::Refreshed,
+        Self::RefreshPostponed,
+        Self::InDoubt,
+        Self::NeedsReauth,
+    ];
+
+    /// As stored, and as `event` in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::Changed => "changed",
+            Self::RefreshStarted => "refresh_started",
+            Self::Refreshed => "refreshed",
+            Self::RefreshPostponed => "refresh_postponed",
+            Self::InDoubt => "in_doubt",
+            Self::NeedsReauth => "needs_reauth",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|happening| happening.as_str() == text)
+    }
+
+    /// What lies between two states of one login; None if nothing worth telling does.
+    pub fn between(before: &RefreshState, after: &RefreshState) -> Option<Self> {
+        if before.version != after.version {
+            return Some(Self::Refreshed);
+        }
+        if before.phase == after.phase {
+            return None;
+        }
+        Some(match after.phase {
+            Phase::Active => Self::RefreshPostponed,
+            Phase::Refreshing(_) => Self::RefreshStarted,
+            Phase::InDoubt => Self::InDoubt,
+            Phase::NeedsReauth => Self::NeedsReauth,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn happenings_parse_back() {
+        for happening in Happening::ALL {
+            assert_eq!(Happening::parse(happening.as_str()), Some(happening));
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What the refresh protocol asks of a store: one step is one transaction, and what is answered is durable.
+
+use goclaw::{
+    domain::{
+        history::Happening,
+        refresh::{
+            Cause, Demand, Effect, Failure, LeaseId, Phase, RefreshEvent, RefreshPolicy, Rotation, TokenVersion,
+        },
+        time::Timestamp,
+    },
+    ports::{Advanced, CredentialHistory, CredentialStore},
+};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, credential, name},
+};
+
+contract!(
+    one_of_many_gets_the_lease_and_only_the_holder_may_send,
+    an_answer_is_stored_as_a_whole_and_only_once,
+    a_refresh_that_keeps_the_old_token_keeps_it,
+    an_answer_is_stored_whoever_holds_the_lease_by_then,
+    a_failure_is_noted_by_the_holder_alone,
+    a_rejection_leaves_everything_but_the_hope,
+    what_is_gone_or_signed_in_anew_takes_no_old_answer,
+    a_lease_that_ran_out_is_written_down_as_doubt,
+    every_change_is_an_event_and_events_come_in_their_order,
+);
+
+/// When the sample's token may be refreshed without its time having come.
+const NOW: Demand = Demand::Now;
+
+fn policy() -> RefreshPolicy {
+    RefreshPolicy::default()
+}
+
+fn lease(number: u8) -> LeaseId {
+    LeaseId::from_bytes([number; 16])
+}
+
+fn version(login: u8, generation: u64) -> TokenVersion {
+    let first = TokenVersion::first_of(credential(login, "work").login_id);
+    (0..generation).fold(first, |version, _| version.next())
+}
+
+fn begin(holder: u8, seen: TokenVersion) -> RefreshEvent {
+    RefreshEvent::Begin { seen, lease: lease(holder), demand: NOW }
+}
+
+fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
+    RefreshEvent::Failed { seen, lease: lease(holder), failure, spread: 0 }
+}
+
+/// The answer number `number` to a presentation of `seen`.
+fn answer(number: u8, seen: TokenVersion) -> Rotation {
+    let new = credential(number, "work");
+    let (access_token, refresh_token) = (new.access_token, new.refresh_token);
+    Rotation { seen, access_token, refresh_token, facts: new.facts, same_account: true }
+}
+
+async fn advance(store: &impl CredentialStore, event: &RefreshEvent, now: Timestamp) -> Advanced {
+    store.advance(&name("work"), event, &policy(), now).await.expect("the store works")
+}
+
+async fn signed_in(store: &impl CredentialStore) {
+    store.save_login(&credential(1, "work"), at(0)).await.expect("it is saved");
+}
+
+async fn one_of_many_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    let mut asking = JoinSet::new();
+    for number in 0..20 {
+        let store = fixture.store();
+        asking.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
+    }
+    let answers = asking.join_all().await;
+    let (granted, others): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, it)| it.effect == Effect::Send);
+    assert_eq!(granted.len(), 1);
+    let until = at(5).plus(policy().lease);
+    assert!(others.iter().all(|(_, it)| it.effect == Effect::Wait(until)), "{others:?}");
+    let (holder, first) = granted[0];
+    let state = &first.credential.as_ref().expect("it is there").refresh;
+    assert!(matches!(&state.phase, Phase::Refreshing(held) if held.id == lease(*holder) && held.until == until));
+    assert_eq!((state.attempt, state.sent_at), (1, Some(at(5))), "durable before the send");
+
+    // Its own lease, asked for again, is still its own.
+    let again = advance(&*store, &begin(*holder, version(1, 0)), at(6)).await;
+    assert_eq!((again.effect, &again.credential), (Effect::Send, &first.credential));
+}
+
+async fn an_answer_is_stored_as_a_whole_and_only_once(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    fixture.plant_setting(&name("work"), "codex_pool", json!({"a": 1})).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    let rotation = answer(2, version(1, 0));
+    let stored = advance(&*store, &RefreshEvent::Answered(rotation.clone()), at(7)).await;
+    assert_eq!(stored.effect, Effect::Stored);
+    let account = stored.credential.expect("it is there");
+    assert_eq!(store.load(&name("work")).await.unwrap().as_ref(), Some(&account));
+    assert_eq!((account.refresh.version.clone(), &account.refresh.phase), (version(1, 1), &Phase::Active));
+    assert_eq!((&account.access_token, &account.refresh_token), (&rotation.access_token, &rotation.refresh_token));
+    assert_eq!((&account.facts, account.updated_at), (&rotation.facts, at(7)));
+    assert_eq!((account.refresh.attempt, account.refresh.expires_at), (0, rotation.facts.expires_at));
+    assert_eq!(account.settings.clone().into_json()["codex_pool"], json!({"a": 1}));
+
+    // The store's answer was lost, and the commit is tried again.
+    let again = advance(&*store, &RefreshEvent::Answered(rotation), at(8)).await;
+    assert_eq!((again.effect, again.credential), (Effect::Discard, Some(account)));
+}
+
+async fn a_refresh_that_keeps_the_old_token_keeps_it(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    let before = store.load(&name("work")).await.unwrap().unwrap();
+    let unrotated = Rotation { refresh_token: None, ..answer(2, version(1, 0)) };
+    let after = advance(&*store, &RefreshEvent::Answered(unrotated), at(7)).await.credential.unwrap();
+    assert_eq!(after.refresh_token, before.refresh_token);
+    assert_ne!(after.access_token, before.access_token);
+    assert!(after.refresh.renewable);
+}
+
+async fn an_answer_is_stored_whoever_holds_the_lease_by_then(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    // The first holder is slow; long after its lease another one is at the same token.
+    let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), demand: Demand::AccessDead };
+    assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
+    let late = advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(101)).await;
+    assert_eq!(late.effect, Effect::Stored);
+    assert_eq!(late.credential.unwrap().refresh.phase, Phase::Active, "whoever held the lease");
+
+    // And from where nobody hopes any more.
+    let rejected = Failure::Rejected(Cause::RefreshTokenReused);
+    advance(&*store, &begin(3, version(1, 1)), at(102)).await;
+    advance(&*store, &failed(3, version(1, 1), rejected), at(103)).await;
+    let healing = advance(&*store, &RefreshEvent::Answered(answer(3, version(1, 1))), at(104)).await;
+    assert_eq!(healing.effect, Effect::Stored);
+    let healed = healing.credential.unwrap().refresh;
+    assert_eq!((healed.phase, healed.cause), (Phase::Active, None));
+}
+
+async fn a_failure_is_noted_by_the_holder_alone(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    let before = store.load(&name("work")).await.unwrap();
+    let lost = Failure::Unknown(Cause::TimedOut);
+    let foreign = advance(&*store, &failed(2, version(1, 0), lost), at(6)).await;
+    assert_eq!((foreign.effect, foreign.credential), (Effect::Adopt, before));
+
+    let own = advance(&*store, &failed(1, version(1, 0), lost), at(6)).await;
+    let state = own.credential.unwrap().refresh;
+    assert_eq!((own.effect, state.phase, state.cause), (Effect::Noted, Phase::InDoubt, Some(Cause::TimedOut)));
+    assert_eq!((state.attempt, state.failures), (1, 1));
+    assert_eq!(state.next_attempt_at, Some(at(36)));
+}
+
+async fn a_rejection_leaves_everything_but_the_hope(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenExpired));
+    let account = advance(&*store, &rejected, at(6)).await.credential.unwrap();
+    assert_eq!(account.refresh.phase, Phase::NeedsReauth);
+    let new = credential(1, "work");
+    assert_eq!((account.access_token, account.refresh_token), (new.access_token, new.refresh_token));
+}
+
+async fn what_is_gone_or_signed_in_anew_takes_no_old_answer(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    store.save_login(&credential(2, "work"), at(6)).await.unwrap();
+    let anew = store.load(&name("work")).await.unwrap();
+    assert_eq!(anew.as_ref().unwrap().refresh.phase, Phase::Active, "a login clears the lease of whoever holds it");
+    let old = RefreshEvent::Answered(answer(3, version(1, 0)));
+    let late = advance(&*store, &old, at(7)).await;
+    assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
+    let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
+    assert_eq!(advance(&*store, &rejected, at(8)).await.credential, anew);
+
+    store.remove(&name("work"), at(9)).await.unwrap();
+    let gone = advance(&*store, &old, at(10)).await;
+    assert_eq!((gone.effect, gone.credential), (Effect::Revoke, None));
+    assert_eq!(store.load(&name("work")).await.unwrap(), None);
+}
+
+async fn a_lease_that_ran_out_is_written_down_as_doubt(fixture: impl Fixture) {
+    let store = fixture.store();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    let later = at(5).plus(policy().lease);
+    let asked = advance(&*store, &begin(2, version(1, 0)), later).await;
+    assert!(matches!(asked.effect, Effect::Wait(_)), "nobody presents a token in doubt while its access token is good");
+    let state = store.load(&name("work")).await.unwrap().unwrap().refresh;
+    assert_eq!((state.phase, state.cause, state.attempt), (Phase::InDoubt, Some(Cause::Interrupted), 1));
+}
+
+async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl Fixture) {
+    let store = fixture.store();
+    let start = store.latest().await.unwrap();
+    signed_in(&*store).await;
+    advance(&*store, &begin(1, version(1, 0)), at(5)).await;
+    advance(&*store, &failed(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
+    advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(7)).await;
+    store.save_login(&credential(3, "other"), at(8)).await.unwrap();
+    let account = store.load(&name("work")).await.unwrap().unwrap();
+    store.remove(&name("work"), at(9)).await.unwrap();
+
+    let all = store.since(start, 100).await.unwrap();
+    let told: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.happening, event.generation.0)).collect();
+    assert_eq!(
+        told,
+        [
+            ("work", Happening::SignedIn, 0),
+            ("work", Happening::RefreshStarted, 0),
+            ("work", Happening::InDoubt, 0),
+            ("work", Happening::Refreshed, 1),
+            ("other", Happening::SignedIn, 0),
+            ("work", Happening::SignedOut, 1),
+        ]
+    );
+    assert_eq!((all[2].cause, all[2].at), (Some(Cause::TimedOut), at(6)));
+    assert!(all.is_sorted_by(|earlier, later| earlier.revision < later.revision));
+    assert_eq!(account.revision, all[3].revision, "an account carries the number of what changed it last");
+    assert_eq!(store.latest().await.unwrap(), all[5].revision);
+    assert_eq!(store.since(all[1].revision, 2).await.unwrap(), all[2..4]);
+    let of_work: Vec<_> = store.of(&name("work"), 2).await.unwrap();
+    assert_eq!(of_work, [all[5].clone(), all[3].clone()]);
+
+    store.prune(2).await.unwrap();
+    assert_eq!(store.since(start, 100).await.unwrap(), all[4..]);
+    store.save_login(&credential(4, "work"), at(10)).await.unwrap();
+    assert!(store.latest().await.unwrap() > all[5].revision, "a number is never used again");
+}

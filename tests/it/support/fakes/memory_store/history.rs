@@ -1,0 +1,67 @@
+//! What happened to accounts, in memory.
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        credential::SealedCredential,
+        history::{CredentialEvent, Happening, Revision},
+        ids::ProviderName,
+        time::Timestamp,
+    },
+    ports::{CredentialHistory, StoreError},
+};
+
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl CredentialHistory for MemoryStore {
+    async fn latest(&self) -> Result<Revision, StoreError> {
+        let tables = self.tables_to("find the latest event").await?;
+        Ok(tables.events.last().map(|event| event.revision).unwrap_or_default())
+    }
+
+    async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+        let tables = self.tables_to("read the latest events").await?;
+        Ok(tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect())
+    }
+
+    async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+        let tables = self.tables_to("read the events of an account").await?;
+        Ok(tables.events.iter().rev().filter(|event| event.name == *name).take(limit).cloned().collect())
+    }
+
+    async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("forget old events").await?;
+        let old = tables.events.len().saturating_sub(keep);
+        Ok(tables.events.drain(..old).count())
+    }
+}
+
+impl Tables {
+    /// Stores an account with the number of what happened to it.
+    pub(super) fn put(
+        &mut self,
+        mut account: SealedCredential,
+        happening: Happening,
+        now: Timestamp,
+    ) -> SealedCredential {
+        account.revision = self.record(&account, happening, now);
+        self.credentials.insert(account.name.clone(), account.clone());
+        account
+    }
+
+    pub(super) fn record(&mut self, account: &SealedCredential, happening: Happening, now: Timestamp) -> Revision {
+        self.recorded += 1;
+        let revision = Revision(self.recorded);
+        self.events.push(CredentialEvent {
+            revision,
+            name: account.name.clone(),
+            login_id: account.login_id().clone(),
+            generation: account.generation(),
+            happening,
+            cause: account.refresh.cause,
+            at: now,
+        });
+        revision
+    }
+}
