@@ -1,12 +1,13 @@
 //! How the world is reached. Each adapter is a folder that knows its port and its technology, and no other adapter.
 //!
-//! Outbound, behind a port: [`store`], [`oauth`], [`callback`], [`cipher`], [`system`], and [`settings`], which reads what
-//! the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`]; [`cli`] is a client of that API. [`serving`] is the
+//! Outbound, behind a port: [`store`], [`oauth`], [`callback`], [`cipher`], [`escrow`], [`system`], and [`settings`],
+//! which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`]; [`cli`] is a client of that API. [`serving`] is the
 //! accept loop that [`http`] and [`callback`] share.
 
 pub mod callback;
 pub mod cipher;
 pub mod cli;
+pub mod escrow;
 pub mod http;
 pub mod oauth;
 pub mod secret_file;

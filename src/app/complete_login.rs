@@ -142,7 +142,7 @@ impl Gateway {
         match self.credentials.save_login(&sealed, now).await? {
             SaveOutcome::Saved(id) => {
                 if let Some(saved) = self.credentials.load(&name).await? {
-                    self.registry.register(&saved);
+                    self.make_known(&saved)?;
                 }
                 Ok(Connected { name, id })
             }
@@ -176,7 +176,7 @@ fn still_pending(login: &SealedLogin) -> Result<LoginTicket, AppError> {
 fn outcome_of(error: &GrantError) -> LoginOutcome {
     match error {
         GrantError::Rejected { .. } => LoginOutcome::CodeRefused,
-        GrantError::Unavailable { .. } => LoginOutcome::ProviderUnavailable,
+        GrantError::Unavailable { .. } | GrantError::RateLimited { .. } => LoginOutcome::ProviderUnavailable,
         GrantError::Indeterminate(Doubt::TimedOut) => LoginOutcome::ProviderTimeout,
         GrantError::Indeterminate(Doubt::ConnectionLost | Doubt::ServerError(_)) => LoginOutcome::ProviderUnavailable,
         GrantError::Indeterminate(Doubt::Unreadable(_)) => LoginOutcome::BadAnswer,

@@ -39,6 +39,21 @@ pub enum AppError {
     /// Configuration switches the provider off; a request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(ProviderName),
+    /// Its owner switched it off.
+    #[error("provider {0} is switched off")]
+    SwitchedOff(ProviderName),
+    /// There is nothing to refresh it with: a key, a session token, or a login that gave no refresh token.
+    #[error("provider {0} has nothing to refresh with")]
+    NothingToRefresh(ProviderName),
+    /// A consent names tokens that are no longer there.
+    #[error("the tokens of provider {0} have changed since")]
+    StaleConsent(ProviderName),
+    /// There is no usable token, and only its owner can bring a new one.
+    #[error("the access token of provider {0} has ended and cannot be renewed")]
+    NeedsReauth(ProviderName),
+    /// There is no usable token now; waiting may help.
+    #[error("the tokens of provider {0} cannot be renewed now")]
+    RefreshNotBegun(ProviderName),
     #[error(transparent)]
     BadSecret(#[from] SecretFlaw),
     #[error(transparent)]

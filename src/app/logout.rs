@@ -45,7 +45,9 @@ impl Gateway {
         let definition = self.resolve(name, None).await?.definition;
         let name = definition.name;
         let removed = self.credentials.remove(&name, self.now()).await?;
-        self.registry.unregister(&name);
+        if let Some(credential) = &removed {
+            self.registry.unregister(&name, credential.login_id());
+        }
         // A login that is still waiting would sign the account in again behind its owner's back.
         if self.logins.cancel_pending(&name, self.now()).await? > 0 {
             self.desk.logins_changed();

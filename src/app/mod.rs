@@ -3,16 +3,24 @@
 //! [`Gateway`] holds the ports; every use case is a method of it in a file of its own. They read alike: resolve the
 //! provider, ask the domain, call a port or two, return a value. Whatever changes state runs through [`Tasks::run`].
 
+mod bearer;
 mod callback_desk;
 mod cancel_login;
 mod complete_login;
 mod error;
+mod flights;
+mod follow_changes;
+mod list_events;
 mod list_providers;
 mod login_status;
 mod logout;
 mod provider_catalog;
 mod provider_registry;
+mod refresh_account;
+mod refresh_flight;
+mod refresh_schedule;
 mod register_secret;
+mod replay_escrow;
 mod resolve_provider;
 mod start_login;
 mod sweep_logins;
@@ -35,16 +43,28 @@ pub use start_login::{StartOptions, StartOutcome, StartedLogin};
 pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
 
+use flights::Flights;
+use refresh_schedule::RefreshSchedule;
+
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        credential::SealedCredential,
+        ids::ProviderName,
+        provider::{ProviderDefinition, ProviderType},
+        refresh::Demand,
+        time::Timestamp,
+    },
     ports::{
-        CallbackAddress, CallbackListener, Clock, CredentialStore, LoginStore, OAuthEndpoint, Random, SecretCipher,
+        CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, OAuthEndpoint,
+        Random, RefreshEscrow, SecretCipher,
     },
 };
 
 /// The world, as the gateway sees it.
 pub struct Ports {
     pub credentials: Arc<dyn CredentialStore>,
+    pub history: Arc<dyn CredentialHistory>,
+    pub escrow: Arc<dyn RefreshEscrow>,
     pub logins: Arc<dyn LoginStore>,
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub callback_listener: Arc<dyn CallbackListener>,
@@ -60,10 +80,14 @@ pub struct GatewaySettings {
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,
+    /// Whether tokens are renewed before somebody needs them.
+    pub renews_early: bool,
 }
 
 pub struct Gateway {
     credentials: Arc<dyn CredentialStore>,
+    history: Arc<dyn CredentialHistory>,
+    escrow: Arc<dyn RefreshEscrow>,
     logins: Arc<dyn LoginStore>,
     oauth: Arc<dyn OAuthEndpoint>,
     clock: Arc<dyn Clock>,
@@ -71,6 +95,9 @@ pub struct Gateway {
     vault: Vault,
     catalog: ProviderCatalog,
     registry: ProviderRegistry,
+    flights: Flights,
+    schedule: RefreshSchedule,
+    renews_early: bool,
     desk: CallbackDesk,
     tasks: Tasks,
     login_lifetime: Duration,
@@ -80,6 +107,8 @@ impl Gateway {
     pub fn new(ports: Ports, settings: GatewaySettings) -> Arc<Self> {
         Arc::new(Self {
             credentials: ports.credentials,
+            history: ports.history,
+            escrow: ports.escrow,
             logins: ports.logins,
             oauth: ports.oauth,
             clock: ports.clock,
@@ -88,21 +117,31 @@ impl Gateway {
             desk: CallbackDesk::new(ports.callback_listener, settings.callback_address),
             catalog: settings.catalog,
             registry: ProviderRegistry::default(),
+            flights: Flights::default(),
+            schedule: RefreshSchedule::default(),
+            renews_early: settings.renews_early,
             tasks: Tasks::default(),
             login_lifetime: settings.login_lifetime,
         })
     }
 
-    /// Brings memory in line with the store: fills the registry, listens again for logins that are still pending, and
-    /// starts the sweeper. Fails if a stored secret does not open, before anything was written.
+    /// Brings memory in line with the store: fills the registry, brings in what an earlier process could not store, listens
+    /// again for logins that are still pending, and starts the loops. Fails if a stored secret does not open, before
+    /// anything was written.
     pub async fn wake(self: &Arc<Self>) -> Result<(), AppError> {
+        let seen = self.history.latest().await?;
         for credential in self.credentials.list().await? {
             self.vault.check(&credential)?;
-            self.registry.register(&credential);
+            self.make_known(&credential)?;
         }
+        self.replay_escrow().await?;
         self.sweep_logins().await?;
         self.resume_callbacks().await?;
         self.start_sweeper();
+        self.start_following(seen);
+        if self.renews_early {
+            self.start_renewing();
+        }
         Ok(())
     }
 
@@ -113,6 +152,34 @@ impl Gateway {
 
     pub fn registry(&self) -> &ProviderRegistry {
         &self.registry
+    }
+
+    /// Makes an account, as stored, known to this process, and sets the time of its next refresh.
+    fn make_known(&self, credential: &SealedCredential) -> Result<(), AppError> {
+        let (name, now) = (&credential.name, self.now());
+        let definition = self.definition_of(name, credential.provider_type);
+        let policy = definition.map(|definition| definition.refresh).unwrap_or_default();
+        let account = RegisteredProvider {
+            provider_type: credential.provider_type,
+            enabled: credential.enabled,
+            refresh: credential.refresh.clone(),
+            revision: credential.revision,
+            access_token: self.vault.open_access_token(credential)?,
+            account_id: credential.facts.account.account_id.clone(),
+            served_until: credential.refresh.served_until(&policy),
+        };
+        // Only news has a next time: what is known was put there already, or is being waited for.
+        let is_news = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
+        self.registry.register(name, account);
+        if is_news && let Some(at) = credential.refresh.clone().at(now).ready_at(&policy, Demand::Due, now) {
+            self.schedule.put(at, name);
+        }
+        Ok(())
+    }
+
+    /// The provider that an account is at, as configured.
+    fn definition_of(&self, name: &ProviderName, provider_type: ProviderType) -> Option<ProviderDefinition> {
+        self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
     }
 
     fn now(&self) -> Timestamp {

@@ -1,45 +1,151 @@
-//! Which accounts this process may use now: in memory, rebuilt from the store at start, changed by sign-in, logout and
-//! switching on and off.
+//! Which accounts this process may use now, with their access tokens: what every request looks up.
+//!
+//! A lookup takes no lock and copies nothing. Whoever changes an account puts a new snapshot in; one that is older than
+//! what is there, or of a login that was signed out, is ignored, in whatever order they arrive.
 
-use std::{
-    collections::BTreeMap,
-    sync::{PoisonError, RwLock},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::domain::{
-    credential::SealedCredential,
-    ids::{Generation, LoginId, ProviderName},
+    history::Revision,
+    ids::{LoginId, ProviderName},
     provider::ProviderType,
+    refresh::RefreshState,
+    secret::AccessToken,
+    time::Timestamp,
 };
 
-/// A connected account, without its secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A connected account at one moment.
+#[derive(Debug, Clone)]
 pub struct RegisteredProvider {
     pub provider_type: ProviderType,
     pub enabled: bool,
-    pub login_id: LoginId,
-    pub generation: Generation,
+    pub refresh: RefreshState,
+    pub revision: Revision,
+    pub access_token: AccessToken,
+    /// ChatGPT's workspace id, which its backend wants beside the token.
+    pub account_id: Option<String>,
+    /// Until when the access token is handed out; None means for ever.
+    pub served_until: Option<Timestamp>,
 }
 
-#[derive(Debug, Default)]
-pub struct ProviderRegistry(RwLock<BTreeMap<ProviderName, RegisteredProvider>>);
+impl RegisteredProvider {
+    /// Whether a request may be sent with it at `now`.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.enabled && self.served_until.is_none_or(|until| now < until)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    account: Option<Arc<RegisteredProvider>>,
+    /// The login that was signed out last: it never comes back.
+    signed_out: Option<LoginId>,
+}
+
+#[derive(Debug)]
+pub struct ProviderRegistry {
+    slots: ArcSwap<HashMap<ProviderName, Slot>>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for ProviderRegistry {
+    fn default() -> Self {
+        Self { slots: ArcSwap::default(), changes: watch::Sender::new(()) }
+    }
+}
 
 impl ProviderRegistry {
-    pub fn register(&self, credential: &SealedCredential) {
-        let provider = RegisteredProvider {
-            provider_type: credential.provider_type,
-            enabled: credential.enabled,
-            login_id: credential.login_id().clone(),
-            generation: credential.generation(),
-        };
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(credential.name.clone(), provider);
+    pub fn get(&self, name: &ProviderName) -> Option<Arc<RegisteredProvider>> {
+        self.slots.load().get(name)?.account.clone()
     }
 
-    pub fn unregister(&self, name: &ProviderName) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    pub fn names(&self) -> Vec<ProviderName> {
+        let slots = self.slots.load();
+        slots.iter().filter(|(_, slot)| slot.account.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
-    pub fn get(&self, name: &ProviderName) -> Option<RegisteredProvider> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// Puts a snapshot in, unless it is out of date.
+    pub fn register(&self, name: &ProviderName, account: RegisteredProvider) {
+        let account = Arc::new(account);
+        self.change(name, |slot| {
+            let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
+                || slot.account.as_ref().is_some_and(|there| there.revision > account.revision);
+            if !is_late {
+                slot.account = Some(Arc::clone(&account));
+            }
+        });
+    }
+
+    /// Takes out what is left of a login.
+    pub fn unregister(&self, name: &ProviderName, login_id: &LoginId) {
+        self.change(name, |slot| {
+            slot.account = slot.account.take().filter(|account| account.refresh.version.login_id != *login_id);
+            slot.signed_out = Some(login_id.clone());
+        });
+    }
+
+    /// Told of every change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    fn change(&self, name: &ProviderName, change: impl Fn(&mut Slot)) {
+        self.slots.rcu(|slots| {
+            let mut slots = HashMap::clone(slots);
+            change(slots.entry(name.clone()).or_default());
+            slots
+        });
+        self.changes.send_replace(());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> ProviderName {
+        ProviderName::parse("work").unwrap()
+    }
+
+    fn snapshot(login: u8, revision: i64) -> RegisteredProvider {
+        let now = Timestamp::from_unix_seconds(0);
+        RegisteredProvider {
+            provider_type: ProviderType::OpenaiCodex,
+            enabled: true,
+            refresh: RefreshState::signed_in(LoginId::from_bytes([login; 16]), true, now, None),
+            revision: Revision(revision),
+            access_token: AccessToken::new("token"),
+            account_id: None,
+            served_until: None,
+        }
+    }
+
+    fn revision(registry: &ProviderRegistry) -> Option<i64> {
+        registry.get(&name()).map(|account| account.revision.0)
+    }
+
+    #[test]
+    fn a_snapshot_never_gets_older() {
+        let registry = ProviderRegistry::default();
+        registry.register(&name(), snapshot(1, 5));
+        registry.register(&name(), snapshot(1, 4));
+        assert_eq!(revision(&registry), Some(5));
+        registry.register(&name(), snapshot(2, 6));
+        assert_eq!(revision(&registry), Some(6));
+    }
+
+    #[test]
+    fn a_login_that_was_signed_out_never_comes_back() {
+        let registry = ProviderRegistry::default();
+        registry.register(&name(), snapshot(1, 5));
+        registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+        registry.register(&name(), snapshot(1, 9));
+        assert_eq!(revision(&registry), None);
+        registry.register(&name(), snapshot(2, 7));
+        registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+        assert_eq!(revision(&registry), Some(7), "the next login is another one's business");
     }
 }

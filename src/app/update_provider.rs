@@ -25,7 +25,7 @@ impl Gateway {
         let now = self.now();
         let changed = self.credentials.change_profile(&definition.name, &change, now).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
-        self.registry.register(&credential);
+        self.make_known(&credential)?;
         Ok(view(definition, Some(credential), now))
     }
 }

@@ -7,11 +7,14 @@ use secrecy::ExposeSecret;
 use crate::{
     domain::{
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        ids::ProviderId,
+        grant::TokenGrant,
+        ids::{LoginId, ProviderId, ProviderName},
         login::{PendingLogin, SealedLogin},
         login_outcome::LoginPhase,
-        sealed::SealContext,
-        secret::{OAuthState, PkceVerifier, RefreshToken},
+        provider_settings::CredentialFacts,
+        refresh::Rotation,
+        sealed::{SealContext, SealedSecret},
+        secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
     },
     ports::{OpenError, SealError, SecretCipher},
 };
@@ -54,13 +57,51 @@ impl Vault {
         })
     }
 
+    /// The access token of an account.
+    pub fn open_access_token(&self, sealed: &SealedCredential) -> Result<AccessToken, VaultError> {
+        let context = SealContext::access_token(&sealed.name, sealed.login_id());
+        let opened = self.cipher.open(&context, &sealed.access_token);
+        let opened = opened.map_err(|source| VaultError::Open { what: "access token", source })?;
+        Ok(AccessToken::new(opened.expose_secret()))
+    }
+
+    /// Seals what a refresh brought. Borrows: after an error the only copy is still in the caller's hand.
+    pub fn seal_rotation(
+        &self,
+        presented: &SealedCredential,
+        grant: &TokenGrant,
+        facts: CredentialFacts,
+        same_account: bool,
+    ) -> Result<Rotation, VaultError> {
+        let (name, login_id) = (&presented.name, presented.login_id());
+        let access_context = SealContext::access_token(name, login_id);
+        let refresh_context = SealContext::refresh_token(name, login_id);
+        let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
+        Ok(Rotation {
+            seen: presented.refresh.version.clone(),
+            access_token: self.cipher.seal(&access_context, grant.access_token.expose_secret())?,
+            refresh_token: grant.refresh_token.as_ref().map(seal_refresh).transpose()?,
+            facts,
+            same_account,
+        })
+    }
+
     /// The refresh token of an account, if it has one.
     pub fn open_refresh_token(&self, sealed: &SealedCredential) -> Result<Option<RefreshToken>, VaultError> {
-        let Some(token) = &sealed.refresh_token else { return Ok(None) };
-        let context = SealContext::refresh_token(&sealed.name, sealed.login_id());
-        let opened = self.cipher.open(&context, token);
+        let token = sealed.refresh_token.as_ref();
+        token.map(|token| self.open_rotated_token(&sealed.name, sealed.login_id(), token)).transpose()
+    }
+
+    /// The refresh token that a refresh brought.
+    pub fn open_rotated_token(
+        &self,
+        name: &ProviderName,
+        login_id: &LoginId,
+        sealed: &SealedSecret,
+    ) -> Result<RefreshToken, VaultError> {
+        let opened = self.cipher.open(&SealContext::refresh_token(name, login_id), sealed);
         let opened = opened.map_err(|source| VaultError::Open { what: "refresh token", source })?;
-        Ok(Some(RefreshToken::new(opened.expose_secret())))
+        Ok(RefreshToken::new(opened.expose_secret()))
     }
 
     pub fn seal_login(&self, login: &PendingLogin) -> Result<SealedLogin, VaultError> {
@@ -90,9 +131,7 @@ impl Vault {
 
     /// Whether every secret of an account opens: asked at start, so that a wrong key is known before anything is written.
     pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
-        let context = SealContext::access_token(&sealed.name, sealed.login_id());
-        let opened = self.cipher.open(&context, &sealed.access_token);
-        opened.map_err(|source| VaultError::Open { what: "access token", source })?;
+        self.open_access_token(sealed)?;
         self.open_refresh_token(sealed).map(drop)
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     adapters::{
         callback::LoopbackListener,
         cipher::XChaChaCipher,
+        escrow::FolderEscrow,
         http::{self, GatewayToken},
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
@@ -42,6 +43,8 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     warn_of_open_doors(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
+    let escrow = settings.data_dir.join("escrow");
+    create_private_folder(&escrow)?;
     let stores = Stores::open(&settings.database).await?;
     let sealed_rows = !stores.credentials.list().await?.is_empty();
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
@@ -49,6 +52,8 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     let oauth = HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = Ports {
         credentials: stores.credentials,
+        history: stores.history,
+        escrow: Arc::new(FolderEscrow::in_folder(escrow)),
         logins: stores.logins,
         oauth: Arc::new(oauth),
         callback_listener: Arc::new(LoopbackListener),
@@ -62,6 +67,7 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
             catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
+            renews_early: settings.refresh.proactive,
         },
     );
     gateway.wake().await.map_err(StartError::Wake)?;

@@ -1,4 +1,4 @@
-//! The configured database, opened, as the two ports it serves.
+//! The configured database, opened, as the ports it serves.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{CredentialStore, LoginStore},
+    ports::{CredentialHistory, CredentialStore, LoginStore},
 };
 
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn CredentialStore>,
+    pub(super) history: Arc<dyn CredentialHistory>,
     pub(super) logins: Arc<dyn LoginStore>,
     /// For messages: no password is in it.
     pub(super) name: String,
@@ -24,11 +25,21 @@ impl Stores {
         match settings {
             DatabaseSettings::Sqlite(path) => {
                 let store = Arc::new(SqliteStore::open(path).await?);
-                Ok(Self { credentials: store.clone(), logins: store, name: path.display().to_string() })
+                Ok(Self {
+                    credentials: store.clone(),
+                    history: store.clone(),
+                    logins: store,
+                    name: path.display().to_string(),
+                })
             }
             DatabaseSettings::Postgres(url) => {
                 let store = Arc::new(PostgresStore::open(url).await?);
-                Ok(Self { name: store.name().to_owned(), credentials: store.clone(), logins: store })
+                Ok(Self {
+                    name: store.name().to_owned(),
+                    credentials: store.clone(),
+                    history: store.clone(),
+                    logins: store,
+                })
             }
         }
     }

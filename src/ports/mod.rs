@@ -17,6 +17,7 @@ mod credential_store;
 mod login_store;
 mod oauth_endpoint;
 mod random;
+mod refresh_escrow;
 mod secret_cipher;
 
 pub use callback_listener::{
@@ -28,6 +29,7 @@ pub use credential_store::{Advanced, CredentialStore, ProfileChange, SaveOutcome
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
 pub use random::{Random, RandomError};
+pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 
 #[cfg(test)]

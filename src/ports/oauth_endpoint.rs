@@ -1,10 +1,13 @@
 //! A provider's token and revocation endpoints.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::domain::{
     grant::{CodeGrant, TokenGrant},
     oauth_client::OAuthClient,
+    refresh::{Cause, Failure, classify},
     secret::RefreshToken,
 };
 
@@ -16,9 +19,12 @@ pub enum GrantError {
     /// A definite no. `code` is the provider's error code if it is a known one, else `unknown`.
     #[error("the provider refused (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
-    /// Proven not consumed: no byte of the request was sent, or the provider said 429.
+    /// Proven not consumed: no byte of the request was sent.
     #[error("the provider is not available: {why}")]
     Unavailable { why: &'static str },
+    /// Not consumed either: the provider said 429, and perhaps when to come back.
+    #[error("the provider asks to come back later (HTTP 429)")]
+    RateLimited { retry_after: Option<Duration> },
     /// The request was sent and there is no readable answer: the provider may or may not have acted on it.
     #[error("the provider's answer {}", .0.in_words())]
     Indeterminate(Doubt),
@@ -46,6 +52,24 @@ impl Doubt {
     }
 }
 
+impl GrantError {
+    /// What it means for a refresh token that was presented.
+    pub fn failure(&self) -> Failure {
+        let unknown = Failure::Unknown;
+        match self {
+            Self::Rejected { status, code } => classify(*status, code, None),
+            Self::RateLimited { retry_after } => {
+                Failure::NotConsumed { cause: Cause::RateLimited, retry_after: *retry_after }
+            }
+            Self::Unavailable { .. } => Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None },
+            Self::Indeterminate(Doubt::TimedOut) => unknown(Cause::TimedOut),
+            Self::Indeterminate(Doubt::ConnectionLost) => unknown(Cause::ConnectionLost),
+            Self::Indeterminate(Doubt::ServerError(_)) => unknown(Cause::ServerError),
+            Self::Indeterminate(Doubt::Unreadable(_)) => unknown(Cause::Unreadable),
+        }
+    }
+}
+
 /// Contract for all methods:
 /// - MUST make at most one request: no redirect followed, no retry. The caller decides from the error's kind.
 /// - MUST end within the adapter's total time limit and read a bounded answer.
@@ -54,6 +78,15 @@ impl Doubt {
 pub trait OAuthEndpoint: Send + Sync {
     /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent, whatever comes back.
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError>;
+
+    /// Presents a refresh token (RFC 6749 section 6), within `limit`. Borrowed: whoever holds it decides what its fate
+    /// means. An answer without a refresh token means that the old one stays in force.
+    async fn refresh(
+        &self,
+        client: &OAuthClient,
+        token: &RefreshToken,
+        limit: Duration,
+    ) -> Result<TokenGrant, GrantError>;
 
     /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed it.
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError>;

@@ -70,7 +70,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/app",
         inside: &["crate::ports", "crate::domain"],
-        outside: &[PURE_STD, PURE, TRAITS, TASKS],
+        outside: &[PURE_STD, PURE, TRAITS, TASKS, &["arc_swap"]],
         in_tests: CORE_TESTS,
     },
     // Outbound adapters: they fulfil ports and never call a use case.

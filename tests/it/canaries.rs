@@ -202,7 +202,9 @@ impl Run {
     fn collect_files(&mut self, folder: &Path, but: &[&str]) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if !but.iter().any(|name| path.ends_with(name)) {
+            if path.is_dir() {
+                self.collect_files(&path, but);
+            } else if !but.iter().any(|name| path.ends_with(name)) {
                 self.places.insert(path.display().to_string(), fs::read(&path).unwrap());
             }
         }

@@ -48,7 +48,7 @@ async fn status_and_logout_speak_the_documented_lines() {
 #[tokio::test]
 async fn a_token_that_has_expired_is_told_in_the_documented_words() {
     let provider = Provider::start(&["--approval", "auto", "--access-lifetime", "2s"]);
-    let home = Home::new(&provider);
+    let home = Home::new(&provider).with("GOCLAW_REFRESH__PROACTIVE", "false");
     let gateway = home.start().await;
     gateway.sign_in().await;
     let expired = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };

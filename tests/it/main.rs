@@ -9,6 +9,7 @@ mod support;
 // Use cases, with fakes.
 mod app_accounts;
 mod app_login;
+mod app_refresh;
 
 // Adapters, against the real thing.
 mod http_edge;

@@ -76,6 +76,9 @@ async fn a_wrong_verifier_is_refused() {
 fn kind(error: &GrantError) -> String {
     match error {
         GrantError::Rejected { status, code } => format!("rejected {status} {code}"),
+        GrantError::RateLimited { retry_after } => {
+            format!("rate limited {}", retry_after.map_or(0, |wait| wait.as_secs()))
+        }
         GrantError::Unavailable { .. } => "unavailable".to_owned(),
         GrantError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
         GrantError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
@@ -88,7 +91,7 @@ async fn every_bad_answer_has_its_kind_and_costs_one_request() {
     let elsewhere = Simulator::start(Options::default()).await.unwrap();
     let redirect = Fault::Redirect { status: 307, location: format!("{}/oauth/token", elsewhere.issuer()) };
     for (fault, expected) in [
-        (Fault::too_many_requests(Some("7")), "unavailable"),
+        (Fault::too_many_requests(Some("7")), "rate limited 7"),
         (Fault::internal_server_error(), "server error 500"),
         (Fault::bad_gateway(), "server error 502"),
         (Fault::service_unavailable(None), "server error 503"),

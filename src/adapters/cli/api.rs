@@ -18,6 +18,7 @@ pub(super) struct Status {
     pub(super) reason: Option<String>,
     pub(super) expires_at: Option<i64>,
     pub(super) login_id: Option<String>,
+    pub(super) generation: Option<u64>,
     pub(super) account: Option<Account>,
     pub(super) pending: Option<PendingLogin>,
     pub(super) last_login: Option<LastLogin>,

@@ -97,10 +97,21 @@ pub enum AuthCommand {
     /// Sign in in the browser
     #[command(after_help = LOGIN_HELP)]
     Login(LoginOptions),
+    /// Renew the access token now
+    Refresh(RefreshOptions),
     /// Delete the stored tokens and unregister the provider
     Logout(Target),
     /// End a sign-in that is still waiting
     Cancel(Target),
+}
+
+#[derive(Debug, Args)]
+pub struct RefreshOptions {
+    #[command(flatten)]
+    pub target: Target,
+    /// If the last renewal is in doubt, try it once more without asking, at the risk of ending the login
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use super::{
     api::LoggedOut,
-    args::Target,
+    args::{RefreshOptions, Target},
     client::GatewayClient,
     error::{CliError, Exit},
     render,
@@ -10,6 +10,10 @@ use super::{
     words::HereAndNow,
 };
 use crate::domain::{ids::ProviderName, time::Timestamp};
+
+/// A token that is presented twice may end the login, so nobody does it by accident.
+const RETRY_QUESTION: &str =
+    "The provider may have taken the last renewal: trying once more may end the login. Try? [y/N]";
 
 pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
     let answer = client.status(&target.provider).await?;
@@ -30,6 +34,28 @@ pub(super) async fn subject(provider: &ProviderName, client: &GatewayClient) -> 
     let list = client.providers().await.map(|answer| answer.body.providers).unwrap_or_default();
     let listed = list.iter().find(|listed| listed.name == provider.as_str());
     listed.map_or_else(|| Subject::unlisted(provider), Subject::listed)
+}
+
+pub(super) async fn refresh(
+    options: &RefreshOptions,
+    client: &GatewayClient,
+    now: Timestamp,
+) -> Result<Exit, CliError> {
+    let target = &options.target;
+    let mut answer = client.refresh(&target.provider, None).await?;
+    if let ("in_doubt", Some(login_id), Some(generation)) =
+        (answer.body.state.as_str(), answer.body.login_id.as_deref(), answer.body.generation)
+        && (options.yes || render::confirms(RETRY_QUESTION)?)
+    {
+        answer = client.refresh(&target.provider, Some((login_id, generation))).await?;
+    }
+    if target.output.json {
+        render::json(&answer.raw)?;
+    } else {
+        let subject = subject(&target.provider, client).await;
+        render::line(&status_text(&answer.body, &subject, &HereAndNow::local(now)))?;
+    }
+    Ok(if answer.body.authenticated { Exit::Yes } else { Exit::No })
 }
 
 pub(super) async fn logout(target: &Target, client: &GatewayClient) -> Result<Exit, CliError> {

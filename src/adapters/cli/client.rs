@@ -70,6 +70,19 @@ impl GatewayClient {
         answer.map(|_connected: Answer<Connected>| ())
     }
 
+    /// `consent` is the login and generation whose doubt was shown.
+    pub(super) async fn refresh(
+        &self,
+        provider: &ProviderName,
+        consent: Option<(&str, u64)>,
+    ) -> Result<Answer<Status>, CliError> {
+        let body = match consent {
+            None => json!({}),
+            Some((login_id, generation)) => json!({ "login_id": login_id, "generation": generation }),
+        };
+        self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "refresh"], Some(body)).await
+    }
+
     pub(super) async fn cancel(&self, provider: &ProviderName) -> Result<Answer<Cancelled>, CliError> {
         self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "cancel"], Some(json!({}))).await
     }

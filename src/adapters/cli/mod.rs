@@ -80,6 +80,9 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
         ClientCommand::Auth(AuthCommand::Status(target)) => {
             auth::status(&target, &GatewayClient::new(connection)?, environment.clock.now()).await
         }
+        ClientCommand::Auth(AuthCommand::Refresh(options)) => {
+            auth::refresh(&options, &GatewayClient::new(connection)?, environment.clock.now()).await
+        }
         ClientCommand::Auth(AuthCommand::Logout(target)) => {
             auth::logout(&target, &GatewayClient::new(connection)?).await
         }

@@ -49,6 +49,17 @@ pub(super) fn usage(usage: &clap::Error) -> ExitCode {
     }
 }
 
+/// Asks a question that is answered with yes or no; where nobody can answer, that is a no.
+pub(super) fn confirms(question: &str) -> io::Result<bool> {
+    if !(io::stdin().is_terminal() && is_watched()) {
+        return Ok(false);
+    }
+    error(question);
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
 /// Whether somebody watches what goes to stderr.
 pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()

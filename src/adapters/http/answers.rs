@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use crate::{
     app::{Connected, LoggedOut, LoginStatus, ProviderView, StartOutcome},
-    domain::{account::AccountLabels, provider::AuthMethod, time::Timestamp},
+    domain::{account::AccountLabels, history::CredentialEvent, provider::AuthMethod, time::Timestamp},
 };
 
 /// Who an account belongs to, as its tokens say.
@@ -268,5 +268,42 @@ pub(super) struct ProvidersAnswer {
 impl From<Vec<ProviderView>> for ProvidersAnswer {
     fn from(views: Vec<ProviderView>) -> Self {
         Self { providers: views.into_iter().map(ProviderAnswer::from).collect() }
+    }
+}
+
+/// Something that happened to an account.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(super) struct EventAnswer {
+    /// Grows with every event.
+    id: i64,
+    /// When, in Unix seconds.
+    at: i64,
+    /// `signed_in`, `signed_out`, `changed`, `refresh_started`, `refreshed`, `refresh_postponed`, `in_doubt`,
+    /// `needs_reauth`.
+    event: String,
+    /// Why, for the last three.
+    cause: Option<String>,
+    login_id: String,
+    generation: u64,
+}
+
+/// What happened to an account, newest first.
+#[derive(Object)]
+pub(super) struct EventsAnswer {
+    events: Vec<EventAnswer>,
+}
+
+impl From<Vec<CredentialEvent>> for EventsAnswer {
+    fn from(events: Vec<CredentialEvent>) -> Self {
+        let answer = |event: CredentialEvent| EventAnswer {
+            id: event.revision.0,
+            at: event.at.unix_seconds(),
+            event: event.happening.as_str().to_owned(),
+            cause: event.cause.map(|cause| cause.as_str().to_owned()),
+            login_id: event.login_id.to_string(),
+            generation: event.generation.0,
+        };
+        Self { events: events.into_iter().map(answer).collect() }
     }
 }

@@ -4,11 +4,12 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{
     App,
-    answers::{CancelAnswer, ConnectedAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
+    answers::{CancelAnswer, ConnectedAnswer, EventsAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
     control_json::ControlJson,
     guard::Caller,
+    problem::Problem,
     refusal::Refusal,
-    requests::{CallbackRequest, SecretRequest, StartRequest},
+    requests::{CallbackRequest, RefreshRequest, SecretRequest, StartRequest},
 };
 use crate::app::Callback;
 
@@ -70,6 +71,29 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/logout", method = "post", operation_id = "logout")]
     async fn logout(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<LogoutAnswer> {
         Ok(Json(gateway.logout(provider.0).await?.into()))
+    }
+
+    /// Renew the access token now.
+    ///
+    /// Joins a renewal that is under way, on whatever gateway, and answers where the account stands then. A renewal that
+    /// is in doubt is not tried again by this, unless the body names the `login_id` and `generation` that a status in doubt
+    /// showed: that consents to one more try, which may end the login.
+    #[oai(path = "/v1/auth/:provider/refresh", method = "post", operation_id = "refreshAuth")]
+    async fn refresh(
+        &self,
+        gateway: App<'_>,
+        caller: Caller,
+        provider: Path<String>,
+        body: ControlJson<RefreshRequest, true>,
+    ) -> Answer<StatusAnswer> {
+        let consent = body.0.consent().map_err(|flaw| Problem::new(flaw.kind(), flaw.to_string()))?;
+        Ok(Json(gateway.refresh_account(&provider.0, &caller.0, consent).await?.into()))
+    }
+
+    /// What happened to the account, newest first.
+    #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
+    async fn events(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<EventsAnswer> {
+        Ok(Json(gateway.list_events(&provider.0).await?.into()))
     }
 
     /// Connect with an API key or a session token.

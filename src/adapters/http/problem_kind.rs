@@ -61,6 +61,10 @@ kinds! {
     ConnectsOtherwise: CONFLICT, "connects_otherwise", "Connects in another way";
     NotConnected: CONFLICT, "not_connected", "Not connected";
     DisabledByConfiguration: CONFLICT, "disabled_by_configuration", "Switched off";
+    SwitchedOff: CONFLICT, "switched_off", "Switched off by its owner";
+    NothingToRefresh: CONFLICT, "nothing_to_refresh", "Nothing to refresh with";
+    StaleConsent: CONFLICT, "stale_consent", "Tokens have changed";
+    NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
     NoPendingLogin: CONFLICT, "no_pending_login", "No pending sign-in";
     LoginInProgress: CONFLICT, "login_in_progress", "Being finished";
     LoginOver: GONE, "login_over", "Sign-in is over";
@@ -74,6 +78,7 @@ kinds! {
     ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider not available";
     BadAnswer: BAD_GATEWAY, "bad_answer", "Unusable answer from the provider";
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
+    RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not renewed yet";
     Sealed: SERVICE_UNAVAILABLE, "sealed", "Secrets not readable";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
     ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";

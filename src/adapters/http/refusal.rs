@@ -118,6 +118,13 @@ impl From<&AppError> for Problem {
                 (ProblemKind::NotConnected, format!("{words}, so there is nothing to change yet"))
             }
             AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, words),
+            AppError::SwitchedOff(_) => (ProblemKind::SwitchedOff, words),
+            AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, words),
+            AppError::StaleConsent(_) => (ProblemKind::StaleConsent, format!("{words}; ask for the status again")),
+            AppError::NeedsReauth(_) => (ProblemKind::NeedsReauth, format!("{words}; sign in again")),
+            AppError::RefreshNotBegun(_) => {
+                (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
+            }
             AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
             AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
             AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),

@@ -6,9 +6,14 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
+use super::control_json::BadBody;
 use crate::{
     app::{PastedSecret, StartOptions},
-    domain::provider::AuthMethod,
+    domain::{
+        ids::{Generation, LoginId},
+        provider::AuthMethod,
+        refresh::TokenVersion,
+    },
     ports::ProfileChange,
 };
 
@@ -46,6 +51,31 @@ impl From<StartRequest> for StartOptions {
 pub(super) struct CallbackRequest {
     /// The whole address, as copied: `http://localhost:1455/auth/callback?code=...&state=...`.
     pub(super) redirect_url: Password,
+}
+
+/// Consent to one more try although the provider may have taken the refresh token: what the status showed. Both members
+/// or none.
+#[derive(Object, Default)]
+#[oai(deny_unknown_fields)]
+pub(super) struct RefreshRequest {
+    #[oai(deserialize_with = "text")]
+    login_id: Option<String>,
+    generation: Option<u64>,
+}
+
+impl RefreshRequest {
+    /// What is consented to; an error if only half of it is there.
+    pub(super) fn consent(self) -> Result<Option<TokenVersion>, BadBody> {
+        match (self.login_id, self.generation) {
+            (None, None) => Ok(None),
+            (Some(login_id), Some(generation)) => {
+                let (login_id, generation) = (LoginId::from_stored(login_id), Generation(generation));
+                Ok(Some(TokenVersion { login_id, generation }))
+            }
+            (Some(_), None) => Err(BadBody::WrongShape("`generation` is missing beside `login_id`".to_owned())),
+            (None, Some(_)) => Err(BadBody::WrongShape("`login_id` is missing beside `generation`".to_owned())),
+        }
+    }
 }
 
 /// A secret to connect with: one of the two.

@@ -29,6 +29,8 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Far above any real answer, which is a few tokens.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// A longer wish would outlast the access token it is about.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Clone)]
 pub struct HttpOAuthEndpoint {
@@ -66,9 +68,22 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        let answer = send(request).await?;
-        let grant = if answer.is_json { answer::parse(&answer.body) } else { None };
-        grant.ok_or(GrantError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
+        token_answer(send(request).await?)
+    }
+
+    async fn refresh(
+        &self,
+        client: &OAuthClient,
+        token: &RefreshToken,
+        limit: Duration,
+    ) -> Result<TokenGrant, GrantError> {
+        let request = self.post(&client.token_url).timeout(limit);
+        let (token, kind, id) = (token.expose_secret(), "refresh_token", &client.client_id);
+        let request = match client.body_format {
+            BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
+            BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
+        };
+        token_answer(send(request).await?)
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
@@ -93,6 +108,17 @@ struct Answer {
     body: Vec<u8>,
 }
 
+fn token_answer(answer: Answer) -> Result<TokenGrant, GrantError> {
+    let grant = if answer.is_json { answer::parse(&answer.body) } else { None };
+    grant.ok_or(GrantError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
+}
+
+/// How long to stay away (RFC 9110 section 10.2.3), in its form of seconds; the other one, a date, is not used here.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
 /// Sends a request and reads a successful answer.
 async fn send(request: RequestBuilder) -> Result<Answer, GrantError> {
     let response = request.send().await.map_err(|error| lost(&error))?;
@@ -101,7 +127,7 @@ async fn send(request: RequestBuilder) -> Result<Answer, GrantError> {
         return Err(GrantError::Indeterminate(Doubt::ServerError(status.as_u16())));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(GrantError::Unavailable { why: "it asks to come back later (HTTP 429)" });
+        return Err(GrantError::RateLimited { retry_after: retry_after(&response) });
     }
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));

@@ -34,10 +34,12 @@ pub enum Cause {
     Interrupted,
     RateLimited,
     NoConnection,
+    /// The stored refresh token does not open.
+    Sealed,
 }
 
 impl Cause {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::RefreshTokenExpired,
         Self::RefreshTokenReused,
         Self::RefreshTokenInvalidated,
@@ -52,6 +54,7 @@ impl Cause {
         Self::Interrupted,
         Self::RateLimited,
         Self::NoConnection,
+        Self::Sealed,
     ];
 
     /// As stored, and as `cause` in events.
@@ -71,6 +74,7 @@ impl Cause {
             Self::Interrupted => "interrupted",
             Self::RateLimited => "rate_limited",
             Self::NoConnection => "no_connection",
+            Self::Sealed => "sealed",
         }
     }
 
@@ -95,6 +99,7 @@ impl Cause {
             Self::Interrupted => "the gateway was interrupted before the answer came",
             Self::RateLimited => "the provider asked to come back later",
             Self::NoConnection => "the provider could not be reached",
+            Self::Sealed => "the stored refresh token cannot be opened with the configured key",
         }
     }
 }

@@ -41,7 +41,7 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
 
 #[tokio::test]
 async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
-    let stage = Stage::open().await;
+    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     stage.connect().await;
     stage.clock.advance(Duration::from_millis(3_599_999));
     assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));

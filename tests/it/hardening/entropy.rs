@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -27,7 +28,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::support::fakes::{FakeClock, FakeListener, MemoryStore, NOW, OPENAI};
+use crate::support::fakes::{FakeClock, FakeListener, MemoryEscrow, MemoryStore, NOW, OPENAI};
 
 const LOGINS: usize = 1_000;
 
@@ -39,6 +40,15 @@ struct Witness(Mutex<Vec<String>>);
 impl OAuthEndpoint for Witness {
     async fn exchange_code(&self, _client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
         self.0.lock().expect("no test panics with it").push(grant.verifier.expose_secret().to_owned());
+        Err(GrantError::Unavailable { why: "it only looks" })
+    }
+
+    async fn refresh(
+        &self,
+        _client: &OAuthClient,
+        _token: &RefreshToken,
+        _limit: Duration,
+    ) -> Result<TokenGrant, GrantError> {
         Err(GrantError::Unavailable { why: "it only looks" })
     }
 
@@ -54,6 +64,8 @@ fn gateway(witness: &Arc<Witness>) -> Arc<Gateway> {
     let (store, random) = (Arc::new(MemoryStore::new()), Arc::new(SystemRandom));
     let ports = Ports {
         credentials: store.clone(),
+        history: store.clone(),
+        escrow: Arc::new(MemoryEscrow::default()),
         logins: store,
         oauth: witness.clone(),
         callback_listener: Arc::new(FakeListener::default()),
@@ -64,6 +76,7 @@ fn gateway(witness: &Arc<Witness>) -> Arc<Gateway> {
     let settings = GatewaySettings {
         callback_address: settings.callback.address(),
         login_lifetime: settings.callback.timeout,
+        renews_early: false,
         catalog: ProviderCatalog::new(settings.providers),
     };
     Gateway::new(ports, settings)

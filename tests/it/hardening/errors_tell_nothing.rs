@@ -56,7 +56,7 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
     secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
     secrets.push(gateway.token.clone());
     let operations = operations(&gateway, &redirect_url).await;
-    for table in ["llm_providers", "config_secrets", "login_sessions"] {
+    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
     for (method, path, body) in &operations {
@@ -77,7 +77,7 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
     assert_eq!(page.status, 503, "{}", page.text);
     assert_tells_nothing(&home, &secrets, &page, "the page");
 
-    for table in ["llm_providers", "config_secrets", "login_sessions"] {
+    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events"] {
         home.change_database(&format!("ALTER TABLE gone_{table} RENAME TO {table}"));
     }
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;

@@ -2,15 +2,19 @@
 //! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
 
 mod clock;
+mod escrow;
 mod listener;
 mod memory_store;
 mod oauth_provider;
 mod random;
+mod refreshes;
 mod stage;
 
 pub(crate) use clock::FakeClock;
+pub(crate) use escrow::MemoryEscrow;
 pub(crate) use listener::{FakeListener, Page};
 pub(crate) use memory_store::MemoryStore;
 pub(crate) use oauth_provider::{Answer, FakeProvider, jwt, query_of};
 pub(crate) use random::SeededRandom;
+pub(crate) use refreshes::Mishap;
 pub(crate) use stage::{NOW, OPENAI, Stage, alice, bob, name, settle, within};

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -21,6 +22,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use url::Url;
+
+use super::refreshes::{Mishap, RefreshBooks};
 
 /// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,7 @@ struct Books {
     codes: BTreeMap<String, Request>,
     exchanges: usize,
     revoked: Vec<String>,
+    refreshes: RefreshBooks,
 }
 
 /// What a person approved.
@@ -65,6 +69,7 @@ impl FakeProvider {
             codes: BTreeMap::new(),
             exchanges: 0,
             revoked: Vec::new(),
+            refreshes: RefreshBooks::default(),
         };
         Self { books: Mutex::new(books), hanging: watch::Sender::new(false) }
     }
@@ -106,6 +111,21 @@ impl FakeProvider {
         self.books().exchanges
     }
 
+    /// What goes wrong with the next refreshes, in order.
+    pub(crate) fn refreshes_meet(&self, mishaps: &[Mishap]) {
+        self.books().refreshes.mishaps.extend(mishaps);
+    }
+
+    /// The refresh tokens that were presented, in order.
+    pub(crate) fn presented(&self) -> Vec<String> {
+        self.books().refreshes.presented.clone()
+    }
+
+    /// How often a token was presented that was used before.
+    pub(crate) fn reused(&self) -> usize {
+        self.books().refreshes.reused
+    }
+
     /// The refresh tokens it has revoked, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.books().revoked.clone()
@@ -142,6 +162,9 @@ impl OAuthEndpoint for FakeProvider {
             return Err(refused);
         }
         let number = books.exchanges;
+        if with_refresh_token {
+            books.refreshes.issue(&format!("refresh-{number}"), number);
+        }
         Ok(TokenGrant {
             access_token: AccessToken::new(format!("access-{number}")),
             refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
@@ -152,6 +175,23 @@ impl OAuthEndpoint for FakeProvider {
             expires_in: lifetime,
             scope: None,
         })
+    }
+
+    async fn refresh(
+        &self,
+        _client: &OAuthClient,
+        token: &RefreshToken,
+        _limit: Duration,
+    ) -> Result<TokenGrant, GrantError> {
+        // Others get their turn first, as on a network.
+        tokio::task::yield_now().await;
+        let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
+        let mut books = self.books();
+        let lifetime = match books.answer {
+            Answer::Tokens { lifetime, .. } => lifetime,
+            Answer::Refused | Answer::Unavailable | Answer::TimedOut | Answer::Unreadable => Some(3600),
+        };
+        books.refreshes.present(token.expose_secret(), lifetime)
     }
 
     async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {

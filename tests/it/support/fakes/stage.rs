@@ -21,7 +21,7 @@ use goclaw::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{FakeClock, FakeListener, FakeProvider, MemoryStore, Page, SeededRandom, query_of};
+use super::{FakeClock, FakeListener, FakeProvider, MemoryEscrow, MemoryStore, Page, SeededRandom, query_of};
 
 /// When every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -62,6 +62,7 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) provider: Arc<FakeProvider>,
     pub(crate) listener: Arc<FakeListener>,
+    pub(crate) escrow: Arc<MemoryEscrow>,
     pub(crate) gateway: Arc<Gateway>,
     random: Arc<SeededRandom>,
     settings: GatewaySettings,
@@ -82,19 +83,21 @@ impl Stage {
             catalog: ProviderCatalog::new(settings.providers),
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
+            renews_early: settings.refresh.proactive,
         };
         let world = (FakeClock::at(NOW), Arc::new(MemoryStore::new()), Arc::new(FakeProvider::new()));
         let (listener, random) = (Arc::new(FakeListener::default()), SeededRandom::new(7));
         let (clock, store, provider) = world;
-        let ports = ports(&clock, &store, &provider, &listener, &random, 1);
+        let escrow = Arc::new(MemoryEscrow::default());
+        let ports = ports(&clock, &store, &provider, &listener, &random, &escrow, 1);
         let gateway = Gateway::new(ports, settings.clone());
         gateway.wake().await.expect("the gateway wakes");
-        Self { clock, store, provider, listener, gateway, random, settings }
+        Self { clock, store, provider, listener, escrow, gateway, random, settings }
     }
 
     /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
     pub(crate) fn another_gateway(&self, key: u8) -> Arc<Gateway> {
-        let ports = ports(&self.clock, &self.store, &self.provider, &self.listener, &self.random, key);
+        let ports = ports(&self.clock, &self.store, &self.provider, &self.listener, &self.random, &self.escrow, key);
         Gateway::new(ports, self.settings.clone())
     }
 
@@ -175,10 +178,13 @@ fn ports(
     provider: &Arc<FakeProvider>,
     listener: &Arc<FakeListener>,
     random: &Arc<SeededRandom>,
+    escrow: &Arc<MemoryEscrow>,
     key: u8,
 ) -> Ports {
     Ports {
         credentials: store.clone(),
+        history: store.clone(),
+        escrow: escrow.clone(),
         logins: store.clone(),
         oauth: provider.clone(),
         callback_listener: listener.clone(),

@@ -1,0 +1,77 @@
+//! The token that a request is sent with: the seed's token source.
+//!
+//! While a usable token exists it comes out of memory, without a lock and without waiting for anybody. Otherwise the caller
+//! waits for the refresh, within bounds, and learns whether to come back or to sign in.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{AppError, Gateway, RegisteredProvider, flights::Landing};
+use crate::domain::{
+    ids::ProviderName,
+    provider::ProviderDefinition,
+    refresh::{Demand, Phase, TokenVersion},
+};
+
+/// How often a refresh of another gateway is looked after, while somebody waits for it.
+const LOOK: Duration = Duration::from_millis(200);
+
+impl Gateway {
+    /// The account with a usable access token, from memory.
+    pub fn cached_bearer(&self, name: &ProviderName) -> Option<Arc<RegisteredProvider>> {
+        self.registry.get(name).filter(|account| account.is_usable(self.now()))
+    }
+
+    /// The account with a usable access token, refreshed first if that is what it takes.
+    pub async fn bearer(self: &Arc<Self>, name: &ProviderName) -> Result<Arc<RegisteredProvider>, AppError> {
+        if let Some(account) = self.cached_bearer(name) {
+            return Ok(account);
+        }
+        let account = self.registry.get(name).ok_or_else(|| AppError::NotConnected(name.clone()))?;
+        if !account.enabled {
+            return Err(AppError::SwitchedOff(name.clone()));
+        }
+        let definition = self
+            .definition_of(name, account.provider_type)
+            .filter(|definition| definition.enabled)
+            .ok_or_else(|| AppError::DisabledByConfiguration(name.clone()))?;
+        let version = &account.refresh.version;
+        if account.refresh.renewable && account.refresh.phase != Phase::NeedsReauth {
+            match self.refresh_tokens(&definition, version, Demand::Due).await {
+                Landing::Settled => {}
+                Landing::Waiting(_) => self.follow_flight(&definition, version).await?,
+                Landing::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
+            }
+        }
+        self.cached_bearer(name).ok_or_else(|| self.without_token(name))
+    }
+
+    /// Why there is no token, and whether waiting helps.
+    fn without_token(&self, name: &ProviderName) -> AppError {
+        let now = self.now();
+        match self.registry.get(name).map(|account| account.refresh.clone().at(now)) {
+            None => AppError::NotConnected(name.clone()),
+            Some(state) if !state.renewable || state.phase == Phase::NeedsReauth => AppError::NeedsReauth(name.clone()),
+            Some(_) => AppError::RefreshNotBegun(name.clone()),
+        }
+    }
+
+    /// Waits until another gateway has refreshed these tokens, or has had the time to.
+    pub(super) async fn follow_flight(
+        &self,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+    ) -> Result<(), AppError> {
+        let mut looks = definition.refresh.http_timeout.as_millis() / LOOK.as_millis() + 1;
+        loop {
+            self.reload(&definition.name, &seen.login_id).await?;
+            let state = self.registry.get(&definition.name).map(|account| account.refresh.clone().at(self.now()));
+            let is_under_way =
+                state.is_some_and(|state| state.version == *seen && matches!(state.phase, Phase::Refreshing(_)));
+            if !is_under_way || looks == 0 {
+                return Ok(());
+            }
+            looks -= 1;
+            self.clock.sleep(LOOK).await;
+        }
+    }
+}

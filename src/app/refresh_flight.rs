@@ -1,0 +1,229 @@
+//! One refresh from the lease to the commit, as a straight line: take the lease, present the token once, keep what comes
+//! back. What each outcome means for the row is the domain's `step`; here is only the order of things.
+//!
+//! 1. The lease is durable before the token is sent.
+//! 2. What comes back is in the escrow before the database is asked.
+//! 3. The commit is tried until the database answers; only then the escrow forgets.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    AppError, Gateway,
+    flights::{Boarding, Landing},
+};
+use crate::{
+    domain::{
+        account::AccountLabels,
+        credential::SealedCredential,
+        grant::TokenGrant,
+        ids::ProviderName,
+        oauth_client::OAuthClient,
+        provider::ProviderDefinition,
+        refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
+    },
+    ports::{Advanced, EscrowEntry, StoreError},
+};
+
+/// Pauses between tries to commit: the first, and the longest.
+const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// How often a step that may be given up is tried, and the pause between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
+
+impl Gateway {
+    /// Joins the refresh of these tokens, or starts it; tells how it ends. Nobody's leaving cancels it.
+    pub(super) fn refresh_tokens(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+        demand: Demand,
+    ) -> impl Future<Output = Landing> + Send + use<> {
+        let flight = match self.flights.board(&definition.name, seen) {
+            Boarding::Passenger(flight) => flight,
+            Boarding::Pilot(boarded, flight) => {
+                let (gateway, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
+                self.tasks.start(async move {
+                    let landing = gateway.fly(&definition, seen, demand).await;
+                    boarded.land(landing);
+                });
+                flight
+            }
+        };
+        super::flights::landed(flight)
+    }
+
+    async fn fly(&self, definition: &ProviderDefinition, seen: TokenVersion, demand: Demand) -> Landing {
+        let Some(client) = &definition.oauth else { return Landing::Settled };
+        match self.present(definition, client, seen, demand).await {
+            Ok(landing) => landing,
+            Err(error) => {
+                tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
+                Landing::StoreDown
+            }
+        }
+    }
+
+    async fn present(
+        &self,
+        definition: &ProviderDefinition,
+        client: &OAuthClient,
+        seen: TokenVersion,
+        demand: Demand,
+    ) -> Result<Landing, AppError> {
+        let (name, policy) = (&definition.name, &definition.refresh);
+        let lease = LeaseId::from_bytes(self.random_bytes()?);
+        let asked_at = self.now();
+        // Asked again after an error, with the same name: if the first one was granted, it is ours.
+        let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), demand };
+        let begun = self.try_to_advance(definition, &begin).await?;
+        let credential = match (begun.effect, begun.credential) {
+            (Effect::Send, Some(credential)) => credential,
+            (effect, credential) => {
+                self.adopt(name, &seen, credential)?;
+                return Ok(if let Effect::Wait(until) = effect { Landing::Waiting(until) } else { Landing::Settled });
+            }
+        };
+        let outcome = match self.vault.open_refresh_token(&credential) {
+            // Too late to be sure of being the only one: the store took its time, or this process was paused.
+            Ok(Some(_)) if asked_at.until(self.now()) > policy.lease.saturating_sub(policy.http_timeout * 2) => {
+                Err(Failure::NotConsumed { cause: Cause::Interrupted, retry_after: None })
+            }
+            Ok(Some(token)) => {
+                tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
+                self.oauth.refresh(client, &token, policy.http_timeout).await.map_err(|error| error.failure())
+            }
+            Ok(None) => Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None }),
+            Err(error) => {
+                tracing::error!(provider.name = %name, error = %error, "the stored refresh token cannot be opened");
+                Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None })
+            }
+        };
+        match outcome {
+            Ok(grant) => return Ok(self.keep(definition, &credential, grant).await),
+            Err(failure) => {
+                let spread = u16::from_be_bytes(self.random_bytes()?);
+                let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
+                // If it cannot be written down, the lease runs out and leaves doubt, which is true.
+                let noted = self.try_to_advance(definition, &failed).await?;
+                tell_failure(name, &seen, failure);
+                self.adopt(name, &seen, noted.credential)?;
+            }
+        }
+        Ok(Landing::Settled)
+    }
+
+    /// Makes sure that what came back is not lost, whatever fails from here on.
+    async fn keep(&self, definition: &ProviderDefinition, presented: &SealedCredential, grant: TokenGrant) -> Landing {
+        let mut facts = grant.facts(definition.provider_type, &presented.facts.scopes, self.now());
+        let same_account = is_same(&facts.account, &presented.facts.account);
+        facts.account = facts.account.or(presented.facts.account.clone());
+        let rotation = loop {
+            match self.vault.seal_rotation(presented, &grant, facts.clone(), same_account) {
+                Ok(rotation) => break rotation,
+                Err(error) => {
+                    tracing::error!(error = %error, "new tokens cannot be sealed; they are kept in memory");
+                    self.clock.sleep(PAUSE).await;
+                }
+            }
+        };
+        drop(grant);
+        let entry = EscrowEntry { name: definition.name.clone(), rotation };
+        let is_safe = match self.escrow.put(&entry).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::error!(provider.name = %entry.name, error = %error, "new tokens are kept in memory only");
+                false
+            }
+        };
+        self.commit(definition, entry, is_safe).await
+    }
+
+    /// Brings an entry of the escrow into the database. Ends only when the database has said what became of it, or, if it
+    /// `is_safe` in the escrow, when the gateway stops: the next start goes on.
+    pub(super) async fn commit(&self, definition: &ProviderDefinition, entry: EscrowEntry, is_safe: bool) -> Landing {
+        let EscrowEntry { name, rotation } = entry;
+        let (seen, answered) = (rotation.seen.clone(), RefreshEvent::Answered(rotation));
+        let (mut pause, longest) = COMMIT_PAUSES;
+        let committed = loop {
+            match self.credentials.advance(&name, &answered, &definition.refresh, self.now()).await {
+                Ok(committed) => break committed,
+                Err(error) => {
+                    tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
+                    if is_safe && self.tasks.stopping().is_cancelled() {
+                        return Landing::StoreDown;
+                    }
+                }
+            }
+            self.clock.sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        };
+        match (committed.effect, &answered) {
+            (Effect::Stored, _) => tracing::info!(provider.name = %name, version = %seen.next(), "tokens refreshed"),
+            (Effect::Revoke, RefreshEvent::Answered(rotation)) => self.revoke_surplus(definition, rotation).await,
+            _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens thrown away"),
+        }
+        if let Err(error) = self.adopt(&name, &seen, committed.credential) {
+            tracing::error!(provider.name = %name, error = %error, "tokens that were just stored cannot be opened");
+        }
+        if let Err(error) = self.escrow.remove(&name, &seen).await {
+            tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the escrow");
+        }
+        Landing::Settled
+    }
+
+    /// Nobody may use what came back after a logout, so the provider is told to forget it.
+    async fn revoke_surplus(&self, definition: &ProviderDefinition, rotation: &Rotation) {
+        let Some(client) = definition.oauth.as_ref().filter(|client| client.revoke_url.is_some()) else { return };
+        let Some(sealed) = &rotation.refresh_token else { return };
+        let opened = self.vault.open_rotated_token(&definition.name, &rotation.seen.login_id, sealed);
+        let Ok(token) = opened else { return };
+        if let Err(error) = self.oauth.revoke(client, &token).await {
+            tracing::warn!(provider.name = %definition.name, error = %error, "surplus tokens could not be revoked");
+        }
+    }
+
+    /// A step that may be given up: if nobody takes it, the lease runs out.
+    async fn try_to_advance(
+        &self,
+        definition: &ProviderDefinition,
+        event: &RefreshEvent,
+    ) -> Result<Advanced, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.credentials.advance(&definition.name, event, &definition.refresh, self.now()).await {
+                Err(_) if tries < TRIES => self.clock.sleep(PAUSE).await,
+                result => return result,
+            }
+            tries += 1;
+        }
+    }
+
+    /// Takes over what the store says about an account.
+    pub(super) fn adopt(
+        &self,
+        name: &ProviderName,
+        seen: &TokenVersion,
+        credential: Option<SealedCredential>,
+    ) -> Result<(), AppError> {
+        match credential {
+            Some(credential) => self.make_known(&credential)?,
+            None => self.registry.unregister(name, &seen.login_id),
+        }
+        Ok(())
+    }
+}
+
+/// Whether new tokens are of the account that was refreshed, as far as both tell.
+fn is_same(new: &AccountLabels, old: &AccountLabels) -> bool {
+    let agree = |new: &Option<String>, old: &Option<String>| new.is_none() || old.is_none() || new == old;
+    agree(&new.user_id, &old.user_id) && agree(&new.account_id, &old.account_id)
+}
+
+fn tell_failure(name: &ProviderName, seen: &TokenVersion, failure: Failure) {
+    let (outcome, cause) = match failure {
+        Failure::NotConsumed { cause, .. } => ("postponed", cause),
+        Failure::Unknown(cause) => ("in doubt", cause),
+        Failure::Rejected(cause) => ("rejected", cause),
+    };
+    tracing::warn!(provider.name = %name, version = %seen, cause = cause.as_str(), "refresh {outcome}; the access token serves on");
+}

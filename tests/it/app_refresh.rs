@@ -1,0 +1,244 @@
+//! Refreshing an account's tokens: when, how often, and what is left after whatever goes wrong.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    app::{AppError, LoginStatus, State},
+    domain::{credential::Standing, history::Happening, ids::Generation, refresh::TokenVersion},
+};
+use secrecy::ExposeSecret;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, settle, within};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const IN_DOUBT: State = State::Connected(Standing::InDoubt);
+const NEEDS_REAUTH: State = State::Connected(Standing::NeedsReauth);
+
+/// A connected gateway that renews only when asked.
+async fn lazy() -> Stage {
+    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    stage.connect().await;
+    stage
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<LoginStatus, AppError> {
+    within(stage.gateway.refresh_account(OPENAI, &alice(), consent)).await
+}
+
+async fn bearer(stage: &Stage) -> Result<String, AppError> {
+    let account = within(stage.gateway.bearer(&name(OPENAI))).await?;
+    Ok(account.access_token.expose_secret().to_owned())
+}
+
+fn version(status: &LoginStatus) -> TokenVersion {
+    let (login_id, generation) = (status.login_id.clone().expect("a login"), status.generation.expect("a generation"));
+    TokenVersion { login_id, generation }
+}
+
+#[tokio::test]
+async fn a_refresh_replaces_both_tokens_together_and_is_remembered() {
+    let stage = lazy().await;
+    stage.clock.advance(Duration::from_secs(60));
+    let status = refresh(&stage, None).await.expect("it is refreshed");
+    assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
+    assert!(status.last_refresh_at.is_some() && status.next_refresh_at > status.last_refresh_at);
+    let tokens = stage.tokens(OPENAI).await.expect("tokens");
+    assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
+    assert_eq!(bearer(&stage).await.expect("a token"), "access-of-refreshed-1");
+    let events = stage.gateway.list_events("openai").await.expect("events");
+    let told: Vec<_> = events.iter().map(|event| event.happening).collect();
+    assert_eq!(told, [Happening::Refreshed, Happening::RefreshStarted, Happening::SignedIn]);
+    assert!(stage.escrow.contents().is_empty(), "nothing is left behind");
+}
+
+#[tokio::test]
+async fn tokens_are_renewed_before_somebody_needs_them() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.clock.advance(HOUR / 2);
+    settle().await;
+    assert!(stage.provider.presented().is_empty(), "not yet");
+    for _ in 0..120 {
+        stage.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    assert_eq!(stage.provider.presented(), ["refresh-1"], "once an hour, however often somebody looks");
+    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
+}
+
+#[tokio::test]
+async fn fifty_callers_at_expiry_share_one_refresh() {
+    let stage = Arc::new(lazy().await);
+    stage.clock.advance(HOUR);
+    let mut callers = JoinSet::new();
+    for _ in 0..50 {
+        let stage = Arc::clone(&stage);
+        callers.spawn(async move { bearer(&stage).await.expect("a token") });
+    }
+    let tokens = callers.join_all().await;
+    assert!(tokens.iter().all(|token| token == "access-of-refreshed-1"), "{tokens:?}");
+    assert_eq!((stage.provider.presented().len(), stage.provider.reused()), (1, 0));
+}
+
+#[tokio::test]
+async fn two_gateways_share_one_refresh() {
+    let stage = lazy().await;
+    let other = stage.another_gateway(1);
+    other.wake().await.expect("it wakes");
+    stage.clock.advance(HOUR);
+    stage.provider.hang();
+    let (openai, gateway) = (name(OPENAI), Arc::clone(&stage.gateway));
+    let first =
+        spawn(async move { gateway.bearer(&name(OPENAI)).await.map(|account| account.refresh.version.clone()) });
+    settle().await;
+    let gateway = Arc::clone(&other);
+    let second = spawn(async move { gateway.bearer(&openai).await.map(|account| account.refresh.version.clone()) });
+    settle().await;
+    stage.provider.answer_now();
+    settle().await;
+    // The other one looks again.
+    stage.clock.advance(Duration::from_millis(200));
+    let (first, second) = (within(first).await.unwrap().unwrap(), within(second).await.unwrap().unwrap());
+    assert_eq!((first.generation, second.generation), (Generation(1), Generation(1)));
+    assert_eq!((stage.provider.presented().len(), stage.provider.reused()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_doubt_and_costs_nothing_while_the_token_is_good() {
+    let stage = lazy().await;
+    stage.provider.refreshes_meet(&[Mishap::AnswerLost]);
+    let status = refresh(&stage, None).await.expect("a status");
+    assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
+    assert!(status.reason.as_ref().expect("it says so").contains("Renewal unconfirmed"));
+    stage.clock.advance(HOUR / 2);
+    let again = refresh(&stage, None).await.expect("a status");
+    assert_eq!((again.state, stage.provider.presented().len()), (IN_DOUBT, 1), "nobody tries again by accident");
+    assert_eq!(bearer(&stage).await.expect("a token"), "access-1");
+
+    // Its owner may, once, and only for the tokens whose doubt was shown; here the provider did take them.
+    let stale = TokenVersion { generation: Generation(7), ..version(&status) };
+    assert!(matches!(refresh(&stage, Some(stale)).await, Err(AppError::StaleConsent(_))));
+    let consented = refresh(&stage, Some(version(&status))).await.expect("a status");
+    assert_eq!((consented.state, stage.provider.presented().len()), (NEEDS_REAUTH, 2));
+    assert_eq!(bearer(&stage).await.expect("it serves until it ends"), "access-1");
+    stage.clock.advance(HOUR / 2);
+    assert!(matches!(bearer(&stage).await, Err(AppError::NeedsReauth(_))));
+}
+
+#[tokio::test]
+async fn an_outage_longer_than_a_token_s_life_costs_no_login() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.provider.refreshes_meet(&[Mishap::RequestLost; 20]);
+    for _ in 0..400 {
+        stage.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    let status = stage.status(&alice()).await;
+    assert!(status.authenticated, "{status:?}");
+    assert_eq!(stage.provider.reused(), 0);
+    assert!(status.generation > Some(Generation::FIRST));
+}
+
+#[tokio::test]
+async fn what_was_not_consumed_is_tried_again_after_a_pause() {
+    for mishap in [Mishap::RateLimited, Mishap::NotReached] {
+        let stage = lazy().await;
+        stage.provider.refreshes_meet(&[mishap]);
+        let status = refresh(&stage, None).await.expect("a status");
+        assert_eq!((status.state, status.authenticated), (State::Connected(Standing::Active), true), "{mishap:?}");
+        stage.clock.advance(Duration::from_secs(29));
+        refresh(&stage, None).await.expect("a status");
+        assert_eq!(stage.provider.presented().len(), 1, "one call in thirty seconds");
+        stage.clock.advance(Duration::from_secs(31));
+        assert_eq!(refresh(&stage, None).await.expect("a status").generation, Some(Generation(1)), "{mishap:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_of_another_account_is_thrown_away() {
+    let stage = lazy().await;
+    stage.provider.refreshes_meet(&[Mishap::OtherAccount]);
+    let status = refresh(&stage, None).await.expect("a status");
+    assert_eq!((status.state, status.generation), (NEEDS_REAUTH, Some(Generation::FIRST)));
+    assert_eq!(stage.tokens(OPENAI).await.expect("tokens").0, "access-1");
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_rotate_keeps_the_old_token_in_force() {
+    let stage = lazy().await;
+    stage.provider.refreshes_meet(&[Mishap::NotRotated]);
+    refresh(&stage, None).await.expect("a status");
+    assert_eq!(refresh(&stage, None).await.expect("a status").generation, Some(Generation(2)));
+    assert_eq!(
+        (stage.provider.presented(), stage.provider.reused()),
+        (vec!["refresh-1".into(), "refresh-1".into()], 0)
+    );
+}
+
+#[tokio::test]
+async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
+    let stage = lazy().await;
+    stage.provider.hang();
+    let gateway = Arc::clone(&stage.gateway);
+    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    settle().await;
+    stage.store.break_down();
+    stage.provider.answer_now();
+    settle().await;
+    assert_eq!(stage.escrow.contents().len(), 1, "it is safe before the database is asked");
+    assert_eq!(bearer(&stage).await.expect("what is cached serves on"), "access-1");
+    stage.store.repair();
+    stage.clock.advance(Duration::from_secs(2));
+    assert_eq!(within(asked).await.unwrap().expect("a status").generation, Some(Generation(1)));
+    assert!(stage.escrow.contents().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_crash_left_in_the_escrow_is_stored_at_the_next_start() {
+    let mut stage = lazy().await;
+    stage.provider.hang();
+    let gateway = Arc::clone(&stage.gateway);
+    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    settle().await;
+    stage.store.fail_to("refresh an account");
+    stage.provider.answer_now();
+    settle().await;
+    // A stop does not wait for a database that may never come back: the escrow has it.
+    let stopping = spawn({
+        let gateway = Arc::clone(&stage.gateway);
+        async move { gateway.finish().await }
+    });
+    settle().await;
+    stage.clock.advance(Duration::from_secs(2));
+    within(stopping).await.unwrap();
+    asked.abort();
+    assert_eq!(stage.escrow.contents().len(), 1);
+    stage.store.repair();
+    stage.gateway = stage.another_gateway(1);
+    stage.gateway.wake().await.expect("it wakes");
+    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
+    assert_eq!((bearer(&stage).await.expect("a token"), stage.provider.reused()), ("access-of-refreshed-1".into(), 0));
+    assert!(stage.escrow.contents().is_empty());
+}
+
+#[tokio::test]
+async fn after_a_logout_nothing_comes_back_and_what_does_is_revoked() {
+    let stage = lazy().await;
+    stage.provider.hang();
+    let gateway = Arc::clone(&stage.gateway);
+    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    settle().await;
+    stage.gateway.logout(OPENAI.to_owned()).await.expect("it logs out");
+    stage.provider.answer_now();
+    within(asked).await.unwrap().expect("a status");
+    assert!(stage.account(OPENAI).await.is_none());
+    assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
+    assert_eq!(stage.provider.revoked(), ["refresh-1", "refreshed-1"]);
+}

@@ -1,0 +1,83 @@
+//! How the provider answers refreshes: each token works once, and presenting it again ends the login it came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goclaw::{
+    domain::{
+        grant::TokenGrant,
+        secret::{AccessToken, IdToken, RefreshToken},
+    },
+    ports::{Doubt, GrantError},
+};
+use serde_json::json;
+
+use super::jwt;
+
+/// What goes wrong with the next refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    /// The provider acts, and its answer is lost.
+    AnswerLost,
+    /// The request is lost before the provider sees it, and nobody can tell.
+    RequestLost,
+    RateLimited,
+    NotReached,
+    /// The provider takes the token for one of another person.
+    OtherAccount,
+    /// The old refresh token stays in force.
+    NotRotated,
+}
+
+#[derive(Default)]
+pub(super) struct RefreshBooks {
+    /// Refresh tokens by the login they came from.
+    families: BTreeMap<String, usize>,
+    unused: BTreeSet<String>,
+    ended: BTreeSet<usize>,
+    issued: usize,
+    pub(super) mishaps: Vec<Mishap>,
+    pub(super) presented: Vec<String>,
+    pub(super) reused: usize,
+}
+
+impl RefreshBooks {
+    /// A login gave out this token.
+    pub(super) fn issue(&mut self, token: &str, family: usize) {
+        self.families.insert(token.to_owned(), family);
+        self.unused.insert(token.to_owned());
+    }
+
+    pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenGrant, GrantError> {
+        self.presented.push(token.to_owned());
+        let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };
+        match mishap {
+            Some(Mishap::RequestLost) => return Err(GrantError::Indeterminate(Doubt::ConnectionLost)),
+            Some(Mishap::RateLimited) => return Err(GrantError::RateLimited { retry_after: None }),
+            Some(Mishap::NotReached) => return Err(GrantError::Unavailable { why: "no connection could be made" }),
+            _ => {}
+        }
+        let family = *self.families.get(token).ok_or(GrantError::Rejected { status: 401, code: "unknown" })?;
+        if !self.unused.contains(token) || self.ended.contains(&family) {
+            self.reused += 1;
+            self.ended.insert(family);
+            return Err(GrantError::Rejected { status: 401, code: "refresh_token_reused" });
+        }
+        self.issued += 1;
+        let new = format!("refreshed-{}", self.issued);
+        if mishap != Some(Mishap::NotRotated) {
+            self.unused.remove(token);
+            self.issue(&new, family);
+        }
+        if mishap == Some(Mishap::AnswerLost) {
+            return Err(GrantError::Indeterminate(Doubt::TimedOut));
+        }
+        let whose = if mishap == Some(Mishap::OtherAccount) { "workspace-2" } else { "workspace-1" };
+        Ok(TokenGrant {
+            access_token: AccessToken::new(format!("access-of-{new}")),
+            refresh_token: (mishap != Some(Mishap::NotRotated)).then(|| RefreshToken::new(new)),
+            id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),
+            expires_in: lifetime,
+            scope: None,
+        })
+    }
+}
