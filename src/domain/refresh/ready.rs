@@ -27,7 +27,7 @@ impl RefreshState {
                 Demand::Now | Demand::Consented | Demand::AccessDead => Some(not_before),
             },
             Phase::Refreshing(lease) => Some(lease.until),
-            Phase::InDoubt => Some(self.retry_at(policy, demand, now, not_before)),
+            Phase::InDoubt => self.retry_at(policy, demand, now, not_before),
             Phase::NeedsReauth => None,
         }
     }
@@ -44,31 +44,47 @@ impl RefreshState {
         Some(self.expires_at?.minus(policy.serve_margin_for(self.lifetime()?)))
     }
 
-    /// When the one retry out of doubt is due. If the provider did take the token, presenting it again may end the whole
-    /// family, the good access token with it; so it waits until that is worth little, unless its owner consents or the
-    /// provider is known to have a grace window. Once the access token is dead there is nothing to lose.
-    fn retry_at(&self, policy: &RefreshPolicy, demand: Demand, now: Timestamp, not_before: Timestamp) -> Timestamp {
-        let sent_at = self.sent_at.unwrap_or(ALWAYS);
-        let has_retry = self.attempt < PRESENTATIONS_WHILE_GOOD;
-        if has_retry && now < sent_at.plus(policy.grace_left_after_send()) {
-            return ALWAYS;
-        }
-        let dead_at = self.served_until(policy).unwrap_or(ALWAYS);
-        let worth_it_at = match demand {
-            Demand::AccessDead => ALWAYS,
-            Demand::Consented if has_retry => ALWAYS,
-            Demand::Due | Demand::Consented if has_retry => dead_at.min(self.last_minutes_at()),
-            // Joins whatever is under way, but starts no retry while there is something to lose.
-            Demand::Due | Demand::Now | Demand::Consented => dead_at,
-        };
-        worth_it_at.max(not_before).max(sent_at.plus(policy.settled_after()))
+    /// Whether the token may be presented once more because the provider's grace window is still open. It opened, at the
+    /// earliest, with the first call that may have taken the token; a later call does not open it anew. A clock that was
+    /// set back cannot tell.
+    pub(super) fn has_grace(&self, policy: &RefreshPolicy, now: Timestamp) -> bool {
+        let Some(sent_at) = self.sent_at else { return false };
+        self.has_retry() && (sent_at..sent_at.plus(policy.grace_left_after_send())).contains(&now)
     }
 
-    fn last_minutes_at(&self) -> Timestamp {
-        match (self.expires_at, self.lifetime()) {
-            (Some(end), Some(lifetime)) => end.minus(RefreshPolicy::last_minutes_of(lifetime)),
-            _ => ALWAYS,
+    fn has_retry(&self) -> bool {
+        self.attempt < PRESENTATIONS_WHILE_GOOD
+    }
+
+    /// When the one retry out of doubt is due. If the provider did take the token, presenting it again may end the whole
+    /// family, the good access token with it; so it waits until that is worth little, unless its owner consents or the
+    /// provider is known to have a grace window. Once the access token is dead there is nothing to lose; None if nobody can
+    /// say when that is.
+    fn retry_at(
+        &self,
+        policy: &RefreshPolicy,
+        demand: Demand,
+        now: Timestamp,
+        not_before: Timestamp,
+    ) -> Option<Timestamp> {
+        if self.has_grace(policy, now) {
+            return Some(not_before);
         }
+        let worth_it_at = match demand {
+            Demand::AccessDead => ALWAYS,
+            Demand::Consented if self.has_retry() => ALWAYS,
+            Demand::Due | Demand::Consented if self.has_retry() => {
+                self.served_until(policy)?.min(self.last_minutes_at()?)
+            }
+            // Joins whatever is under way, but starts no retry while there is something to lose.
+            Demand::Due | Demand::Now | Demand::Consented => self.served_until(policy)?,
+        };
+        let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.settled_after());
+        Some(worth_it_at.max(not_before).max(settled_at))
+    }
+
+    fn last_minutes_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at?.minus(RefreshPolicy::last_minutes_of(self.lifetime()?)))
     }
 
     /// How long the access token lives in all, as it was when it was received.

@@ -95,7 +95,7 @@ pub struct RefreshState {
     pub attempt: u32,
     /// Calls that failed in a row: what the pauses between them grow with.
     pub failures: u32,
-    /// When it was last presented, or was about to be.
+    /// When it was presented, or was about to be: the first of the times that `attempt` counts.
     pub sent_at: Option<Timestamp>,
     /// Not before this.
     pub next_attempt_at: Option<Timestamp>,

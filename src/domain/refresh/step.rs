@@ -26,7 +26,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         RefreshEvent::Begin { seen, lease, demand } => begin(row, seen, lease, *demand, policy, now),
         RefreshEvent::Answered(rotation) => answered(row, rotation, policy),
         RefreshEvent::Failed { seen, lease, failure, spread } => {
-            failed(row, seen, lease, *failure, &|failures| now.plus(policy.backoff(failures, *spread)), now)
+            failed(row, seen, lease, *failure, *spread, policy, now)
         }
     }
 }
@@ -54,7 +54,10 @@ fn begin(
         Some(at) if at > now => Effect::Wait(at),
         Some(_) => {
             row.phase = Phase::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
-            row.sent_at = Some(now);
+            // A token in doubt may have been taken by the first call.
+            if row.attempt == 0 {
+                row.sent_at = Some(now);
+            }
             row.attempt = row.attempt.saturating_add(1);
             Effect::Send
         }
@@ -98,13 +101,15 @@ fn failed(
     seen: &TokenVersion,
     lease: &LeaseId,
     failure: Failure,
-    backoff: &dyn Fn(u32) -> Timestamp,
+    spread: u16,
+    policy: &RefreshPolicy,
     now: Timestamp,
 ) -> Step {
     let Some(mut row) = row else { return Step { row: None, effect: Effect::Noted } };
     if row.version != *seen {
         return Step { row: Some(row), effect: Effect::Adopt };
     }
+    let backoff = |failures| now.plus(policy.backoff(failures, spread));
     let is_ours = matches!(&row.phase, Phase::Refreshing(held) if held.id == *lease);
     match failure {
         // True of the token itself, whoever holds the lease: nobody needs to present it again.
@@ -127,7 +132,8 @@ fn failed(
             row.phase = Phase::InDoubt;
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
-            row.next_attempt_at = Some(backoff(row.failures));
+            // A grace window does not wait.
+            row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
         }
         Failure::NotConsumed { .. } | Failure::Unknown(_) => return Step { row: Some(row), effect: Effect::Adopt },
     }
