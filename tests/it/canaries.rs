@@ -301,7 +301,8 @@ async fn the_search_bites() {
     run.visit(&redirect_url).await;
     // Planted in the database as a careless adapter would leave it, so that it reaches the files as everything does.
     let issued = run.provider.issued().await;
-    let token = issued.last().unwrap();
+    // A short one: the database's pages cut a long one to pieces.
+    let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));
     run.collect(&["encryption.key"]).await;
     let found = leaks(&run.places, &run.secrets);

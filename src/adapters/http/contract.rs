@@ -26,6 +26,7 @@ pub(super) fn document(generated: &str) -> String {
             document.pointer_mut(&format!("/components/schemas/{name}")).and_then(Value::as_object_mut)
         {
             make_strict(schema);
+            join_members(&name, schema);
         }
     }
     for operation in operations(&mut document) {
@@ -117,6 +118,13 @@ fn make_strict(schema: &mut Map<String, Value>) {
         property.extend(narrower.as_object().cloned().unwrap_or_default());
     }
     schema.insert("additionalProperties".to_owned(), json!(false));
+}
+
+/// A consent to a retry names both members of what was seen, or it is none.
+fn join_members(name: &str, schema: &mut Map<String, Value>) {
+    if name == "RefreshRequest" {
+        schema.insert("anyOf".to_owned(), json!([{"required": ["login_id", "generation"]}, {"maxProperties": 0}]));
+    }
 }
 
 /// The pattern, with white space around it.
