@@ -1,10 +1,21 @@
 //! What the provider saw: one journal entry per request, one ledger page per family of tokens. Tests judge the gateway
 //! by these. No token ever enters them, only the beginning of its SHA-256.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::{
+    provider::{CANARY, CANARY_IN_JWT, TokenStatus},
+    site::Site,
+};
+
+/// Headers whose values are secret by their nature: only digests of them are written down.
+const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
 /// The tokens that descend from one redeemed authorization code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,14 +28,28 @@ pub struct JournalEntry {
     pub sequence: u64,
     /// The machine's clock on arrival, in Unix milliseconds.
     pub unix_ms: u64,
+    /// Where it arrived.
+    pub site: Site,
     /// The HTTP method.
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The names of the headers, never their values.
+    /// The query; none on the auth origin, where it carries what only the browser should know.
+    pub query: Option<String>,
+    /// The names of the headers.
     pub header_names: Vec<String>,
-    /// The beginning of the SHA-256 of the code or token presented.
+    /// Their values; none on the auth origin, and only `sha256:` digests of those that are secret. A repeated header's
+    /// are joined by `, ` (RFC 9110 section 5.2).
+    pub headers: BTreeMap<String, String>,
+    /// How many bytes the body has, once it is read.
+    pub body_bytes: Option<u64>,
+    /// The SHA-256 of the body, once it is read; none on the auth origin.
+    pub body_sha256: Option<String>,
+    /// The beginning of the SHA-256 of the code, token or cookie presented.
     pub token_sha256: Option<String>,
+    /// Whether the token would have been honoured, had no fault struck. Of the backend's and the music API's requests
+    /// only.
+    pub token_status: Option<TokenStatus>,
     /// The `grant_type` at the token endpoint.
     pub grant_type: Option<String>,
     /// The family the code or token belongs to.
@@ -98,7 +123,7 @@ pub enum RevocationCause {
     RevokedByProvider,
 }
 
-/// The requests so far.
+/// The requests so far, of all origins.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: Vec<JournalEntry>,
@@ -107,7 +132,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Writes the arrival of a request and returns its sequence number.
-    pub(crate) fn arrival(&mut self, request: &hyper::http::request::Parts) -> u64 {
+    pub(crate) fn arrival(&mut self, site: Site, request: &hyper::http::request::Parts) -> u64 {
         self.last_sequence += 1;
         let sequence = self.last_sequence;
         let mut header_names: Vec<String> = request.headers.keys().map(ToString::to_string).collect();
@@ -115,10 +140,16 @@ impl Journal {
         self.entries.push(JournalEntry {
             sequence,
             unix_ms: u64::try_from(machine_time().as_millis()).unwrap_or(u64::MAX),
+            site,
             method: request.method.to_string(),
             path: request.uri.path().to_owned(),
+            query: request.uri.query().filter(|_| site != Site::Auth).map(guarded),
             header_names,
+            headers: if site == Site::Auth { BTreeMap::new() } else { header_values(&request.headers) },
+            body_bytes: None,
+            body_sha256: None,
             token_sha256: None,
+            token_status: None,
             grant_type: None,
             family: None,
             fault: None,
@@ -144,6 +175,30 @@ impl Journal {
     pub(crate) fn entries(&self) -> Vec<JournalEntry> {
         self.entries.clone()
     }
+}
+
+fn header_values(headers: &hyper::HeaderMap) -> BTreeMap<String, String> {
+    let joined = |name: &hyper::header::HeaderName| {
+        let values: Vec<_> =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let value = values.join(", ");
+        if SECRET_HEADERS.contains(&name.as_str()) { digest(&value) } else { guarded(&value) }
+    };
+    headers.keys().map(|name| (name.to_string(), joined(name))).collect()
+}
+
+/// A value that is no secret by its nature, unless somebody put one into it.
+fn guarded(value: &str) -> String {
+    if value.contains(CANARY) || value.contains(CANARY_IN_JWT) { digest(value) } else { value.to_owned() }
+}
+
+fn digest(value: &str) -> String {
+    format!("sha256:{}", token_sha256(value))
+}
+
+/// The whole SHA-256 of a body, in hexadecimal.
+pub(crate) fn body_sha256(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How a token is named where it must not be shown: enough of its SHA-256 to tell it from the others.

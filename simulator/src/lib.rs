@@ -1,4 +1,5 @@
-//! A provider that behaves: it plays OpenAI's authorization server for the gateway's tests and for the demo.
+//! A provider that behaves: it plays OpenAI's authorization server and backend, and the session provider and API of a
+//! music service, for the gateway's tests and for the demo.
 //!
 //! It exists because canned answers cannot show the faults that lose a login: this server rotates refresh tokens,
 //! refuses their reuse, kills families, hangs, and loses answers *after* it has changed its state. Every token it
@@ -15,13 +16,33 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # Proving that nothing is presented twice
+//!
+//! [`Simulator::presentations`] lists every refresh token that was ever presented, with its generation, its time and
+//! what came of it; [`Simulator::presentation_totals`] adds up. A request can be stopped at each [`Step`], so that a
+//! client can be killed at exactly that moment:
+//!
+//! ```no_run
+//! # async fn example(simulator: goclaw_simulator::Simulator) {
+//! use goclaw_simulator::{Release, Step, StopOrder};
+//!
+//! simulator.stop_at(StopOrder::hold(Step::Rotated));
+//! // ... let a gateway in another process refresh ...
+//! simulator.reached(Step::Rotated, 1).await;
+//! // ... kill it: the provider has rotated and nobody knows ...
+//! simulator.release(None, Release::Close);
+//! let totals = simulator.presentation_totals();
+//! assert_eq!((totals.presentations, totals.rotated, totals.max_concurrent_in_a_family), (1, 1, 1));
+//! # }
+//! ```
+//!
 //! # Canaries: finding a leaked token
 //!
 //! Every secret carries a marker, so a test can search logs, answers and database bytes for it:
 //!
-//! - Authorization codes (`ac_CANARY…`), refresh tokens (`rt_CANARY_…`) and opaque access tokens (`opaque_CANARY_…`)
-//!   contain [`CANARY`].
-//! - JWTs (id and access tokens) are base64url text, where no readable marker survives. Their first claim is
+//! - Authorization codes (`ac_CANARY…`), refresh tokens (`rt_CANARY_…`), opaque access tokens (`opaque_CANARY_…`) and
+//!   browser cookies (`client_CANARY_…`) contain [`CANARY`].
+//! - JWTs (id, access and session tokens) are base64url text, where no readable marker survives. Their first claim is
 //!   `"jti":"CANARY-…"`, so the encoded text of every one of them contains [`CANARY_IN_JWT`]. Decoded claims contain
 //!   [`CANARY`].
 //! - [`Simulator::issued_secrets`] lists every code and token in clear: searching for each
@@ -29,26 +50,43 @@
 //!
 //! # How the parts hang together
 //!
-//! `http` owns the sockets, `auth` speaks the protocol of the authorization server, `provider` holds what the server
-//! knows (keys, codes, families of tokens, journal), `control` is the test's way in. Requests go down that list,
-//! answers come back up as plain data ([`Fault`]s bend them on the way). Another origin is another sibling of `auth`.
+//! `http` owns the sockets; `auth`, `backend`, `sessions` and `studio` are the origins, each with a port of its own;
+//! `provider` holds what they know (keys, codes, families of tokens, browsers, journal); `control` is the test's way in.
+//! Requests go down that list, answers come back up as plain data ([`Fault`]s and [`Step`]s bend them on the way).
 
 mod auth;
+mod backend;
 mod control;
 mod durations;
 mod faults;
+mod handles;
 mod http;
+mod interference;
 mod journal;
+mod outages;
+mod presentations;
 mod provider;
+mod refusals;
+mod sessions;
 mod settings;
 mod simulator;
+mod site;
+mod steps;
+mod streams;
+mod studio;
 
+pub use auth::ApprovalRefused;
 pub use durations::{DurationError, parse_duration};
-pub use faults::{Endpoint, Fault, FaultOrder, Times};
+pub use faults::{Endpoint, Fault, FaultOrder, Interruption, Times};
 pub use journal::{FamilyId, FamilyLedger, JournalEntry, RefreshTokenLedger, RefreshTokenState, RevocationCause};
-pub use provider::{CANARY, CANARY_IN_JWT, TokenStatus};
+pub use outages::Outage;
+pub use presentations::{Presentation, PresentationOutcome, PresentationTotals};
+pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, SignedInBrowser, TokenStatus};
 pub use settings::{
     AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,
     Settings, UnknownSetting,
 };
-pub use simulator::{Options, Simulator, StartError};
+pub use simulator::{Addresses, Options, Simulator, StartError};
+pub use site::Site;
+pub use steps::{Release, Step, Stop, StopOrder, StoppedRequest, StoppedState};
+pub use streams::StreamCounts;

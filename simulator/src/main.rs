@@ -1,4 +1,4 @@
-//! The simulator as a program: prints its two addresses as one JSON line and runs until it is told to stop.
+//! The simulator as a program: prints its addresses as one JSON line and runs until it is told to stop.
 
 mod arguments;
 
@@ -25,8 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let simulator = Simulator::start(arguments.options).await?;
-    let ready = serde_json::json!({"issuer": simulator.issuer(), "control_url": simulator.control_url()});
-    print_line(&ready.to_string())?;
+    print_line(&serde_json::to_string(simulator.addresses())?)?;
     tokio::select! {
         _ = terminate.recv() => {}
         pressed = tokio::signal::ctrl_c() => pressed?,

@@ -2,16 +2,20 @@
 
 use std::{fmt, io, net::Ipv4Addr, sync::Arc};
 
+use serde::Serialize;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     auth::AuthOrigin,
+    backend::{self, BackendOrigin},
     control::ControlOrigin,
-    faults::FaultOrder,
-    http::serve,
-    journal::{FamilyLedger, JournalEntry},
-    provider::{KeyRing, Provider, SigningKey, TokenStatus},
-    settings::{Approval, Settings},
+    http::{Gate, serve},
+    outages::Outages,
+    provider::{KeyRing, Provider},
+    sessions::SessionsOrigin,
+    settings::Settings,
+    site::Site,
+    studio::{self, StudioOrigin},
 };
 
 /// How to start. The default takes random ports and behaves well.
@@ -21,6 +25,12 @@ pub struct Options {
     pub port: u16,
     /// The port of the control side; 0 for a random one.
     pub control_port: u16,
+    /// The port of the backend; 0 for a random one.
+    pub backend_port: u16,
+    /// The port of the session provider; 0 for a random one.
+    pub sessions_port: u16,
+    /// The port of the music API; 0 for a random one.
+    pub studio_port: u16,
     /// How to behave at the start, and again after a reset.
     pub settings: Settings,
 }
@@ -45,10 +55,26 @@ pub enum StartError {
     Interrupted(#[source] tokio::task::JoinError),
 }
 
-/// A running simulator. Dropping it closes both ports and every connection.
+/// Where the simulator is. As JSON it is what the program prints when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// The auth origin, `http://127.0.0.1:PORT`, which is also the `iss` of its tokens.
+    pub issuer: String,
+    /// The control side, `http://127.0.0.1:PORT`.
+    pub control_url: String,
+    /// The backend's base URL, `http://127.0.0.1:PORT/backend-api`.
+    pub backend_url: String,
+    /// The session provider, `http://127.0.0.1:PORT`, which is also the `iss` of its tokens.
+    pub sessions_url: String,
+    /// The music API's base URL, `http://127.0.0.1:PORT/api`.
+    pub studio_url: String,
+}
+
+/// A running simulator. Dropping it closes all ports and every connection.
 pub struct Simulator {
-    provider: Arc<Provider>,
-    control_url: String,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) outages: Arc<Outages>,
+    addresses: Addresses,
     listeners: JoinSet<()>,
 }
 
@@ -58,115 +84,75 @@ impl Simulator {
     /// # Errors
     /// When a port is taken or no key can be generated.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let auth_listener = listen(options.port).await?;
-        let control_listener = listen(options.control_port).await?;
-        let issuer = address(&auth_listener, options.port)?;
-        let control_url = address(&control_listener, options.control_port)?;
+        let (auth, issuer) = listen(options.port).await?;
+        let (control, control_url) = listen(options.control_port).await?;
+        let (backend, backend_url) = listen(options.backend_port).await?;
+        let (sessions, sessions_url) = listen(options.sessions_port).await?;
+        let (studio, studio_url) = listen(options.studio_port).await?;
+        let addresses = Addresses {
+            issuer,
+            control_url,
+            backend_url: backend_url + backend::BASE_PATH,
+            sessions_url,
+            studio_url: studio_url + studio::BASE_PATH,
+        };
         let keys = tokio::task::spawn_blocking(KeyRing::first)
             .await
             .map_err(StartError::Interrupted)?
             .map_err(StartError::Keys)?;
-        let provider = Arc::new(Provider::new(issuer, options.settings, keys));
+        let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());
+        let provider = Arc::new(Provider::new(issuer, sessions_issuer, options.settings, keys));
+        let outages = Arc::new(Outages::default());
+        let shared = || Arc::clone(&provider);
         let mut listeners = JoinSet::new();
-        listeners.spawn(serve(auth_listener, AuthOrigin { provider: Arc::clone(&provider) }));
-        listeners.spawn(serve(control_listener, ControlOrigin { provider: Arc::clone(&provider) }));
-        Ok(Self { provider, control_url, listeners })
+        listeners.spawn(serve(auth, outages.gate(Site::Auth), AuthOrigin { provider: shared() }));
+        listeners.spawn(serve(backend, outages.gate(Site::Backend), BackendOrigin { provider: shared() }));
+        listeners.spawn(serve(sessions, outages.gate(Site::Sessions), SessionsOrigin { provider: shared() }));
+        listeners.spawn(serve(studio, outages.gate(Site::Studio), StudioOrigin { provider: shared() }));
+        // The way in for tests is never out.
+        let always_open = Arc::new(Gate::default());
+        let control_origin = ControlOrigin { provider: shared(), outages: Arc::clone(&outages) };
+        listeners.spawn(serve(control, always_open, control_origin));
+        Ok(Self { provider, outages, addresses, listeners })
+    }
+
+    /// All addresses.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// The auth origin, `http://127.0.0.1:PORT`, which is also the `iss` of its tokens.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.provider.issuer
+        &self.addresses.issuer
     }
 
     /// The control side, `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn control_url(&self) -> &str {
-        &self.control_url
+        &self.addresses.control_url
     }
 
-    /// What happens at the authorization endpoint from now on.
-    pub fn set_approval(&self, approval: Approval) {
-        self.provider.state().settings.approval = approval;
-    }
-
-    /// Orders a fault, behind those already on order.
-    pub fn queue_fault(&self, order: FaultOrder) {
-        self.provider.state().faults.push(order);
-    }
-
-    /// Cancels all faults on order.
-    pub fn clear_faults(&self) {
-        self.provider.state().faults.clear();
-    }
-
-    /// The faults still on order.
+    /// The backend's base URL, `http://127.0.0.1:PORT/backend-api`.
     #[must_use]
-    pub fn faults(&self) -> Vec<FaultOrder> {
-        self.provider.state().faults.waiting()
+    pub fn backend_url(&self) -> &str {
+        &self.addresses.backend_url
     }
 
-    /// How it behaves now.
+    /// The session provider, `http://127.0.0.1:PORT`.
     #[must_use]
-    pub fn settings(&self) -> Settings {
-        self.provider.state().settings.clone()
+    pub fn sessions_url(&self) -> &str {
+        &self.addresses.sessions_url
     }
 
-    /// Changes how it behaves. Tokens already issued keep their lifetime.
-    pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = self.settings();
-        change(&mut settings);
-        self.provider.state().settings = settings;
-    }
-
-    /// Every request on the auth origin so far, in order of arrival.
+    /// The music API's base URL, `http://127.0.0.1:PORT/api`.
     #[must_use]
-    pub fn journal(&self) -> Vec<JournalEntry> {
-        self.provider.state().journal.entries()
+    pub fn studio_url(&self) -> &str {
+        &self.addresses.studio_url
     }
 
-    /// What happened to each family of tokens, the oldest first.
-    #[must_use]
-    pub fn ledger(&self) -> Vec<FamilyLedger> {
-        self.provider.state().families.ledger()
-    }
-
-    /// Every code and token issued so far, in clear.
-    #[must_use]
-    pub fn issued_secrets(&self) -> Vec<String> {
-        self.provider.state().issued.all()
-    }
-
-    /// Whether a token would be honoured now.
-    #[must_use]
-    pub fn token_status(&self, token: &str) -> TokenStatus {
-        let state = self.provider.state();
-        state.families.status(token, state.now())
-    }
-
-    /// Ends every session at the provider's side, as a password change or an administrator does.
-    pub fn revoke_all(&self) {
-        self.provider.state().families.revoke_all();
-    }
-
-    /// Forgets everything but the keys, and behaves as at the start.
-    pub fn reset(&self) {
-        self.provider.reset();
-    }
-
-    /// Signs with a new key from now on; the one before it stays published. Returns the new `kid`.
-    ///
-    /// # Errors
-    /// When no key can be generated.
-    pub async fn rotate_keys(&self) -> Result<String, StartError> {
-        let generated = tokio::task::spawn_blocking(SigningKey::generate).await;
-        let key = generated.map_err(StartError::Interrupted)?.map_err(StartError::Keys)?;
-        let kid = key.kid().to_owned();
-        self.provider.state().keys.rotate(key);
-        Ok(kid)
-    }
-
-    /// Stops and waits until both ports are closed, which dropping does not.
+    /// Stops and waits until all ports are closed, which dropping does not.
     pub async fn stop(mut self) {
         self.listeners.shutdown().await;
     }
@@ -175,19 +161,14 @@ impl Simulator {
 impl fmt::Debug for Simulator {
     /// The addresses only: the state is full of tokens.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Simulator")
-            .field("issuer", &self.issuer())
-            .field("control_url", &self.control_url)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Simulator").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
-async fn listen(port: u16) -> Result<TcpListener, StartError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| StartError::Listen { port, source })
-}
-
-fn address(listener: &TcpListener, port: u16) -> Result<String, StartError> {
-    let address = listener.local_addr().map_err(|source| StartError::Listen { port, source })?;
-    Ok(format!("http://{address}"))
+/// Listens, and tells where.
+async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
+    let refused = |source| StartError::Listen { port, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, format!("http://{address}")))
 }

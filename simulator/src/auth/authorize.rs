@@ -26,37 +26,77 @@ const REQUIRED_SCOPES: [&str; 2] = ["openid", "offline_access"];
 /// What the real provider's page says when nobody is signed in any more.
 const INVALID_SESSION: &str = "Route Error (400 Invalid Session): your session is no longer valid.";
 
+/// Why an authorization request gets no approval.
+enum NotApproved {
+    /// Client and redirect URI are not to be trusted: the person is told, the client is not.
+    Shown { outcome: &'static str, why: String },
+    /// The client is told by redirect.
+    Redirected { redirect_uri: String, state: String, error: &'static str, description: &'static str },
+}
+
+impl NotApproved {
+    fn shown(outcome: &'static str, why: &str) -> Self {
+        Self::Shown { outcome, why: why.to_owned() }
+    }
+}
+
 /// Answers a browser that arrives with an authorization request.
 pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &str) -> Result<Reply, ConnectionCut> {
     let settings = provider.state().settings.clone();
-    let parameters = match Parameters::from_form(query.as_bytes()) {
-        Ok(parameters) => parameters,
-        Err(error) => return Ok(shown(entry, "invalid_request", &error.to_string())),
-    };
-    let Some(client) = known_client(&parameters, &settings) else {
-        return Ok(shown(entry, "unknown_client", "The client_id is not registered here."));
-    };
-    let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();
-    if !redirect_allowed(redirect_uri, &settings.redirect_ports) {
-        return Ok(shown(entry, "invalid_redirect_uri", "The redirect_uri is not registered for this client."));
-    }
-    if let Err((error, description)) = check_rest(&parameters) {
-        entry.outcome(error);
-        let state = parameters.get("state").unwrap_or_default();
-        return Ok(callback::error(provider, redirect_uri, state, error, description));
-    }
-    let request = AuthorizationRequest {
-        client_id: client.client_id.clone(),
-        client_name: client.name.clone(),
-        redirect_uri: redirect_uri.to_owned(),
-        scopes: scopes(&parameters).map(ToOwned::to_owned).collect(),
-        state: parameters.get("state").unwrap_or_default().to_owned(),
-        code_challenge: parameters.get("code_challenge").unwrap_or_default().to_owned(),
+    let request = match valid_request(query, &settings) {
+        Ok(request) => request,
+        Err(NotApproved::Shown { outcome, why }) => return Ok(shown(entry, outcome, &why)),
+        Err(NotApproved::Redirected { redirect_uri, state, error, description }) => {
+            entry.outcome(error);
+            return Ok(callback::error(provider, &redirect_uri, &state, error, description));
+        }
     };
     let Some(account) = settings.accounts.get(settings.signed_in).cloned() else {
         return Ok(shown(entry, "invalid_session", INVALID_SESSION));
     };
     by_approval(provider, entry, &settings.approval, request, account).await
+}
+
+/// Approves an authorization request as this account, without a browser: returns where the browser would be sent.
+pub(crate) fn approve(provider: &Provider, authorize_url: &str, account: usize) -> Result<String, ApprovalRefused> {
+    let query = authorize_url.split_once('?').map_or("", |(_, query)| query);
+    let settings = provider.state().settings.clone();
+    let request = valid_request(query, &settings).map_err(|refused| match refused {
+        NotApproved::Shown { why, .. } => ApprovalRefused(why),
+        NotApproved::Redirected { description, .. } => ApprovalRefused(description.to_owned()),
+    })?;
+    let nobody = || ApprovalRefused(format!("there is no account {account}"));
+    let account = settings.accounts.get(account).cloned().ok_or_else(nobody)?;
+    Ok(callback::approved_url(provider, &request, account))
+}
+
+/// The authorization request is one that the provider refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("the provider does not approve the request: {0}")]
+pub struct ApprovalRefused(String);
+
+fn valid_request(query: &str, settings: &Settings) -> Result<AuthorizationRequest, NotApproved> {
+    let parameters = Parameters::from_form(query.as_bytes())
+        .map_err(|error| NotApproved::shown("invalid_request", &error.to_string()))?;
+    let client = known_client(&parameters, settings)
+        .ok_or_else(|| NotApproved::shown("unknown_client", "The client_id is not registered here."))?;
+    let redirect_uri = parameters.get("redirect_uri").unwrap_or_default();
+    if !redirect_allowed(redirect_uri, &settings.redirect_ports) {
+        let why = "The redirect_uri is not registered for this client.";
+        return Err(NotApproved::shown("invalid_redirect_uri", why));
+    }
+    let (redirect_uri, state) = (redirect_uri.to_owned(), parameters.get("state").unwrap_or_default().to_owned());
+    if let Err((error, description)) = check_rest(&parameters) {
+        return Err(NotApproved::Redirected { redirect_uri, state, error, description });
+    }
+    Ok(AuthorizationRequest {
+        client_id: client.client_id.clone(),
+        client_name: client.name.clone(),
+        redirect_uri,
+        scopes: scopes(&parameters).map(ToOwned::to_owned).collect(),
+        state,
+        code_challenge: parameters.get("code_challenge").unwrap_or_default().to_owned(),
+    })
 }
 
 async fn by_approval(

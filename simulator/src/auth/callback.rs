@@ -13,6 +13,11 @@ const FOREIGN_ISSUER: &str = "https://issuer.example";
 
 /// Issues a code and sends it.
 pub(super) fn approved(provider: &Provider, request: &AuthorizationRequest, account: Account) -> Reply {
+    redirect(&approved_url(provider, request, account))
+}
+
+/// Issues a code; where it is to be sent.
+pub(super) fn approved_url(provider: &Provider, request: &AuthorizationRequest, account: Account) -> String {
     let mut guard = provider.state();
     let state = &mut *guard;
     let code = state.issued.code();
@@ -33,7 +38,7 @@ pub(super) fn approved(provider: &Provider, request: &AuthorizationRequest, acco
         | CallbackFault::IssuerAdded
         | CallbackFault::WrongIssuer => {}
     }
-    redirect(&provider.issuer, &request.redirect_uri, pairs, state.settings.callback)
+    url(&provider.issuer, &request.redirect_uri, pairs, state.settings.callback)
 }
 
 /// Sends an error.
@@ -43,10 +48,10 @@ pub(super) fn error(provider: &Provider, redirect_uri: &str, state: &str, error:
         pairs.push(("state", state.to_owned()));
     }
     let fault = provider.state().settings.callback;
-    redirect(&provider.issuer, redirect_uri, pairs, fault)
+    redirect(&url(&provider.issuer, redirect_uri, pairs, fault))
 }
 
-fn redirect(issuer: &str, redirect_uri: &str, mut pairs: Vec<(&'static str, String)>, fault: CallbackFault) -> Reply {
+fn url(issuer: &str, redirect_uri: &str, mut pairs: Vec<(&'static str, String)>, fault: CallbackFault) -> String {
     match fault {
         CallbackFault::WrongState => {
             pairs.retain(|(name, _)| *name != "state");
@@ -64,6 +69,10 @@ fn redirect(issuer: &str, redirect_uri: &str, mut pairs: Vec<(&'static str, Stri
         CallbackFault::None | CallbackFault::MissingCode | CallbackFault::RepeatedCode => {}
     }
     let query = Serializer::new(String::new()).extend_pairs(pairs).finish();
+    format!("{redirect_uri}?{query}")
+}
+
+fn redirect(to: &str) -> Reply {
     // 303 turns the POST of the approval page into a GET at the client (RFC 9700 section 4.12).
-    Reply::new(303, "").header("location", &format!("{redirect_uri}?{query}")).header("cache-control", "no-store")
+    Reply::new(303, "").header("location", to).header("cache-control", "no-store")
 }

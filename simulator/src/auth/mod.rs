@@ -4,8 +4,8 @@ mod approval_page;
 mod authorize;
 mod callback;
 mod error_shape;
-mod interference;
 mod metadata;
+mod refresh;
 mod revoke;
 mod token;
 
@@ -13,10 +13,21 @@ use std::sync::Arc;
 
 use hyper::{Method, Request, body::Incoming};
 
+pub use authorize::ApprovalRefused;
+pub(crate) use authorize::approve;
+
 use crate::{
     http::{ConnectionCut, Origin, Reply, read_body},
     provider::Provider,
+    site::Site,
+    steps::Step,
 };
+
+/// Where tokens are asked for.
+const TOKEN_PATH: &str = "/oauth/token";
+
+/// No request of this protocol comes near this size, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
 
 /// The authorization server as an origin.
 pub(crate) struct AuthOrigin {
@@ -24,18 +35,25 @@ pub(crate) struct AuthOrigin {
 }
 
 impl Origin for AuthOrigin {
+    async fn admit(&self) -> Result<(), ConnectionCut> {
+        self.provider.steps.pass(Step::Connected, None).await
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let entry = self.provider.arrival(&head);
+        let entry = self.provider.arrival(Site::Auth, &head);
+        if head.uri.path() == TOKEN_PATH {
+            self.provider.steps.pass(Step::Arrived, None).await?;
+        }
         // The client broke off in the middle of its own request: there is nobody left to answer.
-        let Ok(body) = read_body(body).await else { return Err(ConnectionCut::Close) };
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let provider = &self.provider;
         let reply = match (&head.method, head.uri.path()) {
             (&Method::GET, "/oauth/authorize") => {
                 authorize::authorize(provider, &entry, head.uri.query().unwrap_or_default()).await
             }
             (&Method::POST, authorize::DECISION_PATH) => authorize::decide(provider, &entry, &head.headers, &body),
-            (&Method::POST, "/oauth/token") => token::token(provider, &entry, &head.headers, &body).await,
+            (&Method::POST, TOKEN_PATH) => token::token(provider, &entry, &head.headers, &body).await,
             (&Method::POST, "/oauth/revoke") => revoke::revoke(provider, &entry, &head.headers, &body).await,
             (&Method::GET, "/.well-known/openid-configuration") => {
                 entry.outcome("metadata");
@@ -45,18 +63,13 @@ impl Origin for AuthOrigin {
                 entry.outcome("keys");
                 Ok(Reply::json(200, &provider.state().keys.jwks()))
             }
-            (_, "/oauth/token" | "/oauth/revoke" | authorize::DECISION_PATH) => Ok(not_allowed("POST")),
+            (_, TOKEN_PATH | "/oauth/revoke" | authorize::DECISION_PATH) => Ok(not_allowed("POST")),
             (_, "/oauth/authorize" | "/.well-known/openid-configuration" | "/.well-known/jwks.json") => {
                 Ok(not_allowed("GET"))
             }
             _ => Ok(Reply::new(404, "not found")),
         }?;
-        entry.note(|entry| {
-            entry.status = Some(reply.status());
-            if entry.outcome == "undecided" {
-                entry.outcome = reply.status().to_string();
-            }
-        });
+        entry.answered(reply.status());
         Ok(reply)
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use hyper::HeaderMap;
 
-use super::{error_shape, interference};
+use super::error_shape;
 use crate::{
     faults::Endpoint,
     http::{ConnectionCut, Parameters, Reply},
+    interference,
     journal::token_sha256,
     provider::{Entry, Provider, Refusal},
 };

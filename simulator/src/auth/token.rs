@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use serde_json::Value;
 
-use super::{error_shape, interference};
+use super::{error_shape, refresh};
 use crate::{
     faults::Endpoint,
     http::{ConnectionCut, Parameters, Reply},
+    interference,
     journal::token_sha256,
-    provider::{self, Entry, Provider, Refusal},
+    provider::{self, Entry, Provider, Refusal, TokenAnswer},
 };
 
 /// A grant, read and not yet judged.
@@ -42,15 +42,6 @@ impl<'a> TokenRequest<'a> {
             _ => Err(Refusal::UnsupportedGrantType),
         }
     }
-
-    fn decide(&self, provider: &Provider) -> Result<Value, Refusal> {
-        match *self {
-            Self::AuthorizationCode { code, client_id, redirect_uri, code_verifier } => {
-                provider::redeem_code(provider, code, client_id, redirect_uri, code_verifier)
-            }
-            Self::RefreshToken { refresh_token, client_id } => provider::refresh(provider, refresh_token, client_id),
-        }
-    }
 }
 
 /// Answers a request for tokens.
@@ -62,22 +53,34 @@ pub(super) async fn token(
 ) -> Result<Reply, ConnectionCut> {
     let parameters = Parameters::from_body(headers, body).map_err(|error| Refusal::InvalidRequest(error.to_string()));
     let request = parameters.as_ref().map_err(Clone::clone).and_then(TokenRequest::read);
-    let mut under_way = None;
-    let endpoint = match &request {
-        Ok(TokenRequest::AuthorizationCode { code, .. }) => {
+    let reply = match request {
+        Ok(TokenRequest::AuthorizationCode { code, client_id, redirect_uri, code_verifier }) => {
             presented(provider, entry, "authorization_code", code);
-            Endpoint::CodeExchange
+            let fault = provider.state().faults.strike(Endpoint::CodeExchange);
+            let decide = || provider::redeem_code(provider, code, client_id, redirect_uri, code_verifier);
+            interference::around(fault, entry, (), || answer(provider, entry, decide())).await
         }
-        Ok(TokenRequest::RefreshToken { refresh_token, .. }) => {
+        Ok(TokenRequest::RefreshToken { refresh_token, client_id }) => {
             presented(provider, entry, "refresh_token", refresh_token);
-            let family = provider.state().families.family_of(refresh_token);
-            under_way = family.map(|family| provider.refresh_under_way(family));
-            Endpoint::Refresh
+            refresh::refresh(provider, entry, refresh_token, client_id).await
         }
-        Err(_) => Endpoint::Token,
+        Err(refusal) => {
+            let fault = provider.state().faults.strike(Endpoint::Token);
+            let decide = || answer(provider, entry, Err(refusal));
+            interference::around(fault, entry, (), decide).await
+        }
     };
-    let fault = provider.state().faults.strike(endpoint);
-    let decide = || match request.and_then(|request| request.decide(provider)) {
+    if let Ok(parameters) = &parameters {
+        // Only now does a redeemed code have a family.
+        let family = parameters.get("code").and_then(|code| provider.state().codes.family_of(code));
+        entry.note(|entry| entry.family = entry.family.or(family));
+    }
+    reply
+}
+
+/// Signs what was decided, and words it.
+pub(super) fn answer(provider: &Provider, entry: &Entry, decided: Result<TokenAnswer, Refusal>) -> Reply {
+    match decided.and_then(|decided| decided.sign(provider)) {
         Ok(tokens) => {
             entry.outcome("tokens_issued");
             Reply::json(200, &tokens).header("cache-control", "no-store").header("pragma", "no-cache")
@@ -86,14 +89,7 @@ pub(super) async fn token(
             entry.outcome(refusal.outcome());
             error_shape::render(&refusal, provider.state().settings.error_shape)
         }
-    };
-    let reply = interference::around(fault, entry, under_way, decide).await;
-    if let Ok(parameters) = &parameters {
-        // Only now does a redeemed code have a family.
-        let family = parameters.get("code").and_then(|code| provider.state().codes.family_of(code));
-        entry.note(|entry| entry.family = entry.family.or(family));
     }
-    reply
 }
 
 fn presented(provider: &Provider, entry: &Entry, grant_type: &str, secret: &str) {

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +20,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Reply;
+use super::{
+    Reply,
+    gate::{Gate, hold_port, listen_again},
+};
 
 /// How long to wait after a failed accept (out of file descriptors, say) instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -36,29 +39,62 @@ pub(crate) enum ConnectionCut {
 
 /// Something that answers requests.
 pub(crate) trait Origin: Send + Sync + 'static {
+    /// Lets a new connection in, before a byte of it is read.
+    fn admit(&self) -> impl Future<Output = Result<(), ConnectionCut>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Reply, ConnectionCut>> + Send;
 }
 
-/// Accepts until the task is aborted, which also ends every connection.
-pub(crate) async fn serve(listener: TcpListener, origin: impl Origin) {
+/// Accepts while the gate is open, until the task is aborted, which also ends every connection.
+pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: impl Origin) {
     let origin = Arc::new(origin);
+    loop {
+        let Ok(address) = listener.local_addr() else { return };
+        accept_until_closed(listener, &gate, &origin).await;
+        // Another program would have to take the port in this very moment for the first try to fail.
+        let held = loop {
+            match hold_port(address) {
+                Ok(held) => break held,
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        };
+        gate.is_now(false);
+        gate.wanted(true).await;
+        let Ok(listening) = listen_again(held) else { return };
+        listener = listening;
+        gate.is_now(true);
+    }
+}
+
+/// Returns with the listener and every connection closed.
+async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<impl Origin>) {
     let mut connections = JoinSet::new();
+    let mut closed = pin!(gate.wanted(false));
     loop {
         tokio::select! {
+            () = &mut closed => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, Arc::clone(&origin)));
+                    connections.spawn(serve_connection(stream, Arc::clone(origin)));
                 }
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
     let reset = Arc::new(AtomicBool::new(false));
     let wire = Wire { stream, reset: Arc::clone(&reset) };
+    if let Err(cut) = origin.admit().await {
+        reset.store(cut == ConnectionCut::Reset, Ordering::Relaxed);
+        return;
+    }
     let service = service_fn(|request| {
         let (origin, reset) = (Arc::clone(&origin), Arc::clone(&reset));
         async move {

@@ -6,9 +6,6 @@ use hyper::{HeaderMap, body::Incoming, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-/// No request of this protocol comes near this size, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
-
 /// The request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ParameterError {
@@ -22,10 +19,10 @@ pub(crate) enum ParameterError {
     Repeated(String),
 }
 
-/// The whole body of a request.
-pub(crate) async fn read_body(body: Incoming) -> Result<Bytes, ParameterError> {
+/// The whole body of a request, of at most so many bytes.
+pub(crate) async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ParameterError> {
     // The reason (limit or broken connection) does not change the answer.
-    let collected = Limited::new(body, BODY_LIMIT).collect().await.ok();
+    let collected = Limited::new(body, limit).collect().await.ok();
     collected.map(http_body_util::Collected::to_bytes).ok_or(ParameterError::Body)
 }
 

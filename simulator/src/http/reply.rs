@@ -1,51 +1,26 @@
-//! An answer as plain data, and the ways it can be put on the wire: whole, half, endless or drop by drop. Deciding what
-//! to answer and delivering it are separate so that a fault can bend the second without touching the first.
-
-use std::time::Duration;
+//! An answer as plain data. Deciding what to answer and delivering it are separate so that a fault can bend the second
+//! without touching the first.
 
 use bytes::Bytes;
-use http_body_util::{
-    BodyExt, Full,
-    channel::{Channel, Sender},
-    combinators::BoxBody,
-};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Response, StatusCode,
-    header::{CONTENT_LENGTH, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::ConnectionCut;
-
-/// How much of a huge body is sent: a GiB, in bytes.
-const HUGE_BODY: usize = 1 << 30;
-
-/// The piece a huge body is made of.
-static HUGE_PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
-
-/// Gives the first half of an answer time to leave before the connection closes behind it.
-const FLUSH_PAUSE: Duration = Duration::from_millis(20);
-
-/// Something that lives as long as the delivery does.
-type Held = Box<dyn Send + Sync>;
-
-/// How the body travels.
-pub(crate) enum Delivery {
-    Whole,
-    /// The full length announced, half of it sent, then the connection closes.
-    Half,
-    /// The body thrown away; a JSON string without an end in sight instead.
-    Huge,
-    /// One byte per pause.
-    Drip(Duration),
-}
+use super::{
+    ConnectionCut,
+    delivery::{Delivery, Held},
+};
 
 /// An answer.
 pub(crate) struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
-    delivery: Delivery,
+    delivery: Option<Delivery>,
     held: Option<Held>,
 }
 
@@ -53,7 +28,7 @@ impl Reply {
     /// A status outside 100 to 999 becomes 500.
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, headers: Vec::new(), body: body.into(), delivery: Delivery::Whole, held: None }
+        Self { status, headers: Vec::new(), body: body.into(), delivery: None, held: None }
     }
 
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
@@ -68,9 +43,30 @@ impl Reply {
     }
 
     /// Adds a header. One that HTTP cannot carry is left out.
-    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((HeaderName::from_static(name), value));
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// Adds several headers.
+    pub(crate) fn headers<'a>(self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |reply, (name, value)| reply.header(name, value))
+    }
+
+    /// The same answer under another media type.
+    pub(crate) fn retyped(mut self, media_type: &str) -> Self {
+        self.headers.retain(|(name, _)| name != CONTENT_TYPE);
+        self.header("content-type", media_type)
+    }
+
+    /// The same answer with members of its JSON object replaced; null removes one. Any other body stays as it is.
+    pub(crate) fn with_members(mut self, members: Map<String, Value>) -> Self {
+        if let Ok(mut object) = serde_json::from_slice::<Map<String, Value>>(&self.body) {
+            object.extend(members);
+            object.retain(|_, value| !value.is_null());
+            self.body = Value::Object(object).to_string().into();
         }
         self
     }
@@ -79,67 +75,34 @@ impl Reply {
         self.status.as_u16()
     }
 
+    /// Whether the body travels in a way of its own already.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.delivery.is_some()
+    }
+
     /// Sends the answer this way, and keeps `held` alive until the last byte is sent or the client is gone.
     pub(crate) fn delivered(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
-        self.delivery = delivery;
+        self.delivery = Some(delivery);
         self.held = Some(Box::new(held));
         self
     }
 
     pub(crate) fn into_response(self) -> Response<BoxBody<Bytes, ConnectionCut>> {
         let mut headers = self.headers;
-        let (sender, streamed) = Channel::new(1);
         let body = match self.delivery {
-            Delivery::Whole => Full::new(self.body).map_err(|never| match never {}).boxed(),
-            Delivery::Half => {
-                // An empty answer is announced as two bytes, so that it too ends too early.
-                headers.push((CONTENT_LENGTH, HeaderValue::from(self.body.len().max(2))));
-                tokio::spawn(send_half(sender, self.body, self.held));
-                streamed.boxed()
-            }
-            Delivery::Huge => {
-                tokio::spawn(send_huge(sender, self.held));
-                streamed.boxed()
-            }
-            Delivery::Drip(pause) => {
-                headers.push((CONTENT_LENGTH, HeaderValue::from(self.body.len())));
-                tokio::spawn(send_drops(sender, self.body, pause, self.held));
-                streamed.boxed()
+            None => Full::new(self.body).map_err(|never| match never {}).boxed(),
+            Some(delivery) => {
+                if let Some(least) = delivery.announced {
+                    headers.push((CONTENT_LENGTH, HeaderValue::from(self.body.len().max(least))));
+                }
+                delivery.begin(self.body, self.held)
             }
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        response.headers_mut().extend(headers);
+        for (name, value) in headers {
+            response.headers_mut().append(name, value);
+        }
         response
-    }
-}
-
-// The bodies below are each written by a task of its own. Sending fails when the client has gone away, which ends the
-// task and drops what was held for it.
-
-async fn send_half(mut sender: Sender<Bytes, ConnectionCut>, body: Bytes, _held: Option<Held>) {
-    let half = body.slice(..body.len() / 2);
-    if sender.send_data(half).await.is_ok() {
-        tokio::time::sleep(FLUSH_PAUSE).await;
-        sender.abort(ConnectionCut::Close);
-    }
-}
-
-async fn send_huge(mut sender: Sender<Bytes, ConnectionCut>, _held: Option<Held>) {
-    let piece = Bytes::from_static(&HUGE_PIECE);
-    let pieces = std::iter::repeat_n(piece, HUGE_BODY / HUGE_PIECE.len());
-    for piece in std::iter::once(Bytes::from_static(b"{\"padding\":\"")).chain(pieces) {
-        if sender.send_data(piece).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn send_drops(mut sender: Sender<Bytes, ConnectionCut>, mut body: Bytes, pause: Duration, _held: Option<Held>) {
-    while !body.is_empty() {
-        tokio::time::sleep(pause).await;
-        if sender.send_data(body.split_to(1)).await.is_err() {
-            return;
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The claims of id tokens and access tokens, as the real provider fills them. `jti` comes first in both: that is what
+//! The claims of the tokens that are JWTs, as the real providers fill them. `jti` comes first in each: that is what
 //! makes the encoded canary findable (see `secrets`), so the order of these members matters.
 
 use std::time::Duration;
@@ -144,6 +144,38 @@ impl AccessClaims {
                 "user_id": account.user_id,
             }),
             profile: profile(account),
+        }
+    }
+}
+
+/// What the music API reads. E-mail and user id are in a namespace, as the session provider's customers add them.
+#[derive(Serialize)]
+pub(crate) struct SessionClaims {
+    jti: String,
+    iss: String,
+    sub: String,
+    sid: String,
+    exp: u64,
+    iat: u64,
+    nbf: u64,
+    #[serde(rename = "https://suno.ai/claims/user_id")]
+    user_id: String,
+    #[serde(rename = "https://suno.ai/claims/email", skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+}
+
+impl SessionClaims {
+    pub(crate) fn new(issuer: &str, session_id: &str, account: &Account, now: Duration, expires_at: Duration) -> Self {
+        Self {
+            jti: token_id(),
+            iss: issuer.to_owned(),
+            sub: account.user_id.clone(),
+            sid: session_id.to_owned(),
+            exp: expires_at.as_secs(),
+            iat: now.as_secs(),
+            nbf: now.as_secs(),
+            user_id: account.user_id.clone(),
+            email: account.email.clone(),
         }
     }
 }

@@ -54,6 +54,7 @@ struct RefreshToken {
 
 struct AccessToken {
     family: FamilyId,
+    account: Account,
     expires_at: Duration,
     revoked: bool,
 }
@@ -106,8 +107,29 @@ impl Families {
         self.families.values().map(|family| family.ledger.clone()).collect()
     }
 
-    pub(crate) fn add_access_token(&mut self, family: FamilyId, token: String, expires_at: Duration) {
-        self.access_tokens.insert(token, AccessToken { family, expires_at, revoked: false });
+    /// The account is the one the token names, which need not be the family's.
+    pub(crate) fn add_access_token(&mut self, family: FamilyId, token: String, account: Account, expires_at: Duration) {
+        self.access_tokens.insert(token, AccessToken { family, account, expires_at, revoked: false });
+    }
+
+    /// The account an access token names.
+    pub(crate) fn account_of(&self, access_token: &str) -> Option<&Account> {
+        self.access_tokens.get(access_token).map(|token| &token.account)
+    }
+
+    /// Why the family of a token is dead, if it is.
+    pub(crate) fn revocation_of(&self, token: &str) -> Option<RevocationCause> {
+        self.families.get(&self.family_of(token)?)?.ledger.revoked
+    }
+
+    /// How many refresh tokens the family had before this one.
+    pub(crate) fn generation_of(&self, refresh_token: &str) -> Option<u32> {
+        u32::try_from(self.refresh_tokens.get(refresh_token)?.index_in_ledger).ok()
+    }
+
+    /// The most presentations of one family that were under way at the same time.
+    pub(crate) fn max_concurrent_refreshes(&self) -> u32 {
+        self.families.values().map(|family| family.ledger.max_concurrent_refreshes).max().unwrap_or_default()
     }
 
     pub(crate) fn add_refresh_token(&mut self, id: FamilyId, token: String, expires_at: Duration) {
@@ -157,15 +179,17 @@ impl Families {
         Ok(known.family)
     }
 
-    /// Marks a refresh token as replaced. A grace counts from the first time.
-    pub(crate) fn spend(&mut self, token: &str, now: Duration) {
-        let Some(spent) = self.refresh_tokens.get_mut(token) else { return };
+    /// Marks a refresh token as replaced, and tells whether it was before. A grace counts from the first time.
+    pub(crate) fn spend(&mut self, token: &str, now: Duration) -> bool {
+        let Some(spent) = self.refresh_tokens.get_mut(token) else { return false };
+        let again = spent.spent_at.is_some();
         spent.spent_at.get_or_insert(now);
-        let Some(family) = self.families.get_mut(&spent.family) else { return };
+        let Some(family) = self.families.get_mut(&spent.family) else { return again };
         family.ledger.rotations += 1;
         if let Some(token) = family.ledger.refresh_tokens.get_mut(spent.index_in_ledger) {
             token.state = RefreshTokenState::Spent;
         }
+        again
     }
 
     /// Kills a family. The first cause stays on record.

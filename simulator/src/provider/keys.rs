@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::{
     RsaPrivateKey, pkcs1v15,
     rand_core::OsRng,
-    signature::{SignatureEncoding, Signer},
+    signature::{Keypair, SignatureEncoding, Signer, Verifier},
     traits::PublicKeyParts,
 };
 use serde::Serialize;
@@ -43,6 +43,13 @@ impl SigningKey {
 
     pub(crate) fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// RFC 7515 section 5.2, for RS256.
+    fn verifies(&self, signed: &str, signature: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok();
+        let signature = signature.and_then(|bytes| pkcs1v15::Signature::try_from(bytes.as_slice()).ok());
+        signature.is_some_and(|signature| self.signer.verifying_key().verify(signed.as_bytes(), &signature).is_ok())
     }
 
     fn jwk(&self) -> Value {
@@ -83,6 +90,16 @@ impl KeyRing {
     /// The JWK Set.
     pub(crate) fn jwks(&self) -> Value {
         json!({"keys": self.0.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
+    }
+
+    /// Whether a published key has signed this JWT: the one its header names.
+    pub(crate) fn verifies(&self, jwt: &str) -> bool {
+        let Some((signed, signature)) = jwt.rsplit_once('.') else { return false };
+        let header = signed.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
+        let header: Option<Value> = header.and_then(|header| serde_json::from_slice(&header).ok());
+        let kid = header.as_ref().and_then(|header| header.get("kid")).and_then(Value::as_str);
+        let key = self.0.iter().find(|key| Some(key.kid()) == kid);
+        key.is_some_and(|key| key.verifies(signed, signature))
     }
 
     /// A JWT with these claims, in the order in which they serialise.

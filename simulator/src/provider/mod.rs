@@ -1,6 +1,9 @@
 //! What the provider knows and decides, without any HTTP: keys, codes, families of tokens, settings, journal. One lock
 //! guards all of it, so that every decision (redeem, rotate, revoke) is atomic, as it is with the real provider.
 
+mod access;
+mod answer;
+mod browsers;
 mod claims;
 mod codes;
 mod families;
@@ -14,6 +17,12 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use access::{AccessRefusal, check_access};
+pub(crate) use answer::TokenAnswer;
+pub use browsers::{BrowserLedger, SignedInBrowser};
+pub(crate) use browsers::{
+    Browsers, RenewalRefusal, SessionRefusal, SessionView, check_session, renew_session, sign_in_browser,
+};
 pub(crate) use codes::{AuthorizationRequest, Codes};
 pub(crate) use families::Families;
 pub use families::TokenStatus;
@@ -25,13 +34,20 @@ pub(crate) use secrets::{IssuedSecrets, random_text};
 
 use crate::{
     faults::FaultQueue,
-    journal::{FamilyId, Journal, JournalEntry, machine_time},
+    journal::{FamilyId, Journal, JournalEntry, body_sha256, machine_time, token_sha256},
+    presentations::{PresentationTotals, Presentations},
     settings::Settings,
+    site::Site,
+    steps::Steps,
+    streams::StreamCounts,
 };
 
 /// The provider, shared by its origins and by the control side.
 pub(crate) struct Provider {
     pub(crate) issuer: String,
+    /// The `iss` of session tokens.
+    pub(crate) sessions_issuer: String,
+    pub(crate) steps: Arc<Steps>,
     initial_settings: Settings,
     state: Mutex<State>,
 }
@@ -42,6 +58,9 @@ pub(crate) struct State {
     pub(crate) keys: KeyRing,
     pub(crate) codes: Codes,
     pub(crate) families: Families,
+    pub(crate) browsers: Browsers,
+    pub(crate) presentations: Presentations,
+    pub(crate) streams: StreamCounts,
     pub(crate) faults: FaultQueue,
     pub(crate) journal: Journal,
     pub(crate) issued: IssuedSecrets,
@@ -60,17 +79,21 @@ impl State {
 }
 
 impl Provider {
-    pub(crate) fn new(issuer: String, settings: Settings, keys: KeyRing) -> Self {
+    pub(crate) fn new(issuer: String, sessions_issuer: String, settings: Settings, keys: KeyRing) -> Self {
         let state = State {
             settings: settings.clone(),
             keys,
             codes: Codes::default(),
             families: Families::default(),
+            browsers: Browsers::default(),
+            presentations: Presentations::default(),
+            streams: StreamCounts::default(),
             faults: FaultQueue::default(),
             journal: Journal::default(),
             issued: IssuedSecrets::default(),
         };
-        Self { issuer, initial_settings: settings, state: Mutex::new(state) }
+        let steps = Arc::new(Steps::default());
+        Self { issuer, sessions_issuer, steps, initial_settings: settings, state: Mutex::new(state) }
     }
 
     /// The state, for as long as one decision takes. A panic elsewhere does not take the provider down.
@@ -84,24 +107,42 @@ impl Provider {
         state.settings = self.initial_settings.clone();
         state.codes = Codes::default();
         state.families.forget();
+        state.browsers = Browsers::default();
+        state.presentations = Presentations::default();
+        state.streams.forget();
         state.faults.clear();
         state.journal.clear();
         state.issued = IssuedSecrets::default();
+        drop(state);
+        self.steps.clear();
     }
 
     /// Writes the arrival of a request into the journal.
-    pub(crate) fn arrival(self: &Arc<Self>, request: &hyper::http::request::Parts) -> Entry {
-        Entry { sequence: self.state().journal.arrival(request), provider: Arc::clone(self) }
+    pub(crate) fn arrival(self: &Arc<Self>, site: Site, request: &hyper::http::request::Parts) -> Entry {
+        Entry { sequence: self.state().journal.arrival(site, request), provider: Arc::clone(self) }
     }
 
-    /// Counts a refresh as under way until the returned value is dropped.
-    pub(crate) fn refresh_under_way(self: &Arc<Self>, family: FamilyId) -> RefreshUnderWay {
-        self.state().families.refresh_began(family);
-        RefreshUnderWay { family, provider: Arc::clone(self) }
+    /// Records that a refresh token is presented, and counts the refresh as under way until the returned value is
+    /// dropped.
+    pub(crate) fn presented(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshUnderWay {
+        let mut state = self.state();
+        let family = state.families.family_of(refresh_token);
+        let generation = state.families.generation_of(refresh_token);
+        state.presentations.began(entry.sequence, token_sha256(refresh_token), family, generation);
+        if let Some(family) = family {
+            state.families.refresh_began(family);
+        }
+        RefreshUnderWay { presentation: entry.sequence, family, provider: Arc::clone(self) }
+    }
+
+    pub(crate) fn presentation_totals(&self) -> PresentationTotals {
+        let state = self.state();
+        state.presentations.totals(state.families.max_concurrent_refreshes())
     }
 }
 
 /// The journal entry of one request under way.
+#[derive(Clone)]
 pub(crate) struct Entry {
     sequence: u64,
     provider: Arc<Provider>,
@@ -112,6 +153,24 @@ impl Entry {
         self.provider.state().journal.note(self.sequence, complete);
     }
 
+    /// Writes down the size and the digest of the body.
+    pub(crate) fn body(&self, body: &[u8]) {
+        self.note(|entry| {
+            entry.body_bytes = u64::try_from(body.len()).ok();
+            entry.body_sha256 = Some(body_sha256(body));
+        });
+    }
+
+    /// Writes down the status, which is the outcome where nothing says more.
+    pub(crate) fn answered(&self, status: u16) {
+        self.note(|entry| {
+            entry.status = Some(status);
+            if entry.outcome == "undecided" {
+                entry.outcome = status.to_string();
+            }
+        });
+    }
+
     pub(crate) fn outcome(&self, outcome: &str) {
         self.note(|entry| outcome.clone_into(&mut entry.outcome));
     }
@@ -119,12 +178,17 @@ impl Entry {
 
 /// A refresh that has begun and is neither answered nor given up.
 pub(crate) struct RefreshUnderWay {
-    family: FamilyId,
+    pub(crate) presentation: u64,
+    pub(crate) family: Option<FamilyId>,
     provider: Arc<Provider>,
 }
 
 impl Drop for RefreshUnderWay {
     fn drop(&mut self) {
-        self.provider.state().families.refresh_ended(self.family);
+        let mut state = self.provider.state();
+        state.presentations.ended(self.presentation);
+        if let Some(family) = self.family {
+            state.families.refresh_ended(family);
+        }
     }
 }

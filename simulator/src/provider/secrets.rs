@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::rand_core::{OsRng, RngCore};
 
-/// The marker inside every code, refresh token and opaque access token, and inside the decoded claims of every JWT.
+/// The marker inside every code, refresh token, opaque access token and browser cookie, and inside the decoded claims of every JWT.
 pub const CANARY: &str = "CANARY";
 
 /// The marker inside the encoded text of every JWT: the base64url text of `{"jti":"CANA`, with which all claims begin.
@@ -36,6 +36,10 @@ impl IssuedSecrets {
 
     pub(crate) fn opaque_access_token(&mut self) -> String {
         self.remember(format!("opaque_{CANARY}_{}", random_text()))
+    }
+
+    pub(crate) fn client_cookie(&mut self) -> String {
+        self.remember(format!("client_{CANARY}_{}", random_text()))
     }
 
     pub(crate) fn remember(&mut self, secret: String) -> String {

@@ -2,13 +2,13 @@
 //! fault either strikes before `decide` runs or after it, never in between.
 
 use crate::{
-    faults::Fault,
+    faults::{Fault, Interruption},
     http::{ConnectionCut, Delivery, Reply},
     provider::Entry,
 };
 
 /// Lets the provider decide, with this fault in the way. `held` lives until the answer is delivered or given up.
-pub(super) async fn around(
+pub(crate) async fn around(
     fault: Option<Fault>,
     entry: &Entry,
     held: impl Send + Sync + 'static,
@@ -25,6 +25,7 @@ pub(super) async fn around(
             })
         }
         Fault::Redirect { status, location } => Ok(Reply::new(status, "").header("location", &location)),
+        Fault::Answer { status, headers, body } => Ok(Reply::new(status, body).headers(pairs(&headers))),
         Fault::Hang => std::future::pending().await,
         Fault::ResetBefore => Err(ConnectionCut::Reset),
         Fault::Delay { by } => {
@@ -39,8 +40,23 @@ pub(super) async fn around(
             drop(decide());
             std::future::pending().await
         }
-        Fault::HalfJson => Ok(decide().delivered(Delivery::Half, held)),
-        Fault::HugeBody => Ok(decide().delivered(Delivery::Huge, held)),
-        Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::Drip(every), held)),
+        Fault::HalfJson | Fault::Stream { interruption: Interruption::Cut, .. } => {
+            Ok(decide().delivered(Delivery::half(), held))
+        }
+        Fault::Stream { interruption: Interruption::Hang, .. } => Ok(decide().delivered(Delivery::stuck(), held)),
+        Fault::Stream { interruption: Interruption::Fail(_), .. } => Ok(decide()),
+        Fault::HugeBody => Ok(decide().delivered(Delivery::huge(), held)),
+        Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::drip(every), held)),
+        Fault::StatusAfterCommit { status, body } => {
+            drop(decide());
+            Ok(Reply::new(status, body).header("content-type", "application/json"))
+        }
+        Fault::Retyped { content_type } => Ok(decide().retyped(&content_type)),
+        Fault::Members { members } => Ok(decide().with_members(members)),
+        Fault::Headers { headers } => Ok(decide().headers(pairs(&headers))),
     }
+}
+
+fn pairs(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }

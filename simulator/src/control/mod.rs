@@ -2,6 +2,8 @@
 //! people. A port of its own, so that nothing of it can be mistaken for the provider and no request to it is
 //! journalled.
 
+mod orders;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,13 +14,18 @@ use serde_json::{Map, Value, json};
 use crate::{
     faults::FaultOrder,
     http::{ConnectionCut, Origin, Reply, read_body},
+    outages::Outages,
     provider::{Provider, SigningKey},
     settings::Approval,
 };
 
+/// The largest settings are far from this, in bytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+
 /// The control side as an origin.
 pub(crate) struct ControlOrigin {
     pub(crate) provider: Arc<Provider>,
+    pub(crate) outages: Arc<Outages>,
 }
 
 #[derive(Deserialize)]
@@ -30,9 +37,11 @@ struct Introspection {
 impl Origin for ControlOrigin {
     async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
-        let Ok(body) = read_body(body).await else { return Err(ConnectionCut::Close) };
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let reply = match (&head.method, head.uri.path()) {
             (&Method::POST, "/rotate-keys") => rotate_keys(&self.provider).await,
+            (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),
+            (&Method::POST, "/stops/await") => Some(orders::await_step(&self.provider.steps, &body).await),
             (&Method::GET, path) => self.look(path),
             (&Method::POST, path) => self.change(path, &body),
             _ => None,
@@ -51,6 +60,15 @@ impl ControlOrigin {
             "/issued" => Reply::json(200, &state.issued.all()),
             "/settings" => Reply::json(200, &state.settings),
             "/faults" => Reply::json(200, &state.faults.waiting()),
+            "/presentations" => Reply::json(200, &state.presentations.all()),
+            "/presentations/totals" => {
+                drop(state);
+                Reply::json(200, &self.provider.presentation_totals())
+            }
+            "/streams" => Reply::json(200, &state.streams),
+            "/browsers" => Reply::json(200, &state.browsers.ledger()),
+            "/stops" => Reply::json(200, &self.provider.steps.stopped()),
+            "/outages" => Reply::json(200, &self.outages.all()),
             _ => return None,
         })
     }
@@ -83,6 +101,18 @@ impl ControlOrigin {
                 let state = self.provider.state();
                 Reply::json(200, &json!({"status": state.families.status(&token, state.now())}))
             }),
+            "/approve" => with(body, |request| orders::approve(&self.provider, &request)),
+            "/browsers" => with(body, |request| orders::sign_in_browser(&self.provider, &request)),
+            "/browsers/revoke" => with(body, |request| orders::revoke_browser(&self.provider, &request)),
+            "/stops" => with(body, |order| {
+                self.provider.steps.order(order);
+                done()
+            }),
+            "/stops/release" => with(body, |request| orders::release(&self.provider.steps, &request)),
+            "/stops/clear" => {
+                self.provider.steps.clear();
+                done()
+            }
             "/revoke-all" => {
                 self.provider.state().families.revoke_all();
                 done()

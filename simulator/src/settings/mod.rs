@@ -1,8 +1,11 @@
 //! Everything about the provider that a test may choose. The same types are the body of `POST /settings` on the control
 //! port, so whatever a Rust test can set, a script can set too.
 
+mod choices;
+
 use std::time::Duration;
 
+pub use choices::{AccessTokenForm, Approval, CallbackFault, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -53,6 +56,18 @@ pub struct Settings {
     pub answer_for_account: Option<usize>,
     /// Seconds the provider's clock is ahead of the machine's (negative: behind). Moves expiry without waiting.
     pub clock_offset_seconds: i64,
+    /// How long a session token lives; the browser's cookie lives until it is revoked.
+    #[serde(with = "durations")]
+    pub session_lifetime: Duration,
+    /// The models the backend lists and serves.
+    pub models: Vec<String>,
+    /// How many pieces of text the backend streams in one response.
+    pub stream_deltas: u32,
+    /// How long it pauses before each of them.
+    #[serde(with = "durations")]
+    pub stream_pause: Duration,
+    /// How much of the plan is used up, as the backend tells it. It does not grow by itself.
+    pub used_percent: u32,
 }
 
 impl Default for Settings {
@@ -75,6 +90,11 @@ impl Default for Settings {
             omit_refresh_token: false,
             answer_for_account: None,
             clock_offset_seconds: 0,
+            session_lifetime: Duration::from_hours(1),
+            models: ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"].map(ToOwned::to_owned).into(),
+            stream_deltas: 5,
+            stream_pause: Duration::ZERO,
+            used_percent: 12,
         }
     }
 }
@@ -85,6 +105,12 @@ impl Default for Settings {
 pub struct UnknownSetting(#[source] serde_json::Error);
 
 impl Settings {
+    /// So many people who can sign in, each in a workspace of their own.
+    #[must_use]
+    pub fn with_accounts(self, count: u32) -> Self {
+        Self { accounts: (1..=count).map(Account::numbered).collect(), ..self }
+    }
+
     /// These settings with the given members replaced, the rest as they are.
     ///
     /// # Errors
@@ -140,119 +166,4 @@ impl Account {
             fedramp: false,
         }
     }
-}
-
-/// Which ports a loopback redirect URI may name. The real provider has two registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RedirectPorts {
-    /// Any port, as tests need it.
-    Any,
-    /// These ports only.
-    Only(Vec<u16>),
-}
-
-/// What happens at the authorization endpoint once the request itself is valid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Approval {
-    /// Show a page with Approve and Deny.
-    Ask,
-    /// Redirect back with a code at once.
-    AutoApprove,
-    /// Redirect back with `access_denied`.
-    Deny,
-    /// Redirect back with `access_denied` whose description contains `missing_codex_entitlement`.
-    MissingEntitlement,
-    /// Redirect back with this error code.
-    ErrorParam {
-        /// The value of the `error` parameter.
-        error: String,
-    },
-    /// Accept the request and never answer.
-    NeverAnswer,
-    /// Show the HTML page of a stale session (400), without a redirect.
-    InvalidSession,
-}
-
-/// What goes wrong with the redirect back to the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CallbackFault {
-    /// Nothing.
-    None,
-    /// `state` is not the one that was sent.
-    WrongState,
-    /// No `code`.
-    MissingCode,
-    /// Parameters nobody asked for. Not a fault: clients must ignore them (RFC 6749 section 4.1.2).
-    ExtraParams,
-    /// `code` twice, with different values.
-    RepeatedCode,
-    /// `iss` with the issuer (RFC 9207). Not a fault.
-    IssuerAdded,
-    /// `iss` with somebody else's issuer (RFC 9207 section 2.4: clients must refuse).
-    WrongIssuer,
-}
-
-/// What a spent refresh token does when it comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReusePolicy {
-    /// Refused, and the whole family, access tokens included, is dead (RFC 9700 section 4.14).
-    KillFamily,
-    /// Refused; the family lives on.
-    RefuseOnly,
-    /// Within this time after it was first spent it still works; later as `KillFamily`.
-    Grace(#[serde(with = "durations")] Duration),
-}
-
-/// The form of refusals at the token endpoint. The real provider shows several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorShape {
-    /// `{"error": {"message", "type", "param", "code"}}`.
-    Object,
-    /// `{"error": "...", "error_description": "..."}` (RFC 6749 section 5.2).
-    StringAndDescription,
-    /// `{"code": "...", "message": "..."}`.
-    TopLevelCode,
-    /// `{"error": "invalid_grant", "code": "..."}`, the two disagreeing.
-    Mixed,
-    /// `{"detail": "..."}`.
-    Detail,
-    /// The message as text.
-    PlainText,
-    /// A page.
-    Html,
-    /// Nothing.
-    Empty,
-    /// The object form, cut in the middle, in a complete HTTP answer.
-    TruncatedJson,
-}
-
-/// The `expires_in` member of token answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExpiresIn {
-    /// The access lifetime in seconds.
-    Honest,
-    /// No such member.
-    Absent,
-    /// Whatever this is: 0, -1, 1e18, "3600".
-    Value(Value),
-}
-
-/// What access tokens look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccessTokenForm {
-    /// A JWT with all claims.
-    Jwt,
-    /// Not a JWT at all.
-    Opaque,
-    /// A JWT without `exp`.
-    WithoutExp,
-    /// A JWT whose `exp` is not a number.
-    UnreadableExp,
 }

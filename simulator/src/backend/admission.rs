@@ -1,0 +1,60 @@
+//! Who may come in: an access token of this provider that is good now, and the account it names.
+
+use hyper::HeaderMap;
+
+use crate::{
+    http::{Reply, bearer},
+    journal::token_sha256,
+    provider::{AccessRefusal, Entry, Provider, check_access},
+    refusals,
+    settings::Account,
+};
+
+/// The header that must name the token's own account.
+const ACCOUNT_HEADER: &str = "chatgpt-account-id";
+
+/// The account of the bearer, or the answer that refuses. The journal learns what was presented either way.
+pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
+    let Some(token) = bearer(headers) else {
+        entry.outcome("no_bearer");
+        return Err(Reply::json(401, &refusals::unauthorized()));
+    };
+    {
+        let state = provider.state();
+        let (status, family) = (state.families.status(token, state.now()), state.families.family_of(token));
+        drop(state);
+        entry.note(|entry| {
+            entry.token_sha256 = Some(token_sha256(token));
+            entry.token_status = Some(status);
+            entry.family = family;
+        });
+    }
+    let account = check_access(provider, token).map_err(|refusal| refused(entry, refusal))?;
+    match headers.get(ACCOUNT_HEADER).map(|value| value.as_bytes()) {
+        Some(named) if named == account.account_id.as_bytes() => Ok(account),
+        Some(_) => {
+            entry.outcome("wrong_account");
+            // Not a question of the token's age: a client that refreshes for this is wrong.
+            let body = serde_json::json!({"detail": {"code": "invalid_workspace_selected"}});
+            Err(Reply::json(403, &body))
+        }
+        None => {
+            entry.outcome("no_account");
+            Err(Reply::json(400, &refusals::detail("The ChatGPT-Account-ID header is missing.")))
+        }
+    }
+}
+
+fn refused(entry: &Entry, refusal: AccessRefusal) -> Reply {
+    let code = match refusal {
+        AccessRefusal::Unknown => {
+            entry.outcome("unknown_token");
+            return Reply::json(401, &refusals::unauthorized());
+        }
+        AccessRefusal::Expired => "token_expired",
+        AccessRefusal::Revoked => "token_revoked",
+        AccessRefusal::Invalidated => "token_invalidated",
+    };
+    entry.outcome(code);
+    Reply::json(401, &refusals::refused_token(code)).header("x-openai-authorization-error", code)
+}

@@ -1,0 +1,89 @@
+//! The ChatGPT Codex backend, the least that proves a proxy: who may come in, one endpoint that streams, two that answer
+//! in JSON, and a journal of what reached them. All of it is below [`BASE_PATH`], as at the real host.
+
+mod admission;
+mod catalog;
+mod limits;
+mod responses;
+mod script;
+mod stream;
+
+use std::sync::Arc;
+
+use hyper::{Method, Request, body::Incoming, http::request::Parts};
+
+use crate::{
+    faults::{Endpoint, Fault},
+    http::{ConnectionCut, Origin, Reply, read_body},
+    interference,
+    provider::Provider,
+    refusals,
+    settings::Account,
+    site::Site,
+};
+
+/// The part of the path that belongs to the base URL.
+pub(crate) const BASE_PATH: &str = "/backend-api";
+
+/// Bytes of a request body: a long conversation with pictures fits.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The backend as an origin.
+pub(crate) struct BackendOrigin {
+    pub(crate) provider: Arc<Provider>,
+}
+
+impl Origin for BackendOrigin {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+        let (head, body) = request.into_parts();
+        let entry = self.provider.arrival(Site::Backend, &head);
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let admitted = admission::admit(&self.provider, &entry, &head.headers);
+        let endpoint = endpoint(&head);
+        let (fault, interruption) = match self.provider.state().faults.strike(endpoint) {
+            // What happens in the middle of a stream only the stream itself can do.
+            Some(Fault::Stream { after, interruption }) if endpoint == Endpoint::Responses => {
+                entry.note(|entry| entry.fault = Some("stream".to_owned()));
+                (None, Some((usize::try_from(after).unwrap_or(usize::MAX), interruption)))
+            }
+            fault => (fault, None),
+        };
+        let decide = || match (admitted, endpoint) {
+            (Err(refusal), _) => refusal,
+            (Ok(account), Endpoint::Responses) => {
+                responses::responses(&self.provider, &entry, &head, &body, &account, interruption)
+            }
+            (Ok(account), _) => self.look(endpoint, &head, &account),
+        };
+        let reply = interference::around(fault, &entry, (), decide).await?;
+        entry.answered(reply.status());
+        Ok(reply)
+    }
+}
+
+impl BackendOrigin {
+    fn look(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
+        let (settings, now) = {
+            let state = self.provider.state();
+            (state.settings.clone(), state.now())
+        };
+        if endpoint == Endpoint::Models {
+            catalog::models(&settings.models, &head.headers)
+        } else if endpoint == Endpoint::Usage {
+            Reply::json(200, &limits::usage(account, settings.used_percent, now))
+        } else {
+            Reply::json(404, &refusals::detail("Not Found"))
+        }
+    }
+}
+
+/// The endpoint a request is for; the whole backend when there is none.
+fn endpoint(head: &Parts) -> Endpoint {
+    match (&head.method, head.uri.path().strip_prefix(BASE_PATH)) {
+        (&Method::POST, Some("/codex/responses")) => Endpoint::Responses,
+        (&Method::GET, Some("/codex/models")) => Endpoint::Models,
+        (&Method::GET, Some("/wham/usage")) => Endpoint::Usage,
+        _ => Endpoint::Backend,
+    }
+}

@@ -1,0 +1,180 @@
+//! The faults of the real providers, in their words where they are known.
+
+use serde_json::{Map, Value, json};
+
+use super::{Fault, Interruption};
+use crate::{journal::machine_time, refusals};
+
+/// Where a hostile upstream would like a client to go.
+const ELSEWHERE: &str = "https://elsewhere.example/";
+
+impl Fault {
+    /// 429 with an optional `Retry-After`.
+    #[must_use]
+    pub fn too_many_requests(retry_after: Option<&str>) -> Self {
+        Self::status(429, "rate_limit_exceeded", "Rate limit reached. Please try again later.", retry_after)
+    }
+
+    /// 500 with a JSON error.
+    #[must_use]
+    pub fn internal_server_error() -> Self {
+        Self::status(500, "server_error", "The server had an error while processing your request.", None)
+    }
+
+    /// 502 with a proxy's HTML page.
+    #[must_use]
+    pub fn bad_gateway() -> Self {
+        Self::Status {
+            status: 502,
+            body: "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>".to_owned(),
+            content_type: "text/html".to_owned(),
+            retry_after: None,
+        }
+    }
+
+    /// 503 with an optional `Retry-After`.
+    #[must_use]
+    pub fn service_unavailable(retry_after: Option<&str>) -> Self {
+        Self::status(503, "server_is_overloaded", "The server is overloaded.", retry_after)
+    }
+
+    /// 403 `unsupported_country_region_territory`, as the real provider words it.
+    #[must_use]
+    pub fn unsupported_country() -> Self {
+        let body = serde_json::json!({"error": {
+            "code": "unsupported_country_region_territory",
+            "message": "Country, region, or territory not supported",
+            "param": null,
+            "type": "request_forbidden",
+        }});
+        Self::Status { status: 403, body: body.to_string(), content_type: super::json(), retry_after: None }
+    }
+
+    fn status(status: u16, code: &str, message: &str, retry_after: Option<&str>) -> Self {
+        let body =
+            serde_json::json!({"error": {"message": message, "type": "server_error", "param": null, "code": code}});
+        Self::Status {
+            status,
+            body: body.to_string(),
+            content_type: super::json(),
+            retry_after: retry_after.map(ToOwned::to_owned),
+        }
+    }
+
+    /// 401 of the backend, although the token is good: with this code, or without one as `{"detail":"Unauthorized"}`.
+    #[must_use]
+    pub fn unauthorized(code: Option<&str>) -> Self {
+        let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
+        let mut headers = vec![content("application/json")];
+        headers.extend(code.map(|code| ("x-openai-authorization-error".to_owned(), code.to_owned())));
+        Self::Answer { status: 401, headers, body: body.to_string() }
+    }
+
+    /// 429 of the backend: the plan's limit is reached, and no retry before the reset will help.
+    #[must_use]
+    pub fn usage_limit_reached(resets_in_seconds: u64) -> Self {
+        let resets_at = machine_time().as_secs() + resets_in_seconds;
+        let body = json!({"error": {
+            "type": "usage_limit_reached",
+            "message": "The usage limit has been reached",
+            "plan_type": "plus",
+            "resets_at": resets_at,
+            "resets_in_seconds": resets_in_seconds,
+            "eligible_promo": null,
+        }});
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        let headers = vec![
+            content("application/json"),
+            header("x-codex-plan-type", "plus".to_owned()),
+            header("x-codex-primary-used-percent", "100.0".to_owned()),
+            header("x-codex-primary-window-minutes", "300".to_owned()),
+            header("x-codex-primary-reset-at", resets_at.to_string()),
+            header("x-codex-primary-reset-after-seconds", resets_in_seconds.to_string()),
+            header("x-codex-rate-limit-reached-type", "primary".to_owned()),
+        ];
+        Self::Answer { status: 429, headers, body: body.to_string() }
+    }
+
+    /// 403 with the page of a content delivery network that blocks. It says nothing about the token.
+    #[must_use]
+    pub fn cloudflare_blocked() -> Self {
+        let page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head>\
+                    <body><h1>Sorry, you have been blocked</h1></body></html>";
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = vec![
+            content("text/html; charset=UTF-8"),
+            header("server", "cloudflare"),
+            header("cf-ray", "0123456789abcdef-FRA"),
+        ];
+        Self::Answer { status: 403, headers, body: page.to_owned() }
+    }
+
+    /// The honest answer, with headers that a proxy must not pass on: cookies, a challenge, another place to go, and
+    /// those that end at the next hop (RFC 9110 section 7.6.1).
+    #[must_use]
+    pub fn hostile_headers() -> Self {
+        let header = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let headers = [
+            ("set-cookie", "__cf_bm=hostile; Path=/; HttpOnly"),
+            ("set-cookie", "session=hostile; Path=/"),
+            ("www-authenticate", "Bearer realm=\"hostile\""),
+            ("proxy-authenticate", "Basic realm=\"hostile\""),
+            ("location", ELSEWHERE),
+            ("refresh", "0; url=https://elsewhere.example/"),
+            ("connection", "x-hop-by-hop"),
+            ("x-hop-by-hop", "hostile"),
+            ("keep-alive", "timeout=99"),
+            ("upgrade", "h2c"),
+            ("access-control-allow-origin", "*"),
+            ("alt-svc", "h3=\"elsewhere.example:443\""),
+        ];
+        Self::Headers { headers: headers.map(header).into() }
+    }
+
+    /// A redirect to another host, which a client must not follow with a token in hand.
+    #[must_use]
+    pub fn redirect_elsewhere(status: u16) -> Self {
+        Self::Redirect { status, location: ELSEWHERE.to_owned() }
+    }
+
+    /// Done, but 500 instead of the answer.
+    #[must_use]
+    pub fn internal_server_error_after_commit() -> Self {
+        Self::StatusAfterCommit { status: 500, body: "{\"error\":{\"code\":\"server_error\"}}".to_owned() }
+    }
+
+    /// Done and answered, with one member replaced; null leaves it out.
+    #[must_use]
+    pub fn member(name: &str, value: Value) -> Self {
+        Self::Members { members: Map::from_iter([(name.to_owned(), value)]) }
+    }
+
+    /// A stream that goes silent after so many deltas.
+    #[must_use]
+    pub fn stream_hangs(after: u32) -> Self {
+        Self::Stream { after, interruption: Interruption::Hang }
+    }
+
+    /// A stream whose connection closes after so many deltas.
+    #[must_use]
+    pub fn stream_cut(after: u32) -> Self {
+        Self::Stream { after, interruption: Interruption::Cut }
+    }
+
+    /// A stream that ends with `response.failed` and this error code after so many deltas.
+    #[must_use]
+    pub fn stream_fails(after: u32, code: &str) -> Self {
+        Self::Stream { after, interruption: Interruption::Fail(code.to_owned()) }
+    }
+
+    /// 401 of the session provider, although the cookie is good.
+    #[must_use]
+    pub fn session_refused() -> Self {
+        let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");
+        Self::Answer { status: 401, headers: vec![content("application/json")], body: body.to_string() }
+    }
+}
+
+fn content(media_type: &str) -> (String, String) {
+    ("content-type".to_owned(), media_type.to_owned())
+}

@@ -1,0 +1,174 @@
+//! Signed-in browsers at the session provider: a long-lived cookie renews a short-lived session token, which the music
+//! API accepts until its time is over, whatever became of the cookie since.
+
+use std::{collections::HashMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Provider, claims::SessionClaims, keys::SignError, secrets::random_text};
+use crate::settings::Account;
+
+/// A browser in which somebody is signed in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedInBrowser {
+    /// The session, as paths and the `sid` claim name it.
+    pub session_id: String,
+    /// The value of the `__client` cookie. A secret.
+    pub client_cookie: String,
+    /// A session token, fresh now. A secret.
+    pub session_token: String,
+}
+
+impl fmt::Debug for SignedInBrowser {
+    /// Without the secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SignedInBrowser").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}
+
+/// What happened to one browser's session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserLedger {
+    /// The session.
+    pub session_id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// How often its token was renewed.
+    pub renewals: u32,
+    /// Whether the cookie is good no more.
+    pub revoked: bool,
+}
+
+struct Browser {
+    cookie: String,
+    account: Account,
+    last_active: Duration,
+    ledger: BrowserLedger,
+}
+
+struct SessionToken {
+    account: Account,
+    expires_at: Duration,
+}
+
+/// All browsers and their session tokens.
+#[derive(Default)]
+pub(crate) struct Browsers {
+    browsers: Vec<Browser>,
+    tokens: HashMap<String, SessionToken>,
+}
+
+/// A session as its own browser sees it.
+pub(crate) struct SessionView {
+    pub(crate) session_id: String,
+    pub(crate) account: Account,
+    pub(crate) last_active: Duration,
+}
+
+impl Browsers {
+    pub(crate) fn ledger(&self) -> Vec<BrowserLedger> {
+        self.browsers.iter().map(|browser| browser.ledger.clone()).collect()
+    }
+
+    /// Signs a browser out at the provider's side; false when there is no such session.
+    pub(crate) fn revoke(&mut self, session_id: &str) -> bool {
+        let browser = self.browsers.iter_mut().find(|browser| browser.ledger.session_id == session_id);
+        browser.map(|browser| browser.ledger.revoked = true).is_some()
+    }
+
+    /// The session a cookie opens.
+    pub(crate) fn session(&self, cookie: &str) -> Option<SessionView> {
+        let browser = self.browsers.iter().find(|browser| browser.cookie == cookie && !browser.ledger.revoked)?;
+        Some(SessionView {
+            session_id: browser.ledger.session_id.clone(),
+            account: browser.account.clone(),
+            last_active: browser.last_active,
+        })
+    }
+}
+
+/// Why a session token is not renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RenewalRefusal {
+    /// The cookie is missing, unknown or revoked.
+    Unauthenticated,
+    /// The session is not one of this cookie's.
+    NoSuchSession,
+    /// A bug of the simulator.
+    Internal,
+}
+
+/// Why a session token is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SessionRefusal {
+    Unknown,
+    Expired,
+}
+
+/// Signs somebody in; none when there is no such account.
+pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<SignedInBrowser> {
+    let session_id = format!("session_{}", random_text());
+    let (account, client_cookie) = {
+        let state = &mut *provider.state();
+        let account = state.settings.accounts.get(account)?.clone();
+        let cookie = state.issued.client_cookie();
+        let ledger = BrowserLedger {
+            session_id: session_id.clone(),
+            user_id: account.user_id.clone(),
+            renewals: 0,
+            revoked: false,
+        };
+        let last_active = state.now();
+        let browser = Browser { cookie: cookie.clone(), account: account.clone(), last_active, ledger };
+        state.browsers.browsers.push(browser);
+        (account, cookie)
+    };
+    let session_token = issue(provider, &session_id, account).ok()?;
+    Some(SignedInBrowser { session_id, client_cookie, session_token })
+}
+
+/// Renews the token of a session.
+pub(crate) fn renew_session(
+    provider: &Provider,
+    session_id: &str,
+    cookie: Option<&str>,
+) -> Result<String, RenewalRefusal> {
+    let account = {
+        let state = &mut *provider.state();
+        let now = state.now();
+        let known = |browser: &&mut Browser| Some(browser.cookie.as_str()) == cookie && !browser.ledger.revoked;
+        let browser = state.browsers.browsers.iter_mut().find(known).ok_or(RenewalRefusal::Unauthenticated)?;
+        if browser.ledger.session_id != session_id {
+            return Err(RenewalRefusal::NoSuchSession);
+        }
+        browser.ledger.renewals += 1;
+        browser.last_active = now;
+        browser.account.clone()
+    };
+    issue(provider, session_id, account).or(Err(RenewalRefusal::Internal))
+}
+
+/// Checks a session token: the signature, then the time. Like the real API it asks nobody whether the session ended.
+pub(crate) fn check_session(provider: &Provider, token: &str) -> Result<Account, SessionRefusal> {
+    let keys = provider.state().keys.clone();
+    if !keys.verifies(token) {
+        return Err(SessionRefusal::Unknown);
+    }
+    let state = provider.state();
+    let known = state.browsers.tokens.get(token).ok_or(SessionRefusal::Unknown)?;
+    if state.now() >= known.expires_at { Err(SessionRefusal::Expired) } else { Ok(known.account.clone()) }
+}
+
+fn issue(provider: &Provider, session_id: &str, account: Account) -> Result<String, SignError> {
+    let (keys, now, lifetime) = {
+        let state = provider.state();
+        (state.keys.clone(), state.now(), state.settings.session_lifetime)
+    };
+    // `exp` has whole seconds, and the token lives exactly until then.
+    let expires_at = Duration::from_secs((now + lifetime).as_secs());
+    let claims = SessionClaims::new(&provider.sessions_issuer, session_id, &account, now, expires_at);
+    let token = keys.sign(&claims)?;
+    let mut state = provider.state();
+    state.browsers.tokens.insert(token.clone(), SessionToken { account, expires_at });
+    Ok(state.issued.remember(token))
+}

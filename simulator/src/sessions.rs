@@ -1,0 +1,119 @@
+//! The identity provider behind browser sessions (in the manner of Clerk): a cookie that lives long renews a token that
+//! does not. Nothing here takes a bearer, and nothing at the music API takes the cookie.
+
+use std::sync::Arc;
+
+use hyper::{HeaderMap, Method, Request, body::Incoming, header::COOKIE};
+use serde_json::{Value, json};
+
+use crate::{
+    faults::Endpoint,
+    http::{ConnectionCut, Origin, Reply, read_body},
+    interference,
+    journal::token_sha256,
+    provider::{self, Provider, RenewalRefusal, SessionView},
+    refusals,
+    site::Site,
+};
+
+/// The cookie that opens a browser's sessions.
+const CLIENT_COOKIE: &str = "__client";
+
+/// Requests here have next to no body, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The identity provider as an origin.
+pub(crate) struct SessionsOrigin {
+    pub(crate) provider: Arc<Provider>,
+}
+
+/// What is asked for.
+enum Asked<'a> {
+    Renewal { session_id: &'a str },
+    Client,
+    Nothing,
+}
+
+impl<'a> Asked<'a> {
+    fn read(method: &Method, path: &'a str) -> Self {
+        let renewal = path.strip_prefix("/v1/client/sessions/").and_then(|rest| rest.strip_suffix("/tokens"));
+        match (method, renewal) {
+            (&Method::POST, Some(session_id)) if !session_id.contains('/') => Self::Renewal { session_id },
+            (&Method::GET, None) if path == "/v1/client" => Self::Client,
+            _ => Self::Nothing,
+        }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Renewal { .. } => Endpoint::SessionTokens,
+            Self::Client => Endpoint::SessionClient,
+            Self::Nothing => Endpoint::Sessions,
+        }
+    }
+}
+
+impl Origin for SessionsOrigin {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+        let (head, body) = request.into_parts();
+        let entry = self.provider.arrival(Site::Sessions, &head);
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let cookie = client_cookie(&head.headers);
+        entry.note(|entry| entry.token_sha256 = cookie.map(token_sha256));
+        let asked = Asked::read(&head.method, head.uri.path());
+        let fault = self.provider.state().faults.strike(asked.endpoint());
+        let decide = || match asked {
+            Asked::Renewal { session_id } => renewal(provider::renew_session(&self.provider, session_id, cookie)),
+            Asked::Client => {
+                let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
+                Reply::json(200, &json!({"response": session.map(client), "client": null}))
+            }
+            Asked::Nothing => Reply::json(404, &refusals::session("not_found", "There is nothing here.")),
+        };
+        let reply = interference::around(fault, &entry, (), decide).await?;
+        entry.answered(reply.status());
+        Ok(reply)
+    }
+}
+
+/// A cookie among others (RFC 6265 section 4.2.1).
+fn client_cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    pairs
+        .flat_map(|pairs| pairs.split(';'))
+        .find_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == CLIENT_COOKIE))
+        .map(|(_, value)| value)
+}
+
+fn renewal(renewed: Result<String, RenewalRefusal>) -> Reply {
+    let refused = |status, code, message| Reply::json(status, &refusals::session(code, message));
+    match renewed {
+        Ok(jwt) => Reply::json(200, &json!({"jwt": jwt})).header("cache-control", "no-store"),
+        Err(RenewalRefusal::Unauthenticated) => {
+            refused(401, "authentication_invalid", "Unable to authenticate the request.")
+        }
+        Err(RenewalRefusal::NoSuchSession) => refused(404, "resource_not_found", "The session was not found."),
+        Err(RenewalRefusal::Internal) => refused(500, "internal_error", "The token could not be signed."),
+    }
+}
+
+/// The browser with its one session.
+fn client(session: SessionView) -> Value {
+    let last_active = u64::try_from(session.last_active.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "object": "client",
+        "id": format!("client_of_{}", session.session_id),
+        "sessions": [{
+            "object": "session",
+            "id": session.session_id,
+            "status": "active",
+            "last_active_at": last_active,
+            "user": {
+                "id": session.account.user_id,
+                "email_addresses": session.account.email.map(|email| json!({"email_address": email})).as_slice(),
+            },
+        }],
+        "last_active_session_id": session.session_id,
+    })
+}

@@ -1,0 +1,89 @@
+//! A music API in the manner of Suno's: whoever has a session token that is good now may ask what is left to spend. All
+//! of it is below [`BASE_PATH`], as at the real host.
+
+use std::sync::Arc;
+
+use hyper::{Method, Request, body::Incoming};
+use serde_json::json;
+
+use crate::{
+    faults::Endpoint,
+    http::{ConnectionCut, Origin, Reply, bearer, read_body},
+    interference,
+    journal::token_sha256,
+    provider::{Entry, Provider, SessionRefusal, TokenStatus, check_session},
+    refusals,
+    settings::Account,
+    site::Site,
+};
+
+/// The part of the path that belongs to the base URL.
+pub(crate) const BASE_PATH: &str = "/api";
+
+/// Bytes of a request body: a song's lyrics fit.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// What a month's plan has.
+const MONTHLY_CREDITS: u32 = 2_500;
+
+/// The music API as an origin.
+pub(crate) struct StudioOrigin {
+    pub(crate) provider: Arc<Provider>,
+}
+
+impl Origin for StudioOrigin {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+        let (head, body) = request.into_parts();
+        let entry = self.provider.arrival(Site::Studio, &head);
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let admitted = self.admit(&entry, bearer(&head.headers));
+        let fault = self.provider.state().faults.strike(Endpoint::Studio);
+        let decide = || match (admitted, &head.method, head.uri.path().strip_prefix(BASE_PATH)) {
+            (Err(refusal), _, _) => refusal,
+            (Ok(account), &Method::GET, Some("/billing/info/")) => billing(&account),
+            (Ok(_), _, _) => Reply::json(404, &refusals::detail("Not Found")),
+        };
+        let reply = interference::around(fault, &entry, (), decide).await?;
+        entry.answered(reply.status());
+        Ok(reply)
+    }
+}
+
+impl StudioOrigin {
+    fn admit(&self, entry: &Entry, token: Option<&str>) -> Result<Account, Reply> {
+        let checked = token.map(|token| check_session(&self.provider, token));
+        let (status, outcome) = match &checked {
+            None => (None, "no_bearer"),
+            Some(Ok(_)) => (Some(TokenStatus::Live), "undecided"),
+            Some(Err(SessionRefusal::Expired)) => (Some(TokenStatus::Expired), "token_expired"),
+            Some(Err(SessionRefusal::Unknown)) => (Some(TokenStatus::Unknown), "unknown_token"),
+        };
+        entry.outcome(outcome);
+        entry.note(|entry| {
+            entry.token_sha256 = token.map(token_sha256);
+            entry.token_status = status;
+        });
+        match checked {
+            Some(Ok(account)) => Ok(account),
+            Some(Err(SessionRefusal::Expired)) => Err(Reply::json(401, &refusals::detail("Token validation failed."))),
+            Some(Err(SessionRefusal::Unknown)) | None => Err(Reply::json(401, &refusals::unauthorized())),
+        }
+    }
+}
+
+fn billing(account: &Account) -> Reply {
+    Reply::json(
+        200,
+        &json!({
+            "is_active": true,
+            "user_id": account.user_id,
+            "plan": {"name": "Pro Plan"},
+            "period": "month",
+            "monthly_limit": MONTHLY_CREDITS,
+            "monthly_usage": 0,
+            "credits": 0,
+            "total_credits_left": MONTHLY_CREDITS,
+        }),
+    )
+}
