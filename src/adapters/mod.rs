@@ -1,8 +1,8 @@
 //! How the world is reached. Each adapter is a folder that knows its port and its technology, and no other adapter.
 //!
-//! Outbound, behind a port: [`store`], [`oauth`], [`callback`], [`cipher`], [`escrow`], [`system`], and [`settings`],
-//! which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`]; [`cli`] is a client of that API. [`serving`] is the
-//! accept loop that [`http`] and [`callback`] share.
+//! Outbound, behind a port: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`escrow`], [`system`], and
+//! [`settings`], which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`];
+//! [`cli`] is a client of that API. [`serving`] is the accept loop that [`http`] and [`callback`] share.
 
 pub mod callback;
 pub mod cipher;
@@ -16,3 +16,4 @@ pub mod settings;
 pub mod store;
 pub mod system;
 pub mod telemetry;
+pub mod upstream;

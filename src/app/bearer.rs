@@ -30,15 +30,15 @@ impl Gateway {
         if !account.enabled {
             return Err(AppError::SwitchedOff(name.clone()));
         }
-        let definition = self
-            .definition_of(name, account.provider_type)
-            .filter(|definition| definition.enabled)
-            .ok_or_else(|| AppError::DisabledByConfiguration(name.clone()))?;
+        let definition = &account.definition;
+        if !definition.enabled {
+            return Err(AppError::DisabledByConfiguration(name.clone()));
+        }
         let version = &account.refresh.version;
         if account.refresh.renewable && account.refresh.phase != Phase::NeedsReauth {
-            match self.refresh_tokens(&definition, version, Demand::Due).await {
+            match self.refresh_tokens(definition, version, Demand::Due).await {
                 Landing::Settled => {}
-                Landing::Waiting(_) => self.follow_flight(&definition, version).await?,
+                Landing::Waiting(_) => self.follow_flight(definition, version).await?,
                 Landing::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
             }
         }

@@ -8,9 +8,10 @@ use crate::{
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
+        proxy::{PathFlaw, ProxyPath},
         secret::SecretFlaw,
     },
-    ports::{GrantError, RandomError, StoreError},
+    ports::{GrantError, RandomError, StoreError, UpstreamError},
 };
 
 use super::vault::VaultError;
@@ -51,6 +52,16 @@ pub enum AppError {
     /// There is no usable token, and only its owner can bring a new one.
     #[error("the access token of provider {0} has ended and cannot be renewed")]
     NeedsReauth(ProviderName),
+    #[error(transparent)]
+    BadPath(#[from] PathFlaw),
+    /// The provider has such a path perhaps, but it is not among those that pass through.
+    #[error("the path {path} of provider {name} does not pass through this gateway")]
+    PathNotAllowed { name: ProviderName, path: ProxyPath },
+    /// It answered, or did not, in a way that cannot be passed on.
+    #[error("the provider's API failed")]
+    Upstream(#[from] UpstreamError),
+    #[error("the provider's API redirects elsewhere")]
+    UpstreamRedirect,
     /// There is no usable token now; waiting may help.
     #[error("the tokens of provider {0} cannot be renewed now")]
     RefreshNotBegun(ProviderName),

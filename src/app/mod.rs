@@ -10,6 +10,7 @@ mod complete_login;
 mod error;
 mod flights;
 mod follow_changes;
+mod forward_request;
 mod list_events;
 mod list_providers;
 mod login_status;
@@ -19,6 +20,7 @@ mod provider_registry;
 mod refresh_account;
 mod refresh_flight;
 mod refresh_schedule;
+mod refused_tokens;
 mod register_secret;
 mod replay_escrow;
 mod resolve_provider;
@@ -33,6 +35,7 @@ use std::{sync::Arc, time::Duration};
 pub use callback_desk::CallbackDesk;
 pub use complete_login::{Callback, Connected};
 pub use error::AppError;
+pub use forward_request::{ForwardRequest, Forwarded};
 pub use list_providers::ProviderView;
 pub use login_status::{LastLogin, LoginStatus, State};
 pub use logout::{LoggedOut, Revocation};
@@ -45,6 +48,7 @@ pub use vault::{Vault, VaultError};
 
 use flights::Flights;
 use refresh_schedule::RefreshSchedule;
+use refused_tokens::RefusedTokens;
 
 use crate::{
     domain::{
@@ -56,7 +60,7 @@ use crate::{
     },
     ports::{
         CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, OAuthEndpoint,
-        Random, RefreshEscrow, SecretCipher,
+        Random, RefreshEscrow, SecretCipher, Upstream,
     },
 };
 
@@ -67,6 +71,7 @@ pub struct Ports {
     pub escrow: Arc<dyn RefreshEscrow>,
     pub logins: Arc<dyn LoginStore>,
     pub oauth: Arc<dyn OAuthEndpoint>,
+    pub upstream: Arc<dyn Upstream>,
     pub callback_listener: Arc<dyn CallbackListener>,
     pub cipher: Arc<dyn SecretCipher>,
     pub clock: Arc<dyn Clock>,
@@ -90,12 +95,14 @@ pub struct Gateway {
     escrow: Arc<dyn RefreshEscrow>,
     logins: Arc<dyn LoginStore>,
     oauth: Arc<dyn OAuthEndpoint>,
+    upstream: Arc<dyn Upstream>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
     catalog: ProviderCatalog,
     registry: ProviderRegistry,
     flights: Flights,
+    refused: RefusedTokens,
     schedule: RefreshSchedule,
     renews_early: bool,
     desk: CallbackDesk,
@@ -111,6 +118,7 @@ impl Gateway {
             escrow: ports.escrow,
             logins: ports.logins,
             oauth: ports.oauth,
+            upstream: ports.upstream,
             clock: ports.clock,
             random: ports.random,
             vault: Vault::new(ports.cipher),
@@ -118,6 +126,7 @@ impl Gateway {
             catalog: settings.catalog,
             registry: ProviderRegistry::default(),
             flights: Flights::default(),
+            refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
             renews_early: settings.renews_early,
             tasks: Tasks::default(),
@@ -157,21 +166,22 @@ impl Gateway {
     /// Makes an account, as stored, known to this process, and sets the time of its next refresh.
     fn make_known(&self, credential: &SealedCredential) -> Result<(), AppError> {
         let (name, now) = (&credential.name, self.now());
-        let definition = self.definition_of(name, credential.provider_type);
-        let policy = definition.map(|definition| definition.refresh).unwrap_or_default();
+        // Every type has a built-in provider, so there is one.
+        let Some(definition) = self.definition_of(name, credential.provider_type).map(Arc::new) else { return Ok(()) };
+        let policy = &definition.refresh;
         let account = RegisteredProvider {
-            provider_type: credential.provider_type,
+            definition: Arc::clone(&definition),
             enabled: credential.enabled,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token: self.vault.open_access_token(credential)?,
             account_id: credential.facts.account.account_id.clone(),
-            served_until: credential.refresh.served_until(&policy),
+            served_until: credential.refresh.served_until(policy),
         };
         // Only news has a next time: what is known was put there already, or is being waited for.
         let is_news = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
         self.registry.register(name, account);
-        if is_news && let Some(at) = credential.refresh.clone().at(now).ready_at(&policy, Demand::Due, now) {
+        if is_news && let Some(at) = credential.refresh.clone().at(now).ready_at(policy, Demand::Due, now) {
             self.schedule.put(at, name);
         }
         Ok(())

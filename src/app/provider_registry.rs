@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::domain::{
     history::Revision,
     ids::{LoginId, ProviderName},
-    provider::ProviderType,
+    provider::ProviderDefinition,
     refresh::RefreshState,
     secret::AccessToken,
     time::Timestamp,
@@ -20,7 +20,8 @@ use crate::domain::{
 /// A connected account at one moment.
 #[derive(Debug, Clone)]
 pub struct RegisteredProvider {
-    pub provider_type: ProviderType,
+    /// The provider that it is at.
+    pub definition: Arc<ProviderDefinition>,
     pub enabled: bool,
     pub refresh: RefreshState,
     pub revision: Revision,
@@ -34,7 +35,7 @@ pub struct RegisteredProvider {
 impl RegisteredProvider {
     /// Whether a request may be sent with it at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.enabled && self.served_until.is_none_or(|until| now < until)
+        self.enabled && self.definition.enabled && self.served_until.is_none_or(|until| now < until)
     }
 }
 
@@ -105,15 +106,29 @@ impl ProviderRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{provider::ProviderType, refresh::RefreshPolicy};
 
     fn name() -> ProviderName {
         ProviderName::parse("work").unwrap()
     }
 
+    fn definition() -> Arc<ProviderDefinition> {
+        Arc::new(ProviderDefinition {
+            name: name(),
+            provider_type: ProviderType::OpenaiCodex,
+            display_name: String::new(),
+            api_base: String::new(),
+            proxy_paths: Vec::new(),
+            oauth: None,
+            refresh: RefreshPolicy::default(),
+            enabled: true,
+        })
+    }
+
     fn snapshot(login: u8, revision: i64) -> RegisteredProvider {
         let now = Timestamp::from_unix_seconds(0);
         RegisteredProvider {
-            provider_type: ProviderType::OpenaiCodex,
+            definition: definition(),
             enabled: true,
             refresh: RefreshState::signed_in(LoginId::from_bytes([login; 16]), true, now, None),
             revision: Revision(revision),

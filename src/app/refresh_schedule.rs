@@ -80,7 +80,7 @@ impl Gateway {
 
     fn renew_if_due(self: &Arc<Self>, name: &ProviderName) {
         let (now, Some(account)) = (self.now(), self.registry.get(name)) else { return };
-        let Some(definition) = self.definition_of(name, account.provider_type) else { return };
+        let definition = Arc::clone(&account.definition);
         let state = account.refresh.clone().at(now);
         match state.ready_at(&definition.refresh, Demand::Due, now) {
             Some(at) if at <= now && account.enabled && definition.enabled => {}

@@ -24,6 +24,7 @@ use crate::{
         serving,
         settings::Settings,
         system::{SystemClock, SystemRandom},
+        upstream::HttpUpstream,
     },
     app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
 };
@@ -38,6 +39,11 @@ pub struct Started {
 
 /// Builds everything and starts to listen.
 pub async fn start(settings: &Settings) -> Result<Started, StartError> {
+    start_with(settings, |ports| ports).await
+}
+
+/// The same with the ports as `decorate` returns them: how a test stands between the gateway and its world.
+pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = listener.local_addr().map_err(StartError::Runtime)?;
     warn_of_open_doors(settings);
@@ -50,17 +56,19 @@ pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
-    let ports = Ports {
+    let upstream = HttpUpstream::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let ports = decorate(Ports {
         credentials: stores.credentials,
         history: stores.history,
         escrow: Arc::new(FolderEscrow::in_folder(escrow)),
         logins: stores.logins,
         oauth: Arc::new(oauth),
+        upstream: Arc::new(upstream),
         callback_listener: Arc::new(LoopbackListener),
         cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),
         clock: Arc::new(SystemClock),
         random,
-    };
+    });
     let gateway = Gateway::new(
         ports,
         GatewaySettings {

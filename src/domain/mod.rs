@@ -3,7 +3,7 @@
 //! Nothing here reads a clock, draws a random byte or touches a socket: time and entropy come in as arguments, so every
 //! rule can be tested by calling it. Reading order: [`pkce`] and [`authorize_url`] (how a login begins), [`login`] (what
 //! may happen to it), [`grant`] and [`credential`] (what it yields), [`refresh`] (how that is kept alive), [`sealed`] (how it
-//! is kept).
+//! is kept), [`proxy`] (what may be done with it).
 
 pub mod account;
 pub mod authorization_response;
@@ -19,6 +19,7 @@ pub mod oauth_client;
 pub mod pkce;
 pub mod provider;
 pub mod provider_settings;
+pub mod proxy;
 pub mod refresh;
 pub mod sealed;
 pub mod secret;

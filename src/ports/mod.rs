@@ -19,6 +19,7 @@ mod oauth_endpoint;
 mod random;
 mod refresh_escrow;
 mod secret_cipher;
+mod upstream;
 
 pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
@@ -31,6 +32,7 @@ pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
 pub use random::{Random, RandomError};
 pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
+pub use upstream::{ByteStream, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest};
 
 #[cfg(test)]
 pub use oauth_endpoint::MockOAuthEndpoint;

@@ -37,6 +37,8 @@ const PURE: &[&str] =
     &["base64", "percent_encoding", "secrecy", "serde", "serde_json", "sha2", "subtle", "thiserror", "url", "uuid"];
 /// What a trait with async methods needs.
 const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"];
+/// HTTP messages as values (`http` has no sockets).
+const MESSAGES: &[&str] = &["bytes", "http"];
 /// Tasks and locks, but neither time nor sockets: those are ports.
 const TASKS: &[&str] = &["tokio::select", "tokio::sync", "tokio_util", "tracing"];
 /// What any adapter may use. The process and its environment are named by the adapters that own them; its number is
@@ -66,11 +68,16 @@ pub(crate) const LAYERS: &[Layer] = &[
     // The core.
     Layer { at: "src/lib", inside: &[], outside: &[], in_tests: &[] },
     Layer { at: "src/domain", inside: &[], outside: &[PURE_STD, PURE], in_tests: &["proptest"] },
-    Layer { at: "src/ports", inside: &["crate::domain"], outside: &[PURE_STD, TRAITS], in_tests: &["mockall"] },
+    Layer {
+        at: "src/ports",
+        inside: &["crate::domain"],
+        outside: &[PURE_STD, TRAITS, MESSAGES],
+        in_tests: &["mockall"],
+    },
     Layer {
         at: "src/app",
         inside: &["crate::ports", "crate::domain"],
-        outside: &[PURE_STD, PURE, TRAITS, TASKS, &["arc_swap"]],
+        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap"]],
         in_tests: CORE_TESTS,
     },
     // Outbound adapters: they fulfil ports and never call a use case.
@@ -94,10 +101,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
     ),
     outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "reqwest"]]),
-    outbound(
-        "src/adapters/upstream",
-        &[ADAPTER, PURE, TRAITS, &["bytes", "http_body_util", "hyper", "hyper_util", "reqwest"]],
-    ),
+    outbound("src/adapters/upstream", &[ADAPTER, PURE, TRAITS, MESSAGES, &["reqwest"]]),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/escrow", &[ADAPTER, PURE, TRAITS]),
@@ -171,5 +175,6 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/http/guard.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
+    "src/adapters/upstream/",
     "src/adapters/store/postgres/",
 ];

@@ -8,6 +8,7 @@ mod support;
 
 // Use cases, with fakes.
 mod app_accounts;
+mod app_forward;
 mod app_login;
 mod app_refresh;
 
@@ -26,5 +27,6 @@ mod canaries;
 mod cli;
 mod first_start;
 mod hardening;
+mod proxy;
 mod replicas;
 mod sign_in;

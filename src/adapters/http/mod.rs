@@ -8,12 +8,14 @@ mod auth_api;
 mod contract;
 mod control_json;
 mod docs_page;
+mod error_shape;
 mod failed_attempts;
 mod guard;
 mod health_api;
 mod problem;
 mod problem_kind;
 mod providers_api;
+mod proxy_api;
 mod refusal;
 mod request_id;
 mod requests;
@@ -66,7 +68,9 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
             "Everything under `/v1` wants `Authorization: Bearer <gateway token>`. Times are Unix seconds. Errors are \
-             `application/problem+json` (RFC 9457) with a stable `code`.",
+             `application/problem+json` (RFC 9457) with a stable `code`. Beside these operations, `/v1/proxy/{provider}/` \
+             and a path of the provider's own API forwards a request with the account's token (`docs/proxy.md`); errors of \
+             the gateway there have the form of OpenAI's.",
         )
         .license("MIT")
         .server(server)
@@ -88,11 +92,13 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
     Route::new()
         .at("/openapi.json", get(make_sync(spec)))
         .at("/docs", get(docs))
+        .at(format!("{}*rest", proxy_api::PREFIX), proxy_api::Proxy { gateway: Arc::clone(gateway) })
         .nest("/", service)
         .data(Arc::clone(gateway))
         .catch_all_error(problem::from_framework)
         .around(move |routes, request| with_allow(Arc::clone(&methods), routes, request))
         .around(move |routes, request| guard::admit(Arc::clone(&entrance), routes, request))
+        .around(error_shape::of_route)
         .around(move |routes, request| request_id::named(Arc::clone(&ids), routes, request))
         .after(|answer| async move { answer.map(with_common_headers) })
 }

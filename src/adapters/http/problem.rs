@@ -13,7 +13,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
-use super::{control_json::BadBody, problem_kind::ProblemKind, request_id};
+use super::{control_json::BadBody, error_shape, problem_kind::ProblemKind, request_id};
 
 /// What went wrong (RFC 9457).
 #[derive(Debug, Clone, Object)]
@@ -27,7 +27,7 @@ pub(super) struct Problem {
     /// The HTTP status.
     status: u16,
     /// What happened and what to do about it.
-    detail: String,
+    pub(super) detail: String,
     /// This one occurrence: `urn:goclaw:request:` and the `X-Request-Id`, as in the gateway's log.
     instance: Option<String>,
     /// Stable name of the kind of error.
@@ -102,6 +102,9 @@ impl Payload for ProblemJson {
 
 impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
+        if let Some(answer) = error_shape::openai(&self.0) {
+            return answer;
+        }
         let status = self.0.status();
         let body = self.0.to_json_string();
         Response::builder().status(status).content_type(Self::CONTENT_TYPE).body(body)

@@ -50,10 +50,12 @@ kinds! {
     WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
     WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
+    BadPath: BAD_REQUEST, "bad_path", "Bad path";
     Unauthorized: UNAUTHORIZED, "unauthorized", "Not authorized";
     Denied: FORBIDDEN, "denied", "Declined at the provider";
     MissingEntitlement: FORBIDDEN, "missing_entitlement", "No access to Codex";
     NotYourLogin: FORBIDDEN, "not_your_login", "Somebody else's sign-in";
+    PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path does not pass";
     NotFound: NOT_FOUND, "not_found", "Nothing here";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
@@ -71,17 +73,21 @@ kinds! {
     Expired: GONE, "expired", "Sign-in expired";
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
     NotJson: UNSUPPORTED_MEDIA_TYPE, "not_json", "Not JSON";
+    NoUpgrade: UPGRADE_REQUIRED, "no_upgrade", "Plain HTTP only";
     TooManyAttempts: TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts";
     Internal: INTERNAL_SERVER_ERROR, "internal", "Internal error";
     ProviderError: BAD_GATEWAY, "provider_error", "Provider reported an error";
     CodeRefused: BAD_GATEWAY, "code_refused", "Provider refused the code";
     ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider not available";
     BadAnswer: BAD_GATEWAY, "bad_answer", "Unusable answer from the provider";
+    UpstreamUnavailable: BAD_GATEWAY, "upstream_unavailable", "Provider's API not available";
+    UpstreamRedirect: BAD_GATEWAY, "upstream_redirect", "Provider's API redirects";
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
     RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not renewed yet";
     Sealed: SERVICE_UNAVAILABLE, "sealed", "Secrets not readable";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
     ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";
+    UpstreamTimeout: GATEWAY_TIMEOUT, "upstream_timeout", "Provider's API was silent";
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::{
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
     },
+    ports::UpstreamError,
 };
 
 /// What an operation may answer instead of what was asked for.
@@ -84,11 +85,18 @@ impl From<Problem> for Refusal {
 
 impl From<AppError> for Refusal {
     fn from(error: AppError) -> Self {
-        let problem = Problem::from(&error);
+        Problem::of(&error).into()
+    }
+}
+
+impl Problem {
+    /// What a caller reads of an error; what is broken here is logged with all that caused it.
+    pub(super) fn of(error: &AppError) -> Self {
+        let problem = Self::from(error);
         if problem.status().is_server_error() {
-            tracing::error!(code = problem.code, error = %chain(&error), "request failed");
+            tracing::error!(code = problem.code, error = %chain(error), "request failed");
         }
-        problem.into()
+        problem
     }
 }
 
@@ -125,6 +133,16 @@ impl From<&AppError> for Problem {
             AppError::RefreshNotBegun(_) => {
                 (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
             }
+            AppError::BadPath(_) => (ProblemKind::BadPath, words),
+            AppError::PathNotAllowed { name, .. } => (
+                ProblemKind::PathNotAllowed,
+                format!("{words}; the setting providers.{name}.proxy_paths lists those that do"),
+            ),
+            AppError::Upstream(UpstreamError::Silent) => {
+                (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
+            }
+            AppError::Upstream(error) => (ProblemKind::UpstreamUnavailable, error.to_string()),
+            AppError::UpstreamRedirect => (ProblemKind::UpstreamRedirect, format!("{words}, which is not followed")),
             AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
             AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
             AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),

@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 32] = [
+pub(super) const KEYS: [&str; 33] = [
     "callback.bind",
     "callback.port",
     "callback.timeout",
@@ -18,6 +18,7 @@ pub(super) const KEYS: [&str; 32] = [
     "providers.*.extra_authorize_params.*",
     "providers.*.issuer",
     "providers.*.originator",
+    "providers.*.proxy_paths",
     "providers.*.redirect_host",
     "providers.*.refresh_grace",
     "providers.*.revocation",

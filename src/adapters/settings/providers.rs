@@ -5,6 +5,7 @@ use crate::domain::{
     ids::ProviderName,
     oauth_client::{EndpointUrl, OAuthClient},
     provider::{OAuthDefaults, ProviderDefinition, ProviderType},
+    proxy::ProxyPath,
     refresh::RefreshPolicy,
 };
 
@@ -51,6 +52,7 @@ impl Section<'_> {
             provider_type,
             display_name: descriptor.display_name.to_owned(),
             api_base: api_base.unwrap_or_else(|| descriptor.api_base.to_owned()),
+            proxy_paths: self.proxy_paths(descriptor.proxy_paths)?,
             oauth: descriptor.oauth.map(|defaults| self.oauth(defaults, callback_port)).transpose()?.flatten(),
             refresh: refresh::of_provider(self.sources, &format!("providers.{}", self.name), policy)?,
             enabled: self.sources.parsed(&self.key("enabled"), "it must be true or false", enabled)?.unwrap_or(true),
@@ -134,6 +136,25 @@ impl Section<'_> {
             Ok((name.to_owned(), value.to_owned()))
         });
         params.collect()
+    }
+
+    fn proxy_paths(&self, defaults: &[&str]) -> Result<Vec<String>, SettingsError> {
+        let key = self.key("proxy_paths");
+        let Some(patterns) = self.sources.list(&key) else {
+            return Ok(defaults.iter().map(|pattern| (*pattern).to_owned()).collect());
+        };
+        let is_pattern = |pattern: &str| {
+            let path = pattern.strip_suffix("/*").unwrap_or(pattern);
+            pattern == "*" || (!path.contains('*') && ProxyPath::parse(path).is_ok())
+        };
+        match patterns.iter().find(|pattern| !is_pattern(pattern)) {
+            Some(bad) => {
+                let allowed =
+                    "it must be a path without a leading slash, such as wham/usage, or all below one: codex/*";
+                Err(SettingsError::bad(&key, bad, allowed))
+            }
+            None => Ok(patterns),
+        }
     }
 
     fn url(&self, member: &str) -> Result<Option<EndpointUrl>, SettingsError> {

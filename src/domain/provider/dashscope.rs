@@ -21,6 +21,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         originator: None,
     }),
     api_base: "https://dashscope.aliyuncs.com",
+    proxy_paths: &["api/v1/*", "compatible-mode/v1/*"],
+    account_header: None,
     labels,
 };
 

@@ -4,7 +4,7 @@ use super::{
     descriptor::{AuthMethod, Descriptor},
     provider_type::ProviderType,
 };
-use crate::domain::{ids::ProviderName, oauth_client::OAuthClient, refresh::RefreshPolicy};
+use crate::domain::{ids::ProviderName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy};
 
 /// A provider as configured. Nothing of it can be changed by a request.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct ProviderDefinition {
     pub provider_type: ProviderType,
     pub display_name: String,
     pub api_base: String,
+    /// Which paths below it may be used through the gateway.
+    pub proxy_paths: Vec<String>,
     /// How to sign in in the browser, if that is possible.
     pub oauth: Option<OAuthClient>,
     /// When and how often its tokens are renewed.
@@ -21,6 +23,12 @@ pub struct ProviderDefinition {
 }
 
 impl ProviderDefinition {
+    /// The address of a path of its API; `query` goes as it is.
+    pub fn url_of(&self, path: &ProxyPath, query: Option<&str>) -> String {
+        let base = self.api_base.trim_end_matches('/');
+        query.map_or_else(|| format!("{base}/{path}"), |query| format!("{base}/{path}?{query}"))
+    }
+
     pub fn descriptor(&self) -> &'static Descriptor {
         self.provider_type.descriptor()
     }

@@ -70,6 +70,10 @@ pub struct Descriptor {
     pub oauth: Option<&'static OAuthDefaults>,
     /// Where requests go.
     pub api_base: &'static str,
+    /// What of it may be used through the gateway: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
+    pub proxy_paths: &'static [&'static str],
+    /// The header, in lower case, in which the provider wants the account's id beside the token.
+    pub account_header: Option<&'static str>,
     /// Reads the account out of a token's claims.
     pub labels: fn(&UnverifiedClaims) -> AccountLabels,
 }

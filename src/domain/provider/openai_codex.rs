@@ -33,6 +33,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         originator: Some("goclaw"),
     }),
     api_base: "https://chatgpt.com/backend-api",
+    proxy_paths: &["codex/*", "wham/usage"],
+    account_header: Some("chatgpt-account-id"),
     labels,
 };
 

@@ -10,6 +10,9 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     pasted: Some(AuthMethod::SessionToken),
     oauth: None,
     api_base: "https://studio-api.prod.suno.com/api",
+    // What third-party clients use; a deployment that needs more configures it.
+    proxy_paths: &["billing/info/", "feed/*", "generate/*"],
+    account_header: None,
     labels,
 };
 

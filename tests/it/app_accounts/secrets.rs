@@ -41,7 +41,7 @@ async fn a_session_token_that_tells_its_end_is_kept_until_then() {
     assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
     let registered = stage.gateway.registry().get(&connected.name).expect("it is registered");
     assert_eq!(
-        (registered.provider_type, Some(registered.refresh.version.login_id.clone())),
+        (registered.definition.provider_type, Some(registered.refresh.version.login_id.clone())),
         (ProviderType::Suno, now.login_id)
     );
 

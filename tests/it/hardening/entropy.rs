@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     adapters::{
-        cipher::{EncryptionKey, XChaChaCipher},
         settings::{Environment, Settings},
         system::SystemRandom,
     },
@@ -28,7 +27,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::support::fakes::{FakeClock, FakeListener, MemoryEscrow, MemoryStore, NOW, OPENAI};
+use crate::support::fakes::{OPENAI, World};
 
 const LOGINS: usize = 1_000;
 
@@ -61,18 +60,7 @@ impl OAuthEndpoint for Witness {
 fn gateway(witness: &Arc<Witness>) -> Arc<Gateway> {
     let variables = [("GOCLAW_DATA_DIR".to_owned(), "unused".to_owned())];
     let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
-    let (store, random) = (Arc::new(MemoryStore::new()), Arc::new(SystemRandom));
-    let ports = Ports {
-        credentials: store.clone(),
-        history: store.clone(),
-        escrow: Arc::new(MemoryEscrow::default()),
-        logins: store,
-        oauth: witness.clone(),
-        callback_listener: Arc::new(FakeListener::default()),
-        cipher: Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]), random.clone())),
-        clock: FakeClock::at(NOW),
-        random,
-    };
+    let ports = Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..World::new().ports(1) };
     let settings = GatewaySettings {
         callback_address: settings.callback.address(),
         login_lifetime: settings.callback.timeout,

@@ -12,17 +12,12 @@ mod redemption;
 mod strict_bodies;
 mod token_endpoint;
 
-use std::net::SocketAddr;
-
 use serde_json::Value;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
 
 use crate::support::{
     gateway::{Answer, Gateway, http},
     provider::Provider,
+    wire::raw,
 };
 
 /// Starts a login and returns the address that the provider sends the browser to.
@@ -35,18 +30,6 @@ async fn approved(gateway: &Gateway, provider: &Provider) -> String {
 fn target_of(redirect_url: &str) -> String {
     let url = url::Url::parse(redirect_url).expect("an address");
     url[url::Position::BeforePath..].to_owned()
-}
-
-/// Sends a request as it is and returns status and text of the answer; status 0 if it was none.
-async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address.into()).await.expect("a connection");
-    // What is refused may be answered before its end.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    (status, text)
 }
 
 /// A browser's navigation to `target` on the callback's port, or on what is forwarded to it.

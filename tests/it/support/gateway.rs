@@ -97,7 +97,9 @@ pub(crate) struct Home {
 impl Home {
     /// A new home whose gateway signs in at `provider`.
     pub(crate) fn new(provider: &Provider) -> Self {
-        Self::without_provider().with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &provider.issuer)
+        Self::without_provider()
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &provider.issuer)
+            .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &provider.backend_url)
     }
 
     /// A new home for what never calls a provider.

@@ -5,3 +5,4 @@ pub(crate) mod fakes;
 pub(crate) mod gateway;
 pub(crate) mod postgres;
 pub(crate) mod provider;
+pub(crate) mod wire;

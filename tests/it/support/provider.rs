@@ -19,6 +19,7 @@ pub(crate) struct Provider {
     child: Child,
     pub(crate) issuer: String,
     pub(crate) control_url: String,
+    pub(crate) backend_url: String,
 }
 
 impl Provider {
@@ -40,7 +41,7 @@ impl Provider {
         BufReader::new(child.stdout.take().expect("its output is piped")).read_line(&mut line).expect("it reports");
         let ready: Value = serde_json::from_str(&line).expect("it reports its addresses as JSON");
         let text = |member: &str| ready[member].as_str().expect("an address").to_owned();
-        Self { child, issuer: text("issuer"), control_url: text("control_url") }
+        Self { issuer: text("issuer"), control_url: text("control_url"), backend_url: text("backend_url"), child }
     }
 
     /// Asks the control port.

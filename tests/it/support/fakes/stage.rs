@@ -1,6 +1,6 @@
 //! A whole gateway with a made-up world around it: the real use cases and the real cipher, everything else a fake.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use goclaw::{
     adapters::{
@@ -21,7 +21,9 @@ use goclaw::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{FakeClock, FakeListener, FakeProvider, MemoryEscrow, MemoryStore, Page, SeededRandom, query_of};
+use super::{
+    FakeClock, FakeListener, FakeProvider, FakeUpstream, MemoryEscrow, MemoryStore, Page, SeededRandom, query_of,
+};
 
 /// When every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
@@ -57,15 +59,30 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it did not end in time")
 }
 
-pub(crate) struct Stage {
+/// What is around a gateway, and outlives it.
+pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) provider: Arc<FakeProvider>,
     pub(crate) listener: Arc<FakeListener>,
     pub(crate) escrow: Arc<MemoryEscrow>,
-    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) upstream: Arc<FakeUpstream>,
     random: Arc<SeededRandom>,
+}
+
+pub(crate) struct Stage {
+    world: World,
+    pub(crate) gateway: Arc<Gateway>,
     settings: GatewaySettings,
+}
+
+/// A test speaks of `stage.clock`, not of the world in between.
+impl Deref for Stage {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
 }
 
 impl Stage {
@@ -85,20 +102,15 @@ impl Stage {
             login_lifetime: settings.callback.timeout,
             renews_early: settings.refresh.proactive,
         };
-        let world = (FakeClock::at(NOW), Arc::new(MemoryStore::new()), Arc::new(FakeProvider::new()));
-        let (listener, random) = (Arc::new(FakeListener::default()), SeededRandom::new(7));
-        let (clock, store, provider) = world;
-        let escrow = Arc::new(MemoryEscrow::default());
-        let ports = ports(&clock, &store, &provider, &listener, &random, &escrow, 1);
-        let gateway = Gateway::new(ports, settings.clone());
+        let world = World::new();
+        let gateway = Gateway::new(world.ports(1), settings.clone());
         gateway.wake().await.expect("the gateway wakes");
-        Self { clock, store, provider, listener, escrow, gateway, random, settings }
+        Self { world, gateway, settings }
     }
 
     /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
     pub(crate) fn another_gateway(&self, key: u8) -> Arc<Gateway> {
-        let ports = ports(&self.clock, &self.store, &self.provider, &self.listener, &self.random, &self.escrow, key);
-        Gateway::new(ports, self.settings.clone())
+        Gateway::new(self.world.ports(key), self.settings.clone())
     }
 
     /// Stops the gateway and starts it again on the same stores.
@@ -172,24 +184,32 @@ fn cipher(key: u8, random: &Arc<SeededRandom>) -> XChaChaCipher {
     XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]), random.clone())
 }
 
-fn ports(
-    clock: &Arc<FakeClock>,
-    store: &Arc<MemoryStore>,
-    provider: &Arc<FakeProvider>,
-    listener: &Arc<FakeListener>,
-    random: &Arc<SeededRandom>,
-    escrow: &Arc<MemoryEscrow>,
-    key: u8,
-) -> Ports {
-    Ports {
-        credentials: store.clone(),
-        history: store.clone(),
-        escrow: escrow.clone(),
-        logins: store.clone(),
-        oauth: provider.clone(),
-        callback_listener: listener.clone(),
-        cipher: Arc::new(cipher(key, random)),
-        clock: clock.clone(),
-        random: random.clone(),
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: FakeClock::at(NOW),
+            store: Arc::new(MemoryStore::new()),
+            provider: Arc::new(FakeProvider::new()),
+            listener: Arc::new(FakeListener::default()),
+            escrow: Arc::new(MemoryEscrow::default()),
+            upstream: Arc::new(FakeUpstream::default()),
+            random: SeededRandom::new(7),
+        }
+    }
+
+    /// `key` 1 is the key everything is sealed with.
+    pub(crate) fn ports(&self, key: u8) -> Ports {
+        Ports {
+            credentials: self.store.clone(),
+            history: self.store.clone(),
+            escrow: self.escrow.clone(),
+            logins: self.store.clone(),
+            oauth: self.provider.clone(),
+            upstream: self.upstream.clone(),
+            callback_listener: self.listener.clone(),
+            cipher: Arc::new(cipher(key, &self.random)),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        }
     }
 }

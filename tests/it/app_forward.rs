@@ -1,0 +1,101 @@
+//! Forwarding a request when the provider refuses its token: renewed once, sent once more, and nothing is made worse.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use goclaw::{
+    app::{AppError, ForwardRequest},
+    domain::ids::Generation,
+};
+use http::{HeaderMap, Method};
+use tokio::task::JoinSet;
+
+use crate::support::fakes::{Mishap, OPENAI, Stage, alice, within};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Connected a while ago, and renewing only when asked.
+async fn lazy() -> Stage {
+    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    stage.connect().await;
+    stage.clock.advance(HOUR / 4);
+    stage
+}
+
+async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
+    let request = ForwardRequest {
+        name: "openai".to_owned(),
+        method: Method::GET,
+        path: "wham/usage".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    };
+    let answer = within(stage.gateway.forward(request)).await?;
+    let body: Vec<Bytes> = answer.body.try_collect().await.expect("a body");
+    Ok((answer.status.as_u16(), String::from_utf8(body.concat()).expect("text")))
+}
+
+#[tokio::test]
+async fn a_hundred_refusals_at_once_renew_once() {
+    let stage = Arc::new(lazy().await);
+    stage.upstream.refuse("access-1", "token_expired");
+    let mut callers = JoinSet::new();
+    for _ in 0..100 {
+        let stage = Arc::clone(&stage);
+        callers.spawn(async move { usage(&stage).await.expect("an answer").0 });
+    }
+    let statuses = callers.join_all().await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(stage.provider.presented(), ["refresh-1"]);
+    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
+}
+
+#[tokio::test]
+async fn a_refusal_that_a_renewal_does_not_cure_reaches_the_caller_whole_and_renews_no_more() {
+    let stage = lazy().await;
+    stage.upstream.refuse_all();
+    for _ in 0..5 {
+        let (status, body) = usage(&stage).await.expect("an answer");
+        assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
+    }
+    assert_eq!(stage.provider.presented().len(), 1, "the new token is too new to be refused for its age");
+    assert_eq!(stage.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
+}
+
+#[tokio::test]
+async fn a_refusal_while_in_doubt_starts_a_retry_only_if_the_token_is_surely_dead() {
+    for (code, presentations) in [("unknown", [1, 2]), ("token_expired", [2, 2])] {
+        let stage = lazy().await;
+        stage.provider.refreshes_meet(&[Mishap::RequestLost]);
+        stage.gateway.refresh_account(OPENAI, &alice(), None).await.expect("a status");
+        stage.clock.advance(HOUR / 10);
+        stage.upstream.refuse("access-1", code);
+        for (time, presented) in presentations.into_iter().enumerate() {
+            usage(&stage).await.expect("an answer");
+            assert_eq!(stage.provider.presented().len(), presented, "{code}, request {time}");
+        }
+        assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_connected_or_not_listed_is_told_apart() {
+    let stage = Stage::open().await;
+    assert!(matches!(usage(&stage).await, Err(AppError::NotConnected(_))));
+    stage.connect().await;
+    let request = |name: &str, path: &str| ForwardRequest {
+        name: name.to_owned(),
+        method: Method::GET,
+        path: path.to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    };
+    let refusal = async |name, path| stage.gateway.forward(request(name, path)).await.err().expect("a refusal");
+    assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));
+    assert!(matches!(refusal("openai", "wham/tasks").await, AppError::PathNotAllowed { .. }));
+    assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::BadPath(_)));
+    assert!(stage.upstream.seen().is_empty(), "nothing was sent");
+}

@@ -1,0 +1,157 @@
+//! `/v1/proxy` as a client uses it: JSON and streams through a whole gateway to a backend that checks what reaches it.
+
+use std::net::SocketAddr;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{
+    gateway::{Answer, Gateway, Home, eventually, http},
+    provider::Provider,
+    wire::raw,
+};
+
+const RESPONSES: &str = "/v1/proxy/openai/codex/responses";
+const USAGE: &str = "/v1/proxy/openai-codex/wham/usage";
+
+async fn signed_in() -> (Provider, Home, Gateway) {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    (provider, home, gateway)
+}
+
+fn prompt() -> Value {
+    json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true})
+}
+
+/// The journal's entries of the backend.
+async fn reached(provider: &Provider) -> Vec<Value> {
+    let journal = provider.ask("/journal").await;
+    journal.as_array().expect("a journal").iter().filter(|entry| entry["site"] == "backend").cloned().collect()
+}
+
+/// Asks for a path to the byte; the status and the body.
+async fn ask_as_is(gateway: &Gateway, path: &str) -> (u16, Value) {
+    let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
+    let token = &gateway.token;
+    let lines =
+        [&format!("GET {path} HTTP/1.1"), "host: h", &format!("authorization: Bearer {token}"), "connection: close"];
+    let (status, text) = raw(address, &format!("{}\r\n\r\n", lines.join("\r\n"))).await;
+    let body = text.split_once("\r\n\r\n").expect("a body").1;
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+#[tokio::test]
+async fn json_and_streams_come_through_and_callers_stay_outside() {
+    let (provider, _home, gateway) = signed_in().await;
+    let usage = gateway.get(&format!("{USAGE}?window=5h")).await;
+    assert_eq!((usage.status, &usage.json()["plan_type"]), (200, &json!("plus")), "{}", usage.text);
+
+    let request = http().post(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token);
+    let request = request
+        .header("cookie", "caller=1")
+        .header("x-forwarded-for", "10.0.0.1")
+        .header("user-agent", "somebody")
+        .header("x-codex-turn-state", "turn-7")
+        .json(&prompt());
+    let answer = Answer::of(request.send().await.expect("an answer")).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
+    assert!(answer.text.contains("word1 ") && answer.text.contains("response.completed"), "{}", answer.text);
+    assert!(answer.headers.contains_key("x-codex-primary-used-percent") && answer.headers.contains_key("openai-model"));
+
+    let entries = reached(&provider).await;
+    assert_eq!(entries[0]["query"], "window=5h");
+    let headers = &entries[1]["headers"];
+    assert_eq!((&headers["originator"], &headers["x-codex-turn-state"]), (&json!("goclaw"), &json!("turn-7")));
+    assert!(headers["user-agent"].as_str().expect("an agent").starts_with("goclaw/"));
+    for name in ["cookie", "x-forwarded-for"] {
+        assert!(headers.get(name).is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_ended_is_renewed_and_nobody_notices() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let fault = json!({"kind": "answer", "status": 401, "headers": [["content-type", "application/json"]],
+        "body": r#"{"error":{"code":"token_expired"},"status":401}"#});
+    provider.tell("/faults", json!({"endpoint": "backend", "fault": fault})).await;
+    assert_eq!(gateway.get(USAGE).await.status, 200);
+    assert_eq!(gateway.status().await["generation"], 1);
+    let totals = provider.ask("/presentations/totals").await;
+    assert_eq!((&totals["presentations"], &totals["rotated"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
+    let (provider, _home, gateway) = signed_in().await;
+    for (path, status, code) in [
+        ("/v1/proxy/openai/wham/tasks", 403, "path_not_allowed"),
+        ("/v1/proxy/openai/codex", 403, "path_not_allowed"),
+        ("/v1/proxy/openai/codex/%2e%2e/wham/tasks", 400, "bad_path"),
+        ("/v1/proxy/openai/codex%2fresponses", 400, "bad_path"),
+        ("/v1/proxy/openai/codex//responses", 400, "bad_path"),
+        ("/v1/proxy/openai/https://elsewhere.example/", 400, "bad_path"),
+        ("/v1/proxy/openai/", 400, "bad_path"),
+        ("/v1/proxy/xyz/codex/responses", 404, "unknown_provider"),
+        ("/v1/proxy/suno/feed/v2", 401, "not_connected"),
+    ] {
+        let (answered, body) = ask_as_is(&gateway, path).await;
+        let error = &body["error"];
+        assert_eq!((answered, &error["code"]), (status, &json!(code)), "{path}: {body}");
+        assert!(error["message"].is_string() && error["type"].is_string() && error.get("param").is_some(), "{path}");
+    }
+    let upgrade = http().get(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token);
+    let upgrade =
+        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
+    assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(gateway.call(Method::TRACE, USAGE, None).await.status, 405);
+    let outside = http().get(format!("{}{USAGE}", gateway.base)).send().await.expect("an answer");
+    let outside = Answer::of(outside).await;
+    assert_eq!((outside.status, outside.header("www-authenticate")), (401, "Bearer"));
+    assert_eq!(outside.json()["error"]["type"], "authentication_error");
+    assert_eq!(reached(&provider).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_hostile_answer_is_stripped_and_a_redirect_is_not_followed() {
+    let (provider, _home, gateway) = signed_in().await;
+    let hostile = [["set-cookie", "a=b"], ["www-authenticate", "Bearer"], ["location", "https://elsewhere.example/"]];
+    provider.tell("/faults", json!({"endpoint": "backend", "fault": {"kind": "headers", "headers": hostile}})).await;
+    let answer = gateway.get(USAGE).await;
+    assert_eq!(answer.status, 200);
+    for [name, _] in hostile {
+        assert!(!answer.headers.contains_key(name), "{name}");
+    }
+    let redirect = json!({"kind": "redirect", "status": 307, "location": "https://elsewhere.example/"});
+    provider.tell("/faults", json!({"endpoint": "backend", "fault": redirect})).await;
+    let answer = gateway.get(USAGE).await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_redirect")));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_the_stream_at_the_provider() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    let request = http().post(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token).json(&prompt());
+    let mut answer = request.send().await.expect("an answer");
+    answer.chunk().await.expect("a piece").expect("more to come");
+    assert_eq!(provider.ask("/streams").await["open"], 1);
+    drop(answer);
+    let ended = || async { (provider.ask("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", ended).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_told_from_one_that_refuses() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/outages", json!({"site": "backend", "down": true})).await;
+    let answer = gateway.get(USAGE).await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_unavailable")));
+    provider.tell("/outages", json!({"site": "backend", "down": false})).await;
+    assert_eq!(gateway.get(USAGE).await.status, 200);
+}
