@@ -13,6 +13,8 @@ use crate::{
         ids::{Principal, ProviderId, ProviderName},
         login::{CallbackRejection, ExchangingLogin, LoginTicket, Received, SealedLogin},
         login_outcome::{LoginOutcome, LoginPhase},
+        provider::ProviderDefinition,
+        revocation::{PendingRevocation, RevocationOrder},
     },
     ports::{ClaimOutcome, Doubt, GrantError, SaveOutcome},
 };
@@ -40,7 +42,7 @@ impl Gateway {
         self.tasks.run(async move { gateway.complete(callback).await }).await
     }
 
-    async fn complete(&self, callback: Callback) -> Result<Connected, AppError> {
+    async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let (received, login) = match callback {
             Callback::Received(response) => {
                 let login = self.logins.find(&response.state.digest()).await?;
@@ -83,7 +85,7 @@ impl Gateway {
         Ok(AppError::NoPendingLogin)
     }
 
-    async fn redeem(&self, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
+    async fn redeem(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let ticket = login.ticket;
         if self.logins.claim(&ticket.id, self.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
@@ -101,6 +103,7 @@ impl Gateway {
         }
         match self.save_tokens(&ticket, tokens).await {
             Ok(connected) => Ok(connected),
+            Err(error @ AppError::LoginOver(_)) => Err(error),
             Err(error) => {
                 tracing::error!(provider.name = %ticket.name, login.id = %ticket.id, error = %error,
                     "the tokens of a login could not be saved");
@@ -111,42 +114,60 @@ impl Gateway {
         }
     }
 
-    async fn save_tokens(&self, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
+    async fn save_tokens(self: &Arc<Self>, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
         let facts = tokens.facts(ticket.provider_type, &ticket.client.scopes, self.now());
         let definition = self.resolve(ticket.name.as_str(), Some(ticket.provider_type.as_str())).await?.definition;
         let connected = self
-            .save_credential(NewCredential {
-                name: ticket.name.clone(),
-                provider_type: ticket.provider_type,
-                display_name: ticket.display_name.clone(),
-                api_base: definition.api_base,
-                login_id: ticket.id.clone(),
-                access_token: tokens.access_token,
-                refresh_token: tokens.refresh_token,
-                facts,
-            })
+            .save_credential(
+                NewCredential {
+                    name: ticket.name.clone(),
+                    provider_type: ticket.provider_type,
+                    display_name: ticket.display_name.clone(),
+                    api_base: definition.api_base.clone(),
+                    login_id: ticket.id.clone(),
+                    access_token: tokens.access_token,
+                    refresh_token: tokens.refresh_token,
+                    facts,
+                },
+                &definition,
+            )
             .await?;
-        if let Err(error) = self.logins.end(&ticket.id, LoginOutcome::Completed, self.now()).await {
-            // The credential is what counts, and it carries this login's id.
-            tracing::warn!(login.id = %ticket.id, error = %error, "a completed login could not be marked as such");
-        }
         self.desk.logins_changed();
         tracing::info!(provider.name = %ticket.name, login.id = %ticket.id, "login completed, tokens saved");
         Ok(connected)
     }
 
     /// Seals and stores a credential and makes it known to this process.
-    pub(super) async fn save_credential(&self, new: NewCredential) -> Result<Connected, AppError> {
+    pub(super) async fn save_credential(
+        self: &Arc<Self>,
+        new: NewCredential,
+        definition: &ProviderDefinition,
+    ) -> Result<Connected, AppError> {
         let (now, name) = (self.now(), new.name.clone());
-        let sealed = self.vault.seal_credential(new, ProviderId::new(now, &self.random_bytes()?))?;
+        let order = self.revocation_order(definition)?;
+        // Where a revocation ends the whole grant, it would end the new login too.
+        let superseded = order.clone().filter(|_| definition.refresh.revocation.allows_revocation(true));
+        let id = ProviderId::new(now, &self.random_bytes()?);
+        let sealed = self.vault.seal_credential(new, id, superseded.clone())?;
         match self.credentials.save_login(&sealed, now).await? {
             SaveOutcome::Saved(id) => {
                 if let Some(saved) = self.credentials.load(&name).await? {
                     self.make_known(&saved)?;
                 }
+                self.start_revoking(superseded);
                 Ok(Connected { name, id })
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
+            SaveOutcome::LoginOver(outcome) => {
+                // Its owner has changed their mind while the code was redeemed: nobody is to use what it gave.
+                if let (Some(RevocationOrder { id, client }), Some(token)) = (order, sealed.refresh_token) {
+                    let (provider_type, login_id) = (sealed.provider_type, sealed.login_id);
+                    let surplus =
+                        PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now };
+                    self.revoke_unstored(surplus).await;
+                }
+                Err(AppError::LoginOver(outcome))
+            }
         }
     }
 

@@ -57,6 +57,8 @@ pub struct LoginStatus {
     pub last_refresh_at: Option<Timestamp>,
     /// When it is to be renewed next; None if nothing but its owner can.
     pub next_refresh_at: Option<Timestamp>,
+    /// What the provider granted (RFC 6749 section 5.1).
+    pub scopes: Vec<String>,
     pub account: AccountLabels,
     pub pending: Option<WaitingLogin>,
     pub last_login: Option<LastLogin>,
@@ -102,6 +104,7 @@ impl Gateway {
             login_id: credential.as_ref().map(|found| found.login_id().clone()),
             generation: credential.as_ref().map(|found| found.generation()),
             expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
+            scopes: credential.as_ref().map(|found| found.facts.scopes.clone()).unwrap_or_default(),
             account: credential.as_ref().map(|found| found.facts.account.clone()).unwrap_or_default(),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(waiting),
             last_login: latest.and_then(|login| last_login(login, credential.as_ref(), now)),

@@ -2,35 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{AppError, Gateway};
-use crate::domain::{credential::SealedCredential, ids::ProviderName, oauth_client::OAuthClient};
-
-/// What became of the tokens at the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revocation {
-    /// The provider confirmed that they are revoked.
-    Revoked,
-    /// It did not: they live there until they expire, though nobody holds them any more.
-    Failed,
-    /// There was nothing that this provider can revoke.
-    NotApplicable,
-}
-
-impl Revocation {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Failed => "failed",
-            Self::NotApplicable => "not_applicable",
-        }
-    }
-}
+use super::{AppError, Gateway, Revocation};
+use crate::domain::ids::ProviderName;
 
 #[derive(Debug, Clone)]
 pub struct LoggedOut {
     pub name: ProviderName,
     /// Whether there was anything to remove.
     pub removed: bool,
+    /// What became of its refresh token at the provider.
     pub revocation: Revocation,
 }
 
@@ -43,41 +23,23 @@ impl Gateway {
 
     async fn log_out(&self, name: &str) -> Result<LoggedOut, AppError> {
         let definition = self.resolve(name, None).await?.definition;
+        let order = self.revocation_order(&definition)?;
         let name = definition.name;
-        let removed = self.credentials.remove(&name, self.now()).await?;
+        // First, whatever is under way: a login that is saved after this would sign the account in again behind its owner's
+        // back, and one that is saved before it is removed with the rest.
+        if self.logins.cancel_all(&name, self.now()).await? > 0 {
+            self.desk.logins_changed();
+        }
+        let removed = self.credentials.remove(&name, order.as_ref(), self.now()).await?;
         if let Some(credential) = &removed {
             self.registry.unregister(&name, credential.login_id());
         }
-        // A login that is still waiting would sign the account in again behind its owner's back.
-        if self.logins.cancel_pending(&name, self.now()).await? > 0 {
-            self.desk.logins_changed();
-        }
-        let revocation = match (&removed, &definition.oauth) {
-            (Some(credential), Some(client)) => self.revoke(credential, client).await,
+        let had_token = removed.as_ref().is_some_and(|credential| credential.refresh_token.is_some());
+        let revocation = match order {
+            Some(order) if had_token => self.revoke_queued(&order.id).await,
             _ => Revocation::NotApplicable,
         };
         tracing::info!(provider.name = %name, removed = removed.is_some(), revocation = revocation.as_str(), "logged out");
         Ok(LoggedOut { name, removed: removed.is_some(), revocation })
-    }
-
-    async fn revoke(&self, credential: &SealedCredential, client: &OAuthClient) -> Revocation {
-        if client.revoke_url.is_none() {
-            return Revocation::NotApplicable;
-        }
-        let token = match self.vault.open_refresh_token(credential) {
-            Ok(Some(token)) => token,
-            Ok(None) => return Revocation::NotApplicable,
-            Err(error) => {
-                tracing::warn!(provider.name = %credential.name, error = %error, "a token that does not open was removed unrevoked");
-                return Revocation::Failed;
-            }
-        };
-        match self.oauth.revoke(client, &token).await {
-            Ok(()) => Revocation::Revoked,
-            Err(error) => {
-                tracing::warn!(provider.name = %credential.name, error = %error, "the provider did not confirm the revocation");
-                Revocation::Failed
-            }
-        }
     }
 }

@@ -24,9 +24,11 @@ mod refused_tokens;
 mod register_secret;
 mod replay_escrow;
 mod resolve_provider;
+mod revoke_tokens;
 mod start_login;
 mod sweep_logins;
 mod tasks;
+mod tell_event;
 mod update_provider;
 mod vault;
 
@@ -38,10 +40,11 @@ pub use error::AppError;
 pub use forward_request::{ForwardRequest, Forwarded};
 pub use list_providers::ProviderView;
 pub use login_status::{LastLogin, LoginStatus, State};
-pub use logout::{LoggedOut, Revocation};
+pub use logout::LoggedOut;
 pub use provider_catalog::{ProviderCatalog, canonical_name};
 pub use provider_registry::{ProviderRegistry, RegisteredProvider};
 pub use register_secret::PastedSecret;
+pub use revoke_tokens::Revocation;
 pub use start_login::{StartOptions, StartOutcome, StartedLogin};
 pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
@@ -60,7 +63,7 @@ use crate::{
     },
     ports::{
         CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, OAuthEndpoint,
-        Random, RefreshEscrow, SecretCipher, Upstream,
+        Random, RefreshEscrow, RevocationQueue, SecretCipher, Upstream,
     },
 };
 
@@ -70,6 +73,7 @@ pub struct Ports {
     pub history: Arc<dyn CredentialHistory>,
     pub escrow: Arc<dyn RefreshEscrow>,
     pub logins: Arc<dyn LoginStore>,
+    pub revocations: Arc<dyn RevocationQueue>,
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub upstream: Arc<dyn Upstream>,
     pub callback_listener: Arc<dyn CallbackListener>,
@@ -94,6 +98,7 @@ pub struct Gateway {
     history: Arc<dyn CredentialHistory>,
     escrow: Arc<dyn RefreshEscrow>,
     logins: Arc<dyn LoginStore>,
+    revocations: Arc<dyn RevocationQueue>,
     oauth: Arc<dyn OAuthEndpoint>,
     upstream: Arc<dyn Upstream>,
     clock: Arc<dyn Clock>,
@@ -117,6 +122,7 @@ impl Gateway {
             history: ports.history,
             escrow: ports.escrow,
             logins: ports.logins,
+            revocations: ports.revocations,
             oauth: ports.oauth,
             upstream: ports.upstream,
             clock: ports.clock,

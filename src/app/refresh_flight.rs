@@ -20,6 +20,7 @@ use crate::{
         oauth_client::OAuthClient,
         provider::ProviderDefinition,
         refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
+        revocation::{PendingRevocation, RevocationOrder},
     },
     ports::{Advanced, EscrowEntry, StoreError},
 };
@@ -105,7 +106,6 @@ impl Gateway {
                 let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
                 // If it cannot be written down, the lease runs out and leaves doubt, which is true.
                 let noted = self.try_to_advance(definition, &failed).await?;
-                tell_failure(name, &seen, failure);
                 self.adopt(name, &seen, noted.credential)?;
             }
         }
@@ -145,7 +145,7 @@ impl Gateway {
         let (seen, answered) = (rotation.seen.clone(), RefreshEvent::Answered(rotation));
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
-            match self.credentials.advance(&name, &answered, &definition.refresh, self.now()).await {
+            match self.advance(definition, &answered).await {
                 Ok(committed) => break committed,
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
@@ -158,7 +158,7 @@ impl Gateway {
             pause = (pause * 2).min(longest);
         };
         match (committed.effect, &answered) {
-            (Effect::Stored, _) => tracing::info!(provider.name = %name, version = %seen.next(), "tokens refreshed"),
+            (Effect::Stored, _) => {}
             (Effect::Revoke, RefreshEvent::Answered(rotation)) => self.revoke_surplus(definition, rotation).await,
             _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens thrown away"),
         }
@@ -173,13 +173,27 @@ impl Gateway {
 
     /// Nobody may use what came back after a logout, so the provider is told to forget it.
     async fn revoke_surplus(&self, definition: &ProviderDefinition, rotation: &Rotation) {
-        let Some(client) = definition.oauth.as_ref().filter(|client| client.revoke_url.is_some()) else { return };
-        let Some(sealed) = &rotation.refresh_token else { return };
-        let opened = self.vault.open_rotated_token(&definition.name, &rotation.seen.login_id, sealed);
-        let Ok(token) = opened else { return };
-        if let Err(error) = self.oauth.revoke(client, &token).await {
-            tracing::warn!(provider.name = %definition.name, error = %error, "surplus tokens could not be revoked");
-        }
+        let order = self.revocation_order(definition).ok().flatten();
+        let (Some(RevocationOrder { id, client }), Some(token)) = (order, rotation.refresh_token.clone()) else {
+            return;
+        };
+        self.revoke_unstored(PendingRevocation {
+            id,
+            client,
+            token,
+            name: definition.name.clone(),
+            provider_type: definition.provider_type,
+            login_id: rotation.seen.login_id.clone(),
+            created_at: self.now(),
+        })
+        .await;
+    }
+
+    /// One step of the protocol, told to whom it may concern.
+    async fn advance(&self, definition: &ProviderDefinition, event: &RefreshEvent) -> Result<Advanced, StoreError> {
+        let advanced = self.credentials.advance(&definition.name, event, &definition.refresh, self.now()).await?;
+        advanced.events.iter().for_each(|event| self.tell(event));
+        Ok(advanced)
     }
 
     /// A step that may be given up: if nobody takes it, the lease runs out.
@@ -190,7 +204,7 @@ impl Gateway {
     ) -> Result<Advanced, StoreError> {
         let mut tries = 1;
         loop {
-            match self.credentials.advance(&definition.name, event, &definition.refresh, self.now()).await {
+            match self.advance(definition, event).await {
                 Err(_) if tries < TRIES => self.clock.sleep(PAUSE).await,
                 result => return result,
             }
@@ -217,13 +231,4 @@ impl Gateway {
 fn is_same(new: &AccountLabels, old: &AccountLabels) -> bool {
     let agree = |new: &Option<String>, old: &Option<String>| new.is_none() || old.is_none() || new == old;
     agree(&new.user_id, &old.user_id) && agree(&new.account_id, &old.account_id)
-}
-
-fn tell_failure(name: &ProviderName, seen: &TokenVersion, failure: Failure) {
-    let (outcome, cause) = match failure {
-        Failure::NotConsumed { cause, .. } => ("postponed", cause),
-        Failure::Unknown(cause) => ("in doubt", cause),
-        Failure::Rejected(cause) => ("rejected", cause),
-    };
-    tracing::warn!(provider.name = %name, version = %seen, cause = cause.as_str(), "refresh {outcome}; the access token serves on");
 }

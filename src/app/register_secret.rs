@@ -29,7 +29,7 @@ impl Gateway {
         self.tasks.run(async move { gateway.register(&name, pasted).await }).await
     }
 
-    async fn register(&self, name: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
+    async fn register(self: &Arc<Self>, name: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
         let definition = self.resolve(name, pasted.provider_type.as_deref()).await?.definition;
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
@@ -43,16 +43,19 @@ impl Gateway {
         let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, self.now())?;
         let login_id = LoginId::from_bytes(self.random_bytes()?);
         let connected = self
-            .save_credential(NewCredential {
-                name: definition.name,
-                provider_type: definition.provider_type,
-                display_name: display_name.map(DisplayName::into_string),
-                api_base: definition.api_base,
-                login_id,
-                access_token,
-                refresh_token: None,
-                facts,
-            })
+            .save_credential(
+                NewCredential {
+                    name: definition.name.clone(),
+                    provider_type: definition.provider_type,
+                    display_name: display_name.map(DisplayName::into_string),
+                    api_base: definition.api_base.clone(),
+                    login_id,
+                    access_token,
+                    refresh_token: None,
+                    facts,
+                },
+                &definition,
+            )
             .await?;
         tracing::info!(provider.name = %connected.name, method = pasted.method.as_str(), "secret registered");
         Ok(connected)

@@ -1,4 +1,4 @@
-//! Sweep logins: end those whose time is over, forget those that ended long ago.
+//! Sweep logins: end those whose time is over, forget those that ended long ago. Revocations that wait are tried on the way.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,6 +30,9 @@ impl Gateway {
                 }
                 if let Err(error) = gateway.sweep_logins().await {
                     tracing::warn!(error = %error, "logins could not be swept; the next sweep tries again");
+                }
+                if let Err(error) = gateway.sweep_revocations().await {
+                    tracing::warn!(error = %error, "revocations could not be swept; the next sweep tries again");
                 }
             }
         });

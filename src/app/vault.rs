@@ -13,6 +13,7 @@ use crate::{
         login_outcome::LoginPhase,
         provider_settings::CredentialFacts,
         refresh::Rotation,
+        revocation::RevocationOrder,
         sealed::{SealContext, SealedSecret},
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
     },
@@ -38,7 +39,12 @@ impl Vault {
     }
 
     /// Seals what a login yielded. Takes it by value: from here on only the sealed form exists.
-    pub fn seal_credential(&self, new: NewCredential, id: ProviderId) -> Result<NewSealedCredential, VaultError> {
+    pub fn seal_credential(
+        &self,
+        new: NewCredential,
+        id: ProviderId,
+        superseded: Option<RevocationOrder>,
+    ) -> Result<NewSealedCredential, VaultError> {
         let access_context = SealContext::access_token(&new.name, &new.login_id);
         let access_token = self.cipher.seal(&access_context, new.access_token.expose_secret())?;
         let refresh_context = SealContext::refresh_token(&new.name, &new.login_id);
@@ -54,6 +60,7 @@ impl Vault {
             api_base: new.api_base,
             login_id: new.login_id,
             facts: new.facts,
+            superseded,
         })
     }
 

@@ -62,6 +62,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         history: stores.history,
         escrow: Arc::new(FolderEscrow::in_folder(escrow)),
         logins: stores.logins,
+        revocations: stores.revocations,
         oauth: Arc::new(oauth),
         upstream: Arc::new(upstream),
         callback_listener: Arc::new(LoopbackListener),

@@ -8,13 +8,14 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{CredentialHistory, CredentialStore, LoginStore},
+    ports::{CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
 };
 
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn CredentialStore>,
     pub(super) history: Arc<dyn CredentialHistory>,
     pub(super) logins: Arc<dyn LoginStore>,
+    pub(super) revocations: Arc<dyn RevocationQueue>,
     /// For messages: no password is in it.
     pub(super) name: String,
 }
@@ -28,7 +29,8 @@ impl Stores {
                 Ok(Self {
                     credentials: store.clone(),
                     history: store.clone(),
-                    logins: store,
+                    logins: store.clone(),
+                    revocations: store,
                     name: path.display().to_string(),
                 })
             }
@@ -38,7 +40,8 @@ impl Stores {
                     name: store.name().to_owned(),
                     credentials: store.clone(),
                     history: store.clone(),
-                    logins: store,
+                    logins: store.clone(),
+                    revocations: store,
                 })
             }
         }

@@ -6,6 +6,7 @@ use super::{
     provider::ProviderType,
     provider_settings::{CredentialFacts, ProviderSettings},
     refresh::{Phase, RefreshState},
+    revocation::RevocationOrder,
     sealed::SealedSecret,
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
@@ -39,6 +40,9 @@ pub struct NewSealedCredential {
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
     pub facts: CredentialFacts,
+    /// What is to become of the refresh token that it replaces; None if it may still be good for something, or cannot be
+    /// revoked.
+    pub superseded: Option<RevocationOrder>,
 }
 
 /// A connected account as stored: the row of `llm_providers` with its refresh token beside it.

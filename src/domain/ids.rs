@@ -94,25 +94,36 @@ impl ProviderId {
     }
 }
 
-/// The id of one login: 128 random bits, 32 hex digits. The credential it yields carries it, and a later login of the
-/// same account has another, so that whatever an older login left behind can be told apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LoginId(String);
+/// A type for ids of 128 random bits, 32 hex digits.
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name(String);
 
-impl LoginId {
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
+        impl $name {
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+            }
 
-    /// Takes an id back from where it was stored, or from a request that names one.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
+            /// Takes an id back from where it was stored, or from a request that names one.
+            pub fn from_stored(text: String) -> Self {
+                Self(text)
+            }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
 }
+pub(crate) use random_id;
+
+random_id!(
+    /// The id of one login. The credential it yields carries it, and a later login of the same account has another, so that
+    /// whatever an older login left behind can be told apart.
+    LoginId
+);
 
 impl fmt::Display for LoginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,6 +21,7 @@ pub mod provider;
 pub mod provider_settings;
 pub mod proxy;
 pub mod refresh;
+pub mod revocation;
 pub mod sealed;
 pub mod secret;
 pub mod time;

@@ -5,9 +5,12 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
+    history::CredentialEvent,
     ids::{ProviderId, ProviderName},
+    login_outcome::LoginOutcome,
     provider::ProviderType,
     refresh::{Effect, RefreshEvent, RefreshPolicy},
+    revocation::RevocationOrder,
     time::Timestamp,
 };
 
@@ -15,6 +18,8 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SaveOutcome {
     Saved(ProviderId),
+    /// The login that it came from was ended meanwhile, e.g. by a logout; nothing was changed.
+    LoginOver(LoginOutcome),
     /// The name is taken by an account of another type; nothing was changed.
     TypeConflict(ProviderType),
 }
@@ -26,6 +31,8 @@ pub struct Advanced {
     pub effect: Effect,
     /// The account as it is now; None if there is none.
     pub credential: Option<SealedCredential>,
+    /// What was added to its history, in order.
+    pub events: Vec<CredentialEvent>,
 }
 
 /// What an owner may change about a connected account; None leaves it as it is.
@@ -53,6 +60,10 @@ pub trait CredentialStore: Send + Sync {
     /// - A first login MUST create the row with `id`; a further one MUST keep id, creation time and unknown settings,
     ///   replace login id and tokens (a refresh token that is no longer there MUST go), set the generation to 0 and
     ///   enable the account.
+    /// - If there is a login of that id, it MUST be the one whose code is being redeemed and MUST end as completed in the
+    ///   same transaction; if it is over, nothing may change: [`SaveOutcome::LoginOver`]. So a login that was cancelled while
+    ///   its code was being redeemed stays cancelled.
+    /// - The refresh token that it replaces MUST be queued for revocation if the credential orders it.
     /// - A row of another provider type MUST be left untouched and reported as [`SaveOutcome::TypeConflict`].
     async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
 
@@ -82,6 +93,12 @@ pub trait CredentialStore: Send + Sync {
 
     /// Removes the account, both its tokens included, and returns what was there.
     ///
-    /// Contract: MUST be atomic and idempotent; a second call returns None.
-    async fn remove(&self, name: &ProviderName, now: Timestamp) -> Result<Option<SealedCredential>, StoreError>;
+    /// Contract: MUST be atomic and idempotent; a second call returns None. Its refresh token, if it has one, MUST be queued
+    /// for revocation in the same transaction if that is ordered.
+    async fn remove(
+        &self,
+        name: &ProviderName,
+        revocation: Option<&RevocationOrder>,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError>;
 }

@@ -53,8 +53,8 @@ pub trait LoginStore: Send + Sync {
     /// Ends a login that has not ended yet; true if this call ended it. A login that has ended keeps its first outcome.
     async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Cancels whatever is pending for an account, whoever started it; how many that were.
-    async fn cancel_pending(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError>;
+    /// Cancels whatever is under way for an account, whoever started it, also what is being exchanged; how many that were.
+    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError>;
 
     /// Ends overdue logins as expired, those that have been exchanging for longer than `stuck_after` as interrupted, and
     /// forgets those that ended longer than `keep` ago; how many were ended.

@@ -18,6 +18,7 @@ mod login_store;
 mod oauth_endpoint;
 mod random;
 mod refresh_escrow;
+mod revocation_queue;
 mod secret_cipher;
 mod upstream;
 
@@ -31,6 +32,7 @@ pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
 pub use random::{Random, RandomError};
 pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
+pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use upstream::{ByteStream, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest};
 

@@ -7,9 +7,9 @@ use goclaw::{
     domain::{credential::Standing, history::Happening, ids::Generation, refresh::TokenVersion},
 };
 use secrecy::ExposeSecret;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
-use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, settle, within};
+use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, settle, spawn, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const IN_DOUBT: State = State::Connected(Standing::InDoubt);
@@ -20,11 +20,6 @@ async fn lazy() -> Stage {
     let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     stage.connect().await;
     stage
-}
-
-#[expect(clippy::disallowed_methods, reason = "the test waits for it")]
-fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(work)
 }
 
 async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<LoginStatus, AppError> {

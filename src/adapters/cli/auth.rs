@@ -76,9 +76,12 @@ fn logout_text(answer: &LoggedOut, name: &str) -> String {
     let done = format!("Logged out of {name}: the stored tokens are deleted.");
     match answer.revocation.as_str() {
         "revoked" => format!("{done}\nThe provider has revoked them too."),
-        "failed" => format!(
-            "{done}\nThe provider did not confirm that it revoked them. To be sure, end the session in your account there."
+        "pending" => format!(
+            "{done}\nThe provider did not answer. The gateway goes on asking it to revoke them, for up to a day."
         ),
+        "failed" => {
+            format!("{done}\nThe provider did not revoke them. To be sure, end the session in your account there.")
+        }
         _ => done,
     }
 }
@@ -107,6 +110,7 @@ mod tests {
         assert_eq!(text(false, "not_applicable"), "Nothing was stored for openai-codex.");
         assert_eq!(text(true, "not_applicable"), "Logged out of openai-codex: the stored tokens are deleted.");
         assert!(text(true, "revoked").ends_with("\nThe provider has revoked them too."));
-        assert!(text(true, "failed").contains("did not confirm"));
+        assert!(text(true, "pending").contains("goes on asking"));
+        assert!(text(true, "failed").contains("end the session in your account there"));
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct StatusAnswer {
     login_id: Option<String>,
     /// How often it was refreshed since.
     generation: Option<u64>,
+    /// The scopes that the provider granted.
+    scopes: Option<Vec<String>>,
     account: Option<Account>,
     pending: Option<Pending>,
     last_login: Option<LastLogin>,
@@ -90,6 +92,7 @@ impl From<LoginStatus> for StatusAnswer {
             next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
             login_id: status.login_id.map(|id| id.to_string()),
             generation: status.generation.map(|generation| generation.0),
+            scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
             account: account(status.account),
             pending: status.pending.map(|login| Pending {
                 login_id: login.login_id.to_string(),
@@ -204,7 +207,8 @@ pub(super) struct LogoutAnswer {
     status: String,
     /// Whether there was anything to remove.
     removed: bool,
-    /// `revoked` (the provider confirmed it), `failed`, or `not_applicable`.
+    /// `revoked` (the provider confirmed it), `pending` (it did not answer, and is asked again for a day), `failed` (it lives
+    /// there until it expires), or `not_applicable`.
     revocation: String,
 }
 

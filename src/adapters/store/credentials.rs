@@ -19,14 +19,17 @@ macro_rules! credential_store {
             adapters::store::{
                 credentials::KEY_OF_ROW,
                 error::TransactionError,
-                rows::{NewEventRow, ProviderRow, SecretRow},
-                schema::{config_secrets, credential_events, llm_providers},
+                logins::EXCHANGING,
+                rows::{EventRow, NewEventRow, ProviderRow, RevocationRow, SecretRow},
+                schema::{config_secrets, credential_events, llm_providers, login_sessions, revocations},
             },
             domain::{
                 credential::{NewSealedCredential, SealedCredential},
-                history::Happening,
-                ids::{ProviderId, ProviderName},
+                history::{CredentialEvent, Happening},
+                ids::{LoginId, ProviderId, ProviderName},
+                login_outcome::{LoginOutcome, LoginPhase},
                 refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
+                revocation::{PendingRevocation, RevocationOrder},
                 sealed::{SealedSecret, refresh_token_key},
                 time::Timestamp,
             },
@@ -70,12 +73,12 @@ macro_rules! credential_store {
                     $write_alone(connection).await?;
                     let Some(account) = load(connection, name).await? else { return Ok(None) };
                     let row = diesel::update(llm_providers::table.filter(llm_providers::name.eq(name.as_str())));
+                    let changed = record(connection, name, &account.refresh, Happening::Changed, now).await?;
                     let changes = (
                         change.display_name.as_ref().map(|text| llm_providers::display_name.eq(text)),
                         change.enabled.map(|enabled| llm_providers::enabled.eq(enabled)),
                         llm_providers::updated_at.eq(now.unix_millis()),
-                        llm_providers::revision
-                            .eq(record(connection, name, &account.refresh, Happening::Changed, now).await?),
+                        llm_providers::revision.eq(changed.revision.0),
                     );
                     row.set(changes).execute(connection).await?;
                     load(connection, name).await
@@ -105,6 +108,7 @@ macro_rules! credential_store {
             async fn remove(
                 &self,
                 name: &ProviderName,
+                revocation: Option<&RevocationOrder>,
                 now: Timestamp,
             ) -> Result<Option<SealedCredential>, StoreError> {
                 const DOING: &str = "remove an account";
@@ -114,6 +118,7 @@ macro_rules! credential_store {
                     let was = load(connection, name).await?;
                     if let Some(account) = &was {
                         record(connection, name, &account.refresh, Happening::SignedOut, now).await?;
+                        queue(connection, revocation, account, now).await?;
                     }
                     let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
                     diesel::delete(row).execute(connection).await?;
@@ -166,17 +171,19 @@ macro_rules! credential_store {
             new: &NewSealedCredential,
             now: Timestamp,
         ) -> Result<SaveOutcome, TransactionError> {
-            let before: Option<ProviderRow> = llm_providers::table
-                .filter(llm_providers::name.eq(new.name.as_str()))
-                .select(ProviderRow::as_select())
-                .first(connection)
-                .await
-                .optional()?;
-            if let Some(row) = &before
+            let before = find(connection, &new.name).await?;
+            if let Some((row, _)) = &before
                 && row.provider_type()? != new.provider_type
             {
                 return Ok(SaveOutcome::TypeConflict(row.provider_type()?));
             }
+            if let Some(outcome) = complete(connection, &new.login_id, now).await? {
+                return Ok(SaveOutcome::LoginOver(outcome));
+            }
+            if let Some((row, refresh_token)) = before.clone() {
+                queue(connection, new.superseded.as_ref(), &row.into_credential(refresh_token)?, now).await?;
+            }
+            let before = before.map(|(row, _)| row);
             let mut row = ProviderRow::after_login(new, before, now)?;
             let state = RefreshState::signed_in(
                 new.login_id.clone(),
@@ -184,7 +191,7 @@ macro_rules! credential_store {
                 new.facts.obtained_at,
                 new.facts.expires_at,
             );
-            row.revision = record(connection, &new.name, &state, Happening::SignedIn, now).await?;
+            row.revision = record(connection, &new.name, &state, Happening::SignedIn, now).await?.revision.0;
             let id = ProviderId::from_stored(row.id.clone());
             diesel::insert_into(llm_providers::table)
                 .values(&row)
@@ -209,12 +216,13 @@ macro_rules! credential_store {
         ) -> Result<Advanced, TransactionError> {
             let found = find(connection, name).await?;
             let Some((row, refresh_token)) = found else {
-                return Ok(Advanced { effect: step(None, event, policy, now).effect, credential: None });
+                let effect = step(None, event, policy, now).effect;
+                return Ok(Advanced { effect, credential: None, events: Vec::new() });
             };
             let account = row.clone().into_credential(refresh_token)?;
             let stepped = step(Some(&account.refresh), event, policy, now);
             let Some(after) = stepped.row.filter(|after| *after != account.refresh) else {
-                return Ok(Advanced { effect: stepped.effect, credential: Some(account) });
+                return Ok(Advanced { effect: stepped.effect, credential: Some(account), events: Vec::new() });
             };
             let stored = match event {
                 RefreshEvent::Answered(rotation) if stepped.effect == Effect::Stored => Some(rotation),
@@ -223,29 +231,78 @@ macro_rules! credential_store {
             let mut changed = row.after_step(&after, stored, now)?;
             // A lease that ran out is a happening of its own, however long ago.
             let before = account.refresh.clone().at(now);
-            for happening in [Happening::between(&account.refresh, &before), Happening::between(&before, &after)] {
-                if let Some(happening) = happening {
-                    changed.revision = record(connection, name, &after, happening, now).await?;
+            let mut events = Vec::new();
+            for (from, to) in [(&account.refresh, &before), (&before, &after)] {
+                if let Some(happening) = Happening::between(from, to) {
+                    let event = record(connection, name, to, happening, now).await?;
+                    changed.revision = event.revision.0;
+                    events.push(event);
                 }
             }
             diesel::update(llm_providers::table.find(&changed.id)).set(&changed).execute(connection).await?;
             if let Some(token) = stored.and_then(|rotation| rotation.refresh_token.as_ref()) {
                 put_refresh_token(connection, name, token, now).await?;
             }
-            Ok(Advanced { effect: stepped.effect, credential: load(connection, name).await? })
+            Ok(Advanced { effect: stepped.effect, credential: load(connection, name).await?, events })
         }
 
-        /// Writes an event into the history and returns its number.
+        /// Ends the login as completed if its code is being redeemed; Some if it is over. A secret that was handed in came
+        /// from no login, and its id names none.
+        async fn complete(
+            connection: &mut $connection,
+            id: &LoginId,
+            now: Timestamp,
+        ) -> Result<Option<LoginOutcome>, TransactionError> {
+            let login = login_sessions::table.find(id.as_str());
+            let changes = (
+                login_sessions::outcome.eq(LoginOutcome::Completed.as_str()),
+                login_sessions::outcome_at.eq(now.unix_millis()),
+            );
+            let exchanging = login.filter(login_sessions::outcome.eq(EXCHANGING));
+            if diesel::update(exchanging).set(changes).execute(connection).await? == 1 {
+                return Ok(None);
+            }
+            let outcome: Option<String> = login.select(login_sessions::outcome).first(connection).await.optional()?;
+            Ok(outcome.map(|outcome| match LoginPhase::parse(&outcome) {
+                Some(LoginPhase::Ended(outcome)) => outcome,
+                // Nobody has claimed it, or the row is damaged: it is not this caller's to complete.
+                Some(LoginPhase::Pending | LoginPhase::Exchanging) | None => LoginOutcome::Interrupted,
+            }))
+        }
+
+        /// Puts an account's refresh token into the queue of revocations, if that was ordered.
+        async fn queue(
+            connection: &mut $connection,
+            order: Option<&RevocationOrder>,
+            account: &SealedCredential,
+            now: Timestamp,
+        ) -> Result<(), TransactionError> {
+            let (Some(order), Some(token)) = (order, &account.refresh_token) else { return Ok(()) };
+            let row = RevocationRow::of(&PendingRevocation {
+                id: order.id.clone(),
+                name: account.name.clone(),
+                provider_type: account.provider_type,
+                login_id: account.login_id().clone(),
+                token: token.clone(),
+                client: order.client.clone(),
+                created_at: now,
+            })?;
+            diesel::insert_into(revocations::table).values(row).on_conflict_do_nothing().execute(connection).await?;
+            Ok(())
+        }
+
+        /// Writes an event into the history, which numbers it.
         async fn record(
             connection: &mut $connection,
             name: &ProviderName,
             state: &RefreshState,
             happening: Happening,
             now: Timestamp,
-        ) -> Result<i64, TransactionError> {
-            let event = NewEventRow::new(name.as_str(), state, happening, now);
+        ) -> Result<CredentialEvent, TransactionError> {
+            let event = NewEventRow::new(name, state, happening, now);
             let numbered = diesel::insert_into(credential_events::table).values(&event);
-            Ok(numbered.returning(credential_events::id).get_result(connection).await?)
+            let row: EventRow = numbered.returning(EventRow::as_returning()).get_result(connection).await?;
+            Ok(row.into_event()?)
         }
 
         async fn put_refresh_token(

@@ -115,10 +115,10 @@ macro_rules! login_store {
                 Ok(ended.map_err(unavailable(DOING))? == 1)
             }
 
-            async fn cancel_pending(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
-                const DOING: &str = "cancel the pending logins";
-                let pending = table::provider.eq(name.as_str()).and(table::outcome.eq(PENDING));
-                diesel::update(table::table.filter(pending))
+            async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+                const DOING: &str = "cancel the logins under way";
+                let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
+                diesel::update(table::table.filter(under_way))
                     .set((table::outcome.eq(LoginOutcome::Cancelled.as_str()), table::outcome_at.eq(now.unix_millis())))
                     .execute(&mut self.connection(DOING).await?)
                     .await

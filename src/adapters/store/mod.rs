@@ -1,8 +1,9 @@
-//! The stores for credentials, their history and logins, on diesel: SQLite as the embedded default, PostgreSQL as what replicas share.
+//! The stores for credentials, their history, logins and revocations, on diesel: SQLite as the embedded default, PostgreSQL
+//! as what replicas share.
 //!
 //! One schema, one set of rows, one text for each query. What differs (connections, how a write is kept alone, opening
-//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`] and [`logins`] hold the queries as macros that each
-//! of the two fills in, since diesel checks a query against one backend at a time.
+//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`], [`logins`] and [`revocations`] hold the
+//! queries as macros that each of the two fills in, since diesel checks a query against one backend at a time.
 
 #[macro_use]
 mod credentials;
@@ -10,6 +11,8 @@ mod credentials;
 mod history;
 #[macro_use]
 mod logins;
+#[macro_use]
+mod revocations;
 mod error;
 mod json_text;
 mod migrating;

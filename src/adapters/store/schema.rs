@@ -64,6 +64,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::JsonText;
+
+    revocations (id) {
+        id -> Text,
+        provider -> Text,
+        provider_type -> Text,
+        login_id -> Text,
+        token -> Text,
+        client -> JsonText,
+        created_at -> BigInt,
+        next_attempt_at -> BigInt,
+    }
+}
+
+diesel::table! {
     credential_events (id) {
         id -> BigInt,
         provider -> Text,

@@ -5,11 +5,12 @@ use std::time::Duration;
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
 /// What a provider's revocation of one refresh token ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RevocationScope {
     /// The tokens that came from the same login.
     Family,
     /// All that the account granted to this client, newer logins included.
+    #[default]
     Grant,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::{
-    ids::{Generation, LoginId},
+    ids::{Generation, LoginId, random_id},
     time::Timestamp,
 };
 
@@ -35,25 +35,11 @@ impl fmt::Display for TokenVersion {
     }
 }
 
-/// Names one acquisition of the right to present a token: 128 random bits, 32 hex digits, chosen by whoever asks. Naming it
-/// beforehand lets the asker recognise its own after the database's answer was lost.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LeaseId(String);
-
-impl LeaseId {
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Takes an id back from where it was stored.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+random_id!(
+    /// Names one acquisition of the right to present a token, chosen by whoever asks. Naming it beforehand lets the asker
+    /// recognise its own after the database's answer was lost.
+    LeaseId
+);
 
 /// The right to present a refresh token, for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

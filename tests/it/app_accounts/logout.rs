@@ -1,11 +1,13 @@
 //! Logging out: both tokens go, whatever the provider says, and nothing that was under way brings them back.
 
+use std::{sync::Arc, time::Duration};
+
 use goclaw::{
     app::{AppError, PastedSecret, Revocation},
     domain::{login_outcome::LoginOutcome, provider::AuthMethod},
 };
 
-use crate::support::fakes::{OPENAI, Stage, alice, bob, name, settle};
+use crate::support::fakes::{OPENAI, Stage, alice, bob, name, settle, spawn, within};
 
 async fn log_out(stage: &Stage, account: &str) -> (bool, Revocation) {
     let out = stage.gateway.logout(account.to_owned()).await.expect("it logs out");
@@ -33,13 +35,87 @@ async fn a_second_logout_finds_nothing_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal() {
+async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal_and_is_asked_again() {
     let stage = Stage::open().await;
     stage.connect().await;
-    stage.provider.revocation_fails();
-    assert_eq!(log_out(&stage, OPENAI).await, (true, Revocation::Failed));
+    stage.provider.revocation_fails(true);
+    assert_eq!(log_out(&stage, OPENAI).await, (true, Revocation::Pending));
     assert_eq!(stage.account(OPENAI).await, None);
     assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
+    for _ in 0..9 {
+        minute(&stage).await;
+    }
+    assert_eq!(stage.provider.revocations_asked(), 2, "again after five minutes, and not more often");
+    stage.provider.revocation_fails(false);
+    for _ in 0..6 {
+        minute(&stage).await;
+    }
+    assert_eq!(stage.provider.revoked(), ["refresh-1"]);
+    assert_eq!(stage.store.revocations(), 0, "nothing is left to do");
+}
+
+#[tokio::test]
+async fn a_revocation_is_given_up_after_a_day() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.provider.revocation_fails(true);
+    log_out(&stage, OPENAI).await;
+    stage.clock.advance(Duration::from_secs(24 * 3600));
+    settle().await;
+    assert_eq!(stage.store.revocations(), 1);
+    minute(&stage).await;
+    assert_eq!(stage.store.revocations(), 0, "a sealed token of no use does not lie around");
+}
+
+#[tokio::test]
+async fn a_revocation_that_would_end_a_newer_login_is_given_up() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.provider.revocation_fails(true);
+    log_out(&stage, OPENAI).await;
+    stage.connect().await;
+    stage.provider.revocation_fails(false);
+    for _ in 0..6 {
+        minute(&stage).await;
+    }
+    assert_eq!((stage.provider.revoked(), stage.store.revocations()), (Vec::<String>::new(), 0));
+}
+
+#[tokio::test]
+async fn a_new_login_has_the_old_tokens_revoked_only_where_that_spares_it() {
+    for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
+        let stage = Stage::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
+        stage.connect().await;
+        stage.connect().await;
+        settle().await;
+        assert_eq!(stage.provider.revoked(), revoked, "{scope}");
+        assert_eq!(stage.tokens(OPENAI).await.expect("tokens").1.as_deref(), Some("refresh-2"), "{scope}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_code_is_being_redeemed_while_its_owner_logs_out_does_not_come_back() {
+    let stage = Arc::new(Stage::open().await);
+    let login = stage.start(alice()).await;
+    let redirect_url = stage.provider.approve(&login.auth_url);
+    stage.provider.hang();
+    let paste = {
+        let stage = Arc::clone(&stage);
+        spawn(async move { stage.paste(&redirect_url, alice()).await })
+    };
+    settle().await;
+    log_out(&stage, OPENAI).await;
+    stage.provider.answer_now();
+    let late = within(paste).await.expect("it ends");
+    assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
+    assert_eq!(stage.account(OPENAI).await, None);
+    assert_eq!(stage.provider.revoked(), ["refresh-1"], "nobody is to use what it gave");
+}
+
+/// Lets a minute pass, which is how often is swept.
+async fn minute(stage: &Stage) {
+    stage.clock.advance(Duration::from_secs(60));
+    settle().await;
 }
 
 #[tokio::test]
@@ -74,6 +150,7 @@ async fn a_token_that_does_not_open_is_removed_all_the_same() {
 async fn a_logout_cancels_whatever_login_is_pending_for_the_account() {
     let stage = Stage::open().await;
     stage.connect().await;
+    stage.clock.advance(Duration::from_secs(1));
     let logins = [(stage.start_anew(alice()).await, alice()), (stage.start_anew(bob()).await, bob())];
     log_out(&stage, OPENAI).await;
     for (login, principal) in logins {

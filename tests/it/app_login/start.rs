@@ -102,6 +102,7 @@ async fn a_sound_account_is_not_signed_in_again_unless_forced() {
         assert!(matches!(&outcome, Ok(StartOutcome::AlreadyAuthenticated { name }) if name.as_str() == OPENAI));
     }
     assert_eq!(stage.status(&alice()).await.pending, None);
+    stage.clock.advance(Duration::from_secs(1));
     stage.start_anew(alice()).await;
     assert!(stage.status(&alice()).await.pending.is_some());
 }

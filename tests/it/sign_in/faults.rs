@@ -111,3 +111,19 @@ async fn a_provider_that_never_answers_is_given_up() {
     assert_eq!(home.stored(), (0, 0));
     assert_eq!(gateway.sign_in().await.status, 200);
 }
+
+#[tokio::test]
+async fn the_scopes_that_were_granted_are_shown_not_those_that_were_asked_for() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let narrowed = json!({"kind": "members", "members": {"scope": "openid offline_access"}});
+    provider.spoil_next_exchange(narrowed).await;
+    gateway.sign_in().await;
+    assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
+    // An answer without a scope means "as before" (RFC 6749 section 5.1).
+    let silent = json!({"kind": "members", "members": {"scope": null}});
+    provider.tell("/faults", json!({"endpoint": "refresh", "fault": silent})).await;
+    assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.json()["generation"], 1);
+    assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
+}

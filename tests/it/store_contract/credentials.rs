@@ -178,8 +178,8 @@ async fn removing_takes_both_tokens_and_a_second_time_finds_nothing(fixture: imp
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
     let was = store.load(&name("work")).await.unwrap();
-    assert_eq!(store.remove(&name("work"), at(0)).await.unwrap(), was);
-    assert_eq!(store.remove(&name("work"), at(0)).await.unwrap(), None);
+    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), was);
+    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), None);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert!(store.load(&name("private")).await.unwrap().unwrap().refresh_token.is_some());
 

@@ -6,7 +6,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connect
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
     domain::ids::ProviderName,
-    ports::{CredentialHistory, CredentialStore, LoginStore},
+    ports::{CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(super) trait Fixture {
-    type Store: CredentialStore + CredentialHistory + LoginStore + 'static;
+    type Store: CredentialStore + CredentialHistory + LoginStore + RevocationQueue + 'static;
 
     async fn open() -> Self;
 

@@ -1,4 +1,5 @@
-//! The contracts of `CredentialStore`, `CredentialHistory` and `LoginStore`, one suite for every implementation, the in-memory one included.
+//! The contracts of `CredentialStore`, `CredentialHistory`, `LoginStore` and `RevocationQueue`, one suite for every
+//! implementation, the in-memory one included.
 //!
 //! A further store is a further [`Fixture`] and a further line in [`contract!`].
 
@@ -8,6 +9,7 @@ mod fixtures;
 mod login_ends;
 mod postgres_server;
 mod refreshes;
+mod revocations;
 mod samples;
 mod sqlite_file;
 mod sqlite_rows;

@@ -186,7 +186,7 @@ async fn what_is_gone_or_signed_in_anew_takes_no_old_answer(fixture: impl Fixtur
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
     assert_eq!(advance(&*store, &rejected, at(8)).await.credential, anew);
 
-    store.remove(&name("work"), at(9)).await.unwrap();
+    store.remove(&name("work"), None, at(9)).await.unwrap();
     let gone = advance(&*store, &old, at(10)).await;
     assert_eq!((gone.effect, gone.credential), (Effect::Revoke, None));
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
@@ -212,7 +212,7 @@ async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl F
     advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(7)).await;
     store.save_login(&credential(3, "other"), at(8)).await.unwrap();
     let account = store.load(&name("work")).await.unwrap().unwrap();
-    store.remove(&name("work"), at(9)).await.unwrap();
+    store.remove(&name("work"), None, at(9)).await.unwrap();
 
     let all = store.since(start, 100).await.unwrap();
     let told: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.happening, event.generation.0)).collect();

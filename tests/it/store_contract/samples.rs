@@ -49,6 +49,7 @@ pub(super) fn credential(number: u8, account: &str) -> NewSealedCredential {
             scopes: vec!["openid".into(), format!("scope-{number}")],
             account: AccountLabels { email: Some(format!("{number}@mail.example")), ..AccountLabels::default() },
         },
+        superseded: None,
     }
 }
 

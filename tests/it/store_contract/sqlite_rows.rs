@@ -39,7 +39,7 @@ async fn with_one_of_each() -> Sqlite {
         refresh_token: Some(RefreshToken::new(refresh_token)),
         facts: sample.facts,
     };
-    let sealed = vault.seal_credential(new, ProviderId::new(at(0), &[0; 10])).unwrap();
+    let sealed = vault.seal_credential(new, ProviderId::new(at(0), &[0; 10]), None).unwrap();
     sqlite.store().save_login(&sealed, at(0)).await.unwrap();
     let pending = PendingLogin {
         ticket: login(1, "openai-codex", "alice", at(0)).ticket,
@@ -95,7 +95,7 @@ async fn no_secret_is_in_the_files_in_clear() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removed_account_leaves_no_row_in_either_table() {
     let sqlite = with_one_of_each().await;
-    sqlite.store().remove(&name("openai-codex"), at(0)).await.unwrap();
+    sqlite.store().remove(&name("openai-codex"), None, at(0)).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("0"), "{table}");
     }
@@ -117,7 +117,7 @@ async fn a_write_that_fails_halfway_changes_neither_table() {
     for failed in [
         store.save_login(&new, at(1)).await.map(drop),
         store.save_login(&without_refresh_token, at(1)).await.map(drop),
-        store.remove(&account, at(0)).await.map(drop),
+        store.remove(&account, None, at(0)).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
         assert_eq!(store.load(&account).await.unwrap(), before);

@@ -68,8 +68,7 @@ struct ServerTime {
 
 /// Waits until no other write transaction is under way, and keeps further ones waiting until this one ends.
 async fn write_alone(connection: &mut Connection) -> QueryResult<()> {
-    let lock =
-        "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events IN SHARE ROW EXCLUSIVE MODE";
+    let lock = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations IN SHARE ROW EXCLUSIVE MODE";
     sql_query(lock).execute(connection).await.map(drop)
 }
 
@@ -96,4 +95,9 @@ mod logins {
         diesel_async::AsyncConnection::transaction,
         super::write_alone
     );
+}
+
+mod revocations {
+    //! Tokens that wait to be revoked, in PostgreSQL.
+    revocation_queue!(super::PostgresStore);
 }

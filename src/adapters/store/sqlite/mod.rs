@@ -67,3 +67,8 @@ mod logins {
     //! Logins under way in SQLite.
     login_store!(super::SqliteStore, super::Connection, super::Connection::immediate_transaction, super::write_alone);
 }
+
+mod revocations {
+    //! Tokens that wait to be revoked, in SQLite.
+    revocation_queue!(super::SqliteStore);
+}

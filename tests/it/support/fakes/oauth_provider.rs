@@ -51,6 +51,7 @@ struct Books {
     codes: BTreeMap<String, Request>,
     exchanges: usize,
     revoked: Vec<String>,
+    revocations_asked: usize,
     refreshes: RefreshBooks,
 }
 
@@ -69,6 +70,7 @@ impl FakeProvider {
             codes: BTreeMap::new(),
             exchanges: 0,
             revoked: Vec::new(),
+            revocations_asked: 0,
             refreshes: RefreshBooks::default(),
         };
         Self { books: Mutex::new(books), hanging: watch::Sender::new(false) }
@@ -94,8 +96,13 @@ impl FakeProvider {
         self.books().answer = answer;
     }
 
-    pub(crate) fn revocation_fails(&self) {
-        self.books().revocation_fails = true;
+    pub(crate) fn revocation_fails(&self, fails: bool) {
+        self.books().revocation_fails = fails;
+    }
+
+    /// How often it was asked to revoke something.
+    pub(crate) fn revocations_asked(&self) -> usize {
+        self.books().revocations_asked
     }
 
     pub(crate) fn hang(&self) {
@@ -196,6 +203,7 @@ impl OAuthEndpoint for FakeProvider {
 
     async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
         let mut books = self.books();
+        books.revocations_asked += 1;
         if books.revocation_fails {
             return Err(GrantError::Indeterminate(Doubt::ServerError(503)));
         }

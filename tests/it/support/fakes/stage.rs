@@ -21,6 +21,8 @@ use goclaw::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use tokio::task::JoinHandle;
+
 use super::{
     FakeClock, FakeListener, FakeProvider, FakeUpstream, MemoryEscrow, MemoryStore, Page, SeededRandom, query_of,
 };
@@ -52,6 +54,12 @@ pub(crate) async fn settle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
+}
+
+/// Starts something that goes on while the test does something else.
+#[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
 }
 
 /// Waits, but not for ever.
@@ -204,6 +212,7 @@ impl World {
             history: self.store.clone(),
             escrow: self.escrow.clone(),
             logins: self.store.clone(),
+            revocations: self.store.clone(),
             oauth: self.provider.clone(),
             upstream: self.upstream.clone(),
             callback_listener: self.listener.clone(),

@@ -8,6 +8,7 @@ use goclaw::{
         ids::ProviderName,
         provider_settings::ProviderSettings,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
+        revocation::RevocationOrder,
         time::Timestamp,
     },
     ports::{Advanced, CredentialStore, ProfileChange, SaveOutcome, StoreError},
@@ -32,6 +33,12 @@ impl CredentialStore for MemoryStore {
         if let Some(other) = before.filter(|account| account.provider_type != new.provider_type) {
             return Ok(SaveOutcome::TypeConflict(other.provider_type));
         }
+        if let Some(outcome) = tables.complete(&new.login_id, now) {
+            return Ok(SaveOutcome::LoginOver(outcome));
+        }
+        let before = tables.credentials.get(&new.name).cloned();
+        let before = before.as_ref();
+        tables.queue(new.superseded.as_ref(), before, now);
         let settings = before.map_or_else(ProviderSettings::default, |account| account.settings.clone());
         let account = SealedCredential {
             id: before.map_or_else(|| new.id.clone(), |account| account.id.clone()),
@@ -84,7 +91,7 @@ impl CredentialStore for MemoryStore {
         let account = tables.credentials.get(name).cloned();
         let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
         let (Some(mut account), Some(after)) = (account, stepped.row) else {
-            return Ok(Advanced { effect: stepped.effect, credential: None });
+            return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
         };
         if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
             account.access_token = rotation.access_token.clone();
@@ -94,19 +101,28 @@ impl CredentialStore for MemoryStore {
             account.updated_at = now;
         }
         let (first, then) = (account.refresh.clone(), account.refresh.clone().at(now));
-        let happenings = [Happening::between(&first, &then), Happening::between(&then, &after)];
-        account.refresh = after;
-        for happening in happenings.into_iter().flatten() {
-            account.updated_at = now;
-            account = tables.put(account, happening, now);
+        let seen = tables.recorded;
+        for (from, to) in [(&first, &then), (&then, &after)] {
+            account.refresh = to.clone();
+            if let Some(happening) = Happening::between(from, to) {
+                account.updated_at = now;
+                account = tables.put(account, happening, now);
+            }
         }
         tables.credentials.insert(name.clone(), account.clone());
-        Ok(Advanced { effect: stepped.effect, credential: Some(account) })
+        let events = tables.events.iter().filter(|event| event.revision.0 > seen).cloned().collect();
+        Ok(Advanced { effect: stepped.effect, credential: Some(account), events })
     }
 
-    async fn remove(&self, name: &ProviderName, now: Timestamp) -> Result<Option<SealedCredential>, StoreError> {
+    async fn remove(
+        &self,
+        name: &ProviderName,
+        revocation: Option<&RevocationOrder>,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;
         let Some(account) = tables.credentials.remove(name) else { return Ok(None) };
+        tables.queue(revocation, Some(&account), now);
         tables.record(&account, Happening::SignedOut, now);
         Ok(Some(account))
     }

@@ -61,10 +61,10 @@ impl LoginStore for MemoryStore {
         Ok(tables.move_to(LoginPhase::Ended(outcome), now, is_under_way) == 1)
     }
 
-    async fn cancel_pending(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
-        let mut tables = self.tables_to("cancel the pending logins").await?;
-        let is_pending = |login: &SealedLogin| login.ticket.name == *name && login.phase == LoginPhase::Pending;
-        Ok(tables.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, is_pending))
+    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("cancel the logins under way").await?;
+        let is_under_way = |login: &SealedLogin| login.ticket.name == *name && !has_ended(login);
+        Ok(tables.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, is_under_way))
     }
 
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
@@ -79,6 +79,19 @@ impl LoginStore for MemoryStore {
 }
 
 impl Tables {
+    /// Ends the login as completed if its code is being redeemed; Some if it is over.
+    pub(super) fn complete(&mut self, id: &LoginId, now: Timestamp) -> Option<LoginOutcome> {
+        let is_exchanging = |login: &SealedLogin| login.ticket.id == *id && login.phase == LoginPhase::Exchanging;
+        if self.move_to(LoginPhase::Ended(LoginOutcome::Completed), now, is_exchanging) == 1 {
+            return None;
+        }
+        let login = self.logins.iter().find(|login| login.ticket.id == *id)?;
+        Some(match login.phase {
+            LoginPhase::Ended(outcome) => outcome,
+            LoginPhase::Pending | LoginPhase::Exchanging => LoginOutcome::Interrupted,
+        })
+    }
+
     /// Ends what is overdue, at the time it was due.
     fn expire(&mut self, now: Timestamp) -> usize {
         let is_overdue =

@@ -3,6 +3,7 @@
 mod credentials;
 mod history;
 mod logins;
+mod revocations;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use std::{
 use goclaw::{
     domain::{
         credential::SealedCredential, history::CredentialEvent, ids::ProviderName, login::SealedLogin,
-        provider_settings::ProviderSettings,
+        provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
     },
     ports::StoreError,
 };
@@ -30,6 +31,8 @@ struct Tables {
     credentials: BTreeMap<ProviderName, SealedCredential>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
+    /// Each with the time of its next try.
+    revocations: Vec<(PendingRevocation, Timestamp)>,
     recorded: i64,
     failing: Failing,
 }
@@ -80,6 +83,11 @@ impl MemoryStore {
     pub(crate) fn contents(&self) -> (Vec<SealedCredential>, Vec<SealedLogin>) {
         let tables = self.tables();
         (tables.credentials.values().cloned().collect(), tables.logins.clone())
+    }
+
+    /// How many tokens wait to be revoked.
+    pub(crate) fn revocations(&self) -> usize {
+        self.tables().revocations.len()
     }
 
     /// Puts an account in as it is, as a restored backup might.

@@ -1,18 +1,17 @@
-//! Rows of the tables and the domain values they stand for. A row that makes no sense is an error, never a default.
+//! Rows of `llm_providers` and `config_secrets`: a connected account and its refresh token.
 
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 
-use super::{
-    json_text::Document,
-    schema::{config_secrets, credential_events, llm_providers, login_sessions},
-};
+use super::impossible;
 use crate::{
+    adapters::store::{
+        json_text::Document,
+        schema::{config_secrets, llm_providers},
+    },
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        history::{CredentialEvent, Happening, Revision},
-        ids::{Generation, LoginId, Principal, ProviderId, ProviderName, StateDigest},
-        login::{LoginTicket, SealedLogin},
-        login_outcome::LoginPhase,
+        history::Revision,
+        ids::{Generation, LoginId, ProviderId, ProviderName},
         provider::ProviderType,
         provider_settings::ProviderSettings,
         refresh::{Cause, Lease, LeaseId, Phase, RefreshState, Rotation, TokenVersion},
@@ -22,26 +21,21 @@ use crate::{
     ports::StoreError,
 };
 
-/// Says which value of which row is impossible.
-fn impossible(table: &'static str, column: &'static str, row: &str) -> StoreError {
-    StoreError::Inconsistent { table, column, row: row.to_owned(), source: None }
-}
-
 #[derive(Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = llm_providers, treat_none_as_null = true)]
-pub(super) struct ProviderRow {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) display_name: Option<String>,
-    pub(super) provider_type: String,
-    pub(super) api_base: String,
-    pub(super) api_key: String,
-    pub(super) enabled: bool,
-    pub(super) settings: Document,
-    pub(super) login_id: String,
-    pub(super) generation: i64,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
+pub(in crate::adapters::store) struct ProviderRow {
+    pub(in crate::adapters::store) id: String,
+    pub(in crate::adapters::store) name: String,
+    pub(in crate::adapters::store) display_name: Option<String>,
+    pub(in crate::adapters::store) provider_type: String,
+    pub(in crate::adapters::store) api_base: String,
+    pub(in crate::adapters::store) api_key: String,
+    pub(in crate::adapters::store) enabled: bool,
+    pub(in crate::adapters::store) settings: Document,
+    pub(in crate::adapters::store) login_id: String,
+    pub(in crate::adapters::store) generation: i64,
+    pub(in crate::adapters::store) created_at: i64,
+    pub(in crate::adapters::store) updated_at: i64,
     state: String,
     attempt: i64,
     failures: i64,
@@ -50,12 +44,12 @@ pub(super) struct ProviderRow {
     sent_at: Option<i64>,
     next_attempt_at: Option<i64>,
     cause: Option<String>,
-    pub(super) revision: i64,
+    pub(in crate::adapters::store) revision: i64,
 }
 
 impl ProviderRow {
     /// What the row is to hold after a login; `before` is the row as it is, if there is one.
-    pub(super) fn after_login(
+    pub(in crate::adapters::store) fn after_login(
         new: &NewSealedCredential,
         before: Option<ProviderRow>,
         now: Timestamp,
@@ -90,7 +84,7 @@ impl ProviderRow {
     }
 
     /// The row with `state`, and with the new tokens if there are any.
-    pub(super) fn after_step(
+    pub(in crate::adapters::store) fn after_step(
         self,
         state: &RefreshState,
         stored: Option<&Rotation>,
@@ -124,12 +118,15 @@ impl ProviderRow {
         })
     }
 
-    pub(super) fn provider_type(&self) -> Result<ProviderType, StoreError> {
+    pub(in crate::adapters::store) fn provider_type(&self) -> Result<ProviderType, StoreError> {
         ProviderType::parse(&self.provider_type).ok_or_else(|| impossible("llm_providers", "provider_type", &self.name))
     }
 
     /// The account this row and its refresh token stand for.
-    pub(super) fn into_credential(self, refresh_token: Option<String>) -> Result<SealedCredential, StoreError> {
+    pub(in crate::adapters::store) fn into_credential(
+        self,
+        refresh_token: Option<String>,
+    ) -> Result<SealedCredential, StoreError> {
         let wrong = |column| impossible("llm_providers", column, &self.name);
         let name = ProviderName::parse(&self.name).map_err(|_| wrong("name"))?;
         let provider_type = self.provider_type()?;
@@ -201,133 +198,11 @@ fn settings(row: &str, document: &Document) -> Result<ProviderSettings, StoreErr
     ProviderSettings::from_json(value).map_err(|flaw| wrong(Box::new(flaw)))
 }
 
-/// An event on its way into the history, which numbers it.
-#[derive(Insertable)]
-#[diesel(table_name = credential_events)]
-pub(super) struct NewEventRow {
-    provider: String,
-    login_id: String,
-    generation: i64,
-    happening: &'static str,
-    cause: Option<&'static str>,
-    at: i64,
-}
-
-impl NewEventRow {
-    pub(super) fn new(name: &str, state: &RefreshState, happening: Happening, at: Timestamp) -> Self {
-        Self {
-            provider: name.to_owned(),
-            login_id: state.version.login_id.as_str().to_owned(),
-            generation: state.version.generation.0.try_into().unwrap_or(i64::MAX),
-            happening: happening.as_str(),
-            cause: state.cause.map(Cause::as_str),
-            at: at.unix_millis(),
-        }
-    }
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = credential_events)]
-pub(super) struct EventRow {
-    id: i64,
-    provider: String,
-    login_id: String,
-    generation: i64,
-    happening: String,
-    cause: Option<String>,
-    at: i64,
-}
-
-impl EventRow {
-    pub(super) fn into_event(self) -> Result<CredentialEvent, StoreError> {
-        let wrong = |column| impossible("credential_events", column, &self.id.to_string());
-        Ok(CredentialEvent {
-            revision: Revision(self.id),
-            name: ProviderName::parse(&self.provider).map_err(|_| wrong("provider"))?,
-            generation: Generation(u64::try_from(self.generation).map_err(|_| wrong("generation"))?),
-            happening: Happening::parse(&self.happening).ok_or_else(|| wrong("happening"))?,
-            cause: self.cause.as_deref().map(|code| Cause::parse(code).ok_or_else(|| wrong("cause"))).transpose()?,
-            at: Timestamp::from_unix_millis(self.at),
-            login_id: LoginId::from_stored(self.login_id),
-        })
-    }
-}
-
 #[derive(Insertable)]
 #[diesel(table_name = config_secrets)]
-pub(super) struct SecretRow {
-    pub(super) key: String,
-    pub(super) value: String,
-    pub(super) created_at: i64,
-    pub(super) updated_at: i64,
-}
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = login_sessions)]
-pub(super) struct LoginRow {
-    id: String,
-    state_digest: String,
-    state: String,
-    verifier: String,
-    provider: String,
-    provider_type: String,
-    display_name: Option<String>,
-    principal: String,
-    client: Document,
-    outcome: String,
-    outcome_at: i64,
-    started_at: i64,
-    expires_at: i64,
-}
-
-impl LoginRow {
-    pub(super) fn of(login: &SealedLogin) -> Result<Self, StoreError> {
-        let ticket = &login.ticket;
-        Ok(Self {
-            id: ticket.id.as_str().to_owned(),
-            state_digest: login.state_digest.as_str().to_owned(),
-            state: login.state.as_str().to_owned(),
-            verifier: login.verifier.as_str().to_owned(),
-            provider: ticket.name.as_str().to_owned(),
-            provider_type: ticket.provider_type.as_str().to_owned(),
-            display_name: ticket.display_name.clone(),
-            principal: ticket.principal.as_str().to_owned(),
-            client: serde_json::to_string(&ticket.client).map_err(|error| unreadable_client(&ticket.id, error))?.into(),
-            outcome: login.phase.as_str().to_owned(),
-            outcome_at: login.phase_since.unix_millis(),
-            started_at: ticket.started_at.unix_millis(),
-            expires_at: ticket.expires_at.unix_millis(),
-        })
-    }
-
-    pub(super) fn into_login(self) -> Result<SealedLogin, StoreError> {
-        let wrong = |column| impossible("login_sessions", column, &self.id);
-        let id = LoginId::from_stored(self.id.clone());
-        Ok(SealedLogin {
-            ticket: LoginTicket {
-                name: ProviderName::parse(&self.provider).map_err(|_| wrong("provider"))?,
-                provider_type: ProviderType::parse(&self.provider_type).ok_or_else(|| wrong("provider_type"))?,
-                display_name: self.display_name,
-                principal: Principal::named(self.principal),
-                client: serde_json::from_str(self.client.as_str()).map_err(|error| unreadable_client(&id, error))?,
-                started_at: Timestamp::from_unix_millis(self.started_at),
-                expires_at: Timestamp::from_unix_millis(self.expires_at),
-                id,
-            },
-            state_digest: StateDigest::from_text(self.state_digest),
-            state: SealedSecret::from_stored(self.state),
-            verifier: SealedSecret::from_stored(self.verifier),
-            phase: LoginPhase::parse(&self.outcome).ok_or_else(|| impossible("login_sessions", "outcome", &self.id))?,
-            phase_since: Timestamp::from_unix_millis(self.outcome_at),
-        })
-    }
-}
-
-fn unreadable_client(id: &LoginId, error: serde_json::Error) -> StoreError {
-    StoreError::Inconsistent {
-        table: "login_sessions",
-        column: "client",
-        row: id.to_string(),
-        source: Some(Box::new(error)),
-    }
+pub(in crate::adapters::store) struct SecretRow {
+    pub(in crate::adapters::store) key: String,
+    pub(in crate::adapters::store) value: String,
+    pub(in crate::adapters::store) created_at: i64,
+    pub(in crate::adapters::store) updated_at: i64,
 }

@@ -1,0 +1,13 @@
+-- Refresh tokens that nobody is to use any more, until the provider has confirmed that it forgot them; a day at most.
+CREATE TABLE revocations (
+    id              TEXT    NOT NULL PRIMARY KEY
+  , provider        TEXT    NOT NULL
+  , provider_type   TEXT    NOT NULL
+  , login_id        TEXT    NOT NULL
+  , token           TEXT    NOT NULL -- sealed, as in config_secrets
+  , client          JSONB   NOT NULL -- JSON: the OAuth client that revokes it
+  , created_at      BIGINT  NOT NULL
+  , next_attempt_at BIGINT  NOT NULL
+);
+
+CREATE INDEX revocations_due ON revocations (next_attempt_at);

@@ -1,0 +1,13 @@
+-- Refresh tokens that nobody is to use any more, until the provider has confirmed that it forgot them; a day at most.
+CREATE TABLE revocations (
+    id              TEXT    NOT NULL PRIMARY KEY
+  , provider        TEXT    NOT NULL
+  , provider_type   TEXT    NOT NULL
+  , login_id        TEXT    NOT NULL
+  , token           TEXT    NOT NULL -- sealed, as in config_secrets
+  , client          TEXT    NOT NULL -- JSON: the OAuth client that revokes it
+  , created_at      INTEGER NOT NULL
+  , next_attempt_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX revocations_due ON revocations (next_attempt_at);

@@ -1,0 +1,155 @@
+//! What every `RevocationQueue` keeps to, and every `CredentialStore` that puts tokens into it; and that a login which is
+//! over can no longer be saved.
+
+use std::time::Duration;
+
+use goclaw::{
+    domain::{
+        credential::NewSealedCredential,
+        ids::LoginId,
+        login_outcome::{LoginOutcome, LoginPhase},
+        revocation::{PendingRevocation, RevocationId, RevocationOrder},
+    },
+    ports::{CredentialStore, LoginStore, RevocationQueue, SaveOutcome},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, credential, login, name},
+};
+
+contract!(
+    a_removed_account_s_token_is_queued_only_if_that_is_ordered,
+    a_new_login_queues_the_token_it_replaces_only_if_that_is_ordered,
+    a_revocation_is_due_taken_once_and_due_again,
+    old_revocations_are_forgotten,
+    a_save_completes_its_login,
+    a_login_that_is_over_cannot_be_saved,
+);
+
+const PAUSE: Duration = Duration::from_secs(300);
+
+fn order(number: u8) -> RevocationOrder {
+    RevocationOrder {
+        id: RevocationId::from_bytes([number; 16]),
+        client: login(number, "work", "alice", at(0)).ticket.client,
+    }
+}
+
+/// The one revocation that is due.
+async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
+    let due = store.due(at(seconds), 10).await.expect("it answers");
+    assert_eq!(due.len(), 1, "{due:?}");
+    store.take(&due[0], at(seconds), PAUSE).await.expect("it answers").expect("it is due")
+}
+
+async fn a_removed_account_s_token_is_queued_only_if_that_is_ordered(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.remove(&name("work"), None, at(1)).await.unwrap();
+    assert_eq!(store.due(at(9), 10).await.unwrap(), []);
+
+    let new = credential(2, "work");
+    store.save_login(&new, at(2)).await.unwrap();
+    store.remove(&name("work"), Some(&order(7)), at(3)).await.unwrap();
+    let RevocationOrder { id, client } = order(7);
+    let expected = PendingRevocation {
+        id,
+        client,
+        name: new.name,
+        provider_type: new.provider_type,
+        login_id: new.login_id,
+        token: new.refresh_token.expect("it has one"),
+        created_at: at(3),
+    };
+    assert_eq!(only(&*store, 3).await, expected);
+    store.remove(&name("work"), Some(&order(8)), at(4)).await.unwrap();
+    assert_eq!(store.due(at(4), 10).await.unwrap(), [], "nothing was there to remove");
+
+    let without_token = NewSealedCredential { refresh_token: None, ..credential(3, "work") };
+    store.save_login(&without_token, at(5)).await.unwrap();
+    store.remove(&name("work"), Some(&order(9)), at(6)).await.unwrap();
+    assert_eq!(store.due(at(6), 10).await.unwrap(), []);
+}
+
+async fn a_new_login_queues_the_token_it_replaces_only_if_that_is_ordered(fixture: impl Fixture) {
+    let store = fixture.store();
+    store
+        .save_login(&NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") }, at(0))
+        .await
+        .unwrap();
+    assert_eq!(store.due(at(9), 10).await.unwrap(), [], "it replaces none");
+    store.save_login(&credential(2, "work"), at(1)).await.unwrap();
+    assert_eq!(store.due(at(9), 10).await.unwrap(), []);
+    store
+        .save_login(&NewSealedCredential { superseded: Some(order(3)), ..credential(3, "work") }, at(2))
+        .await
+        .unwrap();
+    let queued = only(&*store, 2).await;
+    assert_eq!(
+        (Some(queued.token), queued.login_id),
+        (credential(2, "work").refresh_token, LoginId::from_bytes([2; 16]))
+    );
+}
+
+async fn a_revocation_is_due_taken_once_and_due_again(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.remove(&name("work"), Some(&order(7)), at(0)).await.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let store = fixture.store();
+        calls.spawn(async move { store.take(&order(7).id, at(1), PAUSE).await.expect("it answers").is_some() });
+    }
+    assert_eq!(calls.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
+    assert_eq!(store.due(at(300), 10).await.unwrap(), []);
+    let again = only(&*store, 301).await;
+    store.put(&again).await.unwrap();
+    assert_eq!(store.due(at(400), 10).await.unwrap(), [], "it is there already");
+    for _ in 0..2 {
+        store.forget(&again.id).await.unwrap();
+        assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
+    }
+    store.put(&again).await.unwrap();
+    assert_eq!(only(&*store, 0).await, again);
+}
+
+async fn old_revocations_are_forgotten(fixture: impl Fixture) {
+    let store = fixture.store();
+    for number in [1, 2] {
+        store.save_login(&credential(number, "work"), at(0)).await.unwrap();
+        store.remove(&name("work"), Some(&order(number)), at(i64::from(number))).await.unwrap();
+    }
+    assert_eq!(store.due(at(9), 1).await.unwrap(), [order(1).id], "the oldest first, and no more than asked for");
+    assert_eq!(store.forget_queued_before(at(2)).await.unwrap(), 1);
+    assert_eq!(store.due(at(9), 10).await.unwrap(), [order(2).id]);
+}
+
+async fn a_save_completes_its_login(fixture: impl Fixture) {
+    let store = fixture.store();
+    let pending = login(1, "work", "alice", at(0));
+    store.begin(&pending, at(0)).await.unwrap();
+    store.claim(&pending.ticket.id, at(1)).await.unwrap();
+    assert!(matches!(store.save_login(&credential(1, "work"), at(2)).await.unwrap(), SaveOutcome::Saved(_)));
+    let found = store.find(&pending.state_digest).await.unwrap().expect("a login");
+    assert_eq!((found.phase, found.phase_since), (LoginPhase::Ended(LoginOutcome::Completed), at(2)));
+}
+
+async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(9, "work"), at(0)).await.unwrap();
+    let before = store.load(&name("work")).await.unwrap();
+    let pending = login(1, "work", "alice", at(0));
+    store.begin(&pending, at(0)).await.unwrap();
+    let late = NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") };
+    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Interrupted));
+    store.claim(&pending.ticket.id, at(1)).await.unwrap();
+    store.cancel_all(&name("work"), at(2)).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Cancelled));
+    }
+    assert_eq!(store.load(&name("work")).await.unwrap(), before, "nothing was changed");
+    assert_eq!(store.due(at(9), 10).await.unwrap(), []);
+}

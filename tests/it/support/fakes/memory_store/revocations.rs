@@ -1,0 +1,85 @@
+//! Tokens that wait to be revoked, in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        credential::SealedCredential,
+        revocation::{PendingRevocation, RevocationId, RevocationOrder},
+        time::Timestamp,
+    },
+    ports::{RevocationQueue, StoreError},
+};
+
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl RevocationQueue for MemoryStore {
+    async fn put(&self, revocation: &PendingRevocation) -> Result<(), StoreError> {
+        self.tables_to("queue a revocation").await?.put_revocation(revocation.clone());
+        Ok(())
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationId>, StoreError> {
+        let tables = self.tables_to("find the revocations that are due").await?;
+        let mut due: Vec<_> = tables.revocations.iter().filter(|(_, at)| *at <= now).collect();
+        due.sort_by_key(|(_, at)| *at);
+        Ok(due.into_iter().take(limit).map(|(revocation, _)| revocation.id.clone()).collect())
+    }
+
+    async fn take(
+        &self,
+        id: &RevocationId,
+        now: Timestamp,
+        pause: Duration,
+    ) -> Result<Option<PendingRevocation>, StoreError> {
+        let mut tables = self.tables_to("take a revocation").await?;
+        let due = tables.revocations.iter_mut().find(|(revocation, at)| revocation.id == *id && *at <= now);
+        Ok(due.map(|(revocation, at)| {
+            *at = now.plus(pause);
+            revocation.clone()
+        }))
+    }
+
+    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+        self.tables_to("forget a revocation").await?.revocations.retain(|(revocation, _)| revocation.id != *id);
+        Ok(())
+    }
+
+    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+        let mut tables = self.tables_to("forget old revocations").await?;
+        let before = tables.revocations.len();
+        tables.revocations.retain(|(revocation, _)| revocation.created_at >= time);
+        Ok(before - tables.revocations.len())
+    }
+}
+
+impl Tables {
+    /// Queues an account's refresh token, if that was ordered.
+    pub(super) fn queue(
+        &mut self,
+        order: Option<&RevocationOrder>,
+        account: Option<&SealedCredential>,
+        now: Timestamp,
+    ) {
+        let (Some(order), Some(account)) = (order, account) else { return };
+        let Some(token) = &account.refresh_token else { return };
+        self.put_revocation(PendingRevocation {
+            id: order.id.clone(),
+            name: account.name.clone(),
+            provider_type: account.provider_type,
+            login_id: account.login_id().clone(),
+            token: token.clone(),
+            client: order.client.clone(),
+            created_at: now,
+        });
+    }
+
+    fn put_revocation(&mut self, revocation: PendingRevocation) {
+        if self.revocations.iter().all(|(queued, _)| queued.id != revocation.id) {
+            let due_at = revocation.created_at;
+            self.revocations.push((revocation, due_at));
+        }
+    }
+}
