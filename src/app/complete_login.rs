@@ -13,7 +13,7 @@ use crate::{
         ids::{Principal, ProviderId, ProviderName},
         login::{CallbackRejection, ExchangingLogin, LoginTicket, Received, SealedLogin},
         login_outcome::{LoginOutcome, LoginPhase},
-        provider::ProviderDefinition,
+        provider::{AuthMethod, ProviderDefinition},
         revocation::{PendingRevocation, RevocationOrder},
     },
     ports::{ClaimOutcome, Doubt, GrantError, SaveOutcome},
@@ -115,7 +115,7 @@ impl Gateway {
     }
 
     async fn save_tokens(self: &Arc<Self>, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
-        let facts = tokens.facts(ticket.provider_type, &ticket.client.scopes, self.now());
+        let facts = tokens.facts(AuthMethod::OAuth, ticket.provider_type, &ticket.client.scopes, self.now());
         let definition = self.resolve(ticket.name.as_str(), Some(ticket.provider_type.as_str())).await?.definition;
         let connected = self
             .save_credential(

@@ -63,7 +63,7 @@ use crate::{
     },
     ports::{
         CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, OAuthEndpoint,
-        Random, RefreshEscrow, RevocationQueue, SecretCipher, Upstream,
+        Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
     },
 };
 
@@ -75,6 +75,7 @@ pub struct Ports {
     pub logins: Arc<dyn LoginStore>,
     pub revocations: Arc<dyn RevocationQueue>,
     pub oauth: Arc<dyn OAuthEndpoint>,
+    pub sessions: Arc<dyn SessionEndpoint>,
     pub upstream: Arc<dyn Upstream>,
     pub callback_listener: Arc<dyn CallbackListener>,
     pub cipher: Arc<dyn SecretCipher>,
@@ -100,6 +101,7 @@ pub struct Gateway {
     logins: Arc<dyn LoginStore>,
     revocations: Arc<dyn RevocationQueue>,
     oauth: Arc<dyn OAuthEndpoint>,
+    sessions: Arc<dyn SessionEndpoint>,
     upstream: Arc<dyn Upstream>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -124,6 +126,7 @@ impl Gateway {
             logins: ports.logins,
             revocations: ports.revocations,
             oauth: ports.oauth,
+            sessions: ports.sessions,
             upstream: ports.upstream,
             clock: ports.clock,
             random: ports.random,

@@ -120,6 +120,7 @@ mod tests {
             api_base: String::new(),
             proxy_paths: Vec::new(),
             oauth: None,
+            sessions: None,
             refresh: RefreshPolicy::default(),
             enabled: true,
         })

@@ -24,7 +24,7 @@ impl Gateway {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }
         let state = credential.refresh.clone().at(self.now());
-        if !state.renewable || definition.oauth.is_none() {
+        if !state.renewable || definition.renewal(credential.facts.auth_method).is_none() {
             return Err(AppError::NothingToRefresh(definition.name));
         }
         if state.phase != Phase::NeedsReauth {

@@ -14,13 +14,14 @@ use super::{
 use crate::{
     domain::{
         account::AccountLabels,
+        claims::UnverifiedClaims,
         credential::SealedCredential,
         grant::TokenGrant,
         ids::ProviderName,
-        oauth_client::OAuthClient,
-        provider::ProviderDefinition,
+        provider::{ProviderDefinition, Renewal},
         refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
         revocation::{PendingRevocation, RevocationOrder},
+        secret::RefreshToken,
     },
     ports::{Advanced, EscrowEntry, StoreError},
 };
@@ -54,8 +55,7 @@ impl Gateway {
     }
 
     async fn fly(&self, definition: &ProviderDefinition, seen: TokenVersion, demand: Demand) -> Landing {
-        let Some(client) = &definition.oauth else { return Landing::Settled };
-        match self.present(definition, client, seen, demand).await {
+        match self.present(definition, seen, demand).await {
             Ok(landing) => landing,
             Err(error) => {
                 tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
@@ -67,7 +67,6 @@ impl Gateway {
     async fn present(
         &self,
         definition: &ProviderDefinition,
-        client: &OAuthClient,
         seen: TokenVersion,
         demand: Demand,
     ) -> Result<Landing, AppError> {
@@ -91,7 +90,7 @@ impl Gateway {
             }
             Ok(Some(token)) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
-                self.oauth.refresh(client, &token, policy.http_timeout).await.map_err(|error| error.failure())
+                self.call(definition, &credential, &token).await
             }
             Ok(None) => Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None }),
             Err(error) => {
@@ -112,9 +111,35 @@ impl Gateway {
         Ok(Landing::Settled)
     }
 
+    /// Presents what renews the access token, in the way that fits how the account was connected.
+    async fn call(
+        &self,
+        definition: &ProviderDefinition,
+        credential: &SealedCredential,
+        token: &RefreshToken,
+    ) -> Result<TokenGrant, Failure> {
+        let limit = definition.refresh.http_timeout;
+        match definition.renewal(credential.facts.auth_method) {
+            Some(Renewal::OAuth(client)) => {
+                self.oauth.refresh(client, token, limit).await.map_err(|error| error.failure())
+            }
+            Some(Renewal::Session(client)) => {
+                // What does not open is not needed here: the provider knows the browser's last session too.
+                let current = self.vault.open_access_token(credential).ok();
+                let claims = current.as_ref().and_then(UnverifiedClaims::of);
+                let session = claims.and_then(|claims| claims.label("sid"));
+                let renewed = self.sessions.renew(client, session.as_deref(), token, limit).await;
+                renewed.map_err(|error| error.failure().of_a_lasting_secret())
+            }
+            // The configuration says so no longer.
+            None => Err(Failure::NotConsumed { cause: Cause::Refused, retry_after: None }),
+        }
+    }
+
     /// Makes sure that what came back is not lost, whatever fails from here on.
     async fn keep(&self, definition: &ProviderDefinition, presented: &SealedCredential, grant: TokenGrant) -> Landing {
-        let mut facts = grant.facts(definition.provider_type, &presented.facts.scopes, self.now());
+        let mut facts =
+            grant.facts(presented.facts.auth_method, definition.provider_type, &presented.facts.scopes, self.now());
         let same_account = is_same(&facts.account, &presented.facts.account);
         facts.account = facts.account.or(presented.facts.account.clone());
         let rotation = loop {

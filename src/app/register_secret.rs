@@ -10,7 +10,7 @@ use crate::domain::{
     grant::pasted_facts,
     ids::{DisplayName, LoginId},
     provider::AuthMethod,
-    secret::AccessToken,
+    secret::{AccessToken, RefreshToken},
 };
 
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct PastedSecret {
     /// What it is said to be.
     pub method: AuthMethod,
     pub secret: SecretString,
+    /// The cookie that renews a session token, if its owner hands it in.
+    pub client_cookie: Option<SecretString>,
     pub display_name: Option<String>,
     /// What a name that is not built in is to be.
     pub provider_type: Option<String>,
@@ -40,7 +42,8 @@ impl Gateway {
         }
         let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let access_token = AccessToken::from_pasted(&pasted.secret)?;
-        let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, self.now())?;
+        let cookie = pasted.client_cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
+        let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
         let login_id = LoginId::from_bytes(self.random_bytes()?);
         let connected = self
             .save_credential(
@@ -51,7 +54,7 @@ impl Gateway {
                     api_base: definition.api_base.clone(),
                     login_id,
                     access_token,
-                    refresh_token: None,
+                    refresh_token: cookie,
                     facts,
                 },
                 &definition,

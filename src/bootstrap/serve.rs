@@ -55,7 +55,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let sealed_rows = !stores.credentials.list().await?.is_empty();
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
-    let oauth = HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
     let upstream = HttpUpstream::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
@@ -63,7 +63,8 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         escrow: Arc::new(FolderEscrow::in_folder(escrow)),
         logins: stores.logins,
         revocations: stores.revocations,
-        oauth: Arc::new(oauth),
+        sessions: oauth.clone(),
+        oauth,
         upstream: Arc::new(upstream),
         callback_listener: Arc::new(LoopbackListener),
         cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),

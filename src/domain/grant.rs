@@ -37,7 +37,13 @@ pub struct TokenGrant {
 
 impl TokenGrant {
     /// What to remember about this grant besides its secrets.
-    pub fn facts(&self, provider_type: ProviderType, requested_scopes: &[String], now: Timestamp) -> CredentialFacts {
+    pub fn facts(
+        &self,
+        auth_method: AuthMethod,
+        provider_type: ProviderType,
+        requested_scopes: &[String],
+        now: Timestamp,
+    ) -> CredentialFacts {
         let access = UnverifiedClaims::of(&self.access_token);
         let id = self.id_token.as_ref().and_then(UnverifiedClaims::of);
         let labels =
@@ -47,25 +53,33 @@ impl TokenGrant {
             Some(granted) => granted.split_ascii_whitespace().map(str::to_owned).collect(),
         };
         CredentialFacts {
-            auth_method: AuthMethod::OAuth,
+            auth_method,
             obtained_at: now,
-            expires_at: Some(oauth_expiry(access.as_ref(), self.expires_in, now)),
+            expires_at: told_expiry(access.as_ref(), self.expires_in, now).or_else(|| default_expiry(auth_method, now)),
             scopes,
             account: labels(id.as_ref()).or(labels(access.as_ref())),
         }
     }
 }
 
-/// When an OAuth access token ends: the JWT's `exp`, else `expires_in`, else [`DEFAULT_LIFETIME`]; what cannot be true of
-/// a token that was issued just now is ignored.
-fn oauth_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Timestamp {
+/// When an access token ends: the JWT's `exp`, else `expires_in`; what cannot be true of a token that was issued just now
+/// is ignored.
+fn told_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
     let from_answer = expires_in
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds <= LONGEST_LIFETIME.as_secs())
         .map(|seconds| now.plus(Duration::from_secs(seconds)));
     let plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
-    from_claims.filter(plausible).or(from_answer.filter(plausible)).unwrap_or(now.plus(DEFAULT_LIFETIME))
+    from_claims.filter(plausible).or(from_answer.filter(plausible))
+}
+
+/// A session token that does not tell its end is used until it is refused.
+fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> {
+    match auth_method {
+        AuthMethod::OAuth => Some(now.plus(DEFAULT_LIFETIME)),
+        AuthMethod::SessionToken | AuthMethod::ApiKey => None,
+    }
 }
 
 /// A pasted session token that is already over.
@@ -73,11 +87,13 @@ fn oauth_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now:
 #[error("the session token has already expired")]
 pub struct AlreadyExpired;
 
-/// What to remember about a secret its owner pasted. A session token tells its own end, if it is a JWT; a key has none.
+/// What to remember about a secret its owner pasted. A session token tells its own end, if it is a JWT; a key has none. One
+/// that is over is taken only if it can be renewed.
 pub fn pasted_facts(
     provider_type: ProviderType,
     auth_method: AuthMethod,
     token: &AccessToken,
+    is_renewable: bool,
     now: Timestamp,
 ) -> Result<CredentialFacts, AlreadyExpired> {
     let claims = match auth_method {
@@ -86,7 +102,7 @@ pub fn pasted_facts(
     };
     let told = claims.as_ref().and_then(UnverifiedClaims::expires_at);
     let expires_at = told.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
-    if expires_at.is_some_and(|at| at <= now) {
+    if !is_renewable && expires_at.is_some_and(|at| at <= now) {
         return Err(AlreadyExpired);
     }
     let account = claims.as_ref().map(provider_type.descriptor().labels).unwrap_or_default();
@@ -117,7 +133,7 @@ mod tests {
     }
 
     fn expiry(access_token: String, expires_in: Option<i64>) -> i64 {
-        let facts = grant(access_token, expires_in).facts(ProviderType::OpenaiCodex, &[], NOW);
+        let facts = grant(access_token, expires_in).facts(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], NOW);
         facts.expires_at.unwrap().unix_seconds() - NOW.unix_seconds()
     }
 
@@ -141,7 +157,7 @@ mod tests {
         let mut grant = grant(jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}})), None);
         grant.id_token = Some(IdToken::new(jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}))));
         grant.scope = Some("openid email".into());
-        let facts = grant.facts(ProviderType::OpenaiCodex, &["openid".into()], NOW);
+        let facts = grant.facts(AuthMethod::OAuth, ProviderType::OpenaiCodex, &["openid".into()], NOW);
         assert_eq!(facts.account.plan_type.as_deref(), Some("plus"));
         assert_eq!(facts.account.account_id.as_deref(), Some("acc"));
         assert_eq!(facts.account.email.as_deref(), Some("a@b.example"));
@@ -150,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_pasted_session_token_tells_its_end_and_a_key_has_none() {
-        let facts = |method, text: String| pasted_facts(ProviderType::Suno, method, &AccessToken::new(text), NOW);
+        let facts =
+            |method, text: String| pasted_facts(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);
         let token = jwt(&json!({"exp": 1_000_500, "https://suno.example/email": "a@b.example"}));
         let session = facts(AuthMethod::SessionToken, token).unwrap();
         assert_eq!(session.expires_at, Some(Timestamp::from_unix_seconds(1_000_500)));

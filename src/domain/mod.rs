@@ -24,4 +24,5 @@ pub mod refresh;
 pub mod revocation;
 pub mod sealed;
 pub mod secret;
+pub mod session_client;
 pub mod time;

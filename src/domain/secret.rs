@@ -40,7 +40,8 @@ secret_text!(
     AccessToken, Clone
 );
 secret_text!(
-    /// An OAuth refresh token (RFC 6749 section 1.5). At ChatGPT it is single use: presenting it spends it.
+    /// What renews an access token: an OAuth refresh token (RFC 6749 section 1.5), single use at ChatGPT, where presenting it
+    /// spends it; or the cookie of a browser session.
     RefreshToken, Clone
 );
 secret_text!(
@@ -72,23 +73,40 @@ pub enum SecretFlaw {
     TooLong,
     #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
     NotHeaderSafe,
+    #[error("the cookie's value holds characters that no cookie has; paste the value alone, without its name")]
+    NotCookieSafe,
 }
 
 impl AccessToken {
     /// Takes a key or session token that a person pasted; white space around it is dropped.
     pub fn from_pasted(text: &SecretString) -> Result<Self, SecretFlaw> {
-        let text = text.expose_secret().trim();
-        if text.is_empty() {
-            return Err(SecretFlaw::Empty);
-        }
-        if text.len() > MAX_PASTED_SECRET_BYTES {
-            return Err(SecretFlaw::TooLong);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SecretFlaw::NotHeaderSafe);
-        }
-        Ok(Self::new(text))
+        pasted(text).map(Self::new)
     }
+}
+
+impl RefreshToken {
+    /// Takes the value of a cookie that a person pasted (RFC 6265 section 4.1.1); white space around it is dropped.
+    pub fn from_pasted_cookie(text: &SecretString) -> Result<Self, SecretFlaw> {
+        let value = pasted(text)?;
+        if value.contains(['"', ',', ';', '\\']) {
+            return Err(SecretFlaw::NotCookieSafe);
+        }
+        Ok(Self::new(value))
+    }
+}
+
+fn pasted(text: &SecretString) -> Result<&str, SecretFlaw> {
+    let text = text.expose_secret().trim();
+    if text.is_empty() {
+        return Err(SecretFlaw::Empty);
+    }
+    if text.len() > MAX_PASTED_SECRET_BYTES {
+        return Err(SecretFlaw::TooLong);
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(SecretFlaw::NotHeaderSafe);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -108,6 +126,10 @@ mod tests {
         assert_eq!(paste(" \n").unwrap_err(), SecretFlaw::Empty);
         assert_eq!(paste("a b").unwrap_err(), SecretFlaw::NotHeaderSafe);
         assert_eq!(paste("a\r\nX: y").unwrap_err(), SecretFlaw::NotHeaderSafe);
+        let cookie = |text: &str| RefreshToken::from_pasted_cookie(&text.into());
+        assert_eq!(cookie(" eyJ.a_b=\n").unwrap().expose_secret(), "eyJ.a_b=");
+        assert_eq!(cookie("a; other=b").unwrap_err(), SecretFlaw::NotHeaderSafe);
+        assert_eq!(cookie("a;b").unwrap_err(), SecretFlaw::NotCookieSafe);
         assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)).unwrap_err(), SecretFlaw::TooLong);
     }
 }

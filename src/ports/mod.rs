@@ -20,6 +20,7 @@ mod random;
 mod refresh_escrow;
 mod revocation_queue;
 mod secret_cipher;
+mod session_endpoint;
 mod upstream;
 
 pub use callback_listener::{
@@ -34,6 +35,7 @@ pub use random::{Random, RandomError};
 pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
+pub use session_endpoint::SessionEndpoint;
 pub use upstream::{ByteStream, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest};
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod app_accounts;
 mod app_forward;
 mod app_login;
 mod app_refresh;
+mod app_sessions;
 
 // Adapters, against the real thing.
 mod http_edge;
@@ -19,6 +20,7 @@ mod oauth_endpoint;
 mod openapi;
 mod settings;
 mod store_contract;
+mod store_laws;
 
 // Whole processes.
 mod browser;

@@ -155,3 +155,31 @@ async fn a_provider_that_is_down_is_told_from_one_that_refuses() {
     provider.tell("/outages", json!({"site": "backend", "down": false})).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_session_is_renewed_with_its_cookie_and_used_through_the_gateway() {
+    let provider = Provider::start(&["--approval", "auto"]);
+    provider.tell("/settings", json!({"session_lifetime": "4s"})).await;
+    let home = Home::new(&provider)
+        .with("GOCLAW_PROVIDERS__SUNO__API_BASE", &provider.studio_url)
+        .with("GOCLAW_PROVIDERS__SUNO__SESSION_URL", &provider.sessions_url);
+    let gateway = home.start().await;
+    let browser = provider.sign_in_browser().await;
+    let body = json!({"session_token": browser["session_token"], "client_cookie": browser["client_cookie"]});
+    let connected = gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(body)).await;
+    assert_eq!(connected.status, 200, "{}", connected.text);
+    let renewed = || async {
+        let status = gateway.get("/v1/auth/suno/status").await.json();
+        (status["generation"].as_u64() >= Some(2)).then_some(())
+    };
+    eventually("two renewals", renewed).await;
+    let credits = gateway.get("/v1/proxy/suno/billing/info/").await;
+    assert_eq!((credits.status, &credits.json()["is_active"]), (200, &json!(true)), "{}", credits.text);
+
+    provider.tell("/browsers/revoke", json!({"session_id": browser["session_id"]})).await;
+    let ended = || async {
+        let status = gateway.get("/v1/auth/suno/status").await.json();
+        (status["state"] == "needs_reauth").then_some(())
+    };
+    eventually("the account to need its owner", ended).await;
+}

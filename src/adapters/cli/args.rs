@@ -183,6 +183,10 @@ pub struct SetSecretOptions {
     /// The secret is a session token (by default the provider decides)
     #[arg(long)]
     pub session_token: bool,
+    /// Hand in the browser's cookie too, with which the gateway renews the session token: asked for second, or on the second
+    /// line of what is piped in
+    #[arg(long, conflicts_with = "api_key")]
+    pub client_cookie: bool,
 }
 
 #[derive(Debug, Args)]

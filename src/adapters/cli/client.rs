@@ -15,7 +15,11 @@ use super::{
     render,
     transport::Transport,
 };
-use crate::domain::{ids::ProviderName, provider::AuthMethod, secret::AccessToken};
+use crate::domain::{
+    ids::ProviderName,
+    provider::AuthMethod,
+    secret::{AccessToken, RefreshToken},
+};
 
 #[derive(Debug)]
 pub(super) struct GatewayClient {
@@ -96,9 +100,11 @@ impl GatewayClient {
         provider: &ProviderName,
         method: AuthMethod,
         secret: &AccessToken,
+        client_cookie: Option<&RefreshToken>,
         provider_type: Option<&str>,
     ) -> Result<Answer<Connected>, CliError> {
         let mut body = json!({ method.as_str(): secret.expose_secret() });
+        insert(&mut body, "client_cookie", client_cookie.map(ExposeSecret::expose_secret));
         insert(&mut body, "provider_type", provider_type);
         self.transport.call(Method::PUT, &["v1", "auth", provider.as_str(), "secret"], Some(body)).await
     }

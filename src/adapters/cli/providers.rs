@@ -1,6 +1,6 @@
 //! `goclaw providers`: list them, switch them on and off, hand in a key.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +16,7 @@ use super::{
 use crate::domain::{
     ids::ProviderName,
     provider::{AuthMethod, openai_codex},
-    secret::{AccessToken, MAX_PASTED_SECRET_BYTES},
+    secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
     time::Timestamp,
 };
 
@@ -69,8 +69,16 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
             expected_secret(&list, name, options.provider_type.as_deref())?
         }
     };
-    let secret = AccessToken::from_pasted(&read_secret(name, method)?)?;
-    let answer = client.set_secret(name, method, &secret, options.provider_type.as_deref()).await?;
+    let what = match method {
+        AuthMethod::ApiKey => "API key",
+        AuthMethod::SessionToken | AuthMethod::OAuth => "Session token",
+    };
+    let wanted = if options.client_cookie { [Some(what), Some("Client cookie")] } else { [Some(what), None] };
+    let [secret, cookie] = read_secrets(name, wanted)?;
+    let secret = AccessToken::from_pasted(&secret.unwrap_or_default())?;
+    let cookie = cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
+    let provider_type = options.provider_type.as_deref();
+    let answer = client.set_secret(name, method, &secret, cookie.as_ref(), provider_type).await?;
     if options.target.output.json {
         render::json(&answer.raw)?;
     } else {
@@ -99,25 +107,30 @@ fn expected_secret(
     }
 }
 
-/// From stdin if something is piped into it, else from the terminal, without echo.
-fn read_secret(name: &ProviderName, method: AuthMethod) -> Result<SecretString, CliError> {
+/// From stdin if something is piped into it, one a line where there are two, else from the terminal, without echo.
+fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Option<SecretString>; 2], CliError> {
     let stdin = io::stdin();
+    let [first, second] = wanted;
     if stdin.is_terminal() {
-        let what = match method {
-            AuthMethod::ApiKey => "API key",
-            AuthMethod::SessionToken | AuthMethod::OAuth => "Session token",
-        };
-        let prompt = format!("{what} for {name} (not shown): ");
         // On Ctrl-C the prompt raises SIGINT before it switches the echo on again. With a handler in place, which stays
         // for good, that does not end the process in between, and the prompt returns an error.
         let _handler = signal(SignalKind::interrupt()).map_err(CliError::SecretInput)?;
-        return rpassword::prompt_password(prompt).map(SecretString::from).map_err(CliError::SecretInput);
+        let ask = |what: &str| {
+            let prompt = format!("{what} for {name} (not shown): ");
+            rpassword::prompt_password(prompt).map(SecretString::from).map_err(CliError::SecretInput)
+        };
+        return Ok([first.map(ask).transpose()?, second.map(ask).transpose()?]);
     }
-    let mut secret = String::new();
     // With room for the end of the line; what is longer is too long and found to be so.
     let limit = u64::try_from(MAX_PASTED_SECRET_BYTES).unwrap_or(u64::MAX).saturating_add(2);
-    stdin.lock().take(limit).read_to_string(&mut secret).map_err(CliError::SecretInput)?;
-    Ok(SecretString::from(secret))
+    let (mut lock, mut one, mut other) = (stdin.lock(), String::new(), String::new());
+    if second.is_none() {
+        lock.take(limit).read_to_string(&mut one).map_err(CliError::SecretInput)?;
+        return Ok([Some(one.into()), None]);
+    }
+    (&mut lock).take(limit).read_line(&mut one).map_err(CliError::SecretInput)?;
+    lock.take(limit).read_to_string(&mut other).map_err(CliError::SecretInput)?;
+    Ok([Some(one.into()), Some(other.into())])
 }
 
 fn table(providers: &[Provider], here: &HereAndNow) -> String {

@@ -102,6 +102,10 @@ fn make_strict(schema: &mut Map<String, Value>) {
             "api_key" | "session_token" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})
             }
+            // What `RefreshToken::from_pasted_cookie` takes.
+            "client_cookie" => {
+                json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed(r"[!#-+\--:<-\[\]-~]+")})
+            }
             // What `DisplayName::parse` takes.
             "display_name" => {
                 let visible = format!("[^{SPACE}{STEERS}]");

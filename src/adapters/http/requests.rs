@@ -105,6 +105,9 @@ pub(super) struct ApiKeyRequest {
 pub(super) struct SessionTokenRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
     session_token: Password,
+    /// The value of the browser's long-lived cookie at the identity provider (Suno: `__client` of `auth.suno.com`), with
+    /// which the gateway renews the token. Without it the account needs its owner when the token ends.
+    client_cookie: Option<Password>,
     /// What to call the account.
     #[oai(deserialize_with = "text")]
     display_name: Option<String>,
@@ -116,10 +119,18 @@ impl From<SecretRequest> for PastedSecret {
     fn from(request: SecretRequest) -> Self {
         match request {
             SecretRequest::ApiKey(ApiKeyRequest { api_key, display_name, provider_type }) => {
-                Self { method: AuthMethod::ApiKey, secret: api_key.0.into(), display_name, provider_type }
+                let (method, secret) = (AuthMethod::ApiKey, api_key.0.into());
+                Self { method, secret, client_cookie: None, display_name, provider_type }
             }
-            SecretRequest::SessionToken(SessionTokenRequest { session_token, display_name, provider_type }) => {
-                Self { method: AuthMethod::SessionToken, secret: session_token.0.into(), display_name, provider_type }
+            SecretRequest::SessionToken(SessionTokenRequest {
+                session_token,
+                client_cookie,
+                display_name,
+                provider_type,
+            }) => {
+                let (method, secret) = (AuthMethod::SessionToken, session_token.0.into());
+                let client_cookie = client_cookie.map(|cookie| cookie.0.into());
+                Self { method, secret, client_cookie, display_name, provider_type }
             }
         }
     }

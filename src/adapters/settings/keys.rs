@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 33] = [
+pub(super) const KEYS: [&str; 34] = [
     "callback.bind",
     "callback.port",
     "callback.timeout",
@@ -24,6 +24,7 @@ pub(super) const KEYS: [&str; 33] = [
     "providers.*.revocation",
     "providers.*.revoke_url",
     "providers.*.scopes",
+    "providers.*.session_url",
     "providers.*.token_url",
     "providers.*.type",
     "refresh.backoff_max",

@@ -4,9 +4,10 @@ use super::{SettingsError, refresh, sources::Sources};
 use crate::domain::{
     ids::ProviderName,
     oauth_client::{EndpointUrl, OAuthClient},
-    provider::{OAuthDefaults, ProviderDefinition, ProviderType},
+    provider::{OAuthDefaults, ProviderDefinition, ProviderType, SessionDefaults},
     proxy::ProxyPath,
     refresh::RefreshPolicy,
+    session_client::SessionClient,
 };
 
 /// Parameters of the authorize URL that make the flow safe or work at all; an extra one must not replace them.
@@ -54,7 +55,11 @@ impl Section<'_> {
             api_base: api_base.unwrap_or_else(|| descriptor.api_base.to_owned()),
             proxy_paths: self.proxy_paths(descriptor.proxy_paths)?,
             oauth: descriptor.oauth.map(|defaults| self.oauth(defaults, callback_port)).transpose()?.flatten(),
-            refresh: refresh::of_provider(self.sources, &format!("providers.{}", self.name), policy)?,
+            sessions: self.sessions(descriptor.sessions)?,
+            refresh: {
+                let section = format!("providers.{}", self.name);
+                refresh::of_provider(self.sources, &section, policy, descriptor.sessions.is_some())?
+            },
             enabled: self.sources.parsed(&self.key("enabled"), "it must be true or false", enabled)?.unwrap_or(true),
         })
     }
@@ -121,6 +126,12 @@ impl Section<'_> {
             originator: self.text("originator").or(defaults.originator).map(str::to_owned),
             extra_params: self.extra_params()?,
         }))
+    }
+
+    fn sessions(&self, defaults: Option<&SessionDefaults>) -> Result<Option<SessionClient>, SettingsError> {
+        let Some(SessionDefaults { url, cookie }) = defaults else { return Ok(None) };
+        let url = self.url("session_url")?.or_else(|| EndpointUrl::parse(url).ok());
+        Ok(url.map(|url| SessionClient { url, cookie }))
     }
 
     fn extra_params(&self) -> Result<Vec<(String, String)>, SettingsError> {

@@ -34,11 +34,16 @@ impl RefreshSettings {
     }
 }
 
+/// Presenting the cookie of a browser session spends nothing, so it may be presented again after a call whose outcome
+/// nobody knows.
+const GRACE_OF_A_COOKIE: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The policy of one provider: the common one, and what is declared of its servers.
 pub(super) fn of_provider(
     sources: &Sources,
     section: &str,
     common: &RefreshPolicy,
+    renews_by_cookie: bool,
 ) -> Result<RefreshPolicy, SettingsError> {
     let scope = |text: &str| match text {
         "family" => Some(RevocationScope::Family),
@@ -50,7 +55,7 @@ pub(super) fn of_provider(
     Ok(RefreshPolicy {
         grace: sources
             .parsed(&format!("{section}.refresh_grace"), "it must be a duration like 60s, or 0s", grace)?
-            .unwrap_or(common.grace),
+            .unwrap_or(if renews_by_cookie { GRACE_OF_A_COOKIE } else { common.grace }),
         revocation: sources.parsed(&format!("{section}.revocation"), a_scope, scope)?.unwrap_or(common.revocation),
         ..common.clone()
     })

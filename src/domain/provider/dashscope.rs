@@ -20,6 +20,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         authorize_params: &[],
         originator: None,
     }),
+    sessions: None,
     api_base: "https://dashscope.aliyuncs.com",
     proxy_paths: &["api/v1/*", "compatible-mode/v1/*"],
     account_header: None,

@@ -4,7 +4,10 @@ use super::{
     descriptor::{AuthMethod, Descriptor},
     provider_type::ProviderType,
 };
-use crate::domain::{ids::ProviderName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy};
+use crate::domain::{
+    ids::ProviderName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy,
+    session_client::SessionClient,
+};
 
 /// A provider as configured. Nothing of it can be changed by a request.
 #[derive(Debug, Clone)]
@@ -17,9 +20,18 @@ pub struct ProviderDefinition {
     pub proxy_paths: Vec<String>,
     /// How to sign in in the browser, if that is possible.
     pub oauth: Option<OAuthClient>,
+    /// How session tokens are renewed, if they can be.
+    pub sessions: Option<SessionClient>,
     /// When and how often its tokens are renewed.
     pub refresh: RefreshPolicy,
     pub enabled: bool,
+}
+
+/// Where a credential is renewed.
+#[derive(Debug, Clone, Copy)]
+pub enum Renewal<'a> {
+    OAuth(&'a OAuthClient),
+    Session(&'a SessionClient),
 }
 
 impl ProviderDefinition {
@@ -27,6 +39,15 @@ impl ProviderDefinition {
     pub fn url_of(&self, path: &ProxyPath, query: Option<&str>) -> String {
         let base = self.api_base.trim_end_matches('/');
         query.map_or_else(|| format!("{base}/{path}"), |query| format!("{base}/{path}?{query}"))
+    }
+
+    /// How a credential that was obtained in this way is renewed; None if it cannot be.
+    pub fn renewal(&self, auth_method: AuthMethod) -> Option<Renewal<'_>> {
+        match auth_method {
+            AuthMethod::OAuth => self.oauth.as_ref().map(Renewal::OAuth),
+            AuthMethod::SessionToken => self.sessions.as_ref().map(Renewal::Session),
+            AuthMethod::ApiKey => None,
+        }
     }
 
     pub fn descriptor(&self) -> &'static Descriptor {

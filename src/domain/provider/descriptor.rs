@@ -68,6 +68,8 @@ pub struct Descriptor {
     pub pasted: Option<AuthMethod>,
     /// Whether a browser sign-in exists. A type may have one whose endpoints only the owner can tell: see `issuer`.
     pub oauth: Option<&'static OAuthDefaults>,
+    /// Where session tokens are renewed with the browser's cookie, if that is known.
+    pub sessions: Option<&'static SessionDefaults>,
     /// Where requests go.
     pub api_base: &'static str,
     /// What of it may be used through the gateway: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
@@ -95,6 +97,13 @@ pub struct OAuthDefaults {
     pub authorize_params: &'static [(&'static str, &'static str)],
     /// What `originator` says unless configured; None where the provider has no such parameter.
     pub originator: Option<&'static str>,
+}
+
+/// A type's identity provider of browser sessions.
+#[derive(Debug)]
+pub struct SessionDefaults {
+    pub url: &'static str,
+    pub cookie: &'static str,
 }
 
 #[cfg(test)]

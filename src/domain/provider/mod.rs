@@ -8,6 +8,6 @@ pub mod openai_codex;
 mod provider_type;
 pub mod suno;
 
-pub use definition::ProviderDefinition;
-pub use descriptor::{AuthMethod, Category, Descriptor, OAuthDefaults};
+pub use definition::{ProviderDefinition, Renewal};
+pub use descriptor::{AuthMethod, Category, Descriptor, OAuthDefaults, SessionDefaults};
 pub use provider_type::ProviderType;

@@ -32,6 +32,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         authorize_params: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],
         originator: Some("goclaw"),
     }),
+    sessions: None,
     api_base: "https://chatgpt.com/backend-api",
     proxy_paths: &["codex/*", "wham/usage"],
     account_header: Some("chatgpt-account-id"),

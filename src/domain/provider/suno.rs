@@ -1,6 +1,7 @@
-//! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour.
+//! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour. The
+//! browser's own cookie, where its owner hands it in, renews it.
 
-use super::descriptor::{AuthMethod, Category, Descriptor};
+use super::descriptor::{AuthMethod, Category, Descriptor, SessionDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
@@ -9,6 +10,8 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     category: Category::Media,
     pasted: Some(AuthMethod::SessionToken),
     oauth: None,
+    // Clerk, as third-party clients found it; a deployment may name another.
+    sessions: Some(&SessionDefaults { url: "https://auth.suno.com", cookie: "__client" }),
     api_base: "https://studio-api.prod.suno.com/api",
     // What third-party clients use; a deployment that needs more configures it.
     proxy_paths: &["billing/info/", "feed/*", "generate/*"],

@@ -13,6 +13,17 @@ pub enum Failure {
     Rejected(Cause),
 }
 
+impl Failure {
+    /// What it means for a secret that presenting does not spend: nothing is ever in doubt.
+    #[must_use]
+    pub fn of_a_lasting_secret(self) -> Self {
+        match self {
+            Self::Unknown(cause) => Self::NotConsumed { cause, retry_after: None },
+            Self::NotConsumed { .. } | Self::Rejected(_) => self,
+        }
+    }
+}
+
 /// Why an account is not simply fine; part of its row and of its history, so a closed set of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {

@@ -127,7 +127,13 @@ async fn where_nothing_can_be_revoked_that_is_said() {
     ])
     .await;
     for (account, method) in [("dashscope", AuthMethod::ApiKey), ("suno", AuthMethod::SessionToken)] {
-        let pasted = PastedSecret { method, secret: "sk-1".into(), display_name: None, provider_type: None };
+        let pasted = PastedSecret {
+            method,
+            secret: "sk-1".into(),
+            client_cookie: None,
+            display_name: None,
+            provider_type: None,
+        };
         stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
         assert_eq!(log_out(&stage, account).await, (true, Revocation::NotApplicable));
         assert_eq!(stage.account(account).await, None);
@@ -172,6 +178,7 @@ async fn logging_out_of_one_account_leaves_the_others() {
     let pasted = PastedSecret {
         method: AuthMethod::SessionToken,
         secret: "session".into(),
+        client_cookie: None,
         display_name: None,
         provider_type: None,
     };

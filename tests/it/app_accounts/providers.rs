@@ -29,6 +29,7 @@ async fn add(stage: &Stage, account: &str) {
     let pasted = PastedSecret {
         method: AuthMethod::ApiKey,
         secret: "sk-1".into(),
+        client_cookie: None,
         display_name: None,
         provider_type: Some("dashscope".to_owned()),
     };

@@ -16,7 +16,13 @@ use serde_json::json;
 use crate::support::fakes::{NOW, OPENAI, Stage, alice, jwt, name};
 
 fn session(secret: &str) -> PastedSecret {
-    PastedSecret { method: AuthMethod::SessionToken, secret: secret.into(), display_name: None, provider_type: None }
+    PastedSecret {
+        method: AuthMethod::SessionToken,
+        secret: secret.into(),
+        client_cookie: None,
+        display_name: None,
+        provider_type: None,
+    }
 }
 
 fn api_key(secret: &str) -> PastedSecret {

@@ -126,6 +126,7 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
     let pasted = PastedSecret {
         method: AuthMethod::ApiKey,
         secret: "sk-1".into(),
+        client_cookie: None,
         display_name: None,
         provider_type: Some("dashscope".to_owned()),
     };

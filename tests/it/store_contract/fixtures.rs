@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
-pub(super) trait Fixture {
+pub(crate) trait Fixture {
     type Store: CredentialStore + CredentialHistory + LoginStore + RevocationQueue + 'static;
 
     async fn open() -> Self;
@@ -24,7 +24,7 @@ pub(super) trait Fixture {
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
 }
 
-pub(super) struct Memory(Arc<MemoryStore>);
+pub(crate) struct Memory(Arc<MemoryStore>);
 
 impl Fixture for Memory {
     type Store = MemoryStore;
@@ -43,7 +43,7 @@ impl Fixture for Memory {
 }
 
 /// A database file in a folder of its own.
-pub(super) struct Sqlite {
+pub(crate) struct Sqlite {
     store: Arc<SqliteStore>,
     folder: TempDir,
 }
@@ -69,7 +69,7 @@ impl Fixture for Sqlite {
 }
 
 /// A database on the server that `test.sh` starts.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     store: Arc<PostgresStore>,
     pub(super) database: Database,
 }

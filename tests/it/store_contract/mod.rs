@@ -5,12 +5,12 @@
 
 mod begin;
 mod credentials;
-mod fixtures;
+pub(crate) mod fixtures;
 mod login_ends;
 mod postgres_server;
 mod refreshes;
 mod revocations;
-mod samples;
+pub(crate) mod samples;
 mod sqlite_file;
 mod sqlite_rows;
 

@@ -19,11 +19,11 @@ use goclaw::domain::{
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
 
 /// `seconds` after the beginning of the test.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(1_800_000_000 + seconds)
 }
 
-pub(super) fn name(text: &str) -> ProviderName {
+pub(crate) fn name(text: &str) -> ProviderName {
     ProviderName::parse(text).expect("a provider name")
 }
 
@@ -32,7 +32,7 @@ fn sealed(what: &str, number: u8) -> SealedSecret {
 }
 
 /// A credential of the login `number`, with both tokens.
-pub(super) fn credential(number: u8, account: &str) -> NewSealedCredential {
+pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
     NewSealedCredential {
         id: ProviderId::new(at(0), &[number; 10]),
         name: name(account),

@@ -20,6 +20,8 @@ pub(crate) struct Provider {
     pub(crate) issuer: String,
     pub(crate) control_url: String,
     pub(crate) backend_url: String,
+    pub(crate) sessions_url: String,
+    pub(crate) studio_url: String,
 }
 
 impl Provider {
@@ -41,7 +43,14 @@ impl Provider {
         BufReader::new(child.stdout.take().expect("its output is piped")).read_line(&mut line).expect("it reports");
         let ready: Value = serde_json::from_str(&line).expect("it reports its addresses as JSON");
         let text = |member: &str| ready[member].as_str().expect("an address").to_owned();
-        Self { issuer: text("issuer"), control_url: text("control_url"), backend_url: text("backend_url"), child }
+        Self {
+            issuer: text("issuer"),
+            control_url: text("control_url"),
+            backend_url: text("backend_url"),
+            sessions_url: text("sessions_url"),
+            studio_url: text("studio_url"),
+            child,
+        }
     }
 
     /// Asks the control port.
@@ -55,6 +64,12 @@ impl Provider {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
         let answer = Answer::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+    }
+
+    /// Somebody signs in to the music service with a browser; its session, token and cookie.
+    pub(crate) async fn sign_in_browser(&self) -> Value {
+        let request = http().post(format!("{}/browsers", self.control_url)).json(&json!({"account": 0}));
+        request.send().await.expect("an answer").json().await.expect("JSON")
     }
 
     /// Orders that the next code exchange goes wrong in this way.

@@ -8,6 +8,7 @@ mod memory_store;
 mod oauth_provider;
 mod random;
 mod refreshes;
+mod sessions;
 mod stage;
 mod upstream;
 

@@ -23,7 +23,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use url::Url;
 
-use super::refreshes::{Mishap, RefreshBooks};
+use super::{
+    refreshes::{Mishap, RefreshBooks},
+    sessions::Sessions,
+};
 
 /// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,7 @@ impl Answer {
 
 pub(crate) struct FakeProvider {
     books: Mutex<Books>,
+    sessions: Mutex<Sessions>,
     /// While true, a request for tokens is read and not answered.
     hanging: watch::Sender<bool>,
 }
@@ -73,7 +77,7 @@ impl FakeProvider {
             revocations_asked: 0,
             refreshes: RefreshBooks::default(),
         };
-        Self { books: Mutex::new(books), hanging: watch::Sender::new(false) }
+        Self { books: Mutex::new(books), sessions: Mutex::default(), hanging: watch::Sender::new(false) }
     }
 
     /// A person opens the address and approves; where their browser is sent then.
@@ -136,6 +140,27 @@ impl FakeProvider {
     /// The refresh tokens it has revoked, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.books().revoked.clone()
+    }
+
+    /// A browser is signed in with this cookie, and its session's tokens end at `until`, in Unix seconds.
+    pub(crate) fn knows_browser(&self, cookie: &str, until: i64) {
+        let mut sessions = self.sessions();
+        sessions.cookies.push(cookie.to_owned());
+        sessions.until = until;
+    }
+
+    /// So many of the next renewals of a session's token time out.
+    pub(crate) fn session_timeouts(&self, timeouts: usize) {
+        self.sessions().timeouts = timeouts;
+    }
+
+    /// The sessions whose tokens were to be renewed, in order.
+    pub(crate) fn sessions_renewed(&self) -> Vec<Option<String>> {
+        self.sessions().renewed.clone()
+    }
+
+    pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().expect("no test panics while it holds the sessions")
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

@@ -214,6 +214,7 @@ impl World {
             logins: self.store.clone(),
             revocations: self.store.clone(),
             oauth: self.provider.clone(),
+            sessions: self.provider.clone(),
             upstream: self.upstream.clone(),
             callback_listener: self.listener.clone(),
             cipher: Arc::new(cipher(key, &self.random)),

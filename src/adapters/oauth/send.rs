@@ -1,0 +1,75 @@
+//! One careful request: what was sent is known, and what comes back is bounded.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, Response, StatusCode, header};
+
+use super::error_code;
+use crate::ports::{Doubt, GrantError};
+
+/// Far above any real answer, which is a few tokens.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// A longer wish would outlast the access token it is about.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A successful answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// Whether it says so itself: a page that happens to parse is not an answer of a token endpoint.
+    pub(super) is_json: bool,
+    pub(super) body: Vec<u8>,
+}
+
+/// How long to stay away (RFC 9110 section 10.2.3), in its form of seconds; the other one, a date, is not used here.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// Sends a request and reads a successful answer.
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, GrantError> {
+    let response = request.send().await.map_err(|error| lost(&error))?;
+    let status = response.status();
+    if status.is_server_error() {
+        return Err(GrantError::Indeterminate(Doubt::ServerError(status.as_u16())));
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(GrantError::RateLimited { retry_after: retry_after(&response) });
+    }
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));
+    let body = read(response).await;
+    if status.is_client_error() {
+        // A refusal is a refusal, readable or not.
+        let code = error_code::known(body.as_deref().unwrap_or_default());
+        return Err(GrantError::Rejected { status: status.as_u16(), code });
+    }
+    if !status.is_success() {
+        return Err(GrantError::Indeterminate(Doubt::Unreadable(status.as_u16())));
+    }
+    Ok(Answer { status, is_json, body: body? })
+}
+
+/// Reads a body up to the limit.
+async fn read(mut response: Response) -> Result<Vec<u8>, GrantError> {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(GrantError::Indeterminate(Doubt::Unreadable(status)));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Whether the provider can have seen the request decides everything that follows.
+fn lost(error: &reqwest::Error) -> GrantError {
+    if error.is_connect() {
+        GrantError::Unavailable { why: "no connection could be made" }
+    } else if error.is_timeout() {
+        GrantError::Indeterminate(Doubt::TimedOut)
+    } else {
+        GrantError::Indeterminate(Doubt::ConnectionLost)
+    }
+}

@@ -1,0 +1,150 @@
+//! Every store against a model of it: an account lives through random logins, refreshes, failures, logouts and times, and
+//! after each the store must hold what the model holds. The contract suite says what must be; this looks for a sequence
+//! that nobody thought of.
+//!
+//! [`lives`] are made at random, [`account`] is the model.
+
+mod account;
+mod lives;
+
+use std::{cell::Cell, fmt::Debug};
+
+use goclaw::{
+    domain::{history::CredentialEvent, refresh::RefreshPolicy},
+    ports::{Advanced, CredentialHistory, CredentialStore, ProfileChange, SaveOutcome},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, RngSeed, TestRunner},
+};
+use tokio::runtime;
+
+use account::Account;
+use lives::{Life, Operation, lives};
+
+use crate::store_contract::{
+    fixtures::{Fixture, Memory, Postgres, Sqlite},
+    samples::{at, credential},
+};
+
+/// More than happens in one life.
+const ALL: usize = 200;
+
+#[test]
+fn the_memory_store_behaves_as_the_model() {
+    behaves_as_the_model::<Memory>(1_000);
+}
+
+#[test]
+fn sqlite_behaves_as_the_model() {
+    behaves_as_the_model::<Sqlite>(100);
+}
+
+#[test]
+fn postgres_behaves_as_the_model() {
+    behaves_as_the_model::<Postgres>(60);
+}
+
+/// All lives are led in one store, each by an account of its own beside one that must not notice.
+fn behaves_as_the_model<F: Fixture>(cases: u32) {
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let fixture = runtime.block_on(F::open());
+    let store = fixture.store();
+    let bystander = credential(0, "bystander");
+    let before = runtime.block_on(async {
+        store.save_login(&bystander, at(0)).await.expect("it is saved");
+        store.load(&bystander.name).await.expect("it is read")
+    });
+
+    // The same lives each time, so that whoever sees one fail has caused it.
+    let config = Config {
+        cases,
+        rng_seed: RngSeed::Fixed(5),
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let number = Cell::new(0);
+    let outcome = TestRunner::new(config).run(&lives(), |life| {
+        number.set(number.get() + 1);
+        runtime.block_on(lead(&*store, life, number.get()))
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    assert_eq!(runtime.block_on(store.load(&bystander.name)).expect("it is read"), before);
+}
+
+async fn lead(
+    store: &(impl CredentialStore + CredentialHistory),
+    life: Life,
+    number: u32,
+) -> Result<(), TestCaseError> {
+    let policy = life.provider.policy();
+    let mut account = Account::new(number);
+    // Of the lives before it nothing is asked any more.
+    works(store.prune(0).await)?;
+    for (pause, operation) in life.operations {
+        account.passes(pause);
+        let told = account.told.len();
+        let revision = works(store.load(&account.name).await)?.map(|stored| stored.revision);
+        let events = happens(store, &mut account, &policy, &operation).await?;
+
+        let stored = works(store.load(&account.name).await)?;
+        prop_assert_eq!(stored.as_ref().map(Account::shown), account.held());
+        let history = works(store.of(&account.name, ALL).await)?;
+        let all: Vec<_> = history.iter().rev().map(Account::tell).collect();
+        prop_assert_eq!(&all, &account.told);
+        prop_assert!(history.is_sorted_by(|later, earlier| later.revision > earlier.revision));
+        if let Some(events) = events {
+            prop_assert!(events.iter().rev().eq(&history[..account.told.len() - told]), "{:?}", events);
+        }
+        if let Some(stored) = stored {
+            let newest = history.first().map(|event| event.revision);
+            prop_assert!(Some(stored.revision) == newest, "{:?} is not that of the last event", stored.revision);
+            prop_assert_eq!(Some(stored.revision) > revision, account.told.len() > told);
+        }
+    }
+    Ok(())
+}
+
+/// Does the operation to both, compares the answers, and returns the events that the store told of, if it tells any.
+async fn happens(
+    store: &impl CredentialStore,
+    account: &mut Account,
+    policy: &RefreshPolicy,
+    operation: &Operation,
+) -> Result<Option<Vec<CredentialEvent>>, TestCaseError> {
+    let (name, now) = (account.name.clone(), account.now);
+    match operation {
+        Operation::SignIn(kind) => {
+            let (new, id) = account.signs_in(*kind);
+            prop_assert_eq!(works(store.save_login(&new, now).await)?, SaveOutcome::Saved(id));
+        }
+        Operation::SignOut => {
+            let was = works(store.load(&name).await)?;
+            prop_assert_eq!(works(store.remove(&name, None, now).await)?, was);
+            account.signs_out();
+        }
+        Operation::Change { is_renamed, enabled } => {
+            let display_name = is_renamed.then(|| format!("renamed {}", account.told.len()));
+            let change = ProfileChange { display_name, enabled: *enabled };
+            account.changes(&change);
+            let changed = works(store.change_profile(&name, &change, now).await)?;
+            prop_assert_eq!(changed, works(store.load(&name).await)?);
+        }
+        Operation::Refresh(event) => {
+            let event = account.concrete(event);
+            let effect = account.advances(&event, policy);
+            let Advanced { effect: done, credential, events } = works(store.advance(&name, &event, policy, now).await)?;
+            prop_assert_eq!(done, effect);
+            prop_assert_eq!(credential, works(store.load(&name).await)?);
+            return Ok(Some(events));
+        }
+    }
+    Ok(None)
+}
+
+fn works<T>(answer: Result<T, impl Debug>) -> Result<T, TestCaseError> {
+    answer.map_err(|error| TestCaseError::fail(format!("{error:?}")))
+}

@@ -1,0 +1,240 @@
+//! What a store has to hold of one account: plain values, a history, and production's `step` between them.
+
+use std::time::Duration;
+
+use goclaw::{
+    domain::{
+        account::AccountLabels,
+        credential::{NewSealedCredential, SealedCredential},
+        history::{CredentialEvent, Happening},
+        ids::{LoginId, ProviderId, ProviderName},
+        provider::AuthMethod,
+        provider_settings::CredentialFacts,
+        refresh::{
+            Cause, Demand, Effect, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, Rotation, Step, TokenVersion,
+            step,
+        },
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::ProfileChange,
+};
+
+use super::lives::{Event, Kind, Seen};
+use crate::store_contract::samples::{at, credential, name};
+
+/// The tokens that are stored, and what comes with them: always of one answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Held {
+    refresh: RefreshState,
+    access_token: SealedSecret,
+    refresh_token: Option<SealedSecret>,
+    facts: CredentialFacts,
+    id: ProviderId,
+    display_name: Option<String>,
+    enabled: bool,
+    created_at: Timestamp,
+}
+
+/// An event of the history without its number.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Told {
+    version: TokenVersion,
+    happening: Happening,
+    cause: Option<Cause>,
+    at: Timestamp,
+}
+
+pub(super) struct Account {
+    pub(super) name: ProviderName,
+    pub(super) now: Timestamp,
+    pub(super) told: Vec<Told>,
+    number: u32,
+    held: Option<Held>,
+    /// Every version that there was.
+    versions: Vec<TokenVersion>,
+    last: Option<RefreshEvent>,
+    /// How many answers of the provider there were, to tell their tokens apart.
+    answers: u32,
+}
+
+impl Account {
+    pub(super) fn new(number: u32) -> Self {
+        Self {
+            name: name(&format!("life-{number}")),
+            now: at(0),
+            told: Vec::new(),
+            number,
+            held: None,
+            versions: vec![TokenVersion::first_of(LoginId::from_stored("none yet".to_owned()))],
+            last: None,
+            answers: 0,
+        }
+    }
+
+    pub(super) fn passes(&mut self, millis: i64) {
+        self.now = Timestamp::from_unix_millis(self.now.unix_millis() + millis);
+    }
+
+    pub(super) fn held(&self) -> Option<Held> {
+        self.held.clone()
+    }
+
+    /// What the store shows of what the model holds.
+    pub(super) fn shown(stored: &SealedCredential) -> Held {
+        let stored = stored.clone();
+        assert_eq!(stored.settings.facts(), Ok(stored.facts.clone()), "the settings say the same");
+        Held {
+            refresh: stored.refresh,
+            access_token: stored.access_token,
+            refresh_token: stored.refresh_token,
+            facts: stored.facts,
+            id: stored.id,
+            display_name: stored.display_name,
+            enabled: stored.enabled,
+            created_at: stored.created_at,
+        }
+    }
+
+    pub(super) fn tell(event: &CredentialEvent) -> Told {
+        let version = TokenVersion { login_id: event.login_id.clone(), generation: event.generation };
+        Told { version, happening: event.happening, cause: event.cause, at: event.at }
+    }
+
+    /// The login, and the id that the account has after it.
+    pub(super) fn signs_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
+        let (access_token, refresh_token, facts) = self.answer(kind);
+        let number = (u64::from(self.number) << 32) | u64::from(self.answers);
+        let mut entropy = [0; 16];
+        entropy[..8].copy_from_slice(&number.to_be_bytes());
+        let new = NewSealedCredential {
+            id: ProviderId::new(at(0), entropy.first_chunk().expect("ten of sixteen")),
+            name: self.name.clone(),
+            login_id: LoginId::from_bytes(entropy),
+            access_token,
+            refresh_token,
+            facts,
+            ..credential(0, self.name.as_str())
+        };
+        let before = self.held.take();
+        let held = Held {
+            refresh: RefreshState::signed_in(
+                new.login_id.clone(),
+                new.refresh_token.is_some(),
+                new.facts.obtained_at,
+                new.facts.expires_at,
+            ),
+            access_token: new.access_token.clone(),
+            refresh_token: new.refresh_token.clone(),
+            facts: new.facts.clone(),
+            id: before.as_ref().map_or_else(|| new.id.clone(), |before| before.id.clone()),
+            created_at: before.as_ref().map_or(self.now, |before| before.created_at),
+            display_name: before.and_then(|before| before.display_name),
+            enabled: true,
+        };
+        let id = held.id.clone();
+        self.becomes(held, Happening::SignedIn);
+        (new, id)
+    }
+
+    pub(super) fn signs_out(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.record(&held.refresh, Happening::SignedOut);
+        }
+    }
+
+    pub(super) fn changes(&mut self, change: &ProfileChange) {
+        if let Some(mut held) = self.held.take() {
+            held.display_name = change.display_name.clone().or(held.display_name);
+            held.enabled = change.enabled.unwrap_or(held.enabled);
+            self.becomes(held, Happening::Changed);
+        }
+    }
+
+    pub(super) fn advances(&mut self, event: &RefreshEvent, policy: &RefreshPolicy) -> Effect {
+        let Step { row, effect } = step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
+        let Some(mut held) = self.held.take() else {
+            assert_eq!(row, None);
+            return effect;
+        };
+        let after = row.expect("no event removes an account");
+        // A lease that ran out is a happening of its own, noticed only now.
+        let noticed = held.refresh.clone().at(self.now);
+        for (from, to) in [(&held.refresh, &noticed), (&noticed, &after)] {
+            if let Some(happening) = Happening::between(from, to) {
+                self.record(to, happening);
+            }
+        }
+        if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, effect) {
+            held.access_token = rotation.access_token.clone();
+            held.refresh_token = rotation.refresh_token.clone().or(held.refresh_token);
+            held.facts = rotation.facts.clone();
+            self.versions.push(after.version.clone());
+        }
+        self.held = Some(Held { refresh: after, ..held });
+        effect
+    }
+
+    /// The event as it is for this account now.
+    pub(super) fn concrete(&mut self, event: &Event) -> RefreshEvent {
+        let lease = |replica: u8| LeaseId::from_bytes([replica; 16]);
+        let concrete = match event.clone() {
+            Event::Begin { seen, lease: replica, demand } => {
+                RefreshEvent::Begin { seen: self.version(&seen), lease: lease(replica), demand }
+            }
+            Event::Failed { seen, lease: replica, failure, spread } => {
+                RefreshEvent::Failed { seen: self.version(&seen), lease: lease(replica), failure, spread }
+            }
+            Event::Answered { seen, kind, same_account } => {
+                let (access_token, refresh_token, facts) = self.answer(kind);
+                // Nobody can present what is not there, so no answer brings the first refresh token.
+                let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
+                let refresh_token = refresh_token.filter(|_| has_one);
+                let seen = self.version(&seen);
+                RefreshEvent::Answered(Rotation { seen, access_token, refresh_token, facts, same_account })
+            }
+            Event::Again => match &self.last {
+                Some(last) => last.clone(),
+                None => {
+                    RefreshEvent::Begin { seen: self.version(&Seen::Current), lease: lease(0), demand: Demand::Now }
+                }
+            },
+        };
+        self.last = Some(concrete.clone());
+        concrete
+    }
+
+    fn version(&self, seen: &Seen) -> TokenVersion {
+        match seen {
+            Seen::Current => self.versions.last().expect("there is always one").clone(),
+            Seen::Earlier(which) => which.get(&self.versions).clone(),
+        }
+    }
+
+    fn answer(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, CredentialFacts) {
+        self.answers += 1;
+        let sealed = |what| SealedSecret::from_stored(format!("v1:key:{what}-{}-{}", self.number, self.answers));
+        let obtained_at = Timestamp::from_unix_seconds(self.now.unix_seconds());
+        let facts = CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at,
+            expires_at: kind.lifetime.map(|seconds| obtained_at.plus(Duration::from_secs(seconds.into()))),
+            scopes: vec![format!("scope-{}", self.answers)],
+            account: AccountLabels { plan_type: Some(format!("plan-{}", self.answers)), ..AccountLabels::default() },
+        };
+        (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), facts)
+    }
+
+    fn becomes(&mut self, held: Held, happening: Happening) {
+        self.record(&held.refresh, happening);
+        if happening == Happening::SignedIn {
+            self.versions.push(held.refresh.version.clone());
+        }
+        self.held = Some(held);
+    }
+
+    fn record(&mut self, state: &RefreshState, happening: Happening) {
+        let (version, cause) = (state.version.clone(), state.cause);
+        self.told.push(Told { version, happening, cause, at: self.now });
+    }
+}

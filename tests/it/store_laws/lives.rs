@@ -1,0 +1,143 @@
+//! Random lives. What shrinks comes down to few operations, no pauses, and the current tokens.
+
+use std::time::Duration;
+
+use goclaw::domain::refresh::{Cause, Demand, Failure, RefreshPolicy, RevocationScope};
+use proptest::{collection::vec, prelude::*};
+
+#[derive(Debug, Clone)]
+pub(super) struct Life {
+    pub(super) provider: Provider,
+    /// Each so many milliseconds after the one before; a clock may also be set back.
+    pub(super) operations: Vec<(i64, Operation)>,
+}
+
+/// What the provider of this life is known to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Provider {
+    Plain,
+    EndsFamilies,
+    HasGrace,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Operation {
+    SignIn(Kind),
+    SignOut,
+    Change { is_renamed: bool, enabled: Option<bool> },
+    Refresh(Event),
+}
+
+/// What tokens are like. The times are whole seconds: that is what the settings hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind {
+    pub(super) lifetime: Option<u32>,
+    pub(super) has_refresh_token: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Event {
+    Begin {
+        seen: Seen,
+        lease: u8,
+        demand: Demand,
+    },
+    Answered {
+        seen: Seen,
+        kind: Kind,
+        same_account: bool,
+    },
+    Failed {
+        seen: Seen,
+        lease: u8,
+        failure: Failure,
+        spread: u16,
+    },
+    /// The last one again, as if its answer had been lost.
+    Again,
+}
+
+/// Which tokens an event is about.
+#[derive(Debug, Clone)]
+pub(super) enum Seen {
+    /// Those that are there, or were there last.
+    Current,
+    /// Some that were there once.
+    Earlier(prop::sample::Index),
+}
+
+impl Provider {
+    pub(super) fn policy(self) -> RefreshPolicy {
+        let plain = RefreshPolicy::default();
+        match self {
+            Self::Plain => plain,
+            Self::EndsFamilies => RefreshPolicy { revocation: RevocationScope::Family, ..plain },
+            Self::HasGrace => RefreshPolicy { grace: Duration::from_secs(120), ..plain },
+        }
+    }
+}
+
+pub(super) fn lives() -> impl Strategy<Value = Life> {
+    let provider = prop::sample::select(vec![Provider::Plain, Provider::EndsFamilies, Provider::HasGrace]);
+    let first = kinds().prop_map(|kind| (0, Operation::SignIn(kind)));
+    (provider, first, vec((pauses(), operations()), 11..25)).prop_map(|(provider, first, mut operations)| {
+        // Little can happen before somebody has signed in.
+        operations.insert(0, first);
+        Life { provider, operations }
+    })
+}
+
+fn pauses() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => 0..30_000_i64, 4 => 0..400_000_i64, 2 => 0..4_000_000_i64, 1 => -5_000..0_i64]
+}
+
+fn operations() -> impl Strategy<Value = Operation> {
+    let change = (any::<bool>(), any::<Option<bool>>())
+        .prop_map(|(is_renamed, enabled)| Operation::Change { is_renamed, enabled });
+    prop_oneof![
+        18 => events().prop_map(Operation::Refresh),
+        1 => change,
+        1 => kinds().prop_map(Operation::SignIn),
+        1 => Just(Operation::SignOut),
+    ]
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (seen(), leases(), demands()).prop_map(|(seen, lease, demand)| Event::Begin { seen, lease, demand }),
+        2 => (seen(), kinds(), prop::bool::weighted(0.9))
+            .prop_map(|(seen, kind, same_account)| Event::Answered { seen, kind, same_account }),
+        3 => (seen(), leases(), failures(), any::<u16>())
+            .prop_map(|(seen, lease, failure, spread)| Event::Failed { seen, lease, failure, spread }),
+        1 => Just(Event::Again),
+    ]
+}
+
+fn kinds() -> impl Strategy<Value = Kind> {
+    let lifetimes = prop::sample::select(vec![Some(3_600), Some(60), Some(864_000), None]);
+    (lifetimes, prop::bool::weighted(0.85))
+        .prop_map(|(lifetime, has_refresh_token)| Kind { lifetime, has_refresh_token })
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    prop_oneof![5 => Just(Seen::Current), 1 => any::<prop::sample::Index>().prop_map(Seen::Earlier)]
+}
+
+/// Two replicas.
+fn leases() -> impl Strategy<Value = u8> {
+    0..2_u8
+}
+
+fn demands() -> impl Strategy<Value = Demand> {
+    prop::sample::select(vec![Demand::Now, Demand::AccessDead, Demand::Consented, Demand::Due])
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    let causes = || prop::sample::select(Cause::ALL.to_vec());
+    prop_oneof![
+        2 => (causes(), prop::option::of((0..200_u64).prop_map(Duration::from_secs)))
+            .prop_map(|(cause, retry_after)| Failure::NotConsumed { cause, retry_after }),
+        2 => causes().prop_map(Failure::Unknown),
+        1 => causes().prop_map(Failure::Rejected),
+    ]
+}

@@ -1,0 +1,60 @@
+//! The identity provider behind browser sessions: a cookie that it knows renews a session's token, as often as one likes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        grant::TokenGrant,
+        secret::{AccessToken, RefreshToken},
+        session_client::SessionClient,
+    },
+    ports::{Doubt, GrantError, SessionEndpoint},
+};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::{FakeProvider, jwt};
+
+/// What it knows.
+#[derive(Default)]
+pub(super) struct Sessions {
+    /// The cookies of browsers that are signed in.
+    pub(super) cookies: Vec<String>,
+    /// So many of the next renewals time out.
+    pub(super) timeouts: usize,
+    /// The sessions that renewals asked for, in order.
+    pub(super) renewed: Vec<Option<String>>,
+    /// When the tokens that it gives out end, in Unix seconds.
+    pub(super) until: i64,
+}
+
+#[async_trait]
+impl SessionEndpoint for FakeProvider {
+    async fn renew(
+        &self,
+        _client: &SessionClient,
+        session: Option<&str>,
+        cookie: &RefreshToken,
+        _limit: Duration,
+    ) -> Result<TokenGrant, GrantError> {
+        tokio::task::yield_now().await;
+        let mut sessions = self.sessions();
+        sessions.renewed.push(session.map(str::to_owned));
+        if sessions.timeouts > 0 {
+            sessions.timeouts -= 1;
+            return Err(GrantError::Indeterminate(Doubt::TimedOut));
+        }
+        if !sessions.cookies.iter().any(|known| known == cookie.expose_secret()) {
+            return Err(GrantError::Rejected { status: 401, code: "unknown" });
+        }
+        let claims = json!({"sid": "sess_1", "exp": sessions.until, "n": sessions.renewed.len()});
+        Ok(TokenGrant {
+            access_token: AccessToken::new(jwt(&claims)),
+            refresh_token: None,
+            id_token: None,
+            expires_in: None,
+            scope: None,
+        })
+    }
+}
