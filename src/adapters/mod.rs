@@ -1,6 +1,6 @@
 //! How the world is reached. Each adapter is a folder that knows its port and its technology, and no other adapter.
 //!
-//! Outbound, behind a port: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`escrow`], [`system`], and
+//! Outbound, behind a port: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`escrow`], [`webhook`], [`system`], and
 //! [`settings`], which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`];
 //! [`cli`] is a client of that API. [`serving`] is the accept loop that [`http`] and [`callback`] share.
 
@@ -17,3 +17,4 @@ pub mod store;
 pub mod system;
 pub mod telemetry;
 pub mod upstream;
+pub mod webhook;

@@ -38,7 +38,7 @@ impl Gateway {
         if account.refresh.renewable && account.refresh.phase != Phase::NeedsReauth {
             match self.refresh_tokens(definition, version, Demand::Due).await {
                 Landing::Settled => {}
-                Landing::Waiting(_) => self.follow_flight(definition, version).await?,
+                Landing::Waiting(_) => drop(self.follow_flight(definition, version).await?),
                 Landing::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
             }
         }
@@ -55,12 +55,13 @@ impl Gateway {
         }
     }
 
-    /// Waits until another gateway has refreshed these tokens, or has had the time to.
+    /// Waits until another gateway has refreshed these tokens, or has had the time to; whether it was at it.
     pub(super) async fn follow_flight(
         &self,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
-    ) -> Result<(), AppError> {
+    ) -> Result<bool, AppError> {
+        let mut was_under_way = false;
         let mut looks = definition.refresh.http_timeout.as_millis() / LOOK.as_millis() + 1;
         loop {
             self.reload(&definition.name, &seen.login_id).await?;
@@ -68,8 +69,9 @@ impl Gateway {
             let is_under_way =
                 state.is_some_and(|state| state.version == *seen && matches!(state.phase, Phase::Refreshing(_)));
             if !is_under_way || looks == 0 {
-                return Ok(());
+                return Ok(was_under_way);
             }
+            was_under_way = true;
             looks -= 1;
             self.clock.sleep(LOOK).await;
         }

@@ -1,5 +1,7 @@
 //! Everything that can go wrong in a use case, closed and free of transport: HTTP and CLI each map it once.
 
+use std::time::Duration;
+
 use crate::{
     domain::{
         authorization_response::ResponseFlaw,
@@ -62,6 +64,9 @@ pub enum AppError {
     Upstream(#[from] UpstreamError),
     #[error("the provider's API redirects elsewhere")]
     UpstreamRedirect,
+    /// A retry was consented to, and may not begin yet.
+    #[error("the renewal of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
+    RefreshNotYet { name: ProviderName, wait: Duration },
     /// There is no usable token now; waiting may help.
     #[error("the tokens of provider {0} cannot be renewed now")]
     RefreshNotBegun(ProviderName),

@@ -4,6 +4,7 @@
 //! provider, ask the domain, call a port or two, return a value. Whatever changes state runs through [`Tasks::run`].
 
 mod bearer;
+mod breakers;
 mod callback_desk;
 mod cancel_login;
 mod complete_login;
@@ -49,6 +50,7 @@ pub use start_login::{StartOptions, StartOutcome, StartedLogin};
 pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
 
+use breakers::Breakers;
 use flights::Flights;
 use refresh_schedule::RefreshSchedule;
 use refused_tokens::RefusedTokens;
@@ -62,8 +64,8 @@ use crate::{
         time::Timestamp,
     },
     ports::{
-        CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, OAuthEndpoint,
-        Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
+        CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, Notifier,
+        OAuthEndpoint, Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
     },
 };
 
@@ -77,6 +79,8 @@ pub struct Ports {
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub sessions: Arc<dyn SessionEndpoint>,
     pub upstream: Arc<dyn Upstream>,
+    /// None if nobody wants to be told.
+    pub notifier: Option<Arc<dyn Notifier>>,
     pub callback_listener: Arc<dyn CallbackListener>,
     pub cipher: Arc<dyn SecretCipher>,
     pub clock: Arc<dyn Clock>,
@@ -103,12 +107,14 @@ pub struct Gateway {
     oauth: Arc<dyn OAuthEndpoint>,
     sessions: Arc<dyn SessionEndpoint>,
     upstream: Arc<dyn Upstream>,
+    notifier: Option<Arc<dyn Notifier>>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
     catalog: ProviderCatalog,
     registry: ProviderRegistry,
     flights: Flights,
+    breakers: Breakers,
     refused: RefusedTokens,
     schedule: RefreshSchedule,
     renews_early: bool,
@@ -128,6 +134,7 @@ impl Gateway {
             oauth: ports.oauth,
             sessions: ports.sessions,
             upstream: ports.upstream,
+            notifier: ports.notifier,
             clock: ports.clock,
             random: ports.random,
             vault: Vault::new(ports.cipher),
@@ -135,6 +142,7 @@ impl Gateway {
             catalog: settings.catalog,
             registry: ProviderRegistry::default(),
             flights: Flights::default(),
+            breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
             renews_early: settings.renews_early,
@@ -181,6 +189,7 @@ impl Gateway {
         let account = RegisteredProvider {
             definition: Arc::clone(&definition),
             enabled: credential.enabled,
+            auth_method: credential.facts.auth_method,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token: self.vault.open_access_token(credential)?,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::domain::{
     history::Revision,
     ids::{LoginId, ProviderName},
-    provider::ProviderDefinition,
+    provider::{AuthMethod, ProviderDefinition},
     refresh::RefreshState,
     secret::AccessToken,
     time::Timestamp,
@@ -23,6 +23,8 @@ pub struct RegisteredProvider {
     /// The provider that it is at.
     pub definition: Arc<ProviderDefinition>,
     pub enabled: bool,
+    /// How it was connected, which is also how it is renewed.
+    pub auth_method: AuthMethod,
     pub refresh: RefreshState,
     pub revision: Revision,
     pub access_token: AccessToken,
@@ -131,6 +133,7 @@ mod tests {
         RegisteredProvider {
             definition: definition(),
             enabled: true,
+            auth_method: AuthMethod::OAuth,
             refresh: RefreshState::signed_in(LoginId::from_bytes([login; 16]), true, now, None),
             revision: Revision(revision),
             access_token: AccessToken::new("token"),

@@ -34,9 +34,23 @@ impl Gateway {
                 Some(seen) if seen != state.version => return Err(AppError::StaleConsent(definition.name)),
                 Some(_) => Demand::Consented,
             };
-            match self.refresh_tokens(&definition, &state.version, demand).await {
+            let mut landing = self.refresh_tokens(&definition, &state.version, demand).await;
+            if let (Landing::Waiting(until), Demand::Consented) = (landing, demand) {
+                // The first call may still be under way, if not for long: what was consented to begins right after it.
+                let wait = self.now().until(until);
+                if wait <= definition.refresh.longest_call() {
+                    self.clock.sleep(wait).await;
+                    landing = self.refresh_tokens(&definition, &state.version, demand).await;
+                }
+            }
+            match landing {
                 Landing::Settled => {}
-                Landing::Waiting(_) => self.follow_flight(&definition, &state.version).await?,
+                Landing::Waiting(until) => {
+                    let moved_on = self.follow_flight(&definition, &state.version).await?;
+                    if demand == Demand::Consented && !moved_on {
+                        return Err(AppError::RefreshNotYet { name: definition.name, wait: self.now().until(until) });
+                    }
+                }
                 Landing::StoreDown => return Err(AppError::RefreshNotBegun(definition.name)),
             }
         }

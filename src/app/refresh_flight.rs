@@ -22,6 +22,7 @@ use crate::{
         refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
         revocation::{PendingRevocation, RevocationOrder},
         secret::RefreshToken,
+        time::Timestamp,
     },
     ports::{Advanced, EscrowEntry, StoreError},
 };
@@ -55,6 +56,11 @@ impl Gateway {
     }
 
     async fn fly(&self, definition: &ProviderDefinition, seen: TokenVersion, demand: Demand) -> Landing {
+        if demand != Demand::Consented
+            && let Some(until) = self.breaker_open_until(definition)
+        {
+            return Landing::Waiting(until);
+        }
         match self.present(definition, seen, demand).await {
             Ok(landing) => landing,
             Err(error) => {
@@ -111,6 +117,12 @@ impl Gateway {
         Ok(Landing::Settled)
     }
 
+    /// Until when the provider is left alone, if it refuses most of what it is asked.
+    fn breaker_open_until(&self, definition: &ProviderDefinition) -> Option<Timestamp> {
+        let account = self.registry.get(&definition.name)?;
+        self.breakers.open_until(definition.renewal(account.auth_method)?, self.now())
+    }
+
     /// Presents what renews the access token, in the way that fits how the account was connected.
     async fn call(
         &self,
@@ -119,11 +131,12 @@ impl Gateway {
         token: &RefreshToken,
     ) -> Result<TokenGrant, Failure> {
         let limit = definition.refresh.http_timeout;
-        match definition.renewal(credential.facts.auth_method) {
-            Some(Renewal::OAuth(client)) => {
-                self.oauth.refresh(client, token, limit).await.map_err(|error| error.failure())
-            }
-            Some(Renewal::Session(client)) => {
+        // The configuration may say so no longer.
+        let nowhere = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
+        let renewal = definition.renewal(credential.facts.auth_method).ok_or(nowhere)?;
+        let outcome = match renewal {
+            Renewal::OAuth(client) => self.oauth.refresh(client, token, limit).await.map_err(|error| error.failure()),
+            Renewal::Session(client) => {
                 // What does not open is not needed here: the provider knows the browser's last session too.
                 let current = self.vault.open_access_token(credential).ok();
                 let claims = current.as_ref().and_then(UnverifiedClaims::of);
@@ -131,9 +144,11 @@ impl Gateway {
                 let renewed = self.sessions.renew(client, session.as_deref(), token, limit).await;
                 renewed.map_err(|error| error.failure().of_a_lasting_secret())
             }
-            // The configuration says so no longer.
-            None => Err(Failure::NotConsumed { cause: Cause::Refused, retry_after: None }),
+        };
+        if matches!(outcome, Ok(_) | Err(Failure::Rejected(_))) {
+            self.breakers.note(renewal, outcome.is_err(), self.now());
         }
+        outcome
     }
 
     /// Makes sure that what came back is not lost, whatever fails from here on.

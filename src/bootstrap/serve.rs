@@ -25,6 +25,7 @@ use crate::{
         settings::Settings,
         system::{SystemClock, SystemRandom},
         upstream::HttpUpstream,
+        webhook::Webhook,
     },
     app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
 };
@@ -57,6 +58,9 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
     let upstream = HttpUpstream::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let clock = Arc::new(SystemClock);
+    let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
+    let webhook = webhook.map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
         history: stores.history,
@@ -66,9 +70,10 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         sessions: oauth.clone(),
         oauth,
         upstream: Arc::new(upstream),
+        notifier: webhook.map(|webhook| Arc::new(webhook) as _),
         callback_listener: Arc::new(LoopbackListener),
         cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),
-        clock: Arc::new(SystemClock),
+        clock,
         random,
     });
     let gateway = Gateway::new(

@@ -106,6 +106,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/escrow", &[ADAPTER, PURE, TRAITS]),
     outbound("src/adapters/system", &[ADAPTER, PURE, TRAITS, &["getrandom"]]),
+    outbound("src/adapters/webhook", &[ADAPTER, PURE, TRAITS, &["hmac", "reqwest"]]),
     outbound("src/adapters/telemetry", &[ADAPTER, PURE, &["tracing_subscriber"]]),
     Layer {
         at: "src/adapters/callback",
@@ -175,6 +176,8 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/http/guard.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
+    "src/adapters/settings/webhook.rs",
     "src/adapters/upstream/",
+    "src/adapters/webhook.rs",
     "src/adapters/store/postgres/",
 ];

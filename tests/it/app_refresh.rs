@@ -111,6 +111,9 @@ async fn a_lost_answer_leaves_doubt_and_costs_nothing_while_the_token_is_good() 
     let status = refresh(&stage, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
     assert!(status.reason.as_ref().expect("it says so").contains("Renewal unconfirmed"));
+    // A retry that its owner wants too soon is not forgotten quietly.
+    let too_soon = refresh(&stage, Some(version(&status))).await;
+    assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
     stage.clock.advance(HOUR / 2);
     let again = refresh(&stage, None).await.expect("a status");
     assert_eq!((again.state, stage.provider.presented().len()), (IN_DOUBT, 1), "nobody tries again by accident");
@@ -236,4 +239,28 @@ async fn after_a_logout_nothing_comes_back_and_what_does_is_revoked() {
     assert!(stage.account(OPENAI).await.is_none());
     assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
     assert_eq!(stage.provider.revoked(), ["refresh-1", "refreshed-1"]);
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_most_tokens_is_left_alone_for_a_while() {
+    let stage = Stage::open().await;
+    for number in 0..12 {
+        stage.connect_as(&format!("work-{number}")).await;
+    }
+    stage.provider.invalidate_all();
+    while stage.provider.presented().len() < 5 {
+        stage.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    let asked = stage.provider.presented().len();
+    for _ in 0..20 {
+        stage.clock.advance(Duration::from_secs(1));
+        settle().await;
+    }
+    assert!((5..12).contains(&asked), "{asked} of 12 were asked before it was left alone");
+    for _ in 0..40 {
+        stage.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    assert_eq!(stage.provider.presented().len(), 12, "it goes on afterwards, and each is asked once");
 }

@@ -32,3 +32,4 @@ mod hardening;
 mod proxy;
 mod replicas;
 mod sign_in;
+mod webhook;

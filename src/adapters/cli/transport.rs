@@ -17,8 +17,8 @@ use super::{
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Above the gateway's own limit for an exchange with a provider, which `callback` waits for.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// Above what the gateway may take: `refresh` may wait for a call whose outcome nobody knows, and then for one of its own.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Far above any answer of the gateway; whatever sends more is none.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 

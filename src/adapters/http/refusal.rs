@@ -130,6 +130,7 @@ impl From<&AppError> for Problem {
             AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, words),
             AppError::StaleConsent(_) => (ProblemKind::StaleConsent, format!("{words}; ask for the status again")),
             AppError::NeedsReauth(_) => (ProblemKind::NeedsReauth, format!("{words}; sign in again")),
+            AppError::RefreshNotYet { .. } => (ProblemKind::RefreshUnavailable, words),
             AppError::RefreshNotBegun(_) => {
                 (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
             }

@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 34] = [
+pub(super) const KEYS: [&str; 36] = [
     "callback.bind",
     "callback.port",
     "callback.timeout",
@@ -38,6 +38,8 @@ pub(super) const KEYS: [&str; 34] = [
     "server.port",
     "server.token",
     "server.token_file",
+    "webhook.secret",
+    "webhook.url",
 ];
 
 /// Refuses a name that is no setting, and says what there is instead.
@@ -86,7 +88,9 @@ mod tests {
             refusal("server.port.x"),
             "unknown setting server.port.x; known there: host, port, token, token_file"
         );
-        assert!(refusal("foo").contains("callback, data_dir, database, encryption, providers, refresh, server"));
+        assert!(
+            refusal("foo").contains("callback, data_dir, database, encryption, providers, refresh, server, webhook")
+        );
         assert!(refusal("providers.x.secret").contains("api_base, authorize_url"));
     }
 

@@ -10,6 +10,7 @@ mod providers;
 mod refresh;
 mod server;
 mod sources;
+mod webhook;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use error::SettingsError;
 pub use refresh::RefreshSettings;
 pub use server::{CallbackSettings, ServerSettings};
 pub use sources::Environment;
+pub use webhook::WebhookSettings;
 
 use crate::domain::provider::ProviderDefinition;
 use sources::Sources;
@@ -31,6 +33,8 @@ pub struct Settings {
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
     pub refresh: RefreshSettings,
+    /// None if nobody is to be called.
+    pub webhook: Option<WebhookSettings>,
     /// The built-in providers and whatever was added.
     pub providers: Vec<ProviderDefinition>,
 }
@@ -62,6 +66,7 @@ impl Settings {
             encryption: EncryptionSettings::read(&sources, &data_dir)?,
             providers: providers::read(&sources, callback.port, &refresh.policy)?,
             refresh,
+            webhook: WebhookSettings::read(&sources)?,
             callback,
             data_dir,
         })

@@ -12,6 +12,7 @@
 //! ```
 //! An answer for the current login and generation is stored from *any* of these phases: it is the only live token.
 
+mod breaker;
 mod event;
 mod failure;
 mod policy;
@@ -19,6 +20,7 @@ mod ready;
 mod state;
 mod step;
 
+pub use breaker::Breaker;
 pub use event::{Demand, Effect, RefreshEvent, Rotation};
 pub use failure::{Cause, Failure, classify};
 pub use policy::{BadPolicy, RefreshPolicy, RevocationScope};

@@ -85,7 +85,7 @@ impl RefreshPolicy {
     }
 
     /// How long after a send nobody can still be waiting for its answer.
-    pub(super) fn settled_after(&self) -> Duration {
+    pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)
     }
 

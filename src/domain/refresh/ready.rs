@@ -79,7 +79,7 @@ impl RefreshState {
             // Joins whatever is under way, but starts no retry while there is something to lose.
             Demand::Due | Demand::Now | Demand::Consented => self.served_until(policy)?,
         };
-        let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.settled_after());
+        let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.longest_call());
         Some(worth_it_at.max(not_before).max(settled_at))
     }
 

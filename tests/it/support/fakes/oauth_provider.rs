@@ -127,6 +127,11 @@ impl FakeProvider {
         self.books().refreshes.mishaps.extend(mishaps);
     }
 
+    /// No refresh token that was issued so far works any more.
+    pub(crate) fn invalidate_all(&self) {
+        self.books().refreshes.invalidate_all();
+    }
+
     /// The refresh tokens that were presented, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
         self.books().refreshes.presented.clone()

@@ -47,6 +47,10 @@ impl RefreshBooks {
         self.unused.insert(token.to_owned());
     }
 
+    pub(super) fn invalidate_all(&mut self) {
+        self.families.clear();
+    }
+
     pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenGrant, GrantError> {
         self.presented.push(token.to_owned());
         let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };

@@ -166,6 +166,16 @@ impl Stage {
         self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
     }
 
+    /// Signs alice in to a further ChatGPT account of that name.
+    pub(crate) async fn connect_as(&self, account: &str) {
+        let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
+        let started = self.gateway.start_login(account.to_owned(), alice(), options).await.expect("it starts");
+        let StartOutcome::Pending(login) = started else { panic!("{account} is connected already") };
+        let redirect_url = self.provider.approve(&login.auth_url).into();
+        let pasted = Callback::Pasted { name: account.to_owned(), redirect_url, principal: alice() };
+        within(self.gateway.complete_login(pasted)).await.expect("it connects");
+    }
+
     pub(crate) async fn status(&self, principal: &Principal) -> LoginStatus {
         self.gateway.login_status(OPENAI, principal).await.expect("a status")
     }
@@ -216,6 +226,7 @@ impl World {
             oauth: self.provider.clone(),
             sessions: self.provider.clone(),
             upstream: self.upstream.clone(),
+            notifier: None,
             callback_listener: self.listener.clone(),
             cipher: Arc::new(cipher(key, &self.random)),
             clock: self.clock.clone(),
