@@ -48,7 +48,7 @@ impl Simulator {
         self.provider.state().settings = settings;
     }
 
-    /// Every request on the auth origin so far, in order of arrival.
+    /// Every request so far, on all origins but the control side, in order of arrival.
     #[must_use]
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.provider.state().journal.entries()
@@ -60,7 +60,7 @@ impl Simulator {
         self.provider.state().families.ledger()
     }
 
-    /// Every code and token issued so far, in clear.
+    /// Every code, token and cookie issued so far, in clear.
     #[must_use]
     pub fn issued_secrets(&self) -> Vec<String> {
         self.provider.state().issued.all()
@@ -78,9 +78,11 @@ impl Simulator {
         self.provider.state().families.revoke_all();
     }
 
-    /// Forgets everything but the keys, and behaves as at the start.
+    /// Forgets everything but the keys, and behaves as at the start. An origin that was down comes back, but not before
+    /// this returns: [`Simulator::bring_back`] waits for it.
     pub fn reset(&self) {
         self.provider.reset();
+        self.outages.end();
     }
 
     /// Approves an authorization request as this account (an index in the settings), without a browser, and returns

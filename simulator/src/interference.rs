@@ -7,7 +7,8 @@ use crate::{
     provider::Entry,
 };
 
-/// Lets the provider decide, with this fault in the way. `held` lives until the answer is delivered or given up.
+/// Lets the provider decide, with this fault in the way. `held` lives until the answer is
+/// returned, or delivered where the fault changes how; or until the client is gone.
 pub(crate) async fn around(
     fault: Option<Fault>,
     entry: &Entry,

@@ -45,14 +45,19 @@
 //! - JWTs (id, access and session tokens) are base64url text, where no readable marker survives. Their first claim is
 //!   `"jti":"CANARY-…"`, so the encoded text of every one of them contains [`CANARY_IN_JWT`]. Decoded claims contain
 //!   [`CANARY`].
-//! - [`Simulator::issued_secrets`] lists every code and token in clear: searching for each
-//!   whole secret needs no trust in the markers, searching for the markers also finds pieces.
+//! - [`Simulator::issued_secrets`] lists every code, token and cookie in clear: searching for each whole secret needs no
+//!   trust in the markers, searching for the markers also finds pieces.
 //!
 //! # How the parts hang together
 //!
 //! `http` owns the sockets; `auth`, `backend`, `sessions` and `studio` are the origins, each with a port of its own;
-//! `provider` holds what they know (keys, codes, families of tokens, browsers, journal); `control` is the test's way in.
-//! Requests go down that list, answers come back up as plain data ([`Fault`]s and [`Step`]s bend them on the way).
+//! `provider` holds what they know (keys, codes, families of tokens, browsers, journal). A request goes down that list,
+//! its answer comes back up as plain data, and `interference` bends it on the way as the [`Fault`] on order says. A
+//! [`Step`] stops a refresh, an outage takes a whole origin ([`Site`]) from the network. `control` is the way in for
+//! tests: whatever [`Simulator`] offers in Rust, it offers over HTTP. README.md has its routes, and the program's flags.
+
+// A match on something behind the provider's lock holds the lock in its arms, where it is taken again: a standstill.
+#![deny(clippy::significant_drop_in_scrutinee)]
 
 mod auth;
 mod backend;

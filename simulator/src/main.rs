@@ -2,7 +2,11 @@
 
 mod arguments;
 
-use std::error::Error;
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use arguments::Arguments;
 use goclaw_simulator::Simulator;
@@ -11,9 +15,22 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let chain = std::iter::successors(Some(error.as_ref()), |error: &&dyn Error| (**error).source());
+            let why: Vec<String> = chain.map(ToString::to_string).collect();
+            // Without a stderr there is nobody to tell.
+            let _ = writeln!(io::stderr(), "goclaw-simulator: {}", why.join(": "));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Box<dyn Error>> {
     let Some(arguments) = arguments::parse(std::env::args().skip(1))? else {
-        return print_line(arguments::USAGE);
+        return Ok(print_line(arguments::USAGE)?);
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(run(arguments));
@@ -35,10 +52,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the one line that whoever started the program waits for")]
-fn print_line(line: &str) -> Result<(), Box<dyn Error>> {
-    println!("{line}");
-    Ok(())
+/// Fails, and does not panic, when whoever waits for the line has gone away.
+fn print_line(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }
 
 /// Ends when whoever started the program has closed its end of the pipe.

@@ -40,6 +40,18 @@ impl Outages {
         self.gate(site).set(!down).await;
     }
 
+    /// Ends every outage, without waiting for it.
+    pub(crate) fn end(&self) {
+        Site::ALL.iter().for_each(|site| self.gate(*site).want(true));
+    }
+
+    /// Ends every outage, and returns when the network shows it.
+    pub(crate) async fn ended(&self) {
+        for site in Site::ALL {
+            self.set(site, false).await;
+        }
+    }
+
     pub(crate) fn all(&self) -> Vec<Outage> {
         Site::ALL.map(|site| Outage { site, down: !self.gate(site).is_open() }).into()
     }

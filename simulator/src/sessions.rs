@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Method, Request, body::Incoming, header::COOKIE};
+use hyper::{HeaderMap, Method, Request, header::COOKIE};
 use serde_json::{Value, json};
 
 use crate::{
     faults::Endpoint,
-    http::{ConnectionCut, Origin, Reply, read_body},
+    http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
     journal::token_sha256,
     provider::{self, Provider, RenewalRefusal, SessionView},
@@ -54,7 +54,7 @@ impl<'a> Asked<'a> {
 }
 
 impl Origin for SessionsOrigin {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Sessions, &head);
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };

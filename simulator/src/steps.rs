@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::{faults::Times, http::ConnectionCut, journal::FamilyId};
 
@@ -121,10 +121,30 @@ pub enum StoppedState {
 #[derive(Default)]
 struct Inner {
     orders: VecDeque<StopOrder>,
-    /// By number; a clear leaves a later number for the first.
-    stopped: Vec<(u64, StoppedRequest)>,
+    stopped: Vec<Stopped>,
+    /// Goes on over a clear, so that no number is given twice.
     last_number: u64,
-    reset: bool,
+}
+
+/// A stopped request and, while it is held, the way to tell it what becomes of it. Told once and to it alone, so that
+/// no later release or clear can turn the word round before the request has heard it.
+struct Stopped {
+    number: u64,
+    request: StoppedRequest,
+    verdict: Option<oneshot::Sender<Release>>,
+}
+
+impl Inner {
+    fn release(&mut self, step: Option<Step>, release: Release) {
+        let state = if release == Release::Continue { StoppedState::Continued } else { StoppedState::Cut };
+        for stopped in self.stopped.iter_mut().filter(|stopped| step.is_none_or(|step| step == stopped.request.step)) {
+            if let Some(verdict) = stopped.verdict.take() {
+                stopped.request.state = state;
+                // A request that is gone by now needs no word.
+                let _ = verdict.send(release);
+            }
+        }
+    }
 }
 
 /// Orders, and the requests they stopped.
@@ -149,7 +169,7 @@ impl Steps {
     }
 
     pub(crate) fn stopped(&self) -> Vec<StoppedRequest> {
-        self.inner().stopped.iter().map(|(_, stopped)| stopped.clone()).collect()
+        self.inner().stopped.iter().map(|stopped| stopped.request.clone()).collect()
     }
 
     /// Whether a request that is about to be answered may be stopped on its way out.
@@ -159,46 +179,44 @@ impl Steps {
 
     /// Releases what is held, at one step or at all.
     pub(crate) fn release(&self, step: Option<Step>, release: Release) {
-        let mut inner = self.inner();
-        inner.reset = release == Release::Reset;
-        let state = if release == Release::Continue { StoppedState::Continued } else { StoppedState::Cut };
-        let held = |stopped: &StoppedRequest| {
-            stopped.state == StoppedState::Held && step.is_none_or(|step| step == stopped.step)
-        };
-        for (_, stopped) in inner.stopped.iter_mut().filter(|(_, stopped)| held(stopped)) {
-            stopped.state = state;
-        }
-        drop(inner);
-        self.changed.send_replace(());
+        self.inner().release(step, release);
     }
 
     /// Cancels the orders, closes what is held and forgets what was stopped.
     pub(crate) fn clear(&self) {
-        self.inner().orders.clear();
-        self.release(None, Release::Close);
-        self.inner().stopped.clear();
+        let mut inner = self.inner();
+        inner.orders.clear();
+        inner.release(None, Release::Close);
+        inner.stopped.clear();
     }
 
     /// Ends when so many requests have been stopped at a step since the last clear.
     pub(crate) async fn reached(&self, step: Step, count: usize) {
         let mut changed = self.changed.subscribe();
-        let enough = |inner: &Inner| inner.stopped.iter().filter(|(_, stopped)| stopped.step == step).count() >= count;
+        let stops = || self.inner().stopped.iter().filter(|stopped| stopped.request.step == step).count();
         // The sender lives as long as `self`.
-        let _ = changed.wait_for(|()| enough(&self.inner())).await;
+        let _ = changed.wait_for(|()| stops() >= count).await;
     }
 
     /// Lets a request pass a step, or stops it there.
     pub(crate) async fn pass(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Result<(), ConnectionCut> {
-        let Some((number, stop)) = self.stop(step, family) else { return Ok(()) };
-        match stop {
-            Stop::Close => Err(ConnectionCut::Close),
-            Stop::Reset => Err(ConnectionCut::Reset),
-            Stop::Hold => self.hold(number).await,
+        match self.stop(step, family) {
+            None => Ok(()),
+            Some(Stopping::Cut(cut)) => Err(cut),
+            Some(Stopping::Held(held, verdict)) => {
+                let released = verdict.await;
+                drop(held);
+                match released {
+                    Ok(Release::Continue) => Ok(()),
+                    Ok(Release::Reset) => Err(ConnectionCut::Reset),
+                    Ok(Release::Close) | Err(_) => Err(ConnectionCut::Close),
+                }
+            }
         }
     }
 
     /// Carries out the oldest order for this step, if there is one.
-    fn stop(&self, step: Step, family: Option<FamilyId>) -> Option<(u64, Stop)> {
+    fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<Stopping> {
         let mut inner = self.inner();
         inner.orders.retain(|order| order.times != Times::Next(0));
         let order = inner.orders.iter_mut().find(|order| order.step == step)?;
@@ -206,29 +224,28 @@ impl Steps {
             *left -= 1;
         }
         let stop = order.stop;
-        let state = if stop == Stop::Hold { StoppedState::Held } else { StoppedState::Cut };
         inner.last_number += 1;
         let number = inner.last_number;
-        inner.stopped.push((number, StoppedRequest { step, family, state }));
+        let (stopping, verdict) = match stop {
+            Stop::Close => (Stopping::Cut(ConnectionCut::Close), None),
+            Stop::Reset => (Stopping::Cut(ConnectionCut::Reset), None),
+            Stop::Hold => {
+                let (verdict, told) = oneshot::channel();
+                (Stopping::Held(Held { number, steps: Arc::clone(self) }, told), Some(verdict))
+            }
+        };
+        let state = if verdict.is_some() { StoppedState::Held } else { StoppedState::Cut };
+        inner.stopped.push(Stopped { number, request: StoppedRequest { step, family, state }, verdict });
         drop(inner);
         self.changed.send_replace(());
-        Some((number, stop))
+        Some(stopping)
     }
+}
 
-    async fn hold(self: &Arc<Self>, number: u64) -> Result<(), ConnectionCut> {
-        let _gone_unless_released = Held { number, steps: Arc::clone(self) };
-        let mut changed = self.changed.subscribe();
-        let _ = changed.wait_for(|()| self.state_of(number) != Some(StoppedState::Held)).await;
-        let released = self.state_of(number);
-        if released == Some(StoppedState::Continued) {
-            return Ok(());
-        }
-        Err(if self.inner().reset { ConnectionCut::Reset } else { ConnectionCut::Close })
-    }
-
-    fn state_of(&self, number: u64) -> Option<StoppedState> {
-        self.inner().stopped.iter().find(|(other, _)| *other == number).map(|(_, stopped)| stopped.state)
-    }
+/// What a stop does to its request.
+enum Stopping {
+    Cut(ConnectionCut),
+    Held(Held, oneshot::Receiver<Release>),
 }
 
 /// A request while it is held. The server drops the request when the client goes away, and with it this.
@@ -240,11 +257,11 @@ struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         let mut inner = self.steps.inner();
-        let stopped = inner.stopped.iter_mut().find(|(number, _)| *number == self.number);
-        if let Some((_, stopped)) = stopped
-            && stopped.state == StoppedState::Held
+        let stopped = inner.stopped.iter_mut().find(|stopped| stopped.number == self.number);
+        if let Some(stopped) = stopped
+            && stopped.verdict.take().is_some()
         {
-            stopped.state = StoppedState::ClientGone;
+            stopped.request.state = StoppedState::ClientGone;
         }
     }
 }

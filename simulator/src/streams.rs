@@ -13,7 +13,7 @@ pub struct StreamCounts {
     pub open: u32,
     /// Sent to their end.
     pub completed: u32,
-    /// Ended by a fault on order.
+    /// Ended by a fault on order, in the middle or before the first byte.
     pub broken: u32,
     /// Given up by the client (or by an outage).
     pub abandoned: u32,
@@ -55,8 +55,8 @@ impl OpenStream {
     pub(crate) fn new(provider: &Arc<Provider>, entry: &Entry) -> Self {
         provider.state().streams.open += 1;
         entry.outcome("streaming");
-        // Until its writer says otherwise, a stream that ends was abandoned.
-        let end = Arc::new(Mutex::new(StreamEnd::Abandoned));
+        // A stream that never begins was kept from it by a fault.
+        let end = Arc::new(Mutex::new(StreamEnd::Broken));
         Self { provider: Arc::clone(provider), entry: entry.clone(), end }
     }
 

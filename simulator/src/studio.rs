@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, body::Incoming};
+use hyper::{Method, Request};
 use serde_json::json;
 
 use crate::{
     faults::Endpoint,
-    http::{ConnectionCut, Origin, Reply, bearer, read_body},
+    http::{ConnectionCut, Origin, Reply, UnreadBody, bearer, read_body},
     interference,
     journal::token_sha256,
     provider::{Entry, Provider, SessionRefusal, TokenStatus, check_session},
@@ -32,7 +32,7 @@ pub(crate) struct StudioOrigin {
 }
 
 impl Origin for StudioOrigin {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Studio, &head);
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };

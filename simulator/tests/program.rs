@@ -6,10 +6,9 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    net::TcpStream,
     process::{Child, Command},
     time::timeout,
 };
@@ -22,40 +21,96 @@ fn program(flags: &[&str]) -> Child {
         .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap()
 }
 
-/// Reads the first line, tries both ports, and returns what else the program prints until `stop` has ended it.
-async fn run(flags: &[&str], stop: impl AsyncFnOnce(&mut Child)) -> (String, ExitStatus) {
+/// Reads the one line, and returns it with what else the program prints until `stop` has ended it.
+async fn run(flags: &[&str], stop: impl AsyncFnOnce(&Value, &mut Child)) -> (String, ExitStatus) {
     let mut child = program(flags);
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     timeout(PATIENCE, stdout.read_line(&mut line)).await.unwrap().unwrap();
-    let ready: Value = serde_json::from_str(&line).unwrap();
-    for member in ["issuer", "control_url"] {
-        let address = ready.get(member).and_then(Value::as_str).and_then(|url| url.strip_prefix("http://")).unwrap();
-        TcpStream::connect(address).await.unwrap();
-    }
-    stop(&mut child).await;
+    stop(&serde_json::from_str(&line).unwrap(), &mut child).await;
     let status = timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).await.unwrap();
     (rest, status)
 }
 
+/// What answers at a URL: the status, and the body if it is JSON.
+async fn get(url: &str) -> (u16, Value) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let response = http.get(url).send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap_or_default())
+}
+
+fn address<'a>(ready: &'a Value, member: &str) -> &'a str {
+    ready[member].as_str().unwrap()
+}
+
 #[tokio::test]
-async fn it_ends_with_its_stdin_if_asked_to() {
-    let (rest, status) = run(&["--exit-with-stdin"], async |child| drop(child.stdin.take())).await;
-    assert_eq!((rest.as_str(), status.code()), ("", Some(0)));
+async fn it_prints_every_address_and_something_answers_there() {
+    let (rest, status) = run(&["--exit-with-stdin"], async |ready, child| {
+        assert_eq!(ready.as_object().unwrap().len(), 5, "{ready}");
+        for (member, path, status) in [
+            ("issuer", "/.well-known/openid-configuration", 200),
+            ("control_url", "/healthz", 200),
+            ("backend_url", "/wham/usage", 401),
+            ("sessions_url", "/v1/client", 200),
+            ("studio_url", "/billing/info/", 401),
+        ] {
+            let (answered, _) = get(&format!("{}{path}", address(ready, member))).await;
+            assert_eq!(answered, status, "{member}");
+        }
+        let metadata = get(&format!("{}/.well-known/openid-configuration", address(ready, "issuer"))).await.1;
+        assert_eq!(metadata["issuer"], ready["issuer"]);
+        let settings = get(&format!("{}/settings", address(ready, "control_url"))).await.1;
+        assert_eq!(settings["approval"], json!({"mode": "ask"}), "a person is expected");
+        drop(child.stdin.take());
+    })
+    .await;
+    assert_eq!((rest.as_str(), status.code()), ("", Some(0)), "it ends with its stdin if asked to");
+}
+
+#[tokio::test]
+async fn flags_become_settings() {
+    let flags = [
+        ["--approval", "auto"],
+        ["--reuse", "grace=10s"],
+        ["--access-lifetime", "20s"],
+        ["--refresh-lifetime", "1d"],
+        ["--code-lifetime", "1m"],
+        ["--redirect-ports", "1455,1457"],
+        ["--accounts", "3"],
+        ["--settings", r#"{"stream_deltas": 7}"#],
+    ];
+    let flags: Vec<_> = flags.as_flattened().iter().copied().chain(["--exit-with-stdin"]).collect();
+    run(&flags, async |ready, child| {
+        let settings = get(&format!("{}/settings", address(ready, "control_url"))).await.1;
+        for (name, value) in [
+            ("approval", json!({"mode": "auto_approve"})),
+            ("reuse", json!({"grace": "10s"})),
+            ("access_lifetime", json!("20s")),
+            ("refresh_lifetime", json!("1d")),
+            ("code_lifetime", json!("1m")),
+            ("redirect_ports", json!({"only": [1455, 1457]})),
+            ("stream_deltas", json!(7)),
+        ] {
+            assert_eq!(settings[name], value, "{name}");
+        }
+        assert_eq!(settings["accounts"].as_array().unwrap().len(), 3);
+        drop(child.stdin.take());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn it_ends_at_sigterm_and_not_with_its_stdin() {
-    let flags = ["--approval", "auto", "--reuse", "grace=10s", "--access-lifetime", "20s", "--redirect-ports", "1455"];
-    let (rest, status) = run(&flags, async |child| {
+    let (rest, status) = run(&["--approval", "auto"], async |_, child| {
         drop(child.stdin.take());
         assert!(timeout(Duration::from_millis(200), child.wait()).await.is_err(), "it ended with its stdin");
         let kill = format!("kill -TERM {}", child.id().unwrap());
@@ -66,9 +121,16 @@ async fn it_ends_at_sigterm_and_not_with_its_stdin() {
 }
 
 #[tokio::test]
-async fn flags_that_make_no_sense_are_refused() {
-    for flags in [["--no-such", "1"].as_slice(), &["--reuse", "sometimes"], &["--access-lifetime", "7"], &["--port"]] {
-        let status = timeout(PATIENCE, program(flags).wait()).await.unwrap().unwrap();
-        assert_eq!(status.code(), Some(1), "{flags:?}");
+async fn flags_that_make_no_sense_are_refused_in_a_sentence() {
+    for (flags, why) in [
+        (["--no-such", "1"].as_slice(), "unknown flag --no-such; --help lists them"),
+        (&["--reuse", "sometimes"], "--reuse does not take `sometimes`"),
+        (&["--access-lifetime", "7"], "--access-lifetime does not take `7`"),
+        (&["--settings", r#"{"no_such": 1}"#], r#"--settings does not take `{"no_such": 1}`"#),
+        (&["--port"], "--port needs a value"),
+    ] {
+        let output = timeout(PATIENCE, program(flags).wait_with_output()).await.unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), format!("goclaw-simulator: {why}\n"));
     }
 }

@@ -11,13 +11,13 @@ mod token;
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, body::Incoming};
+use hyper::{Method, Request};
 
 pub use authorize::ApprovalRefused;
 pub(crate) use authorize::approve;
 
 use crate::{
-    http::{ConnectionCut, Origin, Reply, read_body},
+    http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     provider::Provider,
     site::Site,
     steps::Step,
@@ -39,7 +39,7 @@ impl Origin for AuthOrigin {
         self.provider.steps.pass(Step::Connected, None).await
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Auth, &head);
         if head.uri.path() == TOKEN_PATH {

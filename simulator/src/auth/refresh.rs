@@ -14,7 +14,8 @@ use crate::{
     steps::{Step, Steps},
 };
 
-/// Answers a refresh. It counts as under way until the last byte of the answer is sent or the client is gone.
+/// Answers a refresh. It counts as under way until its answer goes out, or until the last byte of one that a step or a
+/// fault slows down; or until the client is gone.
 pub(super) async fn refresh(
     provider: &Arc<Provider>,
     entry: &Entry,

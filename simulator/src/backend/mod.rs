@@ -10,11 +10,11 @@ mod stream;
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, body::Incoming, http::request::Parts};
+use hyper::{Method, Request, http::request::Parts};
 
 use crate::{
     faults::{Endpoint, Fault},
-    http::{ConnectionCut, Origin, Reply, read_body},
+    http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
     provider::Provider,
     refusals,
@@ -34,14 +34,16 @@ pub(crate) struct BackendOrigin {
 }
 
 impl Origin for BackendOrigin {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Backend, &head);
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
         let admitted = admission::admit(&self.provider, &entry, &head.headers);
         let endpoint = endpoint(&head);
-        let (fault, interruption) = match self.provider.state().faults.strike(endpoint) {
+        // On its own: as what is matched on, the lock would be held in the arms, which need it.
+        let struck = self.provider.state().faults.strike(endpoint);
+        let (fault, interruption) = match struck {
             // What happens in the middle of a stream only the stream itself can do.
             Some(Fault::Stream { after, interruption }) if endpoint == Endpoint::Responses => {
                 entry.note(|entry| entry.fault = Some("stream".to_owned()));

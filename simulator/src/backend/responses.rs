@@ -16,7 +16,7 @@ use crate::{
     provider::{Entry, Provider, random_text},
     refusals,
     settings::Account,
-    streams::OpenStream,
+    streams::{OpenStream, StreamEnd},
 };
 
 /// The parameters the backend takes.
@@ -61,8 +61,10 @@ pub(super) fn responses(
     let open = OpenStream::new(provider, entry);
     let ending = open.ending();
     let pause = settings.stream_pause;
-    let streamed = Delivery::written(async move |writer, _| {
-        stream::perform(writer, script, pause, interruption, ending).await;
+    let streamed = Delivery::written(move |writer, _| {
+        // It begins, and until its writer says otherwise a stream that ends was abandoned.
+        ending.is(StreamEnd::Abandoned);
+        stream::perform(writer, script, pause, interruption, ending)
     });
     let reply = Reply::new(200, "").headers([
         ("content-type", "text/event-stream"),

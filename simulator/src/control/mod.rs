@@ -7,13 +7,13 @@ mod orders;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::{Method, Request, body::Incoming};
+use hyper::{Method, Request};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
     faults::FaultOrder,
-    http::{ConnectionCut, Origin, Reply, read_body},
+    http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     outages::Outages,
     provider::{Provider, SigningKey},
     settings::Approval,
@@ -35,11 +35,16 @@ struct Introspection {
 }
 
 impl Origin for ControlOrigin {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Reply, ConnectionCut> {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let reply = match (&head.method, head.uri.path()) {
             (&Method::POST, "/rotate-keys") => rotate_keys(&self.provider).await,
+            (&Method::POST, "/reset") => {
+                self.provider.reset();
+                self.outages.ended().await;
+                Some(done())
+            }
             (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),
             (&Method::POST, "/stops/await") => Some(orders::await_step(&self.provider.steps, &body).await),
             (&Method::GET, path) => self.look(path),
@@ -115,10 +120,6 @@ impl ControlOrigin {
             }
             "/revoke-all" => {
                 self.provider.state().families.revoke_all();
-                done()
-            }
-            "/reset" => {
-                self.provider.reset();
                 done()
             }
             _ => return None,

@@ -75,7 +75,10 @@ impl FaultQueue {
         if let Times::Next(left) = &mut order.times {
             *left -= 1;
         }
-        Some(order.fault.clone())
+        let fault = order.fault.clone();
+        // One that has struck for the last time waits no more.
+        self.0.retain(|order| order.times != Times::Next(0));
+        Some(fault)
     }
 }
 

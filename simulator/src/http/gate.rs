@@ -27,11 +27,19 @@ impl Default for Gate {
 impl Gate {
     /// Opens or closes, and returns when the network shows it.
     pub(crate) async fn set(&self, open: bool) {
+        self.want(open);
+        let (mut actual, mut wanted) = (self.actual.subscribe(), self.wanted.subscribe());
+        // The senders live as long as `self`, so neither wait can fail.
+        tokio::select! {
+            _ = actual.wait_for(|actual| *actual == open) => {}
+            // Somebody who has changed their mind meanwhile must not leave the first one waiting.
+            _ = wanted.wait_for(|wanted| *wanted != open) => {}
+        }
+    }
+
+    /// Opens or closes, without waiting for it.
+    pub(crate) fn want(&self, open: bool) {
         self.wanted.send_replace(open);
-        let mut actual = self.actual.subscribe();
-        // Somebody who changes their mind meanwhile must not leave the first one waiting. The sender lives as long as
-        // `self`, so the wait cannot fail.
-        let _ = actual.wait_for(|actual| *actual == open || *self.wanted.borrow() != open).await;
     }
 
     /// Whether connections are accepted.

@@ -1,21 +1,10 @@
 //! The accept loop, and the two ways a connection ends without an answer: closed (FIN) or reset (RST).
 
-use std::{
-    future::Future,
-    io,
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
@@ -23,6 +12,7 @@ use tokio::{
 use super::{
     Reply,
     gate::{Gate, hold_port, listen_again},
+    wire::{Line, UnreadBody, Wire},
 };
 
 /// How long to wait after a failed accept (out of file descriptors, say) instead of spinning.
@@ -44,7 +34,7 @@ pub(crate) trait Origin: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Result<Reply, ConnectionCut>> + Send;
+    fn answer(&self, request: Request<UnreadBody>) -> impl Future<Output = Result<Reply, ConnectionCut>> + Send;
 }
 
 /// Accepts while the gate is open, until the task is aborted, which also ends every connection.
@@ -89,60 +79,22 @@ async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<im
 }
 
 async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
-    let reset = Arc::new(AtomicBool::new(false));
-    let wire = Wire { stream, reset: Arc::clone(&reset) };
+    let line = Arc::new(Line::default());
+    let wire = Wire::new(stream, &line);
     if let Err(cut) = origin.admit().await {
-        reset.store(cut == ConnectionCut::Reset, Ordering::Relaxed);
+        line.end_in_reset(cut == ConnectionCut::Reset);
         return;
     }
-    let service = service_fn(|request| {
-        let (origin, reset) = (Arc::clone(&origin), Arc::clone(&reset));
+    let service = service_fn(|request: Request<Incoming>| {
+        // At once, not when the answer is first worked on: by then the end of the connection would have shown.
+        let request = request.map(|body| UnreadBody::new(body, &line));
+        let (origin, line) = (Arc::clone(&origin), Arc::clone(&line));
         async move {
             let reply = origin.answer(request).await;
-            reset.store(matches!(reply, Err(ConnectionCut::Reset)), Ordering::Relaxed);
+            line.end_in_reset(matches!(reply, Err(ConnectionCut::Reset)));
             reply.map(Reply::into_response)
         }
     });
     // An error here is a cut that was asked for, or a client that went away: neither is news.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
-}
-
-/// A TCP stream that can end in a reset. Zero linger is set only at the very end: earlier it would also throw away
-/// answers still on their way.
-struct Wire {
-    stream: TcpStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Drop for Wire {
-    fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
-            // Failing means the peer is gone already.
-            let _ = self.stream.set_zero_linger();
-        }
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

@@ -6,6 +6,7 @@ mod gate;
 mod listener;
 mod parameters;
 mod reply;
+mod wire;
 
 use hyper::{HeaderMap, header::AUTHORIZATION};
 
@@ -14,6 +15,7 @@ pub(crate) use gate::Gate;
 pub(crate) use listener::{ConnectionCut, Origin, serve};
 pub(crate) use parameters::{Parameters, read_body};
 pub(crate) use reply::Reply;
+pub(crate) use wire::UnreadBody;
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1; the scheme in any case, RFC 9110 section 11.1).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {

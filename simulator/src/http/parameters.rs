@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::{HeaderMap, body::Incoming, header::CONTENT_TYPE};
+use hyper::{HeaderMap, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
+
+use super::UnreadBody;
 
 /// The request cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +22,9 @@ pub(crate) enum ParameterError {
 }
 
 /// The whole body of a request, of at most so many bytes.
-pub(crate) async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ParameterError> {
+pub(crate) async fn read_body(body: UnreadBody, limit: usize) -> Result<Bytes, ParameterError> {
     // The reason (limit or broken connection) does not change the answer.
-    let collected = Limited::new(body, limit).collect().await.ok();
+    let collected = Limited::new(body.read(), limit).collect().await.ok();
     collected.map(http_body_util::Collected::to_bytes).ok_or(ParameterError::Body)
 }
 

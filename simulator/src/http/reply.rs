@@ -64,8 +64,13 @@ impl Reply {
     /// The same answer with members of its JSON object replaced; null removes one. Any other body stays as it is.
     pub(crate) fn with_members(mut self, members: Map<String, Value>) -> Self {
         if let Ok(mut object) = serde_json::from_slice::<Map<String, Value>>(&self.body) {
-            object.extend(members);
-            object.retain(|_, value| !value.is_null());
+            for (name, value) in members {
+                if value.is_null() {
+                    object.remove(&name);
+                } else {
+                    object.insert(name, value);
+                }
+            }
             self.body = Value::Object(object).to_string().into();
         }
         self

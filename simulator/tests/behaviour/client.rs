@@ -1,12 +1,16 @@
 //! The client of these tests: a public client with PKCE that keeps nothing to itself.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw_simulator::{Options, Settings, Simulator};
 use reqwest::{Client, Response, header::LOCATION, redirect::Policy};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 use url::Url;
 
 pub(crate) const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -16,6 +20,9 @@ pub(crate) const STATE: &str = "the state, unchanged & escaped";
 
 /// No answer of the simulator takes this long unless it hangs on purpose.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a condition is looked at that nothing announces.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) struct Party {
     pub(crate) simulator: Simulator,
@@ -33,8 +40,12 @@ impl Party {
         let mut options = Options::default();
         change(&mut options.settings);
         let simulator = Simulator::start(options).await.unwrap();
-        let http = Client::builder().redirect(Policy::none()).no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { simulator, http }
+        Self { simulator, http: Self::fresh_client() }
+    }
+
+    /// A client with no connection open yet.
+    pub(crate) fn fresh_client() -> Client {
+        Client::builder().redirect(Policy::none()).no_proxy().timeout(PATIENCE).build().unwrap()
     }
 
     /// The authorization request, with some parameters replaced (an empty value removes one).
@@ -85,9 +96,52 @@ impl Party {
         Answer::of(self.try_refresh(refresh_token).await.unwrap()).await
     }
 
+    /// Sends a whole refresh request on a connection of its own. Dropping the connection is the client's death.
+    pub(crate) async fn send_refresh(&self, refresh_token: &str) -> TcpStream {
+        let body = json!({"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh_token});
+        let body = body.to_string();
+        let request = format!(
+            "POST /oauth/token HTTP/1.1\r\nhost: simulator\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut connection = TcpStream::connect(host_and_port(self.simulator.issuer())).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection
+    }
+
+    pub(crate) async fn look(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.simulator.control_url());
+        Answer::of(self.http.get(url).send().await.unwrap()).await.json()
+    }
+
+    pub(crate) async fn change(&self, path: &str, body: Value) -> Answer {
+        let url = format!("{}{path}", self.simulator.control_url());
+        Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
+    }
+
     pub(crate) async fn revoke(&self, token: &str) -> Answer {
         let url = format!("{}/oauth/revoke", self.simulator.issuer());
         Answer::of(self.http.post(url).json(&json!({"token": token})).send().await.unwrap()).await
+    }
+}
+
+/// `127.0.0.1:PORT` of an origin.
+pub(crate) fn host_and_port(url: &str) -> &str {
+    url.strip_prefix("http://").unwrap().split('/').next().unwrap()
+}
+
+/// What comes within the time everything here comes in.
+pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, awaited).await.unwrap()
+}
+
+/// Waits until something is so that nothing announces.
+pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

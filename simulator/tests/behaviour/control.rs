@@ -3,21 +3,9 @@
 use goclaw_simulator::{
     Approval, Endpoint, FamilyLedger, Fault, JournalEntry, Options, ReusePolicy, Settings, Simulator, TokenStatus,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Answer, Party, refused};
-
-impl Party {
-    async fn look(&self, path: &str) -> Value {
-        let url = format!("{}{path}", self.simulator.control_url());
-        Answer::of(self.http.get(url).send().await.unwrap()).await.json()
-    }
-
-    async fn change(&self, path: &str, body: Value) -> Answer {
-        let url = format!("{}{path}", self.simulator.control_url());
-        Answer::of(self.http.post(url).json(&body).send().await.unwrap()).await
-    }
-}
 
 #[tokio::test]
 async fn the_journal_shows_every_request_and_no_secret() {

@@ -2,9 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a step that fails here is a failed test")]
 
 mod authorize;
+mod backend;
+mod bent_answers;
 mod client;
 mod code;
 mod control;
 mod faults;
+mod outages;
+mod presentations;
 mod refresh;
 mod revoke;
+mod sessions;
+mod settings;
+mod steps;
+mod streams;

@@ -1,0 +1,128 @@
+//! A connection's bytes, and two things about its end: it can be a reset, and while a request waits to be read the
+//! client's leaving does not show.
+//!
+//! The second is how sockets are: whoever has not read a request yet cannot know that its client is dead, and acts on it
+//! all the same. Hyper reads ahead and would drop such a request.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use hyper::body::Incoming;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+/// What a connection and its requests know of each other.
+#[derive(Default)]
+pub(super) struct Line {
+    reset: AtomicBool,
+    attention: Mutex<Attention>,
+}
+
+#[derive(Default)]
+struct Attention {
+    /// A request waits to be read.
+    unread: bool,
+    /// Whoever has come to the end of what the client sent, meanwhile.
+    at_end: Option<Waker>,
+}
+
+impl Line {
+    /// How the connection is to end when it ends.
+    pub(super) fn end_in_reset(&self, reset: bool) {
+        self.reset.store(reset, Ordering::Relaxed);
+    }
+
+    fn attention(&self) -> MutexGuard<'_, Attention> {
+        self.attention.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of a request that nobody has read yet.
+pub(crate) struct UnreadBody {
+    body: Incoming,
+    line: Arc<Line>,
+}
+
+impl UnreadBody {
+    pub(super) fn new(body: Incoming, line: &Arc<Line>) -> Self {
+        line.attention().unread = true;
+        Self { body, line: Arc::clone(line) }
+    }
+
+    /// The body, to be read now: from here on the client's leaving shows.
+    pub(super) fn read(self) -> Incoming {
+        let waiting = {
+            let mut attention = self.line.attention();
+            attention.unread = false;
+            attention.at_end.take()
+        };
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        self.body
+    }
+}
+
+/// A TCP stream that can end in a reset. Zero linger is set only at the very end: earlier it would also throw away
+/// answers still on their way.
+pub(super) struct Wire {
+    stream: TcpStream,
+    line: Arc<Line>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, line: &Arc<Line>) -> Self {
+        Self { stream, line: Arc::clone(line) }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.line.reset.load(Ordering::Relaxed) {
+            // Failing means the peer is gone already.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let mut attention = self.line.attention();
+        if attention.unread && read.is_ready() && buffer.filled().len() == before {
+            // The end is still there when it is read again.
+            attention.at_end = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        drop(attention);
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

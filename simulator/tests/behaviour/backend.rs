@@ -1,0 +1,178 @@
+//! The backend: who may come in, and what it answers to whoever may.
+
+use goclaw_simulator::{AccessTokenForm, Site, TokenStatus};
+use reqwest::{RequestBuilder, Response, header::HeaderMap};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Party};
+
+/// The workspace of the first account.
+pub(crate) const ACCOUNT_ID: &str = "00000000-0000-4000-8000-000000000001";
+
+impl Party {
+    pub(crate) fn usage(&self) -> RequestBuilder {
+        self.http.get(format!("{}/wham/usage", self.simulator.backend_url()))
+    }
+
+    pub(crate) async fn usage_of(&self, access_token: &str) -> Answer {
+        let request = self.usage().bearer_auth(access_token).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub(crate) async fn models(&self, access_token: &str, etag: &str) -> Response {
+        let request = self.http.get(format!("{}/codex/models?client_version=1.0.0", self.simulator.backend_url()));
+        let request = request.bearer_auth(access_token).header("chatgpt-account-id", ACCOUNT_ID);
+        request.header("if-none-match", etag).send().await.unwrap()
+    }
+
+    pub(crate) async fn responses(&self, access_token: &str, body: &Value) -> Result<Response, reqwest::Error> {
+        let request = self.http.post(format!("{}/codex/responses", self.simulator.backend_url()));
+        request.bearer_auth(access_token).header("ChatGPT-Account-ID", ACCOUNT_ID).json(body).send().await
+    }
+}
+
+/// The least the backend answers with a stream.
+pub(crate) fn prompt() -> Value {
+    json!({
+        "model": "gpt-5.5",
+        "instructions": "Count.",
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Count to five."}]}],
+        "store": false,
+        "stream": true,
+    })
+}
+
+/// The code, whether it stands in `error` or in `detail`, or else the detail.
+fn why(answer: &Answer) -> String {
+    let body = answer.json();
+    let found = [&body["error"]["code"], &body["detail"]["code"], &body["detail"]].into_iter().find_map(Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
+fn header(headers: &HeaderMap, name: &str) -> String {
+    headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_bearer_comes_in_only_while_it_is_good_and_for_its_own_account() {
+    let party = Party::new().await;
+    let (tokens, revoked, ended) = (party.sign_in().await, party.sign_in().await, party.sign_in().await);
+    let browser = party.simulator.sign_in_browser(0).unwrap();
+    party.revoke(&revoked.access).await;
+    party.revoke(&ended.refresh).await;
+    let (signed, signature) = tokens.access.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    for (token, status, code) in [
+        (&tokens.access, 200, ""),
+        (&revoked.access, 401, "token_revoked"),
+        (&ended.access, 401, "token_revoked"),
+        (&forged, 401, "Unauthorized"),
+        (&tokens.id, 401, "Unauthorized"),
+        (&tokens.refresh, 401, "Unauthorized"),
+        (&browser.session_token, 401, "Unauthorized"),
+    ] {
+        let answer = party.usage_of(token).await;
+        assert_eq!((answer.status, why(&answer).as_str()), (status, code), "{token}");
+    }
+    let anonymous = Answer::of(party.usage().header("ChatGPT-Account-ID", ACCOUNT_ID).send().await.unwrap()).await;
+    assert_eq!((anonymous.status, anonymous.text.as_str()), (401, r#"{"detail":"Unauthorized"}"#));
+
+    let foreign = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", "somebody-else");
+    let foreign = Answer::of(foreign.send().await.unwrap()).await;
+    assert_eq!((foreign.status, why(&foreign).as_str()), (403, "invalid_workspace_selected"));
+    let nobody = Answer::of(party.usage().bearer_auth(&tokens.access).send().await.unwrap()).await;
+    assert_eq!(nobody.status, 400);
+
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 7 * 24 * 3600 + 1);
+    let expired = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+    let expired = expired.send().await.unwrap();
+    assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "token_expired");
+    assert_eq!(why(&Answer::of(expired).await), "token_expired");
+}
+
+#[tokio::test]
+async fn who_ended_the_session_shows_in_the_refusal() {
+    let party = Party::new().await;
+    let reused = party.sign_in().await;
+    let current = party.refresh(&reused.refresh).await.tokens();
+    assert_eq!(party.usage_of(&reused.access).await.status, 200, "a rotation does not touch access tokens");
+    party.refresh(&reused.refresh).await;
+    assert_eq!(why(&party.usage_of(&current.access).await), "token_invalidated");
+    let other = party.sign_in().await;
+    party.simulator.revoke_all();
+    assert_eq!(why(&party.usage_of(&other.access).await), "token_invalidated");
+}
+
+#[tokio::test]
+async fn opaque_tokens_come_in_too_and_those_without_a_readable_end_have_one() {
+    for form in [AccessTokenForm::Opaque, AccessTokenForm::WithoutExp, AccessTokenForm::UnreadableExp] {
+        let party = Party::with(|settings| settings.access_token_form = form).await;
+        let tokens = party.sign_in().await;
+        assert_eq!(party.usage_of(&tokens.access).await.status, 200, "{form:?}");
+        party.simulator.update_settings(|settings| settings.clock_offset_seconds = 7 * 24 * 3600 + 1);
+        assert_eq!(why(&party.usage_of(&tokens.access).await), "token_expired", "{form:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_journal_shows_what_reached_the_backend_and_no_secret() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.usage_of(&tokens.access).await;
+    party.usage_of("never-issued").await;
+    party.responses(&tokens.access, &prompt()).await.unwrap().text().await.unwrap();
+    let entries: Vec<_> = party.simulator.journal().into_iter().filter(|entry| entry.site == Site::Backend).collect();
+    let seen: Vec<_> = entries.iter().map(|entry| (entry.status.unwrap(), entry.token_status.unwrap())).collect();
+    assert_eq!(seen, [(200, TokenStatus::Live), (401, TokenStatus::Unknown), (200, TokenStatus::Live)]);
+    assert_eq!(entries[0].family, Some(party.simulator.ledger()[0].family));
+    assert_eq!(entries[0].headers["chatgpt-account-id"], ACCOUNT_ID);
+    assert!(entries[0].headers["authorization"].starts_with("sha256:"));
+    assert_eq!(entries[2].body_bytes, Some(prompt().to_string().len() as u64));
+    let text = party.look("/journal").await.to_string();
+    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+}
+
+#[tokio::test]
+async fn usage_and_models_are_answered_in_json() {
+    let party = Party::with(|settings| settings.used_percent = 100).await;
+    let tokens = party.sign_in().await;
+    let usage = party.usage_of(&tokens.access).await.json();
+    assert_eq!((&usage["plan_type"], &usage["email"]), (&json!("plus"), &json!("person1@example.com")));
+    assert_eq!(usage["rate_limit"]["limit_reached"], true);
+    let window = &usage["rate_limit"]["primary_window"];
+    assert_eq!((&window["used_percent"], &window["limit_window_seconds"]), (&json!(100), &json!(18_000)));
+
+    let listed = party.models(&tokens.access, "").await;
+    let etag = header(listed.headers(), "etag");
+    let listed = Answer::of(listed).await.json();
+    let slugs: Vec<_> = listed["models"].as_array().unwrap().iter().map(|model| &model["slug"]).collect();
+    assert_eq!(slugs, ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"]);
+    assert_eq!(party.models(&tokens.access, &etag).await.status(), 304);
+    party.simulator.update_settings(|settings| settings.models = vec!["another".to_owned()]);
+    assert_eq!(party.models(&tokens.access, &etag).await.status(), 200);
+}
+
+#[tokio::test]
+async fn only_what_the_backend_knows_is_taken() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for (member, value, detail) in [
+        ("max_output_tokens", json!(5), "Unsupported parameter: max_output_tokens"),
+        ("previous_response_id", json!("resp_1"), "Unsupported parameter: previous_response_id"),
+        ("temperature", json!(1), "Unsupported parameter: temperature"),
+        ("store", json!(true), "Store must be set to false"),
+        ("stream", json!(false), "Stream must be set to true"),
+        ("model", json!("gpt-2"), "The 'gpt-2' model is not supported when using Codex with a ChatGPT account."),
+        ("input", json!("Count."), "Input must be a list"),
+        ("input", json!([{"role": "system", "content": "x"}]), "System messages are not allowed"),
+    ] {
+        let mut body = prompt();
+        body[member] = value;
+        let answer = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
+        assert_eq!((answer.status, why(&answer).as_str()), (400, detail));
+    }
+    let url = format!("{}/codex/nothing", party.simulator.backend_url());
+    let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+    assert_eq!(nothing.send().await.unwrap().status(), 404);
+    assert_eq!(party.simulator.streams().open, 0);
+}

@@ -1,0 +1,180 @@
+//! Faults that bend an answer after everything is done, and answers of the test's own choice: what the client sees is
+//! not what the provider did.
+
+use std::time::Duration;
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Interruption};
+use reqwest::header::{CONTENT_TYPE, SET_COOKIE};
+use serde_json::{Map, json};
+
+use crate::client::{Answer, Party, Tokens, refused, until};
+
+impl Party {
+    /// A refresh that a fault strikes.
+    async fn struck(&self, tokens: &Tokens, fault: Fault) -> reqwest::Response {
+        self.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
+        self.try_refresh(&tokens.refresh).await.unwrap()
+    }
+
+    fn rotations(&self) -> u32 {
+        self.simulator.ledger()[0].rotations
+    }
+}
+
+#[tokio::test]
+async fn members_are_replaced_added_and_left_out_and_no_others_are_touched() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let members = Map::from_iter([
+        ("refresh_token".to_owned(), json!(null)),
+        ("expires_in".to_owned(), json!("soon")),
+        ("surprise".to_owned(), json!([1])),
+    ]);
+    let bent = Answer::of(party.struck(&tokens, Fault::Members { members }).await).await;
+    assert_eq!(bent.status, 200);
+    let bent = bent.json();
+    assert!(bent.get("refresh_token").is_none());
+    assert_eq!((&bent["expires_in"], &bent["surprise"]), (&json!("soon"), &json!([1])));
+    assert!(bent["access_token"].is_string() && bent["id_token"].is_string() && bent["scope"].is_string());
+    assert_eq!(party.rotations(), 1);
+    assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+
+    // An answer keeps the nulls it honestly has.
+    let refusal = Answer::of(party.struck(&tokens, Fault::member("request_id", json!("r"))).await).await;
+    assert_eq!((refusal.status, refusal.json()["request_id"].as_str()), (401, Some("r")));
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, Fault::member("client", json!(1))));
+    let url = format!("{}/v1/client", party.simulator.sessions_url());
+    let client = Answer::of(party.http.get(url).send().await.unwrap()).await;
+    assert_eq!(client.json(), json!({"response": null, "client": 1}));
+}
+
+#[tokio::test]
+async fn headers_are_added_to_the_honest_answer() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let response = party.struck(&tokens, Fault::hostile_headers()).await;
+    assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
+    for (name, value) in [("location", "https://elsewhere.example/"), ("x-hop-by-hop", "hostile")] {
+        assert_eq!(response.headers()[name], value);
+    }
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    let answer = Answer::of(response).await.tokens();
+    assert_eq!(party.rotations(), 1);
+    assert_eq!(party.refresh(&answer.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_media_type_is_replaced_and_nothing_else() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let response = party.struck(&tokens, Fault::Retyped { content_type: "text/html".to_owned() }).await;
+    let types: Vec<_> = response.headers().get_all(CONTENT_TYPE).iter().collect();
+    assert_eq!(types, ["text/html"]);
+    assert!(!Answer::of(response).await.tokens().refresh.is_empty());
+    assert_eq!(party.rotations(), 1);
+}
+
+#[tokio::test]
+async fn another_status_than_what_was_done() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let fault = Fault::StatusAfterCommit { status: 502, body: "{\"bad\":1}".to_owned() };
+    let answer = Answer::of(party.struck(&tokens, fault).await).await;
+    assert_eq!((answer.status, answer.text.as_str()), (502, "{\"bad\":1}"));
+    assert_eq!(party.rotations(), 1);
+    let entry = party.simulator.journal().pop().unwrap();
+    assert_eq!((entry.outcome.as_str(), entry.status), ("tokens_issued", Some(502)));
+
+    // The same of a code that is redeemed and of a family that is revoked.
+    let code = party.code().await;
+    let fault = Fault::internal_server_error_after_commit();
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, fault.clone()));
+    assert_eq!(party.exchange(&code).await.status, 500);
+    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+    let other = party.sign_in().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Revoke, fault));
+    assert_eq!(party.revoke(&other.refresh).await.status, 500);
+    assert_eq!(party.refresh(&other.refresh).await.refusal(), refused(401, "refresh_token_invalidated"));
+}
+
+#[tokio::test]
+async fn silence_after_everything_is_done() {
+    let party = Party::new().await;
+    let code = party.code().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::HangAfterCommit));
+    tokio::select! {
+        answer = party.exchange(&code) => panic!("an answer came: {}", answer.status),
+        () = until("the code is redeemed", || !party.simulator.ledger().is_empty()) => {}
+    }
+    assert_eq!(party.exchange(&code).await.refusal(), refused(400, "invalid_grant"));
+}
+
+#[tokio::test]
+async fn an_answer_of_the_tests_own_changes_nothing() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let headers = [("content-type", "text/plain"), ("x-one", "1"), ("x-one", "2"), ("bad name", "left out")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let response = party.struck(&tokens, Fault::Answer { status: 418, headers, body: "short".to_owned() }).await;
+    assert_eq!(response.headers().get_all("x-one").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/plain");
+    let answer = Answer::of(response).await;
+    assert_eq!((answer.status, answer.text.as_str()), (418, "short"));
+    assert_eq!(party.rotations(), 0);
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_interrupted_stream_strikes_an_answer_that_is_none() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let stream = |interruption| Fault::Stream { after: 1, interruption };
+    let whole = Answer::of(party.struck(&tokens, stream(Interruption::Fail("x".to_owned()))).await).await.tokens();
+
+    let mut silent = party.struck(&whole, stream(Interruption::Hang)).await;
+    let announced = silent.content_length().unwrap();
+    assert_eq!(silent.chunk().await.unwrap().unwrap().len() as u64, announced / 2);
+    assert!(tokio::time::timeout(Duration::from_millis(60), silent.chunk()).await.is_err());
+    drop(silent);
+    assert_eq!(party.rotations(), 2);
+
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let cut = party.struck(&tokens, stream(Interruption::Cut)).await;
+    assert!(cut.text().await.is_err(), "the answer ended as if it were whole");
+    assert_eq!(party.rotations(), 1);
+}
+
+#[tokio::test]
+async fn every_fault_can_be_ordered_over_http_and_waits_until_it_has_struck() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for fault in [
+        json!({"kind": "status", "status": 503, "body": "", "content_type": "application/json", "retry_after": "1"}),
+        json!({"kind": "redirect", "status": 307, "location": "https://elsewhere.example/"}),
+        json!({"kind": "answer", "status": 418, "headers": [["x-one", "1"]], "body": "short"}),
+        json!({"kind": "hang"}),
+        json!({"kind": "reset_before"}),
+        json!({"kind": "delay", "by": "5ms"}),
+        json!({"kind": "lose_answer"}),
+        json!({"kind": "hang_after_commit"}),
+        json!({"kind": "half_json"}),
+        json!({"kind": "huge_body"}),
+        json!({"kind": "slow_drip", "every": "1ms"}),
+        json!({"kind": "status_after_commit", "status": 500, "body": "{}"}),
+        json!({"kind": "retyped", "content_type": "text/html"}),
+        json!({"kind": "members", "members": {"refresh_token": null}}),
+        json!({"kind": "headers", "headers": [["x-one", "1"]]}),
+        json!({"kind": "stream", "after": 1, "interruption": {"fail": "x"}}),
+        json!({"kind": "stream", "after": 1, "interruption": "cut"}),
+    ] {
+        let order = json!({"endpoint": "usage", "fault": fault, "times": "standing"});
+        assert_eq!(party.change("/faults", order.clone()).await.status, 200, "{fault}");
+        assert_eq!(party.look("/faults").await, json!([order]));
+        party.change("/faults/clear", json!({})).await;
+    }
+    let order = json!({"endpoint": "refresh", "fault": {"kind": "answer", "status": 418, "headers": []}});
+    party.change("/faults", order).await;
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 418);
+    assert_eq!(party.look("/faults").await, json!([]), "a fault that has struck is still on order");
+}

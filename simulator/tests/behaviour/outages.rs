@@ -1,0 +1,107 @@
+//! Outages: an origin that is down refuses connections and drops those it had; afterwards it is where it was.
+
+use std::io;
+
+use goclaw_simulator::{Outage, Site, Step, StopOrder, StoppedState};
+use reqwest::Response;
+use serde_json::json;
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
+use crate::client::{Party, host_and_port, soon, until};
+
+const SITES: [Site; 4] = [Site::Auth, Site::Backend, Site::Sessions, Site::Studio];
+
+fn address(party: &Party, site: Site) -> String {
+    let addresses = party.simulator.addresses();
+    let url = match site {
+        Site::Auth => &addresses.issuer,
+        Site::Backend => &addresses.backend_url,
+        Site::Sessions => &addresses.sessions_url,
+        Site::Studio => &addresses.studio_url,
+    };
+    host_and_port(url).to_owned()
+}
+
+async fn asked(party: &Party, site: Site) -> Result<Response, reqwest::Error> {
+    party.http.get(format!("http://{}/nothing-here", address(party, site))).send().await
+}
+
+#[tokio::test]
+async fn an_origin_that_is_down_refuses_and_comes_back_on_its_port() {
+    let party = Party::new().await;
+    for down in SITES {
+        asked(&party, down).await.unwrap();
+        party.simulator.take_down(down).await;
+        for site in SITES {
+            let connected = TcpStream::connect(address(&party, site)).await;
+            if site == down {
+                assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::ConnectionRefused, "{site:?}");
+                // Nor does a connection of before the outage live on.
+                assert!(asked(&party, site).await.unwrap_err().is_connect(), "{site:?}");
+            } else {
+                assert!(connected.is_ok(), "{site:?} went with {down:?}");
+            }
+        }
+        party.simulator.bring_back(down).await;
+        assert!(asked(&party, down).await.is_ok(), "{down:?} did not come back");
+    }
+}
+
+#[tokio::test]
+async fn what_the_provider_knows_outlives_an_outage() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.take_down(Site::Auth).await;
+    party.simulator.take_down(Site::Auth).await;
+    assert!(party.try_refresh(&tokens.refresh).await.unwrap_err().is_connect());
+    assert!(party.simulator.presentations().is_empty());
+    party.simulator.bring_back(Site::Auth).await;
+    party.simulator.bring_back(Site::Auth).await;
+    assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_under_way_end_with_the_origin() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.stop_at(StopOrder::hold(Step::Rotated));
+    let mut connection = party.send_refresh(&tokens.refresh).await;
+    soon(party.simulator.reached(Step::Rotated, 1)).await;
+    party.simulator.take_down(Site::Auth).await;
+    let mut received = Vec::new();
+    soon(connection.read_to_end(&mut received)).await.unwrap();
+    assert!(received.is_empty(), "an answer came");
+    until("the refresh ends", || party.simulator.presentation_totals().under_way == 0).await;
+    assert_eq!(party.simulator.stopped()[0].state, StoppedState::ClientGone);
+    assert_eq!(party.simulator.ledger()[0].rotations, 1);
+}
+
+#[tokio::test]
+async fn outages_are_ordered_and_shown_over_http_and_end_with_a_reset() {
+    let party = Party::new().await;
+    let shown = async || -> Vec<Outage> { serde_json::from_value(party.look("/outages").await).unwrap() };
+    assert!(shown().await.iter().all(|outage| !outage.down));
+    assert_eq!(party.change("/outages", json!({"site": "backend", "down": true})).await.status, 200);
+    assert_eq!(party.change("/outages", json!({"site": "studio", "down": true})).await.status, 200);
+    assert_eq!(party.change("/outages", json!({"site": "control", "down": true})).await.status, 400);
+    let down: Vec<_> = shown().await.into_iter().filter(|outage| outage.down).map(|outage| outage.site).collect();
+    assert_eq!(down, [Site::Backend, Site::Studio]);
+    assert!(asked(&party, Site::Backend).await.unwrap_err().is_connect());
+    assert_eq!(party.change("/outages", json!({"site": "backend", "down": false})).await.status, 200);
+    assert!(asked(&party, Site::Backend).await.is_ok());
+
+    assert_eq!(party.change("/reset", json!({})).await.status, 200);
+    assert!(shown().await.iter().all(|outage| !outage.down));
+    assert!(asked(&party, Site::Studio).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_changes_their_mind_leaves_nobody_waiting() {
+    let party = Party::new().await;
+    for _ in 0..20 {
+        // Both are asked for before the origin has heard of the first.
+        soon(async { tokio::join!(party.simulator.take_down(Site::Auth), party.simulator.bring_back(Site::Auth)) })
+            .await;
+    }
+    assert!(asked(&party, Site::Auth).await.is_ok());
+}

@@ -1,0 +1,176 @@
+//! The ledger of presentations: by it the gateway's promise is judged, so it must miss nothing and blame nobody.
+
+use goclaw_simulator::{
+    Endpoint, Fault, FaultOrder, Presentation, PresentationOutcome, PresentationTotals, Release, ReusePolicy, Step,
+    StopOrder, Times,
+};
+use serde_json::json;
+
+use crate::client::{Party, refused, soon, until};
+
+fn outcomes(party: &Party) -> Vec<PresentationOutcome> {
+    party.simulator.presentations().into_iter().map(|presentation| presentation.outcome).collect()
+}
+
+#[tokio::test]
+async fn every_generation_is_on_record_once_and_rotated() {
+    let party = Party::new().await;
+    let mut tokens = party.sign_in().await;
+    for _ in 0..3 {
+        tokens = party.refresh(&tokens.refresh).await.tokens();
+    }
+    let presentations = party.simulator.presentations();
+    let generations: Vec<_> = presentations.iter().map(|presentation| presentation.generation).collect();
+    assert_eq!(generations, [Some(0), Some(1), Some(2)]);
+    let (journal, ledger) = (party.simulator.journal(), party.simulator.ledger());
+    for (presentation, token) in presentations.iter().zip(&ledger[0].refresh_tokens) {
+        assert_eq!(presentation.outcome, PresentationOutcome::Rotated);
+        assert_eq!((presentation.family, &presentation.token_sha256), (Some(ledger[0].family), &token.token_sha256));
+        assert!(presentation.ended_unix_ms.unwrap() >= presentation.began_unix_ms);
+        let entry = journal.iter().find(|entry| entry.sequence == presentation.sequence).unwrap();
+        assert_eq!((entry.outcome.as_str(), entry.status), ("tokens_issued", Some(200)));
+    }
+    let expected =
+        PresentationTotals { presentations: 3, rotated: 3, max_concurrent_in_a_family: 1, ..Default::default() };
+    assert_eq!(party.simulator.presentation_totals(), expected);
+
+    let over_http: Vec<Presentation> = serde_json::from_value(party.look("/presentations").await).unwrap();
+    assert_eq!(over_http, presentations);
+    assert_eq!(party.look("/presentations/totals").await, json!(expected));
+    let text = party.look("/presentations").await.to_string();
+    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+}
+
+#[tokio::test]
+async fn reuse_is_refused_or_kills_and_the_dead_are_refused() {
+    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let first = party.sign_in().await;
+    let second = party.refresh(&first.refresh).await.tokens();
+    party.refresh(&first.refresh).await;
+    party.simulator.update_settings(|settings| settings.reuse = ReusePolicy::KillFamily);
+    party.refresh(&first.refresh).await;
+    party.refresh(&first.refresh).await;
+    party.refresh(&second.refresh).await;
+    party.refresh("rt_never_issued").await;
+    party.refresh("").await;
+    let refused = |code: &str| PresentationOutcome::Refused(code.to_owned());
+    assert_eq!(
+        outcomes(&party),
+        [
+            PresentationOutcome::Rotated,
+            PresentationOutcome::ReuseRefused,
+            PresentationOutcome::FamilyKilled,
+            // Nobody dies twice.
+            PresentationOutcome::ReuseRefused,
+            refused("refresh_token_invalidated"),
+            refused("unknown_refresh_token"),
+            refused("empty_string"),
+        ]
+    );
+    let stranger = &party.simulator.presentations()[5];
+    assert_eq!((stranger.family, stranger.generation), (None, None));
+    let expected = PresentationTotals {
+        presentations: 7,
+        rotated: 1,
+        reuse_refused: 2,
+        families_killed: 1,
+        refused: 3,
+        max_concurrent_in_a_family: 1,
+        ..Default::default()
+    };
+    assert_eq!(party.simulator.presentation_totals(), expected);
+}
+
+#[tokio::test]
+async fn a_grace_set_over_http_answers_and_counts_from_the_first_time() {
+    let party = Party::new().await;
+    assert_eq!(party.change("/settings", json!({"reuse": {"grace": "60s"}})).await.status, 200);
+    let first = party.sign_in().await;
+    let second = party.refresh(&first.refresh).await.tokens();
+    party.change("/settings", json!({"clock_offset_seconds": 50})).await;
+    let again = party.refresh(&first.refresh).await.tokens();
+    assert_ne!(second.refresh, again.refresh);
+    party.change("/settings", json!({"clock_offset_seconds": 70})).await;
+    assert_eq!(party.refresh(&first.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+    assert_eq!(
+        outcomes(&party),
+        [PresentationOutcome::Rotated, PresentationOutcome::GraceAnswered, PresentationOutcome::FamilyKilled]
+    );
+    let totals = party.simulator.presentation_totals();
+    assert_eq!((totals.rotated, totals.grace_answered, totals.families_killed), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn what_came_of_it_does_not_depend_on_what_the_client_learnt() {
+    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    for (fault, outcome) in [
+        (Fault::internal_server_error(), PresentationOutcome::NotActed),
+        (Fault::ResetBefore, PresentationOutcome::NotActed),
+        (Fault::LoseAnswer, PresentationOutcome::Rotated),
+        (Fault::internal_server_error_after_commit(), PresentationOutcome::Rotated),
+        (Fault::HalfJson, PresentationOutcome::Rotated),
+        (Fault::Hang, PresentationOutcome::NotActed),
+        (Fault::HangAfterCommit, PresentationOutcome::Rotated),
+    ] {
+        let tokens = party.sign_in().await;
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault.clone()));
+        let recorded = || party.simulator.presentations().pop().map(|presentation| presentation.outcome);
+        let struck = || party.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
+        tokio::select! {
+            _ = party.try_refresh(&tokens.refresh) => {}
+            // A client that waits for nothing dies of it.
+            () = until("the fault strikes", || struck() && recorded() == Some(outcome.clone())) => {}
+        }
+        until("it ends", || party.simulator.presentation_totals().under_way == 0).await;
+        let presentation = party.simulator.presentations().pop().unwrap();
+        assert_eq!(presentation.outcome, outcome, "{fault:?}");
+        assert!(presentation.ended_unix_ms.is_some(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_rotation_the_generation_is_kept() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.update_settings(|settings| settings.omit_refresh_token = true);
+    for _ in 0..2 {
+        assert_eq!(party.refresh(&tokens.refresh).await.status, 200);
+    }
+    assert_eq!(outcomes(&party), [PresentationOutcome::Kept, PresentationOutcome::Kept]);
+    let generations: Vec<_> = party.simulator.presentations().iter().map(|one| one.generation).collect();
+    assert_eq!(generations, [Some(0), Some(0)]);
+    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+}
+
+#[tokio::test]
+async fn presentations_of_one_family_at_the_same_time_are_counted_and_those_of_two_are_not() {
+    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let (one, other) = (party.sign_in().await, party.sign_in().await);
+    let hold = |times| StopOrder { times: Times::Next(times), ..StopOrder::hold(Step::BodyRead) };
+    let most = || party.simulator.presentation_totals().max_concurrent_in_a_family;
+
+    party.simulator.stop_at(hold(2));
+    let release = async {
+        soon(party.simulator.reached(Step::BodyRead, 2)).await;
+        assert_eq!(party.simulator.presentation_totals().under_way, 2);
+        party.simulator.release(None, Release::Continue);
+    };
+    let (one_again, other_again, ()) =
+        tokio::join!(party.refresh(&one.refresh), party.refresh(&other.refresh), release);
+    assert_eq!(most(), 1, "two families, one each");
+
+    let (one, other) = (one_again.tokens(), other_again.tokens());
+    party.simulator.clear_stops();
+    party.simulator.stop_at(hold(3));
+    let release = async {
+        soon(party.simulator.reached(Step::BodyRead, 3)).await;
+        party.simulator.release(None, Release::Continue);
+    };
+    tokio::join!(party.refresh(&one.refresh), party.refresh(&one.refresh), party.refresh(&other.refresh), release);
+    assert_eq!(most(), 2, "one family, two");
+    let totals = party.simulator.presentation_totals();
+    assert_eq!((totals.presentations, totals.rotated, totals.reuse_refused, totals.under_way), (5, 4, 1, 0));
+
+    party.simulator.reset();
+    assert_eq!(party.simulator.presentation_totals(), PresentationTotals::default());
+}

@@ -1,0 +1,162 @@
+//! Browser sessions: the cookie renews a token that does not live long, and the music API accepts the token alone.
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
+use reqwest::header::{AUTHORIZATION, COOKIE};
+use serde_json::json;
+
+use crate::client::{Answer, Party, jwt_part};
+
+impl Party {
+    fn browser(&self) -> SignedInBrowser {
+        self.simulator.sign_in_browser(0).unwrap()
+    }
+
+    async fn renew(&self, session_id: &str, cookies: &str) -> Answer {
+        let url = format!("{}/v1/client/sessions/{session_id}/tokens", self.simulator.sessions_url());
+        let request = self.http.post(url);
+        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    async fn client(&self, cookies: &str) -> Answer {
+        let url = format!("{}/v1/client", self.simulator.sessions_url());
+        Answer::of(self.http.get(url).header(COOKIE, cookies).send().await.unwrap()).await
+    }
+
+    async fn billing(&self, authorization: &str) -> Answer {
+        let url = format!("{}/billing/info/", self.simulator.studio_url());
+        Answer::of(self.http.get(url).header(AUTHORIZATION, authorization).send().await.unwrap()).await
+    }
+}
+
+fn session_refusal(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.json()["errors"][0]["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_cookie_renews_and_the_music_api_accepts_the_token() {
+    let party = Party::new().await;
+    let browser = party.browser();
+    assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 200);
+
+    let cookies = format!("other=1; __client={}; __client_uat=2", browser.client_cookie);
+    let renewed = party.renew(&browser.session_id, &cookies).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.text);
+    let jwt = renewed.json()["jwt"].as_str().unwrap().to_owned();
+    assert_ne!(jwt, browser.session_token);
+    let claims = jwt_part(&jwt, 1);
+    assert_eq!((&claims["iss"], &claims["sid"]), (&json!(party.simulator.sessions_url()), &json!(browser.session_id)));
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 3600);
+
+    let billing = party.billing(&format!("bearer {jwt}")).await;
+    assert_eq!((billing.status, &billing.json()["user_id"]), (200, &json!("user-simulated-1")));
+    let ledger = &party.simulator.browsers()[0];
+    assert_eq!((ledger.renewals, ledger.revoked, ledger.user_id.as_str()), (1, false, "user-simulated-1"));
+}
+
+#[tokio::test]
+async fn the_list_of_sessions_names_the_one_of_the_cookie() {
+    let party = Party::new().await;
+    let (browser, _other) = (party.browser(), party.simulator.sign_in_browser(1).unwrap());
+    let listed = party.client(&format!("__client={}", browser.client_cookie)).await.json();
+    assert_eq!(listed["response"]["last_active_session_id"], json!(browser.session_id));
+    assert_eq!(listed["response"]["sessions"].as_array().unwrap().len(), 1);
+    let user = &listed["response"]["sessions"][0]["user"];
+    assert_eq!(user["email_addresses"][0]["email_address"], "person1@example.com");
+    let stranger = party.client("__client=client_unknown").await;
+    assert_eq!((stranger.status, &stranger.json()["response"]), (200, &json!(null)));
+    assert!(party.simulator.sign_in_browser(2).is_none(), "there is no third account");
+}
+
+#[tokio::test]
+async fn without_the_right_cookie_nothing_is_renewed() {
+    let party = Party::new().await;
+    let (browser, other) = (party.browser(), party.browser());
+    let unauthenticated = (401, "authentication_invalid".to_owned());
+    for cookies in ["", "__client=", "__client=client_unknown", "__session=x", &browser.client_cookie] {
+        let refused = party.renew(&browser.session_id, cookies).await;
+        assert_eq!(session_refusal(&refused), unauthenticated, "{cookies}");
+    }
+    // A session token is no cookie.
+    let refused = party.renew(&browser.session_id, &format!("__client={}", browser.session_token)).await;
+    assert_eq!(session_refusal(&refused), unauthenticated);
+    // Nor does a cookie open the session of another browser.
+    let refused = party.renew(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
+    assert_eq!(session_refusal(&refused), (404, "resource_not_found".to_owned()));
+    assert!(party.simulator.browsers().iter().all(|browser| browser.renewals == 0));
+}
+
+#[tokio::test]
+async fn a_revoked_browser_renews_nothing_and_its_token_lives_out_its_time() {
+    let party = Party::new().await;
+    let (browser, bystander) = (party.browser(), party.browser());
+    assert!(party.simulator.revoke_browser(&browser.session_id));
+    assert!(!party.simulator.revoke_browser("session_unknown"));
+    let refused = party.renew(&browser.session_id, &format!("__client={}", browser.client_cookie)).await;
+    assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
+    assert_eq!(party.client(&format!("__client={}", browser.client_cookie)).await.json()["response"], json!(null));
+    let revoked: Vec<_> = party.simulator.browsers().iter().map(|browser| browser.revoked).collect();
+    assert_eq!(revoked, [true, false]);
+    let renewed = party.renew(&bystander.session_id, &format!("__client={}", bystander.client_cookie)).await;
+    assert_eq!(renewed.status, 200, "another browser is not touched");
+
+    let bearer = format!("Bearer {}", browser.session_token);
+    assert_eq!(party.billing(&bearer).await.status, 200);
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 3601);
+    assert_eq!(party.billing(&bearer).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_music_api_refuses_what_is_not_good_now_and_the_journal_says_why() {
+    let party = Party::with(|settings| settings.session_lifetime = std::time::Duration::from_secs(60)).await;
+    let browser = party.browser();
+    let access_token = party.sign_in().await.access;
+    party.billing(&format!("Bearer {}", browser.session_token)).await;
+    // The token of another audience is signed by the same hand, and still not good here.
+    party.billing(&format!("Bearer {access_token}")).await;
+    party.billing("Basic dXNlcjpwYXNz").await;
+    let (signed, _) = browser.session_token.rsplit_once('.').unwrap();
+    party.billing(&format!("Bearer {signed}.AAAA")).await;
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds = 61);
+    party.billing(&format!("Bearer {}", browser.session_token)).await;
+    let journal = party.simulator.journal();
+    let seen: Vec<_> = journal
+        .iter()
+        .filter(|entry| entry.site == Site::Studio)
+        .map(|entry| (entry.status.unwrap(), entry.token_status, entry.outcome.as_str()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (200, Some(TokenStatus::Live), "200"),
+            (401, Some(TokenStatus::Unknown), "unknown_token"),
+            (401, None, "no_bearer"),
+            (401, Some(TokenStatus::Unknown), "unknown_token"),
+            (401, Some(TokenStatus::Expired), "token_expired"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn browsers_are_signed_in_and_revoked_over_http_and_faults_strike_here_too() {
+    let party = Party::new().await;
+    let signed_in = party.change("/browsers", json!({"account": 1})).await;
+    let browser: SignedInBrowser = serde_json::from_value(signed_in.json()).unwrap();
+    assert_eq!(party.change("/browsers", json!({"account": 2})).await.status, 404);
+    let cookies = format!("__client={}", browser.client_cookie);
+
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionTokens, Fault::session_refused()));
+    assert_eq!(party.client(&cookies).await.status, 200, "another endpoint");
+    assert_eq!(party.renew(&browser.session_id, &cookies).await.status, 401);
+    assert_eq!(party.renew(&browser.session_id, &cookies).await.status, 200);
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Studio, Fault::service_unavailable(None)));
+    assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 503);
+
+    let session = json!({"session_id": browser.session_id});
+    assert_eq!(party.change("/browsers/revoke", session).await.status, 200);
+    assert_eq!(party.change("/browsers/revoke", json!({"session_id": "session_unknown"})).await.status, 404);
+    assert_eq!(party.look("/browsers").await[0]["revoked"], true);
+    let text = party.look("/journal").await.to_string() + &party.look("/browsers").await.to_string();
+    assert!(party.simulator.issued_secrets().contains(&browser.client_cookie));
+    assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+}

@@ -1,0 +1,220 @@
+//! A refresh stopped at each of its steps: what has happened by then, what happens after a release, and what becomes of
+//! it when the client dies at that moment.
+
+use std::time::Duration;
+
+use goclaw_simulator::{
+    PresentationOutcome, Release, ReusePolicy, Step, Stop, StopOrder, StoppedState, Times, TokenStatus,
+};
+use serde_json::json;
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+
+use crate::client::{Answer, Party, Tokens, soon, until};
+
+/// All, in order, with what the client has of the answer by then: its head, and how much of its body.
+const STEPS: [(Step, bool, Body); 7] = [
+    (Step::Connected, false, Body::Nothing),
+    (Step::Arrived, false, Body::Nothing),
+    (Step::BodyRead, false, Body::Nothing),
+    (Step::Rotated, false, Body::Nothing),
+    (Step::HeadersSent, true, Body::Nothing),
+    (Step::BodyHalf, true, Body::Half),
+    (Step::BodySent, true, Body::All),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Body {
+    Nothing,
+    Half,
+    All,
+}
+
+/// How long a request that is held is watched for going on all the same.
+const WATCHED: Duration = Duration::from_millis(60);
+
+async fn reached(party: &Party, step: Step) {
+    soon(party.simulator.reached(step, 1)).await;
+}
+
+/// A party whose next refresh is held at a step, and that refresh under way on a connection of its own.
+async fn held_at(step: Step) -> (Party, Tokens, TcpStream) {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.stop_at(StopOrder::hold(step));
+    let connection = party.send_refresh(&tokens.refresh).await;
+    reached(&party, step).await;
+    (party, tokens, connection)
+}
+
+fn outcomes(party: &Party) -> Vec<PresentationOutcome> {
+    party.simulator.presentations().into_iter().map(|presentation| presentation.outcome).collect()
+}
+
+fn states(party: &Party) -> Vec<StoppedState> {
+    party.simulator.stopped().into_iter().map(|stopped| stopped.state).collect()
+}
+
+#[tokio::test]
+async fn a_held_refresh_has_come_so_far_and_no_further() {
+    for (step, head, body) in STEPS {
+        let (party, tokens, mut connection) = held_at(step).await;
+        let mut received = Vec::new();
+        // What is held does not go on by itself, so the read ends with the time and not with the answer.
+        assert!(timeout(WATCHED, connection.read_to_end(&mut received)).await.is_err(), "{step:?}");
+        let received = String::from_utf8(received).unwrap();
+        assert_eq!(received.starts_with("HTTP/1.1 200"), head, "{step:?}: {received}");
+        let answer = received.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        let has = if answer.contains("access_token") && answer.trim_end().ends_with('}') {
+            Body::All
+        } else if answer.is_empty() {
+            Body::Nothing
+        } else {
+            Body::Half
+        };
+        assert_eq!(has, body, "{step:?}: {answer}");
+
+        let rotated = u32::from(step >= Step::Rotated);
+        assert_eq!(party.simulator.ledger()[0].rotations, rotated, "{step:?}");
+        let expected = match step {
+            Step::Connected | Step::Arrived => vec![],
+            Step::BodyRead => vec![PresentationOutcome::NotActed],
+            Step::Rotated | Step::HeadersSent | Step::BodyHalf | Step::BodySent => vec![PresentationOutcome::Rotated],
+        };
+        assert_eq!(outcomes(&party), expected, "{step:?}");
+        let stopped = party.simulator.stopped();
+        let family = (step >= Step::BodyRead).then(|| party.simulator.ledger()[0].family);
+        assert_eq!((stopped[0].step, stopped[0].family, stopped[0].state), (step, family, StoppedState::Held));
+        let status = if rotated == 1 { TokenStatus::Spent } else { TokenStatus::Live };
+        assert_eq!(party.simulator.token_status(&tokens.refresh), status, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_released_refresh_goes_on_as_if_nothing_had_been() {
+    for (step, ..) in STEPS {
+        let party = Party::new().await;
+        let tokens = party.sign_in().await;
+        // The connection of the sign-in is one that `Connected` has passed already.
+        let party = Party { http: Party::fresh_client(), ..party };
+        party.simulator.stop_at(StopOrder::hold(step));
+        let release = async {
+            reached(&party, step).await;
+            party.simulator.release(Some(step), Release::Continue);
+            // A release is not taken back by whatever follows at once.
+            party.simulator.clear_stops();
+        };
+        let (answer, ()) = tokio::join!(party.refresh(&tokens.refresh), release);
+        assert_eq!(party.refresh(&answer.tokens().refresh).await.status, 200, "{step:?}");
+        let totals = party.simulator.presentation_totals();
+        assert_eq!((totals.presentations, totals.rotated, totals.max_concurrent_in_a_family), (2, 2, 1), "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_cut_off_at_a_step_has_rotated_or_not() {
+    for (step, ..) in STEPS {
+        for stop in [Stop::Close, Stop::Reset] {
+            let party = Party::new().await;
+            let tokens = party.sign_in().await;
+            party.simulator.stop_at(StopOrder { step, stop, times: Times::Next(1) });
+            let mut connection = party.send_refresh(&tokens.refresh).await;
+            let mut received = Vec::new();
+            let ended = soon(connection.read_to_end(&mut received)).await;
+            let reset = stop == Stop::Reset && step < Step::HeadersSent;
+            if reset {
+                assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset, "{step:?}");
+            } else {
+                // Unread bytes of the request turn even a close into a reset, as with any server.
+                assert!(ended.is_ok() || step < Step::BodyRead, "{step:?}: {ended:?}");
+            }
+            assert!(!received.ends_with(b"0\r\n\r\n"), "the answer ended as if it were whole at {step:?}");
+            assert_eq!(states(&party), [StoppedState::Cut], "{step:?}");
+            let rotations = u32::from(step >= Step::Rotated);
+            assert_eq!(party.simulator.ledger()[0].rotations, rotations, "{step:?}");
+            // Once is once.
+            let again = party.refresh(&tokens.refresh).await.status;
+            assert_eq!(again, if rotations == 1 { 401 } else { 200 }, "{step:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_dies_while_it_is_held_is_seen_to_be_gone() {
+    for step in [Step::BodyRead, Step::Rotated, Step::HeadersSent, Step::BodyHalf, Step::BodySent] {
+        let (party, _, connection) = held_at(step).await;
+        assert_eq!(party.simulator.presentation_totals().under_way, 1, "{step:?}");
+        drop(connection);
+        until("the client's death shows", || states(&party) == [StoppedState::ClientGone]).await;
+        until("the refresh ends", || party.simulator.presentation_totals().under_way == 0).await;
+        let acted = [if step == Step::BodyRead { PresentationOutcome::NotActed } else { PresentationOutcome::Rotated }];
+        assert_eq!(outcomes(&party), acted, "{step:?}");
+        party.simulator.release(None, Release::Continue);
+        assert_eq!(states(&party), [StoppedState::ClientGone], "nobody is left to go on");
+        assert_eq!(outcomes(&party), acted, "{step:?}");
+    }
+}
+
+/// What a client has sent before it died is acted on as soon as it is read.
+#[tokio::test]
+async fn a_dead_clients_request_that_was_not_read_yet_is_acted_on_once_released() {
+    for step in [Step::Connected, Step::Arrived] {
+        let (party, tokens, connection) = held_at(step).await;
+        drop(connection);
+        tokio::time::sleep(WATCHED).await;
+        assert_eq!(states(&party), [StoppedState::Held], "{step:?}");
+        party.simulator.release(Some(step), Release::Continue);
+        until("the provider rotates", || party.simulator.ledger()[0].rotations == 1).await;
+        assert_eq!(outcomes(&party), [PresentationOutcome::Rotated], "{step:?}");
+        until("the refresh ends", || party.simulator.presentation_totals().under_way == 0).await;
+        assert_eq!(party.simulator.token_status(&tokens.refresh), TokenStatus::Spent);
+    }
+}
+
+#[tokio::test]
+async fn each_held_request_keeps_the_word_it_was_told() {
+    let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
+    let tokens = party.sign_in().await;
+    party.simulator.stop_at(StopOrder::hold(Step::Arrived));
+    let mut to_reset = party.send_refresh(&tokens.refresh).await;
+    reached(&party, Step::Arrived).await;
+    party.simulator.stop_at(StopOrder::hold(Step::BodyRead));
+    let mut to_close = party.send_refresh(&tokens.refresh).await;
+    reached(&party, Step::BodyRead).await;
+
+    party.simulator.release(Some(Step::Arrived), Release::Reset);
+    party.simulator.release(Some(Step::BodyRead), Release::Close);
+    let mut received = Vec::new();
+    let reset = soon(to_reset.read_to_end(&mut received)).await;
+    assert_eq!(reset.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(soon(to_close.read_to_end(&mut received)).await.unwrap(), 0);
+    assert_eq!(states(&party), [StoppedState::Cut, StoppedState::Cut]);
+    assert_eq!(party.simulator.ledger()[0].rotations, 0);
+}
+
+#[tokio::test]
+async fn stops_are_ordered_awaited_and_released_over_http() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let late = json!({"step": "rotated", "patience": "10ms"});
+    assert_eq!(party.change("/stops/await", late).await.status, 408);
+    assert_eq!(party.change("/stops", json!({"step": "nowhere"})).await.status, 400);
+
+    assert_eq!(party.change("/stops", json!({"step": "rotated"})).await.status, 200);
+    let released = async {
+        let reached: Answer = party.change("/stops/await", json!({"step": "rotated"})).await;
+        assert_eq!(reached.json(), json!([{"step": "rotated", "family": 1, "state": "held"}]));
+        party.change("/stops/release", json!({"step": "rotated", "release": "continue"})).await
+    };
+    let (answer, released) = tokio::join!(party.refresh(&tokens.refresh), released);
+    assert_eq!((answer.status, released.status), (200, 200));
+    assert_eq!(party.look("/stops").await[0]["state"], "continued");
+
+    let closed = json!({"step": "body_read", "stop": "close", "times": "standing"});
+    assert_eq!(party.change("/stops", closed).await.status, 200);
+    for _ in 0..2 {
+        assert!(party.try_refresh(&answer.tokens().refresh).await.is_err());
+    }
+    assert_eq!(party.change("/stops/clear", json!({})).await.status, 200);
+    assert_eq!(party.look("/stops").await, json!([]));
+    assert_eq!(party.refresh(&answer.tokens().refresh).await.status, 200);
+}

@@ -1,0 +1,172 @@
+//! The backend's stream: its frames in order, its interruptions, and that a client's leaving is counted.
+
+use std::time::Duration;
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Site, StreamCounts};
+use reqwest::Response;
+use serde_json::Value;
+
+use crate::{
+    backend::prompt,
+    client::{Party, soon, until},
+};
+
+/// Longer than any test: whatever waits for this waits for ever.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+/// The data of all frames, whose `event` line must say the same.
+fn frames(text: &str) -> Vec<Value> {
+    let whole = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n"));
+    whole
+        .map(|frame| {
+            let (event, data) = frame.trim_end().split_once('\n').unwrap();
+            let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+            assert_eq!(event.strip_prefix("event: ").unwrap(), data["type"].as_str().unwrap());
+            data
+        })
+        .collect()
+}
+
+fn kinds(frames: &[Value]) -> Vec<&str> {
+    frames.iter().map(|frame| frame["type"].as_str().unwrap().strip_prefix("response.").unwrap()).collect()
+}
+
+/// Whatever comes until the connection ends, and whether it ended as it should.
+async fn all_of(mut response: Response) -> (String, bool) {
+    let mut received = Vec::new();
+    let whole = loop {
+        match soon(response.chunk()).await {
+            Ok(Some(chunk)) => received.extend_from_slice(&chunk),
+            Ok(None) => break true,
+            Err(_) => break false,
+        }
+    };
+    (String::from_utf8(received).unwrap(), whole)
+}
+
+/// Reads until this text has come.
+async fn read_until(response: &mut Response, text: &str) {
+    let mut received = String::new();
+    while !received.contains(text) {
+        received += std::str::from_utf8(&soon(response.chunk()).await.unwrap().unwrap()).unwrap();
+    }
+}
+
+fn outcome(party: &Party) -> String {
+    let entry = party.simulator.journal().into_iter().rfind(|entry| entry.site == Site::Backend);
+    entry.map(|entry| entry.outcome).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn the_frames_come_in_order_and_end_with_completed() {
+    let party = Party::with(|settings| settings.stream_deltas = 3).await;
+    let tokens = party.sign_in().await;
+    let response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["openai-model"], "gpt-5.5");
+    assert_eq!(response.headers()["x-codex-primary-used-percent"], "12.0");
+    let (text, whole) = all_of(response).await;
+    assert!(whole);
+    let frames = frames(&text);
+    let expected = [
+        "created",
+        "output_item.added",
+        "output_text.delta",
+        "output_text.delta",
+        "output_text.delta",
+        "output_text.done",
+        "output_item.done",
+        "completed",
+    ];
+    assert_eq!(kinds(&frames), expected);
+    for (number, frame) in frames.iter().enumerate() {
+        assert_eq!(frame["sequence_number"], number);
+    }
+    let words: String = frames.iter().filter_map(|frame| frame["delta"].as_str()).collect();
+    assert_eq!(words, "word1 word2 word3 ");
+    assert_eq!(frames[5]["text"], words);
+    let completed = &frames[7]["response"];
+    assert_eq!((&completed["id"], &completed["status"]), (&frames[0]["response"]["id"], &"completed".into()));
+    assert_eq!(completed["usage"]["output_tokens"], 3);
+    assert_eq!(party.simulator.streams(), StreamCounts { completed: 1, ..StreamCounts::default() });
+    assert_eq!(outcome(&party), "stream_completed");
+}
+
+#[tokio::test]
+async fn every_frame_is_sent_when_its_time_has_come() {
+    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let tokens = party.sign_in().await;
+    let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    read_until(&mut response, "response.output_item.added").await;
+    assert_eq!(party.simulator.streams(), StreamCounts { open: 1, ..StreamCounts::default() });
+    assert_eq!(outcome(&party), "streaming");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_is_counted_as_such() {
+    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let tokens = party.sign_in().await;
+    let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    read_until(&mut response, "response.created").await;
+    drop(response);
+    until("the stream ends", || party.simulator.streams().open == 0).await;
+    assert_eq!(party.simulator.streams(), StreamCounts { abandoned: 1, ..StreamCounts::default() });
+    until("the journal knows", || outcome(&party) == "stream_abandoned").await;
+    assert_eq!(party.look("/streams").await["abandoned"], 1);
+}
+
+#[tokio::test]
+async fn streams_are_cut_fail_or_go_silent_as_ordered() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let opened = async |fault| {
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, fault));
+        party.responses(&tokens.access, &prompt()).await.unwrap()
+    };
+
+    let (text, whole) = all_of(opened(Fault::stream_cut(2)).await).await;
+    assert!(!whole, "the stream ended as if it were whole");
+    assert_eq!(kinds(&frames(&text)), ["created", "output_item.added", "output_text.delta", "output_text.delta"]);
+    assert_eq!(outcome(&party), "stream_broken");
+
+    let (text, whole) = all_of(opened(Fault::stream_fails(1, "server_is_overloaded")).await).await;
+    assert!(whole);
+    let failed = frames(&text);
+    assert_eq!(kinds(&failed), ["created", "output_item.added", "output_text.delta", "failed"]);
+    assert_eq!((&failed[3]["sequence_number"], &failed[3]["response"]["status"]), (&3.into(), &"failed".into()));
+    assert_eq!(failed[3]["response"]["error"]["code"], "server_is_overloaded");
+
+    let mut response = opened(Fault::stream_hangs(1)).await;
+    read_until(&mut response, "word1").await;
+    let more = tokio::time::timeout(Duration::from_millis(60), response.chunk()).await;
+    assert!(more.is_err(), "{more:?}");
+    drop(response);
+    until("the stream ends", || party.simulator.streams().open == 0).await;
+    let expected = StreamCounts { completed: 1, broken: 1, abandoned: 1, ..StreamCounts::default() };
+    assert_eq!(party.simulator.streams(), expected);
+    assert!(party.simulator.journal().iter().filter(|entry| entry.fault.as_deref() == Some("stream")).count() == 3);
+}
+
+#[tokio::test]
+async fn a_stream_that_a_fault_keeps_from_beginning_was_not_given_up_by_the_client() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for fault in [Fault::LoseAnswer, Fault::HalfJson, Fault::internal_server_error_after_commit()] {
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, fault));
+        if let Ok(response) = party.responses(&tokens.access, &prompt()).await {
+            all_of(response).await;
+        }
+    }
+    assert_eq!(party.simulator.streams(), StreamCounts { broken: 3, ..StreamCounts::default() });
+}
+
+#[tokio::test]
+async fn an_outage_ends_streams() {
+    let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
+    let tokens = party.sign_in().await;
+    let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    read_until(&mut response, "response.created").await;
+    soon(party.simulator.take_down(Site::Backend)).await;
+    assert!(!all_of(response).await.1, "the stream ended as if it were whole");
+    assert_eq!(party.simulator.streams().open, 0);
+}

@@ -1,0 +1,140 @@
+//! Stories of a provider that answers a spent token once more for a while, and of what must not be taken for that.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    ids::LoginId,
+    refresh::{Cause, Demand, Effect, Failure, Phase, RefreshPolicy, RefreshState},
+};
+
+use crate::scenarios::{HOUR, LIFE, LOST, MINUTE, REFUSED, SIGNED_IN_AT, Story};
+
+/// Longer than two leases, so that a take-over may fall into it.
+const GRACE: Duration = Duration::from_secs(5 * 60);
+/// As long before the end of the window nobody dares any more: a call takes its time.
+const MARGIN: Duration = Duration::from_secs(5);
+
+fn signed_in() -> Story {
+    let row = RefreshState::signed_in(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
+    let policy = RefreshPolicy { grace: GRACE, ..RefreshPolicy::default() };
+    Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy }
+}
+
+/// A call whose outcome nobody knows, twenty seconds ago.
+fn in_doubt() -> Story {
+    let mut story = signed_in();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    story.pass(MINUTE / 3);
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.row().phase, Phase::InDoubt);
+    story
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
+    for demand in [Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead] {
+        let mut story = in_doubt();
+        let seen = story.version();
+        assert_eq!(story.row().next_attempt_at, None, "the window does not wait");
+        assert_eq!(story.begin("B", demand), Effect::Send, "{demand:?}");
+        assert_eq!(story.answer(&seen), Effect::Stored, "{demand:?}");
+    }
+}
+
+#[test]
+fn the_window_closes_a_little_early_and_then_the_retry_waits_for_the_last_minutes() {
+    let story = in_doubt();
+    let sent_at = story.row().sent_at.unwrap();
+    let last_minutes = story.last_minutes();
+    let closes_at = sent_at.plus(GRACE - MARGIN);
+    for (now, effect) in [
+        (closes_at.minus(Duration::from_millis(1)), Effect::Send),
+        (closes_at, Effect::Wait(last_minutes)),
+        (sent_at.plus(GRACE), Effect::Wait(last_minutes)),
+        (last_minutes, Effect::Send),
+    ] {
+        let mut at_that_time = Story { row: story.row.clone(), now, policy: story.policy.clone() };
+        assert_eq!(at_that_time.begin("B", Demand::Due), effect, "at {now:?}");
+    }
+}
+
+#[test]
+fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
+    let mut story = signed_in();
+    story.policy.grace = MINUTE / 3;
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    story.pass(MINUTE / 3);
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert!(story.row().next_attempt_at.is_some(), "with no window left it pauses as everybody does");
+    story.pass(HOUR);
+    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(story.last_minutes()));
+}
+
+#[test]
+fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
+    let mut story = signed_in();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    story.pass(story.policy.lease);
+    assert_eq!((story.row().phase, story.row().cause), (Phase::InDoubt, Some(Cause::Interrupted)));
+    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+
+    let mut late = signed_in();
+    assert_eq!(late.begin("A", Demand::Now), Effect::Send);
+    late.pass(GRACE);
+    assert_eq!(late.begin("B", Demand::Due), Effect::Wait(late.last_minutes()));
+}
+
+#[test]
+fn a_clock_that_was_set_back_behind_the_call_opens_no_window() {
+    let mut story = in_doubt();
+    let sent_at = story.row().sent_at.unwrap();
+    story.now = sent_at.minus(Duration::from_millis(1));
+    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.last_minutes()));
+    story.now = sent_at;
+    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+}
+
+/// The provider may have taken the token with the first call, and closes the window counting from there.
+#[test]
+fn a_later_call_does_not_open_the_window_anew() {
+    let mut story = in_doubt();
+    let first = story.row().sent_at;
+    story.pass(MINUTE);
+    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!(story.row().sent_at, first);
+    // The provider said that it did not take it this time, which says nothing of the first.
+    assert_eq!(story.fail("B", REFUSED), Effect::Noted);
+    story.now = first.unwrap().plus(GRACE);
+    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.last_minutes()));
+}
+
+/// Refused before anything was taken: there is no doubt, so the next call is again a first one.
+#[test]
+fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
+    let mut story = signed_in();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+    story.pass(HOUR);
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.row().sent_at, Some(story.now));
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.begin("A", Demand::Due), Effect::Send);
+}
+
+#[test]
+fn there_is_one_retry_in_the_window_and_its_wish_to_wait_is_kept() {
+    let mut story = in_doubt();
+    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    let wait = Duration::from_secs(150);
+    let busy = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: Some(wait) };
+    assert_eq!(story.fail("B", busy), Effect::Noted);
+    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.now.plus(wait)));
+    story.pass(wait);
+    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+
+    assert_eq!(story.fail("B", LOST), Effect::Noted);
+    story.pass(MINUTE);
+    assert!(story.now < story.row().sent_at.unwrap().plus(GRACE - MARGIN), "the window is still open");
+    let dead_at = story.ends_at().minus(story.policy.serve_margin);
+    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(dead_at));
+}

@@ -1,0 +1,100 @@
+//! The promises, as `docs/refresh.md` numbers them, and how each is read off a move.
+//!
+//! "Killed" means that a presentation ended a living family. Some are noticed where they happen, in [`crate::replica`] and
+//! [`crate::surroundings`]; those that compare two worlds are here. I11 is about whole futures: [`crate::search`].
+
+use crate::{
+    provider::{Family, Reuse},
+    system::{Move, System, Who},
+    world::{Chance, Outcome, Phase, Replica, World},
+};
+use goclaw::domain::refresh::RevocationScope;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Invariant {
+    /// No two replicas wait for an answer to the same token, unless one slept through the end of its lease.
+    I1,
+    /// An Active row never holds a token that was used.
+    I2,
+    /// A token is presented once without a fault, and at most twice while its access token is good; a forced refresh acts
+    /// on what its owner saw.
+    I3,
+    /// No family is killed, unless an answer was lost, a crash hit the window, or a holder was paused or cut off.
+    I4,
+    /// No row after a logout but by a login; and the provider ends what was logged out, as soon as nobody carries any of it.
+    I5,
+    /// An older login never replaces a newer one, and revoking the old does not end the new.
+    I6,
+    /// Only a definite answer gives an account up, and no fault-free run does; doubt takes a call or a lost replica.
+    I7,
+    /// An answer for the current tokens is never thrown away.
+    I8,
+    /// A rejection condemns only what was presented.
+    I9,
+    /// Only time makes the access token older that readers see, and nobody waits for a better one while it is good.
+    I10,
+    /// Within a login the generation never falls.
+    I12,
+    /// No retry out of doubt kills, unless the access token is in its last minutes or the owner agreed.
+    I13,
+    /// Under a provider's declared grace, one lost answer alone never costs the login.
+    I14,
+}
+
+use Invariant::*;
+
+impl Invariant {
+    /// Adds to `next` what the move from `before` breaks.
+    pub(crate) fn check(system: &System, before: &World, next: &mut Move) {
+        let after = next.to;
+        let doubtful = || Chance::DOUBTFUL.map(|chance| system.spent(&after, chance));
+        let is_doubtful = doubtful().iter().any(|times| *times > 0);
+        next.breaks(I1, is_presented_twice_at_once(&after));
+        let most = if is_doubtful { 2 } else { 1 };
+        next.breaks(I3, after.families.iter().any(|family| family.most_shown() > most));
+        next.breaks(I5, is_left_over(system, &after) && !after.excused);
+
+        let Some(row) = after.row else { return };
+        let family = after.family_of(row.token);
+        let is_unused = family.is_unused(row.token.number);
+        next.breaks(I2, row.phase == Phase::Active && !is_unused);
+
+        let Some(old) = before.row else {
+            next.breaks(I5, next.who != Who::Owner);
+            return;
+        };
+        let is_owners = next.who == Who::Owner;
+        let is_another = (old.version.login, old.token.family) != (row.version.login, row.token.family);
+        next.breaks(I6, is_another && !is_owners);
+        let is_given_up = row.phase == Phase::NeedsReauth && old.phase != Phase::NeedsReauth;
+        next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
+        next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
+        next.breaks(I10, row.age > old.age && !matches!(next.who, Who::Time | Who::Provider));
+        let is_same_login = old.version.login == row.version.login;
+        next.breaks(I12, is_same_login && row.version.generation < old.version.generation);
+        let one_answer = Chance::DOUBTFUL.map(|chance| u8::from(chance == Chance::LostAnswer));
+        next.breaks(I14, is_given_up && system.setting.reuse == Reuse::Graced && doubtful() == one_answer);
+    }
+}
+
+fn is_presented_twice_at_once(world: &World) -> bool {
+    let in_flight = |replica: &Replica| match replica {
+        Replica::Sent(flight, _) => (!flight.paused).then_some(flight.token),
+        Replica::Idle | Replica::Down(_) | Replica::Asking(_) | Replica::Leased(_) => None,
+        Replica::Holding(_) | Replica::CutOff(_) => None,
+    };
+    let tokens: Vec<_> = world.replicas.iter().filter_map(in_flight).collect();
+    tokens.iter().enumerate().any(|(at, token)| tokens[..at].contains(token))
+}
+
+/// Where revocation would end a newer login too, the older tokens are left to expire.
+fn is_left_over(system: &System, world: &World) -> bool {
+    let is_conceded = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
+    let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
+    let is_left = |(number, family): (u8, &Family)| family.logged_out && family.alive && !carried(number);
+    !is_conceded && (0..).zip(&world.families).any(is_left)
+}
+
+fn heard_a_rejection(before: &World, who: Who) -> bool {
+    matches!(who, Who::Replica(at) if matches!(before.replicas[at], Replica::Sent(_, Outcome::Rejected)))
+}

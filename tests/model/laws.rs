@@ -1,0 +1,252 @@
+//! What holds for every row, event, policy and time, held against random ones: the search knows one policy and a few
+//! times, and only rows that it came by.
+//!
+//! First what one step does, then what two do, then what a whole life of steps never does.
+
+use std::time::Duration;
+
+use goclaw::domain::refresh::{
+    Cause, Demand, Effect, Failure, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope, Step, step,
+};
+use proptest::prelude::*;
+
+use crate::random::{
+    NOW, begins, config, demands, durations, events, failed, histories, is_sound, policies, rotations, rows, times,
+};
+
+const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
+
+/// A step of a row that there is.
+fn one_step(row: &RefreshState, event: &RefreshEvent, policy: &RefreshPolicy) -> (RefreshState, Effect) {
+    let Step { row, effect } = step(Some(row), event, policy, NOW);
+    (row.expect("no event removes a row"), effect)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_login_stays_and_the_generation_counts_what_is_stored(
+        row in rows(), event in events(), policy in policies(),
+    ) {
+        let (after, effect) = one_step(&row, &event, &policy);
+        prop_assert_eq!(&after.version.login_id, &row.version.login_id);
+        let stored = u64::from(effect == Effect::Stored);
+        prop_assert_eq!(after.version.generation.0, row.version.generation.0 + stored);
+        prop_assert_eq!(after.renewable, row.renewable);
+        if stored == 0 {
+            prop_assert_eq!((after.obtained_at, after.expires_at), (row.obtained_at, row.expires_at));
+        }
+        prop_assert!(is_sound(&after), "{:?}", after);
+    }
+
+    #[test]
+    fn nothing_comes_of_nothing(event in events(), policy in policies(), now in times()) {
+        let effect = match event {
+            RefreshEvent::Begin { .. } => Effect::Adopt,
+            RefreshEvent::Answered(_) => Effect::Revoke,
+            RefreshEvent::Failed { .. } => Effect::Noted,
+        };
+        prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect });
+    }
+
+    #[test]
+    fn an_answer_is_stored_from_every_phase_if_it_is_for_these_tokens_and_never_if_not(
+        row in rows(), rotation in rotations(), policy in policies(),
+    ) {
+        let (after, effect) = one_step(&row, &RefreshEvent::Answered(rotation.clone()), &policy);
+        let is_same_login = rotation.seen.login_id == row.version.login_id;
+        match (rotation.seen == row.version, rotation.same_account) {
+            (true, true) => {
+                prop_assert_eq!(effect, Effect::Stored);
+                let facts = &rotation.facts;
+                let login_id = row.version.login_id.clone();
+                let fresh = RefreshState::signed_in(login_id, row.renewable, facts.obtained_at, facts.expires_at);
+                prop_assert_eq!(after, RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh });
+            }
+            (true, false) => {
+                prop_assert_eq!(effect, Effect::Discard);
+                prop_assert_eq!((after.phase, after.cause), (Phase::NeedsReauth, Some(Cause::AccountMismatch)));
+            }
+            (false, _) => {
+                let spares_the_newer = is_same_login || policy.revocation == RevocationScope::Grant;
+                prop_assert_eq!(effect, if spares_the_newer { Effect::Discard } else { Effect::Revoke });
+                prop_assert_eq!(after, row.at(NOW));
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_is_written_down_by_whoever_it_concerns(row in rows(), event in failed(), policy in policies()) {
+        let RefreshEvent::Failed { seen, lease, failure, .. } = &event else { unreachable!() };
+        let before = row.at(NOW);
+        let (after, effect) = one_step(&before, &event, &policy);
+        let is_holder = matches!(&before.phase, Phase::Refreshing(held) if held.id == *lease);
+        let concerns = *seen == before.version && (is_holder || matches!(failure, Failure::Rejected(_)));
+        prop_assert_eq!(effect, if concerns { Effect::Noted } else { Effect::Adopt });
+        if !concerns {
+            prop_assert_eq!(&after, &before);
+            return Ok(());
+        }
+        match failure {
+            Failure::Rejected(_) => prop_assert_eq!(&after.phase, &Phase::NeedsReauth),
+            Failure::Unknown(cause) => {
+                prop_assert_eq!((&after.phase, after.cause), (&Phase::InDoubt, Some(*cause)));
+                prop_assert_eq!(after.attempt, before.attempt);
+            }
+            Failure::NotConsumed { cause, retry_after } => {
+                prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, Some(*cause)));
+                let phase = if before.attempt == 1 { Phase::Active } else { Phase::InDoubt };
+                prop_assert_eq!(&after.phase, &phase);
+                let wished = retry_after.unwrap_or_default().max(policy.backoff_min);
+                prop_assert!(after.next_attempt_at >= Some(NOW.plus(wished)));
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_definite_answer_for_these_tokens_gives_them_up(row in rows(), event in events(), policy in policies()) {
+        let (after, _) = one_step(&row, &event, &policy);
+        if row.phase != Phase::NeedsReauth && after.phase == Phase::NeedsReauth {
+            let (seen, cause) = match event {
+                RefreshEvent::Failed { seen, failure: Failure::Rejected(cause), .. } => (seen, cause),
+                RefreshEvent::Answered(rotation) if !rotation.same_account => (rotation.seen, Cause::AccountMismatch),
+                RefreshEvent::Begin { .. } | RefreshEvent::Answered(_) | RefreshEvent::Failed { .. } => {
+                    return Err(TestCaseError::fail("this gives up no tokens"));
+                }
+            };
+            prop_assert_eq!((seen, Some(cause)), (row.version, after.cause));
+        }
+    }
+
+    #[test]
+    fn whoever_is_to_send_holds_the_lease_and_its_time_has_come(row in rows(), event in begins(), policy in policies()) {
+        let RefreshEvent::Begin { seen, lease, demand } = &event else { unreachable!() };
+        let before = row.at(NOW);
+        let ready_at = before.ready_at(&policy, *demand, NOW);
+        let (after, effect) = one_step(&before, &event, &policy);
+        match effect {
+            Effect::Send => {
+                prop_assert_eq!(seen, &before.version);
+                let Phase::Refreshing(held) = &after.phase else { panic!("sent from {after:?}") };
+                prop_assert_eq!(&held.id, lease);
+                if after != before {
+                    prop_assert!(!matches!(before.phase, Phase::Refreshing(_)), "another's lease was live");
+                    prop_assert!(ready_at.is_some_and(|at| at <= NOW));
+                    prop_assert_eq!((held.until, after.attempt), (NOW.plus(policy.lease), before.attempt + 1));
+                    // What was in doubt may have been taken by the first call.
+                    let sent_at = if before.attempt == 0 { Some(NOW) } else { before.sent_at };
+                    prop_assert_eq!(after.sent_at, sent_at);
+                }
+            }
+            Effect::Wait(until) => {
+                prop_assert!(until > NOW && ready_at == Some(until));
+                prop_assert_eq!((seen, &after), (&before.version, &before));
+            }
+            Effect::Adopt => {
+                prop_assert!(ready_at.is_none() || *seen != before.version);
+                prop_assert_eq!(&after, &before);
+            }
+            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Noted => panic!("a begin came to {effect:?}"),
+        }
+    }
+
+    #[test]
+    fn no_retry_out_of_doubt_costs_an_access_token_that_is_still_good(
+        row in rows(), event in begins(), policy in policies(),
+    ) {
+        let RefreshEvent::Begin { demand, .. } = &event else { unreachable!() };
+        let before = row.at(NOW);
+        let (after, effect) = one_step(&before, &event, &policy);
+        if before.phase != Phase::InDoubt || effect != Effect::Send || policy.grace > Duration::ZERO {
+            return Ok(());
+        }
+        let sent_at = after.sent_at.expect("it was sent before");
+        prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "somebody may still wait for the first answer");
+        prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
+        let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
+        if was_good && *demand != Demand::AccessDead {
+            prop_assert_eq!(before.attempt, 1, "it is the second presentation, and the last while it is good");
+            if *demand != Demand::Consented {
+                prop_assert_eq!(*demand, Demand::Due);
+                let lifetime = before.expires_at.map_or(Duration::ZERO, |end| before.obtained_at.until(end));
+                let left = before.expires_at.map(|end| NOW.until(end));
+                prop_assert!(left <= Some(FIVE_MINUTES.min(lifetime / 10)), "{:?} were left", left);
+            }
+        }
+    }
+
+    #[test]
+    fn who_wants_it_more_waits_no_longer(row in rows(), policy in policies()) {
+        let before = row.at(NOW);
+        let [due, now, consented, dead] = [Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead]
+            .map(|demand| before.ready_at(&policy, demand, NOW).map_or(i64::MAX, |at| at.unix_millis()));
+        prop_assert!(dead <= consented && consented <= now && consented <= due, "{:?}", (due, now, consented, dead));
+    }
+
+    #[test]
+    fn an_event_applied_twice_changes_nothing_more(row in rows(), event in events(), policy in policies()) {
+        let (once, first) = one_step(&row, &event, &policy);
+        let (twice, second) = one_step(&once, &event, &policy);
+        prop_assert_eq!(&twice, &once);
+        match (first, second) {
+            (Effect::Stored, Effect::Discard) | (Effect::Noted, Effect::Adopt) => {}
+            (first, second) => prop_assert_eq!(second, first),
+        }
+    }
+
+    #[test]
+    fn a_begin_whose_answer_was_lost_is_granted_again_while_its_lease_lives(
+        row in rows(), event in begins(), policy in policies(), later in durations(), demand in demands(),
+    ) {
+        let (after, effect) = one_step(&row, &event, &policy);
+        if let (Phase::Refreshing(held), Effect::Send) = (&after.phase, effect) {
+            let RefreshEvent::Begin { seen, lease, .. } = event else { unreachable!() };
+            let now = NOW.plus(later);
+            let again = step(Some(&after), &RefreshEvent::Begin { seen, lease, demand }, &policy, now);
+            let is_live = now < held.until;
+            prop_assert_eq!(again.effect == Effect::Send && again.row.as_ref() == Some(&after), is_live);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_exactly_as_long_as_it_has_to_be(row in rows(), event in begins(), policy in policies()) {
+        let before = row.at(NOW);
+        let (_, effect) = one_step(&before, &event, &policy);
+        // The end of a lease leaves doubt, and a grace window may close meanwhile.
+        let is_fixed = !matches!(before.phase, Phase::Refreshing(_)) && policy.grace == Duration::ZERO;
+        if let (Effect::Wait(until), true) = (effect, is_fixed) {
+            let early = step(Some(&before), &event, &policy, until.minus(Duration::from_millis(1)));
+            prop_assert_eq!(early.effect, Effect::Wait(until));
+            prop_assert_eq!(step(Some(&before), &event, &policy, until).effect, Effect::Send);
+        }
+    }
+
+    /// I1, I3 and I12 over random lives. Calls that were refused before they were taken do not count.
+    #[test]
+    fn a_life_of_random_events_presents_a_token_twice_at_most_while_it_is_good(
+        row in rows(), policy in policies(), history in histories(),
+    ) {
+        let policy = RefreshPolicy { grace: Duration::ZERO, ..policy };
+        let (mut row, mut now) = (RefreshState { phase: Phase::Active, attempt: 0, ..row }, NOW);
+        let mut presented = 0;
+        for (pause, event) in history {
+            now = now.plus(pause);
+            let before = row.clone().at(now);
+            let Step { row: after, effect } = step(Some(&row), &event, &policy, now);
+            row = after.expect("no event removes a row");
+            prop_assert!(row.version == before.version || effect == Effect::Stored);
+            match (&event, effect) {
+                _ if effect == Effect::Stored => presented = 0,
+                (RefreshEvent::Begin { demand, .. }, Effect::Send) if row != before => {
+                    presented += 1;
+                    let was_good = before.served_until(&policy).is_none_or(|until| now < until);
+                    prop_assert!(presented <= 2 || !was_good || *demand == Demand::AccessDead, "{presented} times");
+                }
+                (RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => presented -= 1,
+                _ => {}
+            }
+            prop_assert!(is_sound(&row), "{:?}", row);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The row, kept by production's own rules: each change of it is one call of `step`.
+//!
+//! The model's row is a handful of small numbers. For a step it is made concrete, as a row that could lie in a database at
+//! [`NOW`]; afterwards it is made small again. So each time that matters has one stand-in: an access token that is due has
+//! twelve hours left, a lease is fresh, a call "long ago" was an hour ago. What falls away is how long to wait after a
+//! failure: `next_attempt_at` has always passed, since any later moment is as good as the first.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    account::AccountLabels,
+    ids::{Generation, LoginId},
+    provider::AuthMethod,
+    provider_settings::CredentialFacts,
+    refresh::{
+        self as real, Demand, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
+        RevocationScope, Rotation, Step, TokenVersion,
+    },
+    sealed::SealedSecret,
+    time::Timestamp,
+};
+
+use crate::{
+    provider::Reuse,
+    without::Mechanism,
+    world::{Age, Answer, Holder, Phase, Row, Sent, Token, Version},
+};
+
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const LIFETIME: Duration = Duration::from_secs(10 * 24 * 60 * 60);
+/// Longer than a lease, so that it outlives a holder that crashed.
+const GRACE: Duration = Duration::from_secs(10 * 60);
+
+const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refused];
+const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
+
+/// The policy in force, and the mechanism that is taken away to see it missed.
+pub(crate) struct Ledger {
+    policy: RefreshPolicy,
+    without: Option<Mechanism>,
+}
+
+impl Ledger {
+    pub(crate) fn new(reuse: Reuse, revocation: RevocationScope, without: Option<Mechanism>) -> Self {
+        let grace = if reuse == Reuse::Graced { GRACE } else { Duration::ZERO };
+        let mut policy = RefreshPolicy { grace, revocation, ..RefreshPolicy::default() };
+        if let Some(mechanism) = without {
+            mechanism.misinform(&mut policy);
+        }
+        assert_eq!(policy.validate(), Ok(()));
+        Self { policy, without }
+    }
+
+    pub(crate) fn signed_in(&self, login: u8, token: Token) -> Row {
+        let (obtained_at, expires_at) = life(Age::Fresh);
+        let state = RefreshState::signed_in(login_id(login), true, obtained_at, Some(expires_at));
+        self.shrink(&state, Age::Fresh, token)
+    }
+
+    pub(crate) fn begin(&self, row: Row, seen: Version, by: usize, demand: Demand) -> (Row, Effect) {
+        let by = Holder::Replica(by);
+        let (after, effect) =
+            self.step(Some(row), RefreshEvent::Begin { seen: seen.real(), lease: by.real(), demand }, by);
+        (after.expect("a begin leaves the row"), effect)
+    }
+
+    pub(crate) fn failed(&self, row: Option<Row>, seen: Version, by: usize, failure: Failure) -> Option<Row> {
+        let by = Holder::Replica(by);
+        let event = RefreshEvent::Failed { seen: seen.real(), lease: by.real(), failure, spread: 0 };
+        self.step(row, event, by).0
+    }
+
+    pub(crate) fn answered(&self, row: Option<Row>, answer: &Answer, by: usize) -> (Option<Row>, Effect) {
+        let (mut after, effect) = self.step(row, RefreshEvent::Answered(rotation(answer)), Holder::Replica(by));
+        if let (Some(row), Effect::Stored) = (&mut after, effect) {
+            row.token = answer.token;
+        }
+        (after, effect)
+    }
+
+    /// The row once its lease has run out, and before anybody has noticed.
+    pub(crate) fn lease_over(&self, row: Row) -> Row {
+        let mut state = expand(&row);
+        if let real::Phase::Refreshing(lease) = &mut state.phase {
+            lease.until = NOW;
+        }
+        let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Noted };
+        if let Some(mechanism) = self.without {
+            mechanism.forget_doubt(&mut step);
+        }
+        self.shrink(&step.row.expect("it was there"), row.age, row.token)
+    }
+
+    fn step(&self, row: Option<Row>, event: RefreshEvent, by: Holder) -> (Option<Row>, Effect) {
+        let mut state = row.as_ref().map(expand);
+        let step = match self.without {
+            None => real::step(state.as_ref(), &event, &self.policy, NOW),
+            Some(mechanism) => mechanism.step_without(&mut state, event, &by.real(), &self.policy),
+        };
+        // A commit over nothing, as only a broken rule makes it, has no age or token to keep.
+        let (age, token) = row.map_or((Age::Fresh, Token { family: 0, number: 0 }), |row| (row.age, row.token));
+        (step.row.map(|state| self.shrink(&state, age, token)), step.effect)
+    }
+
+    fn shrink(&self, state: &RefreshState, age_before: Age, token: Token) -> Row {
+        let is = |age: &Age| state.expires_at == Some(life(*age).1);
+        let is_out = matches!(state.phase, real::Phase::Refreshing(_) | real::Phase::InDoubt);
+        let sent_before = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
+        Row {
+            version: Version {
+                login: number(state.version.login_id.as_str()),
+                generation: state.version.generation.0 as u8,
+            },
+            phase: match &state.phase {
+                real::Phase::Active => Phase::Active,
+                real::Phase::Refreshing(lease) => Phase::Refreshing(match number(lease.id.as_str()) {
+                    0 => Holder::Nobody,
+                    replica => Holder::Replica(usize::from(replica) - 1),
+                }),
+                real::Phase::InDoubt => Phase::InDoubt,
+                real::Phase::NeedsReauth => Phase::NeedsReauth,
+            },
+            attempt: state.attempt.min(3) as u8,
+            // Nothing is asked of it in other phases, or of a provider without grace.
+            sent: if is_out && !self.policy.grace.is_zero() {
+                SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)
+            } else {
+                Sent::LongAgo
+            },
+            age: AGES.into_iter().find(is).unwrap_or(age_before),
+            token,
+        }
+    }
+}
+
+fn expand(row: &Row) -> RefreshState {
+    let (obtained_at, expires_at) = life(row.age);
+    RefreshState {
+        version: row.version.real(),
+        phase: match row.phase {
+            Phase::Active => real::Phase::Active,
+            Phase::Refreshing(holder) => {
+                real::Phase::Refreshing(Lease { id: holder.real(), until: NOW.plus(MINUTE / 2) })
+            }
+            Phase::InDoubt => real::Phase::InDoubt,
+            Phase::NeedsReauth => real::Phase::NeedsReauth,
+        },
+        attempt: row.attempt.into(),
+        failures: 0,
+        sent_at: Some(sent_at(row.sent)),
+        next_attempt_at: Some(NOW.minus(MINUTE)),
+        cause: None,
+        renewable: true,
+        obtained_at,
+        expires_at: Some(expires_at),
+    }
+}
+
+/// From when until when an access token of that age lives.
+fn life(age: Age) -> (Timestamp, Timestamp) {
+    let expires_at = match age {
+        Age::Fresh => NOW.plus(LIFETIME - HOUR),
+        Age::Due => NOW.plus(12 * HOUR),
+        Age::Last => NOW.plus(4 * MINUTE),
+        Age::Expired => NOW.minus(HOUR),
+        // By the clock it is good: only whoever was refused knows better.
+        Age::Refused => NOW.plus(LIFETIME - 2 * HOUR),
+    };
+    (expires_at.minus(LIFETIME), expires_at)
+}
+
+/// Always long enough ago that nobody still waits for the answer.
+fn sent_at(sent: Sent) -> Timestamp {
+    NOW.minus(match sent {
+        Sent::LongAgo => HOUR,
+        Sent::InTheWindow => GRACE / 2 + MINUTE,
+        Sent::JustNow => MINUTE / 2,
+    })
+}
+
+impl Version {
+    fn real(self) -> TokenVersion {
+        TokenVersion { login_id: login_id(self.login), generation: Generation(self.generation.into()) }
+    }
+}
+
+impl Holder {
+    fn real(self) -> LeaseId {
+        LeaseId::from_stored(match self {
+            Self::Nobody => "0".to_owned(),
+            Self::Replica(replica) => (replica + 1).to_string(),
+        })
+    }
+}
+
+fn login_id(login: u8) -> LoginId {
+    LoginId::from_stored(login.to_string())
+}
+
+fn number(id: &str) -> u8 {
+    id.parse().expect("ids are numbers here")
+}
+
+fn rotation(answer: &Answer) -> Rotation {
+    let (obtained_at, expires_at) = life(answer.age);
+    Rotation {
+        seen: answer.seen.real(),
+        access_token: SealedSecret::from_stored(String::new()),
+        refresh_token: Some(SealedSecret::from_stored(String::new())),
+        facts: CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at,
+            expires_at: Some(expires_at),
+            scopes: Vec::new(),
+            account: AccountLabels::default(),
+        },
+        same_account: true,
+    }
+}

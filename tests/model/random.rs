@@ -1,0 +1,172 @@
+//! Random rows, events, policies and times for [`crate::laws`]. What fails shrinks towards the simplest: now, an Active
+//! row, the first version, the lease "A".
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    account::AccountLabels,
+    ids::{Generation, LoginId},
+    provider::AuthMethod,
+    provider_settings::CredentialFacts,
+    refresh::{
+        Cause, Demand, Failure, Lease, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope,
+        Rotation, TokenVersion,
+    },
+    sealed::SealedSecret,
+    time::Timestamp,
+};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, RngSeed},
+};
+
+/// All other times are random against it.
+pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
+
+/// The same cases each time, so that whoever sees one fail has caused it.
+pub(crate) fn config() -> Config {
+    Config { cases: 2_000, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
+}
+
+pub(crate) fn policies() -> impl Strategy<Value = RefreshPolicy> {
+    let lease = (1..40_u64, 1..60_u64);
+    let access_token = (0..200_000_u64, 0..120_u64);
+    let backoff = (1..60_u64, 0..600_u64);
+    let grace = prop_oneof![3 => Just(0_u64), 1 => 1..900_u64];
+    (lease, access_token, backoff, grace, any::<bool>()).prop_map(|(lease, access_token, backoff, grace, is_family)| {
+        let policy = RefreshPolicy {
+            http_timeout: Duration::from_secs(lease.0),
+            lease: Duration::from_secs(2 * lease.0 + lease.1),
+            lead: Duration::from_secs(access_token.0),
+            serve_margin: Duration::from_secs(access_token.1),
+            backoff_min: Duration::from_secs(backoff.0),
+            backoff_max: Duration::from_secs(backoff.0 + backoff.1),
+            grace: Duration::from_secs(grace),
+            revocation: if is_family { RevocationScope::Family } else { RevocationScope::Grant },
+        };
+        assert_eq!(policy.validate(), Ok(()));
+        policy
+    })
+}
+
+/// A time near enough to now to matter, or on the other side of it.
+pub(crate) fn times() -> impl Strategy<Value = Timestamp> {
+    let seconds = prop_oneof![-90..=90_i64, -3_600..=3_600_i64, -1_000_000..=1_000_000_i64];
+    let millis = prop_oneof![3 => Just(0_i64), 1 => -1..=1_i64];
+    (seconds, millis)
+        .prop_map(|(seconds, millis)| Timestamp::from_unix_millis(NOW.unix_millis() + 1_000 * seconds + millis))
+}
+
+pub(crate) fn durations() -> impl Strategy<Value = Duration> {
+    prop_oneof![0..100_u64, 0..4_000_u64, 0..1_000_000_u64].prop_map(Duration::from_secs)
+}
+
+pub(crate) fn versions() -> impl Strategy<Value = TokenVersion> {
+    let rarely = || prop::bool::weighted(0.2).prop_map(u8::from);
+    (rarely(), rarely()).prop_map(|(login, generation)| TokenVersion {
+        login_id: LoginId::from_stored(format!("login {login}")),
+        generation: Generation(generation.into()),
+    })
+}
+
+pub(crate) fn leases() -> impl Strategy<Value = LeaseId> {
+    prop::sample::select(vec!["A", "B", "C"]).prop_map(|name| LeaseId::from_stored(name.to_owned()))
+}
+
+pub(crate) fn demands() -> impl Strategy<Value = Demand> {
+    prop::sample::select(vec![Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead])
+}
+
+fn causes() -> impl Strategy<Value = Cause> {
+    prop::sample::select(Cause::ALL.to_vec())
+}
+
+fn failures() -> impl Strategy<Value = Failure> {
+    prop_oneof![
+        (causes(), prop::option::of(durations()))
+            .prop_map(|(cause, retry_after)| Failure::NotConsumed { cause, retry_after }),
+        causes().prop_map(Failure::Unknown),
+        causes().prop_map(Failure::Rejected),
+    ]
+}
+
+pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
+    let ends = prop::option::weighted(0.8, durations());
+    (versions(), times(), ends, prop::bool::weighted(0.8), prop::bool::weighted(0.9)).prop_map(
+        |(seen, obtained_at, lifetime, is_rotated, same_account)| Rotation {
+            seen,
+            access_token: SealedSecret::from_stored("access".to_owned()),
+            refresh_token: is_rotated.then(|| SealedSecret::from_stored("refresh".to_owned())),
+            facts: CredentialFacts {
+                auth_method: AuthMethod::OAuth,
+                obtained_at,
+                expires_at: lifetime.map(|lifetime| obtained_at.plus(lifetime)),
+                scopes: Vec::new(),
+                account: AccountLabels::default(),
+            },
+            same_account,
+        },
+    )
+}
+
+pub(crate) fn begins() -> impl Strategy<Value = RefreshEvent> {
+    (versions(), leases(), demands()).prop_map(|(seen, lease, demand)| RefreshEvent::Begin { seen, lease, demand })
+}
+
+pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
+    (versions(), leases(), failures(), any::<u16>()).prop_map(|(seen, lease, failure, spread)| RefreshEvent::Failed {
+        seen,
+        lease,
+        failure,
+        spread,
+    })
+}
+
+pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
+    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Answered)]
+}
+
+/// Events, each some time after the one before.
+pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>> {
+    // Mostly begins, and failures: whoever is answered begins a new life.
+    let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Answered)];
+    vec((durations(), events), 1..30)
+}
+
+/// Rows as they can come to be, but for their times: see [`is_sound`].
+pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
+    let phases = prop_oneof![
+        Just(Phase::Active),
+        (leases(), times()).prop_map(|(id, until)| Phase::Refreshing(Lease { id, until })),
+        Just(Phase::InDoubt),
+        Just(Phase::NeedsReauth),
+    ];
+    let calls = (1..4_u32, 0..20_u32, times(), prop::option::of(times()), causes());
+    let life = (times(), prop::option::weighted(0.8, durations()), prop::bool::weighted(0.9));
+    (versions(), phases, calls, life).prop_map(|(version, phase, calls, life)| {
+        let (attempt, failures, sent_at, next_attempt_at, cause) = calls;
+        let (obtained_at, lifetime, renewable) = life;
+        let expires_at = lifetime.map(|lifetime| obtained_at.plus(lifetime));
+        RefreshState {
+            attempt: if phase == Phase::Active { 0 } else { attempt },
+            failures,
+            sent_at: Some(sent_at),
+            next_attempt_at,
+            cause: Some(cause),
+            version,
+            phase,
+            ..RefreshState::signed_in(LoginId::from_stored(String::new()), renewable, obtained_at, expires_at)
+        }
+    })
+}
+
+/// Whether a row makes sense: an unspent token was presented by nobody, all others by somebody, at some time.
+pub(crate) fn is_sound(row: &RefreshState) -> bool {
+    match row.phase {
+        Phase::Active => row.attempt == 0,
+        Phase::Refreshing(_) => row.attempt > 0 && row.sent_at.is_some(),
+        Phase::InDoubt => row.attempt > 0 && row.sent_at.is_some() && row.cause.is_some(),
+        Phase::NeedsReauth => row.cause.is_some(),
+    }
+}

@@ -1,0 +1,300 @@
+//! Single stories with real times: what the search leaves out, pauses and clocks above all, and what is worth a name.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    account::AccountLabels,
+    ids::LoginId,
+    provider::AuthMethod,
+    provider_settings::CredentialFacts,
+    refresh::{
+        Cause, Demand, Effect, Failure, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope,
+        Rotation, Step, TokenVersion, step,
+    },
+    sealed::SealedSecret,
+    time::Timestamp,
+};
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const LIFE: Duration = Duration::from_secs(10 * 24 * 60 * 60);
+pub(crate) const SIGNED_IN_AT: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
+
+pub(crate) const LOST: Failure = Failure::Unknown(Cause::TimedOut);
+const REJECTED: Failure = Failure::Rejected(Cause::RefreshTokenReused);
+pub(crate) const REFUSED: Failure = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: None };
+
+/// One account and the time; replicas are the names of their leases.
+pub(crate) struct Story {
+    pub(crate) row: Option<RefreshState>,
+    pub(crate) now: Timestamp,
+    pub(crate) policy: RefreshPolicy,
+}
+
+impl Story {
+    pub(crate) fn begin(&mut self, lease: &str, demand: Demand) -> Effect {
+        let seen = self.version();
+        self.happens(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), demand })
+    }
+
+    pub(crate) fn fail(&mut self, lease: &str, failure: Failure) -> Effect {
+        let seen = self.version();
+        let lease = LeaseId::from_stored(lease.to_owned());
+        self.happens(&RefreshEvent::Failed { seen, lease, failure, spread: u16::MAX })
+    }
+
+    pub(crate) fn answer(&mut self, seen: &TokenVersion) -> Effect {
+        self.happens(&RefreshEvent::Answered(rotation(seen, self.now)))
+    }
+
+    fn happens(&mut self, event: &RefreshEvent) -> Effect {
+        let Step { row, effect } = step(self.row.as_ref(), event, &self.policy, self.now);
+        self.row = row;
+        effect
+    }
+
+    /// Waits as long as it takes until a refresh may begin, and begins it.
+    fn wait_and_begin(&mut self, lease: &str, demand: Demand) {
+        let mut effect = self.begin(lease, demand);
+        if let Effect::Wait(until) = effect {
+            self.now = until;
+            effect = self.begin(lease, demand);
+        }
+        assert_eq!(effect, Effect::Send, "at {:?}", self.now);
+    }
+
+    pub(crate) fn pass(&mut self, duration: Duration) {
+        self.now = self.now.plus(duration);
+    }
+
+    pub(crate) fn row(&self) -> RefreshState {
+        self.row.clone().unwrap().at(self.now)
+    }
+
+    pub(crate) fn version(&self) -> TokenVersion {
+        self.row().version
+    }
+
+    pub(crate) fn ends_at(&self) -> Timestamp {
+        self.row().expires_at.unwrap()
+    }
+
+    /// From when on a presentation costs no more than the last minutes.
+    pub(crate) fn last_minutes(&self) -> Timestamp {
+        self.ends_at().minus(5 * MINUTE)
+    }
+}
+
+fn signed_in() -> Story {
+    let row = RefreshState::signed_in(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
+    Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy: RefreshPolicy::default() }
+}
+
+/// One call whose outcome nobody knows, in the middle of the access token's life.
+fn in_doubt() -> Story {
+    let mut story = signed_in();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    story.pass(MINUTE / 3);
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.row().phase, Phase::InDoubt);
+    story.pass(HOUR);
+    story
+}
+
+fn rotation(seen: &TokenVersion, now: Timestamp) -> Rotation {
+    Rotation {
+        seen: seen.clone(),
+        access_token: SealedSecret::from_stored("access".to_owned()),
+        refresh_token: Some(SealedSecret::from_stored("refresh".to_owned())),
+        facts: CredentialFacts {
+            auth_method: AuthMethod::OAuth,
+            obtained_at: now,
+            expires_at: Some(now.plus(LIFE)),
+            scopes: Vec::new(),
+            account: AccountLabels::default(),
+        },
+        same_account: true,
+    }
+}
+
+#[test]
+fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_harm() {
+    type Meanwhile = fn(&mut Story);
+    let meanwhile: [(&str, Meanwhile); 4] = [
+        ("in doubt", |_| {}),
+        ("another's retry flies", |story| assert_eq!(story.begin("B", Demand::Consented), Effect::Send)),
+        ("another's retry was rejected", |story| {
+            assert_eq!(story.begin("B", Demand::Consented), Effect::Send);
+            assert_eq!(story.fail("B", REJECTED), Effect::Noted);
+            assert_eq!(story.row().phase, Phase::NeedsReauth);
+        }),
+        ("another's retry was lost", |story| {
+            assert_eq!(story.begin("B", Demand::Consented), Effect::Send);
+            assert_eq!(story.fail("B", LOST), Effect::Noted);
+        }),
+    ];
+    for (name, meanwhile) in meanwhile {
+        let mut story = in_doubt();
+        let seen = story.version();
+        meanwhile(&mut story);
+        assert_eq!(story.answer(&seen), Effect::Stored, "{name}");
+        let stored = story.row();
+        assert_eq!((&stored.phase, stored.attempt, stored.version.clone()), (&Phase::Active, 0, seen.next()), "{name}");
+        for failure in [LOST, REJECTED, REFUSED] {
+            let (seen, lease) = (seen.clone(), LeaseId::from_stored("B".to_owned()));
+            assert_eq!(
+                story.happens(&RefreshEvent::Failed { seen, lease, failure, spread: 0 }),
+                Effect::Adopt,
+                "{name}"
+            );
+            assert_eq!(story.row(), stored, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_answer_of_a_replica_that_was_cut_off_past_its_lease_is_stored() {
+    let mut story = signed_in();
+    let seen = story.version();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    story.pass(24 * HOUR);
+    assert_eq!((story.row().phase, story.row().cause), (Phase::InDoubt, Some(Cause::Interrupted)));
+    assert_eq!(story.answer(&seen), Effect::Stored);
+}
+
+#[test]
+fn begin_commit_and_abandon_done_twice_change_nothing_more() {
+    let mut story = signed_in();
+    let seen = story.version();
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    let leased = story.row();
+    story.pass(MINUTE / 6);
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send, "its answer was lost: the lease is its own");
+    assert_eq!(story.row(), leased);
+    assert!(matches!(story.begin("B", Demand::Consented), Effect::Wait(_)));
+    assert_eq!(story.row(), leased);
+
+    for failure in [REFUSED, LOST] {
+        let mut story = Story { row: Some(leased.clone()), policy: story.policy.clone(), ..story };
+        assert_eq!(story.fail("A", failure), Effect::Noted);
+        let noted = story.row();
+        assert_eq!(story.fail("A", failure), Effect::Adopt);
+        assert_eq!(story.row(), noted);
+    }
+
+    assert_eq!(story.answer(&seen), Effect::Stored);
+    let stored = story.row();
+    assert_eq!(story.answer(&seen), Effect::Discard);
+    assert_eq!(story.row(), stored);
+}
+
+#[test]
+fn an_answer_for_an_older_login_is_never_stored_and_revoked_only_where_that_spares_the_newer() {
+    for (scope, after_a_new_login) in
+        [(RevocationScope::Family, Effect::Revoke), (RevocationScope::Grant, Effect::Discard)]
+    {
+        let mut story = signed_in();
+        story.policy.revocation = scope;
+        let old = story.version();
+        assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+        story.row = None;
+        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: nobody is signed in");
+        assert_eq!(story.row, None);
+        let new = RefreshState::signed_in(LoginId::from_bytes([2; 16]), true, story.now, None);
+        story.row = Some(new.clone());
+        assert_eq!(story.answer(&old), after_a_new_login, "{scope:?}");
+        assert_eq!(story.row, Some(new));
+    }
+}
+
+#[test]
+fn an_answer_for_another_account_is_not_stored() {
+    let mut story = signed_in();
+    let answer = Rotation { same_account: false, ..rotation(&story.version(), story.now) };
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.happens(&RefreshEvent::Answered(answer)), Effect::Discard);
+    assert_eq!((story.row().phase, story.row().cause), (Phase::NeedsReauth, Some(Cause::AccountMismatch)));
+}
+
+#[test]
+fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_token_is_good() {
+    let mut story = signed_in();
+    for _ in 0..10 {
+        story.wait_and_begin("A", Demand::Now);
+        assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+        assert_eq!((story.row().phase, story.row().attempt), (Phase::Active, 0));
+    }
+    story.wait_and_begin("A", Demand::Now);
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+
+    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(story.last_minutes()));
+    for _ in 0..3 {
+        story.wait_and_begin("A", Demand::Due);
+        assert!(story.now < story.ends_at());
+        assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+        assert_eq!((story.row().phase, story.row().attempt), (Phase::InDoubt, 1), "the doubt of the first call stays");
+        story.now = story.last_minutes();
+        story.row.as_mut().unwrap().next_attempt_at = None;
+    }
+    story.wait_and_begin("A", Demand::Due);
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    story.row.as_mut().unwrap().next_attempt_at = None;
+    let dead_at = story.ends_at().minus(story.policy.serve_margin);
+    for demand in [Demand::Due, Demand::Now, Demand::Consented] {
+        assert_eq!(story.begin("A", demand), Effect::Wait(dead_at), "{demand:?}");
+    }
+}
+
+#[test]
+fn a_plain_demand_starts_no_retry_out_of_doubt_while_the_access_token_is_good() {
+    let mut story = in_doubt();
+    let dead_at = story.ends_at().minus(story.policy.serve_margin);
+    for now in [story.now, story.last_minutes(), dead_at.minus(Duration::from_millis(1))] {
+        story.now = now;
+        assert_eq!(story.begin("A", Demand::Now), Effect::Wait(dead_at), "{now:?}");
+    }
+    story.now = dead_at;
+    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+}
+
+#[test]
+fn consent_starts_exactly_one_retry() {
+    let mut story = in_doubt();
+    assert_eq!(story.begin("A", Demand::Consented), Effect::Send);
+    assert!(matches!(story.begin("B", Demand::Consented), Effect::Wait(_)));
+    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    story.pass(HOUR);
+    let dead_at = story.ends_at().minus(story.policy.serve_margin);
+    assert_eq!(story.begin("B", Demand::Consented), Effect::Wait(dead_at));
+}
+
+#[test]
+fn an_outage_longer_than_the_tokens_life_is_waited_out() {
+    let mut story = in_doubt();
+    story.now = story.last_minutes();
+    story.wait_and_begin("A", Demand::Due);
+    let mut last = story.now;
+    let mut calls = 0;
+    while story.now < story.ends_at().plus(LIFE) {
+        story.pass(MINUTE / 3);
+        assert_eq!(story.fail("A", LOST), Effect::Noted);
+        story.wait_and_begin("A", Demand::Due);
+        let pause = last.until(story.now);
+        assert!((MINUTE / 2..6 * MINUTE).contains(&pause), "{pause:?} after {calls} calls");
+        (last, calls) = (story.now, calls + 1);
+    }
+    assert!(calls > 2_000, "{calls}");
+    let seen = story.version();
+    assert_eq!(story.answer(&seen), Effect::Stored);
+}
+
+#[test]
+fn a_clock_set_forward_to_the_last_minutes_starts_the_retry_then_and_not_before() {
+    let mut story = in_doubt();
+    let last_minutes = story.last_minutes();
+    story.now = last_minutes.minus(Duration::from_millis(1));
+    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(last_minutes));
+    story.now = last_minutes;
+    assert!(story.now < story.row().served_until(&story.policy).unwrap(), "the access token serves throughout");
+    assert_eq!(story.begin("A", Demand::Due), Effect::Send);
+}

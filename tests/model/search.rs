@@ -1,0 +1,154 @@
+//! Breadth first through all worlds, so that the first trace to a broken promise is a shortest one.
+
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
+};
+
+use crate::{
+    invariants::Invariant,
+    system::{Move, Setting, System, Who},
+    world::{Phase, Replica, World},
+};
+
+/// What a search found.
+pub(crate) struct Findings {
+    pub(crate) worlds: usize,
+    /// The shortest way to break each promise that can be broken.
+    pub(crate) broken: BTreeMap<Invariant, String>,
+    /// I11: how many worlds have a faultless future that never comes to rest, and the way to the first of them.
+    pub(crate) stuck: usize,
+    pub(crate) way_to_stuck: String,
+}
+
+impl Findings {
+    /// What is wrong, if anything is, each with its shortest story.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let mut complaints: Vec<_> =
+            self.broken.iter().map(|(invariant, story)| format!("{invariant:?} is broken:\n{story}\n")).collect();
+        if self.stuck > 0 {
+            complaints
+                .push(format!("{} worlds never come to rest, such as this:\n{}\n", self.stuck, self.way_to_stuck));
+        }
+        (!complaints.is_empty()).then(|| complaints.concat())
+    }
+}
+
+pub(crate) fn search(setting: Setting) -> Findings {
+    let system = System::new(setting);
+    let mut worlds = vec![system.start()];
+    let mut ways = vec![None];
+    let mut numbers = HashMap::<World, usize, BuildHasherDefault<Fast>>::default();
+    numbers.insert(worlds[0], 0);
+    let mut broken = BTreeMap::new();
+    // Where each world can go without a fault.
+    let mut calm = Vec::new();
+
+    let mut at = 0;
+    while let Some(world) = worlds.get(at).copied() {
+        let mut calmly = Vec::new();
+        for Move { who, what, chance, to, broken: breaks } in system.moves(&world) {
+            for invariant in breaks {
+                broken.entry(invariant).or_insert_with(|| trace(&ways, Some((at, who, what))));
+            }
+            let number = match numbers.entry(to) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    worlds.push(to);
+                    ways.push(Some((at, who, what)));
+                    *new.insert(worlds.len() - 1)
+                }
+            };
+            if chance.is_none() {
+                calmly.push(number);
+            }
+        }
+        calmly.sort_unstable();
+        calmly.dedup();
+        calm.push(calmly);
+        at += 1;
+    }
+
+    let good = comes_to_rest(&worlds, &calm);
+    let mut stuck = (0..worlds.len()).filter(|at| !good[*at]);
+    let way_to_stuck = stuck.clone().next().map(|at| trace(&ways, ways[at])).unwrap_or_default();
+    Findings { worlds: worlds.len(), broken, stuck: stuck.by_ref().count(), way_to_stuck }
+}
+
+type Way = Option<(usize, Who, &'static str)>;
+
+fn trace(ways: &[Way], mut last: Way) -> String {
+    let mut steps = Vec::new();
+    while let Some((from, who, what)) = last {
+        steps.push(format!("    {who} {what}"));
+        last = ways[from];
+    }
+    steps.reverse();
+    steps.join("\n")
+}
+
+/// Backwards from rest: a world is good if it rests, or if all its faultless successors are good. Left over are deadlocks,
+/// endless loops and flights without end.
+fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
+    let mut before = vec![Vec::new(); worlds.len()];
+    for (from, to) in calm.iter().enumerate() {
+        for to in to {
+            before[*to].push(from);
+        }
+    }
+    let mut open: Vec<_> = calm.iter().map(Vec::len).collect();
+    let mut good: Vec<_> = worlds.iter().map(rests).collect();
+    let mut queue: Vec<_> = (0..worlds.len()).filter(|at| good[*at]).collect();
+    while let Some(at) = queue.pop() {
+        for from in &before[at] {
+            open[*from] -= 1;
+            if open[*from] == 0 && !good[*from] {
+                good[*from] = true;
+                queue.push(*from);
+            }
+        }
+    }
+    good
+}
+
+fn rests(world: &World) -> bool {
+    let is_settled = world.row.is_none_or(|row| matches!(row.phase, Phase::Active | Phase::NeedsReauth));
+    is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
+}
+
+/// The standard hasher is made to withstand attackers, and here are none. A world is a hundred small
+/// numbers, so each is one multiplication.
+#[derive(Default)]
+struct Fast(u64);
+
+impl Fast {
+    fn mix(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for Fast {
+    fn write(&mut self, bytes: &[u8]) {
+        for eight in bytes.chunks(8) {
+            self.mix(eight.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)));
+        }
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.mix(number.into());
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.mix(number as u64);
+    }
+
+    /// Which variant of an enum it is.
+    fn write_isize(&mut self, number: isize) {
+        self.mix(number as u64);
+    }
+
+    /// The low bits choose the place in the table, and a multiplication mixes upwards only.
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+}

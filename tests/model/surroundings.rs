@@ -1,0 +1,140 @@
+//! What happens to the replicas: time passes, the provider refuses an access token, the owner does something.
+
+use goclaw::domain::refresh::{Demand, Effect, RevocationScope};
+
+use crate::{
+    invariants::Invariant,
+    provider::Family,
+    system::{Moves, System, Who},
+    without::Mechanism,
+    world::{Age, Ask, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Phase, Replica, Row, Sent, Token, World},
+};
+
+impl System {
+    pub(crate) fn time_moves(&self, world: &World, moves: &mut Moves) {
+        let Some(row) = world.row else { return };
+        if let Phase::Refreshing(holder) = row.phase {
+            self.lease_runs_out(world, row, holder, moves);
+        }
+        // A call is short against the age of a token, and whoever does not know whether it has the lease asks at once.
+        let is_at_it = |(at, replica): (usize, &Replica)| {
+            let asks = matches!(replica, Replica::Asking(_)) && row.phase == Phase::Refreshing(Holder::Replica(at));
+            asks || replica.waits()
+        };
+        if world.replicas.iter().enumerate().any(is_at_it) {
+            return;
+        }
+        let is_hurried = self.is_retried_under_grace(world, row);
+        let families = families_later(world, Family::half_the_grace_passes);
+        if (row.sent != Sent::LongAgo || world.families != families) && !(is_hurried && row.sent == Sent::InTheWindow) {
+            moves.go(Who::Time, "half the grace window passes", |to| {
+                to.families = families;
+                let sent = if row.sent == Sent::JustNow { Sent::InTheWindow } else { Sent::LongAgo };
+                to.row = Some(Row { sent, ..row });
+            });
+        }
+        if row.age < Age::Expired && !is_hurried {
+            moves.go(Who::Time, "passes", |to| {
+                to.families = families_later(to, Family::the_grace_passes);
+                to.row = Some(Row { sent: Sent::LongAgo, age: row.age.next(), ..row });
+                for answer in to.replicas.iter_mut().filter_map(Replica::answer) {
+                    answer.age = answer.age.next();
+                }
+            });
+        }
+    }
+
+    /// The database's clock decides; a holder that is paused or cut off learns of it later.
+    fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
+        let over = self.ledger.lease_over(row);
+        let mut replicas = world.replicas;
+        let mut is_paused = false;
+        let mut is_excused = false;
+        if let Holder::Replica(at) = holder {
+            match &mut replicas[at] {
+                Replica::Sent(..) if self.is_without(Mechanism::CallShorterThanLease) => {}
+                Replica::Leased(flight) | Replica::Sent(flight, _) => {
+                    flight.paused = true;
+                    is_paused = true;
+                }
+                Replica::Holding(_) => is_paused = true,
+                Replica::CutOff(_) => is_excused = true,
+                Replica::Idle | Replica::Down(_) | Replica::Asking(_) => {}
+            }
+        }
+        let what = if is_paused { "runs out for a paused holder's lease" } else { "runs out for the lease" };
+        let next = moves.go(Who::Time, what, |to| {
+            to.row = Some(over);
+            to.replicas = replicas;
+            to.excused |= is_paused || is_excused;
+        });
+        if is_paused {
+            next.by(Chance::Pause);
+        }
+        // Nothing was sent, nobody fell or was refused, and the database failed once: the one who took it should know.
+        let is_needless = holder == Holder::Nobody
+            && world.family_of(row.token).shown(row.token.number) == 0
+            && [Chance::Crash, Chance::Refused].iter().all(|chance| self.spent(world, *chance) == 0)
+            && self.spent(world, Chance::Database) == 1;
+        next.breaks(Invariant::I7, is_needless);
+    }
+
+    /// Whether the grace window lets a retry begin, and somebody is up to begin it: it does so in time.
+    fn is_retried_under_grace(&self, world: &World, row: Row) -> bool {
+        row.sent != Sent::LongAgo
+            && row.phase == Phase::InDoubt
+            && world.replicas.contains(&Replica::Idle)
+            && self.ledger.begin(row, row.version, MOST_REPLICAS, Demand::Due).1 == Effect::Send
+    }
+
+    pub(crate) fn provider_moves(&self, world: &World, moves: &mut Moves) {
+        if let Some(row) = world.row
+            && row.age < Age::Expired
+            && !world.family_of(row.token).alive
+        {
+            moves.go(Who::Provider, "refuses the access token", |to| to.row = Some(Row { age: Age::Refused, ..row }));
+        }
+    }
+
+    pub(crate) fn owner_moves(&self, world: &World, moves: &mut Moves) {
+        if usize::from(world.logins) < world.families.len() {
+            let family = world.logins;
+            let number = if self.is_without(Mechanism::LoginIdNeverUsedAgain) {
+                world.row.map_or(0, |row| row.version.login + 1)
+            } else {
+                family
+            };
+            let login = moves.go(Who::Owner, "logs in", |to| {
+                to.row = Some(self.ledger.signed_in(number, Token { family, number: 0 }));
+                to.families[usize::from(family)] = Family::new();
+                to.logins += 1;
+                to.ask = None;
+            });
+            login.by(Chance::Login);
+        }
+        let Some(row) = world.row else { return };
+        let logout = moves.go(Who::Owner, "logs out", |to| {
+            // The stored token is revoked; revoking one that is used ends nothing.
+            let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
+            let ends = to.family_of(row.token).is_unused(row.token.number);
+            for (family, tokens) in (0..).zip(&mut to.families) {
+                tokens.alive &= !(ends && reaches(family));
+            }
+            to.family(row.token).logged_out = true;
+            to.row = None;
+            to.ask = None;
+        });
+        logout.by(Chance::Logout);
+        if world.ask.is_none() && row.phase != Phase::NeedsReauth {
+            let demand = if row.phase == Phase::InDoubt { Demand::Consented } else { Demand::Now };
+            let what = if demand == Demand::Consented { "asks, seeing the doubt" } else { "asks" };
+            moves.go(Who::Owner, what, |to| to.ask = Some(Ask { seen: row.version, demand })).by(Chance::Ask);
+        }
+    }
+}
+
+fn families_later(world: &World, pass: impl Fn(&mut Family)) -> [Family; MOST_LOGINS] {
+    let mut families = world.families;
+    families.iter_mut().for_each(pass);
+    families
+}

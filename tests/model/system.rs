@@ -1,0 +1,207 @@
+//! The system as it is configured for one search, and the moves that lead from one world to the next.
+
+use std::fmt;
+
+use goclaw::domain::refresh::{Effect, RevocationScope};
+
+use crate::{
+    invariants::Invariant,
+    ledger::Ledger,
+    provider::{Family, Reuse},
+    without::Mechanism,
+    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Phase, Replica, Token, World},
+};
+
+/// What is searched: a provider, so many replicas, so many refreshes of each login, and what may happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) reuse: Reuse,
+    pub(crate) revocation: RevocationScope,
+    pub(crate) replicas: usize,
+    pub(crate) generations: u8,
+    pub(crate) chances: &'static [(Chance, u8)],
+    pub(crate) without: Option<Mechanism>,
+    /// Whether replicas keep their names, as a readable story wants it. Otherwise two worlds in which they only changed
+    /// places are the same, and there are half as many of them, or a sixth.
+    pub(crate) named: bool,
+}
+
+impl Setting {
+    pub(crate) const fn new(reuse: Reuse, generations: u8, chances: &'static [(Chance, u8)]) -> Self {
+        let revocation = RevocationScope::Family;
+        Self { reuse, revocation, replicas: 2, generations, chances, without: None, named: false }
+    }
+
+    pub(crate) const fn replicas(self, replicas: usize) -> Self {
+        Self { replicas, ..self }
+    }
+
+    /// A provider whose revocation of one token ends everything that the account granted.
+    pub(crate) const fn revoking_the_grant(self) -> Self {
+        Self { revocation: RevocationScope::Grant, ..self }
+    }
+
+    pub(crate) const fn named(self) -> Self {
+        Self { named: true, ..self }
+    }
+
+    pub(crate) const fn without(self, mechanism: Mechanism) -> Self {
+        Self { without: Some(mechanism), ..self }
+    }
+}
+
+pub(crate) struct System {
+    pub(crate) setting: Setting,
+    pub(crate) ledger: Ledger,
+    pub(crate) budget: Budget,
+}
+
+impl System {
+    pub(crate) fn new(setting: Setting) -> Self {
+        let ledger = Ledger::new(setting.reuse, setting.revocation, setting.without);
+        Self { setting, ledger, budget: Budget::new(setting.chances) }
+    }
+
+    /// Signed in, and nobody at it.
+    pub(crate) fn start(&self) -> World {
+        let mut families = [Family::default(); MOST_LOGINS];
+        families[0] = Family::new();
+        World {
+            row: Some(self.ledger.signed_in(0, Token { family: 0, number: 0 })),
+            replicas: std::array::from_fn(
+                |at| if at < self.setting.replicas { Replica::Idle } else { Replica::Down(None) },
+            ),
+            families,
+            logins: 1,
+            ask: None,
+            left: self.budget,
+            excused: false,
+        }
+    }
+
+    /// All that can happen next.
+    pub(crate) fn moves(&self, world: &World) -> Vec<Move> {
+        let mut moves = Moves { from: *world, moves: Vec::new() };
+        for replica in 0..self.setting.replicas {
+            self.replica_moves(world, replica, &mut moves);
+        }
+        self.time_moves(world, &mut moves);
+        self.provider_moves(world, &mut moves);
+        self.owner_moves(world, &mut moves);
+        let affordable = moves.moves.into_iter().filter_map(|mut next| {
+            if let Some(chance) = next.chance {
+                next.to.left = world.left.spend(chance)?;
+            }
+            self.tidy(&mut next.to);
+            Invariant::check(self, world, &mut next);
+            Some(next)
+        });
+        affordable.collect()
+    }
+
+    pub(crate) fn is_without(&self, mechanism: Mechanism) -> bool {
+        self.setting.without == Some(mechanism)
+    }
+
+    /// How often a chance was taken.
+    pub(crate) fn spent(&self, world: &World, chance: Chance) -> u8 {
+        self.budget.of(chance) - world.left.of(chance)
+    }
+
+    /// One form for all worlds that nothing can tell apart.
+    fn tidy(&self, world: &mut World) {
+        if let Some(row) = &mut world.row {
+            if let Phase::Refreshing(Holder::Replica(at)) = row.phase
+                && matches!(world.replicas[at], Replica::Idle | Replica::Down(_))
+            {
+                row.phase = Phase::Refreshing(Holder::Nobody);
+            }
+            // The owner is told to look again.
+            let is_void = |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.demand).1 == Effect::Adopt;
+            world.ask = world.ask.filter(|ask| !is_void(ask));
+        }
+        let known: Vec<_> =
+            world.row.iter().map(|row| row.token).chain(world.replicas.iter().filter_map(Replica::token)).collect();
+        for (family, tokens) in (0..).zip(&mut world.families) {
+            tokens.forget(|number| known.contains(&Token { family, number }));
+        }
+        if !self.setting.named {
+            self.sort_replicas(world);
+        }
+    }
+
+    fn sort_replicas(&self, world: &mut World) {
+        let lease = world.row.and_then(|row| match row.phase {
+            Phase::Refreshing(Holder::Replica(at)) => Some(at),
+            Phase::Refreshing(Holder::Nobody) | Phase::Active | Phase::InDoubt | Phase::NeedsReauth => None,
+        });
+        let mut order: [usize; MOST_REPLICAS] = std::array::from_fn(|at| at);
+        order[..self.setting.replicas].sort_by_key(|at| (world.replicas[*at], lease == Some(*at)));
+        world.replicas = order.map(|at| world.replicas[at]);
+        if let (Some(row), Some(lease)) = (&mut world.row, lease) {
+            let at = order.iter().position(|at| *at == lease).expect("all are in it");
+            row.phase = Phase::Refreshing(Holder::Replica(at));
+        }
+    }
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub(crate) struct Move {
+    pub(crate) who: Who,
+    pub(crate) what: &'static str,
+    /// None: it takes no fault and nobody's wish.
+    pub(crate) chance: Option<Chance>,
+    pub(crate) to: World,
+    pub(crate) broken: Vec<Invariant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Replica(usize),
+    Time,
+    Provider,
+    Owner,
+}
+
+pub(crate) struct Moves {
+    from: World,
+    moves: Vec<Move>,
+}
+
+impl Moves {
+    /// Adds the move that `change` makes.
+    pub(crate) fn go(&mut self, who: Who, what: &'static str, change: impl FnOnce(&mut World)) -> &mut Move {
+        let mut to = self.from;
+        change(&mut to);
+        self.moves.push(Move { who, what, chance: None, to, broken: Vec::new() });
+        self.moves.last_mut().expect("just pushed")
+    }
+}
+
+impl Move {
+    pub(crate) fn by(&mut self, chance: Chance) -> &mut Self {
+        self.chance = Some(chance);
+        self
+    }
+
+    pub(crate) fn breaks(&mut self, invariant: Invariant, is_broken: bool) -> &mut Self {
+        if is_broken {
+            self.broken.push(invariant);
+        }
+        self
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Replica(0) => "A",
+            Self::Replica(1) => "B",
+            Self::Replica(_) => "C",
+            Self::Time => "time",
+            Self::Provider => "provider",
+            Self::Owner => "owner",
+        })
+    }
+}

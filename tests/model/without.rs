@@ -1,0 +1,145 @@
+//! What each mechanism is good for: the protocol without it, for the search to break.
+//!
+//! Production has no switches. A missing mechanism is played by falsifying what goes into `step` or what comes out of it;
+//! a few are missing in how a replica goes about it, or in what the policy is told. [`crate::ablations`] says what breaks.
+
+use std::time::Duration;
+
+use goclaw::domain::refresh::{
+    Demand, Effect, Failure, Lease, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope, Step,
+    step,
+};
+
+use crate::ledger::NOW;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    LeaseBetweenReplicas,
+    CallShorterThanLease,
+    /// A state of its own for an unknown outcome; without it the token is simply sent again.
+    Doubt,
+    AnswerKeptOnDatabaseError,
+    Escrow,
+    VersionCheckAtCommit,
+    CommitWhoeverHoldsTheLease,
+    CommitFromInDoubt,
+    CommitFromNeedsReauth,
+    RereadOnRejection,
+    LeaseFenceOnFailures,
+    DoubtKeptThroughRefusal,
+    RefundOfRefusal,
+    LeaseNamedByItsCaller,
+    AttemptKeptOnTakeOver,
+    DeferralOfRetry,
+    RetryAtOnceUnderGrace,
+    GraceCountedFromFirstCall,
+    BoundAsk,
+    RevocationAfterNewLogin,
+    RevocationByFamily,
+    /// Without it logins are counted in the row, and so from 0 again after a logout.
+    LoginIdNeverUsedAgain,
+}
+
+use Mechanism::*;
+
+impl Mechanism {
+    /// What the policy says wrongly of the provider.
+    pub(crate) fn misinform(self, policy: &mut RefreshPolicy) {
+        if self == RetryAtOnceUnderGrace {
+            policy.grace = Duration::ZERO;
+        } else if self == RevocationAfterNewLogin {
+            policy.revocation = RevocationScope::Grant;
+        } else if self == RevocationByFamily {
+            policy.revocation = RevocationScope::Family;
+        }
+    }
+
+    /// `row` is changed to what the falsified step saw.
+    pub(crate) fn step_without(
+        self,
+        row: &mut Option<RefreshState>,
+        mut event: RefreshEvent,
+        by: &LeaseId,
+        policy: &RefreshPolicy,
+    ) -> Step {
+        self.falsify(row, &mut event);
+        let mut step = step(row.as_ref(), &event, policy, NOW);
+        self.correct(row.as_ref(), &event, by, &mut step);
+        step
+    }
+
+    fn falsify(self, row: &mut Option<RefreshState>, event: &mut RefreshEvent) {
+        match (self, event, row) {
+            (VersionCheckAtCommit, RefreshEvent::Answered(rotation), Some(row)) => rotation.seen = row.version.clone(),
+            (VersionCheckAtCommit, RefreshEvent::Answered(rotation), row @ None) => {
+                let mut revived = RefreshState::signed_in(rotation.seen.login_id.clone(), true, NOW, None);
+                revived.version = rotation.seen.clone();
+                *row = Some(revived);
+            }
+            (RereadOnRejection, RefreshEvent::Failed { seen, failure: Failure::Rejected(_), .. }, Some(row)) => {
+                *seen = row.version.clone();
+            }
+            (
+                LeaseFenceOnFailures,
+                RefreshEvent::Failed {
+                    seen, lease, failure: Failure::NotConsumed { .. } | Failure::Unknown(_), ..
+                },
+                Some(row),
+            ) if row.version == *seen && row.phase != Phase::NeedsReauth => {
+                row.phase = Phase::Refreshing(Lease { id: lease.clone(), until: NOW.plus(Duration::from_secs(1)) });
+            }
+            (AttemptKeptOnTakeOver, RefreshEvent::Begin { .. }, Some(row)) if row.phase == Phase::InDoubt => {
+                row.attempt = 0;
+            }
+            (DeferralOfRetry, RefreshEvent::Begin { demand, .. }, Some(row)) if row.phase == Phase::InDoubt => {
+                *demand = Demand::AccessDead;
+            }
+            (BoundAsk, RefreshEvent::Begin { seen, demand, .. }, Some(row)) if *demand != Demand::Due => {
+                (*seen, *demand) = (row.version.clone(), Demand::Consented);
+            }
+            _ => {}
+        }
+    }
+
+    fn correct(self, before: Option<&RefreshState>, event: &RefreshEvent, by: &LeaseId, step: &mut Step) {
+        self.forget_doubt(step);
+        let (Some(before), Some(row)) = (before, &mut step.row) else { return };
+        match (self, event, step.effect) {
+            (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
+            (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
+            (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
+                if !self.lets_commit(&before.phase, by) =>
+            {
+                *step = Step { row: Some(before.clone()), effect: Effect::Discard };
+            }
+            (
+                DoubtKeptThroughRefusal,
+                RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. },
+                Effect::Noted,
+            ) => {
+                row.phase = Phase::Active;
+            }
+            (RefundOfRefusal, RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => {
+                row.attempt = before.attempt;
+            }
+            _ => {}
+        }
+    }
+
+    fn lets_commit(self, phase: &Phase, by: &LeaseId) -> bool {
+        match phase {
+            Phase::Active => self != CommitWhoeverHoldsTheLease,
+            Phase::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,
+            Phase::InDoubt => self == CommitFromNeedsReauth,
+            Phase::NeedsReauth => false,
+        }
+    }
+
+    pub(crate) fn forget_doubt(self, step: &mut Step) {
+        if let (Doubt, Some(row)) = (self, &mut step.row)
+            && row.phase == Phase::InDoubt
+        {
+            (row.phase, row.attempt) = (Phase::Active, 0);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A gateway composed for the proof: the shipped parts, with decorators around some of its ports. It is this very program,
+//! run again with a first argument of its own, so that nothing of it gets into the shipped binary.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{ChildStdout, Command, ExitCode, Stdio},
+};
+
+use goclaw::{
+    adapters::{
+        settings::{Environment, Settings},
+        telemetry,
+    },
+    bootstrap::serve,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    decorated::{Changes, GatewayPoint, Sabotage},
+    support::gateway::{Gateway, Home, PATIENCE, eventually},
+};
+
+/// The first argument of a program that is to be a gateway.
+const ROLE: &str = "composed-gateway";
+const STOP_AT: &str = "--stop-at";
+const SABOTAGE: &str = "--sabotage";
+const PATIENT: &str = "--patient";
+/// What a gateway prints once it listens: the shipped one in its banner, the composed one as it is.
+const READY: &str = "is running";
+/// What its output is called in its home.
+const LOG: &str = "gateway";
+
+/// Is the gateway if that is what this process was started for, until it is killed.
+pub(crate) fn run_if_asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some(ROLE) {
+        return None;
+    }
+    let changes = changes_of(arguments);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let environment = Environment::of_process();
+        telemetry::start(environment.text("RUST_LOG"));
+        let settings = Settings::load(None, &environment).expect("sound settings");
+        let started = serve::start_with(&settings, |ports| changes.decorate(ports)).await.expect("it starts");
+        println!("{READY}");
+        serve::run(started, CancellationToken::new()).await;
+    });
+    Some(ExitCode::SUCCESS)
+}
+
+fn changes_of(mut arguments: impl Iterator<Item = String>) -> Changes {
+    let mut changes = Changes::default();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            PATIENT => changes.patient = true,
+            STOP_AT => changes.stop_at = arguments.next().as_deref().and_then(parse::<GatewayPoint>),
+            SABOTAGE => changes.sabotage = arguments.next().as_deref().and_then(parse::<Sabotage>),
+            other => panic!("a composed gateway knows no {other}"),
+        }
+    }
+    changes
+}
+
+/// The value of that name.
+pub(crate) fn parse<T: DeserializeOwned>(name: &str) -> Option<T> {
+    serde_json::from_value(Value::from(name)).ok()
+}
+
+/// The name of a value, as in tables and arguments.
+pub(crate) fn name_of(value: impl Serialize) -> String {
+    let name = serde_json::to_value(value).expect("a name");
+    name.as_str().expect("a name").to_owned()
+}
+
+/// Starts a gateway in `home`: the shipped one, unless it is to be sabotaged.
+pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
+    let command = match sabotage {
+        None => home.command(&[]),
+        Some(_) => command(home, &Changes { sabotage, ..Changes::default() }),
+    };
+    let starts = || home.printed(LOG, "stdout").matches(READY).count();
+    let before = starts();
+    let child = home.spawn(command, LOG);
+    // Asked over HTTP only once it listens: on a busy machine a dozen starts would be slowed down by the asking.
+    eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
+    home.answering(child).await
+}
+
+/// A gateway that is going to be killed.
+pub(crate) struct Victim {
+    pub(crate) gateway: Gateway,
+    said: BufReader<ChildStdout>,
+}
+
+impl Victim {
+    pub(crate) async fn start(home: &Home, changes: &Changes) -> Self {
+        let mut command = command(home, changes);
+        let log = std::fs::File::create(home.path().join("victim.stderr")).expect("a log");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
+        let said = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let said = until_said(said, READY.to_owned()).await;
+        Self { gateway: home.answering(child).await, said }
+    }
+
+    /// Ends as soon as it says that it is at this point. It stands there until it is killed: by dropping what is returned.
+    pub(crate) async fn reached(self, point: GatewayPoint) -> Gateway {
+        until_said(self.said, announcement(point)).await;
+        self.gateway
+    }
+}
+
+/// Reads up to this line. A thread that reads, and no looking every so often: what is killed in the middle of something must
+/// be killed soon.
+async fn until_said(mut said: BufReader<ChildStdout>, wanted: String) -> BufReader<ChildStdout> {
+    let failure = format!("the gateway did not say: {wanted}");
+    #[expect(clippy::disallowed_methods, reason = "it ends with the gateway's output")]
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        while line.trim_end() != wanted {
+            line.clear();
+            // The end of its output is the end of the gateway.
+            (said.read_line(&mut line).ok()? > 0).then_some(())?;
+        }
+        Some(said)
+    });
+    let read = tokio::time::timeout(PATIENCE, reading).await.expect(&failure);
+    read.expect("reading does not panic").expect(&failure)
+}
+
+/// What a gateway says when it has come to its point.
+pub(crate) fn announcement(point: GatewayPoint) -> String {
+    format!("reached {}", name_of(point))
+}
+
+/// This program as a gateway in `home`.
+fn command(home: &Home, changes: &Changes) -> Command {
+    let shipped = home.command(&[]);
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg(ROLE).env_clear().current_dir(home.path()).stdin(Stdio::null());
+    command.envs(shipped.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if let Some(point) = changes.stop_at {
+        command.args([STOP_AT, &name_of(point)]);
+    }
+    if let Some(sabotage) = changes.sabotage {
+        command.args([SABOTAGE, &name_of(sabotage)]);
+    }
+    if changes.patient {
+        command.arg(PATIENT);
+    }
+    command
+}

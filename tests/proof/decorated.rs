@@ -1,0 +1,230 @@
+//! The ports of a composed gateway: around the shipped adapters, decorators that stop at a named point of a refresh, so that
+//! the process can be killed exactly there, or that break a promise on purpose, so that a harness can be seen to fail.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use goclaw::{
+    app::Ports,
+    domain::{
+        credential::{NewSealedCredential, SealedCredential},
+        grant::{CodeGrant, TokenGrant},
+        ids::ProviderName,
+        oauth_client::OAuthClient,
+        refresh::{Demand, Effect, RefreshEvent, RefreshPolicy, TokenVersion},
+        revocation::RevocationOrder,
+        secret::RefreshToken,
+        time::Timestamp,
+    },
+    ports::{
+        Advanced, CredentialStore, EscrowEntry, EscrowError, GrantError, OAuthEndpoint, ProfileChange, RefreshEscrow,
+        SaveOutcome, StoreError,
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::composed::announcement;
+
+/// A moment in a gateway's refresh, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GatewayPoint {
+    /// The lease is about to be asked for.
+    BeforeLease,
+    /// The lease is durable, and the gateway does not know it yet.
+    LeaseTaken,
+    /// The token is about to be sent.
+    BeforeSend,
+    /// The whole answer is read and understood.
+    Parsed,
+    /// The new tokens are in the escrow.
+    InEscrow,
+    /// The commit is on its way: it may or may not be done when the gateway dies.
+    Committing,
+    /// It is done, and the gateway does not know it yet.
+    Committed,
+    /// It is known here, and the escrow still has what it does not need any more.
+    BeforeCleanup,
+}
+
+/// A promise that is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Sabotage {
+    /// Whoever asks for the right to present a token gets it, whoever else has it.
+    Leaseless,
+    /// What a refresh brought is not written down before the database has it.
+    Escrowless,
+    /// A token in doubt is presented again at once.
+    Impatient,
+}
+
+/// What is different from the shipped gateway.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Changes {
+    pub(crate) stop_at: Option<GatewayPoint>,
+    pub(crate) sabotage: Option<Sabotage>,
+    /// Waits for the provider's answer until it is killed, so that a slow machine does not make a timeout of a kill.
+    pub(crate) patient: bool,
+}
+
+/// Longer than any test waits.
+const UNTIL_KILLED: Duration = Duration::from_secs(300);
+
+impl Changes {
+    pub(crate) fn decorate(self, ports: Ports) -> Ports {
+        Ports {
+            credentials: Arc::new(Store { inner: ports.credentials, changes: self }),
+            oauth: Arc::new(Endpoint { inner: ports.oauth, changes: self }),
+            escrow: Arc::new(Escrow { inner: ports.escrow, changes: self }),
+            ..ports
+        }
+    }
+
+    /// Goes on, or says that this is the point and never returns.
+    async fn pass(self, point: GatewayPoint) {
+        if self.stop_at == Some(point) {
+            println!("{}", announcement(point));
+            pending::<()>().await;
+        }
+    }
+}
+
+struct Store {
+    inner: Arc<dyn CredentialStore>,
+    changes: Changes,
+}
+
+#[async_trait]
+impl CredentialStore for Store {
+    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+        self.inner.load(name).await
+    }
+
+    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
+        self.inner.list().await
+    }
+
+    async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
+        self.inner.save_login(credential, now).await
+    }
+
+    async fn change_profile(
+        &self,
+        name: &ProviderName,
+        change: &ProfileChange,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError> {
+        self.inner.change_profile(name, change, now).await
+    }
+
+    async fn advance(
+        &self,
+        name: &ProviderName,
+        event: &RefreshEvent,
+        policy: &RefreshPolicy,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError> {
+        let Changes { stop_at, sabotage, .. } = self.changes;
+        match event {
+            RefreshEvent::Begin { seen, lease, .. } => {
+                self.changes.pass(GatewayPoint::BeforeLease).await;
+                let begun = match sabotage {
+                    Some(Sabotage::Impatient) => {
+                        let begin = RefreshEvent::Begin {
+                            seen: seen.clone(),
+                            lease: lease.clone(),
+                            demand: Demand::AccessDead,
+                        };
+                        let policy = RefreshPolicy { http_timeout: Duration::ZERO, ..policy.clone() };
+                        self.inner.advance(name, &begin, &policy, now).await?
+                    }
+                    _ => self.inner.advance(name, event, policy, now).await?,
+                };
+                if begun.effect == Effect::Send {
+                    self.changes.pass(GatewayPoint::LeaseTaken).await;
+                }
+                let is_held = matches!(begun.effect, Effect::Wait(_));
+                Ok(if is_held && sabotage == Some(Sabotage::Leaseless) {
+                    Advanced { effect: Effect::Send, ..begun }
+                } else {
+                    begun
+                })
+            }
+            RefreshEvent::Answered(_) if stop_at == Some(GatewayPoint::Committing) => {
+                println!("{}", announcement(GatewayPoint::Committing));
+                let _ = self.inner.advance(name, event, policy, now).await;
+                pending().await
+            }
+            RefreshEvent::Answered(_) => {
+                let answered = self.inner.advance(name, event, policy, now).await?;
+                self.changes.pass(GatewayPoint::Committed).await;
+                Ok(answered)
+            }
+            RefreshEvent::Failed { .. } => self.inner.advance(name, event, policy, now).await,
+        }
+    }
+
+    async fn remove(
+        &self,
+        name: &ProviderName,
+        revocation: Option<&RevocationOrder>,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError> {
+        self.inner.remove(name, revocation, now).await
+    }
+}
+
+struct Endpoint {
+    inner: Arc<dyn OAuthEndpoint>,
+    changes: Changes,
+}
+
+#[async_trait]
+impl OAuthEndpoint for Endpoint {
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+        self.inner.exchange_code(client, grant).await
+    }
+
+    async fn refresh(
+        &self,
+        client: &OAuthClient,
+        token: &RefreshToken,
+        limit: Duration,
+    ) -> Result<TokenGrant, GrantError> {
+        self.changes.pass(GatewayPoint::BeforeSend).await;
+        let limit = if self.changes.patient { UNTIL_KILLED } else { limit };
+        let grant = self.inner.refresh(client, token, limit).await?;
+        self.changes.pass(GatewayPoint::Parsed).await;
+        Ok(grant)
+    }
+
+    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
+        self.inner.revoke(client, token).await
+    }
+}
+
+struct Escrow {
+    inner: Arc<dyn RefreshEscrow>,
+    changes: Changes,
+}
+
+#[async_trait]
+impl RefreshEscrow for Escrow {
+    async fn put(&self, entry: &EscrowEntry) -> Result<(), EscrowError> {
+        if self.changes.sabotage != Some(Sabotage::Escrowless) {
+            self.inner.put(entry).await?;
+        }
+        self.changes.pass(GatewayPoint::InEscrow).await;
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<EscrowEntry>, EscrowError> {
+        self.inner.list().await
+    }
+
+    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), EscrowError> {
+        self.changes.pass(GatewayPoint::BeforeCleanup).await;
+        self.inner.remove(name, seen).await
+    }
+}

@@ -1,0 +1,208 @@
+//! What several gateways share, and what a harness needs to call them and to judge them: one provider, one database, one
+//! token and key.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use goclaw_simulator::{Presentation, PresentationTotals};
+use reqwest::{Client, RequestBuilder};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    gateway::{Answer, Gateway, Home, PATIENCE, http},
+    postgres::Database,
+    provider::Provider,
+};
+
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// How often a harness looks at what it waits for.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// A path of the backend that answers in a moment.
+const USAGE: &str = "/v1/proxy/openai/wham/usage";
+
+/// Where the gateways of a harness keep their accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// One file, which all processes open.
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Sqlite => "one SQLite file",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+}
+
+enum Storage {
+    Folder(TempDir),
+    Server(Database),
+}
+
+/// A provider and a database.
+pub(crate) struct Ground {
+    pub(crate) provider: Provider,
+    storage: Storage,
+}
+
+impl Ground {
+    /// Both of them fresh; `arguments` are the simulator's.
+    pub(crate) async fn new(engine: Engine, arguments: &[&str]) -> Self {
+        let storage = match engine {
+            Engine::Sqlite => Storage::Folder(folder()),
+            Engine::Postgres => Storage::Server(Database::create().await),
+        };
+        let provider = Provider::start(&[&["--approval", "auto"], arguments].concat());
+        Self { provider, storage }
+    }
+
+    /// As it was in the beginning. Nobody may be using it.
+    pub(crate) async fn reset(&mut self) {
+        self.order("/reset", json!({})).await;
+        match &mut self.storage {
+            Storage::Folder(old) => *old = folder(),
+            // Emptied, not replaced: a long run would leave thousands of databases behind.
+            Storage::Server(database) => database.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
+        }
+    }
+
+    /// A home of its own for one more gateway.
+    pub(crate) fn home(&self) -> Home {
+        let url = match &self.storage {
+            Storage::Folder(folder) => format!("sqlite:{}", folder.path().join("shared.db").display()),
+            Storage::Server(database) => database.url.clone(),
+        };
+        Home::new(&self.provider)
+            .with("GOCLAW_DATABASE__URL", &url)
+            .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+            .with("GOCLAW_ENCRYPTION__KEY", KEY)
+            .with("RUST_LOG", "info")
+    }
+
+    /// Tells the simulator something, and returns what it answers.
+    pub(crate) async fn order(&self, path: &str, body: Value) -> Value {
+        let request = shared_client().post(format!("{}{path}", self.provider.control_url)).json(&body);
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+        answer.json()
+    }
+
+    /// Every refresh token that was presented, in order.
+    pub(crate) async fn presentations(&self) -> Vec<Presentation> {
+        self.look("/presentations").await
+    }
+
+    pub(crate) async fn totals(&self) -> PresentationTotals {
+        self.look("/presentations/totals").await
+    }
+
+    /// Every code and token that was issued, in order.
+    pub(crate) async fn issued(&self) -> Vec<String> {
+        self.look("/issued").await
+    }
+
+    /// Signs one of the provider's people in, under an account's name, without a browser.
+    pub(crate) async fn sign_in(&self, caller: &Caller, account: &str, person: usize) {
+        let start = caller.post(&format!("/v1/auth/{account}/start"), json!({"provider_type": "openai-codex"})).await;
+        let started = start.expect("an answer").json();
+        let approve = json!({"authorize_url": started["auth_url"], "account": person});
+        let approved = self.order("/approve", approve).await;
+        let paste = json!({"redirect_url": approved["callback_url"]});
+        let answer = caller.post(&format!("/v1/auth/{account}/callback"), paste).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    async fn look<T: DeserializeOwned>(&self, path: &str) -> T {
+        let answer = shared_client().get(format!("{}{path}", self.provider.control_url)).send().await;
+        answer.expect("an answer").json().await.expect("what it should be")
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+/// The HTTP client of all harnesses: to make one costs far more than a call.
+pub(crate) fn shared_client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(http)
+}
+
+/// Somebody who uses a gateway.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    base: String,
+    token: String,
+}
+
+impl Caller {
+    pub(crate) fn of(gateway: &Gateway) -> Self {
+        Self { base: gateway.base.clone(), token: gateway.token.clone() }
+    }
+
+    /// Where an account stands; null if the gateway is gone.
+    pub(crate) async fn status(&self, account: &str) -> Value {
+        let request = shared_client().get(format!("{}/v1/auth/{account}/status", self.base));
+        self.send(request).await.map(|answer| answer.json()).unwrap_or_default()
+    }
+
+    /// Asks for an account's tokens to be renewed.
+    pub(crate) async fn refresh(&self, account: &str) -> Option<Answer> {
+        self.post(&format!("/v1/auth/{account}/refresh"), json!({})).await
+    }
+
+    /// A call through the gateway to the provider.
+    pub(crate) async fn usage(&self) -> Option<Answer> {
+        self.send(shared_client().get(format!("{}{USAGE}", self.base))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Option<Answer> {
+        self.send(shared_client().post(format!("{}{path}", self.base)).json(&body)).await
+    }
+
+    /// None if the gateway is gone.
+    async fn send(&self, request: RequestBuilder) -> Option<Answer> {
+        let answer = request.bearer_auth(&self.token).send().await.ok()?;
+        Some(Answer::of(answer).await)
+    }
+}
+
+/// Waits until `look` returns something. It looks less often than a test with one gateway does: a dozen cases that look at
+/// theirs all the time would keep each other from getting there.
+pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let waiting = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            pause(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// A runtime for one harness, which has a thread of its own.
+pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(harness)
+}
+
+/// The time by the machine's clock, which all processes share, in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "it is compared with what other processes wrote down")]
+pub(crate) fn now_unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    u64::try_from(since.as_millis()).expect("a time before long")
+}
+
+/// Lets real time pass.
+#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
+pub(crate) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,293 @@
+//! One kill: a gateway is brought to its point and killed, another one starts in its place, and what becomes of the login
+//! is judged by the provider's ledger.
+
+use std::time::Duration;
+
+use goclaw_simulator::{Presentation, PresentationOutcome, Step};
+use serde_json::{Value, json};
+
+use super::points::{KillPoint, Leaves, Place};
+use crate::{
+    composed::{self, Victim},
+    decorated::{Changes, Sabotage},
+    fleet::{Caller, Ground, LOOK_EVERY, now_unix_ms, pause, sooner_or_later},
+    support::gateway::{Gateway, Home, PATIENCE},
+};
+
+const ACCOUNT: &str = "openai";
+/// Long enough for a start and a lease before its last tenth, in which the retry out of doubt is due.
+const LIFETIME: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(2);
+const GRACE: &str = "60s";
+
+/// What the provider does with a spent refresh token, and what the gateway knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    KillsTheFamily,
+    GraceIsDeclared,
+}
+
+/// How it went for the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Ending {
+    /// The new tokens were found; nothing was presented again.
+    Found,
+    /// Nothing had been presented; the next refresh was the first.
+    Renewed,
+    /// One retry, at once, brought new tokens.
+    RetriedAtOnce,
+    /// One retry, in the last minutes, brought new tokens.
+    RetriedLate,
+    /// The access token served until its last minutes; then one retry, which the provider refused.
+    InDoubtThenOver,
+}
+
+impl Ending {
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Found => "found on disk",
+            Self::Renewed => "renewed",
+            Self::RetriedAtOnce => "one retry at once",
+            Self::RetriedLate => "served; one late retry",
+            Self::InDoubtThenOver => "served; one late retry, refused",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case {
+    pub(super) point: KillPoint,
+    pub(super) reuse: Reuse,
+    pub(super) sabotage: Option<Sabotage>,
+}
+
+/// A case after the kill.
+struct Aftermath<'a> {
+    case: Case,
+    ground: &'a Ground,
+    caller: Caller,
+    /// When the lease is over at the latest.
+    lease_over: u64,
+    /// When the last minutes of the access token begin at the earliest.
+    last_minutes: u64,
+}
+
+impl Case {
+    /// Runs it; an error says what was not as it must be. Panics if something does not happen in time.
+    pub(super) async fn run(self, ground: &mut Ground) -> Result<Ending, String> {
+        ground.reset().await;
+        let reuse = match self.reuse {
+            Reuse::KillsTheFamily => json!("kill_family"),
+            Reuse::GraceIsDeclared => json!({ "grace": GRACE }),
+        };
+        let lifetime = format!("{}s", LIFETIME.as_secs());
+        ground.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
+        let home = self.home(ground);
+        let (killed_at, expires_at) = self.kill(ground, &home).await;
+        // A lost answer of its own would be another case than this one, so it has the time that a slow machine takes.
+        let home = home.with("GOCLAW_REFRESH__LEASE", "12s").with("GOCLAW_REFRESH__HTTP_TIMEOUT", "5s");
+        let gateway = composed::start(&home, self.sabotage).await;
+        let aftermath = Aftermath {
+            case: self,
+            ground,
+            caller: Caller::of(&gateway),
+            lease_over: killed_at + millis(LEASE),
+            last_minutes: expires_at - millis(LIFETIME / 10),
+        };
+        aftermath.judge().await
+    }
+
+    fn home(self, ground: &Ground) -> Home {
+        let home = ground
+            .home()
+            .with("GOCLAW_REFRESH__LEASE", &format!("{}ms", LEASE.as_millis()))
+            // Well below half a lease: a gateway that gets its lease late does not present.
+            .with("GOCLAW_REFRESH__HTTP_TIMEOUT", "500ms")
+            .with("GOCLAW_REFRESH__BACKOFF_MIN", "100ms")
+            .with("GOCLAW_REFRESH__BACKOFF_MAX", "200ms");
+        match self.reuse {
+            Reuse::KillsTheFamily => home,
+            Reuse::GraceIsDeclared => home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", GRACE),
+        }
+    }
+
+    /// Signs in, refreshes, and kills at the point; when that was, and when the access token ends.
+    async fn kill(self, ground: &Ground, home: &Home) -> (u64, u64) {
+        let stop_at = if let Place::Gateway(point) = self.point.place { Some(point) } else { None };
+        let victim = Victim::start(home, &Changes { stop_at, sabotage: self.sabotage, patient: true }).await;
+        let caller = Caller::of(&victim.gateway);
+        ground.sign_in(&caller, ACCOUNT, 0).await;
+        let expires_at = caller.status(ACCOUNT).await["expires_at"].as_u64().expect("an end") * 1_000;
+        if let Place::Provider(step) = self.point.place {
+            ground.order("/stops", json!({ "step": step })).await;
+        }
+        // Asked until it is on its way: one that got its lease late does not present and has to be asked again.
+        let asking = async {
+            let ask = || async {
+                caller.refresh(ACCOUNT).await;
+                None::<()>
+            };
+            sooner_or_later("a refresh to come to its point", ask).await;
+        };
+        let dying = tokio::select! {
+            () = asking => unreachable!("it asks until it is not waited for any more"),
+            dying = self.reached(ground, victim) => dying,
+        };
+        // SIGKILL.
+        drop(dying);
+        let killed_at = now_unix_ms();
+        ground.order("/stops/release", json!({"release": "close"})).await;
+        (killed_at, expires_at)
+    }
+
+    async fn reached(self, ground: &Ground, victim: Victim) -> Gateway {
+        match self.point.place {
+            Place::Gateway(point) => victim.reached(point).await,
+            Place::Provider(step) => {
+                ground.order("/stops/await", json!({ "step": step })).await;
+                victim.gateway
+            }
+        }
+    }
+}
+
+impl Aftermath<'_> {
+    async fn judge(&self) -> Result<Ending, String> {
+        let ending = match (self.case.point.leaves, self.case.reuse) {
+            (Leaves::Nothing, _) => {
+                self.renewed_since(0).await?;
+                Ending::Renewed
+            }
+            (Leaves::NewTokens, _) => {
+                self.recovered().await?;
+                Ending::Found
+            }
+            (Leaves::Unspent | Leaves::Window, Reuse::GraceIsDeclared) => {
+                self.recovered().await?;
+                Ending::RetriedAtOnce
+            }
+            (Leaves::Unspent, Reuse::KillsTheFamily) => {
+                self.doubt().await?;
+                self.recovered().await?;
+                Ending::RetriedLate
+            }
+            (Leaves::Window, Reuse::KillsTheFamily) => {
+                self.doubt().await?;
+                self.until("the doubt to end", |status| status["state"] == "needs_reauth").await?;
+                Ending::InDoubtThenOver
+            }
+        };
+        self.check_ledger(ending).await?;
+        if ending != Ending::InDoubtThenOver {
+            self.is_alive().await?;
+        }
+        Ok(ending)
+    }
+
+    async fn status(&self) -> Value {
+        self.caller.status(ACCOUNT).await
+    }
+
+    /// Waits until the status is as wanted.
+    async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
+        let give_up = now_unix_ms() + millis(PATIENCE);
+        loop {
+            let status = self.status().await;
+            if is_so(&status) {
+                return Ok(status);
+            }
+            check(now_unix_ms() < give_up, || format!("waited in vain for {what}: {status}"))?;
+            pause(LOOK_EVERY).await;
+        }
+    }
+
+    /// Ends once there are newer tokens than these because somebody asked for them.
+    async fn renewed_since(&self, generation: u64) -> Result<(), String> {
+        let give_up = now_unix_ms() + millis(PATIENCE);
+        loop {
+            let answer = self.caller.refresh(ACCOUNT).await;
+            let status = self.status().await;
+            if status["generation"].as_u64() > Some(generation) {
+                return Ok(());
+            }
+            let said = answer.map(|answer| answer.text);
+            check(now_unix_ms() < give_up, || format!("asked in vain for a refresh: {said:?}, then {status}"))?;
+            pause(LOOK_EVERY).await;
+        }
+    }
+
+    /// Ends once there are new tokens, with nobody asking for them.
+    async fn recovered(&self) -> Result<(), String> {
+        self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
+    }
+
+    /// The time between the lease and the last minutes: the access token serves, and nothing is presented, asked or not.
+    async fn doubt(&self) -> Result<(), String> {
+        let presented = self.ground.presentations().await.len();
+        let status = loop {
+            let asked_at = now_unix_ms();
+            let status = self.status().await;
+            if status["state"] == "in_doubt" || asked_at >= self.lease_over {
+                break status;
+            }
+            pause(LOOK_EVERY).await;
+        };
+        check(status["state"] == "in_doubt", || format!("the lease is over and nobody says so: {status}"))?;
+        let told = status["reason"].as_str().unwrap_or_default();
+        check(told.contains("interrupted"), || format!("the doubt does not come from the kill: {told}"))?;
+        check(status["authenticated"] == true, || format!("not authenticated while in doubt: {status}"))?;
+        let answer = self.caller.usage().await;
+        check(answer.is_some_and(|answer| answer.status == 200), || "the access token does not serve".to_owned())?;
+        let asked = self.caller.refresh(ACCOUNT).await.map(|answer| answer.json()).unwrap_or_default();
+        let in_time = now_unix_ms() < self.last_minutes;
+        check(in_time, || "the machine is too slow for this test: the last minutes have come".to_owned())?;
+        check(asked["state"] == "in_doubt", || format!("asking for a refresh changed the state: {asked}"))?;
+        let now_presented = self.ground.presentations().await.len();
+        check(now_presented == presented, || "a token in doubt was presented because somebody asked".to_owned())
+    }
+
+    /// What the provider saw of the token that was at stake.
+    async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
+        use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
+        let all = self.ground.presentations().await;
+        let at_stake: Vec<&Presentation> = all.iter().filter(|one| one.generation == Some(0)).collect();
+        let outcomes: Vec<_> = at_stake.iter().map(|one| one.outcome.clone()).collect();
+        let expected = match (self.case.point.leaves, self.case.reuse) {
+            (Leaves::Nothing | Leaves::NewTokens, _) => vec![Rotated],
+            (Leaves::Unspent, _) if matches!(self.case.point.place, Place::Provider(Step::BodyRead)) => {
+                vec![NotActed, Rotated]
+            }
+            (Leaves::Unspent, _) => vec![Rotated],
+            (Leaves::Window, Reuse::KillsTheFamily) => vec![Rotated, FamilyKilled],
+            (Leaves::Window, Reuse::GraceIsDeclared) => vec![Rotated, GraceAnswered],
+        };
+        check(outcomes == expected, || format!("presented {outcomes:?}, not {expected:?}"))?;
+        let last = at_stake.last().map(|one| one.began_unix_ms).unwrap_or_default();
+        let late = matches!(ending, Ending::RetriedLate | Ending::InDoubtThenOver);
+        let margin = i128::from(last) - i128::from(self.last_minutes);
+        check(!late || margin >= 0, || format!("presented {} ms before the last minutes", -margin))?;
+        check(ending != Ending::RetriedAtOnce || margin < 0, || format!("retried {margin} ms into the last minutes"))?;
+        let most = self.ground.totals().await.max_concurrent_in_a_family;
+        check(most == 1, || format!("{most} presentations at once"))
+    }
+
+    /// The tokens that are there now are live, both of them.
+    async fn is_alive(&self) -> Result<(), String> {
+        let answer = self.caller.usage().await;
+        let said = answer.map(|answer| (answer.status, answer.text));
+        check(said.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {said:?}"))?;
+        let generation = self.status().await["generation"].as_u64();
+        self.renewed_since(generation.unwrap_or_default()).await?;
+        let totals = self.ground.totals().await;
+        let spent = totals.reuse_refused + totals.families_killed + totals.refused;
+        check(spent == 0, || format!("a token was refused: {totals:?}"))
+    }
+}
+
+fn check(is_so: bool, flaw: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(flaw()) }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("a short time")
+}

@@ -1,0 +1,129 @@
+//! Kill -9 at fifteen points of a refresh, at a provider that ends the login on reuse and at one with a declared grace.
+//!
+//! A kill outside the window costs nothing. Inside it, where the provider has rotated and nothing is on disk, the login
+//! cannot be saved by anybody; then it must be said in time, the access token must serve until its last minutes, and only
+//! then may the one retry be made. With a declared grace that retry is made at once and saves the login.
+
+mod case;
+mod points;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use libtest_mimic::Failed;
+use tokio::task::JoinSet;
+
+use crate::{
+    extent::Extent,
+    fleet::{Engine, Ground, block_on},
+};
+use case::{Case, Ending, Reuse};
+use points::{Leaves, POINTS};
+
+/// Cases under way at a time. Most of their time they wait for a lease or for the last minutes of a token.
+const AT_A_TIME: usize = 12;
+
+const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
+
+/// How the runs of each cell of the table ended: a cell is a point, by its index, and a policy.
+type Results = BTreeMap<(usize, usize), Vec<Result<Ending, String>>>;
+
+pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+    let runs = extent.runs.unwrap_or(extent.of(1, 40));
+    let results = block_on(all_cases(engine, runs, extent));
+    println!("{}", table(engine, runs, &results));
+    let flaws: Vec<String> = results
+        .iter()
+        .flat_map(|(cell, endings)| endings.iter().filter_map(move |ending| Some((cell, ending.as_ref().err()?))))
+        .map(|((point, policy), flaw)| format!("{}, {:?}: {flaw}", POINTS[*point].name(), POLICIES[*policy]))
+        .collect();
+    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("\n").into()) }
+}
+
+async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
+    let queue = Arc::new(Mutex::new(queue(runs)));
+    let mut workers = JoinSet::new();
+    for _ in 0..AT_A_TIME {
+        let queue = Arc::clone(&queue);
+        workers.spawn(async move {
+            let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
+            let next = || queue.lock().expect("nobody panics with it").pop_front();
+            while let Some((point, policy)) = next() {
+                let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: extent.sabotage };
+                let (back, ending) = finished(case, ground).await;
+                ground = match back {
+                    Some(ground) => ground,
+                    None => Ground::new(engine, &[]).await,
+                };
+                done.push(((point, policy), ending));
+            }
+            done
+        });
+    }
+    let mut results = Results::new();
+    for (cell, ending) in workers.join_all().await.into_iter().flatten() {
+        results.entry(cell).or_default().push(ending);
+    }
+    results
+}
+
+/// Runs a case in a task of its own, so that one that waits in vain is one cell of the table and not the end of it. The
+/// ground comes back unless the case panicked.
+async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<Ending, String>) {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let ending = case.run(&mut ground).await;
+        (ground, ending)
+    });
+    match task.join_next().await.expect("there is one task") {
+        Ok((ground, ending)) => (Some(ground), ending),
+        Err(error) => {
+            let panic = error.into_panic();
+            let told = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            (None, Err(told.unwrap_or("it panicked").to_owned()))
+        }
+    }
+}
+
+/// The cases that take longest come first.
+fn queue(runs: u32) -> VecDeque<(usize, usize)> {
+    let cells = (0..POLICIES.len()).flat_map(|policy| (0..POINTS.len()).map(move |point| (point, policy)));
+    let (long, short): (Vec<_>, Vec<_>) = cells.partition(|(point, policy)| {
+        let waits = matches!(POINTS[*point].leaves, Leaves::Unspent | Leaves::Window);
+        waits && POLICIES[*policy] == Reuse::KillsTheFamily
+    });
+    let times = |cells: Vec<(usize, usize)>| (0..runs).flat_map(move |_| cells.clone());
+    times(long).chain(times(short)).collect()
+}
+
+fn table(engine: Engine, runs: u32, results: &Results) -> String {
+    let [kills, grace] = ["family killed on reuse", "grace declared"];
+    let plural = if runs == 1 { "run" } else { "runs" };
+    let mut text = format!("kill -9 on {}, {runs} {plural} each\n", engine.in_words());
+    text += &format!("  {:<15} {:<15} {kills:<36} {grace}\n", "killed at", "leaves");
+    for (index, point) in POINTS.iter().enumerate() {
+        let [kills, grace] = [0, 1].map(|policy| cell(results.get(&(index, policy)).map_or(&[], Vec::as_slice)));
+        let leaves = match point.leaves {
+            Leaves::Nothing => "nothing",
+            Leaves::Unspent => "unspent token",
+            Leaves::Window => "the window",
+            Leaves::NewTokens => "new tokens",
+        };
+        text += &format!("  {:<15} {leaves:<15} {kills:<36} {grace}\n", point.name());
+    }
+    let outside = |(point, _): &(usize, usize)| POINTS[*point].leaves != Leaves::Window;
+    let lost = results.iter().filter(|(cell, _)| outside(cell)).flat_map(|(_, endings)| endings);
+    text + &format!("  lost logins outside the window: {}", lost.filter(|ending| ending.is_err()).count())
+}
+
+/// How often each ending came.
+fn cell(endings: &[Result<Ending, String>]) -> String {
+    let mut counts = BTreeMap::new();
+    for ending in endings {
+        *counts.entry(ending.as_ref().map_or("NOT AS PROMISED", |ending| ending.in_words())).or_insert(0) += 1;
+    }
+    let counted: Vec<String> = counts.into_iter().map(|(words, count)| format!("{count} {words}")).collect();
+    counted.join(", ")
+}

@@ -1,0 +1,205 @@
+//! One fault, from a fresh login to the login at rest.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::table::{Case, Count, Expected, Owner, Strike};
+use crate::{
+    extent::Extent,
+    races_and_faults::{Ledger, clock, hurried_home, pass, status},
+    support::{
+        gateway::{Gateway, Home, eventually},
+        provider::Provider,
+    },
+};
+
+const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
+/// Of the login's access token: time for a forced refresh and, in its last tenth, for the one retry out of doubt.
+const LIFE: &str = "12s";
+/// Of what a refresh brings: nothing more happens by itself then.
+const LONG_LIFE: &str = "1h";
+/// How much longer than the access token an outage lasts, short and long.
+const BEYOND: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// How long a login may take to show what a fault did, and to come to rest.
+const SHOWN_WITHIN: Duration = Duration::from_secs(5);
+const REST_WITHIN: Duration = Duration::from_secs(25);
+/// What a body without an end may cost the gateway, in KiB.
+const MOST_GROWTH: u64 = 64 * 1024;
+
+/// What was seen at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    state: String,
+    authenticated: bool,
+    generation: u64,
+    presentations: u64,
+    reuse: u64,
+}
+
+/// What came of a case.
+pub(super) struct Measured {
+    pub(super) after: Seen,
+    pub(super) end: Seen,
+    /// What else was not as it should be.
+    pub(super) complaints: Vec<String>,
+}
+
+impl Seen {
+    async fn at(gateway: &Gateway, provider: &Provider) -> Self {
+        let (status, ledger) = (status(gateway).await, Ledger::of(provider).await);
+        Self {
+            state: status["state"].as_str().unwrap_or("?").to_owned(),
+            authenticated: status["authenticated"] == true,
+            generation: status["generation"].as_u64().unwrap_or(u64::MAX),
+            presentations: ledger.presentations,
+            reuse: ledger.reuse,
+        }
+    }
+
+    pub(super) fn cells(&self) -> Vec<String> {
+        let usable = if self.authenticated { "" } else { ", no usable token" };
+        let stands = format!("{}, generation {}{usable}", self.state, self.generation);
+        vec![stands, self.presentations.to_string(), self.reuse.to_string()]
+    }
+}
+
+impl Expected {
+    pub(super) fn allows(&self, seen: &Seen) -> bool {
+        let counted = match self.presentations {
+            Count::Exactly(count) => seen.presentations == count,
+            Count::AtLeast(least) => seen.presentations >= least,
+        };
+        let stands = (self.state, self.authenticated, self.generation, self.reuse);
+        counted && stands == (seen.state.as_str(), seen.authenticated, seen.generation, seen.reuse)
+    }
+}
+
+pub(super) async fn run(case: Case, extent: Extent) -> Measured {
+    let settings = case.provider.to_string();
+    let arguments = ["--approval", "auto", "--access-lifetime", LIFE, "--settings", &settings];
+    let provider = Provider::start(&arguments);
+    let home = home(&provider, &case);
+    let gateway = home.start().await;
+    // Before the login, so that its first refresh meets them, whoever starts it.
+    if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
+        provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
+    }
+    let page = gateway.sign_in().await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    provider.tell("/settings", json!({"access_lifetime": LONG_LIFE})).await;
+    let memory_before = memory(&gateway, "VmRSS");
+    let mut complaints = Vec::new();
+
+    let after = strike(&case, &provider, &gateway, extent).await;
+    complaints.extend(misread(&gateway, &after).await);
+    recover(&case, &provider, &gateway).await;
+    let end = seen(&case.end, REST_WITHIN, &provider, &gateway).await;
+    complaints.extend(owner_acts(&case, &provider, &gateway, &end).await);
+
+    let grown = memory(&gateway, "VmHWM").saturating_sub(memory_before);
+    if grown > MOST_GROWTH {
+        complaints.push(format!("the gateway grew by {grown} KiB"));
+    }
+    let at_once = Ledger::of(&provider).await.at_once;
+    if at_once > 1 {
+        complaints.push(format!("{at_once} presentations at the same time"));
+    }
+    if !provider.outcomes("/elsewhere").await.is_empty() {
+        complaints.push("a redirect was followed with a token in hand".to_owned());
+    }
+    Measured { after, end, complaints }
+}
+
+fn home(provider: &Provider, case: &Case) -> Home {
+    let home = hurried_home(provider, HTTP_TIMEOUT).with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s");
+    case.gateway.iter().fold(home, |home, (name, value)| home.with(name, value))
+}
+
+/// Lets the fault strike, and looks.
+async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Extent) -> Seen {
+    let dead = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
+    match &case.strike {
+        Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
+        Strike::FaultBeyondLife(fault) => {
+            let order = json!({"endpoint": "refresh", "fault": fault, "times": "standing"});
+            provider.tell("/faults", order).await;
+        }
+        Strike::Stop(stop) => provider.tell("/stops", stop.clone()).await,
+        Strike::Setting(setting, _) => provider.tell("/settings", setting.clone()).await,
+        Strike::Revoked => provider.tell("/revoke-all", json!({})).await,
+        Strike::Outage => provider.tell("/outages", json!({"site": "auth", "down": true})).await,
+    }
+    // On a busy machine the gateway's own may have been first.
+    if Ledger::of(provider).await.presentations == 0 {
+        refresh(gateway).await;
+    }
+    if matches!(case.strike, Strike::Outage | Strike::FaultBeyondLife(_)) {
+        eventually("the access token to end", dead).await;
+        pass(extent.of(BEYOND.0, BEYOND.1)).await;
+    }
+    seen(&case.after, SHOWN_WITHIN, provider, gateway).await
+}
+
+/// The fault is over.
+async fn recover(case: &Case, provider: &Provider, gateway: &Gateway) {
+    match &case.strike {
+        Strike::Fault(_) | Strike::Stop(_) | Strike::Revoked => {}
+        Strike::LostUnnoticed(_) => refresh(gateway).await,
+        Strike::FaultBeyondLife(_) => provider.tell("/faults/clear", json!({})).await,
+        Strike::Setting(_, back) => provider.tell("/settings", back.clone()).await,
+        Strike::Outage => provider.tell("/outages", json!({"site": "auth", "down": false})).await,
+    }
+}
+
+/// A forced refresh; what comes of it shows in the status.
+async fn refresh(gateway: &Gateway) {
+    gateway.post("/v1/auth/openai/refresh", json!({})).await;
+}
+
+/// A reader is served while there is a token, and told to come back while there is none yet.
+async fn misread(gateway: &Gateway, after: &Seen) -> Option<String> {
+    let wanted = if after.authenticated { 200 } else { 503 };
+    // Of a session that the provider has ended, the access token too is dead there, whatever its time.
+    let read = gateway.get("/v1/proxy/openai/wham/usage").await;
+    let ended_there = read.text.contains("token_invalidated") || read.text.contains("token_revoked");
+    (read.status != wanted && !ended_there).then(|| format!("a reader got {} {}", read.status, read.text))
+}
+
+/// Where the login stands as soon as it stands as `expected`, or once it had its time.
+async fn seen(expected: &Expected, within: Duration, provider: &Provider, gateway: &Gateway) -> Seen {
+    let began = clock();
+    let look = || async {
+        let seen = Seen::at(gateway, provider).await;
+        (expected.allows(&seen) || began.elapsed() > within).then_some(seen)
+    };
+    eventually("a look at the login", look).await
+}
+
+/// The owner does what there is to do, and then the login lives: it can be refreshed. Before that, a login that is over
+/// is left alone by everybody.
+async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &Seen) -> Option<String> {
+    refresh(gateway).await;
+    let (mut generation, mut reuse) = (end.generation, end.reuse);
+    if case.owner == Owner::SignIn {
+        let presentations = Ledger::of(provider).await.presentations;
+        if presentations != end.presentations {
+            return Some(format!("a login that is over was presented again: {presentations}"));
+        }
+        gateway.sign_in().await;
+        (generation, reuse) = (0, Ledger::of(provider).await.reuse);
+        refresh(gateway).await;
+    }
+    let status = status(gateway).await;
+    let lives = status["state"] == "active" && status["authenticated"] == true;
+    let is_renewed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
+    (!lives || !is_renewed).then(|| format!("what the owner does does not help: {status}"))
+}
+
+/// What the kernel says of the gateway's memory, in KiB.
+fn memory(gateway: &Gateway, line: &str) -> u64 {
+    let path = format!("/proc/{}/status", gateway.process_id());
+    let status = std::fs::read_to_string(path).expect("the status of a process");
+    let value = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    value.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok()).expect("a number of KiB")
+}

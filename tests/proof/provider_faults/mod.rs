@@ -1,0 +1,66 @@
+//! What a provider can do to a refresh, and where the login stands during and after it.
+//!
+//! One row a fault, in `table.rs`. Each runs against a gateway and a provider of its own; the provider ends a login
+//! whose spent token comes back, so a login that lives on was never put at risk. What the row says the owner has to do is
+//! done at its end and has to work.
+
+mod case;
+mod table;
+
+use libtest_mimic::Failed;
+
+use crate::{
+    extent::Extent,
+    races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+};
+
+use case::Measured;
+use table::Case;
+
+/// Most of a case is waiting, for the last moments of an access token.
+const AT_A_TIME: usize = 16;
+
+pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
+    on_runtime(async move {
+        let runs = extent.runs.unwrap_or(extent.of(1, 10));
+        let mut complaints = Vec::new();
+        for run in 1..=runs {
+            let measured =
+                side_by_side(AT_A_TIME, table::cases().into_iter().map(|case| case::run(case, extent))).await;
+            let (mut rows, cases) = (Vec::new(), table::cases());
+            for (case, measured) in cases.iter().zip(measured) {
+                match measured {
+                    Ok(measured) => {
+                        complaints.extend(differences(case, &measured).map(|what| format!("run {run}: {what}")));
+                        rows.push(row(case, &measured));
+                    }
+                    Err(why) => complaints.push(format!("run {run}: {}: {why}", case.fault)),
+                }
+            }
+            if run == runs {
+                let headings =
+                    ["fault", "after it", "presentations", "reuse", "in the end", "presentations", "reuse", "owner"];
+                print_table(&format!("Provider faults, {runs} run(s) of each"), &headings, &rows);
+            }
+        }
+        verdict(&complaints)
+    })
+}
+
+/// Both rows if they are not the same, and whatever else was wrong.
+fn differences(case: &Case, measured: &Measured) -> impl Iterator<Item = String> {
+    let is_expected = case.after.allows(&measured.after) && case.end.allows(&measured.end);
+    let rows = (!is_expected).then(|| {
+        format!(
+            "{}:\n  expected {:?}\n      then {:?}\n  measured {:?}\n      then {:?}",
+            case.fault, case.after, case.end, measured.after, measured.end
+        )
+    });
+    let complaints = measured.complaints.iter().map(|what| format!("{}: {what}", case.fault)).collect::<Vec<_>>();
+    rows.into_iter().chain(complaints)
+}
+
+fn row(case: &Case, measured: &Measured) -> Vec<String> {
+    let cells = [measured.after.cells(), measured.end.cells()].concat();
+    [vec![case.fault.to_owned()], cells, vec![case.owner.in_words().to_owned()]].concat()
+}

@@ -1,0 +1,112 @@
+//! What was done and when, and whether the database may look as it does.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use crate::races_and_faults::clock;
+
+/// A login. Several callers may be handed the same one; the times are those that say the least.
+#[derive(Debug, Clone)]
+struct Login {
+    id: String,
+    /// When the first caller asked for it, and when the first of them had it.
+    asked_at: Instant,
+    started_at: Instant,
+    /// When the paste that completed it was sent, and when that was answered.
+    completed: Option<(Instant, Instant)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Logout {
+    sent_at: Instant,
+    answered_at: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Done {
+    logins: Vec<Login>,
+    logouts: Vec<Logout>,
+}
+
+/// Everything that was done so far.
+#[derive(Debug, Default)]
+pub(super) struct History(Mutex<Done>);
+
+impl History {
+    fn with<T>(&self, act: impl FnOnce(&mut Done) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn started(&self, id: &str, asked_at: Instant) {
+        let started_at = clock();
+        self.with(|done| match done.logins.iter_mut().find(|login| login.id == id) {
+            Some(login) => login.asked_at = login.asked_at.min(asked_at),
+            None => done.logins.push(Login { id: id.to_owned(), asked_at, started_at, completed: None }),
+        });
+    }
+
+    pub(super) fn completed(&self, id: &str, pasted_at: Instant) {
+        let answered_at = clock();
+        self.with(|done| {
+            let login = done.logins.iter_mut().find(|login| login.id == id).expect("it was started");
+            login.completed = Some((pasted_at, answered_at));
+        });
+    }
+
+    /// Before a logout is sent; names it for when it is answered.
+    pub(super) fn logging_out(&self) -> usize {
+        self.with(|done| {
+            done.logouts.push(Logout { sent_at: clock(), answered_at: None });
+            done.logouts.len() - 1
+        })
+    }
+
+    pub(super) fn logged_out(&self, number: usize) {
+        self.with(|done| done.logouts[number].answered_at = Some(clock()));
+    }
+
+    /// How many logins were completed.
+    pub(super) fn completed_logins(&self) -> usize {
+        self.with(|done| done.logins.iter().filter(|login| login.completed.is_some()).count())
+    }
+
+    /// What is wrong with the database's telling of this login, or of none, to somebody who asked it at `asked_at`.
+    pub(super) fn complaint(&self, told: Option<&str>, asked_at: Instant) -> Option<String> {
+        self.with(|done| match told {
+            Some(id) => done.complaint_about(id, asked_at),
+            None => done.complaint_about_absence(asked_at),
+        })
+    }
+}
+
+impl Done {
+    fn complaint_about(&self, id: &str, asked_at: Instant) -> Option<String> {
+        let Some(there) = self.logins.iter().find(|login| login.id == id) else {
+            return Some(format!("nobody started the login {id} that is stored"));
+        };
+        let ended_it = |logout: &&Logout| {
+            logout.sent_at > there.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
+        };
+        if let Some(logout) = self.logouts.iter().find(ended_it) {
+            let since = asked_at - logout.answered_at.unwrap_or(asked_at);
+            return Some(format!("the login {id} is stored {since:?} after a logout that came after its start"));
+        }
+        let replaced_it = |newer: &&Login| {
+            newer.asked_at > there.started_at && newer.completed.is_some_and(|(_, answered)| answered < asked_at)
+        };
+        let newer = self.logins.iter().find(replaced_it)?;
+        Some(format!("the login {id} is stored although the newer {} was completed", newer.id))
+    }
+
+    fn complaint_about_absence(&self, asked_at: Instant) -> Option<String> {
+        let is_there = |login: &&Login| {
+            let Some((pasted_at, answered_at)) = login.completed else { return false };
+            let may_be_out = |logout: &Logout| logout.answered_at.is_none_or(|answered| answered > pasted_at);
+            answered_at < asked_at && !self.logouts.iter().any(may_be_out)
+        };
+        let login = self.logins.iter().find(is_there)?;
+        Some(format!("the login {} was completed, nobody logged out, and nothing is stored", login.id))
+    }
+}

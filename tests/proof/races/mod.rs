@@ -1,0 +1,63 @@
+//! Logout, a new login, forced refreshes and refusals of the access token against each other, on two gateways that share
+//! a database: nothing comes back after a logout, and no older login overwrites a newer one.
+//!
+//! First every race on its own, held at its worst moment (`scripted`); then volleys in a random order from a seed
+//! (`volleys`), while an observer looks at the database all the time and judges what it sees by what had been done by then
+//! (`history`). Half of it runs with a provider whose revocation ends one login, half with one whose revocation ends the
+//! whole grant.
+
+mod history;
+mod outcome;
+mod pair;
+mod scripted;
+mod seed;
+mod volleys;
+
+use std::{future::Future, pin::Pin};
+
+use libtest_mimic::Failed;
+
+use crate::{
+    extent::Extent,
+    races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+};
+
+use pair::Revocation;
+
+/// Operations in all, short and long.
+const OPERATIONS: (usize, usize) = (1_000, 20_000);
+
+type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
+    let seed = seed::from_environment();
+    println!("races: the seed is {seed}; {}={seed} repeats the order", seed::VARIABLE);
+    let operations = extent.of(OPERATIONS.0, OPERATIONS.1) / 2;
+    on_runtime(async move {
+        let mut complaints = Vec::new();
+        let names: Vec<&str> = scripted::cases().into_iter().map(|(name, _)| name).collect();
+        let scripted = side_by_side(4, scripted::cases().into_iter().map(|(_, case)| case)).await;
+        let mut rows = Vec::new();
+        for (name, outcome) in names.into_iter().zip(scripted) {
+            rows.push(vec![name.to_owned(), outcome.as_ref().map_or("failed", |()| "as it should").to_owned()]);
+            complaints.extend(outcome.err().map(|why| format!("{name}: {why}")));
+        }
+        print_table("Races, one at a time", &["race", "ended"], &rows);
+
+        let halves = [Revocation::OfFamily, Revocation::OfGrant];
+        let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation));
+        let mut rows = Vec::new();
+        for (revocation, outcome) in halves.into_iter().zip(side_by_side(2, volleys).await) {
+            match outcome {
+                Ok(outcome) => {
+                    rows.push(outcome.row(revocation));
+                    complaints
+                        .extend(outcome.complaints.iter().map(|what| format!("{}: {what}", revocation.in_words())));
+                }
+                Err(why) => complaints.push(format!("{}: {why}", revocation.in_words())),
+            }
+        }
+        print_table(&format!("Races, {} operations, seed {seed}", operations * 2), &outcome::HEADINGS, &rows);
+        verdict(&complaints)
+    })
+}

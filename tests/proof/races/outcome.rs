@@ -1,0 +1,65 @@
+//! What came of a run: counts for the table, complaints for the verdict.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::pair::{Pair, Revocation};
+use crate::races_and_faults::Ledger;
+
+pub(super) const HEADINGS: [&str; 8] = [
+    "provider",
+    "operations",
+    "logins completed",
+    "presentations",
+    "reuse",
+    "at once",
+    "looks at the database",
+    "answers",
+];
+/// What came of a run.
+pub(super) struct Outcome {
+    pub(super) operations: usize,
+    pub(super) logins: usize,
+    pub(super) ledger: Ledger,
+    /// How often the observer looked.
+    pub(super) looks: usize,
+    /// How often each operation was answered in each way.
+    pub(super) answers: BTreeMap<String, usize>,
+    pub(super) complaints: Vec<String>,
+}
+
+impl Outcome {
+    pub(super) fn row(&self, revocation: Revocation) -> Vec<String> {
+        let Ledger { presentations, reuse, at_once, .. } = self.ledger;
+        let answers: Vec<String> = self.answers.iter().map(|(what, times)| format!("{times} x {what}")).collect();
+        let counts = [self.operations as u64, self.logins as u64, presentations, reuse, at_once, self.looks as u64];
+        let counts = counts.iter().map(ToString::to_string);
+        std::iter::once(revocation.in_words().to_owned()).chain(counts).chain([answers.join(", ")]).collect()
+    }
+}
+
+/// What is unexplained about the presentations: each token may be presented once, and refused only if the gateway had ended
+/// its login itself.
+pub(super) async fn unexplained(pair: &Pair, ledger: &Ledger) -> Vec<String> {
+    let (presentations, families) = (pair.ask("/presentations").await, pair.ask("/ledger").await);
+    let revoked_by = |id: &Value| {
+        let family = families.as_array()?.iter().find(|family| family["family"] == *id)?;
+        family["revoked"].as_str()
+    };
+    let (mut seen, mut complaints) = (HashSet::new(), Vec::new());
+    for presentation in presentations.as_array().expect("a list") {
+        let ended = presentation["outcome"] == json!({"refused": "refresh_token_invalidated"})
+            && revoked_by(&presentation["family"]) == Some("revoked_by_client");
+        if presentation["outcome"] != "rotated" && !ended {
+            complaints.push(format!("unexplained: {presentation}"));
+        }
+        if !seen.insert(presentation["token_sha256"].clone()) {
+            complaints.push(format!("presented again: {presentation}"));
+        }
+    }
+    if ledger.reuse != 0 || ledger.at_once > 1 {
+        complaints.push(format!("{ledger:?}"));
+    }
+    complaints
+}

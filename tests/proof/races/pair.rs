@@ -1,0 +1,164 @@
+//! Two gateways on one database, at a provider that takes a moment for everything, and what is thrown at them.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::history::History;
+use crate::{
+    races_and_faults::{ask, client, clock, hurried_home, status},
+    support::{
+        gateway::{Answer, Gateway, Home},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+/// Nothing is to run into a timeout here: what is lost to one is another harness's question.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
+const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
+                              (SELECT count(*) FROM config_secrets)";
+
+/// What the gateways are told that a revocation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Revocation {
+    OfFamily,
+    OfGrant,
+}
+
+impl Revocation {
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::OfFamily => "revocation ends one login",
+            Self::OfGrant => "revocation ends the grant",
+        }
+    }
+}
+
+pub(super) struct Pair {
+    pub(super) provider: Provider,
+    pub(super) database: Database,
+    pub(super) history: History,
+    gateways: [Gateway; 2],
+    _homes: [Home; 2],
+}
+
+impl Pair {
+    pub(super) async fn start(revocation: Revocation) -> Arc<Self> {
+        let (provider, database) = (Provider::approving(), Database::create().await);
+        let other = Database::create().await;
+        let homes = [&database, &other].map(|database| {
+            let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &database.url);
+            match revocation {
+                Revocation::OfFamily => home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", "family"),
+                Revocation::OfGrant => home,
+            }
+        });
+        let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
+        let history = History::default();
+        Arc::new(Self { provider, database, history, gateways: [first, second], _homes: homes })
+    }
+
+    async fn post(&self, gateway: usize, verb: &str, body: &Value) -> Answer {
+        let Gateway { base, token, .. } = &self.gateways[gateway];
+        let request = client().post(format!("{base}/v1/auth/openai/{verb}")).bearer_auth(token).json(body);
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    pub(super) async fn refresh(&self, gateway: usize) -> u16 {
+        self.post(gateway, "refresh", &json!({})).await.status
+    }
+
+    /// A request through the gateway, which the backend may refuse.
+    pub(super) async fn call(&self, gateway: usize) -> u16 {
+        let Gateway { base, token, .. } = &self.gateways[gateway];
+        let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
+        request.send().await.expect("an answer").status().as_u16()
+    }
+
+    pub(super) async fn logout(&self, gateway: usize) -> u16 {
+        let number = self.history.logging_out();
+        let status = self.post(gateway, "logout", &json!({})).await.status;
+        self.history.logged_out(number);
+        status
+    }
+
+    /// Starts a login at one gateway; its id, and the address that the browser comes back to.
+    pub(super) async fn start_login(&self, gateway: usize) -> (String, String) {
+        let asked_at = clock();
+        let started = self.post(gateway, "start", &json!({"force": true})).await;
+        assert_eq!(started.status, 200, "{}", started.text);
+        let (started, text) = (started.json(), |value: &Value| value.as_str().expect("a text").to_owned());
+        let id = text(&started["login_id"]);
+        self.history.started(&id, asked_at);
+        let approved = client().get(text(&started["auth_url"])).send().await.expect("an answer");
+        let redirect_url = Answer::of(approved).await.header("location").to_owned();
+        (id, redirect_url)
+    }
+
+    /// Pastes that address to another gateway.
+    pub(super) async fn paste(&self, gateway: usize, (id, redirect_url): &(String, String)) -> u16 {
+        let pasted_at = clock();
+        let status = self.post(gateway, "callback", &json!({"redirect_url": redirect_url})).await.status;
+        if status == 200 {
+            self.history.completed(id, pasted_at);
+        }
+        status
+    }
+
+    /// A whole login, begun at one gateway and finished at the other.
+    pub(super) async fn login(&self, gateway: usize) -> (String, u16) {
+        let started = self.start_login(gateway).await;
+        let status = self.paste(1 - gateway, &started).await;
+        (started.0, status)
+    }
+
+    /// The login that is stored, if one is, seen past the gateways; an error if it is half there.
+    pub(super) async fn stored_login(&self) -> Result<Option<String>, String> {
+        let told = self.database.cell(WHAT_IS_STORED, "(SELECT 1) AS one").await.expect("a row");
+        match told.split_once(' ').expect("two values") {
+            ("", "0") => Ok(None),
+            (id, "1") if !id.is_empty() => Ok(Some(id.to_owned())),
+            (id, secrets) => Err(format!("the account says \"{id}\" and there are {secrets} refresh tokens")),
+        }
+    }
+
+    /// What is wrong with what is stored, going by what was done.
+    pub(super) async fn complaint(&self) -> Option<String> {
+        let asked_at = clock();
+        match self.stored_login().await {
+            Ok(told) => self.history.complaint(told.as_deref(), asked_at),
+            Err(half) => Some(half),
+        }
+    }
+
+    /// What both gateways say.
+    pub(super) async fn statuses(&self) -> [Value; 2] {
+        let (first, second) = tokio::join!(status(&self.gateways[0]), status(&self.gateways[1]));
+        [first, second]
+    }
+
+    /// Asks the provider's control port.
+    pub(super) async fn ask(&self, path: &str) -> Value {
+        ask(&self.provider, path).await
+    }
+
+    /// Tells the provider's control port something.
+    pub(super) async fn tell(&self, path: &str, body: &Value) {
+        let request = client().post(format!("{}{path}", self.provider.control_url)).json(body);
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+    }
+
+    /// Whether nothing is left of the account, anywhere.
+    pub(super) async fn is_out(&self) -> bool {
+        let absent = self.statuses().await.iter().all(|status| status["state"] == "absent");
+        absent && self.stored_login().await == Ok(None)
+    }
+
+    /// Whether that login is everywhere what counts.
+    pub(super) async fn is_in_with(&self, id: &str) -> bool {
+        let told = self.statuses().await.iter().all(|status| status["login_id"] == id && status["state"] == "active");
+        told && self.stored_login().await == Ok(Some(id.to_owned()))
+    }
+}

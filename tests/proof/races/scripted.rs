@@ -1,0 +1,128 @@
+//! Each race on its own, held at its worst moment.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    Running,
+    pair::{Pair, Revocation},
+};
+use crate::{races_and_faults::Ledger, support::gateway::eventually};
+
+pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
+    vec![
+        ("logout while a code is redeemed", Box::pin(logout_during_exchange())),
+        ("a newer login while an older code is redeemed", Box::pin(newer_login_during_exchange())),
+        ("logout while a refresh is answered", Box::pin(logout_during_refresh(Revocation::OfGrant))),
+        ("login while a refresh is answered, one family revoked", Box::pin(login_during_refresh(Revocation::OfFamily))),
+        ("login while a refresh is answered, none revoked", Box::pin(login_during_refresh(Revocation::OfGrant))),
+    ]
+}
+
+/// A pair that is signed in.
+async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
+    let pair = Pair::start(revocation).await;
+    let (id, status) = pair.login(0).await;
+    assert_eq!(status, 200);
+    (pair, id)
+}
+
+/// Orders that the next code is redeemed slowly, begins that, and returns once the provider has the code.
+async fn slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
+    let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
+    pair.tell("/faults", &slowly).await;
+    let (mut paste, with) = (JoinSet::new(), Arc::clone(pair));
+    paste.spawn(async move { with.paste(1, &login).await });
+    let taken = || async { (pair.ask("/faults").await == json!([])).then_some(()) };
+    eventually("the code to arrive at the provider", taken).await;
+    paste
+}
+
+async fn status_of(mut running: JoinSet<u16>) -> u16 {
+    running.join_next().await.expect("one").expect("it ends")
+}
+
+/// The stored login is as it should be now, and an observer who comes later sees the same.
+async fn judge(pair: &Pair) {
+    assert_eq!(pair.complaint().await, None);
+    let ledger = Ledger::of(&pair.provider).await;
+    assert_eq!((ledger.reuse, ledger.under_way), (0, 0));
+}
+
+async fn logout_during_exchange() {
+    let pair = Pair::start(Revocation::OfGrant).await;
+    let login = pair.start_login(0).await;
+    let paste = slow_exchange(&pair, login).await;
+    assert_eq!(pair.logout(0).await, 200);
+    assert!(pair.is_out().await);
+    let status = status_of(paste).await;
+    assert!([409, 410].contains(&status), "the paste was answered {status}");
+    assert!(pair.is_out().await, "the login came back after the logout");
+    judge(&pair).await;
+    assert!(all_revoked(&pair).await, "what the code gave lives on");
+}
+
+async fn newer_login_during_exchange() {
+    let pair = Pair::start(Revocation::OfGrant).await;
+    let older = pair.start_login(0).await;
+    let paste = slow_exchange(&pair, older.clone()).await;
+    let (newer, status) = pair.login(1).await;
+    assert_ne!(newer, older.0, "a login whose code is being redeemed was handed out again");
+    assert_eq!(status, 200);
+    let older_ended = status_of(paste).await;
+    assert!(pair.is_in_with(&newer).await, "the older login, answered {older_ended}, overwrote the newer one");
+    judge(&pair).await;
+}
+
+/// Begins a refresh and returns once the provider has rotated.
+async fn held_refresh(pair: &Arc<Pair>) -> JoinSet<u16> {
+    pair.tell("/stops", &json!({"step": "rotated"})).await;
+    let (mut refresh, with) = (JoinSet::new(), Arc::clone(pair));
+    refresh.spawn(async move { with.refresh(0).await });
+    pair.tell("/stops/await", &json!({"step": "rotated"})).await;
+    refresh
+}
+
+async fn release(pair: &Pair, refresh: JoinSet<u16>) -> u16 {
+    pair.tell("/stops/release", &json!({"release": "continue"})).await;
+    status_of(refresh).await
+}
+
+async fn logout_during_refresh(revocation: Revocation) {
+    let (pair, _) = signed_in(revocation).await;
+    let refresh = held_refresh(&pair).await;
+    assert_eq!(pair.logout(1).await, 200);
+    assert!(pair.is_out().await);
+    release(&pair, refresh).await;
+    assert!(pair.is_out().await, "the login came back after the logout");
+    judge(&pair).await;
+    assert!(all_revoked(&pair).await, "what came back lives on");
+}
+
+async fn login_during_refresh(revocation: Revocation) {
+    let (pair, _) = signed_in(revocation).await;
+    let refresh = held_refresh(&pair).await;
+    let (newer, status) = pair.login(1).await;
+    assert_eq!(status, 200);
+    release(&pair, refresh).await;
+    assert!(pair.is_in_with(&newer).await, "{:?}", pair.statuses().await);
+    judge(&pair).await;
+    let families = pair.ask("/ledger").await;
+    let revoked: Vec<&Value> = families.as_array().expect("families").iter().map(|family| &family["revoked"]).collect();
+    let older = if revocation == Revocation::OfFamily { json!("revoked_by_client") } else { Value::Null };
+    assert_eq!(revoked, [&older, &Value::Null], "what is revoked");
+    assert_eq!(pair.refresh(0).await, 200);
+    assert!(pair.is_in_with(&newer).await, "the newer login does not live");
+}
+
+/// Whether the provider was told to forget every login; it may be told in the background.
+async fn all_revoked(pair: &Pair) -> bool {
+    let revoked = || async {
+        let families = pair.ask("/ledger").await;
+        let all = families.as_array().expect("families").iter().all(|family| family["revoked"] == "revoked_by_client");
+        all.then_some(true)
+    };
+    eventually("the revocation of what nobody may use", revoked).await
+}

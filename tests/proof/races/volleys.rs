@@ -1,0 +1,241 @@
+//! Volleys of operations in a random order, each followed by a moment of rest in which everything has to be in its place.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::{
+    outcome::{Outcome, unexplained},
+    pair::{Pair, Revocation},
+    seed::Draws,
+};
+use crate::{
+    races_and_faults::{Ledger, pass},
+    support::gateway::eventually,
+};
+
+const IN_A_VOLLEY: usize = 8;
+/// Within so many milliseconds the operations of a volley begin, and codes are redeemed.
+const SPREAD: u64 = 80;
+const SLOWEST: u64 = 200;
+/// After the last logout, for whatever is late.
+const LATE: Duration = Duration::from_secs(2);
+/// Between two looks of the observer.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// An operation, on either gateway.
+#[derive(Debug, Clone, Copy)]
+enum Operation {
+    Refresh,
+    /// A request while the backend refuses the access token, or not.
+    Call,
+    Login,
+    Logout,
+}
+
+impl Operation {
+    fn drawn(draws: &mut Draws) -> Self {
+        match draws.below(10) {
+            0..3 => Self::Refresh,
+            3..6 => Self::Call,
+            6..9 => Self::Login,
+            _ => Self::Logout,
+        }
+    }
+
+    /// The answers that there may be: done, or not to be done as things stand.
+    fn allows(self, status: u16) -> bool {
+        match self {
+            Self::Refresh | Self::Login => [200, 409, 410].contains(&status),
+            Self::Call => [200, 401].contains(&status),
+            Self::Logout => status == 200,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Notes {
+    answers: BTreeMap<String, usize>,
+    complaints: Vec<String>,
+    looks: usize,
+}
+
+struct Run {
+    pair: Arc<Pair>,
+    notes: Arc<Mutex<Notes>>,
+    draws: Draws,
+    operations: usize,
+}
+
+pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation) -> Outcome {
+    let pair = Pair::start(revocation).await;
+    // A moment for everything, so that there is something to run into.
+    for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
+        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
+        pair.tell("/faults", &slowly).await;
+    }
+    let notes = Arc::<Mutex<Notes>>::default();
+    let observer = observe(Arc::clone(&pair), Arc::clone(&notes));
+    let mut run = Run { pair, notes, draws: Draws::from(seed), operations: 0 };
+    while run.operations < operations && run.with(|notes| notes.complaints.is_empty()) {
+        run.volley().await;
+    }
+    let gateway = run.gateway();
+    run.end_logged_out(gateway, JoinSet::new()).await;
+    pass(LATE).await;
+    if !run.pair.is_out().await {
+        run.complain("something came back long after the last logout".to_owned());
+    }
+    drop(observer);
+    let ledger = Ledger::of(&run.pair.provider).await;
+    let logins = run.pair.history.completed_logins();
+    let Notes { answers, mut complaints, looks } = run.with(std::mem::take);
+    complaints.extend(unexplained(&run.pair, &ledger).await);
+    Outcome { operations: run.operations, logins, ledger, looks, answers, complaints }
+}
+
+/// Looks at the database all the time.
+fn observe(pair: Arc<Pair>, notes: Arc<Mutex<Notes>>) -> JoinSet<()> {
+    let mut observer = JoinSet::new();
+    observer.spawn(async move {
+        loop {
+            let complaint = pair.complaint().await;
+            {
+                let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+                notes.looks += 1;
+                notes.complaints.extend(complaint);
+            }
+            pass(LOOK).await;
+        }
+    });
+    observer
+}
+
+impl Run {
+    fn with<T>(&self, act: impl FnOnce(&mut Notes) -> T) -> T {
+        act(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn complain(&self, what: String) {
+        self.with(|notes| notes.complaints.push(what));
+    }
+
+    /// Some operations at once, then one of three ends.
+    async fn volley(&mut self) {
+        if self.draws.below(2) == 0 {
+            self.refuse_next_calls().await;
+        }
+        self.slow_next_exchanges().await;
+        let mut thrown = JoinSet::new();
+        for _ in 0..IN_A_VOLLEY {
+            let operation = Operation::drawn(&mut self.draws);
+            self.throw(operation, &mut thrown);
+        }
+        thrown.join_all().await;
+        // What is still under way when the end begins.
+        let mut thrown = JoinSet::new();
+        for _ in 0..2 {
+            let operation = if self.draws.below(2) == 0 { Operation::Refresh } else { Operation::Call };
+            self.throw(operation, &mut thrown);
+        }
+        let (end, gateway) = (self.draws.below(4), self.gateway());
+        match end {
+            0 => self.end_logged_out(gateway, thrown).await,
+            // More often than not, so that there is something to race for.
+            1 | 2 => self.end_logged_in(gateway, thrown).await,
+            _ => drop(thrown.join_all().await),
+        }
+        if let Some(complaint) = self.pair.complaint().await {
+            self.complain(complaint);
+        }
+    }
+
+    /// The backend refuses the access token of the next requests, whatever it is.
+    async fn refuse_next_calls(&mut self) {
+        let times = 1 + self.draws.below(3);
+        let refusal = json!({
+            "kind": "answer",
+            "status": 401,
+            "headers": [["content-type", "application/json"], ["x-openai-authorization-error", "token_expired"]],
+            "body": json!({"error": {"code": "token_expired"}}).to_string(),
+        });
+        let order = json!({"endpoint": "backend", "fault": refusal, "times": {"next": times}});
+        self.pair.tell("/faults", &order).await;
+    }
+
+    /// Codes are redeemed in different times, so that logins overtake each other.
+    async fn slow_next_exchanges(&mut self) {
+        for _ in 0..2 {
+            let by = format!("{}ms", self.draws.below(SLOWEST));
+            let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": by}});
+            self.pair.tell("/faults", &slowly).await;
+        }
+    }
+
+    fn gateway(&mut self) -> usize {
+        usize::from(self.draws.below(2) == 1)
+    }
+
+    fn throw(&mut self, operation: Operation, thrown: &mut JoinSet<()>) {
+        self.operations += 1;
+        let (gateway, pair, notes) = (self.gateway(), Arc::clone(&self.pair), Arc::clone(&self.notes));
+        let after = Duration::from_millis(self.draws.below(SPREAD));
+        thrown.spawn(async move {
+            pass(after).await;
+            let status = match operation {
+                Operation::Refresh => pair.refresh(gateway).await,
+                Operation::Call => pair.call(gateway).await,
+                Operation::Login => pair.login(gateway).await.1,
+                Operation::Logout => pair.logout(gateway).await,
+            };
+            let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+            *notes.answers.entry(format!("{operation:?} {status}")).or_default() += 1;
+            if !operation.allows(status) {
+                notes.complaints.push(format!("{operation:?} was answered {status}"));
+            }
+        });
+    }
+
+    /// A logout is the last word, whatever is still on its way.
+    async fn end_logged_out(&mut self, gateway: usize, thrown: JoinSet<()>) {
+        self.operations += 1;
+        self.pair.logout(gateway).await;
+        let at_once = self.pair.is_out().await;
+        thrown.join_all().await;
+        self.rest().await;
+        if !at_once || !self.pair.is_out().await {
+            self.complain(format!("after a logout (out at once: {at_once}): {:?}", self.pair.statuses().await));
+        }
+    }
+
+    /// A login is the last word, and it lives: a refresh renews it, and no other.
+    async fn end_logged_in(&mut self, gateway: usize, thrown: JoinSet<()>) {
+        self.operations += 2;
+        let (id, status) = self.pair.login(gateway).await;
+        thrown.join_all().await;
+        self.rest().await;
+        let refreshed = self.pair.refresh(gateway).await;
+        let is_in = self.pair.is_in_with(&id).await;
+        if (status, refreshed, is_in) != (200, 200, true) {
+            let statuses = self.pair.statuses().await;
+            self.complain(format!("a login was answered {status}, its refresh {refreshed}, and then: {statuses:?}"));
+        }
+        let presentations = self.pair.ask("/presentations").await;
+        let families = self.pair.ask("/ledger").await;
+        let [last, newest] = [&presentations, &families].map(|list| list.as_array().and_then(|list| list.last()));
+        if last.map(|last| &last["family"]) != newest.map(|newest| &newest["family"]) {
+            self.complain(format!("the refresh of the newest login presented {last:?}"));
+        }
+    }
+
+    /// Nothing is under way at the provider.
+    async fn rest(&self) {
+        let idle = || async { (self.pair.ask("/presentations/totals").await["under_way"] == 0).then_some(()) };
+        eventually("the provider to be left alone", idle).await;
+    }
+}

@@ -1,0 +1,138 @@
+//! What the harnesses of races and of faults share: gateways in a hurry, the provider's ledger, cases side by side, and a
+//! table of what came of them.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use libtest_mimic::Failed;
+use reqwest::Client;
+use serde_json::Value;
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::support::{
+    gateway::{Gateway, Home, http},
+    provider::Provider,
+};
+
+const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// What a lease has beyond two calls: a database that takes longer to grant it makes a gateway stay away from the provider,
+/// which on a busy machine would be another case than the one that is tried.
+const SLACK: Duration = Duration::from_secs(3);
+/// More threads than cores: starting a program blocks one until the program is ready.
+const THREADS: usize = 8;
+
+/// Runs a harness to its end.
+pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
+    runtime.expect("a runtime").block_on(harness)
+}
+
+/// A home whose gateway has a configured token and key, so that several may share a database, and gives up on the
+/// provider after `http_timeout`.
+pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home {
+    let millis = |time: Duration| format!("{}ms", time.as_millis());
+    Home::new(provider)
+        .with("RUST_LOG", "info")
+        .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")
+        .with("GOCLAW_ENCRYPTION__KEY", KEY)
+        .with("GOCLAW_REFRESH__HTTP_TIMEOUT", &millis(http_timeout))
+        .with("GOCLAW_REFRESH__LEASE", &millis(http_timeout * 2 + SLACK))
+        .with("GOCLAW_REFRESH__BACKOFF_MIN", "200ms")
+        .with("GOCLAW_REFRESH__BACKOFF_MAX", "1s")
+}
+
+/// The one client of whoever asks again and again: making one takes longer than asking.
+pub(crate) fn client() -> &'static Client {
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(http)
+}
+
+/// What a gateway says of its login.
+pub(crate) async fn status(gateway: &Gateway) -> Value {
+    let request = client().get(format!("{}/v1/auth/openai/status", gateway.base)).bearer_auth(&gateway.token);
+    request.send().await.expect("an answer").json().await.expect("JSON")
+}
+
+/// What the provider's control port says.
+pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
+    let answer = client().get(format!("{}{path}", provider.control_url)).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
+/// What the provider wrote down about all refreshes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ledger {
+    pub(crate) presentations: u64,
+    pub(crate) under_way: u64,
+    /// Spent tokens that came back, whether or not their families died of it.
+    pub(crate) reuse: u64,
+    /// The most presentations of one family at a time.
+    pub(crate) at_once: u64,
+}
+
+impl Ledger {
+    pub(crate) async fn of(provider: &Provider) -> Self {
+        let totals = ask(provider, "/presentations/totals").await;
+        let number = |name: &str| totals[name].as_u64().expect("a number");
+        Self {
+            presentations: number("presentations"),
+            under_way: number("under_way"),
+            reuse: number("reuse_refused") + number("families_killed"),
+            at_once: number("max_concurrent_in_a_family"),
+        }
+    }
+}
+
+/// Runs cases side by side, so many at a time; in their order, what came of each, or how it broke off.
+pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    at_a_time: usize,
+    cases: impl IntoIterator<Item = F>,
+) -> Vec<Result<T, String>> {
+    let (seats, mut under_way) = (Arc::new(Semaphore::new(at_a_time)), JoinSet::new());
+    for (number, case) in cases.into_iter().enumerate() {
+        let seats = Arc::clone(&seats);
+        under_way.spawn(async move {
+            let _seat = seats.acquire_owned().await;
+            let ended = AssertUnwindSafe(case).catch_unwind().await;
+            (number, ended.map_err(|panic| words_of(panic.as_ref())))
+        });
+    }
+    let mut ended = under_way.join_all().await;
+    ended.sort_unstable_by_key(|(number, _)| *number);
+    ended.into_iter().map(|(_, ended)| ended).collect()
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
+}
+
+/// Prints rows under their headings, as they are to stand in the documentation.
+pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) {
+    println!("\n{title}\n\n| {} |\n|{}", headings.join(" | "), "---|".repeat(headings.len()));
+    for row in rows {
+        println!("| {} |", row.join(" | "));
+    }
+}
+
+/// All complaints as one failure; fine if there are none.
+pub(crate) fn verdict(complaints: &[String]) -> Result<(), Failed> {
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+}
+
+/// The machine's clock, which whole processes go by.
+#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
+pub(crate) fn clock() -> Instant {
+    Instant::now()
+}
+
+/// Lets real time pass, as an outage does. Nothing may be concluded from its having passed.
+#[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,175 @@
+//! A long life in a short time: accounts whose tokens live for seconds, three gateways that renew them, and one of the
+//! gateways killed every few seconds, in the middle of somebody's refresh.
+//!
+//! Before each kill the provider holds a refresh at a random step; the gateway that is killed is any of the three, so every
+//! third kill hits the one that waits for the answer. A grace window is declared, so no kill may cost a login.
+
+mod explained;
+
+use std::time::Duration;
+
+use goclaw_simulator::Step;
+use libtest_mimic::Failed;
+use serde_json::json;
+
+use crate::{
+    composed,
+    extent::Extent,
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, sooner_or_later},
+    support::gateway::{Gateway, Home},
+};
+use explained::Account;
+
+const REPLICAS: usize = 3;
+/// How long an access token lives.
+pub(super) const LIFETIME: Duration = Duration::from_secs(4);
+/// How long the short form may take; the long form has as much for each ten rotations.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The shortest pause between kills, and what may come on top of it.
+const PAUSES: (u64, u64) = (1_500, 1_500);
+/// Where a refresh is held: before the provider has taken the token, and at both ends of the window.
+const STEPS: [Step; 4] = [Step::BodyRead, Step::Rotated, Step::HeadersSent, Step::BodySent];
+
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    accounts: usize,
+    rotations: u64,
+}
+
+/// Three gateways on one database.
+struct Replicas {
+    homes: Vec<Home>,
+    running: Vec<Gateway>,
+}
+
+pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
+    let size = extent.of(Size { accounts: 3, rotations: 10 }, Size { accounts: 20, rotations: 50 });
+    block_on(soak(size, extent))
+}
+
+async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
+    let seed = extent.seed.unwrap_or_else(now_unix_ms);
+    let (lifetime, people) = (format!("{}s", LIFETIME.as_secs()), size.accounts.to_string());
+    let arguments = ["--access-lifetime", &lifetime, "--accounts", &people, "--reuse", "grace=60s"];
+    let ground = Ground::new(Engine::Postgres, &arguments).await;
+    let mut replicas = Replicas { homes: (0..REPLICAS).map(|_| home(&ground)).collect(), running: Vec::new() };
+    for home in &replicas.homes {
+        replicas.running.push(composed::start(home, extent.sabotage).await);
+    }
+    let names: Vec<String> = (1..=size.accounts).map(|number| format!("work-{number}")).collect();
+    let caller = Caller::of(&replicas.running[0]);
+    for (person, name) in names.iter().enumerate() {
+        ground.sign_in(&caller, name, person).await;
+    }
+
+    let give_up = now_unix_ms() + millis(PATIENCE) * size.rotations / 10;
+    let (mut dice, mut kills) = (Dice(seed), Vec::new());
+    while generations(&replicas, &names).await.into_iter().min() < Some(size.rotations) {
+        if now_unix_ms() > give_up {
+            let (all, totals) = (generations(&replicas, &names).await, ground.totals().await);
+            return Err(format!("seed {seed}: too slow after {} kills: {all:?}, {totals:?}", kills.len()).into());
+        }
+        pause(Duration::from_millis(PAUSES.0 + dice.below(PAUSES.1))).await;
+        kills.push(kill_one(&ground, &mut replicas, &mut dice, extent).await);
+    }
+    judge(seed, &ground, &replicas, &names, &kills).await
+}
+
+fn home(ground: &Ground) -> Home {
+    ground
+        .home()
+        .with("GOCLAW_REFRESH__LEASE", "3s")
+        .with("GOCLAW_REFRESH__HTTP_TIMEOUT", "1400ms")
+        .with("GOCLAW_REFRESH__BACKOFF_MIN", "100ms")
+        .with("GOCLAW_REFRESH__BACKOFF_MAX", "200ms")
+        .with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")
+}
+
+/// Kills any of the replicas while somebody's refresh is held, and starts it again; when it was killed.
+async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> u64 {
+    let step = STEPS[dice.below(STEPS.len() as u64) as usize];
+    ground.order("/stops/clear", json!({})).await;
+    ground.order("/stops", json!({ "step": step })).await;
+    ground.order("/stops/await", json!({ "step": step })).await;
+    let which = dice.below(REPLICAS as u64) as usize;
+    // SIGKILL.
+    drop(replicas.running.swap_remove(which));
+    let killed_at = now_unix_ms();
+    ground.order("/stops/release", json!({"release": "continue"})).await;
+    let home = replicas.homes.swap_remove(which);
+    replicas.running.push(composed::start(&home, extent.sabotage).await);
+    replicas.homes.push(home);
+    killed_at
+}
+
+async fn generations(replicas: &Replicas, names: &[String]) -> Vec<u64> {
+    let caller = Caller::of(&replicas.running[0]);
+    let mut all = Vec::new();
+    for name in names {
+        all.push(caller.status(name).await["generation"].as_u64().unwrap_or_default());
+    }
+    all
+}
+
+async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String], kills: &[u64]) -> Result<(), Failed> {
+    // A refresh that was killed last may not have been made up for yet.
+    for replica in &replicas.running {
+        let caller = Caller::of(replica);
+        for name in names {
+            let authenticated = || async { (caller.status(name).await["authenticated"] == true).then_some(()) };
+            sooner_or_later(&format!("{name} to be authenticated at the end"), authenticated).await;
+        }
+    }
+    let (presentations, totals) = (ground.presentations().await, ground.totals().await);
+    let accounts = Account::all(&presentations);
+    let again = accounts.iter().map(|account| account.presented_again()).sum::<usize>();
+    let rotations: Vec<usize> = accounts.iter().map(Account::generations).collect();
+    println!(
+        "soak on {}: {REPLICAS} gateways, seed {seed}\n\
+         \x20 logins            {}, all of them authenticated at the end\n\
+         \x20 rotations         {} to {} each\n\
+         \x20 kills             {}\n\
+         \x20 presentations     {}: {} rotated, {} not acted on, {} answered in grace\n\
+         \x20 presented again   {again} tokens\n\
+         \x20 reuse             {} refused, {} families killed\n\
+         \x20 at the same time  {} at most",
+        Engine::Postgres.in_words(),
+        names.len(),
+        rotations.iter().min().copied().unwrap_or_default(),
+        rotations.iter().max().copied().unwrap_or_default(),
+        kills.len(),
+        totals.presentations,
+        totals.rotated,
+        totals.not_acted,
+        totals.grace_answered,
+        totals.reuse_refused,
+        totals.families_killed,
+        totals.max_concurrent_in_a_family,
+    );
+    let mut flaws: Vec<String> = accounts.iter().flat_map(|account| account.flaws(kills)).collect();
+    if totals.max_concurrent_in_a_family != 1 {
+        flaws.push(format!("two presentations at once: {totals:?}"));
+    }
+    if accounts.len() != names.len() {
+        flaws.push(format!("{} families for {} logins", accounts.len(), names.len()));
+    }
+    if flaws.is_empty() { Ok(()) } else { Err(format!("seed {seed}: {}", flaws.join("; ")).into()) }
+}
+
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).expect("a short time")
+}
+
+/// Marsaglia's xorshift: the same throws for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        // A state of zero would stay there.
+        self.0 = self.0.max(1);
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}

@@ -1,0 +1,108 @@
+//! A small disk of its own for a database, which can be filled, freed and made read-only: a file system in memory, in a
+//! mount namespace that outlives the gateways. That needs no root where user namespaces are allowed.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// Room for a database and its log, and filled up in a moment.
+const SIZE: &str = "4m";
+const BLOCK: [u8; 4096] = [b'x'; 4096];
+/// Mounts, says so, and stays until its stdin closes.
+const KEEP: &str = r#"mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$2" && echo mounted && exec cat"#;
+
+/// Such a disk; it goes with what is on it.
+pub(super) struct Disk {
+    keeper: Child,
+    /// Where it is, for those who are inside.
+    folder: PathBuf,
+    has_user_namespace: bool,
+}
+
+impl Disk {
+    /// Mounts one at `folder`, which must be there.
+    pub(super) fn at(folder: PathBuf) -> Self {
+        let mounted = Self::mount(&folder, true).or_else(|_| Self::mount(&folder, false));
+        mounted.unwrap_or_else(|why| {
+            panic!("this machine allows no file system of one's own, neither in a user namespace nor to this account, so a full disk cannot be tried here: {why}")
+        })
+    }
+
+    fn mount(folder: &Path, has_user_namespace: bool) -> Result<Self, String> {
+        let mut command = Command::new("unshare");
+        if has_user_namespace {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "sh", "-c", KEEP, "sh", SIZE]).arg(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = command.spawn().map_err(|error| format!("unshare: {error}"))?;
+        let mut said = String::new();
+        let output = keeper.stdout.take().expect("its output is piped");
+        BufReader::new(output).read_line(&mut said).map_err(|error| error.to_string())?;
+        let disk = Self { keeper, folder: folder.to_owned(), has_user_namespace };
+        if said.trim() == "mounted" { Ok(disk) } else { Err("mount was refused".to_owned()) }
+    }
+
+    /// The same command, run where the disk is.
+    pub(super) fn inside(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        inside.arg(format!("--target={}", self.keeper.id())).arg("--mount");
+        if self.has_user_namespace {
+            inside.args(["--user", "--preserve-credentials"]);
+        }
+        inside.arg("--").arg(command.get_program()).args(command.get_args()).env_clear().stdin(Stdio::null());
+        inside.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        inside
+    }
+
+    /// The disk as seen from outside.
+    pub(super) fn seen_from_outside(&self) -> PathBuf {
+        let below = self.folder.strip_prefix("/").expect("an absolute path");
+        Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(below)
+    }
+
+    /// Writes until there is no room for another byte.
+    pub(super) fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).expect("a file on the disk");
+        while ballast.write_all(&BLOCK).is_ok() {}
+        while ballast.write_all(b"x").is_ok() {}
+    }
+
+    /// Makes room again.
+    pub(super) fn free(&self) {
+        fs::remove_file(self.ballast()).expect("the ballast");
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.seen_from_outside().join("ballast")
+    }
+
+    /// Mounts it anew, `ro` or `rw`. Nobody may have a file open for writing.
+    pub(super) fn remount(&self, how: &str) {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", &format!("remount,{how},size={SIZE}")]).arg(&self.folder);
+        mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let status = self.inside(&mount).status().expect("nsenter runs");
+        assert!(status.success(), "the disk cannot be mounted {how}");
+    }
+
+    /// Copies a file and its companions, for whoever is outside.
+    pub(super) fn copy_out(&self, name: &str, to: &Path) {
+        for file in fs::read_dir(self.seen_from_outside()).expect("the disk").flatten() {
+            let found = file.file_name().to_string_lossy().into_owned();
+            if found.starts_with(name) {
+                fs::copy(file.path(), to.join(found)).expect("a copy");
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}

@@ -1,0 +1,240 @@
+//! The network between a gateway and its database: a relay that can be cut, silently or not, also in the middle of a
+//! commit, and joined again.
+
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::support::gateway::{PATIENCE, free_port};
+
+const BACKLOG: u32 = 128;
+const BUFFER: usize = 16 * 1024;
+/// How the gateway's transactions end on the wire: a simple query, in the clear.
+const COMMIT: &[u8] = b"COMMIT";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Traffic {
+    Flows,
+    /// Connections are closed, and new ones refused.
+    Refused,
+    /// Nothing gets through, and nobody is told: those connections are dead for ever.
+    Swallowed,
+}
+
+/// What happens to the next COMMIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AtCommit {
+    /// It arrives, and the connection closes before its answer.
+    AnswerLost,
+    /// It arrives, and its answer never does, without a word.
+    AnswerSwallowed,
+}
+
+impl AtCommit {
+    fn traffic(self) -> Traffic {
+        match self {
+            Self::AnswerLost => Traffic::Refused,
+            Self::AnswerSwallowed => Traffic::Swallowed,
+        }
+    }
+}
+
+/// One relay; dropping it ends it.
+pub(super) struct Link {
+    address: SocketAddr,
+    control: Control,
+    actual: watch::Receiver<Traffic>,
+    _relay: JoinSet<()>,
+}
+
+/// What is wanted of a relay.
+#[derive(Clone)]
+struct Control {
+    wanted: watch::Sender<Traffic>,
+    at_commit: Arc<Mutex<Option<AtCommit>>>,
+}
+
+impl Control {
+    fn at_commit(&self) -> Option<AtCommit> {
+        self.at_commit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Link {
+    /// A link to the database at `url`.
+    pub(super) async fn to(url: &str) -> Self {
+        let server = url::Url::parse(url).expect("a URL").socket_addrs(|| Some(5432)).expect("an address")[0];
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let control = Control { wanted: watch::Sender::new(Traffic::Flows), at_commit: Arc::default() };
+        let (reached, actual) = watch::channel(Traffic::Refused);
+        let mut relay = JoinSet::new();
+        relay.spawn(keep(address, server, control.clone(), reached));
+        let link = Self { address, control, actual, _relay: relay };
+        link.reached(Traffic::Flows).await;
+        link
+    }
+
+    /// The same database through this link.
+    pub(super) fn through(&self, url: &str) -> String {
+        let mut url = url::Url::parse(url).expect("a URL");
+        url.set_ip_host(self.address.ip()).and_then(|()| url.set_port(Some(self.address.port()))).expect("an address");
+        url.to_string()
+    }
+
+    /// Closes what is open and refuses what comes.
+    pub(super) async fn cut(&self) {
+        self.set(Traffic::Refused).await;
+    }
+
+    /// Swallows what is sent from now on, as a firewall or a machine without power does.
+    pub(super) async fn swallow(&self) {
+        self.set(Traffic::Swallowed).await;
+    }
+
+    /// Lets new connections through. What was swallowed stays so.
+    pub(super) async fn join(&self) {
+        self.set(Traffic::Flows).await;
+    }
+
+    /// Orders what happens at the next COMMIT.
+    pub(super) fn order(&self, at_commit: AtCommit) {
+        self.control.at_commit.lock().unwrap_or_else(PoisonError::into_inner).replace(at_commit);
+    }
+
+    /// Waits until that has happened.
+    pub(super) async fn happened(&self, at_commit: AtCommit) {
+        self.reached(at_commit.traffic()).await;
+    }
+
+    async fn set(&self, traffic: Traffic) {
+        self.control.wanted.send_replace(traffic);
+        self.reached(traffic).await;
+    }
+
+    async fn reached(&self, traffic: Traffic) {
+        let mut actual = self.actual.clone();
+        let reached = tokio::time::timeout(PATIENCE, actual.wait_for(|actual| *actual == traffic)).await;
+        assert!(reached.is_ok_and(|reached| reached.is_ok()), "the link never came to {traffic:?}");
+    }
+}
+
+async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual: watch::Sender<Traffic>) {
+    let mut wanted = control.wanted.subscribe();
+    // Connections that were swallowed: held, so that neither side learns of it.
+    let mut swallowed: Vec<TcpStream> = Vec::new();
+    loop {
+        let traffic = *wanted.borrow_and_update();
+        if traffic == Traffic::Refused {
+            swallowed.clear();
+            actual.send_replace(traffic);
+            if wanted.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let listener = listen(address);
+        actual.send_replace(traffic);
+        if traffic == Traffic::Swallowed {
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => swallowed.extend(accepted.map(|(client, _)| client)),
+                    changed = wanted.changed() => match changed { Ok(()) => break, Err(_) => return },
+                }
+            }
+            continue;
+        }
+        let Ok(()) = relay(&listener, server, &control, &mut wanted, &mut swallowed).await else { return };
+    }
+}
+
+/// Passes bytes until something else is wanted; what is open then is swallowed or closed.
+async fn relay(
+    listener: &TcpListener,
+    server: SocketAddr,
+    control: &Control,
+    wanted: &mut watch::Receiver<Traffic>,
+    swallowed: &mut Vec<TcpStream>,
+) -> Result<(), watch::error::RecvError> {
+    let (stop, _) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let changed = loop {
+        tokio::select! {
+            Ok((mut client, _)) = listener.accept() => {
+                let (mut stopped, control) = (stop.subscribe(), control.clone());
+                connections.spawn(async move {
+                    let mut upstream = TcpStream::connect(server).await.ok()?;
+                    tokio::select! {
+                        _ = pass_on(&mut client, &mut upstream, &control) => None,
+                        _ = stopped.changed() => Some([client, upstream]),
+                    }
+                });
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            changed = wanted.changed() => break changed,
+        }
+    };
+    stop.send_replace(());
+    let open = connections.join_all().await.into_iter().flatten().flatten();
+    if *wanted.borrow() == Traffic::Swallowed {
+        swallowed.extend(open);
+    }
+    changed
+}
+
+/// Both ways, until one of them ends; or until a COMMIT that is to be the last word.
+async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Control) -> std::io::Result<()> {
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
+    let silenced = AtomicBool::new(false);
+    let there = async {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = from_client.read(&mut buffer).await?;
+            let is_commit = buffer[..read].windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
+            let order = if is_commit { control.at_commit() } else { None };
+            // Before it is sent: its answer must find the way closed.
+            silenced.store(order.is_some(), Ordering::SeqCst);
+            to_server.write_all(&buffer[..read]).await?;
+            match order {
+                Some(order) => {
+                    control.wanted.send_replace(order.traffic());
+                    return pending().await;
+                }
+                None if read == 0 => return Ok(()),
+                None => {}
+            }
+        }
+    };
+    let back = async {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let read = from_server.read(&mut buffer).await?;
+            if silenced.load(Ordering::SeqCst) {
+                return pending().await;
+            }
+            if read == 0 {
+                return Ok(());
+            }
+            to_client.write_all(&buffer[..read]).await?;
+        }
+    };
+    tokio::select! { ended = there => ended, ended = back => ended }
+}
+
+/// On the same port again and again.
+fn listen(address: SocketAddr) -> TcpListener {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).expect("its port");
+    socket.listen(BACKLOG).expect("it listens")
+}

@@ -1,0 +1,168 @@
+//! PostgreSQL: gone with a word, gone without one, read-only, and a gateway that dies meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Outcome, Running,
+    link::{AtCommit, Link},
+    readers::Readers,
+    scene::{HTTP_TIMEOUT, escrow_files, escrow_has, hold_refresh, prove_it_lives},
+};
+use crate::{
+    races_and_faults::{clock, hurried_home, pass},
+    support::{
+        gateway::{Gateway, Home, eventually},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+/// As a failover does on its way: whoever is connected has to come again.
+const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                         WHERE datname = current_database() AND pid <> pg_backend_pid();";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Gone,
+    GoneSilently,
+    ReadOnly,
+}
+
+pub(super) fn cases(away: Duration) -> Vec<(&'static str, Running)> {
+    vec![
+        ("gone during the commit", Box::pin(outage(Fault::Gone, away))),
+        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, away))),
+        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, away))),
+        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, away))),
+        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, away))),
+        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(away))),
+    ]
+}
+
+/// A gateway whose database is at the other end of a link.
+struct Scene {
+    provider: Provider,
+    database: Database,
+    link: Link,
+    home: Home,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (provider, database) = (Provider::approving(), Database::create().await);
+        let link = Link::to(&database.url).await;
+        let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &link.through(&database.url));
+        Self { provider, database, link, home }
+    }
+
+    async fn strike(&self, fault: Fault) {
+        match fault {
+            Fault::Gone => self.link.cut().await,
+            Fault::GoneSilently => self.link.swallow().await,
+            Fault::ReadOnly => self.set_read_only("on").await,
+        }
+    }
+
+    async fn recover(&self, fault: Fault) {
+        match fault {
+            Fault::Gone | Fault::GoneSilently => self.link.join().await,
+            Fault::ReadOnly => self.set_read_only("off").await,
+        }
+    }
+
+    async fn set_read_only(&self, value: &str) {
+        let name = &self.database.name;
+        let change = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value};");
+        self.database.execute(&format!("BEGIN READ WRITE; {change} COMMIT;")).await;
+        self.database.execute(TERMINATE).await;
+    }
+
+    /// What the database holds, asked past the link.
+    async fn generation(&self) -> Option<String> {
+        self.database.cell("generation", "llm_providers").await
+    }
+
+    /// The time from `returned` until the received token is in the database.
+    async fn committed_after(&self, returned: std::time::Instant) -> Duration {
+        let look = || async { (self.generation().await.as_deref() == Some("1")).then(|| returned.elapsed()) };
+        eventually("the commit", look).await
+    }
+
+    async fn outcome(&self, gateway: &Gateway, reads: (u64, u64), committed_after: Duration) -> Outcome {
+        escrow_has(&self.home.data_dir(), 0).await;
+        let ledger = prove_it_lives(gateway, &self.provider).await;
+        let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+        Outcome { reads, kept_in: "escrow", committed_after, presentations, reuse, integrity: self.integrity().await }
+    }
+
+    /// The two tables tell of one account, once.
+    async fn integrity(&self) -> String {
+        let rows = "(SELECT count(*) FROM llm_providers) || ' ' || (SELECT count(*) FROM config_secrets)";
+        let rows = self.database.cell(rows, "(SELECT 1) AS one").await.unwrap_or_default();
+        if rows == "1 1" { "ok".to_owned() } else { format!("{rows} rows") }
+    }
+}
+
+async fn outage(fault: Fault, away: Duration) -> Outcome {
+    let scene = Scene::new().await;
+    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.strike(fault).await;
+    held.release(&scene.provider).await;
+    pass(Duration::from_secs(1)).await;
+    pass(away).await;
+    assert_eq!(scene.generation().await.as_deref(), Some("0"), "the database was not away");
+
+    scene.recover(fault).await;
+    let committed_after = scene.committed_after(clock()).await;
+    let reads = readers.stop().await;
+    held.ended().await;
+    scene.outcome(&gateway, reads, committed_after).await
+}
+
+/// The token is in the database, and the gateway cannot know: it must find out, and store it once.
+async fn answer_lost(at_commit: AtCommit, away: Duration) -> Outcome {
+    let scene = Scene::new().await;
+    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.link.order(at_commit);
+    held.release(&scene.provider).await;
+    scene.link.happened(at_commit).await;
+    assert_eq!(escrow_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
+    pass(away).await;
+    assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT did not arrive");
+
+    scene.link.join().await;
+    let returned = clock();
+    escrow_has(&scene.home.data_dir(), 0).await;
+    let committed_after = returned.elapsed();
+    let reads = readers.stop().await;
+    held.ended().await;
+    scene.outcome(&gateway, reads, committed_after).await
+}
+
+async fn killed_meanwhile(away: Duration) -> Outcome {
+    let scene = Scene::new().await;
+    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.strike(Fault::Gone).await;
+    held.release(&scene.provider).await;
+    pass(Duration::from_secs(1)).await;
+    let reads = readers.stop().await;
+    // Dropping it is a kill -9.
+    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    held.ended().await;
+    let refused = scene.home.run(&["serve"]);
+    assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);
+    assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
+    pass(away).await;
+
+    scene.recover(Fault::Gone).await;
+    let returned = clock();
+    let gateway = scene.home.start().await;
+    let committed_after = scene.committed_after(returned).await;
+    scene.outcome(&gateway, reads, committed_after).await
+}

@@ -1,0 +1,59 @@
+//! Clients that read through the gateway all the while, and count how that went.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::{
+    races_and_faults::{client, pass},
+    support::gateway::Gateway,
+};
+
+const READERS: usize = 3;
+/// Between two requests of a reader: many, and the machine is left to others too.
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[derive(Default)]
+struct Counted {
+    all: AtomicU64,
+    served: AtomicU64,
+    enough: AtomicBool,
+}
+
+/// Readers at work; dropping it stops them.
+pub(super) struct Readers {
+    tasks: JoinSet<()>,
+    counted: Arc<Counted>,
+}
+
+impl Readers {
+    pub(super) fn of(gateway: &Gateway) -> Self {
+        let (mut tasks, counted) = (JoinSet::new(), Arc::<Counted>::default());
+        for _ in 0..READERS {
+            let counted = Arc::clone(&counted);
+            let url = format!("{}/v1/proxy/openai/wham/usage", gateway.base);
+            let token = gateway.token.clone();
+            tasks.spawn(async move {
+                while !counted.enough.load(Ordering::Relaxed) {
+                    let answer = client().get(&url).bearer_auth(&token).send().await;
+                    let served = answer.is_ok_and(|answer| answer.status().is_success());
+                    counted.all.fetch_add(1, Ordering::Relaxed);
+                    counted.served.fetch_add(u64::from(served), Ordering::Relaxed);
+                    pass(PAUSE).await;
+                }
+            });
+        }
+        Self { tasks, counted }
+    }
+
+    /// All requests, and those that were served.
+    pub(super) async fn stop(self) -> (u64, u64) {
+        self.counted.enough.store(true, Ordering::Relaxed);
+        self.tasks.join_all().await;
+        (self.counted.all.load(Ordering::Relaxed), self.counted.served.load(Ordering::Relaxed))
+    }
+}

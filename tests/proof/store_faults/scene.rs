@@ -1,0 +1,78 @@
+//! A login whose refresh is held where the provider has rotated and nobody knows it yet.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{
+    races_and_faults::{Ledger, client, status},
+    support::{
+        gateway::{Gateway, eventually},
+        provider::Provider,
+    },
+};
+
+/// Long enough to hold an answer back while a store is taken away.
+pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// A refresh that is held; the call that asked for it waits.
+pub(super) struct Held {
+    call: JoinSet<()>,
+}
+
+/// Signs in, starts a refresh, and returns once the provider has rotated.
+pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> Held {
+    let page = gateway.sign_in().await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    provider.tell("/stops", json!({"step": "rotated"})).await;
+    let mut call = JoinSet::new();
+    let caller = Arc::clone(gateway);
+    call.spawn(async move {
+        let url = format!("{}/v1/auth/openai/refresh", caller.base);
+        let token = caller.token.clone();
+        // A gateway that is killed must not be held by its caller.
+        drop(caller);
+        // How it ends for the caller is not the question: it may have been killed, or tired of waiting.
+        let _ = client().post(url).bearer_auth(token).json(&json!({})).send().await;
+    });
+    provider.tell("/stops/await", json!({"step": "rotated"})).await;
+    Held { call }
+}
+
+impl Held {
+    /// Lets the answer through.
+    pub(super) async fn release(&self, provider: &Provider) {
+        provider.tell("/stops/release", json!({"release": "continue"})).await;
+    }
+
+    /// Waits for the end of the call that asked for it.
+    pub(super) async fn ended(self) {
+        self.call.join_all().await;
+    }
+}
+
+/// How many files of any kind an escrow has.
+pub(super) fn escrow_files(data_dir: &Path) -> usize {
+    fs::read_dir(data_dir.join("escrow")).expect("the escrow").count()
+}
+
+/// Waits until the escrow has so many files.
+pub(super) async fn escrow_has(data_dir: &Path, files: usize) {
+    let look = || std::future::ready((escrow_files(data_dir) == files).then_some(()));
+    eventually(&format!("{files} files in the escrow"), look).await;
+}
+
+pub(super) async fn generation(gateway: &Gateway) -> Value {
+    status(gateway).await["generation"].clone()
+}
+
+/// What was stored is live: it is good for one more refresh, and that for a generation more. The ledger of before that.
+pub(super) async fn prove_it_lives(gateway: &Gateway, provider: &Provider) -> Ledger {
+    let before = Ledger::of(provider).await;
+    let answer = gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    let after = Ledger::of(provider).await;
+    assert_eq!((answer.status, &answer.json()["generation"]), (200, &json!(2)), "{}", answer.text);
+    assert_eq!((after.presentations, after.reuse), (before.presentations + 1, before.reuse));
+    before
+}

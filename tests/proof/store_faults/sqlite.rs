@@ -1,0 +1,214 @@
+//! SQLite: a full disk, with the escrow elsewhere and with the escrow on it, a disk that takes no write at all, one that is
+//! read-only when the gateway starts, and a database that somebody else holds.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, dsl::sql, sql_types::Text};
+use serde_json::json;
+
+use super::{
+    Outcome, Running,
+    disk::Disk,
+    readers::Readers,
+    scene::{HTTP_TIMEOUT, escrow_files, escrow_has, generation, hold_refresh, prove_it_lives},
+};
+use crate::{
+    races_and_faults::{Ledger, clock, hurried_home, pass},
+    support::{
+        gateway::{Gateway, Home, Said, eventually},
+        provider::Provider,
+    },
+};
+
+const DATABASE: &str = "goclaw.db";
+
+pub(super) fn cases(away: Duration) -> Vec<(&'static str, Running)> {
+    vec![
+        ("disk full, escrow elsewhere", Box::pin(full(away, false))),
+        ("disk full, escrow on it", Box::pin(full(away, true))),
+        ("no write goes through", Box::pin(unwritable(away))),
+        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(away))),
+        ("held by another process", Box::pin(held_by_another(away))),
+    ]
+}
+
+/// A gateway whose database lies on a disk of its own, perhaps with everything else.
+struct Scene {
+    provider: Provider,
+    home: Home,
+    disk: Disk,
+    data_dir: PathBuf,
+}
+
+impl Scene {
+    fn new(all_on_it: bool) -> Self {
+        let provider = Provider::approving();
+        let home = hurried_home(&provider, HTTP_TIMEOUT);
+        let folder = home.path().join("disk");
+        fs::create_dir(&folder).expect("a folder");
+        let database = format!("sqlite:{}", folder.join(DATABASE).display());
+        let home = home.with("GOCLAW_DATABASE__URL", &database);
+        let disk = Disk::at(folder.clone());
+        let (home, data_dir) = if all_on_it {
+            let inside = folder.join("data");
+            (home.with("GOCLAW_DATA_DIR", &inside.display().to_string()), disk.seen_from_outside().join("data"))
+        } else {
+            let data_dir = home.data_dir();
+            (home, data_dir)
+        };
+        Self { provider, home, disk, data_dir }
+    }
+
+    async fn start(&self) -> Gateway {
+        self.home.answering(self.home.spawn(self.disk.inside(&self.home.command(&[])), "gateway")).await
+    }
+
+    /// Stops the gateway and looks at the database it leaves: whether it is whole, and what it holds.
+    async fn integrity(&self, gateway: Gateway) -> String {
+        gateway.stop().await;
+        let copy = tempfile::tempdir().expect("a folder");
+        self.disk.copy_out(DATABASE, copy.path());
+        integrity_of(&copy.path().join(DATABASE))
+    }
+}
+
+/// `ok`, or what is wrong: the pages, or the tokens of another generation than the one that was reached.
+fn integrity_of(database: &Path) -> String {
+    let mut database = SqliteConnection::establish(&database.display().to_string()).expect("a database");
+    let mut ask = |query: &str| sql::<Text>(query).get_result::<String>(&mut database).expect("an answer");
+    let stands =
+        ask("SELECT generation || ' ' || state || ' ' || (SELECT count(*) FROM config_secrets) FROM llm_providers");
+    if stands == "2 active 1" { ask("PRAGMA integrity_check") } else { format!("it holds {stands}") }
+}
+
+/// The time from `returned` until the received token is in the database.
+async fn committed_after(gateway: &Gateway, returned: std::time::Instant) -> Duration {
+    let look = || async { (generation(gateway).await == json!(1)).then(|| returned.elapsed()) };
+    eventually("the commit", look).await
+}
+
+fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Ledger, integrity: String) -> Outcome {
+    let (presentations, reuse) = (ledger.presentations, ledger.reuse);
+    Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
+}
+
+async fn full(away: Duration, escrow_on_it: bool) -> Outcome {
+    let scene = Scene::new(escrow_on_it);
+    let gateway = Arc::new(scene.start().await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.disk.fill();
+    held.release(&scene.provider).await;
+    if !escrow_on_it {
+        escrow_has(&scene.data_dir, 1).await;
+    }
+    pass(away).await;
+    assert_eq!(generation(&gateway).await, json!(0), "the disk was not full");
+
+    scene.disk.free();
+    let after = committed_after(&gateway, clock()).await;
+    let reads = readers.stop().await;
+    held.ended().await;
+    escrow_has(&scene.data_dir, 0).await;
+    let ledger = prove_it_lives(&gateway, &scene.provider).await;
+    let integrity = scene.integrity(Arc::into_inner(gateway).expect("nobody else holds it")).await;
+    outcome(reads, if escrow_on_it { "memory" } else { "escrow" }, after, ledger, integrity)
+}
+
+/// A limit of the process makes every write fail, the escrow's too, as on a disk that went read-only under it.
+async fn unwritable(away: Duration) -> Outcome {
+    let provider = Provider::approving();
+    let home = hurried_home(&provider, HTTP_TIMEOUT);
+    let plain = home.command(&[]);
+    let mut command = Command::new("sh");
+    // The signal that comes with the limit is ignored, as by a service manager's settings; the error counts.
+    command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // Its log would be such a file too.
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let gateway = Arc::new(home.answering(child).await);
+    let held = hold_refresh(&gateway, &provider).await;
+    let readers = Readers::of(&gateway);
+    limit_files(&gateway, "0");
+    held.release(&provider).await;
+    pass(away).await;
+    assert_eq!(generation(&gateway).await, json!(0), "writes went through");
+
+    limit_files(&gateway, "unlimited");
+    let after = committed_after(&gateway, clock()).await;
+    let reads = readers.stop().await;
+    held.ended().await;
+    escrow_has(&home.data_dir(), 0).await;
+    let ledger = prove_it_lives(&gateway, &provider).await;
+    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    outcome(reads, "memory", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+}
+
+/// How large a file of this gateway may become from now on.
+fn limit_files(gateway: &Gateway, most: &str) {
+    let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={most}:"));
+    let status = Command::new("prlimit").args([process, limit]).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "this machine has no prlimit, so failing writes cannot be tried"
+    );
+}
+
+async fn read_only_at_start(away: Duration) -> Outcome {
+    let scene = Scene::new(true);
+    let gateway = Arc::new(scene.start().await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.disk.fill();
+    held.release(&scene.provider).await;
+    pass(Duration::from_secs(1)).await;
+    let reads = readers.stop().await;
+    // Dropping it is a kill -9.
+    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    held.ended().await;
+    scene.disk.free();
+    scene.disk.remount("ro");
+    let refused = Said::by(scene.disk.inside(&scene.home.command(&["serve"])));
+    assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
+    assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
+    pass(away).await;
+
+    scene.disk.remount("rw");
+    let returned = clock();
+    let gateway = scene.start().await;
+    let after = committed_after(&gateway, returned).await;
+    escrow_has(&scene.data_dir, 0).await;
+    let ledger = prove_it_lives(&gateway, &scene.provider).await;
+    outcome(reads, "escrow", after, ledger, scene.integrity(gateway).await)
+}
+
+async fn held_by_another(away: Duration) -> Outcome {
+    let provider = Provider::approving();
+    let home = hurried_home(&provider, HTTP_TIMEOUT);
+    let gateway = Arc::new(home.start().await);
+    let held = hold_refresh(&gateway, &provider).await;
+    let readers = Readers::of(&gateway);
+    let path = home.data_dir().join(DATABASE).display().to_string();
+    let mut other = SqliteConnection::establish(&path).expect("a database");
+    other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
+    held.release(&provider).await;
+    escrow_has(&home.data_dir(), 1).await;
+    pass(away).await;
+    assert_eq!(generation(&gateway).await, json!(0), "the database was not held");
+
+    other.batch_execute("ROLLBACK").expect("the lock is given back");
+    let after = committed_after(&gateway, clock()).await;
+    drop(other);
+    let reads = readers.stop().await;
+    held.ended().await;
+    escrow_has(&home.data_dir(), 0).await;
+    let ledger = prove_it_lives(&gateway, &provider).await;
+    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    outcome(reads, "escrow", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+}

@@ -1,0 +1,140 @@
+//! Everybody at once: many callers on several gateways, in the very moment when the access token is no good any more.
+//!
+//! Rounds of two kinds take turns: the token's time is over, which each gateway sees by its clock, or the provider has ended
+//! it, which each learns from a refusal. Either way one gateway presents the refresh token, once, and all callers are
+//! answered.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::{
+    composed,
+    extent::Extent,
+    fleet::{Caller, Engine, Ground, block_on, now_unix_ms, pause, shared_client, sooner_or_later},
+    support::gateway::{Gateway, Home},
+};
+
+const LIFETIME: &str = "3s";
+const ACCOUNT: &str = "openai";
+
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    processes: usize,
+    callers: usize,
+    rounds: usize,
+}
+
+/// What the rounds came to.
+#[derive(Debug, Default)]
+struct Tally {
+    answered: usize,
+    /// Answers other than 200.
+    wrong: Vec<String>,
+    slowest: Duration,
+}
+
+pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+    let size =
+        extent.of(Size { processes: 3, callers: 16, rounds: 10 }, Size { processes: 8, callers: 64, rounds: 200 });
+    block_on(storm(engine, size, extent))
+}
+
+async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+    let ground = Ground::new(engine, &["--access-lifetime", LIFETIME]).await;
+    // The callers themselves race: no schedule is before them.
+    let home = || ground.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
+    let mut gateways: Vec<Gateway> = Vec::new();
+    for home in &homes {
+        gateways.push(composed::start(home, extent.sabotage).await);
+    }
+    let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
+    ground.sign_in(&callers[0], ACCOUNT, 0).await;
+    for caller in &callers {
+        let knows = || async { caller.usage().await.filter(|answer| answer.status == 200) };
+        sooner_or_later("every gateway to know the account", knows).await;
+    }
+
+    let (mut tally, mut ended) = (Tally::default(), 0);
+    for round in 0..size.rounds {
+        if round % 2 == 0 {
+            let end = callers[0].status(ACCOUNT).await["expires_at"].as_u64().expect("an end") * 1_000;
+            pause(Duration::from_millis(end.saturating_sub(now_unix_ms()))).await;
+        } else {
+            ended = end_access_tokens(&ground, ended).await;
+        }
+        everybody(&callers, size.callers, &mut tally).await;
+    }
+    judge(engine, size, &ground, &callers[0], tally).await
+}
+
+/// Revokes every access token that was issued after the first `ended` secrets, and returns how many there are now.
+async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
+    let issued = ground.issued().await;
+    // A refresh token would take its whole family with it; these have no dots.
+    for token in issued.iter().skip(ended).filter(|secret| secret.contains('.')) {
+        let url = format!("{}/oauth/revoke", ground.provider.issuer);
+        let answer = shared_client().post(url).form(&[("token", token)]).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+    issued.len()
+}
+
+/// So many callers at each gateway, all at once.
+async fn everybody(callers: &[Caller], each: usize, tally: &mut Tally) {
+    let mut calls = JoinSet::new();
+    for caller in callers {
+        for _ in 0..each {
+            let caller = caller.clone();
+            calls.spawn(async move {
+                let began = now_unix_ms();
+                let answer = caller.usage().await;
+                (answer.map(|answer| (answer.status, answer.text)), now_unix_ms() - began)
+            });
+        }
+    }
+    for (answer, took) in calls.join_all().await {
+        tally.slowest = tally.slowest.max(Duration::from_millis(took));
+        match answer {
+            Some((200, _)) => tally.answered += 1,
+            other => tally.wrong.push(format!("{other:?}")),
+        }
+    }
+}
+
+async fn judge(engine: Engine, size: Size, ground: &Ground, caller: &Caller, tally: Tally) -> Result<(), Failed> {
+    let (status, totals): (Value, _) = (caller.status(ACCOUNT).await, ground.totals().await);
+    let generations = status["generation"].as_u64().unwrap_or_default();
+    let Size { processes, callers, rounds } = size;
+    let requests = processes * callers * rounds;
+    println!(
+        "storm on {}: {processes} processes x {callers} callers x {rounds} rounds\n\
+         \x20 answered 200          {} of {requests}, the slowest after {} ms\n\
+         \x20 presentations         {}, of which the provider rotated {}\n\
+         \x20 generations advanced  {generations}\n\
+         \x20 reuse                 {} refused, {} families killed\n\
+         \x20 at the same time      {} at most",
+        engine.in_words(),
+        tally.answered,
+        tally.slowest.as_millis(),
+        totals.presentations,
+        totals.rotated,
+        totals.reuse_refused,
+        totals.families_killed,
+        totals.max_concurrent_in_a_family,
+    );
+    let presentations = u64::from(totals.presentations);
+    let flaws = [
+        (tally.answered != requests, format!("callers were not served: {:?}", tally.wrong.first())),
+        (presentations != generations, format!("{presentations} presentations for {generations} generations")),
+        (totals.rotated != totals.presentations, format!("a presentation was not a rotation: {totals:?}")),
+        (totals.reuse_refused + totals.families_killed > 0, format!("a spent token was presented: {totals:?}")),
+        (totals.max_concurrent_in_a_family != 1, format!("two presentations at once: {totals:?}")),
+        (presentations < rounds as u64, format!("{rounds} rounds came to {presentations} presentations only")),
+    ];
+    let flaws: Vec<String> = flaws.into_iter().filter(|(is_one, _)| *is_one).map(|(_, flaw)| flaw).collect();
+    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
+}
