@@ -98,7 +98,7 @@ impl Gateway {
             }
         };
         // Without a refresh token the login would silently end with its first access token.
-        if tokens.refresh_token.is_none() {
+        if tokens.refresh_token.is_none() || tokens.access_token.is_none() {
             return Err(self.end_login(&ticket, LoginOutcome::BadAnswer, None).await?);
         }
         match self.save_tokens(&ticket, tokens).await {
@@ -116,6 +116,9 @@ impl Gateway {
 
     async fn save_tokens(self: &Arc<Self>, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
         let facts = tokens.facts(AuthMethod::OAuth, ticket.provider_type, &ticket.client.scopes, self.now());
+        let Some(access_token) = tokens.access_token else {
+            return Err(AppError::LoginFailed { outcome: LoginOutcome::BadAnswer, source: None });
+        };
         let definition = self.resolve(ticket.name.as_str(), Some(ticket.provider_type.as_str())).await?.definition;
         let connected = self
             .save_credential(
@@ -125,7 +128,7 @@ impl Gateway {
                     display_name: ticket.display_name.clone(),
                     api_base: definition.api_base.clone(),
                     login_id: ticket.id.clone(),
-                    access_token: tokens.access_token,
+                    access_token,
                     refresh_token: tokens.refresh_token,
                     facts,
                 },

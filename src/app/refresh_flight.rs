@@ -155,6 +155,10 @@ impl Gateway {
     async fn keep(&self, definition: &ProviderDefinition, presented: &SealedCredential, grant: TokenGrant) -> Landing {
         let mut facts =
             grant.facts(presented.facts.auth_method, definition.provider_type, &presented.facts.scopes, self.now());
+        if grant.access_token.is_none() {
+            // Nothing is known of the one that stays in force but what was.
+            (facts.obtained_at, facts.expires_at) = (presented.facts.obtained_at, presented.facts.expires_at);
+        }
         let same_account = is_same(&facts.account, &presented.facts.account);
         facts.account = facts.account.or(presented.facts.account.clone());
         let rotation = loop {

@@ -86,7 +86,11 @@ impl Vault {
         let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
         Ok(Rotation {
             seen: presented.refresh.version.clone(),
-            access_token: self.cipher.seal(&access_context, grant.access_token.expose_secret())?,
+            // An answer without one leaves the one that is there in force.
+            access_token: match &grant.access_token {
+                Some(token) => self.cipher.seal(&access_context, token.expose_secret())?,
+                None => presented.access_token.clone(),
+            },
             refresh_token: grant.refresh_token.as_ref().map(seal_refresh).transpose()?,
             facts,
             same_account,

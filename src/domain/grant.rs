@@ -26,7 +26,8 @@ pub struct CodeGrant {
 /// A successful answer, as parsed; which members are required is the caller's rule.
 #[derive(Debug)]
 pub struct TokenGrant {
-    pub access_token: AccessToken,
+    /// A refresh may bring another member alone.
+    pub access_token: Option<AccessToken>,
     pub refresh_token: Option<RefreshToken>,
     pub id_token: Option<IdToken>,
     /// Seconds, as the server said it: may be nonsense.
@@ -44,7 +45,7 @@ impl TokenGrant {
         requested_scopes: &[String],
         now: Timestamp,
     ) -> CredentialFacts {
-        let access = UnverifiedClaims::of(&self.access_token);
+        let access = self.access_token.as_ref().and_then(UnverifiedClaims::of);
         let id = self.id_token.as_ref().and_then(UnverifiedClaims::of);
         let labels =
             |claims: Option<&UnverifiedClaims>| claims.map(provider_type.descriptor().labels).unwrap_or_default();
@@ -124,7 +125,7 @@ mod tests {
 
     fn grant(access_token: String, expires_in: Option<i64>) -> TokenGrant {
         TokenGrant {
-            access_token: AccessToken::new(access_token),
+            access_token: Some(AccessToken::new(access_token)),
             refresh_token: None,
             id_token: None,
             expires_in,

@@ -181,6 +181,22 @@ async fn a_provider_that_does_not_rotate_keeps_the_old_token_in_force() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_comes_alone_is_kept_beside_the_old_access_token() {
+    let stage = Stage::open().await;
+    stage.connect().await;
+    stage.provider.refreshes_meet(&[Mishap::NoAccessToken]);
+    let status = refresh(&stage, None).await.expect("a status");
+    assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
+    assert_eq!(stage.tokens(OPENAI).await.expect("tokens"), ("access-1".to_owned(), Some("refreshed-1".to_owned())));
+    for _ in 0..120 {
+        stage.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    assert_eq!(stage.provider.presented(), ["refresh-1", "refreshed-1"], "once more when it is due, and no sooner");
+    assert_eq!(stage.provider.reused(), 0);
+}
+
+#[tokio::test]
 async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
     let stage = lazy().await;
     stage.provider.hang();

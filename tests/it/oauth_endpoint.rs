@@ -59,7 +59,7 @@ async fn a_code_is_redeemed_once() {
     };
     let tokens = endpoint().exchange_code(&client, grant).await.unwrap();
     assert!(tokens.refresh_token.is_some() && tokens.id_token.is_some());
-    assert_eq!(provider.token_status(tokens.access_token.expose_secret()), TokenStatus::Live);
+    assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Live);
     let refused = endpoint().exchange_code(&client, again).await.unwrap_err();
     assert!(matches!(refused, GrantError::Rejected { status: 400, code: "invalid_grant" }), "{refused:?}");
 }
@@ -152,5 +152,5 @@ async fn revocation_is_reported_as_it_went() {
     assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Live);
     endpoint().revoke(&client, &refresh_token).await.unwrap();
     assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Revoked);
-    assert_eq!(provider.token_status(tokens.access_token.expose_secret()), TokenStatus::Revoked);
+    assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Revoked);
 }

@@ -11,7 +11,7 @@ use crate::domain::{
 
 #[derive(Deserialize)]
 struct Answer {
-    access_token: SecretString,
+    access_token: Option<SecretString>,
     refresh_token: Option<SecretString>,
     id_token: Option<SecretString>,
     /// Anything: some servers send a text, some nonsense.
@@ -21,13 +21,18 @@ struct Answer {
     scope: Value,
 }
 
-/// None if it is not a token answer, or one with an empty access token.
+/// None if it is not a token answer, or one without any token. OpenAI's client takes each of them alone.
 pub(super) fn parse(body: &[u8]) -> Option<TokenGrant> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
+    let access_token = answer.access_token.and_then(text).map(AccessToken::new);
+    let refresh_token = answer.refresh_token.and_then(text).map(RefreshToken::new);
+    if access_token.is_none() && refresh_token.is_none() {
+        return None;
+    }
     Some(TokenGrant {
-        access_token: AccessToken::new(text(answer.access_token)?),
-        refresh_token: answer.refresh_token.and_then(text).map(RefreshToken::new),
+        access_token,
+        refresh_token,
         id_token: answer.id_token.and_then(text).map(IdToken::new),
         expires_in: seconds(&answer.expires_in),
         scope: answer.scope.as_str().map(str::to_owned),
@@ -62,6 +67,8 @@ mod tests {
         for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
             assert!(parse(body.as_bytes()).is_none(), "{body}");
         }
+        let alone = parse(br#"{"refresh_token":"r"}"#).unwrap();
+        assert!(alone.access_token.is_none() && alone.refresh_token.is_some());
         let bare = parse(br#"{"access_token":"a","refresh_token":"","scope":null}"#).unwrap();
         assert!(bare.refresh_token.is_none() && bare.scope.is_none());
     }

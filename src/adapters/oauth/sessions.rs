@@ -80,7 +80,7 @@ impl HttpOAuthEndpoint {
         };
         let renewed: Renewed = read(&answer)?;
         Ok(Some(TokenGrant {
-            access_token: AccessToken::new(renewed.jwt.expose_secret()),
+            access_token: Some(AccessToken::new(renewed.jwt.expose_secret())),
             refresh_token: None,
             id_token: None,
             expires_in: None,

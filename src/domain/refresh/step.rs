@@ -24,7 +24,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
     let row = row.cloned().map(|row| row.at(now));
     match event {
         RefreshEvent::Begin { seen, lease, demand } => begin(row, seen, lease, *demand, policy, now),
-        RefreshEvent::Answered(rotation) => answered(row, rotation, policy),
+        RefreshEvent::Answered(rotation) => answered(row, rotation, policy, now),
         RefreshEvent::Failed { seen, lease, failure, spread } => {
             failed(row, seen, lease, *failure, *spread, policy, now)
         }
@@ -65,7 +65,7 @@ fn begin(
     Step { row: Some(row), effect }
 }
 
-fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPolicy) -> Step {
+fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Step {
     let Some(mut row) = row else { return Step { row: None, effect: Effect::Revoke } };
     if row.version.login_id != rotation.seen.login_id {
         // Revoking the whole grant would end the newer login too.
@@ -83,7 +83,7 @@ fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPoli
         row.cause = Some(Cause::AccountMismatch);
         return Step { row: Some(row), effect: Effect::Discard };
     }
-    let row = RefreshState {
+    let mut row = RefreshState {
         version: row.version.next(),
         sent_at: row.sent_at,
         ..RefreshState::signed_in(
@@ -93,6 +93,10 @@ fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPoli
             rotation.facts.expires_at,
         )
     };
+    // An answer without an access token makes nothing younger, and must not be asked for again at once.
+    if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
+        row.next_attempt_at = Some(now.plus(policy.backoff_min));
+    }
     Step { row: Some(row), effect: Effect::Stored }
 }
 

@@ -9,11 +9,8 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
-    adapters::{
-        settings::{Environment, Settings},
-        system::SystemRandom,
-    },
-    app::{AppError, Callback, Gateway, GatewaySettings, Ports, ProviderCatalog, StartOptions, StartOutcome},
+    adapters::system::SystemRandom,
+    app::{AppError, Callback, Ports, StartOptions, StartOutcome},
     domain::{
         grant::{CodeGrant, TokenGrant},
         ids::Principal,
@@ -27,7 +24,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::support::fakes::{OPENAI, World};
+use crate::support::fakes::{OPENAI, Stage};
 
 const LOGINS: usize = 1_000;
 
@@ -54,20 +51,6 @@ impl OAuthEndpoint for Witness {
     async fn revoke(&self, _client: &OAuthClient, _token: &RefreshToken) -> Result<(), GrantError> {
         Err(GrantError::Unavailable { why: "it only looks" })
     }
-}
-
-/// A gateway whose randomness is the real one.
-fn gateway(witness: &Arc<Witness>) -> Arc<Gateway> {
-    let variables = [("GOCLAW_DATA_DIR".to_owned(), "unused".to_owned())];
-    let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
-    let ports = Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..World::new().ports(1) };
-    let settings = GatewaySettings {
-        callback_address: settings.callback.address(),
-        login_lifetime: settings.callback.timeout,
-        renews_early: false,
-        catalog: ProviderCatalog::new(settings.providers),
-    };
-    Gateway::new(ports, settings)
 }
 
 /// What one login shows to the world: `state`, `code_challenge` and its method, each exactly once.
@@ -99,7 +82,9 @@ fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
 #[tokio::test]
 async fn a_thousand_logins_have_nothing_in_common() {
     let witness = Arc::new(Witness::default());
-    let gateway = gateway(&witness);
+    let ports = |ports| Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..ports };
+    let stage = Stage::with_ports(ports).await;
+    let gateway = &stage.gateway;
     let (mut states, mut challenges) = (Vec::new(), Vec::new());
     for number in 0..LOGINS {
         // One for each person, since a second start of the same person is the same login.

@@ -19,5 +19,5 @@ pub(crate) use memory_store::MemoryStore;
 pub(crate) use oauth_provider::{Answer, FakeProvider, jwt, query_of};
 pub(crate) use random::SeededRandom;
 pub(crate) use refreshes::Mishap;
-pub(crate) use stage::{NOW, OPENAI, Stage, World, alice, bob, name, settle, spawn, within};
+pub(crate) use stage::{NOW, OPENAI, Stage, alice, bob, name, settle, spawn, within};
 pub(crate) use upstream::FakeUpstream;

@@ -203,7 +203,7 @@ impl OAuthEndpoint for FakeProvider {
             books.refreshes.issue(&format!("refresh-{number}"), number);
         }
         Ok(TokenGrant {
-            access_token: AccessToken::new(format!("access-{number}")),
+            access_token: Some(AccessToken::new(format!("access-{number}"))),
             refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
             id_token: Some(IdToken::new(jwt(&json!({
                 "email": "owner@example.org",

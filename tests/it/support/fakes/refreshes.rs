@@ -26,6 +26,8 @@ pub(crate) enum Mishap {
     OtherAccount,
     /// The old refresh token stays in force.
     NotRotated,
+    /// The answer brings a new refresh token and no access token.
+    NoAccessToken,
 }
 
 #[derive(Default)]
@@ -77,7 +79,7 @@ impl RefreshBooks {
         }
         let whose = if mishap == Some(Mishap::OtherAccount) { "workspace-2" } else { "workspace-1" };
         Ok(TokenGrant {
-            access_token: AccessToken::new(format!("access-of-{new}")),
+            access_token: (mishap != Some(Mishap::NoAccessToken)).then(|| AccessToken::new(format!("access-of-{new}"))),
             refresh_token: (mishap != Some(Mishap::NotRotated)).then(|| RefreshToken::new(new)),
             id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),
             expires_in: lifetime,

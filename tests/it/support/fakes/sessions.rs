@@ -50,7 +50,7 @@ impl SessionEndpoint for FakeProvider {
         }
         let claims = json!({"sid": "sess_1", "exp": sessions.until, "n": sessions.renewed.len()});
         Ok(TokenGrant {
-            access_token: AccessToken::new(jwt(&claims)),
+            access_token: Some(AccessToken::new(jwt(&claims))),
             refresh_token: None,
             id_token: None,
             expires_in: None,

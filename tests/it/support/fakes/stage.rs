@@ -99,6 +99,15 @@ impl Stage {
         Self::configured(&[]).await
     }
 
+    /// A gateway with other ports than the stage's own, awake.
+    pub(crate) async fn with_ports(change: impl FnOnce(Ports) -> Ports) -> Self {
+        let mut stage = Self::open().await;
+        within(stage.gateway.finish()).await;
+        stage.gateway = Gateway::new(change(stage.world.ports(1)), stage.settings.clone());
+        stage.gateway.wake().await.expect("the gateway wakes");
+        stage
+    }
+
     /// A gateway with these variables in its environment, awake.
     pub(crate) async fn configured(variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().chain(&[("GOCLAW_DATA_DIR", "unused")]);

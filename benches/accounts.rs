@@ -1,0 +1,107 @@
+//! What many accounts and a provider that hangs cost: reads while a refresh hangs, the start with a thousand accounts, and
+//! the scheduler's tick with one and with a thousand.
+//!
+//!     cargo bench --bench accounts
+
+// Says to clippy that all of it is test code, helpers included.
+#![cfg(test)]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use goclaw::{
+    adapters::system::SystemClock,
+    app::{Gateway, Ports},
+    domain::ids::ProviderName,
+    ports::Clock,
+};
+
+#[path = "../tests/it/support/fakes/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the tests use the rest of it")]
+mod fakes;
+
+use fakes::{OPENAI, Stage, alice, name, settle};
+
+const MANY: usize = 1_000;
+/// How long the provider does not answer.
+const HANG: Duration = Duration::from_secs(20);
+/// Ticks of the scheduler that are timed together.
+const TICKS: u32 = 200;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(reads_while_a_refresh_hangs());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(start_and_tick());
+}
+
+async fn reads_while_a_refresh_hangs() {
+    let stage = Stage::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
+    stage.connect().await;
+    stage.provider.hang();
+    let gateway = Arc::clone(&stage.gateway);
+    let refresh = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await.map(drop) });
+    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&stage.gateway), name(OPENAI), Instant::now() + HANG)));
+    let mut times = Vec::new();
+    for reader in readers {
+        times.extend(reader.await.expect("it reads"));
+    }
+    assert!(!refresh.is_finished(), "the refresh hung all the while");
+    stage.provider.answer_now();
+    refresh.await.expect("it ends").expect("it is refreshed");
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!(
+        "reads while a refresh hangs for {HANG:?}: {} reads, p50 {:?}, p99 {:?}, p99.9 {:?}, longest {:?}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
+}
+
+/// Reads the token again and again until a time; how long each read took.
+async fn read(gateway: Arc<Gateway>, account: ProviderName, until: Instant) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(1 << 22);
+    while Instant::now() < until {
+        let begun = Instant::now();
+        let account = gateway.bearer(&account).await;
+        times.push(begun.elapsed());
+        assert!(account.is_ok(), "every read is answered");
+        // As between two requests: the other tasks get their turn.
+        if times.len().is_multiple_of(64) {
+            SystemClock.sleep(Duration::from_micros(50)).await;
+        }
+    }
+    times
+}
+
+async fn start_and_tick() {
+    let mut ticks = Vec::new();
+    for accounts in [1, MANY] {
+        let mut stage = Stage::open().await;
+        for number in 0..accounts {
+            stage.connect_as(&format!("work-{number}")).await;
+        }
+        let begun = Instant::now();
+        stage.restart().await;
+        println!("start with {accounts} accounts: {:?}", begun.elapsed());
+        let begun = Instant::now();
+        for _ in 0..TICKS {
+            stage.clock.advance(Duration::from_millis(500));
+            settle().await;
+        }
+        ticks.push(begun.elapsed() / TICKS);
+    }
+    let ratio = ticks[1].as_secs_f64() / ticks[0].as_secs_f64();
+    println!("half a second of all loops: {:?} with 1 account, {:?} with {MANY}: {ratio:.2} times", ticks[0], ticks[1]);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the bench waits for it")]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio::spawn(work)
+}
