@@ -4,7 +4,6 @@
 //! provider, ask the domain, call a port or two, return a value. Whatever changes state runs through [`Tasks::run`].
 
 mod bearer;
-mod breakers;
 mod callback_desk;
 mod cancel_login;
 mod complete_login;
@@ -23,6 +22,7 @@ mod refresh_flight;
 mod refresh_schedule;
 mod refused_tokens;
 mod register_secret;
+mod renewal_call;
 mod replay_escrow;
 mod resolve_provider;
 mod revoke_tokens;
@@ -50,10 +50,10 @@ pub use start_login::{StartOptions, StartOutcome, StartedLogin};
 pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
 
-use breakers::Breakers;
 use flights::Flights;
 use refresh_schedule::RefreshSchedule;
 use refused_tokens::RefusedTokens;
+use renewal_call::Breakers;
 
 use crate::{
     domain::{

@@ -14,15 +14,12 @@ use super::{
 use crate::{
     domain::{
         account::AccountLabels,
-        claims::UnverifiedClaims,
         credential::SealedCredential,
         grant::TokenGrant,
         ids::ProviderName,
-        provider::{ProviderDefinition, Renewal},
+        provider::ProviderDefinition,
         refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
         revocation::{PendingRevocation, RevocationOrder},
-        secret::RefreshToken,
-        time::Timestamp,
     },
     ports::{Advanced, EscrowEntry, StoreError},
 };
@@ -96,7 +93,7 @@ impl Gateway {
             }
             Ok(Some(token)) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
-                self.call(definition, &credential, &token).await
+                self.call_to_renew(definition, &credential, &token).await
             }
             Ok(None) => Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None }),
             Err(error) => {
@@ -115,40 +112,6 @@ impl Gateway {
             }
         }
         Ok(Landing::Settled)
-    }
-
-    /// Until when the provider is left alone, if it refuses most of what it is asked.
-    fn breaker_open_until(&self, definition: &ProviderDefinition) -> Option<Timestamp> {
-        let account = self.registry.get(&definition.name)?;
-        self.breakers.open_until(definition.renewal(account.auth_method)?, self.now())
-    }
-
-    /// Presents what renews the access token, in the way that fits how the account was connected.
-    async fn call(
-        &self,
-        definition: &ProviderDefinition,
-        credential: &SealedCredential,
-        token: &RefreshToken,
-    ) -> Result<TokenGrant, Failure> {
-        let limit = definition.refresh.http_timeout;
-        // The configuration may say so no longer.
-        let nowhere = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
-        let renewal = definition.renewal(credential.facts.auth_method).ok_or(nowhere)?;
-        let outcome = match renewal {
-            Renewal::OAuth(client) => self.oauth.refresh(client, token, limit).await.map_err(|error| error.failure()),
-            Renewal::Session(client) => {
-                // What does not open is not needed here: the provider knows the browser's last session too.
-                let current = self.vault.open_access_token(credential).ok();
-                let claims = current.as_ref().and_then(UnverifiedClaims::of);
-                let session = claims.and_then(|claims| claims.label("sid"));
-                let renewed = self.sessions.renew(client, session.as_deref(), token, limit).await;
-                renewed.map_err(|error| error.failure().of_a_lasting_secret())
-            }
-        };
-        if matches!(outcome, Ok(_) | Err(Failure::Rejected(_))) {
-            self.breakers.note(renewal, outcome.is_err(), self.now());
-        }
-        outcome
     }
 
     /// Makes sure that what came back is not lost, whatever fails from here on.

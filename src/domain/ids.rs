@@ -117,7 +117,6 @@ macro_rules! random_id {
         }
     };
 }
-pub(crate) use random_id;
 
 random_id!(
     /// The id of one login. The credential it yields carries it, and a later login of the same account has another, so that

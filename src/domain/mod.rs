@@ -12,6 +12,7 @@ pub mod claims;
 pub mod credential;
 pub mod grant;
 pub mod history;
+#[macro_use]
 pub mod ids;
 pub mod login;
 pub mod login_outcome;

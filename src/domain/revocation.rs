@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    ids::{LoginId, ProviderName, random_id},
+    ids::{LoginId, ProviderName},
     oauth_client::OAuthClient,
     provider::ProviderType,
     refresh::RevocationScope,

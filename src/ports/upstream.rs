@@ -5,7 +5,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderMap, Method, StatusCode};
+use http_message::{HeaderMap, Method, StatusCode};
 
 use crate::domain::secret::AccessToken;
 

@@ -37,8 +37,8 @@ const PURE: &[&str] =
     &["base64", "percent_encoding", "secrecy", "serde", "serde_json", "sha2", "subtle", "thiserror", "url", "uuid"];
 /// What a trait with async methods needs.
 const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"];
-/// HTTP messages as values (`http` has no sockets).
-const MESSAGES: &[&str] = &["bytes", "http"];
+/// HTTP messages as values: the crate `http`, which has no sockets.
+const MESSAGES: &[&str] = &["bytes", "http_message"];
 /// Tasks and locks, but neither time nor sockets: those are ports.
 const TASKS: &[&str] = &["tokio::select", "tokio::sync", "tokio_util", "tracing"];
 /// What any adapter may use. The process and its environment are named by the adapters that own them; its number is

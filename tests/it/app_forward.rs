@@ -8,7 +8,7 @@ use goclaw::{
     app::{AppError, ForwardRequest},
     domain::ids::Generation,
 };
-use http::{HeaderMap, Method};
+use http_message::{HeaderMap, Method};
 use tokio::task::JoinSet;
 
 use crate::support::fakes::{Mishap, OPENAI, Stage, alice, within};

@@ -2,7 +2,9 @@
 //! run again with a first argument of its own, so that nothing of it gets into the shipped binary.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
+    path::PathBuf,
     process::{ChildStdout, Command, ExitCode, Stdio},
 };
 
@@ -93,42 +95,53 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
 /// A gateway that is going to be killed.
 pub(crate) struct Victim {
     pub(crate) gateway: Gateway,
-    said: BufReader<ChildStdout>,
+    said: Said,
 }
 
 impl Victim {
     pub(crate) async fn start(home: &Home, changes: &Changes) -> Self {
         let mut command = command(home, changes);
-        let log = std::fs::File::create(home.path().join("victim.stderr")).expect("a log");
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
-        let said = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let said = until_said(said, READY.to_owned()).await;
+        let log = home.path().join("victim.stderr");
+        let stderr = fs::File::create(&log).expect("a log");
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("it starts");
+        let output = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let said = Said { output, log }.up_to(READY.to_owned()).await;
         Self { gateway: home.answering(child).await, said }
     }
 
     /// Ends as soon as it says that it is at this point. It stands there until it is killed: by dropping what is returned.
     pub(crate) async fn reached(self, point: GatewayPoint) -> Gateway {
-        until_said(self.said, announcement(point)).await;
+        self.said.up_to(announcement(point)).await;
         self.gateway
     }
 }
 
-/// Reads up to this line. A thread that reads, and no looking every so often: what is killed in the middle of something must
-/// be killed soon.
-async fn until_said(mut said: BufReader<ChildStdout>, wanted: String) -> BufReader<ChildStdout> {
-    let failure = format!("the gateway did not say: {wanted}");
-    #[expect(clippy::disallowed_methods, reason = "it ends with the gateway's output")]
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        while line.trim_end() != wanted {
-            line.clear();
-            // The end of its output is the end of the gateway.
-            (said.read_line(&mut line).ok()? > 0).then_some(())?;
+/// What a victim says.
+struct Said {
+    output: BufReader<ChildStdout>,
+    log: PathBuf,
+}
+
+impl Said {
+    /// Reads up to this line. A thread that reads, and no looking every so often: what is killed in the middle of something
+    /// must be killed soon.
+    async fn up_to(mut self, wanted: String) -> Self {
+        let (failure, log) = (format!("the gateway did not say: {wanted}"), self.log.clone());
+        #[expect(clippy::disallowed_methods, reason = "it ends with the gateway's output")]
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            while line.trim_end() != wanted {
+                line.clear();
+                // The end of its output is the end of the gateway.
+                (self.output.read_line(&mut line).ok()? > 0).then_some(())?;
+            }
+            Some(self)
+        });
+        match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(Ok(Some(said))) => said,
+            _ => panic!("{failure}; its log: {}", fs::read_to_string(log).unwrap_or_default()),
         }
-        Some(said)
-    });
-    let read = tokio::time::timeout(PATIENCE, reading).await.expect(&failure);
-    read.expect("reading does not panic").expect(&failure)
+    }
 }
 
 /// What a gateway says when it has come to its point.

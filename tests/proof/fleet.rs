@@ -59,7 +59,14 @@ impl Ground {
             Engine::Sqlite => Storage::Folder(folder()),
             Engine::Postgres => Storage::Server(Database::create().await),
         };
-        let provider = Provider::start(&[&["--approval", "auto"], arguments].concat());
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let start = move || {
+            let arguments = ["--approval", "auto"].into_iter().chain(arguments.iter().map(String::as_str));
+            Provider::start(&arguments.collect::<Vec<_>>())
+        };
+        // It makes its keys before it is ready, and whoever waits for that on a worker thread keeps all others waiting.
+        #[expect(clippy::disallowed_methods, reason = "it is waited for")]
+        let provider = tokio::task::spawn_blocking(start).await.expect("the simulator starts");
         Self { provider, storage }
     }
 
@@ -101,6 +108,11 @@ impl Ground {
 
     pub(crate) async fn totals(&self) -> PresentationTotals {
         self.look("/presentations/totals").await
+    }
+
+    /// How many requests were stopped at a step since the stops were last cleared.
+    pub(crate) async fn stopped(&self) -> usize {
+        self.look::<Vec<Value>>("/stops").await.len()
     }
 
     /// Every code and token that was issued, in order.

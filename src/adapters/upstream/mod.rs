@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use http::{HeaderValue, header};
+use http_message::{HeaderValue, header};
 use reqwest::{Client, redirect, retry};
 use secrecy::ExposeSecret;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::{
-    ids::{Generation, LoginId, random_id},
+    ids::{Generation, LoginId},
     time::Timestamp,
 };
 

@@ -79,8 +79,11 @@ fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPoli
         return Step { row: Some(row), effect: Effect::Discard };
     }
     if !rotation.same_account {
-        row.phase = Phase::NeedsReauth;
-        row.cause = Some(Cause::AccountMismatch);
+        // What was given up before keeps its cause.
+        if row.phase != Phase::NeedsReauth {
+            row.phase = Phase::NeedsReauth;
+            row.cause = Some(Cause::AccountMismatch);
+        }
         return Step { row: Some(row), effect: Effect::Discard };
     }
     let mut row = RefreshState {

@@ -1,11 +1,12 @@
 //! One fault, from a fresh login to the login at rest.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::table::{Case, Count, Expected, Owner, Strike};
 use crate::{
+    composed,
     extent::Extent,
     races_and_faults::{Ledger, clock, hurried_home, pass, status},
     support::{
@@ -17,6 +18,8 @@ use crate::{
 const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
 /// Of the login's access token: time for a forced refresh and, in its last tenth, for the one retry out of doubt.
 const LIFE: &str = "12s";
+/// Of that at least, no retry is due.
+const GOOD_FOR: Duration = Duration::from_secs(9);
 /// Of what a refresh brings: nothing more happens by itself then.
 const LONG_LIFE: &str = "1h";
 /// How much longer than the access token an outage lasts, short and long.
@@ -80,11 +83,12 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let arguments = ["--approval", "auto", "--access-lifetime", LIFE, "--settings", &settings];
     let provider = Provider::start(&arguments);
     let home = home(&provider, &case);
-    let gateway = home.start().await;
+    let gateway = composed::start(&home, extent.sabotage).await;
     // Before the login, so that its first refresh meets them, whoever starts it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
         provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     }
+    let signed_in_at = clock();
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
     provider.tell("/settings", json!({"access_lifetime": LONG_LIFE})).await;
@@ -93,6 +97,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
 
     let after = strike(&case, &provider, &gateway, extent).await;
     complaints.extend(misread(&gateway, &after).await);
+    complaints.extend(asked_again(&gateway, &provider, &after, signed_in_at).await);
     recover(&case, &provider, &gateway).await;
     let end = seen(&case.end, REST_WITHIN, &provider, &gateway).await;
     complaints.extend(owner_acts(&case, &provider, &gateway, &end).await);
@@ -112,7 +117,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
 }
 
 fn home(provider: &Provider, case: &Case) -> Home {
-    let home = hurried_home(provider, HTTP_TIMEOUT).with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s");
+    let home = hurried_home(provider, HTTP_TIMEOUT);
     case.gateway.iter().fold(home, |home, (name, value)| home.with(name, value))
 }
 
@@ -164,6 +169,18 @@ async fn misread(gateway: &Gateway, after: &Seen) -> Option<String> {
     let read = gateway.get("/v1/proxy/openai/wham/usage").await;
     let ended_there = read.text.contains("token_invalidated") || read.text.contains("token_revoked");
     (read.status != wanted && !ended_there).then(|| format!("a reader got {} {}", read.status, read.text))
+}
+
+/// Nobody's asking starts a retry out of doubt while the access token is good for something.
+async fn asked_again(gateway: &Gateway, provider: &Provider, after: &Seen, signed_in_at: Instant) -> Option<String> {
+    if after.state != "in_doubt" || !after.authenticated {
+        return None;
+    }
+    refresh(gateway).await;
+    let presentations = Ledger::of(provider).await.presentations;
+    // Later the one retry may have been due by itself.
+    let is_early = signed_in_at.elapsed() < GOOD_FOR;
+    (presentations != after.presentations && is_early).then(|| "a token in doubt was presented again".to_owned())
 }
 
 /// Where the login stands as soon as it stands as `expected`, or once it had its time.

@@ -30,8 +30,8 @@ const OPERATIONS: (usize, usize) = (1_000, 20_000);
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
-    let seed = seed::from_environment();
-    println!("races: the seed is {seed}; {}={seed} repeats the order", seed::VARIABLE);
+    let seed = extent.seed.unwrap_or_else(seed::from_clock);
+    println!("races: --seed {seed} repeats this order");
     let operations = extent.of(OPERATIONS.0, OPERATIONS.1) / 2;
     on_runtime(async move {
         let mut complaints = Vec::new();
@@ -45,7 +45,7 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
         print_table("Races, one at a time", &["race", "ended"], &rows);
 
         let halves = [Revocation::OfFamily, Revocation::OfGrant];
-        let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation));
+        let volleys = halves.map(|revocation| volleys::run(seed, operations, revocation, extent.sabotage));
         let mut rows = Vec::new();
         for (revocation, outcome) in halves.into_iter().zip(side_by_side(2, volleys).await) {
             match outcome {

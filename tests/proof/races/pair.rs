@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::history::History;
 use crate::{
+    composed,
+    decorated::Sabotage,
     races_and_faults::{ask, client, clock, hurried_home, status},
     support::{
         gateway::{Answer, Gateway, Home},
@@ -16,6 +18,7 @@ use crate::{
 
 /// Nothing is to run into a timeout here: what is lost to one is another harness's question.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
+const MOST_WARNINGS: usize = 5;
 const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
                               (SELECT count(*) FROM config_secrets)";
 
@@ -44,17 +47,17 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) async fn start(revocation: Revocation) -> Arc<Self> {
+    pub(super) async fn start(revocation: Revocation, sabotage: Option<Sabotage>) -> Arc<Self> {
         let (provider, database) = (Provider::approving(), Database::create().await);
-        let other = Database::create().await;
-        let homes = [&database, &other].map(|database| {
+        let homes = [(); 2].map(|()| {
             let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &database.url);
             match revocation {
                 Revocation::OfFamily => home.with("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", "family"),
                 Revocation::OfGrant => home,
             }
         });
-        let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
+        let [first, second] = [&homes[0], &homes[1]].map(|home| composed::start(home, sabotage));
+        let (first, second) = tokio::join!(first, second);
         let history = History::default();
         Arc::new(Self { provider, database, history, gateways: [first, second], _homes: homes })
     }
@@ -87,13 +90,20 @@ impl Pair {
     pub(super) async fn start_login(&self, gateway: usize) -> (String, String) {
         let asked_at = clock();
         let started = self.post(gateway, "start", &json!({"force": true})).await;
-        assert_eq!(started.status, 200, "{}", started.text);
+        assert_eq!(started.status, 200, "{}\n{}", started.text, self.warnings(gateway));
         let (started, text) = (started.json(), |value: &Value| value.as_str().expect("a text").to_owned());
         let id = text(&started["login_id"]);
         self.history.started(&id, asked_at);
         let approved = client().get(text(&started["auth_url"])).send().await.expect("an answer");
         let redirect_url = Answer::of(approved).await.header("location").to_owned();
         (id, redirect_url)
+    }
+
+    /// What a gateway last complained about, for whoever has to find out why.
+    fn warnings(&self, gateway: usize) -> String {
+        let log = self.gateways[gateway].log();
+        let warnings = log.lines().rev().filter(|line| line.contains("WARN") || line.contains("ERROR"));
+        warnings.take(MOST_WARNINGS).collect::<Vec<_>>().join("\n")
     }
 
     /// Pastes that address to another gateway.

@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
 
 /// A pair that is signed in.
 async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
-    let pair = Pair::start(revocation).await;
+    let pair = Pair::start(revocation, None).await;
     let (id, status) = pair.login(0).await;
     assert_eq!(status, 200);
     (pair, id)
@@ -52,7 +52,7 @@ async fn judge(pair: &Pair) {
 }
 
 async fn logout_during_exchange() {
-    let pair = Pair::start(Revocation::OfGrant).await;
+    let pair = Pair::start(Revocation::OfGrant, None).await;
     let login = pair.start_login(0).await;
     let paste = slow_exchange(&pair, login).await;
     assert_eq!(pair.logout(0).await, 200);
@@ -65,7 +65,7 @@ async fn logout_during_exchange() {
 }
 
 async fn newer_login_during_exchange() {
-    let pair = Pair::start(Revocation::OfGrant).await;
+    let pair = Pair::start(Revocation::OfGrant, None).await;
     let older = pair.start_login(0).await;
     let paste = slow_exchange(&pair, older.clone()).await;
     let (newer, status) = pair.login(1).await;

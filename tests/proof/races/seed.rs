@@ -2,15 +2,11 @@
 
 use std::time::SystemTime;
 
-/// Repeats an order.
-pub(super) const VARIABLE: &str = "PROOF_SEED";
-
-#[expect(clippy::disallowed_methods, reason = "a seed comes from outside, or from the clock")]
-pub(super) fn from_environment() -> u64 {
-    let given = std::env::var(VARIABLE).ok().map(|text| text.parse().expect("PROOF_SEED wants a number"));
-    let now =
-        || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_millis() as u64;
-    given.unwrap_or_else(now)
+/// Another order each time.
+#[expect(clippy::disallowed_methods, reason = "nothing is judged by it")]
+pub(super) fn from_clock() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
+    u64::try_from(now.as_millis()).expect("a time before the year 500,000,000")
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and good enough to shuffle with.

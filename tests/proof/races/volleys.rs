@@ -15,6 +15,7 @@ use super::{
     seed::Draws,
 };
 use crate::{
+    decorated::Sabotage,
     races_and_faults::{Ledger, pass},
     support::gateway::eventually,
 };
@@ -72,8 +73,8 @@ struct Run {
     operations: usize,
 }
 
-pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation) -> Outcome {
-    let pair = Pair::start(revocation).await;
+pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sabotage: Option<Sabotage>) -> Outcome {
+    let pair = Pair::start(revocation, sabotage).await;
     // A moment for everything, so that there is something to run into.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
         let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});

@@ -25,6 +25,8 @@ const REPLICAS: usize = 3;
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
 /// How long the short form may take; the long form has as much for each ten rotations.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may be until a refresh comes to a step: far above the time between two of them.
+const PATIENCE_FOR_A_STEP: Duration = Duration::from_secs(30);
 /// The shortest pause between kills, and what may come on top of it.
 const PAUSES: (u64, u64) = (1_500, 1_500);
 /// Where a refresh is held: before the provider has taken the token, and at both ends of the window.
@@ -70,7 +72,15 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
             return Err(format!("seed {seed}: too slow after {} kills: {all:?}, {totals:?}", kills.len()).into());
         }
         pause(Duration::from_millis(PAUSES.0 + dice.below(PAUSES.1))).await;
-        kills.push(kill_one(&ground, &mut replicas, &mut dice, extent).await);
+        let Some(killed_at) = kill_one(&ground, &mut replicas, &mut dice, extent).await else {
+            let (all, before) = (generations(&replicas, &names).await, ground.totals().await);
+            pause(LIFETIME).await;
+            let after = ground.totals().await;
+            let told =
+                format!("{} kills, generations {all:?}, {before:?}, a token's life later {after:?}", kills.len());
+            return Err(format!("seed {seed}: no refresh came to its step: {told}").into());
+        };
+        kills.push(killed_at);
     }
     judge(seed, &ground, &replicas, &names, &kills).await
 }
@@ -85,12 +95,14 @@ fn home(ground: &Ground) -> Home {
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")
 }
 
-/// Kills any of the replicas while somebody's refresh is held, and starts it again; when it was killed.
-async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> u64 {
+/// Kills any of the replicas while somebody's refresh is held, and starts it again; when it was killed. None if no refresh
+/// comes to be held.
+async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> Option<u64> {
     let step = STEPS[dice.below(STEPS.len() as u64) as usize];
     ground.order("/stops/clear", json!({})).await;
     ground.order("/stops", json!({ "step": step })).await;
-    ground.order("/stops/await", json!({ "step": step })).await;
+    let held = || async { (ground.stopped().await > 0).then_some(()) };
+    tokio::time::timeout(PATIENCE_FOR_A_STEP, sooner_or_later("a refresh to be held", held)).await.ok()?;
     let which = dice.below(REPLICAS as u64) as usize;
     // SIGKILL.
     drop(replicas.running.swap_remove(which));
@@ -99,7 +111,7 @@ async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, ext
     let home = replicas.homes.swap_remove(which);
     replicas.running.push(composed::start(&home, extent.sabotage).await);
     replicas.homes.push(home);
-    killed_at
+    Some(killed_at)
 }
 
 async fn generations(replicas: &Replicas, names: &[String]) -> Vec<u64> {

@@ -83,7 +83,8 @@ impl Disk {
     /// Mounts it anew, `ro` or `rw`. Nobody may have a file open for writing.
     pub(super) fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
-        mount.args(["-o", &format!("remount,{how},size={SIZE}")]).arg(&self.folder);
+        // With the source named, the options of before are left alone: in a user namespace some of them cannot be repeated.
+        mount.args(["-o", &format!("remount,{how},size={SIZE}"), "tmpfs"]).arg(&self.folder);
         mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let status = self.inside(&mount).status().expect("nsenter runs");
         assert!(status.success(), "the disk cannot be mounted {how}");

@@ -25,6 +25,11 @@ const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(
 /// What the promise says.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long it is in this run.
+fn away(extent: Extent) -> Duration {
+    extent.of(AWAY.0, AWAY.1)
+}
+
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// What came of a case.
@@ -42,11 +47,11 @@ struct Outcome {
 }
 
 pub(crate) fn on_postgres(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("PostgreSQL", postgres::cases(extent.of(AWAY.0, AWAY.1))))
+    on_runtime(judge("PostgreSQL", postgres::cases(extent)))
 }
 
 pub(crate) fn on_sqlite(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("SQLite", sqlite::cases(extent.of(AWAY.0, AWAY.1))))
+    on_runtime(judge("SQLite", sqlite::cases(extent)))
 }
 
 async fn judge(store: &str, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {

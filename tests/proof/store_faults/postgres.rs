@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Outcome, Running,
+    Outcome, Running, away,
     link::{AtCommit, Link},
     readers::Readers,
     scene::{HTTP_TIMEOUT, escrow_files, escrow_has, hold_refresh, prove_it_lives},
 };
 use crate::{
+    composed,
+    extent::Extent,
     races_and_faults::{clock, hurried_home, pass},
     support::{
         gateway::{Gateway, Home, eventually},
@@ -28,14 +30,14 @@ enum Fault {
     ReadOnly,
 }
 
-pub(super) fn cases(away: Duration) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     vec![
-        ("gone during the commit", Box::pin(outage(Fault::Gone, away))),
-        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, away))),
-        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, away))),
-        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, away))),
-        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, away))),
-        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(away))),
+        ("gone during the commit", Box::pin(outage(Fault::Gone, extent))),
+        ("gone without a word during the commit", Box::pin(outage(Fault::GoneSilently, extent))),
+        ("COMMIT arrived, its answer lost", Box::pin(answer_lost(AtCommit::AnswerLost, extent))),
+        ("COMMIT arrived, never answered", Box::pin(answer_lost(AtCommit::AnswerSwallowed, extent))),
+        ("read-only, as after a failover to a replica", Box::pin(outage(Fault::ReadOnly, extent))),
+        ("gone, and the gateway killed meanwhile", Box::pin(killed_meanwhile(extent))),
     ]
 }
 
@@ -45,14 +47,19 @@ struct Scene {
     database: Database,
     link: Link,
     home: Home,
+    extent: Extent,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(extent: Extent) -> Self {
         let (provider, database) = (Provider::approving(), Database::create().await);
         let link = Link::to(&database.url).await;
         let home = hurried_home(&provider, HTTP_TIMEOUT).with("GOCLAW_DATABASE__URL", &link.through(&database.url));
-        Self { provider, database, link, home }
+        Self { provider, database, link, home, extent }
+    }
+
+    async fn start(&self) -> Gateway {
+        composed::start(&self.home, self.extent.sabotage).await
     }
 
     async fn strike(&self, fault: Fault) {
@@ -103,15 +110,15 @@ impl Scene {
     }
 }
 
-async fn outage(fault: Fault, away: Duration) -> Outcome {
-    let scene = Scene::new().await;
-    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+async fn outage(fault: Fault, extent: Extent) -> Outcome {
+    let scene = Scene::new(extent).await;
+    let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
-    pass(Duration::from_secs(1)).await;
-    pass(away).await;
+    escrow_has(&scene.home.data_dir(), 1).await;
+    pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the database was not away");
 
     scene.recover(fault).await;
@@ -122,16 +129,16 @@ async fn outage(fault: Fault, away: Duration) -> Outcome {
 }
 
 /// The token is in the database, and the gateway cannot know: it must find out, and store it once.
-async fn answer_lost(at_commit: AtCommit, away: Duration) -> Outcome {
-    let scene = Scene::new().await;
-    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
+    let scene = Scene::new(extent).await;
+    let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.link.order(at_commit);
     held.release(&scene.provider).await;
     scene.link.happened(at_commit).await;
     assert_eq!(escrow_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
-    pass(away).await;
+    pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT did not arrive");
 
     scene.link.join().await;
@@ -143,14 +150,14 @@ async fn answer_lost(at_commit: AtCommit, away: Duration) -> Outcome {
     scene.outcome(&gateway, reads, committed_after).await
 }
 
-async fn killed_meanwhile(away: Duration) -> Outcome {
-    let scene = Scene::new().await;
-    let gateway = Arc::new(crate::composed::start(&scene.home, Some(crate::decorated::Sabotage::NoEscrow)).await);
+async fn killed_meanwhile(extent: Extent) -> Outcome {
+    let scene = Scene::new(extent).await;
+    let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.strike(Fault::Gone).await;
     held.release(&scene.provider).await;
-    pass(Duration::from_secs(1)).await;
+    escrow_has(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping it is a kill -9.
     drop(Arc::into_inner(gateway).expect("nobody else holds it"));
@@ -158,11 +165,12 @@ async fn killed_meanwhile(away: Duration) -> Outcome {
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
-    pass(away).await;
+    pass(away(extent)).await;
+    assert_eq!(escrow_files(&scene.home.data_dir()), 1, "the token that was received is gone");
 
     scene.recover(Fault::Gone).await;
     let returned = clock();
-    let gateway = scene.home.start().await;
+    let gateway = scene.start().await;
     let committed_after = scene.committed_after(returned).await;
     scene.outcome(&gateway, reads, committed_after).await
 }

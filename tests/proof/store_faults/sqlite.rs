@@ -13,12 +13,14 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection, connection::SimpleConnec
 use serde_json::json;
 
 use super::{
-    Outcome, Running,
+    Outcome, Running, away,
     disk::Disk,
     readers::Readers,
     scene::{HTTP_TIMEOUT, escrow_files, escrow_has, generation, hold_refresh, prove_it_lives},
 };
 use crate::{
+    composed,
+    extent::Extent,
     races_and_faults::{Ledger, clock, hurried_home, pass},
     support::{
         gateway::{Gateway, Home, Said, eventually},
@@ -28,13 +30,13 @@ use crate::{
 
 const DATABASE: &str = "goclaw.db";
 
-pub(super) fn cases(away: Duration) -> Vec<(&'static str, Running)> {
+pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     vec![
-        ("disk full, escrow elsewhere", Box::pin(full(away, false))),
-        ("disk full, escrow on it", Box::pin(full(away, true))),
-        ("no write goes through", Box::pin(unwritable(away))),
-        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(away))),
-        ("held by another process", Box::pin(held_by_another(away))),
+        ("disk full, escrow elsewhere", Box::pin(full(extent, false))),
+        ("disk full, escrow on it", Box::pin(full(extent, true))),
+        ("no write goes through", Box::pin(unwritable(extent))),
+        ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(extent))),
+        ("held by another process", Box::pin(held_by_another(extent))),
     ]
 }
 
@@ -98,7 +100,7 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Le
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
-async fn full(away: Duration, escrow_on_it: bool) -> Outcome {
+async fn full(extent: Extent, escrow_on_it: bool) -> Outcome {
     let scene = Scene::new(escrow_on_it);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
@@ -108,7 +110,7 @@ async fn full(away: Duration, escrow_on_it: bool) -> Outcome {
     if !escrow_on_it {
         escrow_has(&scene.data_dir, 1).await;
     }
-    pass(away).await;
+    pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the disk was not full");
 
     scene.disk.free();
@@ -122,7 +124,7 @@ async fn full(away: Duration, escrow_on_it: bool) -> Outcome {
 }
 
 /// A limit of the process makes every write fail, the escrow's too, as on a disk that went read-only under it.
-async fn unwritable(away: Duration) -> Outcome {
+async fn unwritable(extent: Extent) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let plain = home.command(&[]);
@@ -137,7 +139,7 @@ async fn unwritable(away: Duration) -> Outcome {
     let readers = Readers::of(&gateway);
     limit_files(&gateway, "0");
     held.release(&provider).await;
-    pass(away).await;
+    pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "writes went through");
 
     limit_files(&gateway, "unlimited");
@@ -160,14 +162,14 @@ fn limit_files(gateway: &Gateway, most: &str) {
     );
 }
 
-async fn read_only_at_start(away: Duration) -> Outcome {
-    let scene = Scene::new(true);
+async fn read_only_at_start(extent: Extent) -> Outcome {
+    let scene = Scene::new(false);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    pass(Duration::from_secs(1)).await;
+    escrow_has(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
     // Dropping it is a kill -9.
     drop(Arc::into_inner(gateway).expect("nobody else holds it"));
@@ -177,7 +179,8 @@ async fn read_only_at_start(away: Duration) -> Outcome {
     let refused = Said::by(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
-    pass(away).await;
+    pass(away(extent)).await;
+    assert_eq!(escrow_files(&scene.data_dir), 1, "the token that was received is gone");
 
     scene.disk.remount("rw");
     let returned = clock();
@@ -188,10 +191,10 @@ async fn read_only_at_start(away: Duration) -> Outcome {
     outcome(reads, "escrow", after, ledger, scene.integrity(gateway).await)
 }
 
-async fn held_by_another(away: Duration) -> Outcome {
+async fn held_by_another(extent: Extent) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
-    let gateway = Arc::new(home.start().await);
+    let gateway = Arc::new(composed::start(&home, extent.sabotage).await);
     let held = hold_refresh(&gateway, &provider).await;
     let readers = Readers::of(&gateway);
     let path = home.data_dir().join(DATABASE).display().to_string();
@@ -199,7 +202,7 @@ async fn held_by_another(away: Duration) -> Outcome {
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
     escrow_has(&home.data_dir(), 1).await;
-    pass(away).await;
+    pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the database was not held");
 
     other.batch_execute("ROLLBACK").expect("the lock is given back");

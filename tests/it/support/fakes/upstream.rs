@@ -12,7 +12,7 @@ use goclaw::{
     domain::secret::AccessToken,
     ports::{Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
 };
-use http::{HeaderMap, StatusCode};
+use http_message::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
