@@ -62,7 +62,8 @@ pub trait CredentialStore: Send + Sync {
     ///   enable the account.
     /// - If there is a login of that id, it MUST be the one whose code is being redeemed and MUST end as completed in the
     ///   same transaction; if it is over, nothing may change: [`SaveOutcome::LoginOver`]. So a login that was cancelled while
-    ///   its code was being redeemed stays cancelled.
+    ///   its code was being redeemed stays cancelled. Other logins of the account whose redemption began earlier MUST end as
+    ///   cancelled, so that a slow one never puts an older login in a newer one's place.
     /// - The refresh token that it replaces MUST be queued for revocation if the credential orders it.
     /// - A row of another provider type MUST be left untouched and reported as [`SaveOutcome::TypeConflict`].
     async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;

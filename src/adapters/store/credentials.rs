@@ -10,7 +10,7 @@ macro_rules! credential_store {
     ($store:ty, $connection:ty, $begin:path, $write_alone:path) => {
         use async_trait::async_trait;
         use diesel::{
-            ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
+            BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
             dsl::sql, sql_types::Text,
         };
         use diesel_async::RunQueryDsl;
@@ -39,26 +39,21 @@ macro_rules! credential_store {
         #[async_trait]
         impl CredentialStore for $store {
             async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
-                const DOING: &str = "load an account";
-                let mut connection = self.connection(DOING).await?;
-                load(&mut connection, name).await.map_err(|error| error.while_doing(DOING))
+                on_connection!(self, "load an account", connection => load(&mut connection, name).await)
             }
 
             async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
-                const DOING: &str = "list the accounts";
-                let mut connection = self.connection(DOING).await?;
-                list(&mut connection).await.map_err(|error| error.while_doing(DOING))
+                on_connection!(self, "list the accounts", connection => list(&mut connection).await)
             }
 
             async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
-                const DOING: &str = "save a login";
-                let mut connection = self.connection(DOING).await?;
-                let saved = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    save(connection, new, now).await
+                on_connection!(self, "save a login", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        save(connection, new, now).await
+                    })
+                    .await
                 })
-                .await;
-                saved.map_err(|error: TransactionError| error.while_doing(DOING))
             }
 
             async fn change_profile(
@@ -67,24 +62,23 @@ macro_rules! credential_store {
                 change: &ProfileChange,
                 now: Timestamp,
             ) -> Result<Option<SealedCredential>, StoreError> {
-                const DOING: &str = "change an account";
-                let mut connection = self.connection(DOING).await?;
-                let changed = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    let Some(account) = load(connection, name).await? else { return Ok(None) };
-                    let row = diesel::update(llm_providers::table.filter(llm_providers::name.eq(name.as_str())));
-                    let changed = record(connection, name, &account.refresh, Happening::Changed, now).await?;
-                    let changes = (
-                        change.display_name.as_ref().map(|text| llm_providers::display_name.eq(text)),
-                        change.enabled.map(|enabled| llm_providers::enabled.eq(enabled)),
-                        llm_providers::updated_at.eq(now.unix_millis()),
-                        llm_providers::revision.eq(changed.revision.0),
-                    );
-                    row.set(changes).execute(connection).await?;
-                    load(connection, name).await
+                on_connection!(self, "change an account", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        let Some(account) = load(connection, name).await? else { return Ok(None) };
+                        let row = diesel::update(llm_providers::table.filter(llm_providers::name.eq(name.as_str())));
+                        let changed = record(connection, name, &account.refresh, Happening::Changed, now).await?;
+                        let changes = (
+                            change.display_name.as_ref().map(|text| llm_providers::display_name.eq(text)),
+                            change.enabled.map(|enabled| llm_providers::enabled.eq(enabled)),
+                            llm_providers::updated_at.eq(now.unix_millis()),
+                            llm_providers::revision.eq(changed.revision.0),
+                        );
+                        row.set(changes).execute(connection).await?;
+                        load(connection, name).await
+                    })
+                    .await
                 })
-                .await;
-                changed.map_err(|error: TransactionError| error.while_doing(DOING))
             }
 
             async fn advance(
@@ -94,15 +88,14 @@ macro_rules! credential_store {
                 policy: &RefreshPolicy,
                 now: Timestamp,
             ) -> Result<Advanced, StoreError> {
-                const DOING: &str = "refresh an account";
-                let mut connection = self.connection(DOING).await?;
-                let advanced = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    let now = self.clock(connection, now).await?;
-                    advance(connection, name, event, policy, now).await
+                on_connection!(self, "refresh an account", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        let now = self.clock(connection, now).await?;
+                        advance(connection, name, event, policy, now).await
+                    })
+                    .await
                 })
-                .await;
-                advanced.map_err(|error: TransactionError| error.while_doing(DOING))
             }
 
             async fn remove(
@@ -111,22 +104,21 @@ macro_rules! credential_store {
                 revocation: Option<&RevocationOrder>,
                 now: Timestamp,
             ) -> Result<Option<SealedCredential>, StoreError> {
-                const DOING: &str = "remove an account";
-                let mut connection = self.connection(DOING).await?;
-                let removed = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    let was = load(connection, name).await?;
-                    if let Some(account) = &was {
-                        record(connection, name, &account.refresh, Happening::SignedOut, now).await?;
-                        queue(connection, revocation, account, now).await?;
-                    }
-                    let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
-                    diesel::delete(row).execute(connection).await?;
-                    delete_refresh_token(connection, name).await?;
-                    Ok(was)
+                on_connection!(self, "remove an account", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        let was = load(connection, name).await?;
+                        if let Some(account) = &was {
+                            record(connection, name, &account.refresh, Happening::SignedOut, now).await?;
+                            queue(connection, revocation, account, now).await?;
+                        }
+                        let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
+                        diesel::delete(row).execute(connection).await?;
+                        delete_refresh_token(connection, name).await?;
+                        Ok(was)
+                    })
+                    .await
                 })
-                .await;
-                removed.map_err(|error: TransactionError| error.while_doing(DOING))
             }
         }
 
@@ -253,21 +245,28 @@ macro_rules! credential_store {
             id: &LoginId,
             now: Timestamp,
         ) -> Result<Option<LoginOutcome>, TransactionError> {
+            let columns = (login_sessions::outcome, login_sessions::outcome_at, login_sessions::provider);
             let login = login_sessions::table.find(id.as_str());
-            let changes = (
-                login_sessions::outcome.eq(LoginOutcome::Completed.as_str()),
-                login_sessions::outcome_at.eq(now.unix_millis()),
-            );
-            let exchanging = login.filter(login_sessions::outcome.eq(EXCHANGING));
-            if diesel::update(exchanging).set(changes).execute(connection).await? == 1 {
-                return Ok(None);
-            }
-            let outcome: Option<String> = login.select(login_sessions::outcome).first(connection).await.optional()?;
-            Ok(outcome.map(|outcome| match LoginPhase::parse(&outcome) {
-                Some(LoginPhase::Ended(outcome)) => outcome,
+            let found: Option<(String, i64, String)> = login.select(columns).first(connection).await.optional()?;
+            let Some((phase, claimed_at, provider)) = found else { return Ok(None) };
+            match LoginPhase::parse(&phase) {
+                Some(LoginPhase::Exchanging) => {}
+                Some(LoginPhase::Ended(outcome)) => return Ok(Some(outcome)),
                 // Nobody has claimed it, or the row is damaged: it is not this caller's to complete.
-                Some(LoginPhase::Pending | LoginPhase::Exchanging) | None => LoginOutcome::Interrupted,
-            }))
+                Some(LoginPhase::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
+            }
+            let ended_as = |outcome: LoginOutcome| {
+                (login_sessions::outcome.eq(outcome.as_str()), login_sessions::outcome_at.eq(now.unix_millis()))
+            };
+            diesel::update(login).set(ended_as(LoginOutcome::Completed)).execute(connection).await?;
+            // A slow exchange that began earlier would put its older login in this one's place.
+            let earlier = login_sessions::provider
+                .eq(provider)
+                .and(login_sessions::outcome.eq(EXCHANGING))
+                .and(login_sessions::outcome_at.le(claimed_at));
+            let earlier = diesel::update(login_sessions::table.filter(earlier));
+            earlier.set(ended_as(LoginOutcome::Cancelled)).execute(connection).await?;
+            Ok(None)
         }
 
         /// Puts an account's refresh token into the queue of revocations, if that was ordered.

@@ -29,7 +29,6 @@ macro_rules! login_store {
 
         use crate::{
             adapters::store::{
-                error::{TransactionError, unavailable},
                 logins::{EXCHANGING, PENDING, before},
                 rows::LoginRow,
                 schema::login_sessions as table,
@@ -46,31 +45,31 @@ macro_rules! login_store {
         #[async_trait]
         impl LoginStore for $store {
             async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
-                const DOING: &str = "begin a login";
                 let row = LoginRow::of(login)?;
                 let (name, principal) = (login.ticket.name.as_str(), login.ticket.principal.as_str());
-                let mut connection = self.connection(DOING).await?;
-                let begun = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    expire(connection, now).await?;
-                    let of_both = table::provider.eq(name).and(table::principal.eq(principal));
-                    let open = table::table.filter(of_both.and(table::outcome.eq(PENDING)));
-                    let open = open.select(LoginRow::as_select()).first(connection).await.optional()?;
-                    if let Some(earlier) = open {
-                        return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.into_login()?)));
-                    }
-                    diesel::insert_into(table::table).values(row).execute(connection).await?;
-                    Ok(BeginOutcome::Begun)
+                on_connection!(self, "begin a login", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        expire(connection, now).await?;
+                        let of_both = table::provider.eq(name).and(table::principal.eq(principal));
+                        let open = table::table.filter(of_both.and(table::outcome.eq(PENDING)));
+                        let open = open.select(LoginRow::as_select()).first(connection).await.optional()?;
+                        if let Some(earlier) = open {
+                            return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.into_login()?)));
+                        }
+                        diesel::insert_into(table::table).values(row).execute(connection).await?;
+                        Ok(BeginOutcome::Begun)
+                    })
+                    .await
                 })
-                .await;
-                begun.map_err(|error: TransactionError| error.while_doing(DOING))
             }
 
             async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError> {
-                const DOING: &str = "find a login";
-                let found = table::table.filter(table::state_digest.eq(state.as_str())).select(LoginRow::as_select());
-                let found = found.first(&mut self.connection(DOING).await?).await.optional();
-                found.map_err(unavailable(DOING))?.map(LoginRow::into_login).transpose()
+                let login = table::table.filter(table::state_digest.eq(state.as_str())).select(LoginRow::as_select());
+                on_connection!(self, "find a login", connection => {
+                    let found = login.first(&mut connection).await.optional()?;
+                    Ok(found.map(LoginRow::into_login).transpose()?)
+                })
             }
 
             async fn latest(
@@ -78,74 +77,70 @@ macro_rules! login_store {
                 name: &ProviderName,
                 principal: &Principal,
             ) -> Result<Option<SealedLogin>, StoreError> {
-                const DOING: &str = "find the latest login";
                 let latest = table::table
                     .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
                     .order((table::started_at.desc(), table::id.desc()))
                     .select(LoginRow::as_select());
-                let latest = latest.first(&mut self.connection(DOING).await?).await.optional();
-                latest.map_err(unavailable(DOING))?.map(LoginRow::into_login).transpose()
+                on_connection!(self, "find the latest login", connection => {
+                    let found = latest.first(&mut connection).await.optional()?;
+                    Ok(found.map(LoginRow::into_login).transpose()?)
+                })
             }
 
             async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
-                const DOING: &str = "list the pending logins";
                 let open = table::table.filter(table::outcome.eq(PENDING).and(table::expires_at.gt(now.unix_millis())));
-                let open = open.select(LoginRow::as_select()).load(&mut self.connection(DOING).await?).await;
-                open.map_err(unavailable(DOING))?.into_iter().map(LoginRow::into_login).collect()
+                on_connection!(self, "list the pending logins", connection => {
+                    let rows: Vec<LoginRow> = open.select(LoginRow::as_select()).load(&mut connection).await?;
+                    Ok(rows.into_iter().map(LoginRow::into_login).collect::<Result<_, _>>()?)
+                })
             }
 
             async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
-                const DOING: &str = "claim a login";
                 let pending = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(PENDING)));
-                let claimed = diesel::update(pending)
-                    .set((table::outcome.eq(EXCHANGING), table::outcome_at.eq(now.unix_millis())))
-                    .execute(&mut self.connection(DOING).await?)
-                    .await
-                    .map_err(unavailable(DOING))?;
-                Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
+                let claim = diesel::update(pending)
+                    .set((table::outcome.eq(EXCHANGING), table::outcome_at.eq(now.unix_millis())));
+                on_connection!(self, "claim a login", connection => {
+                    let claimed = claim.execute(&mut connection).await?;
+                    Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
+                })
             }
 
             async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
-                const DOING: &str = "end a login";
                 let under_way = table::outcome.eq_any([PENDING, EXCHANGING]);
-                let ended = diesel::update(table::table.filter(table::id.eq(id.as_str()).and(under_way)))
-                    .set((table::outcome.eq(outcome.as_str()), table::outcome_at.eq(now.unix_millis())))
-                    .execute(&mut self.connection(DOING).await?)
-                    .await;
-                Ok(ended.map_err(unavailable(DOING))? == 1)
+                let end = diesel::update(table::table.filter(table::id.eq(id.as_str()).and(under_way)))
+                    .set((table::outcome.eq(outcome.as_str()), table::outcome_at.eq(now.unix_millis())));
+                on_connection!(self, "end a login", connection => Ok(end.execute(&mut connection).await? == 1))
             }
 
             async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
-                const DOING: &str = "cancel the logins under way";
                 let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
-                diesel::update(table::table.filter(under_way))
-                    .set((table::outcome.eq(LoginOutcome::Cancelled.as_str()), table::outcome_at.eq(now.unix_millis())))
-                    .execute(&mut self.connection(DOING).await?)
-                    .await
-                    .map_err(unavailable(DOING))
+                let cancel = diesel::update(table::table.filter(under_way)).set((
+                    table::outcome.eq(LoginOutcome::Cancelled.as_str()),
+                    table::outcome_at.eq(now.unix_millis()),
+                ));
+                on_connection!(self, "cancel the logins under way", connection => Ok(cancel.execute(&mut connection).await?))
             }
 
             async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
-                const DOING: &str = "sweep the logins";
-                let mut connection = self.connection(DOING).await?;
-                let swept = $begin(&mut *connection, async |connection| {
-                    $write_alone(connection).await?;
-                    let expired = expire(connection, now).await?;
-                    let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(before(now, stuck_after)));
-                    let interrupted = diesel::update(table::table.filter(stuck))
-                        .set((
-                            table::outcome.eq(LoginOutcome::Interrupted.as_str()),
-                            table::outcome_at.eq(now.unix_millis()),
-                        ))
-                        .execute(connection)
-                        .await?;
-                    let ended = table::outcome.ne_all([PENDING, EXCHANGING]);
-                    let old = table::table.filter(ended.and(table::outcome_at.lt(before(now, keep))));
-                    diesel::delete(old).execute(connection).await?;
-                    Ok(expired + interrupted)
+                on_connection!(self, "sweep the logins", connection => {
+                    $begin(&mut *connection, async |connection| {
+                        $write_alone(connection).await?;
+                        let expired = expire(connection, now).await?;
+                        let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(before(now, stuck_after)));
+                        let interrupted = diesel::update(table::table.filter(stuck))
+                            .set((
+                                table::outcome.eq(LoginOutcome::Interrupted.as_str()),
+                                table::outcome_at.eq(now.unix_millis()),
+                            ))
+                            .execute(connection)
+                            .await?;
+                        let ended = table::outcome.ne_all([PENDING, EXCHANGING]);
+                        let old = table::table.filter(ended.and(table::outcome_at.lt(before(now, keep))));
+                        diesel::delete(old).execute(connection).await?;
+                        Ok(expired + interrupted)
+                    })
+                    .await
                 })
-                .await;
-                swept.map_err(|error: TransactionError| error.while_doing(DOING))
             }
         }
 

@@ -5,6 +5,16 @@
 //! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`], [`logins`] and [`revocations`] hold the
 //! queries as macros that each of the two fills in, since diesel checks a query against one backend at a time.
 
+/// Does something on a connection of a store. `$doing` completes "the database is not available while it should ...", and
+/// `$work` comes to a `Result<_, TransactionError>`.
+macro_rules! on_connection {
+    ($store:expr, $doing:literal, $connection:ident => $work:expr) => {{
+        let mut $connection = $store.connection($doing).await?;
+        let outcome = $store.limited(async { $work }).await;
+        $store.settled($doing, $connection, outcome)
+    }};
+}
+
 #[macro_use]
 mod credentials;
 #[macro_use]

@@ -10,7 +10,7 @@ macro_rules! revocation_queue {
         use diesel_async::RunQueryDsl;
 
         use crate::{
-            adapters::store::{error::unavailable, rows::RevocationRow, schema::revocations as table},
+            adapters::store::{rows::RevocationRow, schema::revocations as table},
             domain::{
                 revocation::{PendingRevocation, RevocationId},
                 time::Timestamp,
@@ -21,23 +21,24 @@ macro_rules! revocation_queue {
         #[async_trait]
         impl RevocationQueue for $store {
             async fn put(&self, revocation: &PendingRevocation) -> Result<(), StoreError> {
-                const DOING: &str = "queue a revocation";
                 let row = RevocationRow::of(revocation)?;
-                let queued = diesel::insert_into(table::table).values(row).on_conflict_do_nothing();
-                let queued = queued.execute(&mut self.connection(DOING).await?).await;
-                queued.map(drop).map_err(unavailable(DOING))
+                let insert = diesel::insert_into(table::table).values(row).on_conflict_do_nothing();
+                on_connection!(self, "queue a revocation", connection => {
+                    insert.execute(&mut connection).await?;
+                    Ok(())
+                })
             }
 
             async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationId>, StoreError> {
-                const DOING: &str = "find the revocations that are due";
-                let due: Result<Vec<String>, _> = table::table
+                let due = table::table
                     .filter(table::next_attempt_at.le(now.unix_millis()))
                     .order(table::next_attempt_at.asc())
                     .limit(limit.try_into().unwrap_or(i64::MAX))
-                    .select(table::id)
-                    .load(&mut self.connection(DOING).await?)
-                    .await;
-                Ok(due.map_err(unavailable(DOING))?.into_iter().map(RevocationId::from_stored).collect())
+                    .select(table::id);
+                on_connection!(self, "find the revocations that are due", connection => {
+                    let ids: Vec<String> = due.load(&mut connection).await?;
+                    Ok(ids.into_iter().map(RevocationId::from_stored).collect())
+                })
             }
 
             async fn take(
@@ -46,28 +47,27 @@ macro_rules! revocation_queue {
                 now: Timestamp,
                 pause: Duration,
             ) -> Result<Option<PendingRevocation>, StoreError> {
-                const DOING: &str = "take a revocation";
                 let due = table::id.eq(id.as_str()).and(table::next_attempt_at.le(now.unix_millis()));
-                let taken = diesel::update(table::table.filter(due))
+                let take = diesel::update(table::table.filter(due))
                     .set(table::next_attempt_at.eq(now.plus(pause).unix_millis()))
-                    .returning(RevocationRow::as_returning())
-                    .get_result(&mut self.connection(DOING).await?)
-                    .await
-                    .optional();
-                taken.map_err(unavailable(DOING))?.map(RevocationRow::into_revocation).transpose()
+                    .returning(RevocationRow::as_returning());
+                on_connection!(self, "take a revocation", connection => {
+                    let taken = take.get_result(&mut connection).await.optional()?;
+                    Ok(taken.map(RevocationRow::into_revocation).transpose()?)
+                })
             }
 
             async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
-                const DOING: &str = "forget a revocation";
-                let row = table::table.find(id.as_str());
-                let forgotten = diesel::delete(row).execute(&mut self.connection(DOING).await?).await;
-                forgotten.map(drop).map_err(unavailable(DOING))
+                let row = diesel::delete(table::table.find(id.as_str()));
+                on_connection!(self, "forget a revocation", connection => {
+                    row.execute(&mut connection).await?;
+                    Ok(())
+                })
             }
 
             async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
-                const DOING: &str = "forget old revocations";
-                let old = table::table.filter(table::created_at.lt(time.unix_millis()));
-                diesel::delete(old).execute(&mut self.connection(DOING).await?).await.map_err(unavailable(DOING))
+                let old = diesel::delete(table::table.filter(table::created_at.lt(time.unix_millis())));
+                on_connection!(self, "forget old revocations", connection => Ok(old.execute(&mut connection).await?))
             }
         }
     };

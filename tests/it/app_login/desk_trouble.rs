@@ -98,12 +98,8 @@ async fn it_closes_soon_after_a_store_that_was_down_says_that_nothing_is_pending
 async fn one_listener_serves_the_logins_of_all_accounts() {
     let stage = Stage::open().await;
     let (of_alice, of_bob) = (stage.start(alice()).await, stage.start(bob()).await);
-    stage.provider.hang();
-    let pages = [stage.approve(&of_bob), stage.approve(&of_alice)];
-    settle().await;
-    stage.provider.answer_now();
-    for page in pages {
-        assert_eq!(page.shown().await, CONNECTED);
+    for login in [of_bob, of_alice] {
+        assert_eq!(stage.approve(&login).shown().await, CONNECTED);
     }
     assert_eq!((stage.provider.exchanges(), stage.listener.times_opened()), (2, 1));
 }

@@ -27,6 +27,7 @@ contract!(
     old_revocations_are_forgotten,
     a_save_completes_its_login,
     a_login_that_is_over_cannot_be_saved,
+    an_older_login_never_replaces_a_newer_one,
 );
 
 const PAUSE: Duration = Duration::from_secs(300);
@@ -152,4 +153,25 @@ async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before, "nothing was changed");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
+}
+
+async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
+    let store = fixture.store();
+    let logins = [(1, "alice"), (2, "bob"), (3, "carol")].map(|(number, who)| login(number, "work", who, at(0)));
+    for (seconds, login) in (1..).zip(&logins) {
+        store.begin(login, at(0)).await.unwrap();
+        store.claim(&login.ticket.id, at(seconds)).await.unwrap();
+    }
+    let elsewhere = login(4, "private", "alice", at(0));
+    store.begin(&elsewhere, at(0)).await.unwrap();
+    store.claim(&elsewhere.ticket.id, at(1)).await.unwrap();
+
+    let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
+    assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
+    assert_eq!(save(1, 6).await, SaveOutcome::LoginOver(LoginOutcome::Cancelled), "its redemption began earlier");
+    let stored = store.load(&name("work")).await.unwrap().expect("an account");
+    assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
+    assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its redemption began later");
+    let saved = store.save_login(&credential(4, "private"), at(8)).await.unwrap();
+    assert!(matches!(saved, SaveOutcome::Saved(_)), "another account's logins are its own");
 }

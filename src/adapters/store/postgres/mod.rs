@@ -12,12 +12,17 @@ use diesel_async::{
     AsyncPgConnection, RunQueryDsl,
     pooled_connection::deadpool::{Object, Pool},
 };
-use tokio::time::timeout;
+use tokio::time::{error::Elapsed, timeout};
 
+use super::error::TransactionError;
 use crate::{domain::time::Timestamp, ports::StoreError};
 
 /// How long a caller waits for a connection, a new one included.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
+
+/// How long anything on a connection may take. All of it is short, a wait for another gateway's write included, and all of it
+/// may be done again.
+const LONGEST_WORK: Duration = Duration::from_secs(5);
 
 type Connection = AsyncPgConnection;
 
@@ -42,6 +47,28 @@ impl PostgresStore {
             Ok(Err(source)) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
             Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
         }
+    }
+
+    /// Gives up what takes too long: behind a link that swallows answers, nothing would ever come.
+    async fn limited<T>(&self, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+        timeout(LONGEST_WORK, work).await
+    }
+
+    /// Gives a connection back; one that did not answer in time is thrown away, with all that are idle: they lead to the same
+    /// place.
+    fn settled<T>(
+        &self,
+        doing: &'static str,
+        connection: Object<Connection>,
+        outcome: Result<Result<T, TransactionError>, Elapsed>,
+    ) -> Result<T, StoreError> {
+        outcome
+            .map_err(|late| {
+                drop(Object::take(connection));
+                self.pool.retain(|_, _| false);
+                StoreError::Unavailable { doing, source: Box::new(late) }
+            })?
+            .map_err(|error| error.while_doing(doing))
     }
 
     /// Goes by its callers' clocks, which then must agree: for tests that set the time.

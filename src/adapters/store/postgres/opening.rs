@@ -28,6 +28,8 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 const CONNECTIONS: usize = 16;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon an idle connection is asked whether there is still somebody at its other end.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 /// A query that takes longer has met a lock that will not go away.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
 /// A migration takes the time it takes, and gateways that start together take turns. The number means nothing.
@@ -69,7 +71,9 @@ impl PostgresStore {
 
 async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<Connection> {
     let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
-    let (client, driver) = tokio_postgres::connect(&url, (*tls).clone()).await.map_err(bad)?;
+    let mut config: Config = url.parse().map_err(bad)?;
+    config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(CONNECT_TIMEOUT).keepalives_idle(KEEPALIVE);
+    let (client, driver) = config.connect((*tls).clone()).await.map_err(bad)?;
     let mut connection = Connection::try_from_client_and_connection(client, driver).await?;
     connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)

@@ -14,6 +14,7 @@ use diesel_async::{
 };
 use tokio::time::timeout;
 
+use super::error::TransactionError;
 use crate::{domain::time::Timestamp, ports::StoreError};
 
 /// How long a caller waits for a free connection.
@@ -35,6 +36,22 @@ impl SqliteStore {
             Ok(Err(source)) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
             Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
         }
+    }
+
+    /// A file answers, if only with an error: SQLite waits for a lock no longer than `busy_timeout`. And to leave a write
+    /// before its end would leave its transaction open.
+    async fn limited<T>(&self, work: impl Future<Output = T>) -> T {
+        work.await
+    }
+
+    /// Gives a connection back.
+    fn settled<T>(
+        &self,
+        doing: &'static str,
+        _connection: Object<Connection>,
+        outcome: Result<T, TransactionError>,
+    ) -> Result<T, StoreError> {
+        outcome.map_err(|error| error.while_doing(doing))
     }
 
     /// The file is on one machine, so the caller's clock is everybody's.

@@ -81,15 +81,18 @@ impl LoginStore for MemoryStore {
 impl Tables {
     /// Ends the login as completed if its code is being redeemed; Some if it is over.
     pub(super) fn complete(&mut self, id: &LoginId, now: Timestamp) -> Option<LoginOutcome> {
-        let is_exchanging = |login: &SealedLogin| login.ticket.id == *id && login.phase == LoginPhase::Exchanging;
-        if self.move_to(LoginPhase::Ended(LoginOutcome::Completed), now, is_exchanging) == 1 {
-            return None;
-        }
         let login = self.logins.iter().find(|login| login.ticket.id == *id)?;
-        Some(match login.phase {
-            LoginPhase::Ended(outcome) => outcome,
-            LoginPhase::Pending | LoginPhase::Exchanging => LoginOutcome::Interrupted,
-        })
+        let (name, claimed_at) = (login.ticket.name.clone(), login.phase_since);
+        match login.phase {
+            LoginPhase::Ended(outcome) => return Some(outcome),
+            LoginPhase::Pending => return Some(LoginOutcome::Interrupted),
+            LoginPhase::Exchanging => {}
+        }
+        self.move_to(LoginPhase::Ended(LoginOutcome::Completed), now, |login| login.ticket.id == *id);
+        self.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, |login| {
+            login.ticket.name == name && login.phase == LoginPhase::Exchanging && login.phase_since <= claimed_at
+        });
+        None
     }
 
     /// Ends what is overdue, at the time it was due.
