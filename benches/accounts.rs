@@ -5,6 +5,7 @@
 
 // Says to clippy that all of it is test code, helpers included.
 #![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::{
     sync::Arc,
@@ -101,7 +102,7 @@ async fn start_and_tick() {
     println!("half a second of all loops: {:?} with 1 account, {:?} with {MANY}: {ratio:.2} times", ticks[0], ticks[1]);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the bench waits for it")]
+/// The bench waits for it.
 fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     tokio::spawn(work)
 }

@@ -88,8 +88,8 @@ impl Gateway {
         };
         let outcome = match self.vault.open_refresh_token(&credential) {
             // Too late to be sure of being the only one: the store took its time, or this process was paused.
-            Ok(Some(_)) if asked_at.until(self.now()) > policy.lease.saturating_sub(policy.http_timeout * 2) => {
-                Err(Failure::NotConsumed { cause: Cause::Interrupted, retry_after: None })
+            Ok(Some(_)) if asked_at.until(self.now()) > policy.latest_send() => {
+                Err(Failure::NotConsumed { cause: Cause::HeldUp, retry_after: None })
             }
             Ok(Some(token)) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");

@@ -43,6 +43,8 @@ pub enum Cause {
     Refused,
     /// Whoever presented it did not live to say what came of it.
     Interrupted,
+    /// It was not sent: so much time had passed that another gateway might have thought this one dead.
+    HeldUp,
     RateLimited,
     NoConnection,
     /// The stored refresh token does not open.
@@ -50,7 +52,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RefreshTokenExpired,
         Self::RefreshTokenReused,
         Self::RefreshTokenInvalidated,
@@ -63,6 +65,7 @@ impl Cause {
         Self::Unreadable,
         Self::Refused,
         Self::Interrupted,
+        Self::HeldUp,
         Self::RateLimited,
         Self::NoConnection,
         Self::Sealed,
@@ -83,6 +86,7 @@ impl Cause {
             Self::Unreadable => "unreadable",
             Self::Refused => "refused",
             Self::Interrupted => "interrupted",
+            Self::HeldUp => "held_up",
             Self::RateLimited => "rate_limited",
             Self::NoConnection => "no_connection",
             Self::Sealed => "sealed",
@@ -108,6 +112,7 @@ impl Cause {
             Self::Unreadable => "the provider's answer was not readable",
             Self::Refused => "the provider refused the request for another reason than the token",
             Self::Interrupted => "the gateway was interrupted before the answer came",
+            Self::HeldUp => "the gateway was held up and did not send the renewal in time",
             Self::RateLimited => "the provider asked to come back later",
             Self::NoConnection => "the provider could not be reached",
             Self::Sealed => "the stored refresh token cannot be opened with the configured key",

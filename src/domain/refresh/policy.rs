@@ -84,6 +84,11 @@ impl RefreshPolicy {
         FIVE_MINUTES.min(lifetime / 10)
     }
 
+    /// How long after asking for the lease the token may still be sent: a call that begins then ends well within the lease.
+    pub fn latest_send(&self) -> Duration {
+        self.lease.saturating_sub(self.http_timeout * 3 / 2)
+    }
+
     /// How long after a send nobody can still be waiting for its answer.
     pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)

@@ -29,19 +29,19 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// An HTTP client that follows nothing, so that a test sees every step.
 pub(crate) fn http() -> Client {
-    client(redirect::Policy::none())
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| client(redirect::Policy::none())).clone()
 }
 
 /// An HTTP client that follows redirects, as a browser does.
 pub(crate) fn browser_like() -> Client {
-    client(redirect::Policy::limited(5))
+    static CLIENT: OnceLock<Client> = OnceLock::new();
+    CLIENT.get_or_init(|| client(redirect::Policy::limited(5))).clone()
 }
 
+/// Made once for each: it reads the system's certificates.
 fn client(redirects: redirect::Policy) -> Client {
-    static READY: OnceLock<()> = OnceLock::new();
-    READY.get_or_init(|| {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    });
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // No connection is kept: one that the gateway closes meanwhile would fail a request for no reason of interest.
     let client = Client::builder().redirect(redirects).no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE);
     client.build().expect("a client")
