@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let provider = Simulator::start(Options::default()).await?;
     provider.set_approval(Approval::Ask);
     let folder = tempfile::tempdir()?;
-    let settings = settings(&folder.path().display().to_string(), provider.issuer())?;
+    let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
     let (base, gateway) = (format!("http://{}", started.address), started.gateway.clone());
     let (stop, token_file) = (CancellationToken::new(), settings.server.token_file.display().to_string());
@@ -58,6 +58,12 @@ async fn tell(
     if ended == LoginOutcome::Completed {
         render::line("Ask the gateway yourself, from another terminal:\n")?;
         render::line(&format!("  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/status"))?;
+        render::line(&format!(
+            "  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/proxy/openai/wham/usage"
+        ))?;
+        render::line(&format!(
+            "  curl -X POST -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/refresh"
+        ))?;
         render::line(&format!("  or look at {base}/docs\n"))?;
     }
     render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
@@ -65,13 +71,14 @@ async fn tell(
 }
 
 /// Ports of its own if the usual ones are taken: the simulator takes any.
-fn settings(folder: &str, issuer: &str) -> Result<Settings, Box<dyn Error>> {
+fn settings(folder: &str, provider: &Simulator) -> Result<Settings, Box<dyn Error>> {
     let (port, callback_port) = (usual_or_free(3577)?.to_string(), usual_or_free(1455)?.to_string());
     let variables = [
         ("GOCLAW_DATA_DIR", folder),
         ("GOCLAW_PORT", &port),
         ("GOCLAW_CALLBACK__PORT", &callback_port),
-        ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", provider.issuer()),
+        ("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", provider.backend_url()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(Settings::load(None, &Environment::from_pairs(variables))?)

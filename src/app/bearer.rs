@@ -38,7 +38,9 @@ impl Gateway {
         if account.refresh.renewable && account.refresh.phase != Phase::NeedsReauth {
             match self.refresh_tokens(definition, version, Demand::Due).await {
                 Landing::Settled => {}
-                Landing::Waiting(_) => drop(self.follow_flight(definition, version).await?),
+                Landing::Waiting(_) => {
+                    self.follow_flight(definition, version).await?;
+                }
                 Landing::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
             }
         }

@@ -105,7 +105,9 @@ impl Gateway {
         let demand = if is_dead || was_refused_before { Demand::AccessDead } else { Demand::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; renewing it");
         match self.refresh_tokens(definition, version, demand).await {
-            Landing::Waiting(_) => drop(self.follow_flight(definition, version).await.ok()?),
+            Landing::Waiting(_) => {
+                self.follow_flight(definition, version).await.ok()?;
+            }
             Landing::Settled | Landing::StoreDown => {}
         }
         another()

@@ -52,6 +52,7 @@ mod tests {
         let issuer = EndpointUrl::parse(openai_codex::ISSUER).unwrap();
         let client = OAuthClient {
             issuer: issuer.to_string(),
+            requires_issuer: false,
             authorize_url: issuer.join_path(defaults.authorize_path).unwrap(),
             token_url: issuer.join_path(defaults.token_path).unwrap(),
             revoke_url: None,

@@ -99,7 +99,9 @@ impl PendingLogin {
         if let Err(part) = arrived {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongAddress(part));
         }
-        if response.issuer.is_some_and(|issuer| issuer != self.ticket.client.issuer) {
+        let client = &self.ticket.client;
+        let issuer_fits = response.issuer.map_or(!client.requires_issuer, |issuer| issuer == client.issuer);
+        if !issuer_fits {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongIssuer);
         }
         match response.verdict {
@@ -152,6 +154,7 @@ mod tests {
                 principal: Principal::gateway_token(),
                 client: OAuthClient {
                     issuer: "https://issuer.example".into(),
+                    requires_issuer: false,
                     authorize_url: endpoint(),
                     token_url: endpoint(),
                     revoke_url: None,
@@ -202,6 +205,24 @@ mod tests {
         assert_eq!(ended("state=the-state&code=c", Timestamp::from_unix_seconds(1_360)), Ok(LoginOutcome::Expired));
         assert_eq!(ended("state=the-state", NOW), Err((32, CallbackRejection::NoCode)));
         assert_eq!(ended("state=the-state&code=c&iss=evil", NOW), Err((32, CallbackRejection::WrongIssuer)));
+    }
+
+    #[test]
+    fn an_issuer_must_fit_and_must_be_there_where_it_is_required() {
+        for (requires_issuer, query, is_let_in) in [
+            (false, "state=the-state&code=c", true),
+            (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
+            (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example%2F", false),
+            (true, "state=the-state&code=c", false),
+            (true, "state=the-state&error=access_denied", false),
+            (true, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
+        ] {
+            let mut login = pending();
+            login.ticket.client.requires_issuer = requires_issuer;
+            let received = login.receive(AuthorizationResponse::from_query(query).unwrap(), NOW);
+            let is_refused = matches!(received, Received::Rejected(_, CallbackRejection::WrongIssuer));
+            assert_eq!(!is_refused, is_let_in, "{requires_issuer} {query}");
+        }
     }
 
     #[test]

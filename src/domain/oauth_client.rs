@@ -92,6 +92,10 @@ pub enum BodyFormat {
 pub struct OAuthClient {
     /// Compared, by simple string comparison, with `iss` in a callback when one is sent (RFC 9207 section 2.4).
     pub issuer: String,
+    /// Whether a callback must carry `iss`: true for a server whose metadata says
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 2.4). It keeps two providers' answers apart.
+    #[serde(default)]
+    pub requires_issuer: bool,
     pub authorize_url: EndpointUrl,
     pub token_url: EndpointUrl,
     /// Where tokens are revoked (RFC 7009); a provider without one cannot be told about a logout.

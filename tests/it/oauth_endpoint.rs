@@ -1,5 +1,7 @@
 //! The OAuth client against a provider that behaves: what it sends, and what it makes of every kind of answer.
 
+use std::time::Duration;
+
 use goclaw::{
     adapters::{
         oauth::HttpOAuthEndpoint,
@@ -9,12 +11,16 @@ use goclaw::{
         authorize_url::authorize_url,
         grant::CodeGrant,
         oauth_client::OAuthClient,
-        secret::{AuthorizationCode, OAuthState, PkceVerifier},
+        secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
     },
     ports::{Doubt, GrantError, OAuthEndpoint},
 };
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, TokenStatus};
 use secrecy::ExposeSecret;
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use url::Url;
 
 use crate::support::gateway::{free_port, http};
@@ -153,4 +159,22 @@ async fn revocation_is_reported_as_it_went() {
     endpoint().revoke(&client, &refresh_token).await.unwrap();
     assert_eq!(provider.token_status(refresh_token.expose_secret()), TokenStatus::Revoked);
     assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Revoked);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_connection_is_given_up_before_a_byte_is_sent() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody accepts: once the queue is full, the system leaves further connections waiting.
+    let mut queue = Vec::new();
+    while let Ok(Ok(stream)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        queue.push(stream);
+    }
+    let client = client_of(&format!("http://{address}"));
+    let limit = Duration::from_secs(20);
+    let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
+    // Were it the limit on the whole call that ended it, nobody could know whether the token was taken.
+    assert!(matches!(given_up, GrantError::Unavailable { .. }), "{given_up:?}");
 }

@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 36] = [
+pub(super) const KEYS: [&str; 37] = [
     "callback.bind",
     "callback.port",
     "callback.timeout",
@@ -21,6 +21,7 @@ pub(super) const KEYS: [&str; 36] = [
     "providers.*.proxy_paths",
     "providers.*.redirect_host",
     "providers.*.refresh_grace",
+    "providers.*.requires_iss",
     "providers.*.revocation",
     "providers.*.revoke_url",
     "providers.*.scopes",

@@ -115,6 +115,10 @@ impl Section<'_> {
         Ok(Some(OAuthClient {
             issuer: issuer
                 .map_or_else(|| authorize_url.to_string(), |issuer| issuer.as_str().trim_end_matches('/').to_owned()),
+            requires_issuer: self
+                .sources
+                .parsed(&self.key("requires_iss"), "it must be true or false", |text| text.parse().ok())?
+                .unwrap_or(false),
             authorize_url,
             token_url,
             revoke_url,

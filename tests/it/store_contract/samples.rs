@@ -65,6 +65,7 @@ pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Time
             principal: Principal::named(principal),
             client: OAuthClient {
                 issuer: "https://issuer.example".into(),
+                requires_issuer: true,
                 authorize_url: endpoint("authorize"),
                 token_url: endpoint("token"),
                 revoke_url: Some(endpoint("revoke")),
