@@ -14,6 +14,8 @@ use crate::domain::{
 
 /// How often a refresh of another gateway is looked after, while somebody waits for it.
 const LOOK: Duration = Duration::from_millis(200);
+/// How many refreshes a caller waits for.
+const TRIES: usize = 3;
 
 impl Gateway {
     /// The account with a usable access token, from memory.
@@ -23,26 +25,32 @@ impl Gateway {
 
     /// The account with a usable access token, refreshed first if that is what it takes.
     pub async fn bearer(self: &Arc<Self>, name: &ProviderName) -> Result<Arc<RegisteredProvider>, AppError> {
-        if let Some(account) = self.cached_bearer(name) {
-            return Ok(account);
-        }
-        let account = self.registry.get(name).ok_or_else(|| AppError::NotConnected(name.clone()))?;
-        if !account.enabled {
-            return Err(AppError::SwitchedOff(name.clone()));
-        }
-        let definition = &account.definition;
-        if !definition.enabled {
-            return Err(AppError::DisabledByConfiguration(name.clone()));
-        }
-        let version = &account.refresh.version;
-        if account.refresh.renewable && account.refresh.phase != Phase::NeedsReauth {
-            match self.refresh_tokens(definition, version, Demand::Due).await {
+        let mut waited_for = None;
+        // More than once only if what was waited for is over again: a token may live for seconds, and callers queue up.
+        for _ in 0..TRIES {
+            if let Some(account) = self.cached_bearer(name) {
+                return Ok(account);
+            }
+            let account = self.registry.get(name).ok_or_else(|| AppError::NotConnected(name.clone()))?;
+            let RegisteredProvider { definition, refresh, .. } = account.as_ref();
+            if !account.enabled {
+                return Err(AppError::SwitchedOff(name.clone()));
+            }
+            if !definition.enabled {
+                return Err(AppError::DisabledByConfiguration(name.clone()));
+            }
+            let is_hopeless = !refresh.renewable || refresh.phase == Phase::NeedsReauth;
+            if is_hopeless || waited_for.as_ref() == Some(&refresh.version) {
+                break;
+            }
+            match self.refresh_tokens(definition, &refresh.version, Demand::Due).await {
                 Landing::Settled => {}
                 Landing::Waiting(_) => {
-                    self.follow_flight(definition, version).await?;
+                    self.follow_flight(definition, &refresh.version).await?;
                 }
                 Landing::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
             }
+            waited_for = Some(refresh.version.clone());
         }
         self.cached_bearer(name).ok_or_else(|| self.without_token(name))
     }
@@ -64,7 +72,8 @@ impl Gateway {
         seen: &TokenVersion,
     ) -> Result<bool, AppError> {
         let mut was_under_way = false;
-        let mut looks = definition.refresh.http_timeout.as_millis() / LOOK.as_millis() + 1;
+        // As long as the call may take, and as long again for the commit.
+        let mut looks = 2 * definition.refresh.http_timeout.as_millis() / LOOK.as_millis() + 1;
         loop {
             self.reload(&definition.name, &seen.login_id).await?;
             let state = self.registry.get(&definition.name).map(|account| account.refresh.clone().at(self.now()));
