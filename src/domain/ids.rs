@@ -56,14 +56,15 @@ pub struct DisplayName(String);
 pub struct BadDisplayName;
 
 impl DisplayName {
-    /// White space around it is dropped.
+    /// White space around it counts, and is dropped.
     pub fn parse(text: &str) -> Result<Self, BadDisplayName> {
         // Unicode's bidirectional controls (UAX 9) and the line and paragraph separators.
         let steers = |c: char| {
             c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
+        let is_too_long = text.chars().count() > MAX_DISPLAY_NAME;
         let text = text.trim();
-        if text.is_empty() || text.chars().count() > MAX_DISPLAY_NAME || text.contains(steers) {
+        if text.is_empty() || is_too_long || text.contains(steers) {
             return Err(BadDisplayName);
         }
         Ok(Self(text.to_owned()))

@@ -96,11 +96,12 @@ impl RefreshToken {
 }
 
 fn pasted(text: &SecretString) -> Result<&str, SecretFlaw> {
+    let is_too_long = text.expose_secret().len() > MAX_PASTED_SECRET_BYTES;
     let text = text.expose_secret().trim();
     if text.is_empty() {
         return Err(SecretFlaw::Empty);
     }
-    if text.len() > MAX_PASTED_SECRET_BYTES {
+    if is_too_long {
         return Err(SecretFlaw::TooLong);
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -102,6 +102,7 @@ fn make_strict(schema: &mut Map<String, Value>) {
             "api_key" | "session_token" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})
             }
+            "generation" => json!({"minimum": 0, "maximum": i64::MAX}),
             // What `RefreshToken::from_pasted_cookie` takes.
             "client_cookie" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed(r"[!#-+\--:<-\[\]-~]+")})
