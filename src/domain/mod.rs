@@ -3,13 +3,14 @@
 //! Nothing here reads a clock, draws a random byte or touches a socket: time and entropy come in as arguments, so every
 //! rule can be tested by calling it. Reading order: [`pkce`] and [`authorize_url`] (how a login begins), [`login`] (what
 //! may happen to it), [`grant`] and [`credential`] (what it yields), [`refresh`] (how that is kept alive), [`sealed`] (how it
-//! is kept), [`proxy`] (what may be done with it).
+//! is kept), [`proxy`] (what may be done with it), [`dialect`] (what is said with it).
 
 pub mod account;
 pub mod authorization_response;
 pub mod authorize_url;
 pub mod claims;
 pub mod credential;
+pub mod dialect;
 pub mod grant;
 pub mod history;
 #[macro_use]

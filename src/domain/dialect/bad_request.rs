@@ -1,0 +1,58 @@
+//! A request that cannot be translated, in the words and codes of OpenAI's API: its clients show them as they are.
+
+/// The most characters of a caller's own word that a message repeats.
+const MAX_SHOWN_CHARS: usize = 64;
+
+/// A request that cannot be translated: the caller must change it. The fields are those of `error` in an answer with
+/// status 400 (OpenAI API reference, error codes).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct BadRequest {
+    pub message: String,
+    /// The place in the body, e.g. `messages[2].content`.
+    pub param: Option<String>,
+    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`, `unsupported_value`.
+    pub code: &'static str,
+}
+
+impl BadRequest {
+    pub(super) fn invalid_json(source: &serde_json::Error) -> Self {
+        let message = format!("The body is not valid JSON (line {}, column {}).", source.line(), source.column());
+        Self { message, param: None, code: "invalid_json" }
+    }
+
+    pub(super) fn missing(param: &str) -> Self {
+        let message = format!("Missing required parameter: '{param}'.");
+        Self { message, param: Some(param.to_owned()), code: "missing_required_parameter" }
+    }
+
+    /// `expected` with its article: "a string".
+    pub(super) fn invalid_type(param: &str, expected: &str) -> Self {
+        let message = match param {
+            "" => format!("The body must be {expected}."),
+            param => format!("Invalid type for '{param}': expected {expected}."),
+        };
+        Self { message, param: Some(param.to_owned()).filter(|param| !param.is_empty()), code: "invalid_type" }
+    }
+
+    /// A parameter that is known and cannot be honoured; `advice` says why and what to do.
+    pub(super) fn refused(param: &str, advice: &str) -> Self {
+        let message = format!("Unsupported parameter: {param}. {advice}");
+        Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
+    }
+
+    pub(super) fn unknown(param: &str) -> Self {
+        let param = shown(param);
+        Self { message: format!("Unsupported parameter: {param}"), param: Some(param), code: "unsupported_parameter" }
+    }
+
+    pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
+        let message = format!("Unsupported value for '{param}': {advice}");
+        Self { message, param: Some(param.to_owned()), code: "unsupported_value" }
+    }
+}
+
+/// A caller's word, short enough to repeat.
+pub(super) fn shown(word: &str) -> String {
+    word.chars().take(MAX_SHOWN_CHARS).collect()
+}

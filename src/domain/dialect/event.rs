@@ -1,0 +1,59 @@
+//! One event of the backend as its JSON, read once for both dialects.
+
+use serde_json::{Map, Value};
+
+use super::{FailureKind, ResponseFailure, SseEvent};
+
+/// An event of a response stream: its `type` and its members (OpenAI API reference, streaming events).
+#[derive(Debug)]
+pub(super) struct BackendEvent {
+    pub(super) kind: String,
+    pub(super) members: Map<String, Value>,
+}
+
+impl BackendEvent {
+    /// Reads an event; None if it says nothing: no data, or the `[DONE]` of other streams of this API.
+    pub(super) fn read(event: &SseEvent) -> Result<Option<Self>, ResponseFailure> {
+        if matches!(event.data.trim(), "" | "[DONE]") {
+            return Ok(None);
+        }
+        let members: Map<String, Value> = serde_json::from_str(&event.data)
+            .map_err(|_source| ResponseFailure::garbled("an event that is no JSON object"))?;
+        let kind = members.get("type").and_then(Value::as_str).unwrap_or(&event.event).to_owned();
+        Ok(Some(Self { kind, members }))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name)?.as_str()
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.members.get(name)?.as_u64()
+    }
+
+    pub(super) fn object(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.members.get(name)?.as_object()
+    }
+
+    /// Fails if the event says that the response failed.
+    pub(super) fn check(&self) -> Result<(), ResponseFailure> {
+        let error = match self.kind.as_str() {
+            "response.failed" => self.object("response").and_then(|response| response.get("error")?.as_object()),
+            // `{"type": "error", "code", "message"}`, or with both inside `error`.
+            "error" => self.object("error").or(Some(&self.members)),
+            _ => return Ok(()),
+        };
+        Err(error.map_or_else(|| ResponseFailure::of_kind(FailureKind::Other), ResponseFailure::of_error))
+    }
+
+    /// The response of an event that ends it, `response.completed` or `response.incomplete`; None for any other.
+    pub(super) fn into_ended_response(mut self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
+        if !matches!(self.kind.as_str(), "response.completed" | "response.incomplete") {
+            return Ok(None);
+        }
+        match self.members.remove("response") {
+            Some(Value::Object(response)) => Ok(Some(response)),
+            _ => Err(ResponseFailure::garbled("a finished response without the response")),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Why a response failed after its stream had begun: the status was 200 by then, so only events tell.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+/// A response that failed, in the backend's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ResponseFailure {
+    pub code: Option<String>,
+    pub message: String,
+    pub kind: FailureKind,
+}
+
+/// What a failure means for the caller (codes: OpenAI API reference, response object, `error.code`; those of ChatGPT as
+/// the Codex CLI reads them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The request itself: too long, against policy, an image that cannot be read. Sending it again does not help.
+    BadRequest,
+    /// The account has used up its plan until a reset.
+    UsageLimit,
+    /// The account's plan does not include this.
+    NotIncluded,
+    /// Too many requests just now; the backend may say how long.
+    RateLimited { retry_after: Option<Duration> },
+    /// The backend has too much to do.
+    Overloaded,
+    /// Anything else that the backend reports.
+    Other,
+    /// The stream is not what the backend promises.
+    Garbled,
+    /// The stream ended before the response did. Only who reads the stream can tell.
+    EndedEarly,
+}
+
+impl ResponseFailure {
+    /// The stream ended without `response.completed`, `response.incomplete` or a failure.
+    pub fn ended_early() -> Self {
+        Self::of_kind(FailureKind::EndedEarly)
+    }
+
+    pub(super) fn garbled(what: &str) -> Self {
+        Self { code: None, message: format!("The provider sent {what}."), kind: FailureKind::Garbled }
+    }
+
+    /// A failure about which the stream says no more.
+    pub(super) fn of_kind(kind: FailureKind) -> Self {
+        let message = match kind {
+            FailureKind::EndedEarly => "The provider's stream ended before the response was complete.",
+            FailureKind::BadRequest
+            | FailureKind::UsageLimit
+            | FailureKind::NotIncluded
+            | FailureKind::RateLimited { .. }
+            | FailureKind::Overloaded
+            | FailureKind::Other
+            | FailureKind::Garbled => "The provider reported a failure without saying which.",
+        };
+        Self { code: None, message: message.to_owned(), kind }
+    }
+
+    /// Reads an error object. ChatGPT puts into `type` what the API puts into `code`.
+    pub(super) fn of_error(error: &Map<String, Value>) -> Self {
+        let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
+        let message = text("message").unwrap_or("The provider reported a failure without saying which.");
+        let names = [text("code"), text("type").filter(|name| *name != "error")];
+        let kind = names.into_iter().flatten().find_map(|name| kind_of(name, message)).unwrap_or(FailureKind::Other);
+        let code = names.into_iter().flatten().next().map(str::to_owned);
+        Self { code, message: message.to_owned(), kind }
+    }
+}
+
+/// What a code means; None if nobody knows.
+fn kind_of(code: &str, message: &str) -> Option<FailureKind> {
+    match code {
+        "insufficient_quota" | "usage_limit_reached" => Some(FailureKind::UsageLimit),
+        "usage_not_included" => Some(FailureKind::NotIncluded),
+        "rate_limit_exceeded" => Some(FailureKind::RateLimited { retry_after: retry_after(message) }),
+        "server_is_overloaded" | "slow_down" => Some(FailureKind::Overloaded),
+        "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
+            Some(FailureKind::BadRequest)
+        }
+        // `invalid_image_url`, `image_too_large`, `failed_to_download_image`, ..
+        code if code.contains("image") => Some(FailureKind::BadRequest),
+        _ => None,
+    }
+}
+
+/// The delay in a text like "Please try again in 11.054s.": numbers with a unit, one after another ("1m2s", "350ms").
+fn retry_after(message: &str) -> Option<Duration> {
+    const BEFORE: &str = "try again in ";
+    let lower = message.to_ascii_lowercase();
+    let (_, mut rest) = lower.split_once(BEFORE)?;
+    let mut total: Option<Duration> = None;
+    while let Some((part, after)) = leading_duration(rest) {
+        total = total.unwrap_or_default().checked_add(part);
+        rest = after;
+    }
+    total
+}
+
+/// A number with its unit at the start of a text, and the text after it.
+fn leading_duration(text: &str) -> Option<(Duration, &str)> {
+    let text = text.trim_start();
+    let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
+    let rest = rest.trim_start();
+    let (unit, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len()));
+    let scale = match unit {
+        "ms" | "millisecond" | "milliseconds" => 0.001,
+        "s" | "second" | "seconds" => 1.0,
+        "m" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        _ => return None,
+    };
+    let seconds: f64 = number.parse().ok()?;
+    Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn failure(error: Value) -> ResponseFailure {
+        ResponseFailure::of_error(error.as_object().unwrap())
+    }
+
+    #[test]
+    fn every_known_code_has_its_meaning() {
+        for (code, kind) in [
+            ("context_length_exceeded", FailureKind::BadRequest),
+            ("invalid_prompt", FailureKind::BadRequest),
+            ("cyber_policy", FailureKind::BadRequest),
+            ("invalid_image", FailureKind::BadRequest),
+            ("failed_to_download_image", FailureKind::BadRequest),
+            ("insufficient_quota", FailureKind::UsageLimit),
+            ("usage_limit_reached", FailureKind::UsageLimit),
+            ("usage_not_included", FailureKind::NotIncluded),
+            ("rate_limit_exceeded", FailureKind::RateLimited { retry_after: None }),
+            ("server_is_overloaded", FailureKind::Overloaded),
+            ("slow_down", FailureKind::Overloaded),
+            ("server_error", FailureKind::Other),
+        ] {
+            let by_code = failure(json!({"code": code, "message": "No."}));
+            assert_eq!(by_code, ResponseFailure { code: Some(code.to_owned()), message: "No.".to_owned(), kind });
+            // ChatGPT's limits come as a type, with or without a code.
+            assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");
+        }
+        let unknown_code = failure(json!({"type": "invalid_request_error", "code": "odd", "message": "No."}));
+        assert_eq!((unknown_code.kind, unknown_code.code.as_deref()), (FailureKind::BadRequest, Some("odd")));
+        assert_eq!(failure(json!({})).code, None);
+    }
+
+    #[test]
+    fn the_delay_is_read_out_of_the_message() {
+        for (message, milliseconds) in [
+            ("Rate limit reached. Please try again in 11.054s. Visit https://x", Some(11_054)),
+            ("Please try again in 350ms.", Some(350)),
+            ("Please Try Again In 1m2s", Some(62_000)),
+            ("try again in 1h0m0.5s", Some(3_600_500)),
+            ("try again in 28 seconds", Some(28_000)),
+            ("try again in a while", None),
+            ("try again in 5 parsecs", None),
+            ("try again in 1.2.3s", None),
+            ("try again in 99999999999999999999999h", None),
+            ("try again in 5", None),
+            ("later", None),
+        ] {
+            assert_eq!(retry_after(message), milliseconds.map(Duration::from_millis), "{message}");
+        }
+    }
+}

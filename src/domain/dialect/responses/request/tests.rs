@@ -1,0 +1,193 @@
+//! Each rule of the translation by example, and what holds for any body.
+
+use serde_json::json;
+
+use super::*;
+
+fn translate(body: &Value) -> Result<(Value, BackendRequest), BadRequest> {
+    let request = ResponsesRequest::parse(body.to_string().as_bytes())?;
+    let sent = request.into_backend("gpt-x")?;
+    Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
+}
+
+/// A minimal request with further members.
+fn with(members: &Value) -> Value {
+    let mut body = json!({"model": "openai/gpt-x", "input": []});
+    let object = body.as_object_mut().unwrap();
+    object.extend(members.as_object().unwrap().clone());
+    body
+}
+
+fn refusal(body: &Value) -> (&'static str, Option<String>, String) {
+    let error = translate(body).unwrap_err();
+    (error.code, error.param, error.message)
+}
+
+#[test]
+fn a_text_becomes_a_user_message() {
+    let (body, sent) = translate(&json!({"model": "openai/gpt-x", "input": "Hello"})).unwrap();
+    let expected = json!({
+        "model": "gpt-x",
+        "instructions": "",
+        "input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}],
+        "store": false,
+        "stream": true,
+    });
+    assert_eq!(body, expected);
+    assert!(!sent.stream && sent.ignored.is_empty());
+}
+
+#[test]
+fn what_the_backend_takes_goes_on_as_it_came() {
+    let passed = json!({
+        "client_metadata": {"session_id": "s"},
+        "include": ["reasoning.encrypted_content"],
+        "parallel_tool_calls": false,
+        "prompt_cache_key": "key",
+        "reasoning": {"effort": "low", "summary": null},
+        "service_tier": "priority",
+        "text": {"verbosity": "low"},
+        "tool_choice": {"type": "function", "name": "f"},
+        "tools": [{"type": "function", "name": "f", "parameters": {"type": "object"}}],
+        "instructions": "Be brief.",
+    });
+    let (body, sent) = translate(&with(&passed)).unwrap();
+    let mut expected = with(&passed);
+    expected
+        .as_object_mut()
+        .unwrap()
+        .extend(json!({"model": "gpt-x", "store": false, "stream": true}).as_object().unwrap().clone());
+    assert_eq!(body, expected);
+    assert!(sent.ignored.is_empty());
+}
+
+#[test]
+fn items_go_on_untouched() {
+    let items = json!([
+        {"role": "user", "content": "Hi"},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+        {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+         "content": [{"type": "output_text", "text": "Hello", "annotations": []}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "1"},
+        {"type": "message", "role": "developer", "content": "Now."},
+    ]);
+    assert_eq!(translate(&with(&json!({"input": items}))).unwrap().0["input"], items);
+}
+
+#[test]
+fn system_messages_move_to_the_instructions() {
+    let user = json!({"role": "user", "content": "Hi"});
+    let (body, _) = translate(&with(&json!({
+        "instructions": "Own.",
+        "input": [
+            {"role": "system", "content": "First."},
+            user,
+            {"type": "message", "role": "system", "content": [
+                {"type": "input_text", "text": "Second,"}, {"type": "input_text", "text": "still second."},
+            ]},
+        ],
+    })))
+    .unwrap();
+    assert_eq!(body["instructions"], "Own.\n\nFirst.\n\nSecond,\nstill second.");
+    assert_eq!(body["input"], json!([user]));
+
+    let picture = json!([{"type": "input_image", "image_url": "data:,"}]);
+    for (content, param, code) in [
+        (picture, "input[0].content[0].type", "unsupported_value"),
+        (json!(5), "input[0].content", "invalid_type"),
+        (json!(["text"]), "input[0].content[0]", "invalid_type"),
+        (json!(null), "input[0].content", "missing_required_parameter"),
+    ] {
+        let refused = refusal(&with(&json!({"input": [{"role": "system", "content": content}]})));
+        assert_eq!((refused.0, refused.1.as_deref()), (code, Some(param)));
+    }
+}
+
+#[test]
+fn system_messages_stay_where_json_mode_looks_for_its_word() {
+    let input = json!([{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]);
+    let format = |kind: &str| json!({"input": input, "text": {"format": {"type": kind}}});
+    let (body, _) = translate(&with(&format("json_object"))).unwrap();
+    assert_eq!((&body["instructions"], &body["input"][0]["role"]), (&json!(""), &json!("developer")));
+    let (body, _) = translate(&with(&format("text"))).unwrap();
+    assert_eq!(body["instructions"], "Answer in JSON.");
+}
+
+#[test]
+fn the_caller_has_its_way_with_stream_only() {
+    let (body, sent) = translate(&with(&json!({"stream": true, "store": true}))).unwrap();
+    assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
+    assert!(sent.stream);
+    assert_eq!(sent.ignored, ["store"]);
+
+    let (body, sent) = translate(&with(&json!({"stream": false, "store": false}))).unwrap();
+    assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
+    assert!(!sent.stream && sent.ignored.is_empty());
+}
+
+#[test]
+fn hints_are_left_out_and_named() {
+    for name in DROPPED.into_iter().chain(["stream_options"]) {
+        let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
+        assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
+        assert!(translate(&with(&json!({name: null}))).unwrap().1.ignored.is_empty());
+    }
+    for value in ["auto", "disabled"] {
+        assert_eq!(translate(&with(&json!({"truncation": value}))).unwrap().1.ignored, ["truncation"]);
+    }
+    for value in [json!("middle"), json!(1)] {
+        assert_eq!(refusal(&with(&json!({"truncation": value}))).0, "unsupported_value");
+    }
+}
+
+#[test]
+fn what_changes_the_meaning_is_refused() {
+    let refused = REFUSED.map(|(name, _)| (name, json!("x")));
+    for (name, value) in refused.into_iter().chain([("background", json!(true)), ("n", json!(2)), ("n", json!("1"))]) {
+        let (code, param, message) = refusal(&with(&json!({name: value})));
+        assert_eq!((code, param.as_deref()), ("unsupported_parameter", Some(name)));
+        assert!(message.starts_with(&format!("Unsupported parameter: {name}. ")), "{message}");
+    }
+    let (code, param, message) = refusal(&with(&json!({"colour": "red"})));
+    assert_eq!((code, param.as_deref()), ("unsupported_parameter", Some("colour")));
+    assert_eq!(message, "Unsupported parameter: colour");
+
+    let harmless = with(&json!({"background": false, "n": 1, "conversation": null, "colour": null}));
+    assert!(translate(&harmless).unwrap().1.ignored.is_empty());
+}
+
+#[test]
+fn stored_items_cannot_be_referred_to() {
+    for item in
+        [json!({"type": "item_reference", "id": "msg_1"}), json!({"id": "msg_1"}), json!({"id": "msg_1", "type": null})]
+    {
+        let (code, param, _) = refusal(&with(&json!({"input": [{"role": "user", "content": "Hi"}, item]})));
+        assert_eq!((code, param.as_deref()), ("unsupported_value", Some("input[1]")));
+    }
+}
+
+#[test]
+fn a_malformed_body_is_told_where() {
+    let (missing, mistyped) = ("missing_required_parameter", "invalid_type");
+    for (body, code, param) in [
+        (json!({"input": "Hi"}), missing, Some("model")),
+        (json!({"model": null, "input": "Hi"}), missing, Some("model")),
+        (json!({"model": "", "input": "Hi"}), "unsupported_value", Some("model")),
+        (json!({"model": 5, "input": "Hi"}), mistyped, Some("model")),
+        (json!({"model": "m"}), missing, Some("input")),
+        (json!({"model": "m", "input": {}}), mistyped, Some("input")),
+        (json!({"model": "m", "input": ["Hi"]}), mistyped, Some("input[0]")),
+        (json!({"model": "m", "input": "Hi", "stream": "yes"}), mistyped, Some("stream")),
+        (json!({"model": "m", "input": "Hi", "store": 1}), mistyped, Some("store")),
+        (json!({"model": "m", "input": "Hi", "background": 1}), mistyped, Some("background")),
+        (json!({"model": "m", "input": "Hi", "instructions": []}), mistyped, Some("instructions")),
+        (json!([]), mistyped, None),
+    ] {
+        let refused = refusal(&body);
+        assert_eq!((refused.0, refused.1.as_deref()), (code, param), "{body}");
+    }
+    assert_eq!(ResponsesRequest::parse(b"{\"model\": ").unwrap_err().code, "invalid_json");
+    assert_eq!(ResponsesRequest::parse(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
+    assert_eq!(ResponsesRequest::parse(b"{\"model\": \"a\", \"model\": \"b\"}").unwrap().model(), "b");
+}

@@ -1,0 +1,146 @@
+//! Server-sent events out of a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting an event
+//! stream").
+//!
+//! Every byte is looked at once and copied at most twice: a line that is cut between pieces waits in `line`, and the
+//! data of an event gathers in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard has it. An event that its
+//! blank line never ended is none.
+
+use std::mem;
+
+/// The most bytes that one event, or one line, may have: the longest are finished responses with a long output.
+const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One event. Its fields `id` and `retry` are for clients that connect again, and are not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SseEvent {
+    /// The event's type; empty if the stream names none.
+    pub event: String,
+    /// The data lines, joined by line feeds.
+    pub data: String,
+}
+
+/// An event is longer than 16 MiB: the stream cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an event of the stream is longer than {MAX_EVENT_BYTES} bytes")]
+pub struct EventTooLong;
+
+/// The decoder of one stream.
+#[derive(Debug)]
+pub struct SseDecoder {
+    limit: usize,
+    /// The beginning of a line whose end has not come.
+    line: Vec<u8>,
+    event: String,
+    /// Each data line so far, with a line feed after it.
+    data: String,
+    /// No line has ended yet: the first may begin with a byte order mark.
+    at_start: bool,
+    /// The last piece ended in a carriage return: a line feed at the start of the next one belongs to it.
+    after_carriage_return: bool,
+}
+
+impl Default for SseDecoder {
+    fn default() -> Self {
+        Self::with_limit(MAX_EVENT_BYTES)
+    }
+}
+
+impl SseDecoder {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn with_limit(limit: usize) -> Self {
+        Self {
+            limit,
+            line: Vec::new(),
+            event: String::new(),
+            data: String::new(),
+            at_start: true,
+            after_carriage_return: false,
+        }
+    }
+
+    /// Takes the next piece and gives the events that it ended.
+    ///
+    /// Errors: with `EventTooLong` the events that the same piece ended before it are lost too.
+    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseEvent>, EventTooLong> {
+        let mut events = Vec::new();
+        let mut rest = piece;
+        if !rest.is_empty() && mem::take(&mut self.after_carriage_return) {
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let (line, ended) = rest.split_at(end);
+            self.check_length(line)?;
+            events.extend(self.end_line(line));
+            rest = match ended {
+                [b'\r', b'\n', after @ ..] => after,
+                [b'\r'] => {
+                    self.after_carriage_return = true;
+                    &[]
+                }
+                [_, after @ ..] => after,
+                [] => &[],
+            };
+        }
+        self.check_length(rest)?;
+        self.line.extend_from_slice(rest);
+        Ok(events)
+    }
+
+    fn check_length(&self, more: &[u8]) -> Result<(), EventTooLong> {
+        let length = self.line.len().saturating_add(more.len()).saturating_add(self.data.len());
+        if length > self.limit { Err(EventTooLong) } else { Ok(()) }
+    }
+
+    /// A line has ended, with `tail` as its last part.
+    fn end_line(&mut self, tail: &[u8]) -> Option<SseEvent> {
+        if self.line.is_empty() {
+            return self.on_line(tail);
+        }
+        let mut line = mem::take(&mut self.line);
+        line.extend_from_slice(tail);
+        let event = self.on_line(&line);
+        line.clear();
+        self.line = line;
+        event
+    }
+
+    fn on_line(&mut self, line: &[u8]) -> Option<SseEvent> {
+        let line = match mem::take(&mut self.at_start) {
+            true => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
+            false => line,
+        };
+        if line.is_empty() {
+            return self.dispatch();
+        }
+        // A comment is a line with an empty name.
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let name = halves.next().unwrap_or_default();
+        let value = halves.next().unwrap_or_default();
+        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        match name {
+            b"event" => self.event = value.into_owned(),
+            b"data" => {
+                self.data.push_str(&value);
+                self.data.push('\n');
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// A blank line ends an event; without data it is none.
+    fn dispatch(&mut self) -> Option<SseEvent> {
+        let (event, mut data) = (mem::take(&mut self.event), mem::take(&mut self.data));
+        // The line feed after the last line.
+        data.pop()?;
+        Some(SseEvent { event, data })
+    }
+}
+
+#[cfg(test)]
+mod tests;

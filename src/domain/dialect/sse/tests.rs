@@ -1,0 +1,160 @@
+//! The standard's own examples, and what holds however the bytes are cut.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn decode(pieces: &[&[u8]]) -> Vec<SseEvent> {
+    let mut decoder = SseDecoder::new();
+    pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect()
+}
+
+fn event(event: &str, data: &str) -> SseEvent {
+    SseEvent { event: event.to_owned(), data: data.to_owned() }
+}
+
+#[test]
+fn the_standards_examples() {
+    let stocks = b"data: YHOO\ndata: +2\ndata: 10\n\n";
+    assert_eq!(decode(&[stocks]), [event("", "YHOO\n+2\n10")]);
+
+    let comment = b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n";
+    assert_eq!(decode(&[comment]), [event("", "first event"), event("", "second event"), event("", " third event")]);
+
+    let empty = b"data\n\ndata\ndata\n\ndata:";
+    assert_eq!(decode(&[empty]), [event("", ""), event("", "\n")]);
+
+    assert_eq!(decode(&[b"data:test\n\ndata: test\n\n"]), [event("", "test"), event("", "test")]);
+}
+
+#[test]
+fn names_belong_to_one_event() {
+    let stream = b"event: a\ndata: 1\n\ndata: 2\n\nevent: lost\n\ndata: 3\nevent: b\nevent: c\n\n";
+    assert_eq!(decode(&[stream]), [event("a", "1"), event("", "2"), event("c", "3")]);
+}
+
+#[test]
+fn line_ends_may_be_mixed_and_cut() {
+    for stream in [
+        "data: a\n\ndata: b\n\n",
+        "data: a\r\rdata: b\r\r",
+        "data: a\r\n\r\ndata: b\r\n\r\n",
+        "data: a\r\n\ndata: b\n\r\n",
+    ] {
+        assert_eq!(decode(&[stream.as_bytes()]), [event("", "a"), event("", "b")], "{stream:?}");
+    }
+    assert_eq!(
+        decode(&[b"data: a\r", b"\n\r", b"", b"\n", b"data: b\r", b"data: c\r\r"]),
+        [event("", "a"), event("", "b\nc")]
+    );
+}
+
+#[test]
+fn an_event_is_there_as_soon_as_its_blank_line() {
+    let mut decoder = SseDecoder::new();
+    assert_eq!(decoder.push(b"data: a\r\n\r").unwrap(), [event("", "a")]);
+    assert_eq!(decoder.push(b"\ndata: b\n").unwrap(), []);
+    assert_eq!(decoder.push(b"\n").unwrap(), [event("", "b")]);
+}
+
+#[test]
+fn one_byte_order_mark_is_no_text() {
+    assert_eq!(decode(&[b"\xef", b"\xbb", b"\xbfdata: a\n\n"]), [event("", "a")]);
+    assert_eq!(decode(&[b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n"]), [event("", "b")]);
+    assert_eq!(decode(&[b"\n\xef\xbb\xbfdata: a\n\ndata: b\n\n"]), [event("", "b")]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    assert_eq!(decode(&[b"data: a\xffb\xe2\x82\n\n"]), [event("", "a\u{fffd}b\u{fffd}")]);
+}
+
+#[test]
+fn an_event_without_end_is_given_up() {
+    let mut decoder = SseDecoder::with_limit(10);
+    assert_eq!(decoder.push(b"data:12345\n\n").unwrap(), [event("", "12345")]);
+    assert_eq!(decoder.push(b"data:123456\n"), Err(EventTooLong));
+
+    let mut decoder = SseDecoder::with_limit(10);
+    assert_eq!(decoder.push(b"data:12345"), Ok(vec![]));
+    assert_eq!(decoder.push(b"6"), Err(EventTooLong));
+
+    let mut decoder = SseDecoder::with_limit(20);
+    assert_eq!(decoder.push(b"data:123456789\n"), Ok(vec![]));
+    assert_eq!(decoder.push(b"data:123456\n"), Err(EventTooLong));
+
+    // Silence kept alive by comments is no event that grows.
+    let mut decoder = SseDecoder::with_limit(10);
+    for _ in 0..100 {
+        assert_eq!(decoder.push(b": ping\n"), Ok(vec![]));
+    }
+}
+
+/// Streams with everything that matters in them.
+fn streams() -> impl Strategy<Value = Vec<u8>> {
+    const WORDS: &[&str] = &[
+        "data",
+        "event",
+        "id",
+        "data:",
+        "data: ",
+        "event: x",
+        ":",
+        " ",
+        "\n",
+        "\r",
+        "\r\n",
+        "\n\n",
+        "é",
+        "\u{1f600}",
+        "\u{feff}",
+        "a",
+    ];
+    let word = prop_oneof![
+        prop::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..3)
+    ];
+    prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn the_cuts_do_not_matter(stream in streams(), cuts in prop::collection::vec(1..9usize, 1..9)) {
+        let whole = decode(&[&stream]);
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        prop_assert_eq!(&decode(&bytes), &whole);
+        let mut rest = stream.as_slice();
+        let mut pieces = Vec::new();
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            pieces.extend([piece, &[]]);
+            rest = after;
+        }
+        prop_assert_eq!(&decode(&pieces), &whole);
+    }
+
+    #[test]
+    fn line_ends_and_comments_do_not_matter(
+        lines in prop::collection::vec("(data: ?[a-z:é]{0,4}|event: [a-z]{0,3}|id: 1|)", 0..30),
+        comment in ":[ a-z:é]{0,5}",
+    ) {
+        let stream = |between: &str| -> Vec<SseEvent> {
+            decode(&[lines.iter().map(|line| format!("{line}{between}")).collect::<String>().as_bytes()])
+        };
+        let expected = stream("\n");
+        prop_assert_eq!(&stream("\r\n"), &expected);
+        prop_assert_eq!(&stream("\r"), &expected);
+        prop_assert_eq!(&stream(&format!("\n{comment}\n")), &expected);
+    }
+
+    #[test]
+    fn any_text_survives(name in "[^\r\n]{0,20}", lines in prop::collection::vec("[^\r\n]{0,20}", 1..4), cut in 1..5usize) {
+        let data: String = lines.iter().map(|line| format!("data: {line}\n")).collect();
+        let stream = format!("event: {name}\n{data}\n").into_bytes();
+        let pieces: Vec<&[u8]> = stream.chunks(cut).collect();
+        prop_assert_eq!(decode(&pieces), [event(&name, &lines.join("\n"))]);
+    }
+}
