@@ -54,10 +54,6 @@ impl Members {
         self.map.shift_remove(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn need(&mut self, name: &str) -> Result<Value, BadRequest> {
-        self.take(name).ok_or_else(|| BadRequest::missing(&self.path_of(name)))
-    }
-
     pub(super) fn take_text(&mut self, name: &str) -> Result<Option<String>, BadRequest> {
         match self.take(name) {
             None => Ok(None),
@@ -112,6 +108,21 @@ impl Members {
 
     pub(super) fn need_object(&mut self, name: &str) -> Result<Self, BadRequest> {
         self.take_object(name)?.ok_or_else(|| BadRequest::missing(&self.path_of(name)))
+    }
+
+    /// Takes out `model`, which both dialects want.
+    pub(super) fn take_model(&mut self) -> Result<String, BadRequest> {
+        let model = self.need_text("model")?;
+        if model.is_empty() {
+            return Err(BadRequest::unsupported_value("model", "the name of a model is not empty."));
+        }
+        Ok(model)
+    }
+
+    /// What is left, with one more member.
+    pub(super) fn into_object_with(mut self, name: &str, value: Value) -> Value {
+        self.map.insert(name.to_owned(), value);
+        Value::Object(self.map)
     }
 
     /// Takes out the parameters that are not sent on and gives back the names of those that were there.

@@ -6,9 +6,10 @@
 //! left out and named in [`BackendRequest::ignored`]; what would change its meaning is refused with a [`BadRequest`].
 //! `docs/dialect.md` lists them all.
 //!
-//! Reading order: [`sse`] (bytes to events), [`responses`] (the shorter translation), `chat` (the longer one).
+//! Reading order: [`sse`] (bytes to events), [`responses`] (the shorter translation), [`chat`] (the longer one).
 
 mod bad_request;
+pub mod chat;
 mod event;
 mod failure;
 mod members;
@@ -17,6 +18,7 @@ pub mod sse;
 mod system_text;
 
 pub use bad_request::BadRequest;
+pub use chat::{ChatOptions, ChatRequest, ChatStream, completion};
 pub use failure::{FailureKind, ResponseFailure};
 pub use responses::{ResponseReader, ResponsesRequest};
 pub use sse::{EventTooLong, SseDecoder, SseEvent};

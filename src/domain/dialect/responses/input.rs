@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{
+use crate::domain::dialect::{
     BadRequest,
     members::{Members, TextOrList},
     system_text::SystemTexts,

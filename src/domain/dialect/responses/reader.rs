@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::{ResponseFailure, SseEvent, event::BackendEvent};
+use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
 /// The reader of one response. What comes after the end of the response is no concern of it.
 #[derive(Debug, Default)]

@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    super::{BackendRequest, BadRequest, members::Members},
-    input,
-};
+use super::input;
+use crate::domain::dialect::{BackendRequest, BadRequest, members::Members};
 
 /// What goes on as it came. The backend answers 400 to every member it does not know, so this is a list of what may.
 const PASSED: [&str; 9] = [
@@ -59,10 +57,7 @@ impl ResponsesRequest {
     /// Reads a body: a JSON object that names a model.
     pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
         let mut body = Members::of_body(body)?;
-        let model = body.need_text("model")?;
-        if model.is_empty() {
-            return Err(BadRequest::unsupported_value("model", "the name of a model is not empty."));
-        }
+        let model = body.take_model()?;
         let stream = body.take_bool("stream")?.unwrap_or(false);
         Ok(Self { model, stream, body })
     }

@@ -1,0 +1,72 @@
+//! The tool calls of a response on their way out: a chunk that begins each, then its arguments, once and whole.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::item::Call;
+
+/// A call that has begun.
+#[derive(Debug)]
+struct Begun {
+    /// Its number among the calls.
+    index: usize,
+    is_custom: bool,
+    sent_bytes: usize,
+}
+
+/// The calls by the index of their item.
+#[derive(Debug)]
+pub(super) struct CallDeltas {
+    begun: HashMap<u64, Begun>,
+    /// In the words from before there were tools there is one `function_call`: the first.
+    as_function_call: bool,
+}
+
+impl CallDeltas {
+    pub(super) fn new(as_function_call: bool) -> Self {
+        Self { begun: HashMap::new(), as_function_call }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+    }
+
+    /// A call begins, perhaps not for the first time.
+    pub(super) fn begin(&mut self, item: u64, call: &Call<'_>) -> Option<Value> {
+        if self.begun.contains_key(&item) {
+            return None;
+        }
+        let index = self.begun.len();
+        self.begun.insert(item, Begun { index, is_custom: call.is_custom, sent_bytes: 0 });
+        if self.as_function_call {
+            return Some(json!({"function_call": {"name": call.name, "arguments": ""}})).filter(|_| index == 0);
+        }
+        let mut begin = call.as_tool_call("");
+        if let Value::Object(members) = &mut begin {
+            members.shift_insert(0, "index".to_owned(), index.into());
+        }
+        Some(json!({"tool_calls": [begin]}))
+    }
+
+    /// A piece of the arguments. Of a call that has not begun its name is not known: its arguments come with the item.
+    pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
+        let call = self.begun.get_mut(&item).filter(|_| !piece.is_empty())?;
+        call.sent_bytes = call.sent_bytes.saturating_add(piece.len());
+        let index = call.index;
+        if self.as_function_call {
+            return Some(json!({"function_call": {"arguments": piece}})).filter(|_| index == 0);
+        }
+        Some(if call.is_custom {
+            json!({"tool_calls": [{"index": index, "custom": {"input": piece}}]})
+        } else {
+            json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+        })
+    }
+
+    /// The whole arguments: what of them has not gone out yet.
+    pub(super) fn whole(&mut self, item: u64, input: &str) -> Option<Value> {
+        let sent = self.begun.get(&item)?.sent_bytes;
+        self.piece(item, input.get(sent..)?)
+    }
+}

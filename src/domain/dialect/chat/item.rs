@@ -1,0 +1,102 @@
+//! What an item of a response's output says, as far as a chat has words for it (OpenAI API reference, responses,
+//! "output").
+
+use serde_json::{Value, json};
+
+use super::paragraphs::length;
+
+/// An item, borrowed from its JSON.
+#[derive(Debug)]
+pub(super) enum Item<'a> {
+    Message(Vec<Part<'a>>),
+    /// Summaries of the reasoning.
+    Reasoning(Vec<&'a str>),
+    Call(Call<'a>),
+    /// Tools that the provider runs itself, and whatever will be invented.
+    Other,
+}
+
+/// A part of a message.
+#[derive(Debug)]
+pub(super) enum Part<'a> {
+    Text { text: &'a str, annotations: &'a [Value] },
+    Refusal(&'a str),
+    Other,
+}
+
+/// A call of one of the caller's tools.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) id: &'a str,
+    pub(super) name: &'a str,
+    /// The arguments of a function, or the input of a custom tool.
+    pub(super) input: &'a str,
+    pub(super) is_custom: bool,
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn of(item: &'a Value) -> Self {
+        match text(item, "type") {
+            "message" => Self::Message(list(item, "content").iter().map(Part::of).collect()),
+            "reasoning" => Self::Reasoning(list(item, "summary").iter().map(|part| text(part, "text")).collect()),
+            "function_call" => Self::Call(Call::of(item, "arguments", false)),
+            "custom_tool_call" => Self::Call(Call::of(item, "input", true)),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    fn of(part: &'a Value) -> Self {
+        match text(part, "type") {
+            "output_text" => Self::Text { text: text(part, "text"), annotations: list(part, "annotations") },
+            "refusal" => Self::Refusal(text(part, "refusal")),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    fn of(item: &'a Value, input: &str, is_custom: bool) -> Self {
+        Self { id: text(item, "call_id"), name: text(item, "name"), input: text(item, input), is_custom }
+    }
+
+    /// The call as it stands in a message, or in the chunk that begins it.
+    pub(super) fn as_tool_call(&self, input: &str) -> Value {
+        if self.is_custom {
+            json!({"id": self.id, "type": "custom", "custom": {"name": self.name, "input": input}})
+        } else {
+            json!({"id": self.id, "type": "function", "function": {"name": self.name, "arguments": input}})
+        }
+    }
+}
+
+/// A citation of a page as a chat has it; `start` is where its text begins in the whole, in characters. None for other
+/// annotations: they point into files that the caller does not have.
+pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
+    if text(annotation, "type") != "url_citation" {
+        return None;
+    }
+    let position = |name| annotation.get(name).and_then(Value::as_u64).map(|at| at.saturating_add(start));
+    Some(json!({"type": "url_citation", "url_citation": {
+        "start_index": position("start_index"),
+        "end_index": position("end_index"),
+        "title": text(annotation, "title"),
+        "url": text(annotation, "url"),
+    }}))
+}
+
+/// Where a text begins that has just been appended to a whole of `chars` characters.
+pub(super) fn start_of(text: &str, chars: u64) -> u64 {
+    chars.saturating_sub(length(text))
+}
+
+/// A member that is a text, or nothing.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A member that is a list, or nothing.
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,269 @@
+//! Each parameter by example. What messages come to is in the tests of `messages`.
+
+use super::*;
+
+fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), BadRequest> {
+    let request = ChatRequest::parse(body.to_string().as_bytes())?;
+    let (sent, options) = request.into_backend("gpt-x")?;
+    Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
+}
+
+/// A minimal request with further members.
+fn with(members: &Value) -> Value {
+    let mut body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}]});
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    body
+}
+
+/// What a request with these members has beside what every request has.
+fn sent_for(members: &Value) -> Value {
+    let (mut body, sent, _) = translate(&with(members)).unwrap();
+    assert!(sent.ignored.is_empty(), "{:?}", sent.ignored);
+    let object = body.as_object_mut().unwrap();
+    for name in ["model", "instructions", "input", "store", "stream"] {
+        assert!(object.remove(name).is_some(), "{name}");
+    }
+    body
+}
+
+fn refusal(members: &Value) -> (&'static str, Option<String>, String) {
+    let error = translate(&with(members)).unwrap_err();
+    (error.code, error.param, error.message)
+}
+
+#[test]
+fn a_whole_request() {
+    let body = json!({
+        "model": "openai/gpt-x",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "What is the weather in Paris?"},
+        ],
+        "tools": [{"type": "function", "function": {
+            "name": "weather", "description": "Tells it.", "strict": true,
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        }}],
+        "tool_choice": "auto",
+        "parallel_tool_calls": true,
+        "reasoning_effort": "low",
+        "verbosity": "low",
+        "temperature": 0.5,
+        "stream": true,
+        "stream_options": {"include_usage": true, "include_obfuscation": false},
+    });
+    let (body, sent, options) = translate(&body).unwrap();
+    let expected = json!({
+        "model": "gpt-x",
+        "instructions": "Be brief.",
+        "input": [{"type": "message", "role": "user",
+            "content": [{"type": "input_text", "text": "What is the weather in Paris?"}]}],
+        "tools": [{"type": "function", "name": "weather", "description": "Tells it.", "strict": true,
+            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}],
+        "tool_choice": "auto",
+        "parallel_tool_calls": true,
+        "reasoning": {"effort": "low"},
+        "text": {"verbosity": "low"},
+        "store": false,
+        "stream": true,
+    });
+    assert_eq!(body, expected);
+    assert!(sent.stream);
+    assert_eq!(sent.ignored, ["temperature"]);
+    let expected = ChatOptions { model: "openai/gpt-x".to_owned(), include_usage: true, wants_function_call: false };
+    assert_eq!(options, expected);
+}
+
+#[test]
+fn a_minimal_request_asks_for_nothing_else() {
+    assert_eq!(sent_for(&json!({})), json!({}));
+    let nothing = json!({
+        "n": 1, "stop": null, "logprobs": false, "top_logprobs": 0, "modalities": ["text"], "store": false,
+        "response_format": {"type": "text"}, "tools": [], "stop": [], "temperature": null, "audio": null,
+        "stream_options": {"include_obfuscation": true}, "unheard_of": null,
+    });
+    assert_eq!(sent_for(&nothing), json!({}));
+    let (_, sent, options) = translate(&with(&json!({}))).unwrap();
+    assert!(!sent.stream && !options.include_usage && !options.wants_function_call);
+}
+
+#[test]
+fn tools_lie_flat() {
+    let sent = sent_for(&json!({
+        "tools": [
+            {"type": "function", "function": {"name": "bare"}},
+            {"type": "custom", "custom": {"name": "sql", "description": "Runs it.", "format": {
+                "type": "grammar", "grammar": {"syntax": "lark", "definition": "start: \"a\""}}}},
+            {"type": "custom", "custom": {"name": "note", "format": {"type": "text"}}},
+        ],
+        "web_search_options": {"search_context_size": "low",
+            "user_location": {"type": "approximate", "approximate": {"city": "Paris", "country": "FR"}}},
+    }));
+    let expected = json!({"tools": [
+        {"type": "function", "name": "bare", "parameters": {"type": "object", "properties": {}}, "strict": false},
+        {"type": "custom", "name": "sql", "description": "Runs it.",
+            "format": {"type": "grammar", "syntax": "lark", "definition": "start: \"a\""}},
+        {"type": "custom", "name": "note", "format": {"type": "text"}},
+        {"type": "web_search", "search_context_size": "low",
+            "user_location": {"type": "approximate", "city": "Paris", "country": "FR"}},
+    ]});
+    assert_eq!(sent, expected);
+    assert_eq!(sent_for(&json!({"web_search_options": {}})), json!({"tools": [{"type": "web_search"}]}));
+}
+
+#[test]
+fn a_tool_is_chosen_flat() {
+    for choice in ["none", "auto", "required"] {
+        assert_eq!(sent_for(&json!({"tool_choice": choice})), json!({"tool_choice": choice}));
+    }
+    let function = json!({"type": "function", "function": {"name": "f"}});
+    let custom = json!({"type": "custom", "custom": {"name": "c"}});
+    for (choice, sent) in [
+        (function.clone(), json!({"type": "function", "name": "f"})),
+        (custom.clone(), json!({"type": "custom", "name": "c"})),
+        (
+            json!({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [function, custom]}}),
+            json!({"type": "allowed_tools", "mode": "required",
+                "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "c"}]}),
+        ),
+    ] {
+        assert_eq!(sent_for(&json!({"tool_choice": choice})), json!({"tool_choice": sent}));
+    }
+}
+
+#[test]
+fn functions_are_the_tools_of_old() {
+    let (body, _, options) = translate(&with(&json!({
+        "functions": [{"name": "f", "parameters": {"type": "object"}}],
+        "function_call": {"name": "f"},
+        "parallel_tool_calls": true,
+    })))
+    .unwrap();
+    let function = json!({"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": false});
+    assert_eq!(body["tools"], json!([function]));
+    assert_eq!(body["tool_choice"], json!({"type": "function", "name": "f"}));
+    assert_eq!(body["parallel_tool_calls"], json!(false));
+    assert!(options.wants_function_call);
+
+    assert_eq!(sent_for(&json!({"function_call": "none"})), json!({"tool_choice": "none"}));
+    let both = json!({"functions": [{"name": "f"}], "tools": [{"type": "function", "function": {"name": "f"}}]});
+    assert_eq!(refusal(&both).1.as_deref(), Some("functions"));
+}
+
+#[test]
+fn the_format_lies_flat() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "null", "default": null}}});
+    let described = json!({"name": "reply", "description": "A reply.", "schema": schema, "strict": true});
+    let format = json!({"type": "json_schema", "json_schema": described});
+    let expected =
+        json!({"type": "json_schema", "name": "reply", "description": "A reply.", "schema": schema, "strict": true});
+    assert_eq!(sent_for(&json!({"response_format": format})), json!({"text": {"format": expected}}));
+
+    let bare = json!({"type": "json_schema", "json_schema": {"name": "reply", "schema": {}, "strict": null}});
+    let expected = json!({"type": "json_schema", "name": "reply", "schema": {}});
+    assert_eq!(
+        sent_for(&json!({"response_format": bare, "verbosity": "high"})),
+        json!({"text": {"format": expected, "verbosity": "high"}})
+    );
+
+    let json_mode = json!({"messages": [{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}],
+        "response_format": {"type": "json_object"}});
+    let (body, ..) = translate(&with(&json_mode)).unwrap();
+    assert_eq!(body["text"], json!({"format": {"type": "json_object"}}));
+    assert_eq!((&body["instructions"], &body["input"][0]["role"]), (&json!(""), &json!("developer")));
+}
+
+#[test]
+fn what_has_the_same_name_passes() {
+    let passed = json!({"service_tier": "flex", "prompt_cache_key": "key", "parallel_tool_calls": false});
+    assert_eq!(sent_for(&passed), passed);
+}
+
+#[test]
+fn hints_are_left_out_and_named() {
+    for name in DROPPED {
+        let (body, sent, _) = translate(&with(&json!({name: 1}))).unwrap();
+        assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
+    }
+    assert_eq!(translate(&with(&json!({"store": true}))).unwrap().1.ignored, ["store"]);
+    let named =
+        json!([{"role": "user", "name": "Ann", "content": "Hi"}, {"role": "user", "name": "Bob", "content": "Ho"}]);
+    assert_eq!(translate(&with(&json!({"messages": named}))).unwrap().1.ignored, ["messages.name"]);
+}
+
+#[test]
+fn what_changes_the_meaning_is_refused() {
+    let refused = REFUSED.map(|(name, _)| (name, json!({})));
+    for (name, value) in refused.into_iter().chain([
+        ("n", json!(2)),
+        ("n", json!(0)),
+        ("stop", json!("END")),
+        ("stop", json!(["END"])),
+        ("logprobs", json!(true)),
+        ("top_logprobs", json!(3)),
+        ("modalities", json!(["text", "audio"])),
+    ]) {
+        let (code, param, message) = refusal(&json!({name: value}));
+        assert_eq!((code, param.as_deref()), ("unsupported_parameter", Some(name)));
+        assert!(message.starts_with(&format!("Unsupported parameter: {name}. ")), "{message}");
+    }
+    for name in ["reasoning", "top_k", "input", "x".repeat(100).as_str()] {
+        let (code, param, message) = refusal(&json!({name: {}}));
+        let shown: String = name.chars().take(64).collect();
+        assert_eq!((code, param.as_deref()), ("unsupported_parameter", Some(shown.as_str())));
+        assert_eq!(message, format!("Unsupported parameter: {shown}"));
+    }
+}
+
+#[test]
+fn a_malformed_parameter_is_told_where() {
+    let (missing, mistyped, unsupported) = ("missing_required_parameter", "invalid_type", "unsupported_value");
+    for (members, code, param) in [
+        (json!({"model": 1}), mistyped, "model"),
+        (json!({"model": ""}), unsupported, "model"),
+        (json!({"messages": null}), missing, "messages"),
+        (json!({"messages": "Hi"}), mistyped, "messages"),
+        (json!({"messages": []}), unsupported, "messages"),
+        (json!({"stream": "yes"}), mistyped, "stream"),
+        (json!({"stream_options": true}), mistyped, "stream_options"),
+        (json!({"stream_options": {"include_usage": 1}}), mistyped, "stream_options.include_usage"),
+        (json!({"reasoning_effort": 1}), mistyped, "reasoning_effort"),
+        (json!({"response_format": {}}), missing, "response_format.type"),
+        (json!({"response_format": {"type": "xml"}}), unsupported, "response_format.type"),
+        (json!({"response_format": {"type": "json_schema"}}), missing, "response_format.json_schema"),
+        (
+            json!({"response_format": {"type": "json_schema", "json_schema": {}}}),
+            missing,
+            "response_format.json_schema.name",
+        ),
+        (json!({"tools": {}}), mistyped, "tools"),
+        (json!({"tools": [{"type": "web_search"}]}), unsupported, "tools[0].type"),
+        (json!({"tools": [{"type": "function"}]}), missing, "tools[0].function"),
+        (json!({"tools": [{"type": "function", "function": {}}]}), missing, "tools[0].function.name"),
+        (
+            json!({"tools": [{"type": "function", "function": {"name": "f", "strict": 1}}]}),
+            mistyped,
+            "tools[0].function.strict",
+        ),
+        (json!({"tool_choice": "any"}), unsupported, "tool_choice"),
+        (json!({"tool_choice": {"type": "web_search"}}), unsupported, "tool_choice.type"),
+        (json!({"tool_choice": {"type": "function"}}), missing, "tool_choice.function"),
+        (json!({"function_call": "required"}), unsupported, "function_call"),
+        (json!({"function_call": {}}), missing, "function_call.name"),
+        (json!({"web_search_options": {"depth": 1}}), "unsupported_parameter", "web_search_options.depth"),
+    ] {
+        let refused = refusal(&members);
+        assert_eq!((refused.0, refused.1.as_deref()), (code, Some(param)), "{members}");
+    }
+    assert_eq!(ChatRequest::parse(b"").unwrap_err().code, "invalid_json");
+    assert_eq!(ChatRequest::parse(b"[]").unwrap_err().code, "invalid_type");
+    assert_eq!(ChatRequest::parse(b"{}").unwrap_err().code, "missing_required_parameter");
+}
+
+#[test]
+fn another_model_is_all_that_changes_for_a_provider_of_this_dialect() {
+    let body = json!({"model": "dashscope/qwen", "messages": [], "unheard_of": null, "stop": ["END"]});
+    let request = ChatRequest::parse(body.to_string().as_bytes()).unwrap();
+    assert_eq!(request.model(), "dashscope/qwen");
+    let sent: Value = serde_json::from_slice(&request.with_model("qwen")).unwrap();
+    assert_eq!(sent, json!({"model": "qwen", "messages": [], "unheard_of": null, "stop": ["END"]}));
+}

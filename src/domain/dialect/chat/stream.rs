@@ -1,0 +1,98 @@
+//! The events of a response as the chunks of a chat (OpenAI API reference, "the chat completion chunk object").
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    ChatOptions,
+    deltas::Deltas,
+    outcome::{finish_reason, head, usage},
+};
+use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
+
+/// The translation of one stream. Together its chunks say what [`super::completion`] says of the whole response.
+#[derive(Debug)]
+pub struct ChatStream {
+    options: ChatOptions,
+    deltas: Deltas,
+    /// What each chunk begins with, once the first has gone out.
+    head: Option<Map<String, Value>>,
+    is_complete: bool,
+}
+
+impl ChatStream {
+    pub fn new(options: ChatOptions) -> Self {
+        let deltas = Deltas::new(options.wants_function_call);
+        Self { options, deltas, head: None, is_complete: false }
+    }
+
+    /// Whether the response has ended, be it for lack of tokens: nothing follows but `[DONE]`.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Takes the next event and gives the chunks that it comes to; after the end, none.
+    pub fn on_event(&mut self, event: &SseEvent) -> Result<Vec<Value>, ResponseFailure> {
+        let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
+            return Ok(Vec::new());
+        };
+        event.check()?;
+        let mut chunks = Vec::new();
+        if let Some(response) = event.members.get("response").filter(|response| response.is_object()) {
+            self.begin(response, &mut chunks);
+        }
+        let mut deltas = self.deltas.on_event(&event);
+        let ended = event.into_ended_response()?.map(Value::Object);
+        if let Some(response) = &ended {
+            deltas.extend(self.deltas.on_end(response));
+        }
+        if !deltas.is_empty() {
+            // A stream that says nothing of its response before the first word.
+            self.begin(&Value::Null, &mut chunks);
+        }
+        chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
+        if let Some(response) = &ended {
+            self.end(response, &mut chunks);
+        }
+        Ok(chunks)
+    }
+
+    /// The first chunk tells who speaks.
+    fn begin(&mut self, response: &Value, chunks: &mut Vec<Value>) {
+        if self.head.is_none() {
+            self.head = Some(head(response, "chat.completion.chunk", &self.options));
+            chunks.push(self.chunk_of(json!({"role": "assistant", "content": ""}), Value::Null));
+        }
+    }
+
+    /// The last chunks tell why the answer ends and, if they are asked to, what it took.
+    fn end(&mut self, response: &Value, chunks: &mut Vec<Value>) {
+        self.is_complete = true;
+        if let (Some(head), Some(tier)) = (&mut self.head, response.get("service_tier").filter(|tier| tier.is_string()))
+        {
+            // Only now it is known which tier served the request.
+            head.insert("service_tier".to_owned(), tier.clone());
+        }
+        let reason = finish_reason(response, self.deltas.has_calls(), &self.options);
+        chunks.push(self.chunk_of(json!({}), reason.into()));
+        if self.options.include_usage {
+            chunks.push(self.chunk(json!([]), usage(response).unwrap_or_default()));
+        }
+    }
+
+    fn chunk_of(&self, delta: Value, finish_reason: Value) -> Value {
+        let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason});
+        self.chunk(Value::Array(vec![choice]), Value::Null)
+    }
+
+    fn chunk(&self, choices: Value, usage: Value) -> Value {
+        let mut chunk = self.head.clone().unwrap_or_default();
+        chunk.insert("choices".to_owned(), choices);
+        if self.options.include_usage {
+            chunk.insert("usage".to_owned(), usage);
+        }
+        Value::Object(chunk)
+    }
+}
+
+#[cfg(test)]
+mod tests;

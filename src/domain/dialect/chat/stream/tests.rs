@@ -1,0 +1,201 @@
+//! Streams by example. That a stream says what the answer in one piece says, whatever the backend leaves out, is in
+//! `chat::laws`.
+
+use super::*;
+use crate::domain::dialect::FailureKind;
+
+fn stream(include_usage: bool) -> ChatStream {
+    ChatStream::new(ChatOptions { model: "openai/gpt-x".to_owned(), include_usage, wants_function_call: false })
+}
+
+fn event(data: &Value) -> SseEvent {
+    SseEvent { event: data["type"].as_str().unwrap_or_default().to_owned(), data: data.to_string() }
+}
+
+fn chunks(stream: &mut ChatStream, events: &Value) -> Vec<Value> {
+    events.as_array().unwrap().iter().flat_map(|data| stream.on_event(&event(data)).unwrap()).collect()
+}
+
+/// The deltas and the finish reason, without what surrounds them.
+fn deltas(events: &Value) -> Vec<Value> {
+    let mut stream = stream(false);
+    let chunks = chunks(&mut stream, events);
+    chunks
+        .into_iter()
+        .map(|mut chunk| {
+            let choice = chunk["choices"][0].take();
+            if choice["finish_reason"].is_null() { choice["delta"].clone() } else { choice["finish_reason"].clone() }
+        })
+        .collect()
+}
+
+fn first() -> Value {
+    json!({"role": "assistant", "content": ""})
+}
+
+#[test]
+fn a_whole_stream() {
+    let mut stream = stream(true);
+    let chunks = chunks(
+        &mut stream,
+        &json!([
+            {"type": "response.created", "response": {"id": "resp_abc", "created_at": 1_800_000_000, "service_tier": "auto"}},
+            {"type": "response.in_progress", "response": {"id": "resp_abc"}},
+            {"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hel"},
+            {"type": "response.completed", "response": {"id": "resp_abc", "service_tier": "default", "status": "completed",
+                "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}}},
+        ]),
+    );
+    let chunk = |tier: &str, delta: Value, finish_reason: Value| {
+        json!({
+            "id": "chatcmpl-abc", "object": "chat.completion.chunk", "created": 1_800_000_000, "model": "openai/gpt-x", "service_tier": tier,
+            "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish_reason}],
+            "usage": null,
+        })
+    };
+    let usage = json!({
+        "id": "chatcmpl-abc", "object": "chat.completion.chunk", "created": 1_800_000_000, "model": "openai/gpt-x", "service_tier": "default",
+        "choices": [],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3,
+            "prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 0}},
+    });
+    let expected = [
+        chunk("auto", first(), json!(null)),
+        chunk("auto", json!({"content": "Hel"}), json!(null)),
+        chunk("default", json!({}), json!("stop")),
+        usage,
+    ];
+    assert_eq!(chunks, expected);
+    assert!(stream.is_complete());
+    let late = json!({"type": "response.output_text.delta", "delta": "late"});
+    assert_eq!(stream.on_event(&event(&late)), Ok(vec![]));
+}
+
+#[test]
+fn usage_comes_only_if_it_is_asked_for() {
+    let events = json!([{"type": "response.completed", "response": {"usage": {"input_tokens": 1}}}]);
+    let without = chunks(&mut stream(false), &events);
+    assert_eq!(without.len(), 2);
+    assert!(without.iter().all(|chunk| chunk.get("usage").is_none()));
+    assert_eq!(chunks(&mut stream(true), &events).len(), 3);
+}
+
+#[test]
+fn calls_begin_once_and_their_arguments_follow() {
+    let item = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": ""});
+    let mut done = item.clone();
+    done["arguments"] = json!("{\"a\": 1}");
+    let custom = json!({"type": "custom_tool_call", "call_id": "call_2", "name": "c", "input": "x y"});
+    let events = json!([
+        {"type": "response.output_item.added", "output_index": 1, "item": item},
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{\"a\""},
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": ": 1}"},
+        {"type": "response.function_call_arguments.done", "output_index": 1, "arguments": "{\"a\": 1}"},
+        {"type": "response.output_item.done", "output_index": 1, "item": done},
+        {"type": "response.output_item.added", "output_index": 2, "item": custom},
+        {"type": "response.custom_tool_call_input.delta", "output_index": 2, "delta": "x "},
+        {"type": "response.output_item.done", "output_index": 2, "item": custom},
+        {"type": "response.completed", "response": {"output": []}},
+    ]);
+    let expected = [
+        first(),
+        json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
+        json!({"tool_calls": [{"index": 0, "function": {"arguments": "{\"a\""}}]}),
+        json!({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}),
+        json!({"tool_calls": [{"index": 1, "id": "call_2", "type": "custom", "custom": {"name": "c", "input": ""}}]}),
+        json!({"tool_calls": [{"index": 1, "custom": {"input": "x "}}]}),
+        json!({"tool_calls": [{"index": 1, "custom": {"input": "y"}}]}),
+        json!("tool_calls"),
+    ];
+    assert_eq!(deltas(&events), expected);
+}
+
+#[test]
+fn without_deltas_everything_comes_once_with_its_end() {
+    let text = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}, {"type": "refusal", "refusal": "No."}]});
+    let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
+    let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
+    let said = [
+        first(),
+        json!({"reasoning_content": "Hm."}),
+        json!({"content": "Hi"}),
+        json!({"refusal": "No."}),
+        json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
+        json!({"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}),
+        json!("tool_calls"),
+    ];
+    let done =
+        |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
+    let completed = json!({"type": "response.completed", "response": {"output": [text, call]}});
+    // The end's own list is numbered in another way here, and must not say anything twice.
+    assert_eq!(deltas(&json!([done(0, &reasoning), done(1, &text), done(2, &call), completed])), said);
+    let unnumbered = |item: &Value| json!({"type": "response.output_item.done", "item": item});
+    assert_eq!(deltas(&json!([unnumbered(&reasoning), unnumbered(&text), unnumbered(&call), completed])), said);
+    let all_at_the_end = json!({"type": "response.completed", "response": {"output": [reasoning, text, call]}});
+    assert_eq!(deltas(&json!([all_at_the_end])), said);
+}
+
+#[test]
+fn events_without_an_index_are_about_the_newest_item() {
+    let added = |id: &str| json!({"type": "response.output_item.added", "item": {"type": "function_call", "call_id": id, "name": "f"}});
+    let piece = |text: &str| json!({"type": "response.function_call_arguments.delta", "delta": text});
+    let done = |id: &str, text: &str| {
+        json!({"type": "response.output_item.done",
+        "item": {"type": "function_call", "call_id": id, "name": "f", "arguments": text}})
+    };
+    let events = json!([added("a"), piece("1"), done("a", "1"), added("b"), piece("2"), done("b", "2")]);
+    let arguments: Vec<Value> = deltas(&events)
+        .iter()
+        .filter_map(|delta| {
+            let call = &delta["tool_calls"][0];
+            call.get("id").is_none().then(|| json!([call["index"], call["function"]["arguments"]]))
+        })
+        .filter(|pair| pair[1].is_string())
+        .collect();
+    assert_eq!(arguments, [json!([0, "1"]), json!([1, "2"])]);
+}
+
+#[test]
+fn an_incomplete_response_ends_like_any_other() {
+    let mut stream = stream(false);
+    let response = json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}});
+    let chunks = chunks(&mut stream, &json!([{"type": "response.incomplete", "response": response}]));
+    assert_eq!(chunks.last().unwrap()["choices"][0]["finish_reason"], "length");
+    assert!(stream.is_complete());
+}
+
+#[test]
+fn a_function_call_of_old_streams_in_its_own_words() {
+    let mut stream =
+        ChatStream::new(ChatOptions { model: "m".to_owned(), include_usage: false, wants_function_call: true });
+    let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});
+    let chunks = chunks(
+        &mut stream,
+        &json!([
+            {"type": "response.output_item.done", "output_index": 0, "item": call("f")},
+            {"type": "response.output_item.done", "output_index": 1, "item": call("g")},
+            {"type": "response.completed", "response": {}},
+        ]),
+    );
+    let deltas: Vec<&Value> = chunks.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();
+    let expected = [
+        first(),
+        json!({"function_call": {"name": "f", "arguments": ""}}),
+        json!({"function_call": {"arguments": "{}"}}),
+        json!({}),
+    ];
+    assert_eq!(deltas, expected.iter().collect::<Vec<_>>());
+    assert_eq!(chunks.last().unwrap()["choices"][0]["finish_reason"], "function_call");
+}
+
+#[test]
+fn a_failure_is_no_end() {
+    let mut stream = stream(false);
+    let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error":
+        {"code": "rate_limit_exceeded", "message": "Please try again in 2s."}}});
+    let failure = stream.on_event(&event(&failed)).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::RateLimited { retry_after: Some(std::time::Duration::from_secs(2)) });
+    assert!(!stream.is_complete());
+    let garbled = SseEvent { event: "response.output_text.delta".to_owned(), data: "{".to_owned() };
+    assert_eq!(stream.on_event(&garbled).unwrap_err().kind, FailureKind::Garbled);
+}
