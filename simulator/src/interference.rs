@@ -4,8 +4,24 @@
 use crate::{
     faults::{Fault, Interruption},
     http::{ConnectionCut, Delivery, Reply},
+    performance::Interrupted,
     provider::Entry,
 };
+
+/// Takes out of a fault what happens in the middle of a stream, which only the stream itself can do.
+pub(crate) fn in_the_middle(
+    fault: Option<Fault>,
+    entry: &Entry,
+    streams: bool,
+) -> (Option<Fault>, Option<Interrupted>) {
+    match fault {
+        Some(Fault::Stream { after, interruption }) if streams => {
+            entry.note(|entry| entry.fault = Some("stream".to_owned()));
+            (None, Some((usize::try_from(after).unwrap_or(usize::MAX), interruption)))
+        }
+        fault => (fault, None),
+    }
+}
 
 /// Lets the provider decide, with this fault in the way. `held` lives until the answer is
 /// returned, or delivered where the fault changes how; or until the client is gone.

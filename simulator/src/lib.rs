@@ -1,5 +1,5 @@
-//! A provider that behaves: it plays OpenAI's authorization server and backend, and the session provider and API of a
-//! music service, for the gateway's tests and for the demo.
+//! A provider that behaves: it plays OpenAI's authorization server and backend, the session provider and API of a music
+//! service, and a model API that takes a key, for the gateway's tests and for the demo.
 //!
 //! It exists because canned answers cannot show the faults that lose a login: this server rotates refresh tokens,
 //! refuses their reuse, kills families, hangs, and loses answers *after* it has changed its state. Every token it
@@ -50,8 +50,9 @@
 //!
 //! # How the parts hang together
 //!
-//! `http` owns the sockets; `auth`, `backend`, `sessions` and `studio` are the origins, each with a port of its own;
-//! `provider` holds what they know (keys, codes, families of tokens, browsers, journal). A request goes down that list,
+//! `http` owns the sockets; `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each with a port of
+//! its own; `provider` holds what they know (keys, codes, families of tokens, browsers, journal), `model` is what they
+//! let speak, and `performance` writes what it says. A request goes down that list,
 //! its answer comes back up as plain data, and `interference` bends it on the way as the [`Fault`] on order says. A
 //! [`Step`] stops a refresh, an outage takes a whole origin ([`Site`]) from the network. `control` is the way in for
 //! tests: whatever [`Simulator`] offers in Rust, it offers over HTTP. README.md has its routes, and the program's flags.
@@ -62,13 +63,16 @@
 mod auth;
 mod backend;
 mod control;
+mod dashscope;
 mod durations;
 mod faults;
 mod handles;
 mod http;
 mod interference;
 mod journal;
+mod model;
 mod outages;
+mod performance;
 mod presentations;
 mod provider;
 mod refusals;
@@ -89,7 +93,7 @@ pub use presentations::{Presentation, PresentationOutcome, PresentationTotals};
 pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, SignedInBrowser, TokenStatus};
 pub use settings::{
     AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,
-    Settings, UnknownSetting,
+    Settings, UnknownSetting, UsedPercent,
 };
 pub use simulator::{Addresses, Options, Simulator, StartError};
 pub use site::Site;

@@ -23,6 +23,7 @@ pub(crate) struct Outages {
     backend: Arc<Gate>,
     sessions: Arc<Gate>,
     studio: Arc<Gate>,
+    dashscope: Arc<Gate>,
 }
 
 impl Outages {
@@ -32,6 +33,7 @@ impl Outages {
             Site::Backend => &self.backend,
             Site::Sessions => &self.sessions,
             Site::Studio => &self.studio,
+            Site::Dashscope => &self.dashscope,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::{
     auth::AuthOrigin,
     backend::{self, BackendOrigin},
     control::ControlOrigin,
+    dashscope::DashscopeOrigin,
     http::{Gate, serve},
     outages::Outages,
     provider::{KeyRing, Provider},
@@ -31,6 +32,8 @@ pub struct Options {
     pub sessions_port: u16,
     /// The port of the music API; 0 for a random one.
     pub studio_port: u16,
+    /// The port of DashScope; 0 for a random one.
+    pub dashscope_port: u16,
     /// How to behave at the start, and again after a reset.
     pub settings: Settings,
 }
@@ -68,6 +71,8 @@ pub struct Addresses {
     pub sessions_url: String,
     /// The music API's base URL, `http://127.0.0.1:PORT/api`.
     pub studio_url: String,
+    /// DashScope, `http://127.0.0.1:PORT`: its two APIs are below `/compatible-mode/v1` and `/api/v1`.
+    pub dashscope_url: String,
 }
 
 /// A running simulator. Dropping it closes all ports and every connection.
@@ -89,12 +94,14 @@ impl Simulator {
         let (backend, backend_url) = listen(options.backend_port).await?;
         let (sessions, sessions_url) = listen(options.sessions_port).await?;
         let (studio, studio_url) = listen(options.studio_port).await?;
+        let (dashscope, dashscope_url) = listen(options.dashscope_port).await?;
         let addresses = Addresses {
             issuer,
             control_url,
             backend_url: backend_url + backend::BASE_PATH,
             sessions_url,
             studio_url: studio_url + studio::BASE_PATH,
+            dashscope_url,
         };
         let keys = tokio::task::spawn_blocking(KeyRing::first)
             .await
@@ -109,6 +116,7 @@ impl Simulator {
         listeners.spawn(serve(backend, outages.gate(Site::Backend), BackendOrigin { provider: shared() }));
         listeners.spawn(serve(sessions, outages.gate(Site::Sessions), SessionsOrigin { provider: shared() }));
         listeners.spawn(serve(studio, outages.gate(Site::Studio), StudioOrigin { provider: shared() }));
+        listeners.spawn(serve(dashscope, outages.gate(Site::Dashscope), DashscopeOrigin { provider: shared() }));
         // The way in for tests is never out.
         let always_open = Arc::new(Gate::default());
         let control_origin = ControlOrigin { provider: shared(), outages: Arc::clone(&outages) };
@@ -150,6 +158,12 @@ impl Simulator {
     #[must_use]
     pub fn studio_url(&self) -> &str {
         &self.addresses.studio_url
+    }
+
+    /// DashScope, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn dashscope_url(&self) -> &str {
+        &self.addresses.dashscope_url
     }
 
     /// Stops and waits until all ports are closed, which dropping does not.

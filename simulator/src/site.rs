@@ -14,9 +14,11 @@ pub enum Site {
     Sessions,
     /// The music API that accepts them.
     Studio,
+    /// The model API that takes a key.
+    Dashscope,
 }
 
 impl Site {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Auth, Self::Backend, Self::Sessions, Self::Studio];
+    pub(crate) const ALL: [Self; 5] = [Self::Auth, Self::Backend, Self::Sessions, Self::Studio, Self::Dashscope];
 }

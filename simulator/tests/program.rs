@@ -55,13 +55,14 @@ fn address<'a>(ready: &'a Value, member: &str) -> &'a str {
 #[tokio::test]
 async fn it_prints_every_address_and_something_answers_there() {
     let (rest, status) = run(&["--exit-with-stdin"], async |ready, child| {
-        assert_eq!(ready.as_object().unwrap().len(), 5, "{ready}");
+        assert_eq!(ready.as_object().unwrap().len(), 6, "{ready}");
         for (member, path, status) in [
             ("issuer", "/.well-known/openid-configuration", 200),
             ("control_url", "/healthz", 200),
             ("backend_url", "/wham/usage", 401),
             ("sessions_url", "/v1/client", 200),
             ("studio_url", "/billing/info/", 401),
+            ("dashscope_url", "/compatible-mode/v1/models", 401),
         ] {
             let (answered, _) = get(&format!("{}{path}", address(ready, member))).await;
             assert_eq!(answered, status, "{member}");

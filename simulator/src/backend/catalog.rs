@@ -1,20 +1,43 @@
-//! The list of models, with an `ETag` for clients that ask again.
+//! The list of models, as much of it as the client is new enough for, with an `ETag` for clients that ask again.
 
 use hyper::{
-    HeaderMap,
     header::{ETAG, IF_NONE_MATCH},
+    http::request::Parts,
 };
 use serde_json::{Value, json};
 
-use crate::{http::Reply, journal::body_sha256};
+use crate::{
+    http::{Parameters, Reply},
+    journal::body_sha256,
+    refusals,
+};
+
+/// The oldest client that knows the models.
+const MINIMAL_CLIENT_VERSION: &str = "0.1.0";
 
 /// Answers `GET /codex/models`.
-pub(super) fn models(slugs: &[String], headers: &HeaderMap) -> Reply {
-    let catalog = json!({"models": slugs.iter().enumerate().map(model).collect::<Vec<_>>()});
-    let etag = format!("\"{}\"", body_sha256(catalog.to_string().as_bytes()).chars().take(16).collect::<String>());
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
+    let query = Parameters::from_form(head.uri.query().unwrap_or_default().as_bytes()).ok();
+    let Some(version) = query.as_ref().and_then(|query| version(query.get("client_version")?)) else {
+        return Reply::json(400, &refusals::detail("A client_version such as 1.2.3 is required"));
+    };
+    let new_enough = Some(version) >= self::version(MINIMAL_CLIENT_VERSION);
+    let shown = slugs.iter().filter(|_| new_enough);
+    let catalog = json!({"models": shown.enumerate().map(model).collect::<Vec<_>>()});
+    let etag = etag(&catalog);
+    let known = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let reply = if known { Reply::new(304, "") } else { Reply::json(200, &catalog) };
     reply.header(ETAG.as_str(), &etag)
+}
+
+fn etag(catalog: &Value) -> String {
+    format!("\"{}\"", body_sha256(catalog.to_string().as_bytes()).chars().take(16).collect::<String>())
+}
+
+/// The numbers of a version, without what a pre-release adds.
+fn version(text: &str) -> Option<[u32; 3]> {
+    let numbers = text.split('-').next()?.split('.').map(|number| number.parse().ok());
+    numbers.collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
 fn model((priority, slug): (usize, &String)) -> Value {
@@ -30,7 +53,7 @@ fn model((priority, slug): (usize, &String)) -> Value {
         ],
         "shell_type": "shell_command",
         "visibility": "list",
-        "minimal_client_version": "0.1.0",
+        "minimal_client_version": MINIMAL_CLIENT_VERSION,
         "supported_in_api": true,
         "priority": priority,
         "upgrade": null,

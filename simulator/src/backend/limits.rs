@@ -1,56 +1,106 @@
-//! How much of the plan is used up. Headers and `GET /wham/usage` tell the same, because clients read either.
+//! How much of the plan is used up. Headers, `GET /wham/usage` and the refusal of a plan that is used up tell the same,
+//! because clients read any of them.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{http::Reply, settings::Account};
+use crate::{
+    http::Reply,
+    refusals,
+    settings::{Account, Settings, UsedPercent},
+};
 
 /// The two windows of a paid plan, in seconds: five hours and a week.
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
 
-/// The body of `GET /wham/usage`.
-pub(super) fn usage(account: &Account, used_percent: u32, now: Duration) -> Value {
-    let reached = used_percent >= 100;
-    json!({
-        "plan_type": account.plan,
-        "email": account.email,
-        "rate_limit": {
-            "allowed": !reached,
-            "limit_reached": reached,
-            "primary_window": window(PRIMARY, used_percent, now),
-            "secondary_window": window(SECONDARY, used_percent / 2, now),
-        },
-        "credits": {"has_credits": false, "unlimited": false, "balance": "0"},
-        "additional_rate_limits": [],
-    })
+/// What an account has used of its plan at one moment.
+pub(super) struct Quota<'a> {
+    account: &'a Account,
+    windows: [Window; 2],
+    now: Duration,
 }
 
-fn window(seconds: u64, used_percent: u32, now: Duration) -> Value {
-    json!({
-        "used_percent": used_percent,
-        "limit_window_seconds": seconds,
-        "reset_after_seconds": reset_after(seconds, now),
-        "reset_at": now.as_secs() + reset_after(seconds, now),
-    })
+struct Window {
+    name: &'static str,
+    seconds: u64,
+    used_percent: u32,
 }
 
-/// Windows begin at multiples of their length.
-fn reset_after(seconds: u64, now: Duration) -> u64 {
-    seconds - now.as_secs() % seconds
-}
+impl<'a> Quota<'a> {
+    pub(super) fn of(account: &'a Account, settings: &Settings, now: Duration) -> Self {
+        let UsedPercent { primary, secondary } = settings.used_percent_of(account);
+        let windows = [
+            Window { name: "primary", seconds: PRIMARY, used_percent: primary },
+            Window { name: "secondary", seconds: SECONDARY, used_percent: secondary },
+        ];
+        Self { account, windows, now }
+    }
 
-/// The headers with which every model's answer tells the same.
-pub(super) fn told(reply: Reply, account: &Account, used_percent: u32, now: Duration) -> Reply {
-    let windows = [("primary", PRIMARY, used_percent), ("secondary", SECONDARY, used_percent / 2)];
-    let reply = reply.header("x-codex-plan-type", &account.plan).header("x-codex-active-limit", "codex");
-    windows.into_iter().fold(reply, |reply, (name, seconds, used)| {
-        let after = reset_after(seconds, now);
-        reply
-            .header(&format!("x-codex-{name}-used-percent"), &format!("{used}.0"))
-            .header(&format!("x-codex-{name}-window-minutes"), &(seconds / 60).to_string())
-            .header(&format!("x-codex-{name}-reset-at"), &(now.as_secs() + after).to_string())
-            .header(&format!("x-codex-{name}-reset-after-seconds"), &after.to_string())
-    })
+    /// The window that is used up; of both the one that lasts longer.
+    fn reached(&self) -> Option<&Window> {
+        self.windows.iter().rfind(|window| window.used_percent >= 100)
+    }
+
+    /// The body of `GET /wham/usage`.
+    pub(super) fn usage(&self) -> Value {
+        let [primary, secondary] = &self.windows;
+        let reached = self.reached();
+        json!({
+            "plan_type": self.account.plan,
+            "email": self.account.email,
+            "rate_limit": {
+                "allowed": reached.is_none(),
+                "limit_reached": reached.is_some(),
+                "primary_window": self.window(primary),
+                "secondary_window": self.window(secondary),
+            },
+            "rate_limit_reached_type": reached.map(|window| json!({"type": window.name})),
+            "credits": {"has_credits": false, "unlimited": false, "balance": "0"},
+            "additional_rate_limits": [],
+        })
+    }
+
+    fn window(&self, window: &Window) -> Value {
+        let after = self.reset_after(window);
+        json!({
+            "used_percent": window.used_percent,
+            "limit_window_seconds": window.seconds,
+            "reset_after_seconds": after,
+            "reset_at": self.now.as_secs() + after,
+        })
+    }
+
+    /// Windows begin at multiples of their length.
+    fn reset_after(&self, window: &Window) -> u64 {
+        window.seconds - self.now.as_secs() % window.seconds
+    }
+
+    /// The answer to a request for a model when the plan is used up.
+    pub(super) fn refusal(&self) -> Option<Reply> {
+        let reached = self.reached()?;
+        let after = self.reset_after(reached);
+        let body = refusals::usage_limit_reached(&self.account.plan, self.now.as_secs() + after, after);
+        Some(self.told(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
+    }
+
+    /// The headers with which every model's answer tells the same.
+    pub(super) fn told(&self, reply: Reply) -> Reply {
+        let reply = reply.headers([
+            ("x-codex-plan-type", self.account.plan.as_str()),
+            ("x-codex-active-limit", "codex"),
+            ("x-codex-credits-has-credits", "False"),
+            ("x-codex-credits-unlimited", "False"),
+            ("x-codex-credits-balance", "0"),
+        ]);
+        self.windows.iter().fold(reply, |reply, window| {
+            let (name, after) = (window.name, self.reset_after(window));
+            reply
+                .header(&format!("x-codex-{name}-used-percent"), &format!("{}.0", window.used_percent))
+                .header(&format!("x-codex-{name}-window-minutes"), &(window.seconds / 60).to_string())
+                .header(&format!("x-codex-{name}-reset-at"), &(self.now.as_secs() + after).to_string())
+                .header(&format!("x-codex-{name}-reset-after-seconds"), &after.to_string())
+        })
+    }
 }

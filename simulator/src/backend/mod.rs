@@ -3,17 +3,24 @@
 
 mod admission;
 mod catalog;
+mod events;
+mod items;
 mod limits;
+mod memory;
+mod question;
+mod request;
 mod responses;
 mod script;
-mod stream;
+mod usage;
 
 use std::sync::Arc;
 
 use hyper::{Method, Request, http::request::Parts};
 
+pub(crate) use memory::BackendMemory;
+
 use crate::{
-    faults::{Endpoint, Fault},
+    faults::Endpoint,
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
     provider::Provider,
@@ -43,18 +50,11 @@ impl Origin for BackendOrigin {
         let endpoint = endpoint(&head);
         // On its own: as what is matched on, the lock would be held in the arms, which need it.
         let struck = self.provider.state().faults.strike(endpoint);
-        let (fault, interruption) = match struck {
-            // What happens in the middle of a stream only the stream itself can do.
-            Some(Fault::Stream { after, interruption }) if endpoint == Endpoint::Responses => {
-                entry.note(|entry| entry.fault = Some("stream".to_owned()));
-                (None, Some((usize::try_from(after).unwrap_or(usize::MAX), interruption)))
-            }
-            fault => (fault, None),
-        };
+        let (fault, interrupted) = interference::in_the_middle(struck, &entry, endpoint == Endpoint::Responses);
         let decide = || match (admitted, endpoint) {
             (Err(refusal), _) => refusal,
             (Ok(account), Endpoint::Responses) => {
-                responses::responses(&self.provider, &entry, &head, &body, &account, interruption)
+                responses::responses(&self.provider, &entry, &head, &body, &account, interrupted)
             }
             (Ok(account), _) => self.look(endpoint, &head, &account),
         };
@@ -71,9 +71,9 @@ impl BackendOrigin {
             (state.settings.clone(), state.now())
         };
         if endpoint == Endpoint::Models {
-            catalog::models(&settings.models, &head.headers)
+            catalog::models(&settings.models, head)
         } else if endpoint == Endpoint::Usage {
-            Reply::json(200, &limits::usage(account, settings.used_percent, now))
+            Reply::json(200, &limits::Quota::of(account, &settings, now).usage())
         } else {
             Reply::json(404, &refusals::detail("Not Found"))
         }

@@ -41,6 +41,14 @@ pub enum Endpoint {
     SessionClient,
     /// The music API, any path.
     Studio,
+    /// DashScope, any path.
+    Dashscope,
+    /// `POST /compatible-mode/v1/chat/completions`.
+    ChatCompletions,
+    /// `POST /api/v1/services/aigc/text2image/image-synthesis`.
+    ImageSynthesis,
+    /// `GET /api/v1/tasks/{id}`.
+    ImageTasks,
 }
 
 impl Endpoint {
@@ -51,6 +59,7 @@ impl Endpoint {
             Self::Sessions | Self::SessionTokens | Self::SessionClient => Self::Sessions,
             Self::Revoke => Self::Revoke,
             Self::Studio => Self::Studio,
+            Self::Dashscope | Self::ChatCompletions | Self::ImageSynthesis | Self::ImageTasks => Self::Dashscope,
         };
         self == actual || self == whole
     }

@@ -102,10 +102,15 @@ mod tests {
 
     #[test]
     fn a_whole_origin_covers_its_endpoints_and_no_other_origin() {
-        let endpoints = [Endpoint::Refresh, Endpoint::Responses, Endpoint::SessionTokens, Endpoint::Studio];
-        for (index, origin) in
-            [Endpoint::Token, Endpoint::Backend, Endpoint::Sessions, Endpoint::Studio].iter().enumerate()
-        {
+        let endpoints = [
+            Endpoint::Refresh,
+            Endpoint::Responses,
+            Endpoint::SessionTokens,
+            Endpoint::Studio,
+            Endpoint::ChatCompletions,
+        ];
+        let origins = [Endpoint::Token, Endpoint::Backend, Endpoint::Sessions, Endpoint::Studio, Endpoint::Dashscope];
+        for (index, origin) in origins.iter().enumerate() {
             let mut queue = FaultQueue::default();
             queue.push(FaultOrder::standing(*origin, Fault::Hang));
             for (other, endpoint) in endpoints.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The faults of the real providers, in their words where they are known.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Fault, Interruption};
 use crate::{journal::machine_time, refusals};
@@ -74,14 +74,7 @@ impl Fault {
     #[must_use]
     pub fn usage_limit_reached(resets_in_seconds: u64) -> Self {
         let resets_at = machine_time().as_secs() + resets_in_seconds;
-        let body = json!({"error": {
-            "type": "usage_limit_reached",
-            "message": "The usage limit has been reached",
-            "plan_type": "plus",
-            "resets_at": resets_at,
-            "resets_in_seconds": resets_in_seconds,
-            "eligible_promo": null,
-        }});
+        let body = refusals::usage_limit_reached("plus", resets_at, resets_in_seconds);
         let header = |name: &str, value: String| (name.to_owned(), value);
         let headers = vec![
             content("application/json"),

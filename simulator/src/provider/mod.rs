@@ -33,6 +33,8 @@ pub use secrets::{CANARY, CANARY_IN_JWT};
 pub(crate) use secrets::{IssuedSecrets, random_text};
 
 use crate::{
+    backend::BackendMemory,
+    dashscope::Tasks,
     faults::FaultQueue,
     journal::{FamilyId, Journal, JournalEntry, body_sha256, machine_time, token_sha256},
     presentations::{PresentationTotals, Presentations},
@@ -62,6 +64,8 @@ pub(crate) struct State {
     pub(crate) presentations: Presentations,
     pub(crate) streams: StreamCounts,
     pub(crate) faults: FaultQueue,
+    pub(crate) backend: BackendMemory,
+    pub(crate) tasks: Tasks,
     pub(crate) journal: Journal,
     pub(crate) issued: IssuedSecrets,
 }
@@ -89,6 +93,8 @@ impl Provider {
             presentations: Presentations::default(),
             streams: StreamCounts::default(),
             faults: FaultQueue::default(),
+            backend: BackendMemory::default(),
+            tasks: Tasks::default(),
             journal: Journal::default(),
             issued: IssuedSecrets::default(),
         };
@@ -111,6 +117,8 @@ impl Provider {
         state.presentations = Presentations::default();
         state.streams.forget();
         state.faults.clear();
+        state.backend = BackendMemory::default();
+        state.tasks = Tasks::default();
         state.journal.clear();
         state.issued = IssuedSecrets::default();
         drop(state);

@@ -3,7 +3,7 @@
 
 mod choices;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 pub use choices::{AccessTokenForm, Approval, CallbackFault, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use crate::durations;
 
 /// The client id of the public Codex client, known to the provider unless the settings say otherwise.
 const CODEX_CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+
+/// The API key unless the settings say otherwise. It carries the canary, as every secret here does.
+const API_KEY: &str = "sk-simulated-CANARY-0001";
 
 /// How the provider behaves from now on. The default is the well-behaved provider, with approval given at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,8 +69,27 @@ pub struct Settings {
     /// How long it pauses before each of them.
     #[serde(with = "durations")]
     pub stream_pause: Duration,
-    /// How much of the plan is used up, as the backend tells it. It does not grow by itself.
+    /// How much of the plan is used up in its primary window, as the backend tells it. It does not grow by itself; from
+    /// 100 on no model answers.
     pub used_percent: u32,
+    /// The same of the secondary window; half as much as of the primary one unless it is given.
+    pub secondary_used_percent: Option<u32>,
+    /// Both, for single accounts, by `account_id`.
+    pub used_percent_by_account: BTreeMap<String, UsedPercent>,
+    /// The API keys that DashScope takes.
+    pub api_keys: Vec<String>,
+    /// The models it lists and serves.
+    pub dashscope_models: Vec<String>,
+}
+
+/// How much is used up of the two windows of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsedPercent {
+    /// The shorter one.
+    pub primary: u32,
+    /// The longer one.
+    pub secondary: u32,
 }
 
 impl Default for Settings {
@@ -95,6 +117,10 @@ impl Default for Settings {
             stream_deltas: 5,
             stream_pause: Duration::ZERO,
             used_percent: 12,
+            secondary_used_percent: None,
+            used_percent_by_account: BTreeMap::new(),
+            api_keys: vec![API_KEY.to_owned()],
+            dashscope_models: ["qwen3-max", "qwen-plus", "qwen-image"].map(ToOwned::to_owned).into(),
         }
     }
 }
@@ -109,6 +135,15 @@ impl Settings {
     #[must_use]
     pub fn with_accounts(self, count: u32) -> Self {
         Self { accounts: (1..=count).map(Account::numbered).collect(), ..self }
+    }
+
+    /// What an account has used of its plan.
+    pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
+        let of_all = UsedPercent {
+            primary: self.used_percent,
+            secondary: self.secondary_used_percent.unwrap_or(self.used_percent / 2),
+        };
+        self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(of_all)
     }
 
     /// These settings with the given members replaced, the rest as they are.

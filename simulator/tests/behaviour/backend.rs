@@ -19,8 +19,8 @@ impl Party {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    pub(crate) async fn models(&self, access_token: &str, etag: &str) -> Response {
-        let request = self.http.get(format!("{}/codex/models?client_version=1.0.0", self.simulator.backend_url()));
+    pub(crate) async fn models(&self, access_token: &str, query: &str, etag: &str) -> Response {
+        let request = self.http.get(format!("{}/codex/models{query}", self.simulator.backend_url()));
         let request = request.bearer_auth(access_token).header("chatgpt-account-id", ACCOUNT_ID);
         request.header("if-none-match", etag).send().await.unwrap()
     }
@@ -142,14 +142,33 @@ async fn usage_and_models_are_answered_in_json() {
     let window = &usage["rate_limit"]["primary_window"];
     assert_eq!((&window["used_percent"], &window["limit_window_seconds"]), (&json!(100), &json!(18_000)));
 
-    let listed = party.models(&tokens.access, "").await;
+    let version = "?client_version=1.0.0";
+    let listed = party.models(&tokens.access, version, "").await;
     let etag = header(listed.headers(), "etag");
     let listed = Answer::of(listed).await.json();
     let slugs: Vec<_> = listed["models"].as_array().unwrap().iter().map(|model| &model["slug"]).collect();
     assert_eq!(slugs, ["gpt-5.5", "gpt-5.4", "gpt-5.3-codex-spark"]);
-    assert_eq!(party.models(&tokens.access, &etag).await.status(), 304);
+    assert_eq!(party.models(&tokens.access, version, &etag).await.status(), 304);
     party.simulator.update_settings(|settings| settings.models = vec!["another".to_owned()]);
-    assert_eq!(party.models(&tokens.access, &etag).await.status(), 200);
+    assert_eq!(party.models(&tokens.access, version, &etag).await.status(), 200);
+}
+
+#[tokio::test]
+async fn models_are_listed_for_clients_that_say_how_new_they_are() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for (query, status, listed) in [
+        ("?client_version=0.1.0", 200, 3),
+        ("?client_version=1.2.3-alpha.1", 200, 3),
+        ("?client_version=0.0.9", 200, 0),
+        ("", 400, 0),
+        ("?client_version=", 400, 0),
+        ("?client_version=new", 400, 0),
+    ] {
+        let answer = Answer::of(party.models(&tokens.access, query, "").await).await;
+        let models = answer.json()["models"].as_array().map_or(0, Vec::len);
+        assert_eq!((answer.status, models, answer.json()["detail"].is_string()), (status, listed, status == 400));
+    }
 }
 
 #[tokio::test]

@@ -1,15 +1,18 @@
 //! What the simulator promises, seen from outside over HTTP. One binary, so that the signing keys are generated once.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a step that fails here is a failed test")]
 
+mod answers;
 mod authorize;
 mod backend;
 mod bent_answers;
 mod client;
 mod code;
 mod control;
+mod dashscope;
 mod faults;
 mod outages;
 mod presentations;
+mod quota;
 mod refresh;
 mod revoke;
 mod sessions;

@@ -9,7 +9,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::client::{Party, host_and_port, soon, until};
 
-const SITES: [Site; 4] = [Site::Auth, Site::Backend, Site::Sessions, Site::Studio];
+const SITES: [Site; 5] = [Site::Auth, Site::Backend, Site::Sessions, Site::Studio, Site::Dashscope];
 
 fn address(party: &Party, site: Site) -> String {
     let addresses = party.simulator.addresses();
@@ -18,6 +18,7 @@ fn address(party: &Party, site: Site) -> String {
         Site::Backend => &addresses.backend_url,
         Site::Sessions => &addresses.sessions_url,
         Site::Studio => &addresses.studio_url,
+        Site::Dashscope => &addresses.dashscope_url,
     };
     host_and_port(url).to_owned()
 }

@@ -35,6 +35,10 @@ fn others() -> Value {
         "stream_deltas": 9,
         "stream_pause": "10ms",
         "used_percent": 100,
+        "secondary_used_percent": 3,
+        "used_percent_by_account": {"account": {"primary": 1, "secondary": 2}},
+        "api_keys": ["sk-of-a-test"],
+        "dashscope_models": ["model-of-a-test"],
     })
 }
 
@@ -83,6 +87,7 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
         json!({"access_lifetime": "7"}),
         json!({"accounts": [{"user_id": "only"}]}),
         json!({"used_percent": -1}),
+        json!({"used_percent_by_account": {"account": 100}}),
         json!({"no_such_setting": true}),
         json!({"omit_id_token": true, "stream_pause": "soon"}),
         json!(["not", "an", "object"]),

@@ -15,7 +15,7 @@ use crate::{
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 /// The data of all frames, whose `event` line must say the same.
-fn frames(text: &str) -> Vec<Value> {
+pub(crate) fn frames(text: &str) -> Vec<Value> {
     let whole = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n"));
     whole
         .map(|frame| {
@@ -27,12 +27,12 @@ fn frames(text: &str) -> Vec<Value> {
         .collect()
 }
 
-fn kinds(frames: &[Value]) -> Vec<&str> {
+pub(crate) fn kinds(frames: &[Value]) -> Vec<&str> {
     frames.iter().map(|frame| frame["type"].as_str().unwrap().strip_prefix("response.").unwrap()).collect()
 }
 
 /// Whatever comes until the connection ends, and whether it ended as it should.
-async fn all_of(mut response: Response) -> (String, bool) {
+pub(crate) async fn all_of(mut response: Response) -> (String, bool) {
     let mut received = Vec::new();
     let whole = loop {
         match soon(response.chunk()).await {
@@ -70,11 +70,14 @@ async fn the_frames_come_in_order_and_end_with_completed() {
     let frames = frames(&text);
     let expected = [
         "created",
+        "in_progress",
         "output_item.added",
+        "content_part.added",
         "output_text.delta",
         "output_text.delta",
         "output_text.delta",
         "output_text.done",
+        "content_part.done",
         "output_item.done",
         "completed",
     ];
@@ -84,8 +87,8 @@ async fn the_frames_come_in_order_and_end_with_completed() {
     }
     let words: String = frames.iter().filter_map(|frame| frame["delta"].as_str()).collect();
     assert_eq!(words, "word1 word2 word3 ");
-    assert_eq!(frames[5]["text"], words);
-    let completed = &frames[7]["response"];
+    assert_eq!(frames[7]["text"], words);
+    let completed = &frames[10]["response"];
     assert_eq!((&completed["id"], &completed["status"]), (&frames[0]["response"]["id"], &"completed".into()));
     assert_eq!(completed["usage"]["output_tokens"], 3);
     assert_eq!(party.simulator.streams(), StreamCounts { completed: 1, ..StreamCounts::default() });
@@ -126,15 +129,16 @@ async fn streams_are_cut_fail_or_go_silent_as_ordered() {
 
     let (text, whole) = all_of(opened(Fault::stream_cut(2)).await).await;
     assert!(!whole, "the stream ended as if it were whole");
-    assert_eq!(kinds(&frames(&text)), ["created", "output_item.added", "output_text.delta", "output_text.delta"]);
+    let begun = ["created", "in_progress", "output_item.added", "content_part.added", "output_text.delta"];
+    assert_eq!(kinds(&frames(&text)), [&begun[..], &["output_text.delta"]].concat());
     assert_eq!(outcome(&party), "stream_broken");
 
     let (text, whole) = all_of(opened(Fault::stream_fails(1, "server_is_overloaded")).await).await;
     assert!(whole);
     let failed = frames(&text);
-    assert_eq!(kinds(&failed), ["created", "output_item.added", "output_text.delta", "failed"]);
-    assert_eq!((&failed[3]["sequence_number"], &failed[3]["response"]["status"]), (&3.into(), &"failed".into()));
-    assert_eq!(failed[3]["response"]["error"]["code"], "server_is_overloaded");
+    assert_eq!(kinds(&failed), [&begun[..], &["failed"]].concat());
+    assert_eq!((&failed[5]["sequence_number"], &failed[5]["response"]["status"]), (&5.into(), &"failed".into()));
+    assert_eq!(failed[5]["response"]["error"]["code"], "server_is_overloaded");
 
     let mut response = opened(Fault::stream_hangs(1)).await;
     read_until(&mut response, "word1").await;

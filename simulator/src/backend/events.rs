@@ -1,0 +1,112 @@
+//! The events of one response, as they pile up: each with the members the real backend gives it, and numbered when it is
+//! sent. What was said decides what the last event sums up.
+
+use std::{borrow::Cow, time::Duration};
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::usage::InputTokens;
+use crate::{provider::random_text, refusals};
+
+/// One event.
+pub(super) struct Event {
+    kind: Cow<'static, str>,
+    members: Value,
+}
+
+impl Event {
+    pub(super) fn new(kind: impl Into<Cow<'static, str>>, members: Value) -> Self {
+        Self { kind: kind.into(), members }
+    }
+
+    /// Whether it is a piece of something, before which the writer pauses.
+    pub(super) fn is_delta(&self) -> bool {
+        self.kind.ends_with(".delta")
+    }
+
+    fn is_reasoning(&self) -> bool {
+        self.kind.starts_with("response.reasoning")
+    }
+
+    /// As a frame; its JSON repeats the kind, as with the real backend.
+    pub(super) fn frame(&self, number: usize) -> Bytes {
+        let mut data =
+            Map::from_iter([("type".to_owned(), json!(self.kind)), ("sequence_number".to_owned(), json!(number))]);
+        data.extend(self.members.as_object().cloned().unwrap_or_default());
+        format!("event: {}\ndata: {}\n\n", self.kind, Value::Object(data)).into()
+    }
+}
+
+/// A response in the making.
+pub(super) struct Events {
+    response: Map<String, Value>,
+    output: Vec<Value>,
+    events: Vec<Event>,
+}
+
+impl Events {
+    /// A response that has begun.
+    pub(super) fn begin(model: &str, now: Duration) -> Self {
+        let id = format!("resp_{}", random_text());
+        let members = json!({"id": id, "object": "response", "created_at": now.as_secs(), "model": model});
+        let response = members.as_object().cloned().unwrap_or_default();
+        let mut begun = Self { response, output: Vec::new(), events: Vec::new() };
+        for kind in ["response.created", "response.in_progress"] {
+            let response = begun.state("in_progress", json!({"output": []}));
+            begun.push(kind, json!({"response": response}));
+        }
+        begun
+    }
+
+    pub(super) fn push(&mut self, kind: impl Into<Cow<'static, str>>, members: Value) {
+        self.events.push(Event::new(kind, members));
+    }
+
+    /// An event about the item that is being written.
+    pub(super) fn about(&mut self, item_id: &str, kind: &'static str, more: Value) {
+        let mut members = json!({"item_id": item_id, "output_index": self.output.len()});
+        if let (Some(members), Some(more)) = (members.as_object_mut(), more.as_object()) {
+            members.extend(more.clone());
+        }
+        self.push(kind, members);
+    }
+
+    pub(super) fn item_added(&mut self, item: Value) {
+        self.push("response.output_item.added", json!({"output_index": self.output.len(), "item": item}));
+    }
+
+    pub(super) fn item_done(&mut self, item: Value) {
+        self.push("response.output_item.done", json!({"output_index": self.output.len(), "item": item}));
+        self.output.push(item);
+    }
+
+    /// A response that said all it had to say.
+    pub(super) fn complete(&mut self, input: InputTokens) {
+        let usage = input.with_output(self.deltas(|_| true), self.deltas(Event::is_reasoning));
+        let response = self.state("completed", json!({"output": self.output, "usage": usage}));
+        self.push("response.completed", json!({"response": response}));
+    }
+
+    /// The event of a response that fails with this error code.
+    pub(super) fn failure(&self, code: &str) -> Event {
+        let error = json!({"error": {"code": code, "message": refusals::failure(code)}});
+        Event::new("response.failed", json!({"response": self.state("failed", error)}))
+    }
+
+    pub(super) fn all(&self) -> &[Event] {
+        &self.events
+    }
+
+    fn deltas(&self, which: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| event.is_delta() && which(event)).count()
+    }
+
+    /// The response in a state, with what it has only in that state.
+    fn state(&self, status: &str, more: Value) -> Value {
+        let mut members = self.response.clone();
+        members.insert("status".to_owned(), json!(status));
+        members.extend(more.as_object().cloned().unwrap_or_default());
+        Value::Object(members)
+    }
+}

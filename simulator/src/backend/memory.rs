@@ -1,0 +1,36 @@
+//! What the backend remembers from one request to the next: cached prompts, and which account a turn belongs to.
+
+use std::collections::HashMap;
+
+use super::usage::PromptCache;
+use crate::provider::random_text;
+
+/// The backend's memory; a reset empties it.
+#[derive(Debug, Default)]
+pub(crate) struct BackendMemory {
+    pub(super) prompts: PromptCache,
+    pub(super) turns: Turns,
+}
+
+/// The account of every turn state that was issued.
+#[derive(Debug, Default)]
+pub(super) struct Turns(HashMap<String, String>);
+
+/// The turn state was issued to somebody else: whoever sends it has moved a turn to another account.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ForeignTurn;
+
+impl Turns {
+    /// The turn state of an answer: the one presented if it is this account's, a new one if it is nobody's.
+    pub(super) fn state_for(&mut self, account_id: &str, presented: Option<&str>) -> Result<String, ForeignTurn> {
+        match presented.and_then(|state| Some((state, self.0.get(state)?))) {
+            Some((state, owner)) if owner == account_id => Ok(state.to_owned()),
+            Some(_) => Err(ForeignTurn),
+            None => {
+                let state = format!("turn_{}", random_text());
+                self.0.insert(state.clone(), account_id.to_owned());
+                Ok(state)
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a request asks the model, and whether it wants to see it think.
+
+use serde_json::Value;
+
+use super::request::{ModelRequest, text};
+use crate::model::{Question, Tool, ToolChoice};
+
+/// What a client asks for when it wants to send the reasoning back.
+const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
+
+/// The question in a request.
+pub(super) fn question(request: &ModelRequest) -> Question {
+    let input = request.input();
+    let outputs = input.iter().rev().take_while(|item| is_output(item)).map(|item| spoken(item.get("output")));
+    let mut tool_outputs: Vec<_> = outputs.collect();
+    tool_outputs.reverse();
+    let user = input.iter().rfind(|item| text(item, "role") == Some("user"));
+    let functions = request.list("tools").iter().filter(|tool| text(tool, "type") == Some("function"));
+    let format = request.get("text").and_then(|text| text.get("format"));
+    Question {
+        tool_outputs,
+        user_text: spoken(user.and_then(|item| item.get("content"))),
+        tools: functions.filter_map(tool).collect(),
+        choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("name")),
+        parallel: request.get("parallel_tool_calls") != Some(&Value::Bool(false)),
+        schema: format
+            .filter(|format| text(format, "type") == Some("json_schema"))
+            .and_then(|format| format.get("schema"))
+            .cloned(),
+    }
+}
+
+/// Whether reasoning comes before the answer.
+pub(super) fn wants_reasoning(request: &ModelRequest) -> bool {
+    let effort = request.get("reasoning").and_then(|reasoning| text(reasoning, "effort"));
+    effort.is_some_and(|effort| !matches!(effort, "none" | "minimal"))
+        || request.list("include").iter().any(|included| included == ENCRYPTED_REASONING)
+}
+
+fn is_output(item: &Value) -> bool {
+    matches!(text(item, "type"), Some("function_call_output" | "custom_tool_call_output"))
+}
+
+fn tool(tool: &Value) -> Option<Tool> {
+    let parameters = tool.get("parameters").cloned().unwrap_or_default();
+    Some(Tool { name: text(tool, "name")?.to_owned(), parameters })
+}
+
+/// The text of a content that is text, or a list of parts of which some are.
+fn spoken(content: Option<&Value>) -> String {
+    let parts = content.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let of_parts = || parts.iter().filter_map(|part| text(part, "text")).collect::<Vec<_>>().join(" ");
+    content.and_then(Value::as_str).map_or_else(of_parts, ToOwned::to_owned)
+}

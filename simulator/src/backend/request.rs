@@ -1,0 +1,107 @@
+//! A request for a response, as far as the backend takes it: it refuses every parameter it does not know, and says of
+//! everything it refuses why.
+
+use hyper::{
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    http::request::Parts,
+};
+use serde_json::{Map, Value};
+
+/// The parameters of a response that is streamed.
+pub(super) const OF_RESPONSES: [&str; 14] = [
+    "client_metadata",
+    "include",
+    "input",
+    "instructions",
+    "model",
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "reasoning",
+    "service_tier",
+    "store",
+    "stream",
+    "text",
+    "tool_choice",
+    "tools",
+];
+
+/// A request the backend takes.
+pub(super) struct ModelRequest(Map<String, Value>);
+
+impl ModelRequest {
+    /// Reads a request with these parameters for one of these models; or says why it is refused.
+    pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, String> {
+        let media_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !media_type.starts_with("application/json") || head.headers.contains_key(CONTENT_ENCODING) {
+            return Err("The body must be plain JSON".to_owned());
+        }
+        let members: Map<String, Value> = serde_json::from_slice(body).or(Err("The body is not a JSON object"))?;
+        if let Some(unknown) = members.keys().find(|name| !parameters.contains(&name.as_str())) {
+            return Err(format!("Unsupported parameter: {unknown}"));
+        }
+        if members.get("instructions").is_some_and(|text| !text.is_string() && !text.is_null()) {
+            return Err("Instructions are not valid".to_owned());
+        }
+        let request = Self(members);
+        request.check_input()?;
+        if !models.iter().any(|known| known == request.model()) {
+            let model = request.model();
+            return Err(format!("The '{model}' model is not supported when using Codex with a ChatGPT account."));
+        }
+        Ok(request)
+    }
+
+    /// The backend keeps nothing, and answers in a stream or not at all.
+    pub(super) fn check_delivery(&self) -> Result<(), String> {
+        if self.get("store") != Some(&Value::Bool(false)) {
+            return Err("Store must be set to false".to_owned());
+        }
+        if self.get("stream") != Some(&Value::Bool(true)) {
+            return Err("Stream must be set to true".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_input(&self) -> Result<(), String> {
+        let input = self.get("input").and_then(Value::as_array).ok_or("Input must be a list")?;
+        if input.iter().any(|item| text(item, "role") == Some("system")) {
+            return Err("System messages are not allowed".to_owned());
+        }
+        for (position, item) in input.iter().enumerate() {
+            let calls = match text(item, "type") {
+                Some("function_call_output") => "function_call",
+                Some("custom_tool_call_output") => "custom_tool_call",
+                _ => continue,
+            };
+            let call_id = text(item, "call_id").unwrap_or_default();
+            let of_this = |call: &Value| text(call, "type") == Some(calls) && text(call, "call_id") == Some(call_id);
+            if !input.iter().take(position).any(of_this) {
+                let output = if calls == "function_call" { "function call" } else { "custom tool call" };
+                return Err(format!("No tool call found for {output} output with call_id {call_id}."));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(super) fn model(&self) -> &str {
+        self.get("model").and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(super) fn input(&self) -> &[Value] {
+        self.list("input")
+    }
+
+    /// A parameter that is a list; an empty one when it is missing.
+    pub(super) fn list(&self, name: &str) -> &[Value] {
+        self.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// A member of an item that is text.
+pub(super) fn text<'a>(item: &'a Value, member: &str) -> Option<&'a str> {
+    item.get(member).and_then(Value::as_str)
+}

@@ -1,0 +1,105 @@
+//! `POST /chat/completions`: what is asked in OpenAI's older words, answered whole or as a stream.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{chunks, completion::Completion, error, refused};
+use crate::{
+    http::Reply,
+    model::{self, Question, Tool, ToolChoice},
+    performance::{self, Interrupted},
+    provider::{Entry, Provider},
+    streams::OpenStream,
+};
+
+/// Answers a request for a completion.
+pub(super) fn completions(
+    provider: &Arc<Provider>,
+    entry: &Entry,
+    body: &[u8],
+    interrupted: Option<Interrupted>,
+) -> Reply {
+    let (settings, now) = {
+        let state = provider.state();
+        (state.settings.clone(), state.now())
+    };
+    let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
+        return refused(400, "The body is not a JSON object.", "invalid_parameter_error");
+    };
+    let model = text(request.get("model"));
+    if !settings.dashscope_models.iter().any(|known| known == model) {
+        let why = format!("The model `{model}` does not exist or you do not have access to it.");
+        return refused(404, &why, "model_not_found");
+    }
+    let messages = list(request.get("messages"));
+    if let Err(why) = check(messages) {
+        return refused(400, why, "invalid_parameter_error");
+    }
+    let answer = model::answer(&question(&request, messages), settings.stream_deltas);
+    let completion = Completion::new(model, messages, answer, now);
+    if request.get("stream") != Some(&Value::Bool(true)) {
+        return Reply::json(200, &completion.whole());
+    }
+    let options = request.get("stream_options");
+    let with_usage = options.and_then(|options| options.get("include_usage")) == Some(&Value::Bool(true));
+    let frames = chunks::frames(&completion, with_usage);
+    let failure = |code: &str, _| chunks::data(&error("The response failed, as ordered.", code));
+    let moves = performance::moves(frames, interrupted, failure);
+    let open = OpenStream::new(provider, entry);
+    let streamed = performance::delivery(moves, settings.stream_pause, &open);
+    Reply::new(200, "").header("content-type", "text/event-stream").delivered(streamed, open)
+}
+
+/// Somebody has to have said something, and a tool only answers when it was called.
+fn check(messages: &[Value]) -> Result<(), &'static str> {
+    if messages.is_empty() {
+        return Err("`messages` must be a list that is not empty.");
+    }
+    for (position, message) in messages.iter().enumerate().filter(|(_, message)| is_output(message)) {
+        let mut calls = messages.iter().take(position).flat_map(|message| list(message.get("tool_calls")));
+        if !calls.any(|call| call.get("id") == message.get("tool_call_id")) {
+            return Err("A message with role `tool` must answer a preceding message with `tool_calls`.");
+        }
+    }
+    Ok(())
+}
+
+fn question(request: &Map<String, Value>, messages: &[Value]) -> Question {
+    let outputs = messages.iter().rev().take_while(|message| is_output(message));
+    let mut tool_outputs: Vec<_> = outputs.map(|message| spoken(message.get("content"))).collect();
+    tool_outputs.reverse();
+    let user = messages.iter().rfind(|message| text(message.get("role")) == "user");
+    Question {
+        tool_outputs,
+        user_text: spoken(user.and_then(|message| message.get("content"))),
+        tools: list(request.get("tools")).iter().filter_map(tool).collect(),
+        choice: ToolChoice::read(request.get("tool_choice"), |choice| choice.get("function")?.get("name")),
+        parallel: request.get("parallel_tool_calls") != Some(&Value::Bool(false)),
+        schema: request.get("response_format").and_then(|format| format.get("json_schema")?.get("schema")).cloned(),
+    }
+}
+
+fn is_output(message: &Value) -> bool {
+    text(message.get("role")) == "tool"
+}
+
+fn tool(tool: &Value) -> Option<Tool> {
+    let function = tool.get("function")?;
+    let parameters = function.get("parameters").cloned().unwrap_or_default();
+    Some(Tool { name: function.get("name")?.as_str()?.to_owned(), parameters })
+}
+
+/// The text of a content that is text, or a list of parts of which some are.
+fn spoken(content: Option<&Value>) -> String {
+    let of_parts = || list(content).iter().map(|part| text(part.get("text"))).collect::<Vec<_>>().join(" ");
+    content.and_then(Value::as_str).map_or_else(of_parts, ToOwned::to_owned)
+}
+
+fn text(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,56 @@
+//! A completion in chunks, as the compatible API streams it: data without event names, and `[DONE]` at the end.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::completion::{Completion, called};
+use crate::{
+    model::{Answer, Call, json_pieces},
+    performance::Frame,
+};
+
+/// What ends every stream.
+const DONE: &str = "data: [DONE]\n\n";
+
+/// The frames of a stream; the usage comes in a chunk of its own, and only to whoever asks for it.
+pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
+    let chunk = |choices: Value, usage: Value| {
+        data(&completion.object("chat.completion.chunk", json!({"choices": choices, "usage": usage})))
+    };
+    let choice = |delta: &Value, finish_reason: Option<&str>| {
+        chunk(json!([{"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": null}]), Value::Null)
+    };
+    let plain = |bytes: Bytes| Frame { bytes, is_delta: false };
+    let mut frames = vec![plain(choice(&json!({"role": "assistant", "content": ""}), None))];
+    frames.extend(deltas(&completion.answer).iter().map(|delta| Frame { bytes: choice(delta, None), is_delta: true }));
+    frames.push(plain(choice(&json!({}), Some(completion.finish_reason()))));
+    if with_usage {
+        frames.push(plain(chunk(json!([]), completion.usage())));
+    }
+    frames.push(plain(DONE.into()));
+    frames
+}
+
+/// What is new in each chunk.
+fn deltas(answer: &Answer) -> Vec<Value> {
+    match answer {
+        Answer::Text(pieces) => pieces.iter().map(|piece| json!({"content": piece})).collect(),
+        Answer::Calls(calls) => {
+            calls.iter().enumerate().flat_map(|(index, call)| deltas_of_call(index, call)).collect()
+        }
+    }
+}
+
+/// Only the first piece says what is called.
+fn deltas_of_call(index: usize, call: &Call) -> Vec<Value> {
+    let delta = |(number, piece): (usize, String)| match number {
+        0 => json!({"tool_calls": [called(index, call, &piece)]}),
+        _ => json!({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}),
+    };
+    json_pieces(&call.arguments).into_iter().enumerate().map(delta).collect()
+}
+
+/// A frame without a name.
+pub(super) fn data(value: &Value) -> Bytes {
+    format!("data: {value}\n\n").into()
+}

@@ -1,0 +1,78 @@
+//! One completion: what was said and what it cost, and the form in which it is answered whole.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    model::{Answer, Call, json_pieces},
+    provider::random_text,
+};
+
+/// Bytes of JSON in a token, roughly as with real tokenizers.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// What was said.
+pub(super) struct Completion {
+    head: Map<String, Value>,
+    pub(super) answer: Answer,
+    prompt_tokens: usize,
+}
+
+impl Completion {
+    pub(super) fn new(model: &str, messages: &[Value], answer: Answer, now: Duration) -> Self {
+        let id = format!("chatcmpl-{}", random_text());
+        let members = json!({"id": id, "object": "chat.completion", "created": now.as_secs(), "model": model});
+        let bytes: usize = messages.iter().map(|message| message.to_string().len()).sum();
+        let head = members.as_object().cloned().unwrap_or_default();
+        Self { head, answer, prompt_tokens: bytes.div_ceil(BYTES_PER_TOKEN) }
+    }
+
+    /// The members of every answer, with these besides and under this name.
+    pub(super) fn object(&self, name: &str, more: Value) -> Value {
+        let mut members = self.head.clone();
+        members.insert("object".to_owned(), json!(name));
+        members.extend(more.as_object().cloned().unwrap_or_default());
+        Value::Object(members)
+    }
+
+    pub(super) fn whole(&self) -> Value {
+        let message = match &self.answer {
+            Answer::Text(pieces) => json!({"role": "assistant", "content": pieces.concat()}),
+            Answer::Calls(calls) => {
+                let calls: Vec<_> =
+                    calls.iter().enumerate().map(|(index, call)| called(index, call, &call.arguments)).collect();
+                json!({"role": "assistant", "content": "", "tool_calls": calls})
+            }
+        };
+        let choice = json!({"index": 0, "message": message, "finish_reason": self.finish_reason(), "logprobs": null});
+        self.object("chat.completion", json!({"choices": [choice], "usage": self.usage()}))
+    }
+
+    pub(super) fn finish_reason(&self) -> &'static str {
+        match self.answer {
+            Answer::Text(_) => "stop",
+            Answer::Calls(_) => "tool_calls",
+        }
+    }
+
+    /// One token for each piece that is streamed.
+    pub(super) fn usage(&self) -> Value {
+        let completion_tokens = match &self.answer {
+            Answer::Text(pieces) => pieces.len(),
+            Answer::Calls(calls) => calls.iter().map(|call| json_pieces(&call.arguments).len()).sum(),
+        };
+        json!({
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": self.prompt_tokens + completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": 0},
+        })
+    }
+}
+
+/// A call with the arguments, or with the first piece of them.
+pub(super) fn called(index: usize, call: &Call, arguments: &str) -> Value {
+    let function = json!({"name": call.name, "arguments": arguments});
+    json!({"index": index, "id": call.id, "type": "function", "function": function})
+}

@@ -1,0 +1,149 @@
+//! A model API in the manner of DashScope's: whoever has a key may chat as with OpenAI's API, and order pictures, which
+//! are tasks to ask after. It renews nothing and expires nothing, which is the point of a key.
+
+mod chat;
+mod chunks;
+mod completion;
+mod tasks;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{Method, Request, http::request::Parts};
+use serde_json::{Value, json};
+
+pub(crate) use tasks::Tasks;
+
+use crate::{
+    faults::Endpoint,
+    http::{ConnectionCut, Origin, Reply, UnreadBody, bearer, read_body},
+    interference,
+    journal::token_sha256,
+    performance::Interrupted,
+    provider::{Entry, Provider, TokenStatus, random_text},
+    site::Site,
+};
+
+/// The API that is OpenAI's in another place.
+const COMPATIBLE: &str = "/compatible-mode/v1";
+
+/// The API of its own.
+const NATIVE: &str = "/api/v1";
+
+/// Bytes of a request body: a long conversation with pictures fits.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The model API as an origin.
+pub(crate) struct DashscopeOrigin {
+    pub(crate) provider: Arc<Provider>,
+}
+
+/// What is asked for.
+enum Asked<'a> {
+    Models,
+    Chat,
+    Synthesis,
+    Task(&'a str),
+    Nothing,
+}
+
+impl<'a> Asked<'a> {
+    fn read(head: &'a Parts) -> Self {
+        let path = head.uri.path();
+        match (&head.method, path.strip_prefix(COMPATIBLE), path.strip_prefix(NATIVE)) {
+            (&Method::GET, Some("/models"), _) => Self::Models,
+            (&Method::POST, Some("/chat/completions"), _) => Self::Chat,
+            (&Method::POST, _, Some("/services/aigc/text2image/image-synthesis")) => Self::Synthesis,
+            (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Nothing, Self::Task),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        match self {
+            Self::Models | Self::Nothing => Endpoint::Dashscope,
+            Self::Chat => Endpoint::ChatCompletions,
+            Self::Synthesis => Endpoint::ImageSynthesis,
+            Self::Task(_) => Endpoint::ImageTasks,
+        }
+    }
+}
+
+impl Origin for DashscopeOrigin {
+    async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
+        let (head, body) = request.into_parts();
+        let entry = self.provider.arrival(Site::Dashscope, &head);
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let admitted = self.admits(&entry, bearer(&head.headers));
+        let asked = Asked::read(&head);
+        let struck = self.provider.state().faults.strike(asked.endpoint());
+        let (fault, interrupted) = interference::in_the_middle(struck, &entry, matches!(asked, Asked::Chat));
+        let decide = || {
+            if admitted { self.decide(&asked, &entry, &head, &body, interrupted) } else { wrong_key(head.uri.path()) }
+        };
+        let reply = interference::around(fault, &entry, (), decide).await?;
+        entry.answered(reply.status());
+        Ok(reply)
+    }
+}
+
+impl DashscopeOrigin {
+    fn admits(&self, entry: &Entry, key: Option<&str>) -> bool {
+        let known = key.is_some_and(|key| self.provider.state().settings.api_keys.iter().any(|known| known == key));
+        entry.note(|entry| {
+            entry.token_sha256 = key.map(token_sha256);
+            entry.token_status = key.map(|_| if known { TokenStatus::Live } else { TokenStatus::Unknown });
+        });
+        if !known {
+            entry.outcome("invalid_api_key");
+        }
+        known
+    }
+
+    fn decide(
+        &self,
+        asked: &Asked<'_>,
+        entry: &Entry,
+        head: &Parts,
+        body: &Bytes,
+        interrupted: Option<Interrupted>,
+    ) -> Reply {
+        let key = bearer(&head.headers).unwrap_or_default();
+        match asked {
+            Asked::Models => models(&self.provider.state().settings.dashscope_models),
+            Asked::Chat => chat::completions(&self.provider, entry, body, interrupted),
+            Asked::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
+            Asked::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
+            Asked::Nothing => refused(404, "The requested path does not exist.", "not_found"),
+        }
+    }
+}
+
+fn models(ids: &[String]) -> Reply {
+    let model = |id: &String| json!({"id": id, "object": "model", "created": 0, "owned_by": "system"});
+    Reply::json(200, &json!({"object": "list", "data": ids.iter().map(model).collect::<Vec<_>>()}))
+}
+
+/// Each of the two APIs has words of its own.
+fn wrong_key(path: &str) -> Reply {
+    if path.starts_with(NATIVE) {
+        refused_natively(401, "InvalidApiKey", "Invalid API-key provided.")
+    } else {
+        refused(401, "Incorrect API key provided.", "invalid_api_key")
+    }
+}
+
+/// How the compatible API refuses.
+fn refused(status: u16, message: &str, code: &str) -> Reply {
+    Reply::json(status, &error(message, code))
+}
+
+fn error(message: &str, code: &str) -> Value {
+    json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
+}
+
+/// How its own API refuses.
+fn refused_natively(status: u16, code: &str, message: &str) -> Reply {
+    Reply::json(status, &json!({"code": code, "message": message, "request_id": random_text()}))
+}

@@ -1,0 +1,105 @@
+//! Which tools the model calls: those the user names, in the order of naming, as far as the request lets it.
+
+use serde_json::{Value, json};
+
+use super::{Question, schema};
+use crate::provider::random_text;
+
+/// A function the model may call.
+pub(crate) struct Tool {
+    pub(crate) name: String,
+    /// The JSON schema of its arguments.
+    pub(crate) parameters: Value,
+}
+
+/// What the request says about calling tools.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ToolChoice {
+    Auto,
+    None,
+    Required,
+    Named(String),
+}
+
+impl ToolChoice {
+    /// `"none"`, `"required"` or an object that names a function; the name stands where the API puts it.
+    pub(crate) fn read(choice: Option<&Value>, name: impl Fn(&Value) -> Option<&Value>) -> Self {
+        let named = choice.and_then(name).and_then(Value::as_str);
+        match (choice.and_then(Value::as_str), named) {
+            (Some("none"), _) => Self::None,
+            (Some("required"), _) => Self::Required,
+            (_, Some(name)) => Self::Named(name.to_owned()),
+            _ => Self::Auto,
+        }
+    }
+}
+
+/// One call of a tool.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// JSON, as text.
+    pub(crate) arguments: String,
+}
+
+impl Call {
+    pub(crate) fn of(name: &str, arguments: String) -> Self {
+        Self { id: format!("call_{}", random_text()), name: name.to_owned(), arguments }
+    }
+}
+
+/// The calls that answer a question; none when it is to be answered in words.
+pub(super) fn called(question: &Question) -> Vec<Call> {
+    let tools = match &question.choice {
+        ToolChoice::None => Vec::new(),
+        ToolChoice::Named(name) => question.tools.iter().filter(|tool| tool.name == *name).collect(),
+        ToolChoice::Auto => named_in(&question.user_text, &question.tools),
+        ToolChoice::Required => match named_in(&question.user_text, &question.tools) {
+            none if none.is_empty() => question.tools.first().into_iter().collect(),
+            named => named,
+        },
+    };
+    let most = if question.parallel { tools.len() } else { 1 };
+    tools.into_iter().take(most).map(|tool| Call::of(&tool.name, arguments(tool))).collect()
+}
+
+/// An object in any case, also for a tool that describes no parameters.
+fn arguments(tool: &Tool) -> String {
+    Some(schema::least(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
+}
+
+fn named_in<'a>(text: &str, tools: &'a [Tool]) -> Vec<&'a Tool> {
+    let mut named: Vec<_> = tools.iter().filter_map(|tool| Some((position_of(&tool.name, text)?, tool))).collect();
+    named.sort_by_key(|(position, _)| *position);
+    named.into_iter().map(|(_, tool)| tool).collect()
+}
+
+/// Where a name stands as a word of its own: `read` is not named in `already`, nor in `read_file`.
+fn position_of(name: &str, text: &str) -> Option<usize> {
+    let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
+    let stands_alone = |position: &usize| {
+        let before = text.get(..*position).and_then(|before| before.chars().next_back());
+        let after = text.get(position + name.len()..).and_then(|after| after.chars().next());
+        !name.is_empty() && !before.is_some_and(goes_on) && !after.is_some_and(goes_on)
+    };
+    text.match_indices(name).map(|(position, _)| position).find(stands_alone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::position_of;
+
+    #[test]
+    fn a_name_inside_another_word_is_not_a_name() {
+        for (name, text, position) in [
+            ("read", "read it", Some(0)),
+            ("read", "It is already `read`.", Some(15)),
+            ("read", "use read_file, pre-read", None),
+            ("grüße", "sag grüße, bitte", Some(4)),
+            ("", "anything", None),
+        ] {
+            assert_eq!(position_of(name, text), position, "{name} in {text}");
+        }
+    }
+}

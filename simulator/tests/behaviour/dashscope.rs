@@ -1,0 +1,178 @@
+//! DashScope: a key comes in, a conversation is answered whole or in chunks, and a picture is a task.
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Site, StreamCounts, TokenStatus};
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Answer, Party},
+    streams::all_of,
+};
+
+const SYNTHESIS: &str = "/api/v1/services/aigc/text2image/image-synthesis";
+
+impl Party {
+    fn key(&self) -> String {
+        self.simulator.settings().api_keys[0].clone()
+    }
+
+    fn at_dashscope(&self, path: &str, body: Option<&Value>) -> RequestBuilder {
+        let url = format!("{}{path}", self.simulator.dashscope_url());
+        body.map_or_else(|| self.http.get(&url), |body| self.http.post(&url).json(body))
+    }
+
+    async fn dashscope(&self, path: &str, body: Option<&Value>) -> Response {
+        self.at_dashscope(path, body).bearer_auth(self.key()).send().await.unwrap()
+    }
+
+    async fn chat(&self, members: Value) -> Response {
+        let mut body = json!({"model": "qwen-plus", "messages": [{"role": "user", "content": "Count."}]});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        self.dashscope("/compatible-mode/v1/chat/completions", Some(&body)).await
+    }
+
+    async fn task(&self, id: &str) -> Value {
+        Answer::of(self.dashscope(&format!("/api/v1/tasks/{id}"), None).await).await.json()
+    }
+}
+
+fn tools() -> Value {
+    let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+    json!([{"type": "function", "function": {"name": "get_weather", "parameters": parameters}}])
+}
+
+/// The data of a stream without `[DONE]`, which must be its end.
+fn chunks(text: &str) -> Vec<Value> {
+    let data: Vec<_> = text.trim_end().split("\n\n").map(|frame| frame.strip_prefix("data: ").unwrap()).collect();
+    let (done, chunks) = data.split_last().unwrap();
+    assert_eq!(*done, "[DONE]");
+    chunks.iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect()
+}
+
+fn joined(chunks: &[Value], pointer: &str) -> String {
+    chunks.iter().filter_map(|chunk| chunk.pointer(pointer)?.as_str()).collect()
+}
+
+#[tokio::test]
+async fn only_a_key_it_knows_comes_in_and_each_api_refuses_in_its_own_words() {
+    let party = Party::new().await;
+    let listed = Answer::of(party.dashscope("/compatible-mode/v1/models", None).await).await.json();
+    let ids: Vec<_> = listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!((listed["object"].as_str(), ids), (Some("list"), vec!["qwen3-max", "qwen-plus", "qwen-image"]));
+    assert_eq!(party.dashscope("/compatible-mode/v1/nothing", None).await.status(), 404);
+
+    let wrong = party.at_dashscope("/compatible-mode/v1/models", None).bearer_auth("sk-wrong").send().await.unwrap();
+    let expected = json!({"error": {
+        "message": "Incorrect API key provided.",
+        "type": "invalid_request_error",
+        "param": null,
+        "code": "invalid_api_key",
+    }});
+    let wrong = Answer::of(wrong).await;
+    assert_eq!((wrong.status, wrong.json()), (401, expected));
+    let wrong = Answer::of(party.at_dashscope("/api/v1/tasks/1", None).send().await.unwrap()).await;
+    assert_eq!((wrong.status, &wrong.json()["code"]), (401, &json!("InvalidApiKey")));
+
+    let seen: Vec<_> = party.simulator.journal().into_iter().map(|entry| (entry.site, entry.token_status)).collect();
+    let known = (Site::Dashscope, Some(TokenStatus::Live));
+    assert_eq!(seen, [known, known, (Site::Dashscope, Some(TokenStatus::Unknown)), (Site::Dashscope, None)]);
+    assert!(!party.look("/journal").await.to_string().contains(&party.key()));
+
+    party.simulator.update_settings(|settings| settings.api_keys = vec!["sk-other".to_owned()]);
+    assert_eq!(party.dashscope("/compatible-mode/v1/models", None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_conversation_is_answered_whole() {
+    let party = Party::with(|settings| settings.stream_deltas = 2).await;
+    let whole = Answer::of(party.chat(json!({"temperature": 1})).await).await.json();
+    let choice = &whole["choices"][0];
+    assert_eq!((&whole["object"], &whole["model"]), (&json!("chat.completion"), &json!("qwen-plus")));
+    assert_eq!((&choice["message"]["content"], &choice["finish_reason"]), (&json!("word1 word2 "), &json!("stop")));
+    let usage = |name: &str| whole["usage"][name].as_u64().unwrap();
+    assert_eq!(usage("completion_tokens"), 2);
+    assert_eq!(usage("total_tokens"), usage("prompt_tokens") + 2);
+
+    let asked = json!({"messages": [{"role": "user", "content": "get_weather!"}], "tools": tools()});
+    let called = Answer::of(party.chat(asked).await).await.json()["choices"][0].clone();
+    let call = &called["message"]["tool_calls"][0];
+    assert_eq!(called["finish_reason"], "tool_calls");
+    assert_eq!(call["function"], json!({"name": "get_weather", "arguments": r#"{"city":"text"}"#}));
+
+    let output = json!({"role": "tool", "tool_call_id": call["id"], "content": "Rain."});
+    let answered = Answer::of(party.chat(json!({"messages": [called["message"], output]})).await).await.json();
+    assert_eq!(answered["choices"][0]["message"]["content"], "The tools answered: Rain.");
+    for (members, status, code) in [
+        (json!({"messages": [output]}), 400, "invalid_parameter_error"),
+        (json!({"messages": []}), 400, "invalid_parameter_error"),
+        (json!({"model": "gpt-2"}), 404, "model_not_found"),
+    ] {
+        assert_eq!(Answer::of(party.chat(members).await).await.refusal(), (status, code.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_is_streamed_with_its_usage_for_whoever_asks_for_it() {
+    let party = Party::with(|settings| settings.stream_deltas = 3).await;
+    let streamed = party.chat(json!({"stream": true})).await;
+    assert_eq!(streamed.headers()["content-type"], "text/event-stream");
+    let plain = chunks(&all_of(streamed).await.0);
+    assert_eq!(joined(&plain, "/choices/0/delta/content"), "word1 word2 word3 ");
+    assert_eq!((plain.len(), &plain[4]["choices"][0]["finish_reason"]), (5, &json!("stop")));
+    assert!(plain.iter().all(|chunk| chunk["usage"].is_null() && chunk["id"] == plain[0]["id"]));
+
+    let with_usage = party.chat(json!({"stream": true, "stream_options": {"include_usage": true}})).await;
+    let with_usage = chunks(&all_of(with_usage).await.0);
+    assert_eq!((with_usage.len(), &with_usage[5]["choices"]), (6, &json!([])));
+    assert_eq!(with_usage[5]["usage"]["completion_tokens"], 3);
+
+    let asked = json!({"stream": true, "tools": tools(), "tool_choice": "required"});
+    let called = chunks(&all_of(party.chat(asked).await).await.0);
+    assert_eq!(joined(&called, "/choices/0/delta/tool_calls/0/function/name"), "get_weather");
+    assert_eq!(joined(&called, "/choices/0/delta/tool_calls/0/function/arguments"), r#"{"city":"text"}"#);
+    assert_eq!(called.last().unwrap()["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(party.simulator.streams(), StreamCounts { completed: 3, ..StreamCounts::default() });
+}
+
+#[tokio::test]
+async fn faults_strike_here_as_elsewhere() {
+    let party = Party::new().await;
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::ChatCompletions, Fault::stream_cut(1)));
+    let (text, whole) = all_of(party.chat(json!({"stream": true})).await).await;
+    assert!(!whole && text.contains("word1 ") && !text.contains("word2 "), "{text}");
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::ChatCompletions, Fault::stream_fails(0, "internal_error")));
+    let (text, whole) = all_of(party.chat(json!({"stream": true})).await).await;
+    assert!(whole && text.contains(r#""code":"internal_error""#) && !text.contains("[DONE]"), "{text}");
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Dashscope, Fault::too_many_requests(Some("3"))));
+    assert_eq!(party.chat(json!({})).await.status(), 429);
+    assert_eq!(party.simulator.streams(), StreamCounts { completed: 1, broken: 1, ..StreamCounts::default() });
+}
+
+#[tokio::test]
+async fn a_picture_is_a_task_that_goes_on_by_being_asked_after() {
+    let party = Party::new().await;
+    let order = json!({"model": "qwen-image", "input": {"prompt": "A fox."}, "parameters": {"n": 2}});
+    let ordered = async |body: &Value| {
+        let request = party.at_dashscope(SYNTHESIS, Some(body)).header("X-DashScope-Async", "enable");
+        Answer::of(request.bearer_auth(party.key()).send().await.unwrap()).await
+    };
+    let answer = ordered(&order).await.json();
+    assert!(answer["request_id"].is_string());
+    assert_eq!(answer["output"]["task_status"], "PENDING");
+    let id = answer["output"]["task_id"].as_str().unwrap();
+    for status in ["PENDING", "RUNNING", "SUCCEEDED", "SUCCEEDED"] {
+        let task = party.task(id).await;
+        assert_eq!((&task["output"]["task_status"], &task["output"]["task_id"]), (&json!(status), &json!(id)));
+        let pictures = task["output"]["results"].as_array().map_or(0, Vec::len);
+        assert_eq!(pictures, if status == "SUCCEEDED" { 2 } else { 0 });
+    }
+    assert_eq!(party.task("another").await["output"]["task_status"], "UNKNOWN");
+
+    let synchronous = Answer::of(party.dashscope(SYNTHESIS, Some(&order)).await).await;
+    assert_eq!((synchronous.status, &synchronous.json()["code"]), (403, &json!("AccessDenied")));
+    let nothing = ordered(&json!({"model": "qwen-image", "input": {}})).await;
+    assert_eq!((nothing.status, &nothing.json()["code"]), (400, &json!("InvalidParameter")));
+
+    party.simulator.update_settings(|settings| settings.api_keys = vec!["sk-other".to_owned()]);
+    assert_eq!(party.task(id).await["output"]["task_status"], "UNKNOWN", "somebody else's task");
+}

@@ -1,0 +1,97 @@
+//! How much of the plan is used up: whoever reads headers, usage or a refusal reads the same.
+
+use goclaw_simulator::{Account, UsedPercent};
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::{
+    backend::{ACCOUNT_ID, prompt},
+    client::{Answer, Party},
+};
+
+fn number(response: &Response, name: &str) -> f64 {
+    response.headers()[name].to_str().unwrap().parse().unwrap()
+}
+
+/// The headers about both windows, as far as `/wham/usage` tells the same.
+fn windows(response: &Response) -> Vec<Vec<f64>> {
+    let window = |name: &str| {
+        let header = |member: &str| number(response, &format!("x-codex-{name}-{member}"));
+        vec![header("used-percent"), header("window-minutes") * 60.0, header("reset-at")]
+    };
+    vec![window("primary"), window("secondary")]
+}
+
+fn windows_of_usage(usage: &Value) -> Vec<Vec<f64>> {
+    let window = |name: &str| {
+        let member = |member: &str| usage["rate_limit"][name][member].as_f64().unwrap();
+        vec![member("used_percent"), member("limit_window_seconds"), member("reset_at")]
+    };
+    vec![window("primary_window"), window("secondary_window")]
+}
+
+#[tokio::test]
+async fn headers_and_usage_tell_the_same_of_both_windows() {
+    let party = Party::with(|settings| settings.secondary_used_percent = Some(77)).await;
+    let tokens = party.sign_in().await;
+    let response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let usage = party.usage_of(&tokens.access).await.json();
+    assert_eq!((response.status().as_u16(), windows(&response)), (200, windows_of_usage(&usage)));
+    assert_eq!((windows(&response)[0][0], windows(&response)[1][0]), (12.0, 77.0));
+    assert_eq!(response.headers()["x-codex-credits-has-credits"], "False");
+    assert_eq!((&usage["rate_limit"]["allowed"], &usage["credits"]["has_credits"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
+async fn a_plan_that_is_used_up_answers_no_model_and_says_until_when() {
+    for (primary, secondary, reached) in
+        [(100, None, "primary"), (0, Some(100), "secondary"), (100, Some(120), "secondary")]
+    {
+        let party = Party::with(|settings| {
+            settings.used_percent = primary;
+            settings.secondary_used_percent = secondary;
+        })
+        .await;
+        let tokens = party.sign_in().await;
+        let refused = party.responses(&tokens.access, &prompt()).await.unwrap();
+        let usage = party.usage_of(&tokens.access).await.json();
+        assert_eq!((refused.status().as_u16(), windows(&refused)), (429, windows_of_usage(&usage)));
+        assert_eq!(refused.headers()["x-codex-rate-limit-reached-type"], reached);
+        assert_eq!(usage["rate_limit_reached_type"]["type"], reached);
+        assert_eq!(
+            (&usage["rate_limit"]["allowed"], &usage["rate_limit"]["limit_reached"]),
+            (&json!(false), &json!(true))
+        );
+        let resets_at = number(&refused, &format!("x-codex-{reached}-reset-at"));
+        let resets_in = number(&refused, &format!("x-codex-{reached}-reset-after-seconds"));
+        let error = Answer::of(refused).await.json()["error"].clone();
+        let expected = json!({
+            "type": "usage_limit_reached",
+            "message": "The usage limit has been reached",
+            "plan_type": "plus",
+            "resets_at": resets_at as u64,
+            "resets_in_seconds": resets_in as u64,
+            "eligible_promo": null,
+        });
+        assert_eq!(error, expected);
+        assert_eq!(party.simulator.streams().completed, 0);
+        assert_eq!(party.simulator.journal().iter().filter(|entry| entry.outcome == "usage_limit_reached").count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn one_account_can_be_used_up_while_another_is_not() {
+    let used_up = UsedPercent { primary: 100, secondary: 40 };
+    let party = Party::with(|settings| {
+        settings.used_percent_by_account.insert(ACCOUNT_ID.to_owned(), used_up);
+    })
+    .await;
+    let first = party.sign_in().await;
+    party.simulator.update_settings(|settings| settings.signed_in = 1);
+    let second = party.sign_in().await;
+    assert_eq!(party.responses(&first.access, &prompt()).await.unwrap().status(), 429);
+    let other = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+    let other = other.bearer_auth(&second.access).header("ChatGPT-Account-ID", Account::numbered(2).account_id);
+    let answer = other.json(&prompt()).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 12.0));
+}
