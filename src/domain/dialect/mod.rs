@@ -17,6 +17,11 @@ pub mod responses;
 pub mod sse;
 mod system_text;
 
+#[cfg(test)]
+mod documentation;
+#[cfg(test)]
+mod laws;
+
 pub use bad_request::BadRequest;
 pub use chat::{ChatOptions, ChatRequest, ChatStream, completion};
 pub use failure::{FailureKind, ResponseFailure};

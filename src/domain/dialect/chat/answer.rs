@@ -78,6 +78,7 @@ impl<'a> Said<'a> {
 
     fn add_part(&mut self, index: u64, part: &Part<'_>) {
         match part {
+            Part::Text { text: "", .. } => {}
             Part::Text { text, annotations } => {
                 self.content.append((index, 0), text);
                 let start = start_of(text, self.content.paragraphs.chars());

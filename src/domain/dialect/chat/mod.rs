@@ -15,7 +15,12 @@ mod text_deltas;
 mod text_format;
 mod tools;
 
+#[cfg(test)]
+mod laws;
 
 pub use answer::completion;
 pub use request::{ChatOptions, ChatRequest};
 pub use stream::ChatStream;
+
+#[cfg(test)]
+pub(super) use request::{DROPPED, PASSED, REFUSED};

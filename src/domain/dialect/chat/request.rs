@@ -6,10 +6,10 @@ use super::{messages, text_format, tools};
 use crate::domain::dialect::{BackendRequest, BadRequest, members::Members};
 
 /// What has the same name and meaning in both dialects.
-const PASSED: [&str; 3] = ["parallel_tool_calls", "prompt_cache_key", "service_tier"];
+pub(in crate::domain::dialect) const PASSED: [&str; 3] = ["parallel_tool_calls", "prompt_cache_key", "service_tier"];
 
 /// What only tunes, bounds or labels an answer, and is left out.
-const DROPPED: [&str; 15] = [
+pub(in crate::domain::dialect) const DROPPED: [&str; 15] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -28,7 +28,8 @@ const DROPPED: [&str; 15] = [
 ];
 
 /// What would change the meaning of the request, and is refused: the parameter, why and what to do.
-const REFUSED: [(&str, &str); 1] = [("audio", "The provider answers in text only: leave it out.")];
+pub(in crate::domain::dialect) const REFUSED: [(&str, &str); 1] =
+    [("audio", "The provider answers in text only: leave it out.")];
 
 /// A request of a caller, of which so far only `model` has been looked at.
 #[derive(Debug, Clone)]

@@ -67,9 +67,9 @@ impl TextDeltas {
         self.piece(kind, place, text.get(sent..)?)
     }
 
-    /// The citations of a whole text.
+    /// The citations of a whole text; an empty one has none.
     pub(super) fn citations(&self, place: Place, annotations: &[Value]) -> Option<Value> {
-        let start = self.sent.get(&(TextKind::Content, place)).map_or(self.content.chars(), |sent| sent.start);
+        let start = self.sent.get(&(TextKind::Content, place))?.start;
         let citations: Vec<Value> = annotations.iter().filter_map(|annotation| citation(annotation, start)).collect();
         if citations.is_empty() { None } else { Some(json!({"annotations": citations})) }
     }

@@ -9,3 +9,6 @@ pub use reader::ResponseReader;
 pub use request::ResponsesRequest;
 
 pub use super::{FailureKind, ResponseFailure};
+
+#[cfg(test)]
+pub(super) use request::{DROPPED, PASSED, REFUSED};

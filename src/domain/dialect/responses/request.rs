@@ -6,7 +6,7 @@ use super::input;
 use crate::domain::dialect::{BackendRequest, BadRequest, members::Members};
 
 /// What goes on as it came. The backend answers 400 to every member it does not know, so this is a list of what may.
-const PASSED: [&str; 9] = [
+pub(in crate::domain::dialect) const PASSED: [&str; 9] = [
     "client_metadata",
     "include",
     "parallel_tool_calls",
@@ -19,7 +19,7 @@ const PASSED: [&str; 9] = [
 ];
 
 /// What only tunes, bounds or labels an answer, and is left out.
-const DROPPED: [&str; 15] = [
+pub(in crate::domain::dialect) const DROPPED: [&str; 17] = [
     "temperature",
     "top_p",
     "top_logprobs",
@@ -35,10 +35,12 @@ const DROPPED: [&str; 15] = [
     "prompt_cache_options",
     "safety_identifier",
     "moderation",
+    "truncation",
+    "stream_options",
 ];
 
 /// What would change the meaning of the request, and is refused: the parameter, why and what to do.
-const REFUSED: [(&str, &str); 4] = [
+pub(in crate::domain::dialect) const REFUSED: [(&str, &str); 4] = [
     ("previous_response_id", "The provider stores no responses: send the whole conversation in `input`."),
     ("conversation", "The provider stores no conversations: send the whole conversation in `input`."),
     ("prompt", "The provider has no stored prompts: send the text in `instructions` and `input`."),
@@ -73,7 +75,9 @@ impl ResponsesRequest {
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
         let mut ignored = body.drop_all(&DROPPED);
-        ignored.extend(drop_values(&mut body)?);
+        if body.take_bool("store")? == Some(true) {
+            ignored.push("store".to_owned());
+        }
 
         let own = body.take_text("instructions")?.unwrap_or_default();
         let (mut input, system) = input::read(&mut body)?;
@@ -108,15 +112,6 @@ fn refuse_values(body: &mut Members) -> Result<(), BadRequest> {
         return Err(BadRequest::unsupported_value("truncation", "it is `auto` or `disabled`."));
     }
     Ok(())
-}
-
-/// Leaves out the parameters of which only some values are worth a word.
-fn drop_values(body: &mut Members) -> Result<Vec<String>, BadRequest> {
-    let mut ignored = body.drop_all(&["truncation", "stream_options"]);
-    if body.take_bool("store")? == Some(true) {
-        ignored.push("store".to_owned());
-    }
-    Ok(ignored)
 }
 
 fn wants_json_object(text: &Value) -> bool {

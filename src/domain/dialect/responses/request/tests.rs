@@ -128,7 +128,7 @@ fn the_caller_has_its_way_with_stream_only() {
 
 #[test]
 fn hints_are_left_out_and_named() {
-    for name in DROPPED.into_iter().chain(["stream_options"]) {
+    for name in DROPPED.into_iter().filter(|name| *name != "truncation") {
         let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
         assert!(translate(&with(&json!({name: null}))).unwrap().1.ignored.is_empty());

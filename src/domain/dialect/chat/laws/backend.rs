@@ -1,0 +1,221 @@
+//! A backend that answers anything, and tells it in any of the manners in which backends have been seen to.
+
+use proptest::{prelude::*, sample::Index};
+use serde_json::{Value, json};
+
+use crate::domain::dialect::SseEvent;
+
+/// What a response says.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    items: Vec<Value>,
+    cut_off: Option<&'static str>,
+}
+
+/// In which events it is told.
+#[derive(Debug, Clone)]
+pub(super) struct Manner {
+    /// Events say which item they are about.
+    is_numbered: bool,
+    /// The stream begins by saying which response it is.
+    begins: bool,
+    /// How the items are told, in turn.
+    tellings: Vec<Telling>,
+    /// Each item is said to be finished; otherwise only the end tells, and then all of it.
+    finishes_items: bool,
+    /// The end tells the items again.
+    repeats_items: bool,
+}
+
+/// How one item is told before it is finished.
+#[derive(Debug, Clone)]
+struct Telling {
+    announces: bool,
+    texts: Texts,
+    cuts: Vec<Index>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    /// Not before the item is finished.
+    Late,
+    Pieces,
+    /// Pieces of a part of it, then the whole.
+    PiecesOfSomeAndWhole,
+    Whole,
+}
+
+fn word() -> impl Strategy<Value = String> {
+    "[a-zé\u{1f600}\"\\\\\n ]{0,12}"
+}
+
+fn item() -> impl Strategy<Value = Value> {
+    let citation = (0..9u64).prop_map(|at| json!({"type": "url_citation", "start_index": at, "end_index": at + 2, "title": "T", "url": "https://a.example"}));
+    let text = (word(), prop::collection::vec(citation, 0..2))
+        .prop_map(|(text, annotations)| json!({"type": "output_text", "text": text, "annotations": annotations}));
+    let refusal = word().prop_map(|text| json!({"type": "refusal", "refusal": text}));
+    let part = prop_oneof![4 => text, 1 => refusal];
+    let message = prop::collection::vec(part, 0..3)
+        .prop_map(|parts| json!({"type": "message", "role": "assistant", "content": parts}));
+    let summary = word().prop_map(|text| json!({"type": "summary_text", "text": text}));
+    let reasoning =
+        prop::collection::vec(summary, 0..3).prop_map(|parts| json!({"type": "reasoning", "summary": parts}));
+    let function = (word(), "[a-z]{1,4}", "[a-z]{1,4}")
+        .prop_map(|(text, id, name)| json!({"type": "function_call", "call_id": id, "name": name, "arguments": text}));
+    let custom = (word(), "[a-z]{1,4}", "[a-z]{1,4}")
+        .prop_map(|(text, id, name)| json!({"type": "custom_tool_call", "call_id": id, "name": name, "input": text}));
+    let search = Just(json!({"type": "web_search_call", "status": "completed"}));
+    prop_oneof![4 => message, 2 => reasoning, 3 => function, 1 => custom, 1 => search]
+}
+
+impl Script {
+    pub(super) fn any() -> impl Strategy<Value = Self> {
+        let cut_off = prop::sample::select(vec![None, None, Some("max_output_tokens"), Some("content_filter")]);
+        (prop::collection::vec(item(), 0..6), cut_off).prop_map(|(items, cut_off)| Self { items, cut_off })
+    }
+
+    /// The whole response, as the API would give it without a stream.
+    pub(super) fn response(&self) -> Value {
+        let status = if self.cut_off.is_some() { "incomplete" } else { "completed" };
+        json!({"id": "resp_1", "created_at": 1_800_000_000, "status": status, "service_tier": "default",
+            "incomplete_details": self.cut_off.map(|reason| json!({"reason": reason})), "output": self.items,
+            "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}})
+    }
+
+    pub(super) fn events(&self, manner: &Manner) -> Vec<SseEvent> {
+        let mut events = Vec::new();
+        if manner.begins {
+            let response = json!({"id": "resp_1", "created_at": 1_800_000_000, "service_tier": "auto", "output": []});
+            events.push(json!({"type": "response.created", "response": response}));
+            events.push(json!({"type": "codex.rate_limits", "rate_limits": {}}));
+        }
+        for (index, item) in self.items.iter().enumerate() {
+            let mut told = manner.tellings[index % manner.tellings.len()].tell(item);
+            if manner.finishes_items {
+                told.push(json!({"type": "response.output_item.done", "item": item}));
+            }
+            if manner.is_numbered {
+                told.iter_mut().for_each(|event| event["output_index"] = json!(index));
+            }
+            events.extend(told);
+        }
+        let mut response = self.response();
+        if manner.finishes_items && !manner.repeats_items {
+            response["output"] = json!([]);
+        }
+        let kind = if self.cut_off.is_some() { "response.incomplete" } else { "response.completed" };
+        events.push(json!({"type": kind, "response": response}));
+        events.iter().map(|data| SseEvent { event: String::new(), data: data.to_string() }).collect()
+    }
+}
+
+impl Manner {
+    pub(super) fn any() -> impl Strategy<Value = Self> {
+        let texts = prop::sample::select(vec![Texts::Late, Texts::Pieces, Texts::PiecesOfSomeAndWhole, Texts::Whole]);
+        let telling = (any::<bool>(), texts, prop::collection::vec(any::<Index>(), 0..4))
+            .prop_map(|(announces, texts, cuts)| Telling { announces, texts, cuts });
+        let tellings = prop::collection::vec(telling, 1..6);
+        (any::<[bool; 4]>(), tellings).prop_map(|([is_numbered, begins, finishes, repeats], mut tellings)| {
+            if !finishes {
+                // What no item's end completes must be told in full before the next item, or be left to the end.
+                let is_told = tellings[0].texts != Texts::Late;
+                for telling in &mut tellings {
+                    telling.announces = is_told;
+                    match (is_told, telling.texts) {
+                        (false, _) => telling.texts = Texts::Late,
+                        (true, Texts::Late) => telling.texts = Texts::Whole,
+                        (true, _) => {}
+                    }
+                }
+            }
+            // Without numbers and ends nobody could tell the items apart.
+            let is_numbered = is_numbered || !finishes;
+            // A stream that does not begin learns its id from its end, and must not have said anything before.
+            let begins = begins || tellings.iter().any(|telling| telling.texts != Texts::Late) || finishes;
+            Self { is_numbered, begins, tellings, finishes_items: finishes, repeats_items: repeats }
+        })
+    }
+}
+
+impl Telling {
+    fn tell(&self, item: &Value) -> Vec<Value> {
+        let mut events = Vec::new();
+        if self.announces {
+            let mut begun = item.clone();
+            for name in ["content", "summary"] {
+                if begun.get(name).is_some() {
+                    begun[name] = json!([]);
+                }
+            }
+            for name in ["arguments", "input"] {
+                if begun.get(name).is_some() {
+                    begun[name] = json!("");
+                }
+            }
+            events.push(json!({"type": "response.output_item.added", "item": begun}));
+        }
+        match item["type"].as_str().unwrap() {
+            "message" => {
+                for (index, part) in item["content"].as_array().unwrap().iter().enumerate() {
+                    let (kind, name) = match part["type"].as_str().unwrap() {
+                        "refusal" => ("response.refusal", "refusal"),
+                        _ => ("response.output_text", "text"),
+                    };
+                    events.extend(self.tell_text(kind, name, part[name].as_str().unwrap(), "content_index", index));
+                }
+            }
+            "reasoning" => {
+                for (index, part) in item["summary"].as_array().unwrap().iter().enumerate() {
+                    let text = part["text"].as_str().unwrap();
+                    events.extend(self.tell_text(
+                        "response.reasoning_summary_text",
+                        "text",
+                        text,
+                        "summary_index",
+                        index,
+                    ));
+                }
+            }
+            "function_call" => {
+                let text = item["arguments"].as_str().unwrap();
+                events.extend(self.tell_text(
+                    "response.function_call_arguments",
+                    "arguments",
+                    text,
+                    "sequence_number",
+                    0,
+                ));
+            }
+            "custom_tool_call" => {
+                let text = item["input"].as_str().unwrap();
+                events.extend(self.tell_text("response.custom_tool_call_input", "input", text, "sequence_number", 0));
+            }
+            _ => events.push(json!({"type": "response.web_search_call.searching"})),
+        }
+        events
+    }
+
+    fn tell_text(&self, kind: &str, name: &str, text: &str, index_name: &str, index: usize) -> Vec<Value> {
+        let chars: Vec<char> = text.chars().collect();
+        let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut.index(chars.len() + 1)).collect();
+        cuts.sort_unstable();
+        let end = match self.texts {
+            Texts::Late | Texts::Whole => 0,
+            Texts::Pieces => chars.len(),
+            Texts::PiecesOfSomeAndWhole => cuts.pop().unwrap_or(0),
+        };
+        let mut events = Vec::new();
+        let mut start = 0;
+        for cut in cuts.into_iter().filter(|cut| *cut < end).chain([end]) {
+            let piece: String = chars[start..cut].iter().collect();
+            if end > 0 {
+                events.push(json!({"type": format!("{kind}.delta"), "delta": piece, index_name: index}));
+            }
+            start = cut;
+        }
+        if matches!(self.texts, Texts::Whole | Texts::PiecesOfSomeAndWhole) {
+            events.push(json!({"type": format!("{kind}.done"), name: text, index_name: index}));
+        }
+        events
+    }
+}

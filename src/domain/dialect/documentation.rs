@@ -1,0 +1,35 @@
+//! `docs/dialect.md` lists what is left out and what is refused; these tests compare it with the code.
+
+use std::collections::BTreeSet;
+
+use super::{chat, responses};
+
+const PAGE: &str = include_str!("../../../docs/dialect.md");
+
+/// The parameters that the page lists in the paragraph that begins so, up to the first full stop.
+fn listed(beginning: &str) -> BTreeSet<&'static str> {
+    let (_, rest) = PAGE.split_once(beginning).unwrap_or_else(|| panic!("no paragraph begins with {beginning:?}"));
+    let (list, _) = rest.split_once('.').unwrap();
+    list.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn what_is_left_out_is_listed() {
+    assert_eq!(listed("Left out and named (Responses): "), responses::DROPPED.into_iter().collect());
+    assert_eq!(listed("Left out and named (Chat Completions): "), chat::DROPPED.into_iter().collect());
+}
+
+#[test]
+fn what_is_refused_is_listed() {
+    assert_eq!(listed("Refused (Responses): "), responses::REFUSED.map(|(name, _)| name).into());
+    assert_eq!(listed("Refused (Chat Completions): "), chat::REFUSED.map(|(name, _)| name).into());
+}
+
+#[test]
+fn what_passes_is_listed() {
+    for (list, section) in [(&responses::PASSED[..], "## Responses"), (&chat::PASSED[..], "## Chat Completions")] {
+        let (_, section) = PAGE.split_once(section).unwrap();
+        let row = format!("| `{}` | passed |", list.join("` `"));
+        assert!(section.contains(&row), "no row {row}");
+    }
+}
