@@ -1,6 +1,8 @@
 //! Faults on order: what goes wrong at an endpoint, for the next requests or for all of them. Only the orders live
 //! here; `interference` carries them out.
 
+mod backend;
+mod named;
 mod order;
 mod ready_made;
 
@@ -29,6 +31,8 @@ pub enum Endpoint {
     Backend,
     /// `POST /codex/responses`.
     Responses,
+    /// `POST /codex/responses/compact`.
+    Compact,
     /// `GET /codex/models`.
     Models,
     /// `GET /wham/usage`.
@@ -55,7 +59,7 @@ impl Endpoint {
     fn covers(self, actual: Self) -> bool {
         let whole = match actual {
             Self::Token | Self::CodeExchange | Self::Refresh => Self::Token,
-            Self::Backend | Self::Responses | Self::Models | Self::Usage => Self::Backend,
+            Self::Backend | Self::Responses | Self::Compact | Self::Models | Self::Usage => Self::Backend,
             Self::Sessions | Self::SessionTokens | Self::SessionClient => Self::Sessions,
             Self::Revoke => Self::Revoke,
             Self::Studio => Self::Studio,

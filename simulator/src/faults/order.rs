@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Fault};
+use super::{Endpoint, Fault, named};
 
 /// How often an ordered fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,22 +20,38 @@ pub enum Times {
 pub struct FaultOrder {
     /// Where.
     pub endpoint: Endpoint,
-    /// What.
+    /// What; over HTTP a name will do, see [`Fault::named`].
+    #[serde(deserialize_with = "named::named_or_whole")]
     pub fault: Fault,
     /// How often; once unless said otherwise.
-    #[serde(default = "once")]
+    #[serde(default = "Times::once")]
     pub times: Times,
 }
 
-fn once() -> Times {
-    Times::Next(1)
+impl Times {
+    /// The next time only.
+    pub(crate) fn once() -> Self {
+        Self::Next(1)
+    }
+
+    /// Whether it happens no more.
+    pub(crate) fn is_over(self) -> bool {
+        self == Self::Next(0)
+    }
+
+    /// It has happened once more.
+    pub(crate) fn count_down(&mut self) {
+        if let Self::Next(left) = self {
+            *left = left.saturating_sub(1);
+        }
+    }
 }
 
 impl FaultOrder {
     /// Strikes the next request.
     #[must_use]
     pub fn once(endpoint: Endpoint, fault: Fault) -> Self {
-        Self { endpoint, fault, times: once() }
+        Self { endpoint, fault, times: Times::once() }
     }
 
     /// Strikes the next `count` requests.
@@ -70,14 +86,12 @@ impl FaultQueue {
 
     /// Takes the fault for a request to this endpoint, if one is on order.
     pub(crate) fn strike(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        self.0.retain(|order| order.times != Times::Next(0));
+        self.0.retain(|order| !order.times.is_over());
         let order = self.0.iter_mut().find(|order| order.endpoint.covers(endpoint))?;
-        if let Times::Next(left) = &mut order.times {
-            *left -= 1;
-        }
+        order.times.count_down();
         let fault = order.fault.clone();
         // One that has struck for the last time waits no more.
-        self.0.retain(|order| order.times != Times::Next(0));
+        self.0.retain(|order| !order.times.is_over());
         Some(fault)
     }
 }

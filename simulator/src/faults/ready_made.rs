@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Interruption};
-use crate::{journal::machine_time, refusals};
+use super::{Fault, Interruption, backend::content};
+use crate::refusals;
 
 /// Where a hostile upstream would like a client to go.
 const ELSEWHERE: &str = "https://elsewhere.example/";
@@ -59,47 +59,6 @@ impl Fault {
             content_type: super::json(),
             retry_after: retry_after.map(ToOwned::to_owned),
         }
-    }
-
-    /// 401 of the backend, although the token is good: with this code, or without one as `{"detail":"Unauthorized"}`.
-    #[must_use]
-    pub fn unauthorized(code: Option<&str>) -> Self {
-        let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
-        let mut headers = vec![content("application/json")];
-        headers.extend(code.map(|code| ("x-openai-authorization-error".to_owned(), code.to_owned())));
-        Self::Answer { status: 401, headers, body: body.to_string() }
-    }
-
-    /// 429 of the backend: the plan's limit is reached, and no retry before the reset will help.
-    #[must_use]
-    pub fn usage_limit_reached(resets_in_seconds: u64) -> Self {
-        let resets_at = machine_time().as_secs() + resets_in_seconds;
-        let body = refusals::usage_limit_reached("plus", resets_at, resets_in_seconds);
-        let header = |name: &str, value: String| (name.to_owned(), value);
-        let headers = vec![
-            content("application/json"),
-            header("x-codex-plan-type", "plus".to_owned()),
-            header("x-codex-primary-used-percent", "100.0".to_owned()),
-            header("x-codex-primary-window-minutes", "300".to_owned()),
-            header("x-codex-primary-reset-at", resets_at.to_string()),
-            header("x-codex-primary-reset-after-seconds", resets_in_seconds.to_string()),
-            header("x-codex-rate-limit-reached-type", "primary".to_owned()),
-        ];
-        Self::Answer { status: 429, headers, body: body.to_string() }
-    }
-
-    /// 403 with the page of a content delivery network that blocks. It says nothing about the token.
-    #[must_use]
-    pub fn cloudflare_blocked() -> Self {
-        let page = "<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head>\
-                    <body><h1>Sorry, you have been blocked</h1></body></html>";
-        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let headers = vec![
-            content("text/html; charset=UTF-8"),
-            header("server", "cloudflare"),
-            header("cf-ray", "0123456789abcdef-FRA"),
-        ];
-        Self::Answer { status: 403, headers, body: page.to_owned() }
     }
 
     /// The honest answer, with headers that a proxy must not pass on: cookies, a challenge, another place to go, and
@@ -166,8 +125,4 @@ impl Fault {
         let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");
         Self::Answer { status: 401, headers: vec![content("application/json")], body: body.to_string() }
     }
-}
-
-fn content(media_type: &str) -> (String, String) {
-    ("content-type".to_owned(), media_type.to_owned())
 }

@@ -4,9 +4,13 @@
 use std::{error::Error, io, time::Duration};
 
 use goclaw_simulator::{AccessTokenForm, Endpoint, Fault, FaultOrder};
-use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use serde_json::json;
 
-use crate::client::{Answer, Party, refused};
+use crate::{
+    backend::ACCOUNT_ID,
+    client::{Answer, Party, refused},
+};
 
 #[tokio::test]
 async fn a_lost_answer_has_rotated() {
@@ -19,6 +23,54 @@ async fn a_lost_answer_has_rotated() {
     assert_eq!((entry.fault.as_deref(), entry.outcome.as_str()), (Some("lose_answer"), "tokens_issued"));
     assert_eq!(entry.status, None);
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
+}
+
+/// Every name, the status it stands for, and something its answer says.
+const NAMED: [(&str, u16, &str); 23] = [
+    ("bad_request", 400, r#"{"detail":"#),
+    ("unauthorized", 401, r#"{"detail":"Unauthorized"}"#),
+    ("token_expired", 401, r#""code":"token_expired""#),
+    ("token_invalidated", 401, r#""code":"token_invalidated""#),
+    ("token_revoked", 401, r#""code":"token_revoked""#),
+    ("payment_required", 402, r#"{"detail":"#),
+    ("workspace_access_denied", 403, r#""code":"codex_workspace_access_denied""#),
+    ("entitlement_missing", 403, r#""code":"codex_entitlement_missing""#),
+    ("invalid_workspace_selected", 403, r#"{"detail":{"code":"invalid_workspace_selected"}}"#),
+    ("unsupported_country", 403, r#""code":"unsupported_country_region_territory""#),
+    ("cloudflare_challenge", 403, "Just a moment..."),
+    ("cloudflare_blocked", 403, "Sorry, you have been blocked"),
+    ("usage_limit_not_found", 404, r#""type":"usage_limit_reached""#),
+    ("usage_limit_reached", 429, r#""type":"usage_limit_reached""#),
+    ("usage_not_included", 429, r#""type":"usage_not_included""#),
+    ("too_many_requests", 429, r#""code":"rate_limit_exceeded""#),
+    ("internal_server_error", 500, r#""code":"server_error""#),
+    ("internal_server_error_page", 500, "<html>"),
+    ("bad_gateway", 502, "<html>"),
+    ("gateway_timeout", 504, "<html>"),
+    ("server_is_overloaded", 503, r#""code":"server_is_overloaded""#),
+    ("slow_down", 503, r#""code":"slow_down""#),
+    ("hostile_headers", 200, r#""plan_type":"plus""#),
+];
+
+#[tokio::test]
+async fn the_backends_errors_are_ordered_by_name() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for (name, status, says) in NAMED {
+        let order = json!({"endpoint": "usage", "fault": name});
+        assert_eq!(party.change("/faults", order).await.status, 200, "{name}");
+        assert_eq!(party.simulator.faults()[0].fault, Fault::named(name).unwrap());
+        let response = party.usage().bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        let response = response.send().await.unwrap();
+        let is_page = response.headers()[CONTENT_TYPE].to_str().unwrap().starts_with("text/html");
+        let by_cloudflare = response.headers().contains_key("cf-ray") && response.headers()["server"] == "cloudflare";
+        let answer = Answer::of(response).await;
+        assert!(answer.status == status && answer.text.contains(says), "{name}: {} {}", answer.status, answer.text);
+        assert_eq!(is_page, answer.text.contains("<html>"), "{name}");
+        assert_eq!(by_cloudflare, is_page && name != "bad_gateway", "{name}");
+    }
+    let unknown = party.change("/faults", json!({"endpoint": "usage", "fault": "no_such"})).await;
+    assert_eq!((unknown.status, unknown.text.contains("no_such")), (400, true));
 }
 
 #[tokio::test]

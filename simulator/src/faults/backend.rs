@@ -1,0 +1,125 @@
+//! The faults of the backend before it answers, in its words and those of the network in front of it.
+
+use serde_json::{Value, json};
+
+use super::Fault;
+use crate::{journal::machine_time, refusals};
+
+impl Fault {
+    /// 400 with this reason.
+    #[must_use]
+    pub fn bad_request(why: &str) -> Self {
+        answer(400, &refusals::detail(why))
+    }
+
+    /// 401 of the backend, although the token is good: with this code, or without one as `{"detail":"Unauthorized"}`.
+    #[must_use]
+    pub fn unauthorized(code: Option<&str>) -> Self {
+        let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
+        let mut headers = vec![content("application/json")];
+        headers.extend(code.map(|code| ("x-openai-authorization-error".to_owned(), code.to_owned())));
+        Self::Answer { status: 401, headers, body: body.to_string() }
+    }
+
+    /// 402: there are no credits left to pay with.
+    #[must_use]
+    pub fn payment_required() -> Self {
+        answer(402, &refusals::detail("Payment required: your workspace is out of credits."))
+    }
+
+    /// 403 with this code in `error`, which says nothing about the token.
+    #[must_use]
+    pub fn forbidden(code: &str) -> Self {
+        let message = "You do not have access to Codex in this workspace.";
+        answer(403, &json!({"error": {"message": message, "type": "request_forbidden", "param": null, "code": code}}))
+    }
+
+    /// 403: the workspace of the header is not one of the token's.
+    #[must_use]
+    pub fn invalid_workspace() -> Self {
+        answer(403, &json!({"detail": {"code": "invalid_workspace_selected"}}))
+    }
+
+    /// 404 that really is a usage limit, as it was once told and is still seen through proxies.
+    #[must_use]
+    pub fn usage_limit_not_found(resets_in_seconds: u64) -> Self {
+        let resets_at = machine_time().as_secs() + resets_in_seconds;
+        answer(404, &refusals::usage_limit_reached("plus", resets_at, resets_in_seconds))
+    }
+
+    /// 429 of the backend: the plan's limit is reached, and no retry before the reset will help.
+    #[must_use]
+    pub fn usage_limit_reached(resets_in_seconds: u64) -> Self {
+        let resets_at = machine_time().as_secs() + resets_in_seconds;
+        let body = refusals::usage_limit_reached("plus", resets_at, resets_in_seconds);
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        let headers = vec![
+            content("application/json"),
+            header("x-codex-plan-type", "plus".to_owned()),
+            header("x-codex-primary-used-percent", "100.0".to_owned()),
+            header("x-codex-primary-window-minutes", "300".to_owned()),
+            header("x-codex-primary-reset-at", resets_at.to_string()),
+            header("x-codex-primary-reset-after-seconds", resets_in_seconds.to_string()),
+            header("x-codex-rate-limit-reached-type", "primary".to_owned()),
+        ];
+        Self::Answer { status: 429, headers, body: body.to_string() }
+    }
+
+    /// 429: the plan has no Codex, and never will have.
+    #[must_use]
+    pub fn usage_not_included() -> Self {
+        let message = refusals::failure("usage_not_included");
+        answer(429, &json!({"error": {"type": "usage_not_included", "message": message, "plan_type": "free"}}))
+    }
+
+    /// 503 with `slow_down`: the server is overloaded, and says so in other words.
+    #[must_use]
+    pub fn slow_down() -> Self {
+        let message = refusals::failure("slow_down");
+        answer(503, &json!({"error": {"message": message, "type": "server_error", "param": null, "code": "slow_down"}}))
+    }
+
+    /// 403 with a page that wants to see a browser. It says nothing about the token.
+    #[must_use]
+    pub fn cloudflare_challenge() -> Self {
+        cloudflare(403, "Just a moment...", "Enable JavaScript and cookies to continue")
+    }
+
+    /// 403 with the page of a content delivery network that blocks. It says nothing about the token.
+    #[must_use]
+    pub fn cloudflare_blocked() -> Self {
+        cloudflare(403, "Attention Required! | Cloudflare", "Sorry, you have been blocked")
+    }
+
+    /// 500 with a page.
+    #[must_use]
+    pub fn internal_server_error_page() -> Self {
+        cloudflare(500, "500 Internal Server Error", "Internal server error")
+    }
+
+    /// 504 with a page.
+    #[must_use]
+    pub fn gateway_timeout() -> Self {
+        cloudflare(504, "504 Gateway Time-out", "Gateway time-out")
+    }
+}
+
+fn answer(status: u16, body: &Value) -> Fault {
+    Fault::Answer { status, headers: vec![content("application/json")], body: body.to_string() }
+}
+
+/// A page of the network in front of the backend.
+fn cloudflare(status: u16, title: &str, says: &str) -> Fault {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![
+        content("text/html; charset=UTF-8"),
+        header("server", "cloudflare"),
+        header("cf-ray", "0123456789abcdef-FRA"),
+    ];
+    let body = format!("<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{says}</h1></body></html>");
+    Fault::Answer { status, headers, body }
+}
+
+pub(super) fn content(media_type: &str) -> (String, String) {
+    ("content-type".to_owned(), media_type.to_owned())
+}

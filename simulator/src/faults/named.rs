@@ -1,0 +1,54 @@
+//! The ready-made faults by name, so that a script of another language orders them without spelling them out.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
+
+use super::Fault;
+
+/// When a limit is lifted that is ordered by name, in seconds.
+const RESET: u64 = 3600;
+
+type Named = (&'static str, fn() -> Fault);
+
+const NAMED: [Named; 23] = [
+    ("bad_request", || Fault::bad_request("The request was refused, as ordered.")),
+    ("unauthorized", || Fault::unauthorized(None)),
+    ("token_expired", || Fault::unauthorized(Some("token_expired"))),
+    ("token_invalidated", || Fault::unauthorized(Some("token_invalidated"))),
+    ("token_revoked", || Fault::unauthorized(Some("token_revoked"))),
+    ("payment_required", Fault::payment_required),
+    ("workspace_access_denied", || Fault::forbidden("codex_workspace_access_denied")),
+    ("entitlement_missing", || Fault::forbidden("codex_entitlement_missing")),
+    ("invalid_workspace_selected", Fault::invalid_workspace),
+    ("unsupported_country", Fault::unsupported_country),
+    ("cloudflare_challenge", Fault::cloudflare_challenge),
+    ("cloudflare_blocked", Fault::cloudflare_blocked),
+    ("usage_limit_not_found", || Fault::usage_limit_not_found(RESET)),
+    ("usage_limit_reached", || Fault::usage_limit_reached(RESET)),
+    ("usage_not_included", Fault::usage_not_included),
+    ("too_many_requests", || Fault::too_many_requests(None)),
+    ("internal_server_error", Fault::internal_server_error),
+    ("internal_server_error_page", Fault::internal_server_error_page),
+    ("bad_gateway", Fault::bad_gateway),
+    ("gateway_timeout", Fault::gateway_timeout),
+    ("server_is_overloaded", || Fault::service_unavailable(None)),
+    ("slow_down", Fault::slow_down),
+    ("hostile_headers", Fault::hostile_headers),
+];
+
+impl Fault {
+    /// The ready-made fault of this name; none when there is no such fault.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        NAMED.iter().find(|(known, _)| *known == name).map(|(_, fault)| fault())
+    }
+}
+
+/// Reads a fault, or the name of one.
+pub(super) fn named_or_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
+    let fault = Value::deserialize(deserializer)?;
+    match fault.as_str() {
+        Some(name) => Fault::named(name).ok_or_else(|| D::Error::custom(format!("there is no fault named `{name}`"))),
+        None => Fault::deserialize(fault).map_err(D::Error::custom),
+    }
+}
