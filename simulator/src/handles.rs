@@ -6,6 +6,7 @@ use crate::{
     journal::{FamilyLedger, JournalEntry},
     presentations::{Presentation, PresentationTotals},
     provider::{self, BrowserLedger, SignedInBrowser, SigningKey, TokenStatus},
+    scripts::ScriptOrder,
     settings::{Approval, Settings},
     simulator::{Simulator, StartError},
     site::Site,
@@ -33,6 +34,22 @@ impl Simulator {
     #[must_use]
     pub fn faults(&self) -> Vec<FaultOrder> {
         self.provider.state().faults.waiting()
+    }
+
+    /// Orders what the next responses of the backend say, behind the orders already there.
+    pub fn queue_script(&self, order: ScriptOrder) {
+        self.provider.state().scripts.push(order);
+    }
+
+    /// Cancels all scripts on order.
+    pub fn clear_scripts(&self) {
+        self.provider.state().scripts.clear();
+    }
+
+    /// The scripts still on order.
+    #[must_use]
+    pub fn scripts(&self) -> Vec<ScriptOrder> {
+        self.provider.state().scripts.waiting()
     }
 
     /// How it behaves now.

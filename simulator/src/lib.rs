@@ -76,6 +76,7 @@ mod performance;
 mod presentations;
 mod provider;
 mod refusals;
+mod scripts;
 mod sessions;
 mod settings;
 mod simulator;
@@ -91,6 +92,7 @@ pub use journal::{FamilyId, FamilyLedger, JournalEntry, RefreshTokenLedger, Refr
 pub use outages::Outage;
 pub use presentations::{Presentation, PresentationOutcome, PresentationTotals};
 pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, SignedInBrowser, TokenStatus};
+pub use scripts::{Script, ScriptOrder, UnknownScript};
 pub use settings::{
     AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,
     Settings, UnknownSetting, UsedPercent,

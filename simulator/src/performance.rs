@@ -35,16 +35,17 @@ pub(crate) enum Move {
     Cut,
 }
 
-/// The moves that send these frames, whole or interrupted. A stream that fails says so in the words of its API, which
+/// The moves that send these frames, whole and with this end, or interrupted. A stream that fails says so in the words of its API, which
 /// may depend on how many frames were sent.
 pub(crate) fn moves(
     frames: Vec<Frame>,
+    end: Vec<Move>,
     interrupted: Option<Interrupted>,
     failure: impl FnOnce(&str, usize) -> Bytes,
 ) -> Vec<Move> {
     let sent = interrupted.as_ref().map_or(frames.len(), |(after, _)| until_delta(&frames, *after));
     let last = match interrupted {
-        None => vec![Move::Ends(StreamEnd::Completed)],
+        None => end,
         Some((_, Interruption::Hang)) => vec![Move::Hang],
         Some((_, Interruption::Cut)) => vec![Move::Ends(StreamEnd::Broken), Move::Cut],
         Some((_, Interruption::Fail(code))) => {

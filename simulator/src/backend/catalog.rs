@@ -22,12 +22,20 @@ pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
         return Reply::json(400, &refusals::detail("A client_version such as 1.2.3 is required"));
     };
     let new_enough = Some(version) >= self::version(MINIMAL_CLIENT_VERSION);
-    let shown = slugs.iter().filter(|_| new_enough);
-    let catalog = json!({"models": shown.enumerate().map(model).collect::<Vec<_>>()});
+    let catalog = catalog(if new_enough { slugs } else { &[] });
     let etag = etag(&catalog);
     let known = head.headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let reply = if known { Reply::new(304, "") } else { Reply::json(200, &catalog) };
     reply.header(ETAG.as_str(), &etag)
+}
+
+/// The `ETag` of the whole list, which every response tells.
+pub(super) fn etag_of(slugs: &[String]) -> String {
+    etag(&catalog(slugs))
+}
+
+fn catalog(slugs: &[String]) -> Value {
+    json!({"models": slugs.iter().enumerate().map(model).collect::<Vec<_>>()})
 }
 
 fn etag(catalog: &Value) -> String {

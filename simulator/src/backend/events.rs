@@ -81,11 +81,36 @@ impl Events {
         self.output.push(item);
     }
 
-    /// A response that said all it had to say.
-    pub(super) fn complete(&mut self, input: InputTokens) {
-        let usage = input.with_output(self.deltas(|_| true), self.deltas(Event::is_reasoning));
-        let response = self.state("completed", json!({"output": self.output, "usage": usage}));
+    /// A response that said all it had to say. The backend sometimes does not list what that was.
+    pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
+        let output = if listed { self.output.as_slice() } else { &[] };
+        let response = self.state("completed", json!({"output": output, "usage": self.usage(input)}));
         self.push("response.completed", json!({"response": response}));
+    }
+
+    /// A response that was cut short for this reason.
+    pub(super) fn cut_short(&mut self, input: InputTokens, reason: &str) {
+        let more = json!({
+            "incomplete_details": {"reason": reason},
+            "output": self.output,
+            "usage": self.usage(input),
+        });
+        let response = self.state("incomplete", more);
+        self.push("response.incomplete", json!({"response": response}));
+    }
+
+    /// A response that fails with this error code.
+    pub(super) fn fail(&mut self, code: &str) {
+        self.events.push(self.failure(code));
+    }
+
+    /// An error that is not even a response's.
+    pub(super) fn error(&mut self, code: &str) {
+        self.push("error", json!({"code": code, "message": refusals::failure(code), "param": null}));
+    }
+
+    fn usage(&self, input: InputTokens) -> Value {
+        input.with_output(self.deltas(|_| true), self.deltas(Event::is_reasoning))
     }
 
     /// The event of a response that fails with this error code.

@@ -11,21 +11,63 @@ use crate::{
 /// How the model sums up what it thought, before it speaks.
 const SUMMARY: [&str; 3] = ["Thinking ", "about ", "it."];
 
+/// What the content of a message is made of, and the events that stream it.
+struct Part {
+    kind: &'static str,
+    /// The member that holds the text.
+    member: &'static str,
+    delta: &'static str,
+    done: &'static str,
+}
+
+const TEXT: Part = Part {
+    kind: "output_text",
+    member: "text",
+    delta: "response.output_text.delta",
+    done: "response.output_text.done",
+};
+
+const REFUSAL: Part =
+    Part { kind: "refusal", member: "refusal", delta: "response.refusal.delta", done: "response.refusal.done" };
+
+impl Part {
+    fn of(&self, text: &str) -> Value {
+        let mut part = json!({"type": self.kind, self.member: text});
+        if let Some(part) = part.as_object_mut().filter(|_| self.kind == TEXT.kind) {
+            part.insert("annotations".to_owned(), json!([]));
+        }
+        part
+    }
+}
+
 /// A message of the assistant, streamed in these pieces.
 pub(super) fn message(events: &mut Events, pieces: &[String]) {
-    let part = |text: &str| json!({"type": "output_text", "text": text, "annotations": []});
+    message_of(&TEXT, events, pieces, "completed");
+}
+
+/// A message that is not finished.
+pub(super) fn unfinished_message(events: &mut Events, pieces: &[String]) {
+    message_of(&TEXT, events, pieces, "incomplete");
+}
+
+/// The model says that it will not say it.
+pub(super) fn refusal(events: &mut Events, pieces: &[String]) {
+    message_of(&REFUSAL, events, pieces, "completed");
+}
+
+fn message_of(kind: &Part, events: &mut Events, pieces: &[String], status: &str) {
     let id = format!("msg_{}", random_text());
     let item = |status: &str, content: Value| json!({"id": id, "type": "message", "role": "assistant", "status": status, "content": content});
     let place = |member: &str, value: Value| json!({"content_index": 0, member: value});
     let text = pieces.concat();
     events.item_added(item("in_progress", json!([])));
-    events.about(&id, "response.content_part.added", place("part", part("")));
+    events.about(&id, "response.content_part.added", place("part", kind.of("")));
     for piece in pieces {
-        events.about(&id, "response.output_text.delta", place("delta", json!(piece)));
+        events.about(&id, kind.delta, place("delta", json!(piece)));
     }
-    events.about(&id, "response.output_text.done", place("text", json!(text)));
-    events.about(&id, "response.content_part.done", place("part", part(&text)));
-    events.item_done(item("completed", json!([part(&text)])));
+    events.about(&id, kind.done, place(kind.member, json!(text)));
+    events.about(&id, "response.content_part.done", place("part", kind.of(&text)));
+    events.item_done(item(status, json!([kind.of(&text)])));
 }
 
 /// Reasoning: a summary in clear, and the rest only for the backend to read.
@@ -56,4 +98,41 @@ pub(super) fn function_call(events: &mut Events, call: &Call) {
     }
     events.about(&id, "response.function_call_arguments.done", json!({"arguments": call.arguments}));
     events.item_done(item("completed", &call.arguments));
+}
+
+/// A call of a tool whose input is no JSON.
+pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]) {
+    let (id, call_id) = (format!("ctc_{}", random_text()), format!("call_{}", random_text()));
+    let item = |status: &str, input: &str| json!({"id": id, "type": "custom_tool_call", "status": status, "call_id": call_id, "name": name, "input": input});
+    events.item_added(item("in_progress", ""));
+    for piece in input {
+        events.about(&id, "response.custom_tool_call_input.delta", json!({"delta": piece}));
+    }
+    events.about(&id, "response.custom_tool_call_input.done", json!({"input": input.concat()}));
+    events.item_done(item("completed", &input.concat()));
+}
+
+/// A search the backend makes by itself.
+pub(super) fn web_search(events: &mut Events, query: &str) {
+    let id = format!("ws_{}", random_text());
+    events.item_added(json!({"id": id, "type": "web_search_call", "status": "in_progress"}));
+    for kind in [
+        "response.web_search_call.in_progress",
+        "response.web_search_call.searching",
+        "response.web_search_call.completed",
+    ] {
+        events.about(&id, kind, json!({}));
+    }
+    let action = json!({"type": "search", "query": query});
+    events.item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
+}
+
+/// An item, and events about it, of which no client can have heard.
+pub(super) fn unheard_of(events: &mut Events) {
+    let id = format!("tp_{}", random_text());
+    let item = json!({"id": id, "type": "telepathy_call", "status": "completed", "thought": {"of": ["nobody"]}});
+    events.push("codex.telepathy", json!({"nested": {"deeply": [1, null]}}));
+    events.item_added(item.clone());
+    events.about(&id, "response.telepathy_call.delta", json!({"delta": 7}));
+    events.item_done(item);
 }

@@ -1,9 +1,11 @@
-//! The ChatGPT Codex backend, the least that proves a proxy: who may come in, one endpoint that streams, two that answer
-//! in JSON, and a journal of what reached them. All of it is below [`BASE_PATH`], as at the real host.
+//! The ChatGPT Codex backend, the least that proves a proxy: who may come in, one endpoint that streams, three that
+//! answer in JSON, and a journal of what reached them. All of it is below [`BASE_PATH`], as at the real host.
 
 mod admission;
 mod catalog;
+mod compact;
 mod events;
+mod form;
 mod items;
 mod limits;
 mod memory;
@@ -56,6 +58,7 @@ impl Origin for BackendOrigin {
             (Ok(account), Endpoint::Responses) => {
                 responses::responses(&self.provider, &entry, &head, &body, &account, interrupted)
             }
+            (Ok(account), Endpoint::Compact) => compact::compact(&self.provider, &entry, &head, &body, &account),
             (Ok(account), _) => self.look(endpoint, &head, &account),
         };
         let reply = interference::around(fault, &entry, (), decide).await?;
@@ -84,6 +87,7 @@ impl BackendOrigin {
 fn endpoint(head: &Parts) -> Endpoint {
     match (&head.method, head.uri.path().strip_prefix(BASE_PATH)) {
         (&Method::POST, Some("/codex/responses")) => Endpoint::Responses,
+        (&Method::POST, Some("/codex/responses/compact")) => Endpoint::Compact,
         (&Method::GET, Some("/codex/models")) => Endpoint::Models,
         (&Method::GET, Some("/wham/usage")) => Endpoint::Usage,
         _ => Endpoint::Backend,

@@ -37,6 +37,11 @@ pub(super) fn wants_reasoning(request: &ModelRequest) -> bool {
         || request.list("include").iter().any(|included| included == ENCRYPTED_REASONING)
 }
 
+/// The name of the first tool that takes plain text.
+pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
+    request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))
+}
+
 fn is_output(item: &Value) -> bool {
     matches!(text(item, "type"), Some("function_call_output" | "custom_tool_call_output"))
 }

@@ -25,6 +25,19 @@ pub(super) const OF_RESPONSES: [&str; 14] = [
     "tools",
 ];
 
+/// Those of a compaction, which is answered whole.
+pub(super) const OF_COMPACTION: [&str; 9] = [
+    "input",
+    "instructions",
+    "model",
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "reasoning",
+    "service_tier",
+    "text",
+    "tools",
+];
+
 /// A request the backend takes.
 pub(super) struct ModelRequest(Map<String, Value>);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hyper::http::request::Parts;
 
 use super::{
+    catalog,
     events::Events,
     limits::Quota,
     request::{ModelRequest, OF_RESPONSES},
@@ -52,17 +53,24 @@ pub(super) fn responses(
     let key = request.get("prompt_cache_key").and_then(serde_json::Value::as_str);
     let input = provider.state().backend.prompts.count(&account.account_id, key, request.input());
 
+    let script = provider.state().scripts.next();
     let events = Events::begin(request.model(), now);
-    let moves = script::moves(&script::events(&request, settings.stream_deltas, input, events), interrupted);
+    let moves = script::moves(&script, &request, settings.stream_deltas, input, events, interrupted);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
+    let request_id = format!("req_{}", random_text());
     let reply = Reply::new(200, "").headers([
         ("content-type", "text/event-stream"),
         ("cache-control", "no-cache"),
-        ("x-request-id", &format!("req_{}", random_text())),
+        ("x-request-id", &request_id),
+        ("x-oai-request-id", &request_id),
         ("openai-model", request.model()),
+        ("openai-version", "2020-10-01"),
         ("openai-processing-ms", "1"),
+        ("x-models-etag", &catalog::etag_of(&settings.models)),
         (TURN_STATE, &turn_state),
+        ("cf-ray", "0123456789abcdef-FRA"),
+        ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
     quota.told(reply).delivered(streamed, open)
 }

@@ -1,36 +1,147 @@
-//! What a response says, event by event, and how it is sent: an interruption ends it early.
+//! What a response says, event by event: what it is about, how it ends and in what form it is sent, as the script says.
 
 use super::{
-    events::Events,
+    events::{Event, Events},
+    form::{self, Form},
     items,
-    question::{question, wants_reasoning},
+    question::{custom_tool, question, wants_reasoning},
     request::ModelRequest,
     usage::InputTokens,
 };
 use crate::{
     model::{self, Answer},
     performance::{self, Frame, Interrupted, Move},
+    scripts::Script,
+    streams::StreamEnd,
 };
 
-/// The events of the answer to a request, with so many words where nothing else is asked for.
-pub(super) fn events(request: &ModelRequest, words: u32, input: InputTokens, mut events: Events) -> Events {
-    if wants_reasoning(request) {
-        items::reasoning(&mut events);
-    }
-    match model::answer(&question(request), words) {
-        Answer::Text(pieces) => items::message(&mut events, &pieces),
-        Answer::Calls(calls) => calls.iter().for_each(|call| items::function_call(&mut events, call)),
-    }
-    events.complete(input);
-    events
+/// Characters of two, three and four bytes, and some that are made of several.
+const MULTIBYTE: [&str; 6] = ["Grüße, ", "日本語の", "テキスト ", "👩‍👩‍👧‍👦 ", "🏳️‍🌈 ", "한국어"];
+
+/// The words of a long text.
+const MANY_WORDS: u32 = 2_000;
+
+/// A patch, which is the most usual input of a tool that takes plain text.
+const PATCH: [&str; 3] = ["*** Begin Patch\n", "*** Add File: a.txt\n+\"a\"\n", "*** End Patch\n"];
+
+/// The custom tool that is called when the request has none.
+const PATCH_TOOL: &str = "apply_patch";
+
+const REFUSAL: [&str; 2] = ["I cannot ", "help with that."];
+
+/// What a script asks for, in three parts that do not depend on each other.
+#[derive(Clone, Copy)]
+struct Plan<'a> {
+    content: Content,
+    end: End<'a>,
+    form: Form,
 }
 
-/// How the events are sent.
-pub(super) fn moves(events: &Events, interrupted: Option<Interrupted>) -> Vec<Move> {
-    let frame = |(number, event): (usize, &super::events::Event)| Frame {
-        bytes: event.frame(number),
-        is_delta: event.is_delta(),
-    };
+#[derive(Clone, Copy)]
+enum Content {
+    /// Whatever follows from the request.
+    Answer,
+    /// The same after something else.
+    AnswerAfter(fn(&ModelRequest, &mut Events)),
+    /// This instead.
+    Instead(fn(&ModelRequest, &mut Events)),
+    /// Text that is not finished.
+    Unfinished,
+}
+
+#[derive(Clone, Copy)]
+enum End<'a> {
+    Completed { listed: bool },
+    CutShort(&'static str),
+    Failed(&'a str),
+    Error(&'a str),
+    Missing,
+    GoesOn,
+}
+
+fn plan(script: &Script) -> Plan<'_> {
+    let plain = Plan { content: Content::Answer, end: End::Completed { listed: true }, form: Form::Plain };
+    let instead = |content| Plan { content: Content::Instead(content), ..plain };
+    let formed = |form| Plan { form, ..plain };
+    match script {
+        Script::Auto => plain,
+        Script::Multibyte => Plan { form: Form::TornCharacters, ..instead(multibyte) },
+        Script::Crlf => formed(Form::Crlf),
+        Script::Comments => formed(Form::Comments),
+        Script::Garbage => formed(Form::Garbage),
+        Script::TinyChunks => formed(Form::Bytes),
+        Script::OneWrite => formed(Form::OneWrite),
+        Script::Refusal => instead(|_, events| items::refusal(events, &REFUSAL.map(ToOwned::to_owned))),
+        Script::CustomTool => instead(call_custom_tool),
+        Script::Long => instead(|_, events| items::message(events, &model::words(MANY_WORDS))),
+        Script::UnknownEvents => Plan { content: Content::AnswerAfter(|_, events| items::unheard_of(events)), ..plain },
+        Script::WebSearch => Plan { content: Content::AnswerAfter(search), ..plain },
+        Script::EmptyOutput => Plan { end: End::Completed { listed: false }, ..plain },
+        Script::Incomplete => Plan { content: Content::Unfinished, end: End::CutShort("max_output_tokens"), ..plain },
+        Script::ContentFilter => Plan { content: Content::Unfinished, end: End::CutShort("content_filter"), ..plain },
+        Script::Failed(code) => Plan { end: End::Failed(code), ..instead(|_, _| ()) },
+        Script::ErrorEvent(code) => Plan { end: End::Error(code), ..instead(|_, _| ()) },
+        Script::Eof => Plan { end: End::Missing, ..plain },
+        Script::AfterCompleted => Plan { end: End::GoesOn, ..plain },
+    }
+}
+
+/// How a request is answered, move by move; so many words where nothing else is asked for.
+pub(super) fn moves(
+    script: &Script,
+    request: &ModelRequest,
+    words: u32,
+    input: InputTokens,
+    mut events: Events,
+    interrupted: Option<Interrupted>,
+) -> Vec<Move> {
+    let plan = plan(script);
+    match plan.content {
+        Content::Answer => answer(request, words, &mut events),
+        Content::AnswerAfter(before) => {
+            before(request, &mut events);
+            answer(request, words, &mut events);
+        }
+        Content::Instead(speak) => speak(request, &mut events),
+        Content::Unfinished => items::unfinished_message(&mut events, &model::words(words)),
+    }
+    let mut last = vec![Move::Ends(StreamEnd::Completed)];
+    match plan.end {
+        End::Completed { listed } => events.complete(input, listed),
+        End::CutShort(reason) => events.cut_short(input, reason),
+        End::Failed(code) => events.fail(code),
+        End::Error(code) => events.error(code),
+        End::Missing => last = vec![Move::Ends(StreamEnd::Broken)],
+        End::GoesOn => {
+            events.complete(input, true);
+            last.extend([Move::Write(form::AFTERTHOUGHT.into()), Move::Hang]);
+        }
+    }
+    let frame = |(number, event): (usize, &Event)| Frame { bytes: event.frame(number), is_delta: event.is_delta() };
     let frames = events.all().iter().enumerate().map(frame).collect();
-    performance::moves(frames, interrupted, |code, sent| events.failure(code).frame(sent))
+    let moves = performance::moves(frames, last, interrupted, |code, sent| events.failure(code).frame(sent));
+    plan.form.of(moves)
+}
+
+fn answer(request: &ModelRequest, words: u32, events: &mut Events) {
+    if wants_reasoning(request) {
+        items::reasoning(events);
+    }
+    match model::answer(&question(request), words) {
+        Answer::Text(pieces) => items::message(events, &pieces),
+        Answer::Calls(calls) => calls.iter().for_each(|call| items::function_call(events, call)),
+    }
+}
+
+fn multibyte(_: &ModelRequest, events: &mut Events) {
+    items::message(events, &MULTIBYTE.map(ToOwned::to_owned));
+}
+
+fn call_custom_tool(request: &ModelRequest, events: &mut Events) {
+    let name = custom_tool(request).unwrap_or(PATCH_TOOL);
+    items::custom_tool_call(events, name, &PATCH.map(ToOwned::to_owned));
+}
+
+fn search(request: &ModelRequest, events: &mut Events) {
+    items::web_search(events, &question(request).user_text);
 }

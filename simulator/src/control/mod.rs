@@ -16,6 +16,7 @@ use crate::{
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     outages::Outages,
     provider::{Provider, SigningKey},
+    scripts::ScriptOrder,
     settings::Approval,
 };
 
@@ -65,6 +66,7 @@ impl ControlOrigin {
             "/issued" => Reply::json(200, &state.issued.all()),
             "/settings" => Reply::json(200, &state.settings),
             "/faults" => Reply::json(200, &state.faults.waiting()),
+            "/scripts" => Reply::json(200, &state.scripts.waiting()),
             "/presentations" => Reply::json(200, &state.presentations.all()),
             "/presentations/totals" => {
                 drop(state);
@@ -90,6 +92,14 @@ impl ControlOrigin {
             }),
             "/faults/clear" => {
                 self.provider.state().faults.clear();
+                done()
+            }
+            "/scripts" => with(body, |order: ScriptOrder| {
+                self.provider.state().scripts.push(order);
+                done()
+            }),
+            "/scripts/clear" => {
+                self.provider.state().scripts.clear();
                 done()
             }
             "/settings" => with(body, |members: Map<String, Value>| {

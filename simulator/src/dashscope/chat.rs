@@ -8,9 +8,9 @@ use super::{chunks, completion::Completion, error, refused};
 use crate::{
     http::Reply,
     model::{self, Question, Tool, ToolChoice},
-    performance::{self, Interrupted},
+    performance::{self, Interrupted, Move},
     provider::{Entry, Provider},
-    streams::OpenStream,
+    streams::{OpenStream, StreamEnd},
 };
 
 /// Answers a request for a completion.
@@ -45,7 +45,7 @@ pub(super) fn completions(
     let with_usage = options.and_then(|options| options.get("include_usage")) == Some(&Value::Bool(true));
     let frames = chunks::frames(&completion, with_usage);
     let failure = |code: &str, _| chunks::data(&error("The response failed, as ordered.", code));
-    let moves = performance::moves(frames, interrupted, failure);
+    let moves = performance::moves(frames, vec![Move::Ends(StreamEnd::Completed)], interrupted, failure);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);
     Reply::new(200, "").header("content-type", "text/event-stream").delivered(streamed, open)

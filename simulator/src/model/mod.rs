@@ -44,8 +44,13 @@ pub(crate) fn answer(question: &Question, words: u32) -> Answer {
     }
     match &question.schema {
         Some(schema) => Answer::Text(json_pieces(&schema::least(schema).to_string())),
-        None => Answer::Text((1..=words).map(|number| format!("word{number} ")).collect()),
+        None => Answer::Text(self::words(words)),
     }
+}
+
+/// So many numbered words.
+pub(crate) fn words(count: u32) -> Vec<String> {
+    (1..=count).map(|number| format!("word{number} ")).collect()
 }
 
 /// A JSON text in pieces, as a model streams it.

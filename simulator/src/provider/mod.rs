@@ -38,6 +38,7 @@ use crate::{
     faults::FaultQueue,
     journal::{FamilyId, Journal, JournalEntry, body_sha256, machine_time, token_sha256},
     presentations::{PresentationTotals, Presentations},
+    scripts::ScriptQueue,
     settings::Settings,
     site::Site,
     steps::Steps,
@@ -64,6 +65,7 @@ pub(crate) struct State {
     pub(crate) presentations: Presentations,
     pub(crate) streams: StreamCounts,
     pub(crate) faults: FaultQueue,
+    pub(crate) scripts: ScriptQueue,
     pub(crate) backend: BackendMemory,
     pub(crate) tasks: Tasks,
     pub(crate) journal: Journal,
@@ -93,6 +95,7 @@ impl Provider {
             presentations: Presentations::default(),
             streams: StreamCounts::default(),
             faults: FaultQueue::default(),
+            scripts: ScriptQueue::default(),
             backend: BackendMemory::default(),
             tasks: Tasks::default(),
             journal: Journal::default(),
@@ -117,6 +120,7 @@ impl Provider {
         state.presentations = Presentations::default();
         state.streams.forget();
         state.faults.clear();
+        state.scripts.clear();
         state.backend = BackendMemory::default();
         state.tasks = Tasks::default();
         state.journal.clear();

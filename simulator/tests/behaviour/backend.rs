@@ -1,6 +1,6 @@
 //! The backend: who may come in, and what it answers to whoever may.
 
-use goclaw_simulator::{AccessTokenForm, Site, TokenStatus};
+use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -182,6 +182,7 @@ async fn only_what_the_backend_knows_is_taken() {
         ("store", json!(true), "Store must be set to false"),
         ("stream", json!(false), "Stream must be set to true"),
         ("model", json!("gpt-2"), "The 'gpt-2' model is not supported when using Codex with a ChatGPT account."),
+        ("instructions", json!(["x"]), "Instructions are not valid"),
         ("input", json!("Count."), "Input must be a list"),
         ("input", json!([{"role": "system", "content": "x"}]), "System messages are not allowed"),
     ] {
@@ -194,4 +195,94 @@ async fn only_what_the_backend_knows_is_taken() {
     let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(nothing.send().await.unwrap().status(), 404);
     assert_eq!(party.simulator.streams().open, 0);
+}
+
+#[tokio::test]
+async fn instructions_may_be_missing_or_any_text_and_the_body_is_plain_json() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let mut without = prompt();
+    without.as_object_mut().unwrap().remove("instructions");
+    assert_eq!(party.responses(&tokens.access, &without).await.unwrap().status(), 200);
+    for (instructions, status) in [(json!(null), 200), (json!(""), 200), (json!("Anything."), 200), (json!(["x"]), 400)]
+    {
+        let mut body = prompt();
+        body["instructions"] = instructions;
+        assert_eq!(party.responses(&tokens.access, &body).await.unwrap().status(), status, "{body}");
+    }
+    for (content_type, content_encoding, status) in [
+        ("application/json; charset=utf-8", None, 200),
+        ("text/plain", None, 400),
+        ("application/json", Some("zstd"), 400),
+    ] {
+        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+        let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        let request = request.header("content-type", content_type).body(prompt().to_string());
+        let encoded =
+            content_encoding.into_iter().fold(request, |request, name| request.header("content-encoding", name));
+        assert_eq!(encoded.send().await.unwrap().status(), status, "{content_type} {content_encoding:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_stays_with_its_account() {
+    let party = Party::new().await;
+    let first = party.sign_in().await;
+    party.simulator.update_settings(|settings| settings.signed_in = 1);
+    let second = party.sign_in().await;
+    let accounts = [Account::numbered(1).account_id, Account::numbered(2).account_id];
+    let asked = async |access: &str, account: &str, turn: &str| {
+        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url())).bearer_auth(access);
+        let request = request.header("ChatGPT-Account-ID", account).header("x-codex-turn-state", turn);
+        request.json(&prompt()).send().await.unwrap()
+    };
+    let begun = asked(&first.access, &accounts[0], "nobody-issued-this").await;
+    let turn = header(begun.headers(), "x-codex-turn-state");
+    assert!(begun.status() == 200 && turn.len() > 20);
+    let goes_on = asked(&first.access, &accounts[0], &turn).await;
+    assert_eq!((goes_on.status().as_u16(), header(goes_on.headers(), "x-codex-turn-state")), (200, turn.clone()));
+    let moved = Answer::of(asked(&second.access, &accounts[1], &turn).await).await;
+    assert_eq!((moved.status, why(&moved).as_str()), (400, "The turn state belongs to another account"));
+    let other = asked(&second.access, &accounts[1], "nobody-issued-this").await;
+    assert_ne!(header(other.headers(), "x-codex-turn-state"), turn);
+}
+
+#[tokio::test]
+async fn a_response_tells_what_the_real_one_does_in_its_headers() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let listed = party.models(&tokens.access, "?client_version=1.0.0", "").await;
+    let response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    assert_eq!(header(response.headers(), "x-models-etag"), header(listed.headers(), "etag"));
+    assert_eq!(header(response.headers(), "x-request-id"), header(response.headers(), "x-oai-request-id"));
+    assert!(header(response.headers(), "set-cookie").starts_with("__cf_bm="));
+    for name in ["openai-model", "openai-version", "openai-processing-ms", "cf-ray", "x-codex-credits-balance"] {
+        assert!(response.headers().contains_key(name), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_is_made_short_in_one_answer() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let user = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Remember me."}]});
+    let assistant = json!({"type": "message", "role": "assistant", "content": "Very well."});
+    let compact = async |members: Value| {
+        let mut body = json!({"model": "gpt-5.5", "input": [user, assistant]});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let request = party.http.post(format!("{}/codex/responses/compact", party.simulator.backend_url()));
+        let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        Answer::of(request.json(&body).send().await.unwrap()).await
+    };
+    let answer = compact(json!({"instructions": "Be short."})).await.json();
+    assert_eq!((answer["output"].as_array().unwrap().len(), &answer["output"][0]), (2, &user));
+    let rest = &answer["output"][1];
+    assert!(rest["type"] == "compaction" && rest["encrypted_content"].as_str().unwrap().len() > 40);
+    assert_eq!(why(&compact(json!({"stream": true})).await), "Unsupported parameter: stream");
+
+    let struck = FaultOrder::once(Endpoint::Compact, Fault::internal_server_error());
+    party.simulator.queue_fault(struck);
+    assert_eq!(compact(json!({})).await.status, 500);
+    party.simulator.update_settings(|settings| settings.used_percent = 100);
+    assert_eq!(compact(json!({})).await.status, 429);
 }

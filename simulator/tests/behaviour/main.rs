@@ -15,6 +15,7 @@ mod presentations;
 mod quota;
 mod refresh;
 mod revoke;
+mod scripts;
 mod sessions;
 mod settings;
 mod steps;

@@ -28,7 +28,7 @@ pub(crate) fn frames(text: &str) -> Vec<Value> {
 }
 
 pub(crate) fn kinds(frames: &[Value]) -> Vec<&str> {
-    frames.iter().map(|frame| frame["type"].as_str().unwrap().strip_prefix("response.").unwrap()).collect()
+    frames.iter().map(|frame| frame["type"].as_str().unwrap().trim_start_matches("response.")).collect()
 }
 
 /// Whatever comes until the connection ends, and whether it ended as it should.

@@ -1,0 +1,37 @@
+//! `POST /codex/responses/compact`: a long conversation made short, answered whole and not as a stream.
+
+use hyper::http::request::Parts;
+use serde_json::{Value, json};
+
+use super::{
+    limits::Quota,
+    request::{ModelRequest, OF_COMPACTION, text},
+    responses::refused,
+};
+use crate::{
+    http::Reply,
+    provider::{Entry, Provider, random_text},
+    settings::Account,
+};
+
+/// Answers with what the user said, and the rest as something that only the backend can read.
+pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
+    let (settings, now) = {
+        let state = provider.state();
+        (state.settings.clone(), state.now())
+    };
+    let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
+        Ok(request) => request,
+        Err(why) => return refused(entry, &why),
+    };
+    let quota = Quota::of(account, &settings, now);
+    if let Some(refusal) = quota.refusal() {
+        entry.outcome("usage_limit_reached");
+        return refusal;
+    }
+    let said = request.input().iter().filter(|item| text(item, "role") == Some("user")).cloned();
+    let sealed = format!("gAAAAA{}", random_text());
+    let rest = json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": sealed});
+    let output: Vec<Value> = said.chain([rest]).collect();
+    quota.told(Reply::json(200, &json!({"output": output})))
+}

@@ -1,0 +1,282 @@
+//! Scripts: what responses say and how they reach the wire when a test orders it.
+
+use std::time::Duration;
+
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Script, ScriptOrder, StreamCounts};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    answers::output,
+    backend::{ACCOUNT_ID, prompt},
+    client::{Party, Tokens, host_and_port, soon, until},
+    streams::{all_of, frames, kinds},
+};
+
+impl Party {
+    /// The frames of the next answer under a script.
+    async fn scripted(&self, tokens: &Tokens, script: Script) -> Vec<Value> {
+        self.simulator.queue_script(ScriptOrder::once(script));
+        self.answered(tokens, json!({})).await
+    }
+
+    /// What each write of the next answer under a script carries. Each is a chunk (RFC 9112 section 7.1), and so can be
+    /// told from the next whatever the network does.
+    async fn writes(&self, tokens: &Tokens, script: Script) -> Vec<Vec<u8>> {
+        self.simulator.queue_script(ScriptOrder::once(script));
+        let body = prompt().to_string();
+        let request = format!(
+            "POST /backend-api/codex/responses HTTP/1.1\r\nhost: simulator\r\nconnection: close\r\n\
+             authorization: Bearer {}\r\nchatgpt-account-id: {ACCOUNT_ID}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            tokens.access,
+            body.len()
+        );
+        let mut connection = TcpStream::connect(host_and_port(self.simulator.backend_url())).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        soon(connection.read_to_end(&mut received)).await.unwrap();
+        chunks(&received)
+    }
+}
+
+/// The place right after the first occurrence.
+fn after(bytes: &[u8], wanted: &[u8]) -> usize {
+    bytes.windows(wanted.len()).position(|window| window == wanted).unwrap() + wanted.len()
+}
+
+fn chunks(answer: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &answer[after(answer, b"\r\n\r\n")..];
+    let mut chunks = Vec::new();
+    loop {
+        let begin = after(rest, b"\r\n");
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..begin - 2]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return chunks;
+        }
+        chunks.push(rest[begin..begin + size].to_vec());
+        rest = &rest[begin + size + 2..];
+    }
+}
+
+fn text_of(writes: &[Vec<u8>]) -> String {
+    String::from_utf8(writes.concat()).unwrap()
+}
+
+fn words(frames: &[Value]) -> String {
+    let deltas = frames.iter().filter(|frame| frame["type"] == "response.output_text.delta");
+    deltas.map(|frame| frame["delta"].as_str().unwrap()).collect()
+}
+
+/// The status of the response and the kind of the event that end it.
+fn end(frames: &[Value]) -> (&str, &str) {
+    let last = frames.last().unwrap();
+    (last["type"].as_str().unwrap(), last["response"]["status"].as_str().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn frames_come_in_the_form_that_was_ordered_and_mean_the_same() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let kinds_of = |text: &str| kinds(&frames(text)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let plain = party.writes(&tokens, Script::Auto).await;
+    let expected = kinds_of(&text_of(&plain));
+    assert_eq!(plain.len(), expected.len(), "a frame is a write");
+
+    let bytes = party.writes(&tokens, Script::TinyChunks).await;
+    assert!(bytes.iter().all(|write| write.len() == 1));
+    assert_eq!(kinds_of(&text_of(&bytes)), expected);
+
+    let one = party.writes(&tokens, Script::OneWrite).await;
+    assert_eq!((one.len(), kinds_of(&text_of(&one))), (1, expected.clone()));
+
+    let crlf = text_of(&party.writes(&tokens, Script::Crlf).await);
+    assert_eq!(crlf.matches('\n').count(), crlf.matches("\r\n").count());
+    assert_eq!(kinds_of(&crlf.replace("\r\n", "\n")), expected);
+
+    let commented = text_of(&party.writes(&tokens, Script::Comments).await);
+    assert!(commented.contains(": keep-alive\n") && commented.contains("\n\n\n"));
+    let without: String =
+        commented.lines().filter(|line| !line.starts_with(':')).map(|line| format!("{line}\n")).collect();
+    let without: String = without
+        .split("\n\n")
+        .map(str::trim_start)
+        .filter(|frame| !frame.is_empty())
+        .fold(String::new(), |frames, frame| frames + frame + "\n\n");
+    assert_eq!(kinds_of(&without), expected);
+}
+
+#[tokio::test]
+async fn characters_of_several_bytes_are_torn_apart() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let writes = party.writes(&tokens, Script::Multibyte).await;
+    let torn = writes.iter().filter(|write| std::str::from_utf8(write).is_err()).count();
+    let text = text_of(&writes);
+    let long = text.chars().filter(|character| character.len_utf8() > 1).count();
+    assert!(torn > long && long > 20, "{torn} writes, {long} characters");
+    let whole = frames(&text);
+    assert!(words(&whole).contains("日本語のテキスト 👩‍👩‍👧‍👦 "));
+    assert_eq!(output(&whole)[0]["content"][0]["text"], words(&whole));
+}
+
+#[tokio::test]
+async fn items_of_every_kind_can_be_ordered() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let refused = party.scripted(&tokens, Script::Refusal).await;
+    let part = json!({"type": "refusal", "refusal": "I cannot help with that."});
+    assert_eq!(output(&refused)[0]["content"], json!([part]));
+    let kinds_of = kinds(&refused);
+    assert!(kinds_of.contains(&"refusal.delta") && kinds_of.contains(&"refusal.done"));
+
+    party.simulator.queue_script(ScriptOrder::once(Script::CustomTool));
+    let tools = json!([{"type": "function", "name": "f"}, {"type": "custom", "name": "freeform"}]);
+    let called = party.answered(&tokens, json!({ "tools": tools })).await;
+    let (item, deltas) = (output(&called)[0].clone(), called.iter().filter_map(|frame| frame["delta"].as_str()));
+    assert_eq!((&item["type"], &item["name"]), (&json!("custom_tool_call"), &json!("freeform")));
+    assert_eq!(item["input"], deltas.collect::<String>());
+    assert!(kinds(&called).contains(&"custom_tool_call_input.delta") && item["call_id"].is_string());
+
+    let searched = party.scripted(&tokens, Script::WebSearch).await;
+    let types: Vec<_> = output(&searched).iter().map(|item| item["type"].clone()).collect();
+    assert_eq!(types, ["web_search_call", "message"]);
+    assert_eq!(output(&searched)[0]["action"]["query"], "Count to five.");
+    assert!(kinds(&searched).contains(&"web_search_call.searching"));
+
+    let long = party.scripted(&tokens, Script::Long).await;
+    assert!(words(&long).ends_with("word2000 "));
+    assert_eq!(long.last().unwrap()["response"]["usage"]["output_tokens"], 2000);
+}
+
+#[tokio::test]
+async fn what_nobody_knows_stands_among_what_is_known() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_script(ScriptOrder::once(Script::UnknownEvents));
+    let strange = party.answered(&tokens, json!({})).await;
+    let unknown = strange.iter().filter(|frame| frame["type"].as_str().unwrap().contains("telepathy")).count();
+    assert_eq!((unknown, words(&strange).as_str()), (2, "word1 word2 word3 word4 word5 "));
+    assert_eq!(output(&strange)[0]["type"], "telepathy_call");
+
+    let garbled = party.writes(&tokens, Script::Garbage).await;
+    let place = garbled.iter().position(|write| std::str::from_utf8(write).is_err()).unwrap();
+    assert!(String::from_utf8_lossy(&garbled[place]).contains("data: 7\n\n"));
+    let rest = [&garbled[..place], &garbled[place + 1..]].concat();
+    assert_eq!(words(&frames(&text_of(&rest))), "word1 word2 word3 word4 word5 ");
+    assert_eq!(kinds(&frames(&text_of(&garbled[..place]))).last(), Some(&"content_part.added"));
+}
+
+#[tokio::test]
+async fn responses_end_as_ordered() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    for (script, reason) in [(Script::Incomplete, "max_output_tokens"), (Script::ContentFilter, "content_filter")] {
+        let cut_short = party.scripted(&tokens, script).await;
+        assert_eq!(end(&cut_short), ("response.incomplete", "incomplete"));
+        let response = &cut_short.last().unwrap()["response"];
+        assert_eq!(response["incomplete_details"], json!({"reason": reason}));
+        assert_eq!(
+            (&response["output"][0]["status"], &response["usage"]["output_tokens"]),
+            (&json!("incomplete"), &json!(5))
+        );
+        assert!(words(&cut_short).starts_with("word1 "));
+    }
+    let unlisted = party.scripted(&tokens, Script::EmptyOutput).await;
+    assert_eq!((end(&unlisted), output(&unlisted)), (("response.completed", "completed"), vec![]));
+    assert!(kinds(&unlisted).contains(&"output_item.done"));
+
+    for (code, says) in [
+        ("context_length_exceeded", "context window"),
+        ("insufficient_quota", "quota"),
+        ("usage_not_included", "upgrade"),
+        ("rate_limit_exceeded", "Please try again in 11.054s."),
+        ("server_is_overloaded", "overloaded"),
+        ("invalid_prompt", "Invalid prompt"),
+        ("server_error", "error occurred"),
+    ] {
+        let failed = party.scripted(&tokens, Script::Failed(code.to_owned())).await;
+        assert_eq!(kinds(&failed), ["created", "in_progress", "failed"]);
+        let error = &failed[2]["response"]["error"];
+        assert_eq!((end(&failed).1, &error["code"]), ("failed", &json!(code)));
+        assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+    }
+    let error = party.scripted(&tokens, Script::ErrorEvent("rate_limit_exceeded".to_owned())).await;
+    assert_eq!((error.len(), end(&error).0, &error[2]["code"]), (3, "error", &json!("rate_limit_exceeded")));
+    assert!(error[2]["message"].is_string());
+}
+
+#[tokio::test]
+async fn a_stream_can_end_too_early_or_never() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let early = party.scripted(&tokens, Script::Eof).await;
+    assert_eq!(end(&early).0, "response.output_item.done");
+    assert_eq!(party.simulator.streams(), StreamCounts { broken: 1, ..StreamCounts::default() });
+
+    party.simulator.queue_script(ScriptOrder::once(Script::AfterCompleted));
+    let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let mut received = String::new();
+    while !received.contains("response.afterthought\"}\n\n") {
+        received += std::str::from_utf8(&soon(response.chunk()).await.unwrap().unwrap()).unwrap();
+    }
+    assert!(received.find("response.completed").unwrap() < received.find(": one more thing").unwrap());
+    let more = tokio::time::timeout(Duration::from_millis(60), response.chunk()).await;
+    assert!(more.is_err(), "{more:?}");
+    assert_eq!(party.simulator.streams().open, 1);
+    drop(response);
+    until("the stream ends", || party.simulator.streams().open == 0).await;
+    assert_eq!(party.simulator.streams().completed, 1, "whoever leaves after the last event has it all");
+}
+
+#[tokio::test]
+async fn a_fault_interrupts_what_a_script_says() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    party.simulator.queue_script(ScriptOrder::once(Script::Crlf));
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, Fault::stream_cut(1)));
+    let (text, whole) = all_of(party.responses(&tokens.access, &prompt()).await.unwrap()).await;
+    assert!(!whole && text.contains("\r\n") && text.contains("word1 ") && !text.contains("word2 "), "{text}");
+    let failed = async |script| {
+        party.simulator.queue_fault(FaultOrder::once(Endpoint::Responses, Fault::stream_fails(0, "server_error")));
+        let failed = party.scripted(&tokens, script).await;
+        failed.iter().enumerate().for_each(|(number, frame)| assert_eq!(frame["sequence_number"], number));
+        end(&failed).0.to_owned()
+    };
+    assert_eq!(failed(Script::WebSearch).await, "response.failed");
+    assert_eq!(failed(Script::ErrorEvent("x".to_owned())).await, "response.failed", "a script without deltas");
+}
+
+#[tokio::test]
+async fn scripts_are_ordered_shown_and_cancelled_over_http_and_used_in_turn() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let names = "auto multibyte crlf comments unknown_events empty_output refusal custom_tool web_search long incomplete \
+                 content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write error_event:x";
+    for name in names.split_whitespace() {
+        let order = json!({"script": name, "times": "standing"});
+        assert_eq!(party.change("/scripts", order.clone()).await.status, 200, "{name}");
+        assert_eq!(party.look("/scripts").await, json!([order]));
+        assert_eq!(party.change("/scripts/clear", json!({})).await.status, 200);
+    }
+    for wrong in [json!({"script": "no_such"}), json!({"script": "crlf:x"}), json!({"script": 1}), json!({"times": 1})]
+    {
+        assert_eq!(party.change("/scripts", wrong.clone()).await.status, 400, "{wrong}");
+    }
+    party.change("/scripts", json!({"script": "failed", "times": {"next": 2}})).await;
+    party.change("/scripts", json!({"script": "incomplete"})).await;
+    let mut refused = prompt();
+    refused["store"] = json!(true);
+    assert_eq!(party.responses(&tokens.access, &refused).await.unwrap().status(), 400, "no script is spent on this");
+    for kind in ["response.failed", "response.failed", "response.incomplete", "response.completed"] {
+        assert_eq!(end(&party.answered(&tokens, json!({})).await).0, kind);
+    }
+    assert!(party.simulator.scripts().is_empty());
+
+    party.change("/scripts", json!({"script": "eof", "times": "standing"})).await;
+    party.change("/reset", json!({})).await;
+    assert!(party.simulator.scripts().is_empty());
+}
