@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     ChatOptions,
     deltas::Deltas,
+    item::text,
     outcome::{finish_reason, head, usage},
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
@@ -37,7 +38,7 @@ impl ChatStream {
         };
         event.check()?;
         let mut chunks = Vec::new();
-        if let Some(response) = event.members.get("response").filter(|response| response.is_object()) {
+        if let Some(response) = event.members.get("response").filter(|response| !text(response, "id").is_empty()) {
             self.begin(response, &mut chunks);
         }
         let mut deltas = self.deltas.on_event(&event);
@@ -45,8 +46,8 @@ impl ChatStream {
         if let Some(response) = &ended {
             deltas.extend(self.deltas.on_end(response));
         }
-        if !deltas.is_empty() {
-            // A stream that says nothing of its response before the first word.
+        if ended.is_some() || !deltas.is_empty() {
+            // A stream that does not say which response it is.
             self.begin(&Value::Null, &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));

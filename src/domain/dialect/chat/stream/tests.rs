@@ -72,6 +72,19 @@ fn a_whole_stream() {
 }
 
 #[test]
+fn an_event_about_no_certain_response_does_not_begin_the_answer() {
+    let events = json!([
+        {"type": "codex.response.metadata", "response": {}},
+        {"type": "response.created", "response": {"id": "resp_1"}},
+        {"type": "response.completed", "response": {"id": "resp_1"}},
+    ]);
+    let ids: Vec<Value> = chunks(&mut stream(false), &events).iter().map(|chunk| chunk["id"].clone()).collect();
+    assert_eq!(ids, ["chatcmpl-1", "chatcmpl-1"]);
+    let nameless = json!([{"type": "response.completed", "response": {}}]);
+    assert_eq!(chunks(&mut stream(false), &nameless)[0]["id"], "chatcmpl-unknown");
+}
+
+#[test]
 fn usage_comes_only_if_it_is_asked_for() {
     let events = json!([{"type": "response.completed", "response": {"usage": {"input_tokens": 1}}}]);
     let without = chunks(&mut stream(false), &events);
@@ -133,6 +146,37 @@ fn without_deltas_everything_comes_once_with_its_end() {
     assert_eq!(deltas(&json!([unnumbered(&reasoning), unnumbered(&text), unnumbered(&call), completed])), said);
     let all_at_the_end = json!({"type": "response.completed", "response": {"output": [reasoning, text, call]}});
     assert_eq!(deltas(&json!([all_at_the_end])), said);
+}
+
+#[test]
+fn what_is_finished_goes_out_before_its_item_is() {
+    let call = |kind: &str| json!({"type": kind, "call_id": "call_1", "name": "f"});
+    for (item, done, expected) in [
+        (
+            json!({"type": "message"}),
+            json!({"type": "response.output_text.done", "text": "a"}),
+            json!({"content": "a"}),
+        ),
+        (json!({"type": "message"}), json!({"type": "response.refusal.done", "refusal": "a"}), json!({"refusal": "a"})),
+        (
+            json!({"type": "reasoning"}),
+            json!({"type": "response.reasoning_summary_text.done", "text": "a"}),
+            json!({"reasoning_content": "a"}),
+        ),
+        (
+            call("function_call"),
+            json!({"type": "response.function_call_arguments.done", "arguments": "a"}),
+            json!({"tool_calls": [{"index": 0, "function": {"arguments": "a"}}]}),
+        ),
+        (
+            call("custom_tool_call"),
+            json!({"type": "response.custom_tool_call_input.done", "input": "a"}),
+            json!({"tool_calls": [{"index": 0, "custom": {"input": "a"}}]}),
+        ),
+    ] {
+        let added = json!({"type": "response.output_item.added", "item": item});
+        assert_eq!(deltas(&json!([added, done])).last(), Some(&expected));
+    }
 }
 
 #[test]
