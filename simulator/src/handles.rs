@@ -2,6 +2,7 @@
 
 use crate::{
     auth::{self, ApprovalRefused},
+    cancellations::Cancellations,
     faults::FaultOrder,
     journal::{FamilyLedger, JournalEntry},
     presentations::{Presentation, PresentationTotals},
@@ -159,7 +160,13 @@ impl Simulator {
         self.outages.set(site, false).await;
     }
 
-    /// The streams of the backend.
+    /// How many requests were cancelled by their clients.
+    #[must_use]
+    pub fn cancellations(&self) -> Cancellations {
+        self.provider.state().journal.cancellations()
+    }
+
+    /// The streams of the backend and of DashScope.
     #[must_use]
     pub fn streams(&self) -> StreamCounts {
         self.provider.state().streams

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    cancellations::{Cancellations, Cancelled},
     provider::{CANARY, CANARY_IN_JWT, TokenStatus},
     site::Site,
 };
@@ -61,6 +62,8 @@ pub struct JournalEntry {
     pub outcome: String,
     /// The status answered; none when no answer was sent (yet).
     pub status: Option<u16>,
+    /// How far the answer had come when its client left; none when it did not.
+    pub cancelled: Option<Cancelled>,
 }
 
 /// What happened to one family of tokens.
@@ -155,6 +158,7 @@ impl Journal {
             fault: None,
             outcome: "undecided".to_owned(),
             status: None,
+            cancelled: None,
         });
         sequence
     }
@@ -170,6 +174,10 @@ impl Journal {
     /// entry.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+    }
+
+    pub(crate) fn cancellations(&self) -> Cancellations {
+        Cancellations::of(&self.entries)
     }
 
     pub(crate) fn entries(&self) -> Vec<JournalEntry> {

@@ -62,6 +62,7 @@
 
 mod auth;
 mod backend;
+mod cancellations;
 mod control;
 mod dashscope;
 mod durations;
@@ -86,6 +87,7 @@ mod streams;
 mod studio;
 
 pub use auth::ApprovalRefused;
+pub use cancellations::{Cancellations, Cancelled};
 pub use durations::{DurationError, parse_duration};
 pub use faults::{Endpoint, Fault, FaultOrder, Interruption, Times};
 pub use journal::{FamilyId, FamilyLedger, JournalEntry, RefreshTokenLedger, RefreshTokenState, RevocationCause};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hyper::{HeaderMap, Method, Request, header::COOKIE};
+use hyper::{HeaderMap, Method, Request, header::COOKIE, http::request::Parts};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
     journal::token_sha256,
-    provider::{self, Provider, RenewalRefusal, SessionView},
+    provider::{self, Entry, Provider, RenewalRefusal, SessionView},
     refusals,
     site::Site,
 };
@@ -57,6 +57,12 @@ impl Origin for SessionsOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Sessions, &head);
+        entry.attended(self.answer_to(&entry, head, body)).await
+    }
+}
+
+impl SessionsOrigin {
+    async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
         let cookie = client_cookie(&head.headers);
@@ -71,9 +77,7 @@ impl Origin for SessionsOrigin {
             }
             Asked::Nothing => Reply::json(404, &refusals::session("not_found", "There is nothing here.")),
         };
-        let reply = interference::around(fault, &entry, (), decide).await?;
-        entry.answered(reply.status());
-        Ok(reply)
+        interference::around(fault, entry, (), decide).await
     }
 }
 

@@ -1,10 +1,13 @@
-//! The streams the backend has open: by these a test sees that a client's leaving reaches the upstream.
+//! The streams the backend and DashScope have open: by these a test sees that a client's leaving reaches the upstream.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::provider::{Entry, Provider};
+use crate::{
+    cancellations::Cancelled,
+    provider::{Entry, Provider},
+};
 
 /// How many streams there are and how they ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,5 +83,8 @@ impl Drop for OpenStream {
             outcome
         };
         self.entry.outcome(outcome);
+        if matches!(end, StreamEnd::Abandoned) {
+            self.entry.cancelled(Cancelled::MidAnswer);
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Request};
+use hyper::{Method, Request, http::request::Parts};
 use serde_json::json;
 
 use crate::{
@@ -35,22 +35,24 @@ impl Origin for StudioOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Studio, &head);
+        entry.attended(self.answer_to(&entry, head, body)).await
+    }
+}
+
+impl StudioOrigin {
+    async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
-        let admitted = self.admit(&entry, bearer(&head.headers));
+        let admitted = self.admit(entry, bearer(&head.headers));
         let fault = self.provider.state().faults.strike(Endpoint::Studio);
         let decide = || match (admitted, &head.method, head.uri.path().strip_prefix(BASE_PATH)) {
             (Err(refusal), _, _) => refusal,
             (Ok(account), &Method::GET, Some("/billing/info/")) => billing(&account),
             (Ok(_), _, _) => Reply::json(404, &refusals::detail("Not Found")),
         };
-        let reply = interference::around(fault, &entry, (), decide).await?;
-        entry.answered(reply.status());
-        Ok(reply)
+        interference::around(fault, entry, (), decide).await
     }
-}
 
-impl StudioOrigin {
     fn admit(&self, entry: &Entry, token: Option<&str>) -> Result<Account, Reply> {
         let checked = token.map(|token| check_session(&self.provider, token));
         let (status, outcome) = match &checked {

@@ -11,14 +11,14 @@ mod token;
 
 use std::sync::Arc;
 
-use hyper::{Method, Request};
+use hyper::{Method, Request, http::request::Parts};
 
 pub use authorize::ApprovalRefused;
 pub(crate) use authorize::approve;
 
 use crate::{
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
-    provider::Provider,
+    provider::{Entry, Provider},
     site::Site,
     steps::Step,
 };
@@ -42,19 +42,25 @@ impl Origin for AuthOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Auth, &head);
+        entry.attended(self.answer_to(&entry, head, body)).await
+    }
+}
+
+impl AuthOrigin {
+    async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
         if head.uri.path() == TOKEN_PATH {
             self.provider.steps.pass(Step::Arrived, None).await?;
         }
         // The client broke off in the middle of its own request: there is nobody left to answer.
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let provider = &self.provider;
-        let reply = match (&head.method, head.uri.path()) {
+        match (&head.method, head.uri.path()) {
             (&Method::GET, "/oauth/authorize") => {
-                authorize::authorize(provider, &entry, head.uri.query().unwrap_or_default()).await
+                authorize::authorize(provider, entry, head.uri.query().unwrap_or_default()).await
             }
-            (&Method::POST, authorize::DECISION_PATH) => authorize::decide(provider, &entry, &head.headers, &body),
-            (&Method::POST, TOKEN_PATH) => token::token(provider, &entry, &head.headers, &body).await,
-            (&Method::POST, "/oauth/revoke") => revoke::revoke(provider, &entry, &head.headers, &body).await,
+            (&Method::POST, authorize::DECISION_PATH) => authorize::decide(provider, entry, &head.headers, &body),
+            (&Method::POST, TOKEN_PATH) => token::token(provider, entry, &head.headers, &body).await,
+            (&Method::POST, "/oauth/revoke") => revoke::revoke(provider, entry, &head.headers, &body).await,
             (&Method::GET, "/.well-known/openid-configuration") => {
                 entry.outcome("metadata");
                 Ok(metadata::openid_configuration(&provider.issuer))
@@ -68,9 +74,7 @@ impl Origin for AuthOrigin {
                 Ok(not_allowed("GET"))
             }
             _ => Ok(Reply::new(404, "not found")),
-        }?;
-        entry.answered(reply.status());
-        Ok(reply)
+        }
     }
 }
 

@@ -17,7 +17,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use hyper::{Method, Request, http::request::Parts};
+use hyper::{Method, Request, header::UPGRADE, http::request::Parts};
 
 pub(crate) use memory::BackendMemory;
 
@@ -25,7 +25,7 @@ use crate::{
     faults::Endpoint,
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
-    provider::Provider,
+    provider::{Entry, Provider},
     refusals,
     settings::Account,
     site::Site,
@@ -46,28 +46,30 @@ impl Origin for BackendOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Backend, &head);
-        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
-        let admitted = admission::admit(&self.provider, &entry, &head.headers);
-        let endpoint = endpoint(&head);
-        // On its own: as what is matched on, the lock would be held in the arms, which need it.
-        let struck = self.provider.state().faults.strike(endpoint);
-        let (fault, interrupted) = interference::in_the_middle(struck, &entry, endpoint == Endpoint::Responses);
-        let decide = || match (admitted, endpoint) {
-            (Err(refusal), _) => refusal,
-            (Ok(account), Endpoint::Responses) => {
-                responses::responses(&self.provider, &entry, &head, &body, &account, interrupted)
-            }
-            (Ok(account), Endpoint::Compact) => compact::compact(&self.provider, &entry, &head, &body, &account),
-            (Ok(account), _) => self.look(endpoint, &head, &account),
-        };
-        let reply = interference::around(fault, &entry, (), decide).await?;
-        entry.answered(reply.status());
-        Ok(reply)
+        entry.attended(self.answer_to(&entry, head, body)).await
     }
 }
 
 impl BackendOrigin {
+    async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let admitted = admission::admit(&self.provider, entry, &head.headers);
+        let endpoint = endpoint(&head);
+        // On its own: as what is matched on, the lock would be held in the arms, which need it.
+        let struck = self.provider.state().faults.strike(endpoint);
+        let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
+        let decide = || match (admitted, endpoint) {
+            (Err(refusal), _) => refusal,
+            (Ok(account), Endpoint::Responses) => {
+                responses::responses(&self.provider, entry, &head, &body, &account, interrupted)
+            }
+            (Ok(account), Endpoint::Compact) => compact::compact(&self.provider, entry, &head, &body, &account),
+            (Ok(account), _) => self.look(endpoint, &head, &account),
+        };
+        interference::around(fault, entry, (), decide).await
+    }
+
     fn look(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
         let (settings, now) = {
             let state = self.provider.state();
@@ -77,6 +79,9 @@ impl BackendOrigin {
             catalog::models(&settings.models, head)
         } else if endpoint == Endpoint::Usage {
             Reply::json(200, &limits::Quota::of(account, &settings, now).usage())
+        } else if head.method == Method::GET && head.headers.contains_key(UPGRADE) {
+            // What the real backend serves over a WebSocket it serves here over HTTP only; clients then ask again.
+            Reply::json(426, &refusals::detail("Upgrade Required"))
         } else {
             Reply::json(404, &refusals::detail("Not Found"))
         }

@@ -72,6 +72,7 @@ impl ControlOrigin {
                 drop(state);
                 Reply::json(200, &self.provider.presentation_totals())
             }
+            "/cancellations" => Reply::json(200, &state.journal.cancellations()),
             "/streams" => Reply::json(200, &state.streams),
             "/browsers" => Reply::json(200, &state.browsers.ledger()),
             "/stops" => Reply::json(200, &self.provider.steps.stopped()),

@@ -73,22 +73,24 @@ impl Origin for DashscopeOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Dashscope, &head);
-        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
-        entry.body(&body);
-        let admitted = self.admits(&entry, bearer(&head.headers));
-        let asked = Asked::read(&head);
-        let struck = self.provider.state().faults.strike(asked.endpoint());
-        let (fault, interrupted) = interference::in_the_middle(struck, &entry, matches!(asked, Asked::Chat));
-        let decide = || {
-            if admitted { self.decide(&asked, &entry, &head, &body, interrupted) } else { wrong_key(head.uri.path()) }
-        };
-        let reply = interference::around(fault, &entry, (), decide).await?;
-        entry.answered(reply.status());
-        Ok(reply)
+        entry.attended(self.answer_to(&entry, head, body)).await
     }
 }
 
 impl DashscopeOrigin {
+    async fn answer_to(&self, entry: &Entry, head: Parts, body: UnreadBody) -> Result<Reply, ConnectionCut> {
+        let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
+        entry.body(&body);
+        let admitted = self.admits(entry, bearer(&head.headers));
+        let asked = Asked::read(&head);
+        let struck = self.provider.state().faults.strike(asked.endpoint());
+        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(asked, Asked::Chat));
+        let decide = || {
+            if admitted { self.decide(&asked, entry, &head, &body, interrupted) } else { wrong_key(head.uri.path()) }
+        };
+        interference::around(fault, entry, (), decide).await
+    }
+
     fn admits(&self, entry: &Entry, key: Option<&str>) -> bool {
         let known = key.is_some_and(|key| self.provider.state().settings.api_keys.iter().any(|known| known == key));
         entry.note(|entry| {

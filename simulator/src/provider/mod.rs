@@ -6,6 +6,7 @@ mod answer;
 mod browsers;
 mod claims;
 mod codes;
+mod entry;
 mod families;
 mod grants;
 mod keys;
@@ -24,6 +25,7 @@ pub(crate) use browsers::{
     Browsers, RenewalRefusal, SessionRefusal, SessionView, check_session, renew_session, sign_in_browser,
 };
 pub(crate) use codes::{AuthorizationRequest, Codes};
+pub(crate) use entry::Entry;
 pub(crate) use families::Families;
 pub use families::TokenStatus;
 pub(crate) use grants::{redeem_code, refresh};
@@ -36,7 +38,7 @@ use crate::{
     backend::BackendMemory,
     dashscope::Tasks,
     faults::FaultQueue,
-    journal::{FamilyId, Journal, JournalEntry, body_sha256, machine_time, token_sha256},
+    journal::{FamilyId, Journal, machine_time, token_sha256},
     presentations::{PresentationTotals, Presentations},
     scripts::ScriptQueue,
     settings::Settings,
@@ -131,7 +133,7 @@ impl Provider {
 
     /// Writes the arrival of a request into the journal.
     pub(crate) fn arrival(self: &Arc<Self>, site: Site, request: &hyper::http::request::Parts) -> Entry {
-        Entry { sequence: self.state().journal.arrival(site, request), provider: Arc::clone(self) }
+        Entry::new(self, self.state().journal.arrival(site, request))
     }
 
     /// Records that a refresh token is presented, and counts the refresh as under way until the returned value is
@@ -140,51 +142,16 @@ impl Provider {
         let mut state = self.state();
         let family = state.families.family_of(refresh_token);
         let generation = state.families.generation_of(refresh_token);
-        state.presentations.began(entry.sequence, token_sha256(refresh_token), family, generation);
+        state.presentations.began(entry.sequence(), token_sha256(refresh_token), family, generation);
         if let Some(family) = family {
             state.families.refresh_began(family);
         }
-        RefreshUnderWay { presentation: entry.sequence, family, provider: Arc::clone(self) }
+        RefreshUnderWay { presentation: entry.sequence(), family, provider: Arc::clone(self) }
     }
 
     pub(crate) fn presentation_totals(&self) -> PresentationTotals {
         let state = self.state();
         state.presentations.totals(state.families.max_concurrent_refreshes())
-    }
-}
-
-/// The journal entry of one request under way.
-#[derive(Clone)]
-pub(crate) struct Entry {
-    sequence: u64,
-    provider: Arc<Provider>,
-}
-
-impl Entry {
-    pub(crate) fn note(&self, complete: impl FnOnce(&mut JournalEntry)) {
-        self.provider.state().journal.note(self.sequence, complete);
-    }
-
-    /// Writes down the size and the digest of the body.
-    pub(crate) fn body(&self, body: &[u8]) {
-        self.note(|entry| {
-            entry.body_bytes = u64::try_from(body.len()).ok();
-            entry.body_sha256 = Some(body_sha256(body));
-        });
-    }
-
-    /// Writes down the status, which is the outcome where nothing says more.
-    pub(crate) fn answered(&self, status: u16) {
-        self.note(|entry| {
-            entry.status = Some(status);
-            if entry.outcome == "undecided" {
-                entry.outcome = status.to_string();
-            }
-        });
-    }
-
-    pub(crate) fn outcome(&self, outcome: &str) {
-        self.note(|entry| outcome.clone_into(&mut entry.outcome));
     }
 }
 

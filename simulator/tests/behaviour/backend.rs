@@ -194,6 +194,9 @@ async fn only_what_the_backend_knows_is_taken() {
     let url = format!("{}/codex/nothing", party.simulator.backend_url());
     let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(nothing.send().await.unwrap().status(), 404);
+    let socket = party.http.get(format!("{}/codex/responses", party.simulator.backend_url()));
+    let socket = socket.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+    assert_eq!(socket.header("upgrade", "websocket").send().await.unwrap().status(), 426);
     assert_eq!(party.simulator.streams().open, 0);
 }
 

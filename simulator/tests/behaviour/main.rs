@@ -5,6 +5,7 @@ mod answers;
 mod authorize;
 mod backend;
 mod bent_answers;
+mod cancellations;
 mod client;
 mod code;
 mod control;
