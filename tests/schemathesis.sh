@@ -126,7 +126,8 @@ if seen != {401, 429}:
 PYTHON
 }
 
-cargo build --quiet --locked --workspace
+# With the tests, so that nothing is built anew right after them: their dependencies decide about features too.
+cargo build --quiet --locked --workspace --bins --tests
 
 # No proxy of the machine comes between.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
