@@ -5,11 +5,13 @@ use std::time::Duration;
 use crate::{
     domain::{
         authorization_response::ResponseFlaw,
+        dialect::{BadRequest, EventTooLong, ResponseFailure},
         grant::AlreadyExpired,
         ids::{BadDisplayName, BadProviderName, ProviderName},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
+        provider_refusal::ProviderRefusal,
         proxy::{PathFlaw, ProxyPath},
         secret::SecretFlaw,
     },
@@ -64,6 +66,30 @@ pub enum AppError {
     Upstream(#[from] UpstreamError),
     #[error("the provider's API redirects elsewhere")]
     UpstreamRedirect,
+    /// It answered with an error of its own.
+    #[error("the provider refused the request: {}", .0.code)]
+    ProviderRefused(Box<ProviderRefusal>),
+    /// What it answered cannot be used: the text completes "the provider's API failed: ...".
+    #[error("the provider's API failed: {0}")]
+    UpstreamNonsense(&'static str),
+    /// The request cannot be translated for the provider.
+    #[error("{}", .0.message)]
+    BadModelRequest(#[from] BadRequest),
+    /// There is nothing to prompt there.
+    #[error("provider {0} has no models")]
+    NoModels(ProviderName),
+    /// Its models are asked in another way.
+    #[error("the models of provider {name} do not speak this API; use {instead}")]
+    NoSuchApi { name: ProviderName, instead: &'static str },
+    /// It does not tell.
+    #[error("provider {0} does not tell how much of a plan is used")]
+    NoUsage(ProviderName),
+    #[error("unknown scope: {0}")]
+    UnknownScope(String),
+    #[error("there is no such token")]
+    UnknownToken,
+    #[error("there are {0} tokens already; revoke some")]
+    TooManyTokens(usize),
     /// A retry was consented to, and may not begin yet.
     #[error("the renewal of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: ProviderName, wait: Duration },
@@ -101,4 +127,16 @@ pub enum AppError {
     /// The task that did the work died. A bug: its panic is in the log.
     #[error("the work was not finished")]
     TaskDied,
+}
+
+impl From<ResponseFailure> for AppError {
+    fn from(failure: ResponseFailure) -> Self {
+        Self::ProviderRefused(Box::new(failure.into()))
+    }
+}
+
+impl From<EventTooLong> for AppError {
+    fn from(_: EventTooLong) -> Self {
+        Self::UpstreamNonsense("an event of its answer is larger than any event of a model")
+    }
 }

@@ -1,4 +1,5 @@
-//! Follow what other gateways on the same database do: their refreshes, sign-ins and logouts are known here within a second.
+//! Follow what other gateways on the same database do: their refreshes, sign-ins, logouts and
+//! tokens for programs are known here within a second.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -30,6 +31,9 @@ impl Gateway {
                     Ok(newest) => seen = newest,
                     // The next look tries again; what is cached serves on.
                     Err(error) => tracing::debug!(error = %error, "changes of other gateways cannot be read"),
+                }
+                if let Err(error) = gateway.reload_api_tokens().await {
+                    tracing::debug!(error = %error, "the tokens of programs cannot be read");
                 }
                 looks = looks.wrapping_add(1);
                 if looks.is_multiple_of(PRUNE_EVERY) && gateway.history.prune(KEEP).await.is_err() {

@@ -3,20 +3,27 @@
 //! [`Gateway`] holds the ports; every use case is a method of it in a file of its own. They read alike: resolve the
 //! provider, ask the domain, call a port or two, return a value. Whatever changes state runs through [`Tasks::run`].
 
+mod api_tokens;
+mod ask_model;
 mod bearer;
 mod callback_desk;
 mod cancel_login;
 mod complete_login;
+mod create_chat_completion;
+mod create_response;
 mod error;
 mod flights;
 mod follow_changes;
 mod forward_request;
 mod list_events;
+mod list_models;
 mod list_providers;
 mod login_status;
 mod logout;
+mod provider_call;
 mod provider_catalog;
 mod provider_registry;
+mod provider_usage;
 mod refresh_account;
 mod refresh_flight;
 mod refresh_schedule;
@@ -35,10 +42,14 @@ mod vault;
 
 use std::{sync::Arc, time::Duration};
 
+pub use api_tokens::IssuedToken;
+pub use ask_model::ModelRequest;
 pub use callback_desk::CallbackDesk;
 pub use complete_login::{Callback, Connected};
+pub use create_response::IGNORED_PARAMETERS;
 pub use error::AppError;
 pub use forward_request::{ForwardRequest, Forwarded};
+pub use list_models::ListedModel;
 pub use list_providers::ProviderView;
 pub use login_status::{LastLogin, LoginStatus, State};
 pub use logout::LoggedOut;
@@ -50,7 +61,10 @@ pub use start_login::{StartOptions, StartOutcome, StartedLogin};
 pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
 
+use api_tokens::ApiTokens;
 use flights::Flights;
+use list_models::ModelLists;
+use provider_usage::Usages;
 use refresh_schedule::RefreshSchedule;
 use refused_tokens::RefusedTokens;
 use renewal_call::Breakers;
@@ -59,13 +73,14 @@ use crate::{
     domain::{
         credential::SealedCredential,
         ids::ProviderName,
+        model_ref::ModelNames,
         provider::{ProviderDefinition, ProviderType},
         refresh::Demand,
         time::Timestamp,
     },
     ports::{
-        CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore, Notifier,
-        OAuthEndpoint, Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
+        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore,
+        Notifier, OAuthEndpoint, Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
     },
 };
 
@@ -76,6 +91,7 @@ pub struct Ports {
     pub escrow: Arc<dyn RefreshEscrow>,
     pub logins: Arc<dyn LoginStore>,
     pub revocations: Arc<dyn RevocationQueue>,
+    pub api_tokens: Arc<dyn ApiTokenStore>,
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub sessions: Arc<dyn SessionEndpoint>,
     pub upstream: Arc<dyn Upstream>,
@@ -91,6 +107,7 @@ pub struct Ports {
 #[derive(Debug, Clone)]
 pub struct GatewaySettings {
     pub catalog: ProviderCatalog,
+    pub models: ModelNames,
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,
@@ -104,6 +121,7 @@ pub struct Gateway {
     escrow: Arc<dyn RefreshEscrow>,
     logins: Arc<dyn LoginStore>,
     revocations: Arc<dyn RevocationQueue>,
+    api_tokens_store: Arc<dyn ApiTokenStore>,
     oauth: Arc<dyn OAuthEndpoint>,
     sessions: Arc<dyn SessionEndpoint>,
     upstream: Arc<dyn Upstream>,
@@ -112,6 +130,10 @@ pub struct Gateway {
     random: Arc<dyn Random>,
     vault: Vault,
     catalog: ProviderCatalog,
+    models: ModelNames,
+    model_lists: ModelLists,
+    usages: Usages,
+    api_tokens: ApiTokens,
     registry: ProviderRegistry,
     flights: Flights,
     breakers: Breakers,
@@ -131,6 +153,7 @@ impl Gateway {
             escrow: ports.escrow,
             logins: ports.logins,
             revocations: ports.revocations,
+            api_tokens_store: ports.api_tokens,
             oauth: ports.oauth,
             sessions: ports.sessions,
             upstream: ports.upstream,
@@ -140,6 +163,10 @@ impl Gateway {
             vault: Vault::new(ports.cipher),
             desk: CallbackDesk::new(ports.callback_listener, settings.callback_address),
             catalog: settings.catalog,
+            models: settings.models,
+            model_lists: ModelLists::default(),
+            usages: Usages::default(),
+            api_tokens: ApiTokens::default(),
             registry: ProviderRegistry::default(),
             flights: Flights::default(),
             breakers: Breakers::default(),
@@ -160,6 +187,7 @@ impl Gateway {
             self.vault.check(&credential)?;
             self.make_known(&credential)?;
         }
+        self.reload_api_tokens().await?;
         self.replay_escrow().await?;
         self.sweep_logins().await?;
         self.resume_callbacks().await?;

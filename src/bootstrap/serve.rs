@@ -67,6 +67,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         escrow: Arc::new(FolderEscrow::in_folder(escrow)),
         logins: stores.logins,
         revocations: stores.revocations,
+        api_tokens: stores.api_tokens,
         sessions: oauth.clone(),
         oauth,
         upstream: Arc::new(upstream),
@@ -80,6 +81,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         ports,
         GatewaySettings {
             catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
+            models: settings.models.clone(),
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             renews_early: settings.refresh.proactive,

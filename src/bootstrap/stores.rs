@@ -8,7 +8,7 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
+    ports::{ApiTokenStore, CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
 };
 
 pub(super) struct Stores {
@@ -16,6 +16,7 @@ pub(super) struct Stores {
     pub(super) history: Arc<dyn CredentialHistory>,
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,
+    pub(super) api_tokens: Arc<dyn ApiTokenStore>,
     /// For messages: no password is in it.
     pub(super) name: String,
 }
@@ -30,7 +31,8 @@ impl Stores {
                     credentials: store.clone(),
                     history: store.clone(),
                     logins: store.clone(),
-                    revocations: store,
+                    revocations: store.clone(),
+                    api_tokens: store,
                     name: path.display().to_string(),
                 })
             }
@@ -41,7 +43,8 @@ impl Stores {
                     credentials: store.clone(),
                     history: store.clone(),
                     logins: store.clone(),
-                    revocations: store,
+                    revocations: store.clone(),
+                    api_tokens: store,
                 })
             }
         }

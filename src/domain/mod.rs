@@ -5,7 +5,10 @@
 //! may happen to it), [`grant`] and [`credential`] (what it yields), [`refresh`] (how that is kept alive), [`sealed`] (how it
 //! is kept), [`proxy`] (what may be done with it), [`dialect`] (what is said with it).
 
+#[macro_use]
+pub mod ids;
 pub mod account;
+pub mod api_token;
 pub mod authorization_response;
 pub mod authorize_url;
 pub mod claims;
@@ -13,13 +16,14 @@ pub mod credential;
 pub mod dialect;
 pub mod grant;
 pub mod history;
-#[macro_use]
-pub mod ids;
 pub mod login;
 pub mod login_outcome;
+pub mod model_list;
+pub mod model_ref;
 pub mod oauth_client;
 pub mod pkce;
 pub mod provider;
+pub mod provider_refusal;
 pub mod provider_settings;
 pub mod proxy;
 pub mod refresh;
@@ -28,3 +32,4 @@ pub mod sealed;
 pub mod secret;
 pub mod session_client;
 pub mod time;
+pub mod usage;

@@ -57,6 +57,10 @@ secret_text!(
     PkceVerifier
 );
 secret_text!(
+    /// A token of the gateway's own, for a program: told once, kept as a digest.
+    ApiTokenSecret
+);
+secret_text!(
     /// The OAuth `state` of one login (RFC 6749 section 10.12). Knowing it is what lets a callback in.
     OAuthState
 );

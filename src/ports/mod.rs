@@ -10,6 +10,7 @@
 //! - Write the contract as MUST bullets. What it says, the contract suite in `tests/it` checks, for every implementation,
 //!   the in-memory one included.
 
+mod api_token_store;
 mod callback_listener;
 mod clock;
 mod credential_history;
@@ -24,6 +25,7 @@ mod secret_cipher;
 mod session_endpoint;
 mod upstream;
 
+pub use api_token_store::ApiTokenStore;
 pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
 };

@@ -98,7 +98,7 @@ async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
         ("/v1/proxy/openai/https://elsewhere.example/", 400, "bad_path"),
         ("/v1/proxy/openai/", 400, "bad_path"),
         ("/v1/proxy/xyz/codex/responses", 404, "unknown_provider"),
-        ("/v1/proxy/suno/feed/v2", 401, "not_connected"),
+        ("/v1/proxy/suno/feed/v2", 400, "not_connected"),
     ] {
         let (answered, body) = ask_as_is(&gateway, path).await;
         let error = &body["error"];

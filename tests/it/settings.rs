@@ -153,7 +153,7 @@ fn an_unknown_key_is_answered_with_the_known_ones() {
     let path = folder.path().join("c.toml");
     fs::write(&path, "[serverr]\nport = 1\n").unwrap();
     let sentence = Settings::load(Some(path), &environment(&[])).unwrap_err().to_string();
-    assert!(sentence.starts_with("unknown setting serverr.port; known there: callback, data_dir"), "{sentence}");
+    assert!(sentence.starts_with("unknown setting serverr.port; known there: agent, agents, callback"), "{sentence}");
 }
 
 #[test]

@@ -116,6 +116,45 @@ pub(super) struct Provider {
     pub(super) account: Option<Account>,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct TokenList {
+    pub(super) tokens: Vec<Token>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Token {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) scope: String,
+    pub(super) created_at: i64,
+}
+
+/// Without Debug: it holds the token.
+#[derive(Deserialize)]
+pub(super) struct IssuedToken {
+    pub(super) id: String,
+    pub(super) token: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Revoked {
+    #[serde(rename = "status")]
+    _status: String,
+}
+
+/// How much of a plan is used up.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Usage {
+    pub(super) windows: Vec<UsageWindow>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct UsageWindow {
+    pub(super) used_percent: f64,
+    pub(super) window_seconds: Option<u64>,
+    pub(super) resets_at: Option<i64>,
+}
+
 /// `application/problem+json` (RFC 9457), with the sentence to show in `error`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Problem {

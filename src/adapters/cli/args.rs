@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use super::render;
 use crate::domain::{
+    api_token::Scope,
     ids::{BadProviderName, ProviderName},
     provider::openai_codex,
 };
@@ -18,6 +19,7 @@ Examples:
   goclaw auth login                   sign in to ChatGPT in the browser
   goclaw auth status                  is the sign-in active?
   goclaw providers set-secret suno    connect Suno with a session token
+  goclaw tokens create my-editor      a token for a program
 
 Environment:
   GOCLAW_GATEWAY_URL    where the gateway is; wins over host and port
@@ -43,6 +45,14 @@ load (the gateway is on another machine, or port 1455 is taken), paste that whol
 
 With --json, stdout gets one line when the sign-in has started (it holds `auth_url`) and one line, the status, when it
 has ended.";
+
+const TOKENS_HELP: &str = "\
+A program needs a token of the gateway to use a model, and should have one of its own: it opens the models and the
+pass-through and nothing else, and can be taken back alone.
+
+Examples:
+  OPENAI_API_KEY=$(goclaw tokens create my-editor)
+  goclaw tokens list";
 
 const SET_SECRET_HELP: &str = "\
 The secret is read from stdin, or asked for without echo if stdin is a terminal. It is never an argument.
@@ -86,6 +96,9 @@ pub enum ClientCommand {
     /// List the providers, switch them on and off, hand in keys
     #[command(subcommand)]
     Providers(ProvidersCommand),
+    /// Make, list and revoke tokens for programs
+    #[command(subcommand, after_help = TOKENS_HELP)]
+    Tokens(TokensCommand),
     /// Write .env.local: how to reach this gateway, for `source .env.local`
     Onboard(OnboardOptions),
 }
@@ -187,6 +200,36 @@ pub struct SetSecretOptions {
     /// line of what is piped in
     #[arg(long, conflicts_with = "api_key")]
     pub client_cookie: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokensCommand {
+    /// Make a token; it is printed once
+    Create(CreateTokenOptions),
+    /// All tokens, without the tokens themselves
+    List(Output),
+    /// Take a token back
+    Revoke(RevokeTokenOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateTokenOptions {
+    /// What to call the program that gets it
+    #[arg(default_value = "program")]
+    pub name: String,
+    /// What it may be used for
+    #[arg(long, default_value = Scope::Proxy.as_str(), value_parser = Scope::ALL.map(Scope::as_str))]
+    pub scope: String,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+#[derive(Debug, Args)]
+pub struct RevokeTokenOptions {
+    /// The token's id, as listed; never the token itself
+    pub id: String,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -1,15 +1,20 @@
 //! `goclaw auth status`, `logout` and `cancel`: one request each, and what it answered, in words.
 
+use std::time::Duration;
+
 use super::{
-    api::LoggedOut,
+    api::{LoggedOut, Usage},
     args::{RefreshOptions, Target},
     client::GatewayClient,
     error::{CliError, Exit},
     render,
-    status_text::{Subject, status_text},
+    status_text::{Subject, status_text, usage_text},
     words::HereAndNow,
 };
 use crate::domain::{ids::ProviderName, time::Timestamp};
+
+/// How long a provider has to tell how much of the plan is used up.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A token that is presented twice may end the login, so nobody does it by accident.
 const RETRY_QUESTION: &str =
@@ -20,10 +25,19 @@ pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timesta
     if target.output.json {
         render::json(&answer.raw)?;
     } else {
-        let subject = subject(&target.provider, client).await;
-        render::line(&status_text(&answer.body, &subject, &HereAndNow::local(now)))?;
+        let (subject, here) = (subject(&target.provider, client).await, HereAndNow::local(now));
+        let usage = if answer.body.authenticated { usage(&target.provider, client).await } else { None };
+        let used = usage.and_then(|usage| usage_text(&usage, &here));
+        let lines = [Some(status_text(&answer.body, &subject, &here)), used];
+        render::line(&lines.into_iter().flatten().collect::<Vec<_>>().join("\n"))?;
     }
     Ok(if answer.body.authenticated { Exit::Yes } else { Exit::No })
+}
+
+/// How much of the plan is used up, where the provider tells and does so soon: it is no part of the question.
+async fn usage(provider: &ProviderName, client: &GatewayClient) -> Option<Usage> {
+    let asked = tokio::time::timeout(USAGE_TIMEOUT, client.usage(provider)).await;
+    Some(asked.ok()?.ok()?.body)
 }
 
 /// What is known about an account. It only helps to choose words, so that it cannot be asked is no error.

@@ -10,7 +10,10 @@ use url::Url;
 use super::{
     Connection,
     address::GatewayAddress,
-    api::{Answer, Cancelled, Connected, LoggedOut, Provider, ProviderList, Start, Status},
+    api::{
+        Answer, Cancelled, Connected, IssuedToken, LoggedOut, Provider, ProviderList, Revoked, Start, Status,
+        TokenList, Usage,
+    },
     error::{CliError, TokenLookup},
     render,
     transport::Transport,
@@ -107,6 +110,22 @@ impl GatewayClient {
         insert(&mut body, "client_cookie", client_cookie.map(ExposeSecret::expose_secret));
         insert(&mut body, "provider_type", provider_type);
         self.transport.call(Method::PUT, &["v1", "auth", provider.as_str(), "secret"], Some(body)).await
+    }
+
+    pub(super) async fn usage(&self, provider: &ProviderName) -> Result<Answer<Usage>, CliError> {
+        self.transport.call(Method::GET, &["v1", "auth", provider.as_str(), "usage"], None).await
+    }
+
+    pub(super) async fn create_token(&self, name: &str, scope: &str) -> Result<Answer<IssuedToken>, CliError> {
+        self.transport.call(Method::POST, &["v1", "tokens"], Some(json!({ "name": name, "scope": scope }))).await
+    }
+
+    pub(super) async fn tokens(&self) -> Result<Answer<TokenList>, CliError> {
+        self.transport.call(Method::GET, &["v1", "tokens"], None).await
+    }
+
+    pub(super) async fn revoke_token(&self, id: &str) -> Result<Answer<Revoked>, CliError> {
+        self.transport.call(Method::DELETE, &["v1", "tokens", id], None).await
     }
 
     pub(super) async fn providers(&self) -> Result<Answer<ProviderList>, CliError> {

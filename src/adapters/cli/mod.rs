@@ -1,7 +1,7 @@
 //! The command line: a client of the running gateway's public HTTP API, and nothing more.
 //!
 //! It holds no key, opens no database and calls no use case, so whatever it can do, any other client can do too.
-//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers` and `onboard` are the commands,
+//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens` and `onboard` are the commands,
 //! [`render`] is the only place that prints. `serve`, `migrate` and `openapi` are parsed here and run by the
 //! composition root.
 
@@ -26,6 +26,7 @@ mod providers;
 pub mod render;
 mod shell;
 mod status_text;
+mod tokens;
 mod transport;
 pub mod words;
 
@@ -88,6 +89,9 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
         }
         ClientCommand::Auth(AuthCommand::Cancel(target)) => {
             auth::cancel(&target, &GatewayClient::new(connection)?).await
+        }
+        ClientCommand::Tokens(command) => {
+            tokens::run(&command, &GatewayClient::new(connection)?, environment.clock.now()).await
         }
         ClientCommand::Providers(command) => {
             providers::run(&command, &GatewayClient::new(connection)?, environment.clock.now()).await

@@ -11,7 +11,7 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render,
-    words::HereAndNow,
+    words::{HereAndNow, table},
 };
 use crate::domain::{
     ids::ProviderName,
@@ -27,7 +27,7 @@ pub(super) async fn run(command: &ProvidersCommand, client: &GatewayClient, now:
             if output.json {
                 render::json(&answer.raw)?;
             } else {
-                render::line(&table(&answer.body.providers, &HereAndNow::local(now)))?;
+                render::line(&list(&answer.body.providers, &HereAndNow::local(now)))?;
             }
             Ok(Exit::Yes)
         }
@@ -133,26 +133,14 @@ fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Optio
     Ok([Some(one.into()), Some(other.into())])
 }
 
-fn table(providers: &[Provider], here: &HereAndNow) -> String {
-    let header = ["NAME", "TYPE", "STATE", "ACCOUNT", "ACCESS TOKEN"].map(str::to_owned);
+fn list(providers: &[Provider], here: &HereAndNow) -> String {
     let rows = providers.iter().map(|provider| {
         let state = if provider.enabled { provider.state.replace('_', " ") } else { "disabled".to_owned() };
         let account = provider.account.as_ref().and_then(|account| account.label()).unwrap_or("-");
         let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| here.expiry(at));
         [provider.name.clone(), provider.provider_type.clone(), state, account.to_owned(), expiry]
     });
-    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
-    let mut widths = [0; 5];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let lines = rows.iter().map(|row| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    table(["NAME", "TYPE", "STATE", "ACCOUNT", "ACCESS TOKEN"], rows)
 }
 
 #[cfg(test)]
@@ -188,7 +176,7 @@ mod tests {
         let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
         let off = Provider { enabled: false, ..provider("suno", &["session_token"]) };
         assert_eq!(
-            table(&[codex, off], &here),
+            list(&[codex, off], &here),
             "NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN\n\
              openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)\n\
              suno          suno          disabled  -                 -"

@@ -1,7 +1,9 @@
 //! Where a sign-in stands, in words. Pure, so that the documented lines can be compared letter by letter.
 
+use std::time::Duration;
+
 use super::{
-    api::{Provider, Status},
+    api::{Provider, Status, Usage, UsageWindow},
     words::{self, HereAndNow},
 };
 use crate::domain::{
@@ -83,6 +85,18 @@ pub(super) fn status_text(status: &Status, subject: &Subject, here: &HereAndNow)
         lines.push(format!("A sign-in is waiting for the browser ({left} left)."));
     }
     lines.join("\n")
+}
+
+/// How much of the plan is used up, on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.
+pub(super) fn usage_text(usage: &Usage, here: &HereAndNow) -> Option<String> {
+    let window = |window: &UsageWindow| {
+        let length = window.window_seconds.map(|seconds| words::duration(Duration::from_secs(seconds)));
+        let of = length.map(|length| format!(" of {length}")).unwrap_or_default();
+        let until = window.resets_at.map(|at| format!(" (until {})", here.time(at))).unwrap_or_default();
+        format!("{:.0}%{of}{until}", window.used_percent)
+    };
+    let windows: Vec<String> = usage.windows.iter().map(window).collect();
+    (!windows.is_empty()).then(|| format!("Plan used: {}.", windows.join(", ")))
 }
 
 fn connected(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Times and durations as people say them. Pure: the present and the time zone come in as arguments.
+//! Times, durations and tables as people read them. Pure: the present and the time zone come in as arguments.
 
 use std::time::Duration;
 
@@ -57,6 +57,22 @@ impl HereAndNow {
             format!("expired {time} ({} ago)", duration(at.until(self.now)))
         }
     }
+}
+
+/// Rows under their headings, each column as wide as its widest cell.
+pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(headings.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{
     answers::{CancelAnswer, ConnectedAnswer, EventsAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
     control_json::ControlJson,
     guard::Caller,
+    model_answers::UsageAnswer,
     problem::Problem,
     refusal::Refusal,
     requests::{CallbackRequest, RefreshRequest, SecretRequest, StartRequest},
@@ -94,6 +95,14 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
     async fn events(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<EventsAnswer> {
         Ok(Json(gateway.list_events(&provider.0).await?.into()))
+    }
+
+    /// How much of the account's plan is used up.
+    ///
+    /// What the provider said within the last minute, or else says now.
+    #[oai(path = "/v1/auth/:provider/usage", method = "get", operation_id = "getUsage")]
+    async fn usage(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<UsageAnswer> {
+        Ok(Json(gateway.provider_usage(&provider.0).await?.into()))
     }
 
     /// Connect with an API key or a session token.

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
+    api_token::Scope,
     authorization_response::MAX_REDIRECT_BYTES,
     ids::{MAX_DISPLAY_NAME, MAX_PROVIDER_NAME},
     provider::{ProviderType, openai_codex},
@@ -39,9 +40,12 @@ pub(super) fn document(generated: &str) -> String {
 /// The names of all schemas that request bodies are made of.
 fn request_schemas(document: &Value) -> Vec<String> {
     let operations = document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
+    // A request for a model may hold whatever OpenAI's API has.
+    let is_ours = |operation: &&Value| operation.pointer("/tags/0").is_none_or(|tag| tag != "Models");
     let bodies = operations
         .filter_map(Value::as_object)
         .flat_map(Map::values)
+        .filter(is_ours)
         .filter_map(|operation| operation.pointer("/requestBody/content/application~1json/schema"));
     let mut names: Vec<String> = bodies.filter_map(referenced).collect();
     let mut next = 0;
@@ -64,10 +68,11 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, path)| path.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Every parameter of a path is the name of a provider.
+/// Every parameter of a path is the name of a provider, but for the id of a token.
 fn name_providers(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
-    for schema in parameters.filter_map(|parameter| parameter.get_mut("schema")?.as_object_mut()) {
+    let of_providers = parameters.filter(|parameter| parameter.get("name").is_none_or(|name| name != "id"));
+    for schema in of_providers.filter_map(|parameter| parameter.get_mut("schema")?.as_object_mut()) {
         // What `ProviderName::parse` takes.
         let inner = MAX_PROVIDER_NAME - 2;
         schema.insert("pattern".to_owned(), json!(format!("^[a-z0-9]([a-z0-9-]{{0,{inner}}}[a-z0-9])?$")));
@@ -80,10 +85,14 @@ fn name_headers(operation: &mut Value) {
         ("429", "Retry-After", "How many seconds to wait.", json!({"type": "integer", "minimum": 1})),
     ];
     for (status, name, description, schema) in headers {
-        let answer = operation.get_mut("responses").and_then(|answers| answers.get_mut(status)?.as_object_mut());
+        let answer = operation.get_mut("responses").and_then(|answers| answers.get_mut(status));
         if let Some(answer) = answer {
-            let header = json!({"description": description, "required": true, "schema": schema});
-            answer.insert("headers".to_owned(), json!({name: header}));
+            // A provider does not always say how long to wait.
+            let is_ours = answer.pointer("/content/application~1problem+json").is_some();
+            let header = json!({"description": description, "required": status == "401" || is_ours, "schema": schema});
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("headers".to_owned(), json!({name: header}));
+            }
         }
     }
 }
@@ -102,13 +111,14 @@ fn make_strict(schema: &mut Map<String, Value>) {
             "api_key" | "session_token" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})
             }
+            "scope" => json!({"enum": Scope::ALL.map(Scope::as_str)}),
             "generation" => json!({"minimum": 0, "maximum": i64::MAX}),
             // What `RefreshToken::from_pasted_cookie` takes.
             "client_cookie" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed(r"[!#-+\--:<-\[\]-~]+")})
             }
             // What `DisplayName::parse` takes.
-            "display_name" => {
+            "display_name" | "name" => {
                 let visible = format!("[^{SPACE}{STEERS}]");
                 let pattern = trimmed(&format!("{visible}([^{STEERS}]*{visible})?"));
                 json!({"minLength": 1, "maxLength": MAX_DISPLAY_NAME, "pattern": pattern})

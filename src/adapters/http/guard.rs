@@ -8,8 +8,19 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{failed_attempts::FailedAttempts, problem::Problem};
-use crate::domain::ids::Principal;
+use super::{
+    failed_attempts::FailedAttempts,
+    openai_error,
+    problem::{Problem, ProblemJson},
+    problem_kind::ProblemKind,
+};
+use crate::{
+    app::Gateway,
+    domain::{
+        api_token::{Scope, TokenDigest},
+        ids::Principal,
+    },
+};
 
 /// Paths that answer without a token. Whatever is not here needs one, also paths that do not exist.
 const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
@@ -42,20 +53,48 @@ async fn admitted(request: &Request, _presented: Bearer) -> Option<Principal> {
     request.data::<Admitted>().map(|admitted| admitted.0.clone())
 }
 
-/// What the entrance remembers.
+/// Who is at the door.
+enum Visitor {
+    Owner,
+    /// A program, with a token that is good for this.
+    Program(Scope),
+    /// With the wrong token, or none.
+    Stranger,
+}
+
+/// What the entrance knows and remembers.
 pub(super) struct Entrance {
     token: GatewayToken,
+    gateway: Arc<Gateway>,
     failed: FailedAttempts,
 }
 
 impl Entrance {
-    pub(super) fn new(token: GatewayToken) -> Self {
-        Self { token, failed: FailedAttempts::default() }
+    pub(super) fn new(token: GatewayToken, gateway: Arc<Gateway>) -> Self {
+        Self { token, gateway, failed: FailedAttempts::default() }
+    }
+
+    fn visitor(&self, presented: Option<&str>) -> Visitor {
+        match presented {
+            None => Visitor::Stranger,
+            Some(token) if self.token.matches(token) => Visitor::Owner,
+            Some(token) => {
+                let known = self.gateway.api_token(&TokenDigest::of(token));
+                known.map_or(Visitor::Stranger, |token| Visitor::Program(token.scope))
+            }
+        }
     }
 }
 
-/// Lets a request through to `routes` if its path is open or it carries the token. Whoever carries the right one never
-/// meets the limit on wrong ones.
+/// Whether a program's token opens a path.
+fn opens(scope: Scope, path: &str) -> bool {
+    match scope {
+        Scope::Proxy => openai_error::is_spoken_at(path),
+    }
+}
+
+/// Lets a request through to `routes` if its path is open, or if it carries the token, or a program's token that is for
+/// this path. Whoever carries a right one never meets the limit on wrong ones.
 pub(super) async fn admit<E: Endpoint<Output = Response>>(
     entrance: Arc<Entrance>,
     routes: Arc<E>,
@@ -64,17 +103,24 @@ pub(super) async fn admit<E: Endpoint<Output = Response>>(
     if OPEN.contains(&request.uri().path()) {
         return routes.call(request).await;
     }
-    match bearer(&request) {
-        Some(presented) if entrance.token.matches(presented) => {
-            request.set_data(Admitted(Principal::gateway_token()));
-            routes.call(request).await
+    let presented = bearer(&request);
+    match entrance.visitor(presented) {
+        Visitor::Owner => {}
+        Visitor::Program(scope) if opens(scope, request.uri().path()) => {}
+        Visitor::Program(_) => {
+            let words = "this token is for models alone; this path wants the gateway's own";
+            return Ok(ProblemJson(Problem::new(ProblemKind::InsufficientScope, words)).into_response());
         }
         // RFC 6750 section 3.1: no error code for a request without a token.
-        presented => Ok(match entrance.failed.count(request.remote_addr()) {
-            Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
-            Err(wait) => Problem::too_many_attempts(wait).into_response(),
-        }),
+        Visitor::Stranger => {
+            return Ok(match entrance.failed.count(request.remote_addr()) {
+                Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
+                Err(wait) => Problem::too_many_attempts(wait).into_response(),
+            });
+        }
     }
+    request.set_data(Admitted(Principal::gateway_token()));
+    routes.call(request).await
 }
 
 /// The token in the one `Authorization` header; it is taken from nowhere else.

@@ -8,10 +8,13 @@ mod auth_api;
 mod contract;
 mod control_json;
 mod docs_page;
-mod error_shape;
 mod failed_attempts;
 mod guard;
 mod health_api;
+mod model_answers;
+mod model_api;
+mod model_body;
+mod openai_error;
 mod problem;
 mod problem_kind;
 mod providers_api;
@@ -20,11 +23,13 @@ mod refusal;
 mod request_id;
 mod requests;
 mod strict_json;
+mod token_answers;
+mod tokens_api;
 
 use std::{sync::Arc, time::Duration};
 
 use poem::{
-    Endpoint, EndpointExt, Request, Response, Route,
+    Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     endpoint::make_sync,
     get,
     http::{HeaderValue, StatusCode, header},
@@ -35,6 +40,8 @@ use poem_openapi::{OpenApiService, Tags};
 use allowed_methods::AllowedMethods;
 use guard::Entrance;
 pub use guard::GatewayToken;
+use problem::{Problem, ProblemJson};
+use problem_kind::ProblemKind;
 use request_id::RequestIds;
 
 use crate::{adapters::serving::Limits, app::Gateway};
@@ -47,7 +54,8 @@ pub const LIMITS: Limits = Limits {
     drain: Duration::from_secs(25),
 };
 
-type Apis = (auth_api::AuthApi, providers_api::ProvidersApi, health_api::HealthApi);
+type Apis =
+    (auth_api::AuthApi, providers_api::ProvidersApi, model_api::ModelApi, tokens_api::TokensApi, health_api::HealthApi);
 
 /// The use cases, as a handler asks for them.
 type App<'a> = Data<&'a Arc<Gateway>>;
@@ -59,15 +67,26 @@ enum Tag {
     Auth,
     /// What accounts there are.
     Providers,
+    /// Ask a model. Errors have OpenAI's form here.
+    Models,
+    /// Tokens for programs.
+    Tokens,
     /// The gateway itself.
     Meta,
 }
 
 fn service(server: &str) -> OpenApiService<Apis, ()> {
-    let apis = (auth_api::AuthApi, providers_api::ProvidersApi, health_api::HealthApi);
+    let apis = (
+        auth_api::AuthApi,
+        providers_api::ProvidersApi,
+        model_api::ModelApi,
+        tokens_api::TokensApi,
+        health_api::HealthApi,
+    );
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
-            "Everything under `/v1` wants `Authorization: Bearer <gateway token>`. Times are Unix seconds. Errors are \
+            "Everything under `/v1` wants `Authorization: Bearer <gateway token>`; the models and the pass-through take a \
+             token of `/v1/tokens` too. Times are Unix seconds. Errors are \
              `application/problem+json` (RFC 9457) with a stable `code`. Beside these operations, `/v1/proxy/{provider}/` \
              and a path of the provider's own API forwards a request with the account's token (`docs/proxy.md`); errors of \
              the gateway there have the form of OpenAI's.",
@@ -87,7 +106,7 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let methods = Arc::new(AllowedMethods::of_contract(&document));
-    let (entrance, ids) = (Arc::new(Entrance::new(token)), Arc::<RequestIds>::default());
+    let (entrance, ids) = (Arc::new(Entrance::new(token, Arc::clone(gateway))), Arc::<RequestIds>::default());
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Route::new()
         .at("/openapi.json", get(make_sync(spec)))
@@ -97,8 +116,9 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
         .data(Arc::clone(gateway))
         .catch_all_error(problem::from_framework)
         .around(move |routes, request| with_allow(Arc::clone(&methods), routes, request))
+        .around(no_upgrade)
         .around(move |routes, request| guard::admit(Arc::clone(&entrance), routes, request))
-        .around(error_shape::of_route)
+        .around(openai_error::of_route)
         .around(move |routes, request| request_id::named(Arc::clone(&ids), routes, request))
         .after(|answer| async move { answer.map(with_common_headers) })
 }
@@ -117,6 +137,15 @@ async fn with_allow<E: Endpoint<Output = Response>>(
         answer.headers_mut().insert(header::ALLOW, allow);
     }
     Ok(answer)
+}
+
+/// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.
+async fn no_upgrade<E: Endpoint<Output = Response>>(routes: Arc<E>, request: Request) -> poem::Result<Response> {
+    if request.headers().contains_key(header::UPGRADE) && openai_error::is_spoken_at(request.uri().path()) {
+        let words = "this gateway speaks plain HTTP here; use the HTTP form";
+        return Ok(ProblemJson(Problem::new(ProblemKind::NoUpgrade, words)).into_response());
+    }
+    routes.call(request).await
 }
 
 fn with_common_headers(mut answer: Response) -> Response {

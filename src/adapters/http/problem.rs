@@ -13,7 +13,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
-use super::{control_json::BadBody, error_shape, problem_kind::ProblemKind, request_id};
+use super::{control_json::BadBody, openai_error, problem_kind::ProblemKind, request_id};
 
 /// What went wrong (RFC 9457).
 #[derive(Debug, Clone, Object)]
@@ -102,7 +102,7 @@ impl Payload for ProblemJson {
 
 impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
-        if let Some(answer) = error_shape::openai(&self.0) {
+        if let Some(answer) = openai_error::of_problem(&self.0) {
             return answer;
         }
         let status = self.0.status();

@@ -50,13 +50,19 @@ kinds! {
     WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
     WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
+    NoModels: BAD_REQUEST, "no_models", "Nothing to prompt";
+    NoSuchApi: BAD_REQUEST, "no_such_api", "Another API";
     BadPath: BAD_REQUEST, "bad_path", "Bad path";
+    UnknownScope: BAD_REQUEST, "unknown_scope", "Unknown scope";
     Unauthorized: UNAUTHORIZED, "unauthorized", "Not authorized";
+    InsufficientScope: FORBIDDEN, "insufficient_scope", "Token is not for this";
     Denied: FORBIDDEN, "denied", "Declined at the provider";
     MissingEntitlement: FORBIDDEN, "missing_entitlement", "No access to Codex";
     NotYourLogin: FORBIDDEN, "not_your_login", "Somebody else's sign-in";
     PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path does not pass";
     NotFound: NOT_FOUND, "not_found", "Nothing here";
+    NoUsage: NOT_FOUND, "no_usage", "Usage is not told";
+    UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     TypeConflict: CONFLICT, "provider_type_conflict", "Provider of another type";
@@ -67,6 +73,7 @@ kinds! {
     NothingToRefresh: CONFLICT, "nothing_to_refresh", "Nothing to refresh with";
     StaleConsent: CONFLICT, "stale_consent", "Tokens have changed";
     NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
+    TooManyTokens: CONFLICT, "too_many_tokens", "Too many tokens";
     NoPendingLogin: CONFLICT, "no_pending_login", "No pending sign-in";
     LoginInProgress: CONFLICT, "login_in_progress", "Being finished";
     LoginOver: GONE, "login_over", "Sign-in is over";
@@ -81,6 +88,8 @@ kinds! {
     ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider not available";
     BadAnswer: BAD_GATEWAY, "bad_answer", "Unusable answer from the provider";
     UpstreamUnavailable: BAD_GATEWAY, "upstream_unavailable", "Provider's API not available";
+    UpstreamRefused: BAD_GATEWAY, "upstream_refused", "Provider's API refused";
+    UpstreamNonsense: BAD_GATEWAY, "upstream_nonsense", "Unusable answer of the provider's API";
     UpstreamRedirect: BAD_GATEWAY, "upstream_redirect", "Provider's API redirects";
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
     RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not renewed yet";

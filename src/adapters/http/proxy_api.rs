@@ -3,29 +3,23 @@
 //!
 //! The rest of the path holds slashes, which no OpenAPI path can say, so `docs/proxy.md` is its contract.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use poem::{
     Body, Endpoint, IntoResponse, Request, Response,
-    error::ReadBodyError,
     http::{Method, header},
 };
-use tokio::time::timeout;
 
 use super::{
+    model_body,
+    openai_error::OpenAiError,
     problem::{Problem, ProblemJson},
     problem_kind::ProblemKind,
 };
-use crate::app::{AppError, ForwardRequest, Gateway};
+use crate::app::{ForwardRequest, Forwarded, Gateway};
 
 pub(super) const PREFIX: &str = "/v1/proxy/";
-
-/// The largest body that is forwarded: a long conversation with pictures. It is kept until the answer begins, for the
-/// case that the request must be sent once more.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
-/// How long a caller may take to send it.
-const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -51,26 +45,12 @@ impl Proxy {
             let refusal = refused(ProblemKind::MethodNotAllowed, "this method does not pass through");
             return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
         }
-        if request.headers().contains_key(header::UPGRADE) {
-            return Err(refused(ProblemKind::NoUpgrade, "this gateway speaks plain HTTP here; use the HTTP form"));
-        }
         // The original one: what routing has decoded or cut is not what is judged and sent.
         let (uri, method) = (request.original_uri().clone(), request.method().clone());
         let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let reading = request.take_body().into_bytes_limit(MAX_BODY_BYTES);
-        let body = match timeout(BODY_TIMEOUT, reading).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => {
-                return Err(refused(
-                    ProblemKind::BodyTooLarge,
-                    format!("the body is larger than {MAX_BODY_BYTES} bytes"),
-                ));
-            }
-            Ok(Err(_)) | Err(_) => {
-                return Err(refused(ProblemKind::BadRequest, "the body could not be read to its end"));
-            }
-        };
+        let body = model_body::read(request.take_body()).await;
+        let body = body.map_err(|problem| ProblemJson(problem).into_response())?;
         let forwarded = self.gateway.forward(ForwardRequest {
             name: name.to_owned(),
             method,
@@ -79,20 +59,19 @@ impl Proxy {
             headers: std::mem::take(request.headers_mut()),
             body,
         });
-        let forwarded = forwarded.await.map_err(|error| told(&error))?;
-        let body = forwarded.body.inspect_err(|error| tracing::warn!(error = %error, "a forwarded answer broke off"));
-        let mut answer = Response::builder()
-            .status(forwarded.status)
-            .body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
-        *answer.headers_mut() = forwarded.headers;
-        Ok(answer)
+        Ok(passed_on(forwarded.await.map_err(|error| OpenAiError::of(&error).into_response())?))
     }
+}
+
+/// A provider's answer as the caller's, byte for byte as the bytes come.
+pub(super) fn passed_on(forwarded: Forwarded) -> Response {
+    let body = forwarded.body.inspect_err(|error| tracing::warn!(error = %error, "a forwarded answer broke off"));
+    let mut answer =
+        Response::builder().status(forwarded.status).body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
+    *answer.headers_mut() = forwarded.headers;
+    answer
 }
 
 fn refused(kind: ProblemKind, detail: impl Into<String>) -> Response {
     ProblemJson(Problem::new(kind, detail)).into_response()
-}
-
-fn told(error: &AppError) -> Response {
-    ProblemJson(Problem::of(error)).into_response()
 }

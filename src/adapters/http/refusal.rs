@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
+        api_token::Scope,
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
@@ -122,9 +123,10 @@ impl From<&AppError> for Problem {
             AppError::ConnectsWith { name, method } => {
                 (ProblemKind::ConnectsOtherwise, format!("{words}: {}", how_to_connect(name.as_str(), *method)))
             }
-            AppError::NotConnected(_) => {
-                (ProblemKind::NotConnected, format!("{words}, so there is nothing to change yet"))
-            }
+            AppError::NotConnected(name) => (
+                ProblemKind::NotConnected,
+                format!("{words}; connect it: goclaw auth login {name}, or see GET /v1/providers"),
+            ),
             AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, words),
             AppError::SwitchedOff(_) => (ProblemKind::SwitchedOff, words),
             AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, words),
@@ -144,6 +146,19 @@ impl From<&AppError> for Problem {
             }
             AppError::Upstream(error) => (ProblemKind::UpstreamUnavailable, error.to_string()),
             AppError::UpstreamRedirect => (ProblemKind::UpstreamRedirect, format!("{words}, which is not followed")),
+            AppError::ProviderRefused(refusal) => {
+                (ProblemKind::UpstreamRefused, format!("{words}: {}", refusal.message))
+            }
+            AppError::UpstreamNonsense(_) => (ProblemKind::UpstreamNonsense, words),
+            AppError::BadModelRequest(_) => (ProblemKind::BadBody, words),
+            AppError::NoModels(_) => (ProblemKind::NoModels, words),
+            AppError::NoSuchApi { .. } => (ProblemKind::NoSuchApi, words),
+            AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
+            AppError::UnknownScope(_) => {
+                (ProblemKind::UnknownScope, format!("{words}; known is {}", Scope::ALL.map(Scope::as_str).join(", ")))
+            }
+            AppError::UnknownToken => (ProblemKind::UnknownToken, words),
+            AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, words),
             AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
             AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
             AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),

@@ -10,6 +10,7 @@ use super::control_json::BadBody;
 use crate::{
     app::{PastedSecret, StartOptions},
     domain::{
+        api_token::Scope,
         ids::{Generation, LoginId},
         provider::AuthMethod,
         refresh::TokenVersion,
@@ -151,6 +152,21 @@ impl From<UpdateProviderRequest> for ProfileChange {
     fn from(request: UpdateProviderRequest) -> Self {
         Self { display_name: request.display_name, enabled: request.enabled }
     }
+}
+
+/// A token to make.
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct CreateTokenRequest {
+    /// What to call the program that gets it.
+    pub(super) name: String,
+    /// What it may be used for: `proxy`, the models and the pass-through.
+    #[oai(default = "proxy")]
+    pub(super) scope: String,
+}
+
+fn proxy() -> String {
+    Scope::Proxy.as_str().to_owned()
 }
 
 #[cfg(test)]

@@ -3,20 +3,27 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 37] = [
+pub(super) const KEYS: [&str; 45] = [
+    "agent.key",
+    "agent.provider",
+    "agents.*.key",
+    "agents.*.provider",
     "callback.bind",
     "callback.port",
     "callback.timeout",
     "data_dir",
     "database.url",
+    "default_provider",
     "encryption.key",
     "encryption.key_file",
     "providers.*.api_base",
     "providers.*.authorize_url",
     "providers.*.client_id",
+    "providers.*.client_version",
     "providers.*.enabled",
     "providers.*.extra_authorize_params.*",
     "providers.*.issuer",
+    "providers.*.models",
     "providers.*.originator",
     "providers.*.proxy_paths",
     "providers.*.redirect_host",
@@ -28,6 +35,7 @@ pub(super) const KEYS: [&str; 37] = [
     "providers.*.session_url",
     "providers.*.token_url",
     "providers.*.type",
+    "providers.*.user_agent",
     "refresh.backoff_max",
     "refresh.backoff_min",
     "refresh.http_timeout",
@@ -90,7 +98,8 @@ mod tests {
             "unknown setting server.port.x; known there: host, port, token, token_file"
         );
         assert!(
-            refusal("foo").contains("callback, data_dir, database, encryption, providers, refresh, server, webhook")
+            refusal("foo")
+                .contains("agent, agents, callback, data_dir, database, default_provider, encryption, providers")
         );
         assert!(refusal("providers.x.secret").contains("api_base, authorize_url"));
     }

@@ -6,6 +6,7 @@
 mod database;
 mod error;
 mod keys;
+mod models;
 mod providers;
 mod refresh;
 mod server;
@@ -21,7 +22,7 @@ pub use server::{CallbackSettings, ServerSettings};
 pub use sources::Environment;
 pub use webhook::WebhookSettings;
 
-use crate::domain::provider::ProviderDefinition;
+use crate::domain::{model_ref::ModelNames, provider::ProviderDefinition};
 use sources::Sources;
 
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub refresh: RefreshSettings,
     /// None if nobody is to be called.
     pub webhook: Option<WebhookSettings>,
+    /// What the names of models mean.
+    pub models: ModelNames,
     /// The built-in providers and whatever was added.
     pub providers: Vec<ProviderDefinition>,
 }
@@ -64,6 +67,7 @@ impl Settings {
             server,
             database,
             encryption: EncryptionSettings::read(&sources, &data_dir)?,
+            models: models::read(&sources)?,
             providers: providers::read(&sources, callback.port, &refresh.policy)?,
             refresh,
             webhook: WebhookSettings::read(&sources)?,

@@ -28,7 +28,7 @@ pub(super) fn read(
     policy: &RefreshPolicy,
 ) -> Result<Vec<ProviderDefinition>, SettingsError> {
     let built_in = ProviderType::ALL.map(|provider_type| provider_type.as_str().to_owned());
-    let mut names: Vec<String> = built_in.into_iter().chain(sources.provider_names()).collect();
+    let mut names: Vec<String> = built_in.into_iter().chain(sources.names_below("providers")).collect();
     names.sort();
     names.dedup();
     names.into_iter().map(|name| Section { sources, name }.definition(callback_port, policy)).collect()
@@ -54,6 +54,12 @@ impl Section<'_> {
             display_name: descriptor.display_name.to_owned(),
             api_base: api_base.unwrap_or_else(|| descriptor.api_base.to_owned()),
             proxy_paths: self.proxy_paths(descriptor.proxy_paths)?,
+            user_agent: self.user_agent()?,
+            client_version: {
+                let default = descriptor.models.and_then(|api| api.client_version);
+                self.text("client_version").or(default).map(str::to_owned)
+            },
+            models: self.sources.list(&self.key("models")).unwrap_or_default(),
             oauth: descriptor.oauth.map(|defaults| self.oauth(defaults, callback_port)).transpose()?.flatten(),
             sessions: self.sessions(descriptor.sessions)?,
             refresh: {
@@ -170,6 +176,13 @@ impl Section<'_> {
             }
             None => Ok(patterns),
         }
+    }
+
+    fn user_agent(&self) -> Result<Option<String>, SettingsError> {
+        let key = self.key("user_agent");
+        let is_header = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        let parse = |text: &str| is_header(text).then(|| text.to_owned());
+        self.sources.parsed(&key, "it must be visible ASCII", parse)
     }
 
     fn url(&self, member: &str) -> Result<Option<EndpointUrl>, SettingsError> {

@@ -124,9 +124,9 @@ impl Sources {
         value.map(|text| parse(text).ok_or_else(|| SettingsError::bad(key, text, allowed))).transpose()
     }
 
-    /// The second level of names below `providers`.
-    pub(super) fn provider_names(&self) -> Vec<String> {
-        let names = self.0.keys().filter_map(|key| key.strip_prefix("providers.")?.split('.').next());
+    /// The names or numbers directly below `section`, each once.
+    pub(super) fn names_below(&self, section: &str) -> Vec<String> {
+        let names = self.0.keys().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.')?.split('.').next());
         let mut names: Vec<String> = names.map(str::to_owned).collect();
         names.dedup();
         names
@@ -160,6 +160,11 @@ fn flatten(name: String, value: Value, into: &mut BTreeMap<String, Setting>) -> 
             return members.into_iter().try_for_each(|(member, value)| flatten(dotted(&member), value, into));
         }
         ValueKind::Nil => return Ok(()),
+        // Tables in a list are told apart by their number.
+        ValueKind::Array(items) if items.iter().any(|item| matches!(item.kind, ValueKind::Table(_))) => {
+            let mut numbered = items.into_iter().enumerate();
+            return numbered.try_for_each(|(number, item)| flatten(format!("{name}.{number}"), item, into));
+        }
         ValueKind::Array(items) => {
             let items: Result<_, _> = items.into_iter().map(Value::into_string).collect();
             Setting::List(items.map_err(|_| SettingsError::bad_secret(&name, "a list may hold texts only"))?)

@@ -1,8 +1,8 @@
-//! The stores for credentials, their history, logins and revocations, on diesel: SQLite as the embedded default, PostgreSQL
+//! The stores for credentials, their history, logins, revocations and the tokens of programs, on diesel: SQLite as the embedded default, PostgreSQL
 //! as what replicas share.
 //!
 //! One schema, one set of rows, one text for each query. What differs (connections, how a write is kept alone, opening
-//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`], [`logins`] and [`revocations`] hold the
+//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`], [`logins`], [`revocations`] and [`api_tokens`] hold the
 //! queries as macros that each of the two fills in, since diesel checks a query against one backend at a time.
 
 /// Does something on a connection of a store. `$doing` completes "the database is not available while it should ...", and
@@ -15,6 +15,8 @@ macro_rules! on_connection {
     }};
 }
 
+#[macro_use]
+mod api_tokens;
 #[macro_use]
 mod credentials;
 #[macro_use]

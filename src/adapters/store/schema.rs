@@ -90,3 +90,13 @@ diesel::table! {
         at -> BigInt,
     }
 }
+
+diesel::table! {
+    api_tokens (id) {
+        id -> Text,
+        name -> Text,
+        scope -> Text,
+        digest -> Text,
+        created_at -> BigInt,
+    }
+}

@@ -1,6 +1,6 @@
 //! Alibaba DashScope, media generation: an API key, or OAuth where a deployment's owner configures the endpoints.
 
-use super::descriptor::{AuthMethod, Category, Descriptor, OAuthDefaults};
+use super::descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 pub(super) const DESCRIPTOR: Descriptor = Descriptor {
@@ -22,7 +22,14 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     }),
     sessions: None,
     api_base: "https://dashscope.aliyuncs.com",
-    proxy_paths: &["api/v1/*", "compatible-mode/v1/*"],
+    proxy_paths: &["api/v1/services/*", "api/v1/tasks/*", "compatible-mode/v1/*"],
+    models: Some(&ModelApi {
+        dialect: Dialect::ChatCompletions,
+        prompt_path: "compatible-mode/v1/chat/completions",
+        models_path: "compatible-mode/v1/models",
+        client_version: None,
+    }),
+    usage_path: None,
     account_header: None,
     labels,
 };

@@ -18,6 +18,12 @@ pub struct ProviderDefinition {
     pub api_base: String,
     /// Which paths below it may be used through the gateway.
     pub proxy_paths: Vec<String>,
+    /// What `User-Agent` says to it; None for the gateway's own.
+    pub user_agent: Option<String>,
+    /// Which client's models it is asked for (`client_version`), where it wants to know.
+    pub client_version: Option<String>,
+    /// The models it has when it cannot be asked, as its owner wrote them down.
+    pub models: Vec<String>,
     /// How to sign in in the browser, if that is possible.
     pub oauth: Option<OAuthClient>,
     /// How session tokens are renewed, if they can be.

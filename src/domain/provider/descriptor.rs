@@ -56,6 +56,28 @@ impl AuthMethod {
     }
 }
 
+/// Which API a provider's models are asked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The strict form of OpenAI's Responses API that ChatGPT's Codex backend speaks, as a stream only.
+    Codex,
+    /// OpenAI's chat completions, as they are.
+    ChatCompletions,
+}
+
+/// Where a provider's models are asked; paths are below its `api_base`.
+#[derive(Debug)]
+pub struct ModelApi {
+    pub dialect: Dialect,
+    /// Where a prompt goes.
+    pub prompt_path: &'static str,
+    /// Where the list of models is.
+    pub models_path: &'static str,
+    /// The version of the provider's own client whose models are asked for unless configured; None where nobody wants to
+    /// know.
+    pub client_version: Option<&'static str>,
+}
+
 /// What is fixed about a provider type; everything an owner may change is a setting with these as defaults.
 #[derive(Debug)]
 pub struct Descriptor {
@@ -74,6 +96,10 @@ pub struct Descriptor {
     pub api_base: &'static str,
     /// What of it may be used through the gateway: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
     pub proxy_paths: &'static [&'static str],
+    /// How its models are asked; None if it has none.
+    pub models: Option<&'static ModelApi>,
+    /// Where it tells how much of the plan is used up, if it does.
+    pub usage_path: Option<&'static str>,
     /// The header, in lower case, in which the provider wants the account's id beside the token.
     pub account_header: Option<&'static str>,
     /// Reads the account out of a token's claims.

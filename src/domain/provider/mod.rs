@@ -9,5 +9,5 @@ mod provider_type;
 pub mod suno;
 
 pub use definition::{ProviderDefinition, Renewal};
-pub use descriptor::{AuthMethod, Category, Descriptor, OAuthDefaults, SessionDefaults};
+pub use descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults, SessionDefaults};
 pub use provider_type::ProviderType;

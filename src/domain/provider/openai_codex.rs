@@ -1,6 +1,6 @@
 //! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, refresh tokens that are single use.
 
-use super::descriptor::{Category, Descriptor, OAuthDefaults};
+use super::descriptor::{Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 /// The provider's fixed name (the seed's `DefaultProviderName`).
@@ -35,6 +35,13 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     sessions: None,
     api_base: "https://chatgpt.com/backend-api",
     proxy_paths: &["codex/*", "wham/usage"],
+    models: Some(&ModelApi {
+        dialect: Dialect::Codex,
+        prompt_path: "codex/responses",
+        models_path: "codex/models",
+        client_version: Some("0.169.0"),
+    }),
+    usage_path: Some("wham/usage"),
     account_header: Some("chatgpt-account-id"),
     labels,
 };

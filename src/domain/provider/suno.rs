@@ -13,8 +13,9 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     // Clerk, as third-party clients found it; a deployment may name another.
     sessions: Some(&SessionDefaults { url: "https://auth.suno.com", cookie: "__client" }),
     api_base: "https://studio-api.prod.suno.com/api",
-    // What third-party clients use; a deployment that needs more configures it.
-    proxy_paths: &["billing/info/", "feed/*", "generate/*"],
+    proxy_paths: &["*"],
+    models: None,
+    usage_path: None,
     account_header: None,
     labels,
 };

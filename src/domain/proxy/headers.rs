@@ -30,6 +30,23 @@ const UPSTREAM: [&str; 23] = [
 /// Families of them.
 const UPSTREAM_FAMILIES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
+/// Of those, what steers a turn of a conversation, as opposed to what describes the very bytes of a request: it goes on
+/// beside a body that the gateway has written anew.
+const STEERING: [&str; 12] = [
+    "conversation-id",
+    "idempotency-key",
+    "openai-beta",
+    "originator",
+    "session-id",
+    "thread-id",
+    "traceparent",
+    "tracestate",
+    "version",
+    "x-client-request-id",
+    "x-openai-memgen-request",
+    "x-openai-subagent",
+];
+
 /// From the provider back to the caller.
 const DOWNSTREAM: [&str; 17] = [
     "accept-ranges",
@@ -55,6 +72,11 @@ const DOWNSTREAM_FAMILIES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "
 /// Whether a caller's header goes to the provider.
 pub fn goes_upstream(name: &str) -> bool {
     is_listed(name, &UPSTREAM, &UPSTREAM_FAMILIES)
+}
+
+/// Whether a caller's header goes on beside a body that is the gateway's.
+pub fn steers_a_turn(name: &str) -> bool {
+    is_listed(name, &STEERING, &UPSTREAM_FAMILIES)
 }
 
 /// Whether a provider's header goes to the caller.
@@ -105,6 +127,14 @@ mod tests {
             "www-authenticate",
         ] {
             assert!(!comes_back(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_steers_a_turn_goes_upstream_and_describes_no_bytes() {
+        assert!(STEERING.iter().all(|name| goes_upstream(name)));
+        for name in ["content-type", "content-encoding", "accept", "accept-encoding", "if-none-match", "range"] {
+            assert!(goes_upstream(name) && !steers_a_turn(name), "{name}");
         }
     }
 

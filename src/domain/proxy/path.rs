@@ -52,6 +52,11 @@ impl ProxyPath {
         Ok(Self(raw.to_owned()))
     }
 
+    /// A path that is written down in the program, for what the gateway itself asks.
+    pub fn fixed(path: &'static str) -> Self {
+        Self(path.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

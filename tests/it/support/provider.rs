@@ -22,6 +22,7 @@ pub(crate) struct Provider {
     pub(crate) backend_url: String,
     pub(crate) sessions_url: String,
     pub(crate) studio_url: String,
+    pub(crate) dashscope_url: String,
 }
 
 impl Provider {
@@ -49,6 +50,7 @@ impl Provider {
             backend_url: text("backend_url"),
             sessions_url: text("sessions_url"),
             studio_url: text("studio_url"),
+            dashscope_url: text("dashscope_url"),
             child,
         }
     }

@@ -128,3 +128,8 @@ mod revocations {
     //! Tokens that wait to be revoked, in PostgreSQL.
     revocation_queue!(super::PostgresStore);
 }
+
+mod api_tokens {
+    //! The tokens of programs, in PostgreSQL.
+    api_token_store!(super::PostgresStore);
+}

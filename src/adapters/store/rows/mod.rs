@@ -1,11 +1,13 @@
 //! Rows of the tables and the domain values they stand for. A row that makes no sense is an error, never a default.
 
 mod accounts;
+mod api_tokens;
 mod events;
 mod logins;
 mod revocations;
 
 pub(super) use accounts::{ProviderRow, SecretRow};
+pub(super) use api_tokens::ApiTokenRow;
 pub(super) use events::{EventRow, NewEventRow};
 pub(super) use logins::LoginRow;
 pub(super) use revocations::RevocationRow;

@@ -89,3 +89,8 @@ mod revocations {
     //! Tokens that wait to be revoked, in SQLite.
     revocation_queue!(super::SqliteStore);
 }
+
+mod api_tokens {
+    //! The tokens of programs, in SQLite.
+    api_token_store!(super::SqliteStore);
+}

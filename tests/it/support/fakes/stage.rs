@@ -115,6 +115,7 @@ impl Stage {
         let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
         let settings = GatewaySettings {
             catalog: ProviderCatalog::new(settings.providers),
+            models: settings.models,
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             renews_early: settings.refresh.proactive,
@@ -232,6 +233,7 @@ impl World {
             escrow: self.escrow.clone(),
             logins: self.store.clone(),
             revocations: self.store.clone(),
+            api_tokens: self.store.clone(),
             oauth: self.provider.clone(),
             sessions: self.provider.clone(),
             upstream: self.upstream.clone(),

@@ -1,5 +1,6 @@
 //! All stores in memory, under one lock: what the stores' contracts ask for, in the fewest words. It can break down.
 
+mod api_tokens;
 mod credentials;
 mod history;
 mod logins;
@@ -12,8 +13,8 @@ use std::{
 
 use goclaw::{
     domain::{
-        credential::SealedCredential, history::CredentialEvent, ids::ProviderName, login::SealedLogin,
-        provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
+        api_token::ApiToken, credential::SealedCredential, history::CredentialEvent, ids::ProviderName,
+        login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
     },
     ports::StoreError,
 };
@@ -33,6 +34,7 @@ struct Tables {
     events: Vec<CredentialEvent>,
     /// Each with the time of its next try.
     revocations: Vec<(PendingRevocation, Timestamp)>,
+    api_tokens: Vec<ApiToken>,
     recorded: i64,
     failing: Failing,
 }

@@ -1,0 +1,214 @@
+//! Errors as OpenAI's clients parse them, on the routes that such clients call. Everywhere else errors are problem+json.
+//!
+//! What will not go away by itself is a 400 here, and nothing else that those clients would try again: see
+//! [`crate::domain::provider_refusal`].
+
+use std::time::Duration;
+
+use poem::{
+    Endpoint, IntoResponse, Request, Response,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
+use serde_json::json;
+
+use super::{model_answers::OpenAiErrorAnswer, problem::Problem};
+use crate::{
+    app::AppError,
+    domain::{
+        dialect::BadRequest,
+        provider_refusal::{ProviderRefusal, Verdict},
+    },
+};
+
+/// The routes whose callers expect this form: these, and whatever is below those that end in a slash.
+const ROUTES: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", super::proxy_api::PREFIX];
+
+/// OpenAI's own SDKs obey this before they look at the status.
+const SHOULD_RETRY: &str = "x-should-retry";
+
+tokio::task_local! {
+    static IS_SPOKEN: bool;
+}
+
+/// Whether a path's callers expect OpenAI's form.
+pub(super) fn is_spoken_at(path: &str) -> bool {
+    ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+}
+
+/// Answers a request in the form that its route is known for.
+pub(super) async fn of_route<E: Endpoint<Output = Response>>(
+    routes: std::sync::Arc<E>,
+    request: Request,
+) -> poem::Result<Response> {
+    IS_SPOKEN.scope(is_spoken_at(request.uri().path()), routes.call(request)).await
+}
+
+/// The problem in OpenAI's form, if that is what this request's caller expects.
+pub(super) fn of_problem(problem: &Problem) -> Option<Response> {
+    let is_spoken = IS_SPOKEN.try_with(|spoken| *spoken).unwrap_or(false);
+    is_spoken.then(|| OpenAiError::from(problem.clone()).into_response())
+}
+
+/// `{"error": {message, type, code, param}}` with its status.
+#[derive(Debug)]
+pub(super) struct OpenAiError {
+    status: StatusCode,
+    kind: String,
+    code: String,
+    message: String,
+    param: Option<String>,
+    retry_after: Option<Duration>,
+    /// Whether another try can succeed at all before somebody does something.
+    is_hopeless: bool,
+    /// When a used up plan is good again, and which it is: the Codex CLI shows both.
+    resets_at: Option<i64>,
+    plan_type: Option<String>,
+}
+
+impl OpenAiError {
+    /// What a caller of a model reads of an error.
+    pub(super) fn of(error: &AppError) -> Self {
+        if let AppError::ProviderRefused(refusal) = error {
+            tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
+            return Self::refused(refusal);
+        }
+        if let AppError::BadModelRequest(BadRequest { message, param, code }) = error {
+            let param = param.clone();
+            return Self { param, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message) };
+        }
+        Problem::of(error).into()
+    }
+
+    fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {
+        Self {
+            status,
+            kind: kind.to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+            param: None,
+            retry_after: None,
+            is_hopeless: status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS,
+            resets_at: None,
+            plan_type: None,
+        }
+    }
+
+    fn refused(refusal: &ProviderRefusal) -> Self {
+        let (status, kind) = match refusal.verdict {
+            Verdict::BadRequest => (StatusCode::BAD_REQUEST, "invalid_request_error"),
+            Verdict::NotFound => (StatusCode::NOT_FOUND, "invalid_request_error"),
+            Verdict::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error"),
+            Verdict::NotAllowed => (StatusCode::BAD_REQUEST, "permission_error"),
+            Verdict::TokenRefused => (StatusCode::BAD_REQUEST, "authentication_error"),
+            // The Codex CLI knows it by this name and tells its user.
+            Verdict::UsageLimit => (StatusCode::TOO_MANY_REQUESTS, "usage_limit_reached"),
+            Verdict::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
+            Verdict::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),
+            Verdict::Failed => (StatusCode::BAD_GATEWAY, "server_error"),
+        };
+        let plain = Self::new(status, kind, &refusal.code, &refusal.message);
+        Self {
+            param: refusal.param.clone(),
+            retry_after: refusal.retry_after,
+            is_hopeless: plain.is_hopeless || refusal.verdict == Verdict::UsageLimit,
+            resets_at: refusal.resets_at,
+            plan_type: refusal.plan_type.clone(),
+            ..plain
+        }
+    }
+}
+
+impl From<Problem> for OpenAiError {
+    fn from(problem: Problem) -> Self {
+        // Only the account's owner can help: no status that a client takes for its own token's, or tries again.
+        let status = match problem.code.as_str() {
+            "needs_reauth" | "not_connected" | "disabled_by_configuration" | "switched_off" => StatusCode::BAD_REQUEST,
+            _ => problem.status(),
+        };
+        let kind = match status.as_u16() {
+            401 => "authentication_error",
+            403 => "permission_error",
+            429 => "rate_limit_error",
+            400..=499 => "invalid_request_error",
+            _ => "server_error",
+        };
+        let transient = status == StatusCode::SERVICE_UNAVAILABLE;
+        let retry_after = transient.then_some(Duration::from_secs(1));
+        Self { retry_after, ..Self::new(status, kind, &problem.code, &problem.detail) }
+    }
+}
+
+impl IntoResponse for OpenAiError {
+    fn into_response(self) -> Response {
+        let mut error = json!({"message": self.message, "type": self.kind, "code": self.code, "param": self.param});
+        if let Some(members) = error.as_object_mut() {
+            members.extend(self.resets_at.map(|at| ("resets_at".to_owned(), at.into())));
+            members.extend(self.plan_type.map(|plan| ("plan_type".to_owned(), plan.into())));
+        }
+        let mut answer = Response::builder().status(self.status).content_type("application/json");
+        if let Some(wait) = self.retry_after {
+            // Rounded up, so that who waits that long is not early.
+            answer = answer.header(header::RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string());
+        }
+        if self.is_hopeless {
+            answer = answer.header(SHOULD_RETRY, "false");
+        }
+        answer.body(json!({ "error": error }).to_string())
+    }
+}
+
+impl From<OpenAiError> for poem::Error {
+    fn from(error: OpenAiError) -> Self {
+        Self::from_response(error.into_response())
+    }
+}
+
+/// The statuses of an error, and when they are answered.
+const STATUSES: [(u16, &str); 9] = [
+    (400, "The request must be changed, or the account's owner must do something: see `code`."),
+    (401, "No token, or none of the gateway's."),
+    (404, "No such model."),
+    (413, "The body is too large."),
+    (429, "The plan is used up, or too many requests came at once."),
+    (500, "A bug of the gateway."),
+    (502, "The provider failed."),
+    (503, "Not now; try again after a moment."),
+    (504, "The provider was silent for too long."),
+];
+
+impl ApiResponse for OpenAiError {
+    fn meta() -> MetaResponses {
+        let responses = STATUSES.map(|(status, description)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: OpenAiErrorAnswer::schema_ref() }],
+            headers: Vec::new(),
+        });
+        MetaResponses { responses: responses.into() }
+    }
+
+    fn register(registry: &mut Registry) {
+        OpenAiErrorAnswer::register(registry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_told_by_their_whole_name() {
+        for path in ["/v1/responses", "/v1/models", "/v1/proxy/openai/x"] {
+            assert!(is_spoken_at(path), "{path}");
+        }
+        for path in ["/v1/responses/x", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"] {
+            assert!(!is_spoken_at(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `/v1/tokens`: tokens for programs, so that none of them needs the gateway's own.
+
+use poem_openapi::{OpenApi, param::Path, payload::Json};
+
+use super::{
+    App,
+    control_json::ControlJson,
+    guard::Caller,
+    refusal::Refusal,
+    requests::CreateTokenRequest,
+    token_answers::{IssuedTokenAnswer, RevokedTokenAnswer, TokensAnswer},
+};
+
+pub(super) struct TokensApi;
+
+#[OpenApi(tag = "super::Tag::Tokens")]
+impl TokensApi {
+    /// Make a token for a program.
+    ///
+    /// The answer holds the token; nothing can tell it again.
+    #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
+    async fn create(
+        &self,
+        gateway: App<'_>,
+        _caller: Caller,
+        body: ControlJson<CreateTokenRequest>,
+    ) -> Result<Json<IssuedTokenAnswer>, Refusal> {
+        let CreateTokenRequest { name, scope } = body.0;
+        Ok(Json(gateway.create_api_token(name, scope).await?.into()))
+    }
+
+    /// List the tokens of programs, oldest first. None of them is shown.
+    #[oai(path = "/v1/tokens", method = "get", operation_id = "listTokens")]
+    async fn list(&self, gateway: App<'_>, _caller: Caller) -> Result<Json<TokensAnswer>, Refusal> {
+        Ok(Json(gateway.list_api_tokens().await?.into()))
+    }
+
+    /// Take a token back. Every gateway on the database refuses it within a second.
+    #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
+    async fn revoke(
+        &self,
+        gateway: App<'_>,
+        _caller: Caller,
+        id: Path<String>,
+    ) -> Result<Json<RevokedTokenAnswer>, Refusal> {
+        gateway.revoke_api_token(id.0).await?;
+        Ok(Json(RevokedTokenAnswer::revoked()))
+    }
+}

@@ -1,0 +1,141 @@
+//! Ask a model: from its name to the account that has it, and from the account to an answer that is one.
+//!
+//! What the two APIs have in common; [`create_response`](super::create_response) and
+//! [`create_chat_completion`](super::create_chat_completion) are the APIs.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http_message::{
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
+};
+
+use serde_json::Value;
+
+use super::{
+    AppError, Gateway,
+    provider_call::{ProviderCall, listed},
+};
+use crate::{
+    domain::{
+        dialect::{ResponseFailure, ResponseReader, SseDecoder},
+        provider::{ModelApi, ProviderDefinition},
+        provider_refusal::{ProviderRefusal, RefusedAnswer},
+        proxy::{ProxyPath, headers},
+    },
+    ports::{ByteStream, UpstreamAnswer},
+};
+
+/// As much of a refusal as is read for its words, in bytes.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// As much of a list or the like, in bytes.
+const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
+/// As much of a stream as is read for one whole answer, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// A caller's request to one of the two APIs.
+#[derive(Debug)]
+pub struct ModelRequest {
+    /// All of them; only what steers a turn goes on.
+    pub headers: HeaderMap,
+    /// JSON, as it came.
+    pub body: Bytes,
+}
+
+/// The model that a request is for.
+pub(super) struct Target {
+    pub(super) definition: Arc<ProviderDefinition>,
+    pub(super) api: &'static ModelApi,
+    /// As the provider calls it.
+    pub(super) model: String,
+}
+
+impl Gateway {
+    pub(super) fn model_named(&self, asked: &str) -> Result<Target, AppError> {
+        let is_provider = |name: &_| self.registry.get(name).is_some() || self.catalog.get(name).is_some();
+        let found = self.models.resolve(asked, is_provider);
+        let definition = self.definition_named(found.provider.as_str())?;
+        let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
+        Ok(Target { definition, api, model: found.model })
+    }
+
+    /// Sends a prompt; an answer that is none is an error.
+    pub(super) async fn prompt(
+        self: &Arc<Self>,
+        target: &Target,
+        from_caller: &HeaderMap,
+        body: Bytes,
+        accept: &'static str,
+    ) -> Result<UpstreamAnswer, AppError> {
+        let mut headers = listed(from_caller, headers::steers_a_turn);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
+        let call = ProviderCall { method: Method::POST, url, headers, body };
+        let answer = self.call_provider(&target.definition.name, call).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(self.refused(answer).await) }
+    }
+
+    /// The error that a provider's answer is.
+    pub(super) async fn refused(&self, answer: UpstreamAnswer) -> AppError {
+        if answer.status.is_redirection() {
+            return AppError::UpstreamRedirect;
+        }
+        let UpstreamAnswer { status, headers, body } = answer;
+        let body = match read_start(body, MAX_REFUSAL_BYTES).await {
+            Ok(body) => body,
+            Err(error) => return error,
+        };
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let refused = RefusedAnswer {
+            status: status.as_u16(),
+            retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+            cf_ray: text("cf-ray"),
+            body: &body,
+        };
+        AppError::ProviderRefused(Box::new(ProviderRefusal::read(refused, self.now())))
+    }
+}
+
+/// The body as far as `limit` or a little further.
+async fn read_start(mut body: ByteStream, limit: usize) -> Result<Vec<u8>, AppError> {
+    let mut read = Vec::new();
+    while read.len() <= limit
+        && let Some(piece) = body.next().await
+    {
+        read.extend_from_slice(&piece?);
+    }
+    Ok(read)
+}
+
+/// The JSON of a short answer; null where it is none.
+pub(super) async fn json_of(answer: UpstreamAnswer) -> Result<Value, AppError> {
+    Ok(serde_json::from_slice(&read_start(answer.body, MAX_JSON_BYTES).await?).unwrap_or_default())
+}
+
+/// Whether an answer is the stream of events that was asked for: what stands in front of a provider answers pages.
+pub(super) fn is_event_stream(answer: &UpstreamAnswer) -> bool {
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|text| text.starts_with("text/event-stream"))
+}
+
+/// The whole response that a stream of events comes to.
+pub(super) async fn whole_response(answer: UpstreamAnswer) -> Result<Value, AppError> {
+    let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
+    let mut body = answer.body;
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        size += piece.len();
+        if size > MAX_ANSWER_BYTES {
+            return Err(AppError::UpstreamNonsense("its answer is larger than any answer of a model"));
+        }
+        for event in decoder.push(&piece)? {
+            if let Some(response) = reader.on_event(&event)? {
+                return Ok(response);
+            }
+        }
+    }
+    Err(ResponseFailure::ended_early().into())
+}

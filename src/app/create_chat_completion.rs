@@ -1,0 +1,136 @@
+//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, translated where a provider speaks another one, and passed
+//! through where it speaks it too.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{
+    AppError, Forwarded, Gateway, ModelRequest,
+    ask_model::{Target, is_event_stream},
+    create_response::in_one_piece,
+};
+use crate::{
+    domain::{
+        dialect::{
+            BackendRequest, SseDecoder,
+            chat::{self, ChatRequest, ChatStream},
+        },
+        provider::Dialect,
+        provider_refusal::ProviderRefusal,
+    },
+    ports::{ByteStream, UpstreamError},
+};
+
+impl Gateway {
+    pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
+        let asked = ChatRequest::parse(&request.body)?;
+        let target = self.model_named(asked.model())?;
+        match target.api.dialect {
+            Dialect::Codex => self.translated(asked, &target, &request).await,
+            Dialect::ChatCompletions => {
+                let body = asked.with_model(&target.model);
+                let answer = self.prompt(&target, &request.headers, body.into(), "*/*").await?;
+                Forwarded::of(answer)
+            }
+        }
+    }
+
+    async fn translated(
+        self: &Arc<Self>,
+        asked: ChatRequest,
+        target: &Target,
+        request: &ModelRequest,
+    ) -> Result<Forwarded, AppError> {
+        let (BackendRequest { body, stream, ignored }, options) = asked.into_backend(&target.model)?;
+        let answer = self.prompt(target, &request.headers, body.into(), "text/event-stream").await?;
+        if !is_event_stream(&answer) {
+            return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
+        }
+        if !stream {
+            let answer = in_one_piece(answer, |response| chat::completion(response, &options)).await?;
+            return Ok(answer.ignoring(&ignored));
+        }
+        let mut answer = Forwarded::of(answer)?;
+        answer.is_now("text/event-stream");
+        answer.body = chunks(answer.body, ChatStream::new(options));
+        Ok(answer.ignoring(&ignored))
+    }
+}
+
+/// A stream of events on its way to being one of chunks.
+struct Translation {
+    events: ByteStream,
+    decoder: SseDecoder,
+    chat: ChatStream,
+    is_over: bool,
+}
+
+/// The chunks that a stream of events comes to. Its end is the truth: `[DONE]` if the response was completed, an error
+/// where the stream broke or the response failed.
+fn chunks(events: ByteStream, chat: ChatStream) -> ByteStream {
+    let translation = Translation { events, decoder: SseDecoder::default(), chat, is_over: false };
+    Box::pin(stream::unfold(translation, |mut translation| async move {
+        while !translation.is_over {
+            let frames = match translation.events.next().await {
+                Some(Ok(piece)) => translation.translate(&piece),
+                Some(Err(error)) => translation.broken(&error),
+                None => translation.failed("stream_ended_early", "the provider's answer ended before it was complete"),
+            };
+            if !frames.is_empty() {
+                return Some((Ok(Bytes::from(frames)), translation));
+            }
+        }
+        None
+    }))
+}
+
+impl Translation {
+    fn translate(&mut self, piece: &[u8]) -> String {
+        let events = match self.decoder.push(piece) {
+            Ok(events) => events,
+            Err(error) => return self.failed("upstream_nonsense", &error.to_string()),
+        };
+        let mut frames = String::new();
+        for event in events {
+            match self.chat.on_event(&event) {
+                Ok(chunks) => chunks.iter().for_each(|chunk| frame(&mut frames, chunk)),
+                Err(failure) => {
+                    let refusal = ProviderRefusal::from(failure);
+                    frames.push_str(&self.failed(&refusal.code, &refusal.message));
+                    return frames;
+                }
+            }
+            if self.chat.is_complete() {
+                self.is_over = true;
+                frames.push_str("data: [DONE]\n\n");
+                return frames;
+            }
+        }
+        frames
+    }
+
+    fn broken(&mut self, error: &UpstreamError) -> String {
+        tracing::warn!(error = %error, "an answer of a model broke off");
+        self.failed("upstream_unavailable", &error.to_string())
+    }
+
+    /// OpenAI's clients raise what stands in `error`.
+    fn failed(&mut self, code: &str, message: &str) -> String {
+        self.is_over = true;
+        let mut frames = String::new();
+        frame(
+            &mut frames,
+            &json!({"error": {"message": message, "type": "server_error", "code": code, "param": null}}),
+        );
+        frames
+    }
+}
+
+fn frame(frames: &mut String, value: &Value) {
+    frames.push_str("data: ");
+    frames.push_str(&value.to_string());
+    frames.push_str("\n\n");
+}

@@ -1,0 +1,85 @@
+//! `POST /v1/responses`: OpenAI's Responses API. A stream goes to the caller byte for byte as the backend wrote it; who
+//! wants no stream gets the one JSON that it comes to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_message::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use serde_json::Value;
+
+use super::{
+    AppError, Forwarded, Gateway, ModelRequest,
+    ask_model::{is_event_stream, whole_response},
+};
+use crate::{
+    domain::{
+        dialect::{BackendRequest, ResponsesRequest},
+        provider::Dialect,
+    },
+    ports::UpstreamAnswer,
+};
+
+/// Names the parameters of a request that were not passed on, separated by commas.
+pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
+
+impl Gateway {
+    pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
+        let asked = ResponsesRequest::parse(&request.body)?;
+        let target = self.model_named(asked.model())?;
+        match target.api.dialect {
+            Dialect::Codex => {}
+            Dialect::ChatCompletions => {
+                return Err(AppError::NoSuchApi {
+                    name: target.definition.name.clone(),
+                    instead: "/v1/chat/completions",
+                });
+            }
+        }
+        let BackendRequest { body, stream, ignored } = asked.into_backend(&target.model)?;
+        let answer = self.prompt(&target, &request.headers, body.into(), "text/event-stream").await?;
+        if !is_event_stream(&answer) {
+            return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
+        }
+        let answer = if stream { Forwarded::of(answer)? } else { in_one_piece(answer, Value::clone).await? };
+        Ok(answer.ignoring(&ignored))
+    }
+}
+
+/// The answer as one JSON: what `form` makes of the response.
+pub(super) async fn in_one_piece(
+    answer: UpstreamAnswer,
+    form: impl FnOnce(&Value) -> Value,
+) -> Result<Forwarded, AppError> {
+    let headers = answer.headers.clone();
+    let body = form(&whole_response(answer).await?).to_string();
+    let mut answer = Forwarded::of(UpstreamAnswer {
+        status: StatusCode::OK,
+        headers,
+        body: Box::pin(stream::once(async { Ok(Bytes::from(body)) })),
+    })?;
+    answer.is_now("application/json");
+    Ok(answer)
+}
+
+impl Forwarded {
+    /// Says what the body is, where it is not the provider's own any more.
+    pub(super) fn is_now(&mut self, content_type: &'static str) {
+        self.headers.remove(CONTENT_LENGTH);
+        self.headers.remove(CONTENT_ENCODING);
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+
+    /// Says which parameters were not passed on.
+    pub(super) fn ignoring(mut self, parameters: &[String]) -> Self {
+        if let Ok(value) = HeaderValue::from_str(&parameters.join(", "))
+            && !parameters.is_empty()
+        {
+            self.headers.insert(IGNORED_PARAMETERS, value);
+        }
+        self
+    }
+}

@@ -1,0 +1,140 @@
+//! `GET /v1/models`: what the connected accounts have, asked of the providers themselves. Their answers are kept and asked
+//! after by `ETag`; a provider that cannot be asked is answered for by what it said last, or by what its owner wrote down.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http_message::{
+    HeaderMap, Method, StatusCode,
+    header::{ETAG, HeaderValue, IF_NONE_MATCH},
+};
+use tokio::select;
+
+use super::{AppError, Gateway, ask_model::json_of, provider_call::ProviderCall};
+use crate::domain::{
+    ids::{LoginId, ProviderName},
+    model_list,
+    provider::{ModelApi, ProviderDefinition},
+    proxy::ProxyPath,
+    time::Timestamp,
+};
+
+/// How long a provider has for its list: what OpenAI's own client gives it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a list is passed on without asking again.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// A model that a caller may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedModel {
+    /// `<provider>/<model>`, or the key of an agent.
+    pub id: String,
+    /// The provider's name; for an agent that of the gateway.
+    pub owned_by: String,
+    /// When it was made, in Unix seconds; 0 where the provider does not say.
+    pub created: i64,
+}
+
+/// What the providers said last.
+#[derive(Debug, Default)]
+pub(super) struct ModelLists(Mutex<HashMap<ProviderName, ModelList>>);
+
+#[derive(Debug, Clone)]
+struct ModelList {
+    /// Whose list it is: plans differ in what they have.
+    login_id: LoginId,
+    etag: Option<HeaderValue>,
+    models: Vec<(String, i64)>,
+    asked_at: Timestamp,
+}
+
+impl ModelLists {
+    fn get(&self, name: &ProviderName, login_id: &LoginId) -> Option<ModelList> {
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.get(name).filter(|list| list.login_id == *login_id).cloned()
+    }
+
+    fn put(&self, name: &ProviderName, list: ModelList) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
+    }
+}
+
+impl Gateway {
+    /// The agents, then the models of every account that may be used now.
+    pub async fn list_models(self: &Arc<Self>) -> Vec<ListedModel> {
+        let agents = self.models.agents.keys();
+        let agents = agents.map(|key| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
+        let mut names = self.registry.names();
+        names.sort();
+        let lists = join_all(names.iter().map(|name| self.models_of(name))).await;
+        let models = names.iter().zip(lists).flat_map(|(name, models)| {
+            models.into_iter().map(move |(model, created)| ListedModel {
+                id: format!("{name}/{model}"),
+                owned_by: name.to_string(),
+                created,
+            })
+        });
+        agents.chain(models).collect()
+    }
+
+    async fn models_of(self: &Arc<Self>, name: &ProviderName) -> Vec<(String, i64)> {
+        let Some(account) = self.registry.get(name).filter(|account| account.enabled && account.definition.enabled)
+        else {
+            return Vec::new();
+        };
+        let definition = &account.definition;
+        let Some(api) = definition.descriptor().models else { return Vec::new() };
+        let known = self.model_lists.get(name, &account.refresh.version.login_id);
+        if let Some(fresh) = known.as_ref().filter(|list| list.asked_at.plus(FRESH_FOR) > self.now()) {
+            return fresh.models.clone();
+        }
+        let asked = select! {
+            asked = self.ask_for_models(definition, api, known.as_ref()) => asked,
+            () = self.clock.sleep(PATIENCE) => Err(AppError::UpstreamNonsense("it takes too long to list its models")),
+        };
+        match (asked, known) {
+            (Ok((etag, models)), _) => {
+                let login_id = account.refresh.version.login_id.clone();
+                self.model_lists.put(name, ModelList { login_id, etag, models: models.clone(), asked_at: self.now() });
+                models
+            }
+            (Err(error), known) => {
+                tracing::warn!(provider.name = %name, error = %error, "the provider's models could not be listed");
+                known.map_or_else(
+                    || definition.models.iter().map(|model| (model.clone(), 0)).collect(),
+                    |list| list.models,
+                )
+            }
+        }
+    }
+
+    /// The provider's list, and the tag it goes by.
+    async fn ask_for_models(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        api: &ModelApi,
+        known: Option<&ModelList>,
+    ) -> Result<(Option<HeaderValue>, Vec<(String, i64)>), AppError> {
+        let tag = known.and_then(|list| list.etag.clone());
+        let headers: HeaderMap = tag.into_iter().map(|tag| (IF_NONE_MATCH, tag)).collect();
+        let version = definition.client_version.as_ref().map(|version| format!("client_version={version}"));
+        let url = definition.url_of(&ProxyPath::fixed(api.models_path), version.as_deref());
+        let call = ProviderCall { method: Method::GET, url, headers, body: Bytes::new() };
+        let answer = self.call_provider(&definition.name, call).await?;
+        if let (StatusCode::NOT_MODIFIED, Some(known)) = (answer.status, known) {
+            return Ok((known.etag.clone(), known.models.clone()));
+        }
+        if !answer.status.is_success() {
+            return Err(self.refused(answer).await);
+        }
+        let etag = answer.headers.get(ETAG).cloned();
+        let json = json_of(answer).await?;
+        let models = model_list::read(&json).ok_or(AppError::UpstreamNonsense("its answer is no list of models"))?;
+        Ok((etag, models))
+    }
+}

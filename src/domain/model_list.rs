@@ -1,0 +1,34 @@
+//! The list of models that a provider answers, in the two forms there are.
+
+use serde_json::Value;
+
+/// The names of the models and when each was made (Unix seconds, 0 where it is not said): from OpenAI's public form
+/// (`data`, by `id`) or that of ChatGPT's Codex backend (`models`, by `slug`), where what is not to be listed is left out.
+/// None if the answer is another thing.
+pub fn read(answer: &Value) -> Option<Vec<(String, i64)>> {
+    let list = |name: &str| answer.get(name).and_then(Value::as_array);
+    let (models, name) = list("models").map(|models| (models, "slug")).or_else(|| Some((list("data")?, "id")))?;
+    let is_listed = |model: &&Value| model.get("visibility").and_then(Value::as_str).is_none_or(|how| how == "list");
+    let entry = |model: &Value| {
+        let created = model.get("created").and_then(Value::as_i64).unwrap_or(0);
+        Some((model.get(name)?.as_str()?.to_owned(), created))
+    };
+    Some(models.iter().filter(is_listed).filter_map(entry).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let codex =
+            json!({"models": [{"slug": "gpt-5.5", "visibility": "list"}, {"slug": "review", "visibility": "hide"}]});
+        assert_eq!(read(&codex), Some(vec![("gpt-5.5".to_owned(), 0)]));
+        let public = json!({"object": "list", "data": [{"id": "qwen", "object": "model", "created": 7}]});
+        assert_eq!(read(&public), Some(vec![("qwen".to_owned(), 7)]));
+        assert_eq!(read(&json!({"detail": "Not Found"})), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! Model names as callers write them, and the account and model that each one means.
+
+use std::collections::BTreeMap;
+
+use super::ids::ProviderName;
+
+/// The longest model name that is looked at, in bytes.
+pub const MAX_MODEL_NAME: usize = 256;
+
+/// A model at an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRef {
+    pub provider: ProviderName,
+    /// As the provider calls it.
+    pub model: String,
+}
+
+/// A text that names no model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5")]
+pub struct BadModelRef;
+
+impl ModelRef {
+    /// Takes `<provider>/<model>`; the model's own name may hold further slashes.
+    pub fn parse(text: &str) -> Result<Self, BadModelRef> {
+        let (provider, model) = text.split_once('/').ok_or(BadModelRef)?;
+        let provider = ProviderName::parse(provider).map_err(|_| BadModelRef)?;
+        if model.is_empty() || text.len() > MAX_MODEL_NAME {
+            return Err(BadModelRef);
+        }
+        Ok(Self { provider, model: model.to_owned() })
+    }
+}
+
+/// What names mean beyond `<provider>/<model>`, as configured.
+#[derive(Debug, Clone)]
+pub struct ModelNames {
+    /// Agents by their key (the seed's `agent`), each with the model that it runs on.
+    pub agents: BTreeMap<String, ModelRef>,
+    /// Where a model without a provider in front is looked for.
+    pub default_provider: ProviderName,
+}
+
+impl ModelNames {
+    /// What `name` means: an agent; a model of the provider in front of its first slash, if that is a provider; else a
+    /// model of the default provider, whose own names may have slashes too.
+    pub fn resolve(&self, name: &str, is_provider: impl Fn(&ProviderName) -> bool) -> ModelRef {
+        if let Some(model) = self.agents.get(name) {
+            return model.clone();
+        }
+        match ModelRef::parse(name) {
+            Ok(named) if is_provider(&named.provider) => named,
+            Ok(_) | Err(BadModelRef) => ModelRef { provider: self.default_provider.clone(), model: name.to_owned() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> ProviderName {
+        ProviderName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_split_only_behind_a_provider() {
+        let names = ModelNames {
+            agents: BTreeMap::from([("my-agent".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
+            default_provider: name("openai-codex"),
+        };
+        let resolve = |text| {
+            let found = names.resolve(text, |provider| ["openai-codex", "work"].contains(&provider.as_str()));
+            (found.provider.as_str().to_owned(), found.model)
+        };
+        for (text, provider, model) in [
+            ("openai-codex/gpt-5.5", "openai-codex", "gpt-5.5"),
+            ("work/a/b", "work", "a/b"),
+            ("gpt-5.5", "openai-codex", "gpt-5.5"),
+            ("meta/llama", "openai-codex", "meta/llama"),
+            ("work/", "openai-codex", "work/"),
+            ("my-agent", "work", "gpt-5.5"),
+        ] {
+            assert_eq!(resolve(text), (provider.to_owned(), model.to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `/v1/chat/completions` as a client uses it: translated for ChatGPT, passed through to DashScope.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    models::signed_in,
+    support::{
+        gateway::{Answer, Gateway, Home},
+        provider::Provider,
+    },
+};
+
+const MODEL: &str = "openai-codex/gpt-5.5";
+/// The key that the simulator takes.
+const DASHSCOPE_KEY: &str = "sk-simulated-CANARY-0001";
+
+fn prompt(text: &str) -> Value {
+    json!({"model": MODEL, "messages": [{"role": "user", "content": text}]})
+}
+
+async fn chat(gateway: &Gateway, body: Value) -> Answer {
+    gateway.post("/v1/chat/completions", body).await
+}
+
+/// The chunks of a stream, and whether it ended as one should.
+fn chunks(text: &str) -> (Vec<Value>, bool) {
+    let data: Vec<&str> = text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect();
+    let chunks = data.iter().filter_map(|data| serde_json::from_str(data).ok()).collect();
+    (chunks, data.last() == Some(&"[DONE]"))
+}
+
+#[tokio::test]
+async fn a_completion_is_one_object_or_a_stream_of_chunks() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let whole = chat(&gateway, prompt("Hello")).await;
+    assert_eq!((whole.status, whole.header("content-type")), (200, "application/json"), "{}", whole.text);
+    let completion = whole.json();
+    assert_eq!(
+        (&completion["object"], &completion["model"]),
+        (&json!("chat.completion"), &json!(MODEL)),
+        "{completion}"
+    );
+    let choice = &completion["choices"][0];
+    assert_eq!((&choice["finish_reason"], &choice["message"]["role"]), (&json!("stop"), &json!("assistant")));
+    let text = choice["message"]["content"].as_str().expect("a text");
+    assert!(text.starts_with("word1 "), "{text}");
+
+    let mut body = prompt("Hello");
+    body["stream"] = json!(true);
+    body["stream_options"] = json!({"include_usage": true});
+    let streamed = chat(&gateway, body).await;
+    assert_eq!(streamed.header("content-type"), "text/event-stream", "{}", streamed.text);
+    let (chunks, is_done) = chunks(&streamed.text);
+    let joined: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!((joined.as_str(), is_done), (text, true));
+    assert!(chunks.last().is_some_and(|last| last["choices"] == json!([]) && last["usage"]["total_tokens"].is_u64()));
+}
+
+#[tokio::test]
+async fn tools_are_called_answered_and_ordered() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let tool = |name: &str| {
+        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
+        json!({"type": "function", "function": {"name": name, "parameters": parameters}})
+    };
+    let mut body = prompt("Use get_weather, then get_time.");
+    body["tools"] = json!([tool("get_time"), tool("get_weather")]);
+    let completion = chat(&gateway, body.clone()).await.json();
+    let choice = &completion["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls", "{completion}");
+    let calls = choice["message"]["tool_calls"].as_array().expect("calls").clone();
+    let names: Vec<&Value> = calls.iter().map(|call| &call["function"]["name"]).collect();
+    assert_eq!(names, [&json!("get_weather"), &json!("get_time")]);
+
+    let messages = body["messages"].as_array_mut().expect("messages");
+    messages.push(choice["message"].clone());
+    for (call, result) in calls.iter().zip(["sunny", "noon"]) {
+        messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": result}));
+    }
+    let answer = chat(&gateway, body).await;
+    let text = answer.json()["choices"][0]["message"]["content"].to_string();
+    assert!(text.contains("sunny") && text.contains("noon"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_says_so_and_is_not_done() {
+    let (provider, _home, gateway) = signed_in().await;
+    for script in ["eof", "garbage", "failed:server_error"] {
+        provider.tell("/scripts", json!({"script": script})).await;
+        let mut body = prompt("Hello");
+        body["stream"] = json!(true);
+        let answer = chat(&gateway, body).await;
+        let (chunks, is_done) = chunks(&answer.text);
+        assert!(!is_done, "{script}: {}", answer.text);
+        assert!(chunks.last().is_some_and(|last| last["error"]["message"].is_string()), "{script}: {}", answer.text);
+    }
+    for (script, reason) in
+        [("incomplete", "length"), ("content_filter", "content_filter"), ("after_completed", "stop")]
+    {
+        provider.tell("/scripts", json!({"script": script})).await;
+        let mut body = prompt("Hello");
+        body["stream"] = json!(true);
+        let answer = chat(&gateway, body).await;
+        let (chunks, is_done) = chunks(&answer.text);
+        let reasons: Vec<&str> =
+            chunks.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect();
+        assert_eq!((reasons.as_slice(), is_done), (&[reason][..], true), "{script}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_would_change_the_meaning_is_refused() {
+    let (_provider, _home, gateway) = signed_in().await;
+    for (parameter, value) in
+        [("n", json!(2)), ("logprobs", json!(true)), ("stop", json!(["x"])), ("frobnicate", json!(1))]
+    {
+        let mut body = prompt("Hello");
+        body[parameter] = value;
+        let answer = chat(&gateway, body).await;
+        assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!(parameter)), "{}", answer.text);
+    }
+    for body in ["", "{", "[]", r#"{"model": 7, "messages": []}"#, r#"{"messages": []}"#] {
+        let request = crate::support::gateway::http().post(format!("{}/v1/chat/completions", gateway.base));
+        let request = request.bearer_auth(&gateway.token).header("content-type", "application/json").body(body);
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("invalid_request_error")), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn dashscope_speaks_it_already() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", &provider.dashscope_url);
+    let gateway = home.start().await;
+    let key = json!({"api_key": DASHSCOPE_KEY});
+    let saved = gateway.call(Method::PUT, "/v1/auth/dashscope/secret", Some(key)).await;
+    assert_eq!(saved.status, 200, "{}", saved.text);
+    let models = gateway.get("/v1/models").await.json();
+    let model = models["data"][0]["id"].as_str().expect("a model").to_owned();
+    assert!(model.starts_with("dashscope/"), "{models}");
+    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "Hello"}], "temperature": 0.3});
+    let whole = chat(&gateway, body.clone()).await;
+    assert_eq!((whole.status, &whole.json()["object"]), (200, &json!("chat.completion")), "{}", whole.text);
+    body["stream"] = json!(true);
+    let (chunks, is_done) = chunks(&chat(&gateway, body).await.text);
+    assert!(!chunks.is_empty() && is_done);
+
+    let image = http_json(&gateway, "/v1/proxy/dashscope/api/v1/services/aigc/text2image/image-synthesis").await;
+    let task = image["output"]["task_id"].as_str().unwrap_or_else(|| panic!("{image}")).to_owned();
+    let task = gateway.get(&format!("/v1/proxy/dashscope/api/v1/tasks/{task}")).await;
+    assert_eq!(task.status, 200, "{}", task.text);
+}
+
+/// Starts a native task.
+async fn http_json(gateway: &Gateway, path: &str) -> Value {
+    let request = crate::support::gateway::http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+    let request = request.header("x-dashscope-async", "enable");
+    let body = json!({"model": "qwen-image", "input": {"prompt": "a cat"}});
+    Answer::of(request.json(&body).send().await.expect("an answer")).await.json()
+}

@@ -1,0 +1,247 @@
+//! `/v1/responses` and `/v1/models` as a client uses them: a whole gateway, and a backend that is as strict as the real one.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{
+    gateway::{Answer, Gateway, Home, eventually, http},
+    provider::Provider,
+};
+
+const MODEL: &str = "openai-codex/gpt-5.5";
+
+pub(crate) async fn signed_in() -> (Provider, Home, Gateway) {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    (provider, home, gateway)
+}
+
+async fn respond(gateway: &Gateway, body: Value) -> Answer {
+    gateway.post("/v1/responses", body).await
+}
+
+/// The text of a response's first message.
+fn text_of(response: &Value) -> &str {
+    let output = response["output"].as_array().expect("an output");
+    let message = output.iter().find(|item| item["type"] == "message").expect("a message");
+    message["content"][0]["text"].as_str().expect("a text")
+}
+
+#[tokio::test]
+async fn who_wants_no_stream_gets_one_response() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{}", answer.text);
+    let response = answer.json();
+    assert_eq!((&response["object"], &response["status"]), (&json!("response"), &json!("completed")), "{response}");
+    assert!(text_of(&response).starts_with("word1 "), "{response}");
+    assert!(response["usage"]["total_tokens"].as_u64() > Some(0));
+    assert!(answer.headers.contains_key("x-codex-primary-used-percent"));
+}
+
+#[tokio::test]
+async fn the_backend_s_rules_are_met_by_the_gateway() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let body = json!({
+        "model": MODEL,
+        "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}],
+        "store": true,
+        "temperature": 0.2,
+        "max_output_tokens": 100,
+        "metadata": {"a": "b"},
+    });
+    let answer = respond(&gateway, body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let ignored = answer.header("goclaw-ignored-parameters");
+    for parameter in ["temperature", "max_output_tokens", "metadata", "store"] {
+        assert!(ignored.split(", ").any(|name| name == parameter), "{parameter} in {ignored}");
+    }
+    for (parameter, value) in
+        [("previous_response_id", json!("resp_1")), ("background", json!(true)), ("frobnicate", json!(1))]
+    {
+        let mut body = json!({"model": MODEL, "input": "Hello"});
+        body[parameter] = value;
+        let answer = respond(&gateway, body).await;
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (400, &json!("unsupported_parameter")), "{}", answer.text);
+        assert_eq!((&error["param"], &error["type"]), (&json!(parameter), &json!("invalid_request_error")));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_comes_byte_for_byte_and_piece_by_piece() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
+    let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
+    let mut answer = request.send().await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let (mut pieces, mut text) = (0, String::new());
+    while let Some(piece) = answer.chunk().await.expect("a piece") {
+        pieces += 1;
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    assert!(pieces >= 5, "{pieces} pieces: nothing was held back");
+    assert!(text.starts_with("event: response.created\n") && text.contains("event: response.completed\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_the_first_byte_ends_the_request_at_the_provider() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    // Not a stream to the caller, so that it has not seen a byte.
+    let request =
+        request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
+    assert!(request.send().await.expect_err("it leaves").is_timeout());
+    let ended = || async { (provider.ask("/streams").await["abandoned"] == 1).then_some(()) };
+    eventually("the stream to end at the provider", ended).await;
+}
+
+#[tokio::test]
+async fn names_are_agents_accounts_and_bare_ones() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_AGENT__KEY", "my-agent").with("GOCLAW_AGENT__PROVIDER", MODEL);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    for model in ["my-agent", "gpt-5.5", MODEL] {
+        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        assert_eq!(answer.status, 200, "{model}: {}", answer.text);
+    }
+    for (model, status, code) in
+        [("suno/v5", 400, "no_models"), ("dashscope/qwen", 400, "no_such_api"), ("no-such", 400, "bad_request")]
+    {
+        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["code"]),
+            (status, &json!(code)),
+            "{model}: {}",
+            answer.text
+        );
+    }
+    let models = gateway.get("/v1/models").await.json();
+    let ids: Vec<&str> =
+        models["data"].as_array().expect("models").iter().filter_map(|model| model["id"].as_str()).collect();
+    assert!(ids.contains(&"my-agent") && ids.contains(&MODEL), "{ids:?}");
+    assert!(
+        models["data"]
+            .as_array()
+            .expect("models")
+            .iter()
+            .all(|model| model["object"] == "model" && model["created"].is_i64())
+    );
+}
+
+#[tokio::test]
+async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__MODELS", "written-down");
+    let gateway = home.start().await;
+    assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "nobody is signed in");
+    gateway.sign_in().await;
+    provider.tell("/outages", json!({"site": "backend", "down": true})).await;
+    let ids = async || {
+        let models = gateway.get("/v1/models").await.json();
+        models["data"].as_array().expect("models").iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, [json!("openai-codex/written-down")], "it was never asked");
+    provider.tell("/outages", json!({"site": "backend", "down": false})).await;
+    assert!(ids().await.contains(&json!(MODEL)));
+    ids().await;
+    let asked = provider.outcomes("/backend-api/codex/models").await;
+    assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let prompt = || json!({"model": MODEL, "input": "Hello"});
+    let code = async |expected: &str| {
+        let answer = respond(&gateway, prompt()).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, &error["code"]), (400, &json!(expected)), "{}", answer.text);
+        assert_eq!(answer.header("x-should-retry"), "false");
+        error["message"].as_str().expect("a sentence").to_owned()
+    };
+    assert!(code("not_connected").await.contains("goclaw auth login"));
+    gateway.sign_in().await;
+    let off = gateway.call(reqwest::Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": false}))).await;
+    assert_eq!(off.status, 200, "{}", off.text);
+    code("switched_off").await;
+}
+
+#[tokio::test]
+async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
+    let (provider, home, gateway) = signed_in().await;
+    provider.tell("/settings", json!({"used_percent": 40})).await;
+    let usage = gateway.get("/v1/auth/openai/usage").await;
+    assert_eq!(usage.status, 200, "{}", usage.text);
+    let usage = usage.json();
+    assert_eq!((&usage["plan_type"], &usage["limit_reached"]), (&json!("plus"), &json!(false)), "{usage}");
+    assert_eq!(
+        (&usage["windows"][0]["used_percent"], &usage["windows"][0]["window_seconds"]),
+        (&json!(40.0), &json!(18_000))
+    );
+    let status = home.run(&["auth", "status"]);
+    assert!(status.stdout.contains("Plan used: 40% of 5 h (until "), "{}", status.stdout);
+
+    provider.tell("/settings", json!({"used_percent": 100})).await;
+    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["code"]), (429, &json!("usage_limit_reached")), "{}", answer.text);
+    assert_eq!((&error["type"], &error["plan_type"]), (&json!("usage_limit_reached"), &json!("plus")));
+    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!(answer.header("x-should-retry"), "false");
+    let usage = gateway.get("/v1/auth/openai/usage").await.json();
+    assert_eq!(usage["limit_reached"], true, "the refusal's own headers said so: {usage}");
+    let none = gateway.get("/v1/auth/suno/usage").await;
+    assert_eq!((none.status, &none.json()["code"]), (404, &json!("no_usage")));
+}
+
+#[tokio::test]
+async fn a_websocket_is_refused_at_once() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    let upgrade =
+        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
+    assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
+}
+
+#[tokio::test]
+async fn an_upstream_that_breaks_is_told_as_it_is() {
+    let (provider, _home, gateway) = signed_in().await;
+    let prompt = || json!({"model": MODEL, "input": "Hello"});
+    for (script, status, code) in [
+        ("eof", 502, "stream_ended_early"),
+        ("garbage", 502, "provider_garbled"),
+        ("failed:context_length_exceeded", 400, "context_length_exceeded"),
+        ("failed:rate_limit_exceeded", 429, "rate_limit_exceeded"),
+        ("failed:server_is_overloaded", 503, "server_is_overloaded"),
+        ("failed:usage_not_included", 400, "usage_not_included"),
+    ] {
+        provider.tell("/scripts", json!({"script": script})).await;
+        let answer = respond(&gateway, prompt()).await;
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["code"]),
+            (status, &json!(code)),
+            "{script}: {}",
+            answer.text
+        );
+    }
+    for (script, status) in [
+        ("incomplete", "incomplete"),
+        ("empty_output", "completed"),
+        ("crlf", "completed"),
+        ("multibyte", "completed"),
+        ("tiny_chunks", "completed"),
+    ] {
+        provider.tell("/scripts", json!({"script": script})).await;
+        let answer = respond(&gateway, prompt()).await;
+        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!(status)), "{script}: {}", answer.text);
+        assert!(!text_of(&answer.json()).is_empty(), "{script}: {}", answer.text);
+    }
+}

@@ -1,0 +1,107 @@
+//! Tokens for programs: what they open, what they do not, and that they can be taken back, on every gateway.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    models::signed_in,
+    support::{
+        gateway::{Answer, Gateway, Home, eventually, http},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+async fn create(gateway: &Gateway, name: &str) -> Value {
+    let answer = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+async fn models_with(gateway: &Gateway, token: &str) -> Answer {
+    let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
+    Answer::of(request.send().await.expect("an answer")).await
+}
+
+#[tokio::test]
+async fn a_program_s_token_opens_models_and_nothing_else() {
+    let (_provider, home, gateway) = signed_in().await;
+    let token = create(&gateway, "editor").await["token"].as_str().expect("a token").to_owned();
+    assert_eq!(models_with(&gateway, &token).await.status, 200);
+    let with =
+        |method: Method, path: &str| http().request(method, format!("{}{path}", gateway.base)).bearer_auth(&token);
+    let usage = with(Method::GET, "/v1/proxy/openai/wham/usage").send().await.expect("an answer");
+    assert_eq!(usage.status(), 200);
+    for (method, path) in [
+        (Method::GET, "/v1/auth/openai/status"),
+        (Method::POST, "/v1/auth/openai/logout"),
+        (Method::GET, "/v1/providers"),
+        (Method::GET, "/v1/tokens"),
+        (Method::POST, "/v1/tokens"),
+        (Method::GET, "/v1/proxy"),
+        (Method::GET, "/v1/nothing"),
+    ] {
+        let answer = Answer::of(with(method, path).send().await.expect("an answer")).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
+    }
+    assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 1);
+    let stored = home.text("SELECT id || name || scope || digest FROM api_tokens");
+    assert!(!stored.contains(&token) && !gateway.log().contains(&token));
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_and_another_is_not() {
+    let (_provider, _home, gateway) = signed_in().await;
+    let (one, other) = (create(&gateway, "one").await, create(&gateway, "other").await);
+    let text = |token: &Value| token["token"].as_str().expect("a token").to_owned();
+    let path = format!("/v1/tokens/{}", one["id"].as_str().expect("an id"));
+    let revoked = gateway.call(Method::DELETE, &path, None).await;
+    assert_eq!((revoked.status, revoked.json()), (200, json!({"status": "revoked"})));
+    assert_eq!(models_with(&gateway, &text(&one)).await.status, 401);
+    assert_eq!(models_with(&gateway, &text(&other)).await.status, 200);
+    assert_eq!(gateway.call(Method::DELETE, &path, None).await.json()["code"], "unknown_token");
+    let left = gateway.get("/v1/tokens").await.json();
+    assert_eq!((left["tokens"].as_array().expect("tokens").len(), &left["tokens"][0]["name"]), (1, &json!("other")));
+    assert!(left["tokens"][0].get("token").is_none(), "it is told once");
+    for body in [json!({"name": "x", "scope": "admin"}), json!({"name": " "}), json!({})] {
+        assert_eq!(gateway.post("/v1/tokens", body.clone()).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_gateways_know_within_a_second() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = || {
+        Home::new(&provider)
+            .with("GOCLAW_DATABASE__URL", &database.url)
+            .with("GOCLAW_SERVER__TOKEN", "0123456789abcdef0123456789abcdef")
+            .with("GOCLAW_ENCRYPTION__KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+    };
+    let (one, other) = (home(), home());
+    let (one, other) = (one.start().await, other.start().await);
+    let made = create(&one, "editor").await;
+    let token = made["token"].as_str().expect("a token");
+    eventually("the other to know it", || async { (models_with(&other, token).await.status == 200).then_some(()) })
+        .await;
+    let revoked = one.call(Method::DELETE, &format!("/v1/tokens/{}", made["id"].as_str().expect("an id")), None).await;
+    assert_eq!(revoked.status, 200);
+    eventually("the other to refuse it", || async { (models_with(&other, token).await.status == 401).then_some(()) })
+        .await;
+}
+
+#[tokio::test]
+async fn the_command_line_prints_a_token_once() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let made = home.run(&["tokens", "create", "editor"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let token = made.stdout.trim();
+    assert!(token.starts_with("goclaw_") && !made.stderr.contains(token), "{}", made.stdout);
+    assert_eq!(models_with(&gateway, token).await.status, 200);
+    let listed = home.run(&["tokens", "list"]);
+    assert!(listed.stdout.contains("editor") && !listed.stdout.contains(token), "{}", listed.stdout);
+    let id = listed.stdout.lines().nth(1).and_then(|line| line.split(' ').next()).expect("an id").to_owned();
+    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(0));
+    assert_eq!(models_with(&gateway, token).await.status, 401);
+    assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4));
+}
