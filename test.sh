@@ -4,9 +4,11 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-readonly python_tools=(openapi-spec-validator==0.9.0 schemathesis==4.32.5)
+readonly python_tools=(openapi-spec-validator==0.9.0 schemathesis==4.32.5 openai==3.57.0)
+readonly node_tools=(openai@7.57.0)
 # Named by what is in it, so that a new version gets a new one.
 readonly venv=target/python-$(printf '%s\n' "${python_tools[@]}" | cksum | cut -d' ' -f1)
+readonly node_folder=target/node-$(printf '%s\n' "${node_tools[@]}" | cksum | cut -d' ' -f1)
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
@@ -24,12 +26,14 @@ missing_packages() {
     if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
         printf '%s\n' python3 python3-venv
     fi
+    has node || printf '%s\n' nodejs
+    has npm || printf '%s\n' npm
 }
 
 install_packages() {
     local packages=("$@") as_root=()
     if ! has apt-get; then
-        fail "this machine has no apt-get: install a C compiler, curl, PostgreSQL, Chromium, chromedriver and Python 3 with venv in its own way, then run ./test.sh again."
+        fail "this machine has no apt-get: install a C compiler, curl, PostgreSQL, Chromium, chromedriver, Python 3 with venv and Node.js with npm in its own way, then run ./test.sh again."
     fi
     if [ "$(id -u)" -ne 0 ]; then
         if ! has sudo || ! sudo -n true 2>/dev/null; then
@@ -88,12 +92,25 @@ install_python_tools() {
     touch "$venv/complete"
 }
 
+install_node_tools() {
+    [ -e "$node_folder/complete" ] && return
+    say "installing ${node_tools[*]} into $node_folder"
+    rm -rf "$node_folder"
+    mkdir -p "$node_folder"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$node_folder" "${node_tools[@]}" </dev/null ||
+        fail "npm could not install ${node_tools[*]}; see what it said above."
+    touch "$node_folder/complete"
+}
+
 has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run ./test.sh again."
 mapfile -t packages < <(missing_packages)
 if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}"
 fi
 install_python_tools
+install_node_tools
+TEST_PYTHON=$PWD/$venv/bin/python TEST_NODE=$(command -v node) TEST_NODE_SDK=$PWD/$node_folder
+export TEST_PYTHON TEST_NODE TEST_NODE_SDK
 
 start_postgres
 

@@ -33,6 +33,7 @@ mod hardening;
 mod models;
 mod proxy;
 mod replicas;
+mod sdks;
 mod sign_in;
 mod tokens;
 mod webhook;
