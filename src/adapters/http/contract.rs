@@ -30,6 +30,10 @@ pub(super) fn document(generated: &str) -> String {
             join_members(&name, schema);
         }
     }
+    // OpenAI's errors always have it.
+    if let Some(param) = document.pointer_mut("/components/schemas/OpenAiErrorMembers/properties/param") {
+        param["nullable"] = json!(true);
+    }
     for operation in operations(&mut document) {
         name_providers(operation);
         name_headers(operation);

@@ -43,7 +43,11 @@ impl Shape for ChatShape {
 }
 
 fn array_of_objects() -> MetaSchema {
-    MetaSchema { items: Some(Box::new(inline(MetaSchema::new("object")))), ..MetaSchema::new("array") }
+    MetaSchema {
+        min_items: Some(1),
+        items: Some(Box::new(inline(MetaSchema::new("object")))),
+        ..MetaSchema::new("array")
+    }
 }
 
 fn inline(schema: MetaSchema) -> MetaSchemaRef {

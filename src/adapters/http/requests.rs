@@ -10,7 +10,6 @@ use super::control_json::BadBody;
 use crate::{
     app::{PastedSecret, StartOptions},
     domain::{
-        api_token::Scope,
         ids::{Generation, LoginId},
         provider::AuthMethod,
         refresh::TokenVersion,
@@ -24,6 +23,10 @@ fn text(value: Option<Value>) -> ParseResult<Option<String>> {
         Some(other @ (Value::Bool(_) | Value::Number(_))) => Err(ParseError::expected_type(other)),
         value => Option::parse_from_json(value),
     }
+}
+
+fn needed_text(value: Option<Value>) -> ParseResult<String> {
+    text(value).map_err(ParseError::propagate)?.ok_or_else(ParseError::expected_input)
 }
 
 /// How to start a login; all of it may be left out.
@@ -159,14 +162,11 @@ impl From<UpdateProviderRequest> for ProfileChange {
 #[oai(deny_unknown_fields)]
 pub(super) struct CreateTokenRequest {
     /// What to call the program that gets it.
+    #[oai(deserialize_with = "needed_text")]
     pub(super) name: String,
-    /// What it may be used for: `proxy`, the models and the pass-through.
-    #[oai(default = "proxy")]
-    pub(super) scope: String,
-}
-
-fn proxy() -> String {
-    Scope::Proxy.as_str().to_owned()
+    /// What it may be used for: `proxy`, the models and the pass-through, which is also what is meant if it is left out.
+    #[oai(deserialize_with = "text")]
+    pub(super) scope: Option<String>,
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 
+use crate::domain::api_token::Scope;
+
 use super::{
     App,
     control_json::ControlJson,
@@ -26,6 +28,7 @@ impl TokensApi {
         body: ControlJson<CreateTokenRequest>,
     ) -> Result<Json<IssuedTokenAnswer>, Refusal> {
         let CreateTokenRequest { name, scope } = body.0;
+        let scope = scope.unwrap_or_else(|| Scope::Proxy.as_str().to_owned());
         Ok(Json(gateway.create_api_token(name, scope).await?.into()))
     }
 
