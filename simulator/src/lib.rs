@@ -36,6 +36,21 @@
 //! # }
 //! ```
 //!
+//! # Having something else said
+//!
+//! What the model says follows from the request (README.md has the rules). A [`Script`] orders something else for the
+//! next responses, or the same in another form; a [`Fault::Stream`] interrupts either:
+//!
+//! ```no_run
+//! # async fn example(simulator: goclaw_simulator::Simulator) {
+//! use goclaw_simulator::{Script, ScriptOrder};
+//!
+//! simulator.queue_script(ScriptOrder::once(Script::Failed("context_length_exceeded".to_owned())));
+//! // ... ask for a response, leave before its end, and see that it was noticed:
+//! assert_eq!(simulator.cancellations().mid_answer, 1);
+//! # }
+//! ```
+//!
 //! # Canaries: finding a leaked token
 //!
 //! Every secret carries a marker, so a test can search logs, answers and database bytes for it:

@@ -35,8 +35,8 @@ pub(crate) enum Move {
     Cut,
 }
 
-/// The moves that send these frames, whole and with this end, or interrupted. A stream that fails says so in the words of its API, which
-/// may depend on how many frames were sent.
+/// The moves that send these frames, whole and with this end, or interrupted. A stream that fails says so in the words
+/// of its API, which may depend on how many frames were sent.
 pub(crate) fn moves(
     frames: Vec<Frame>,
     end: Vec<Move>,

@@ -1,5 +1,5 @@
-//! The events of one response, as they pile up: each with the members the real backend gives it, and numbered when it is
-//! sent. What was said decides what the last event sums up.
+//! The events of one response, as they pile up: each with the members the real backend gives it, and numbered when it
+//! is sent. What was said decides what the last event sums up.
 
 use std::{borrow::Cow, time::Duration};
 

@@ -91,7 +91,10 @@ pub(super) fn reasoning(events: &mut Events) {
 /// A call of one of the caller's functions.
 pub(super) fn function_call(events: &mut Events, call: &Call) {
     let id = format!("fc_{}", random_text());
-    let item = |status: &str, arguments: &str| json!({"id": id, "type": "function_call", "status": status, "arguments": arguments, "call_id": call.id, "name": call.name});
+    let item = |status: &str, arguments: &str| {
+        let (kind, call_id, name) = ("function_call", &call.id, &call.name);
+        json!({"id": id, "type": kind, "status": status, "arguments": arguments, "call_id": call_id, "name": name})
+    };
     events.item_added(item("in_progress", ""));
     for piece in json_pieces(&call.arguments) {
         events.about(&id, "response.function_call_arguments.delta", json!({"delta": piece}));
@@ -103,7 +106,10 @@ pub(super) fn function_call(events: &mut Events, call: &Call) {
 /// A call of a tool whose input is no JSON.
 pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]) {
     let (id, call_id) = (format!("ctc_{}", random_text()), format!("call_{}", random_text()));
-    let item = |status: &str, input: &str| json!({"id": id, "type": "custom_tool_call", "status": status, "call_id": call_id, "name": name, "input": input});
+    let item = |status: &str, input: &str| {
+        let kind = "custom_tool_call";
+        json!({"id": id, "type": kind, "status": status, "call_id": call_id, "name": name, "input": input})
+    };
     events.item_added(item("in_progress", ""));
     for piece in input {
         events.about(&id, "response.custom_tool_call_input.delta", json!({"delta": piece}));

@@ -26,7 +26,11 @@ fn user(text: &str) -> Value {
 fn tools() -> Value {
     let parameters = json!({
         "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 2}, "note": {"type": "string"}},
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer", "minimum": 2},
+            "note": {"type": "string"},
+        },
         "required": ["city", "days"],
     });
     let function = |name: &str, parameters: &Value| json!({"type": "function", "name": name, "parameters": parameters});
@@ -137,7 +141,10 @@ async fn a_text_that_has_a_schema_satisfies_it() {
     let tokens = party.sign_in().await;
     let schema = json!({
         "type": "object",
-        "properties": {"names": {"type": "array", "items": {"$ref": "#/$defs/name"}, "minItems": 1}, "kind": {"enum": ["a", "b"]}},
+        "properties": {
+            "names": {"type": "array", "items": {"$ref": "#/$defs/name"}, "minItems": 1},
+            "kind": {"enum": ["a", "b"]},
+        },
         "required": ["names", "kind"],
         "$defs": {"name": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
     });

@@ -1,4 +1,5 @@
-//! Requests whose client left are counted, before the first byte and in the middle; those that the provider ended are not.
+//! Requests whose client left are counted, before the first byte and in the middle; those that the provider ended are
+//! not.
 
 use std::time::Duration;
 

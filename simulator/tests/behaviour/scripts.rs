@@ -99,13 +99,9 @@ async fn frames_come_in_the_form_that_was_ordered_and_mean_the_same() {
 
     let commented = text_of(&party.writes(&tokens, Script::Comments).await);
     assert!(commented.contains(": keep-alive\n") && commented.contains("\n\n\n"));
-    let without: String =
-        commented.lines().filter(|line| !line.starts_with(':')).map(|line| format!("{line}\n")).collect();
-    let without: String = without
-        .split("\n\n")
-        .map(str::trim_start)
-        .filter(|frame| !frame.is_empty())
-        .fold(String::new(), |frames, frame| frames + frame + "\n\n");
+    let without: String = commented.split_inclusive('\n').filter(|line| !line.starts_with(':')).collect();
+    let frames_of = without.split("\n\n").map(str::trim).filter(|frame| !frame.is_empty());
+    let without: String = frames_of.map(|frame| format!("{frame}\n\n")).collect();
     assert_eq!(kinds_of(&without), expected);
 }
 
@@ -254,8 +250,9 @@ async fn a_fault_interrupts_what_a_script_says() {
 async fn scripts_are_ordered_shown_and_cancelled_over_http_and_used_in_turn() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let names = "auto multibyte crlf comments unknown_events empty_output refusal custom_tool web_search long incomplete \
-                 content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write error_event:x";
+    let names = "auto multibyte crlf comments unknown_events empty_output refusal custom_tool web_search long \
+                 incomplete content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write \
+                 error_event:x";
     for name in names.split_whitespace() {
         let order = json!({"script": name, "times": "standing"});
         assert_eq!(party.change("/scripts", order.clone()).await.status, 200, "{name}");
