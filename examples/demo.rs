@@ -23,6 +23,9 @@ use goclaw_simulator::{Approval, Options, Simulator};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
+/// A prompt for the simulated model.
+const PROMPT: &str = r#"{"model": "openai-codex/gpt-5.5", "input": "Hello", "stream": true}"#;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "the TLS provider is installed twice")?;
@@ -59,7 +62,7 @@ async fn tell(
         render::line("Ask the gateway yourself, from another terminal:\n")?;
         render::line(&format!("  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/status"))?;
         render::line(&format!(
-            "  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/proxy/openai/wham/usage"
+            "  curl -N -H \"Authorization: Bearer $(cat {token_file})\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses"
         ))?;
         render::line(&format!(
             "  curl -X POST -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/refresh"

@@ -32,13 +32,18 @@ fn text_of(response: &Value) -> &str {
 #[tokio::test]
 async fn who_wants_no_stream_gets_one_response() {
     let (_provider, _home, gateway) = signed_in().await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    let answer = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{}", answer.text);
     let response = answer.json();
     assert_eq!((&response["object"], &response["status"]), (&json!("response"), &json!("completed")), "{response}");
     assert!(text_of(&response).starts_with("word1 "), "{response}");
     assert!(response["usage"]["total_tokens"].as_u64() > Some(0));
     assert!(answer.headers.contains_key("x-codex-primary-used-percent"));
+    let log = gateway.log();
+    assert!(
+        log.contains("TRACE") && !log.contains("PROMPT-CANARY") && !log.contains("word1"),
+        "no prompt, no completion"
+    );
 }
 
 #[tokio::test]
@@ -85,6 +90,29 @@ async fn a_stream_comes_byte_for_byte_and_piece_by_piece() {
     }
     assert!(pieces >= 5, "{pieces} pieces: nothing was held back");
     assert!(text.starts_with("event: response.created\n") && text.contains("event: response.completed\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
+    let (provider, _home, gateway) = signed_in().await;
+    let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
+    let request = request
+        .header("x-codex-turn-state", "turn-7")
+        .header("cookie", "caller=1")
+        .header("user-agent", "somebody")
+        .header("accept-encoding", "gzip")
+        .json(&json!({"model": MODEL, "input": "Hello"}));
+    let answer = Answer::of(request.send().await.expect("an answer")).await;
+    assert!(answer.headers.contains_key("x-codex-turn-state") && !answer.headers.contains_key("set-cookie"));
+    let journal = provider.ask("/journal").await;
+    let entry =
+        journal.as_array().expect("a journal").iter().find(|entry| entry["site"] == "backend").expect("an entry");
+    let headers = &entry["headers"];
+    assert_eq!((&headers["x-codex-turn-state"], &headers["originator"]), (&json!("turn-7"), &json!("goclaw")));
+    assert!(headers["user-agent"].as_str().is_some_and(|agent| agent.starts_with("goclaw/")), "{headers}");
+    for name in ["cookie", "accept-encoding"] {
+        assert!(headers.get(name).is_none(), "{name}");
+    }
 }
 
 #[tokio::test]
