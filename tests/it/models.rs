@@ -231,6 +231,39 @@ async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_renews() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    for (fault, status, code) in [
+        ("workspace_access_denied", 400, "codex_workspace_access_denied"),
+        ("entitlement_missing", 400, "codex_entitlement_missing"),
+        ("unsupported_country", 400, "unsupported_country_region_territory"),
+        ("cloudflare_blocked", 400, "blocked_on_the_way"),
+        ("payment_required", 400, "payment_required"),
+        ("usage_not_included", 400, "usage_not_included"),
+        ("usage_limit_not_found", 429, "usage_limit_reached"),
+        ("too_many_requests", 429, "rate_limit_exceeded"),
+        ("server_is_overloaded", 503, "server_is_overloaded"),
+        ("bad_gateway", 502, "provider_failed"),
+    ] {
+        provider.tell("/faults", json!({"endpoint": "responses", "fault": fault})).await;
+        let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+        assert_eq!(
+            (answer.status, &answer.json()["error"]["code"]),
+            (status, &json!(code)),
+            "{fault}: {}",
+            answer.text
+        );
+    }
+    assert_eq!(gateway.status().await["generation"], 0);
+    provider.tell("/faults", json!({"endpoint": "responses", "fault": "token_expired"})).await;
+    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    assert_eq!((answer.status, &gateway.status().await["generation"]), (200, &json!(1)), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_websocket_is_refused_at_once() {
     let (_provider, _home, gateway) = signed_in().await;
     let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
