@@ -75,6 +75,9 @@ pub enum AppError {
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
     BadModelRequest(#[from] BadRequest),
+    /// No connected account lists it.
+    #[error("no connected account has a model called {0}")]
+    UnknownModel(String),
     /// There is nothing to prompt there.
     #[error("provider {0} has no models")]
     NoModels(ProviderName),

@@ -82,6 +82,12 @@ impl Gateway {
         agents.chain(models).collect()
     }
 
+    /// The one model of that list that is called `id`.
+    pub async fn find_model(self: &Arc<Self>, id: &str) -> Result<ListedModel, AppError> {
+        let mut models = self.list_models().await.into_iter();
+        models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
+    }
+
     async fn models_of(self: &Arc<Self>, name: &ProviderName) -> Vec<(String, i64)> {
         let Some(account) = self.registry.get(name).filter(|account| account.enabled && account.definition.enabled)
         else {

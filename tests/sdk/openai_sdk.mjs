@@ -83,6 +83,7 @@ assert.equal(typeof JSON.parse(formatted.choices[0].message.content).count, "num
 // Models.
 const models = await client.models.list();
 assert(models.data.some(({ id }) => id === model));
+assert.equal((await client.models.retrieve(model)).id, model);
 
 // Errors, as the SDK tells them apart.
 await assert.rejects(client.responses.create({ model, input: "x", background: true }), (error) => {

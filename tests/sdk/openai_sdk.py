@@ -101,6 +101,8 @@ assert seen.choices[0].message.content
 
 # Models, and what was not passed on.
 assert MODEL in [model.id for model in client.models.list()]
+assert client.models.retrieve(MODEL).owned_by == "openai-codex"
+assert refused(openai.NotFoundError, lambda: client.models.retrieve("no-such")).code == "model_not_found"
 raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=hello, temperature=0.1)
 assert raw.headers["goclaw-ignored-parameters"] == "temperature"
 

@@ -72,10 +72,11 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, path)| path.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Every parameter of a path is the name of a provider, but for the id of a token.
+/// Every parameter of a path is the name of a provider, but for those that say what else they are.
 fn name_providers(operation: &mut Value) {
     let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
-    let of_providers = parameters.filter(|parameter| parameter.get("name").is_none_or(|name| name != "id"));
+    let of_providers =
+        parameters.filter(|parameter| parameter.get("name").is_none_or(|name| name != "id" && name != "model"));
     for schema in of_providers.filter_map(|parameter| parameter.get_mut("schema")?.as_object_mut()) {
         // What `ProviderName::parse` takes.
         let inner = MAX_PROVIDER_NAME - 2;

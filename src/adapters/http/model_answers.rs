@@ -32,11 +32,15 @@ pub(super) struct ModelsAnswer {
     data: Vec<ModelAnswer>,
 }
 
+impl From<ListedModel> for ModelAnswer {
+    fn from(ListedModel { id, owned_by, created }: ListedModel) -> Self {
+        Self { id, object: "model".to_owned(), created, owned_by }
+    }
+}
+
 impl From<Vec<ListedModel>> for ModelsAnswer {
     fn from(models: Vec<ListedModel>) -> Self {
-        let answer =
-            |ListedModel { id, owned_by, created }| ModelAnswer { id, object: "model".to_owned(), created, owned_by };
-        Self { object: "list".to_owned(), data: models.into_iter().map(answer).collect() }
+        Self { object: "list".to_owned(), data: models.into_iter().map(ModelAnswer::from).collect() }
     }
 }
 

@@ -3,6 +3,7 @@
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
     ApiResponse, OpenApi,
+    param::Path,
     payload::Json,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
@@ -10,7 +11,7 @@ use poem_openapi::{
 use super::{
     App,
     guard::Caller,
-    model_answers::ModelsAnswer,
+    model_answers::{ModelAnswer, ModelsAnswer},
     model_body::{ModelBody, Shape},
     openai_error::OpenAiError,
     proxy_api,
@@ -68,7 +69,7 @@ impl ModelApi {
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
-    ) -> Answer<ModelAnswer> {
+    ) -> Answer<Answered> {
         answer(gateway.create_response(request(headers, body)).await)
     }
 
@@ -82,7 +83,7 @@ impl ModelApi {
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
-    ) -> Answer<ModelAnswer> {
+    ) -> Answer<Answered> {
         answer(gateway.create_chat_completion(request(headers, body)).await)
     }
 
@@ -93,6 +94,12 @@ impl ModelApi {
     async fn models(&self, gateway: App<'_>, _caller: Caller) -> Answer<Json<ModelsAnswer>> {
         Ok(Json(gateway.list_models().await.into()))
     }
+
+    /// Find a model by its name.
+    #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
+    async fn model(&self, gateway: App<'_>, _caller: Caller, model: Path<String>) -> Answer<Json<ModelAnswer>> {
+        gateway.find_model(&model.0).await.map(|model| Json(model.into())).map_err(|error| OpenAiError::of(&error))
+    }
 }
 
 fn request<S>(headers: &HeaderMap, body: ModelBody<S>) -> ModelRequest {
@@ -100,21 +107,21 @@ fn request<S>(headers: &HeaderMap, body: ModelBody<S>) -> ModelRequest {
 }
 
 /// An answer of a model, whole or as a stream.
-struct ModelAnswer(Response);
+struct Answered(Response);
 
 type Answer<T> = Result<T, OpenAiError>;
 
-fn answer(outcome: Result<Forwarded, AppError>) -> Answer<ModelAnswer> {
-    outcome.map(|answer| ModelAnswer(proxy_api::passed_on(answer))).map_err(|error| OpenAiError::of(&error))
+fn answer(outcome: Result<Forwarded, AppError>) -> Answer<Answered> {
+    outcome.map(|answer| Answered(proxy_api::passed_on(answer))).map_err(|error| OpenAiError::of(&error))
 }
 
-impl IntoResponse for ModelAnswer {
+impl IntoResponse for Answered {
     fn into_response(self) -> Response {
         self.0
     }
 }
 
-impl ApiResponse for ModelAnswer {
+impl ApiResponse for Answered {
     fn meta() -> MetaResponses {
         let media = |content_type, schema| MetaMediaType { content_type, schema: inline(MetaSchema::new(schema)) };
         let answered = MetaResponse {

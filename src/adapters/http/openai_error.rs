@@ -26,7 +26,8 @@ use crate::{
 };
 
 /// The routes whose callers expect this form: these, and whatever is below those that end in a slash.
-const ROUTES: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", super::proxy_api::PREFIX];
+const ROUTES: [&str; 5] =
+    ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/models/", super::proxy_api::PREFIX];
 
 /// OpenAI's own SDKs obey this before they look at the status.
 const SHOULD_RETRY: &str = "x-should-retry";
@@ -204,7 +205,7 @@ mod tests {
 
     #[test]
     fn routes_are_told_by_their_whole_name() {
-        for path in ["/v1/responses", "/v1/models", "/v1/proxy/openai/x"] {
+        for path in ["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x"] {
             assert!(is_spoken_at(path), "{path}");
         }
         for path in ["/v1/responses/x", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"] {

@@ -61,6 +61,7 @@ kinds! {
     NotYourLogin: FORBIDDEN, "not_your_login", "Somebody else's sign-in";
     PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path does not pass";
     NotFound: NOT_FOUND, "not_found", "Nothing here";
+    ModelNotFound: NOT_FOUND, "model_not_found", "No such model";
     NoUsage: NOT_FOUND, "no_usage", "Usage is not told";
     UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";

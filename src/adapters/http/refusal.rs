@@ -151,6 +151,7 @@ impl From<&AppError> for Problem {
             }
             AppError::UpstreamNonsense(_) => (ProblemKind::UpstreamNonsense, words),
             AppError::BadModelRequest(_) => (ProblemKind::BadBody, words),
+            AppError::UnknownModel(_) => (ProblemKind::ModelNotFound, words),
             AppError::NoModels(_) => (ProblemKind::NoModels, words),
             AppError::NoSuchApi { .. } => (ProblemKind::NoSuchApi, words),
             AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
