@@ -185,3 +185,39 @@ proptest! {
         let _ = load(&[(&format!("GOCLAW_{name}"), &value)]);
     }
 }
+
+#[test]
+fn agents_are_one_as_in_the_seed_or_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let agents = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        Settings::load(Some(path), &environment(&[])).map(|settings| settings.models)
+    };
+    let seed = r#"{"agent": {"key": "my-agent", "provider": "openai-codex/gpt-4o"}}"#;
+    let names = agents("seed.json", seed).unwrap();
+    let found = &names.agents["my-agent"];
+    assert_eq!((found.provider.as_str(), found.model.as_str()), ("openai-codex", "gpt-4o"));
+    assert_eq!(names.default_provider.as_str(), "openai-codex");
+
+    let list = "default_provider = \"work\"\n\
+                agents = [{key = \"a\", provider = \"work/x\"}, {key = \"b\", provider = \"suno/y\"}]\n";
+    let names = agents("list.toml", list).unwrap();
+    assert_eq!(names.agents.keys().collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(names.default_provider.as_str(), "work");
+
+    for (file, text, says) in [
+        ("1.toml", "[agent]\nkey = \"a\"\n", "agent.provider"),
+        ("2.toml", "[agent]\nkey = \"a\"\nprovider = \"gpt-4o\"\n", "<provider>/<model>"),
+        (
+            "3.toml",
+            "agents = [{key = \"a\", provider = \"x/y\"}, {key = \"a\", provider = \"x/z\"}]\n",
+            "another agent",
+        ),
+        ("4.toml", "[agent]\nkey = \"a\"\nprovider = \"x/y\"\nmodel = \"z\"\n", "unknown setting agent.model"),
+        ("5.toml", "default_provider = \"No Name\"\n", "default_provider"),
+    ] {
+        let sentence = agents(file, text).unwrap_err().to_string();
+        assert!(sentence.contains(says), "{file}: {sentence}");
+    }
+}
