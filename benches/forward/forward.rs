@@ -1,0 +1,47 @@
+//! What forwarding costs, and the programs that it is measured with. `benches/forward.sh` builds and runs it.
+//!
+//! One program for the upstream, the bare proxy and the measuring, so that a machine with nginx and wrk needs no more than
+//! this. An example for cargo and no bench: a bench would build the gateway once more, with the features of the tests.
+
+#![expect(clippy::disallowed_methods, reason = "it measures real time, and its programs end when they are killed")]
+
+use std::{error::Error, net::SocketAddr, process::ExitCode};
+
+mod contestants;
+mod hyper_proxy;
+mod load;
+mod measure;
+mod process;
+mod report;
+mod server;
+mod streams;
+mod upstream;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The account's key. The upstream refuses whoever comes without it, so that a proxy that is fast because it does not do
+/// its work is found out.
+const KEY: &str = "Bearer sk-bench";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::say(&format!("forward: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["upstream", port] => upstream::run(port.parse()?),
+        ["hyper", port, upstream] => hyper_proxy::run(port.parse()?, upstream.parse::<SocketAddr>()?),
+        ["measure", goclaw] => measure::run(goclaw, 3, 2),
+        ["measure", goclaw, rounds] => measure::run(goclaw, rounds.parse()?, 2),
+        ["measure", goclaw, rounds, seconds] => measure::run(goclaw, rounds.parse()?, seconds.parse()?),
+        _ => Err("type benches/forward.sh [ROUNDS [SECONDS]]".into()),
+    }
+}

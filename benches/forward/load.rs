@@ -1,0 +1,116 @@
+//! What is asked of each contestant, and one round of it with wrk.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{Outcome, contestants::Contestant, process::ask};
+
+pub(crate) struct Load {
+    pub(crate) name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    body_bytes: usize,
+    connections: usize,
+    /// What the end of the right answer looks like.
+    ending: &'static str,
+}
+
+const SMALL: Load = Load {
+    name: "1 KB of JSON, 1 connection",
+    method: "GET",
+    path: "/compatible-mode/v1/models",
+    body_bytes: 0,
+    connections: 1,
+    ending: "xxxx\"}",
+};
+
+pub(crate) const LOADS: [Load; 5] = [
+    SMALL,
+    Load { name: "1 KB of JSON, 16 connections", connections: 16, ..SMALL },
+    Load { name: "1 KB of JSON, 64 connections", connections: 64, ..SMALL },
+    Load {
+        name: "40 KB sent, 64 connections",
+        method: "POST",
+        path: "/compatible-mode/v1/embeddings",
+        body_bytes: 40_000,
+        connections: 64,
+        ..SMALL
+    },
+    Load {
+        name: "50 events at once, 32 connections",
+        method: "POST",
+        path: "/compatible-mode/v1/chat/completions",
+        body_bytes: 100,
+        connections: 32,
+        ending: "\"sequence_number\":49,\"delta\":\" word\"}\n\n\r\n0\r\n\r\n",
+    },
+];
+
+/// What one round found out.
+#[derive(Clone, Copy)]
+pub(crate) struct Round {
+    pub(crate) per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) cpu_us: f64,
+    pub(crate) resident_kib: f64,
+}
+
+impl Load {
+    fn body(&self) -> String {
+        let frame = "{\"input\":\"\"}".len();
+        if self.body_bytes == 0 {
+            String::new()
+        } else {
+            format!("{{\"input\":\"{}\"}}", "x".repeat(self.body_bytes - frame))
+        }
+    }
+
+    /// Fails unless a contestant answers as the upstream does.
+    pub(crate) fn check(&self, contestant: &Contestant) -> Outcome {
+        let path = format!("{}{}", contestant.prefix, self.path);
+        let answer = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;
+        if answer.starts_with("HTTP/1.1 200") && answer.ends_with(self.ending) {
+            return Ok(());
+        }
+        Err(format!("{} answers {} with {answer}", contestant.name, self.name).into())
+    }
+
+    /// One round; `script` is where wrk finds its script.
+    pub(crate) fn run(&self, contestant: &Contestant, seconds: u32, script: &Path) -> Outcome<Round> {
+        let url = format!("http://127.0.0.1:{}{}{}", contestant.process.port, contestant.prefix, self.path);
+        let before = contestant.process.cpu_us()?;
+        let output = Command::new("wrk")
+            .args(["--threads", "1", "--connections", &self.connections.to_string()])
+            .args(["--duration", &format!("{seconds}s"), "--script"])
+            .arg(script)
+            .arg(&url)
+            .env("BENCH_METHOD", self.method)
+            .env("BENCH_AUTHORIZATION", &contestant.authorization)
+            .env("BENCH_BODY", self.body())
+            .output()?;
+        let used = contestant.process.cpu_us()? - before;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().find_map(|line| line.strip_prefix("figures ")).unwrap_or_default();
+        let figures: Vec<f64> = line.split(' ').filter_map(|figure| figure.parse().ok()).collect();
+        match *figures {
+            [requests, duration_us, p50_us, p99_us, 0.0] if requests > 0.0 => Ok(Round {
+                per_second: requests * 1e6 / duration_us,
+                p50_us,
+                p99_us,
+                cpu_us: used as f64 / requests,
+                resident_kib: contestant.process.resident_kib()? as f64,
+            }),
+            _ => {
+                Err(format!("{}, {}: {text}{}", contestant.name, self.name, String::from_utf8_lossy(&output.stderr))
+                    .into())
+            }
+        }
+    }
+}
+
+/// Puts wrk's script where wrk finds it, from wherever the bench is started.
+pub(crate) fn write_script(folder: &Path) -> Outcome<std::path::PathBuf> {
+    let script = folder.join("wrk.lua");
+    fs::write(&script, include_str!("wrk.lua"))?;
+    Ok(script)
+}

@@ -1,0 +1,42 @@
+//! A hyper server with nothing around it: what the upstream and the bare proxy have in common, so that neither is tuned
+//! apart from the other.
+
+use std::{convert::Infallible, net::Ipv4Addr};
+
+use hyper::{
+    Request, Response,
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::Outcome;
+
+/// Serves until the process is killed.
+pub(crate) fn serve<H, F, B>(port: u16, handler: H) -> Outcome
+where
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send,
+    B: Body<Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    B::Data: Send,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        loop {
+            let (stream, _) = listener.accept().await?;
+            // Without it each small write waits for the acknowledgement of the one before.
+            stream.set_nodelay(true)?;
+            let handler = handler.clone();
+            let service = service_fn(move |request| {
+                let answer = handler(request);
+                async move { Ok::<_, Infallible>(answer.await) }
+            });
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            // A connection that breaks is the load generator going away.
+            tokio::spawn(async move { connection.await.ok() });
+        }
+    })
+}
