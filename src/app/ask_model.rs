@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::{
         dialect::{ResponseFailure, ResponseReader, SseDecoder},
-        provider::{ModelApi, ProviderDefinition},
+        provider::{Dialect, ModelApi, ProviderDefinition},
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
     },
@@ -58,6 +58,11 @@ impl Gateway {
         let found = self.models.resolve(asked, is_provider);
         let definition = self.definition_named(found.provider.as_str())?;
         let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
+        // None of ChatGPT's models has a slash: this is the name of an account that is not there, and its prompt is for no
+        // other.
+        if api.dialect == Dialect::Codex && found.model.contains('/') {
+            return Err(AppError::UnknownModel(asked.to_owned()));
+        }
         Ok(Target { definition, api, model: found.model })
     }
 
@@ -91,7 +96,7 @@ impl Gateway {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let refused = RefusedAnswer {
             status: status.as_u16(),
-            retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.parse().ok()).map(Duration::from_secs),
+            retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
             cf_ray: text("cf-ray"),
             body: &body,
         };
@@ -117,8 +122,13 @@ pub(super) async fn json_of(answer: UpstreamAnswer) -> Result<Value, AppError> {
 
 /// Whether an answer is the stream of events that was asked for: what stands in front of a provider answers pages.
 pub(super) fn is_event_stream(answer: &UpstreamAnswer) -> bool {
-    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_some_and(|text| text.starts_with("text/event-stream"))
+    has_media_type(answer, "text/event-stream")
+}
+
+/// Whether an answer says of itself that it is of a type (RFC 9110 section 8.3.1: in whatever case).
+pub(super) fn has_media_type(answer: &UpstreamAnswer, wanted: &str) -> bool {
+    let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
 /// The whole response that a stream of events comes to.

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use http_message::HeaderMap;
 use serde_json::{Value, json};
 
 use super::{
     AppError, Forwarded, Gateway, ModelRequest,
-    ask_model::{Target, is_event_stream},
+    ask_model::{Target, has_media_type, is_event_stream},
     create_response::in_one_piece,
 };
 use crate::{
     domain::{
         dialect::{
-            BackendRequest, SseDecoder,
+            BackendRequest, ResponseFailure, SseDecoder,
             chat::{self, ChatRequest, ChatStream},
         },
         provider::Dialect,
@@ -26,13 +27,19 @@ use crate::{
 
 impl Gateway {
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
-        let asked = ChatRequest::parse(&request.body)?;
+        let ModelRequest { headers, body } = request;
+        let asked = ChatRequest::parse(&body)?;
+        // What goes to the provider is written anew.
+        drop(body);
         let target = self.model_named(asked.model())?;
         match target.api.dialect {
-            Dialect::Codex => self.translated(asked, &target, &request).await,
+            Dialect::Codex => self.translated(asked, &target, &headers).await,
             Dialect::ChatCompletions => {
                 let body = asked.with_model(&target.model);
-                let answer = self.prompt(&target, &request.headers, body.into(), "*/*").await?;
+                let answer = self.prompt(&target, &headers, body.into(), "*/*").await?;
+                if !is_event_stream(&answer) && !has_media_type(&answer, "application/json") {
+                    return Err(AppError::UpstreamNonsense("its answer is neither JSON nor a stream of events"));
+                }
                 Forwarded::of(answer)
             }
         }
@@ -42,15 +49,15 @@ impl Gateway {
         self: &Arc<Self>,
         asked: ChatRequest,
         target: &Target,
-        request: &ModelRequest,
+        headers: &HeaderMap,
     ) -> Result<Forwarded, AppError> {
         let (BackendRequest { body, stream, ignored }, options) = asked.into_backend(&target.model)?;
-        let answer = self.prompt(target, &request.headers, body.into(), "text/event-stream").await?;
+        let answer = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&answer) {
             return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
         }
         if !stream {
-            let answer = in_one_piece(answer, |response| chat::completion(response, &options)).await?;
+            let answer = in_one_piece(answer, |response| chat::completion(&response, &options)).await?;
             return Ok(answer.ignoring(&ignored));
         }
         let mut answer = Forwarded::of(answer)?;
@@ -77,7 +84,7 @@ fn chunks(events: ByteStream, chat: ChatStream) -> ByteStream {
             let frames = match translation.events.next().await {
                 Some(Ok(piece)) => translation.translate(&piece),
                 Some(Err(error)) => translation.broken(&error),
-                None => translation.failed("stream_ended_early", "the provider's answer ended before it was complete"),
+                None => translation.failed(&ResponseFailure::ended_early().into()),
             };
             if !frames.is_empty() {
                 return Some((Ok(Bytes::from(frames)), translation));
@@ -91,15 +98,14 @@ impl Translation {
     fn translate(&mut self, piece: &[u8]) -> String {
         let events = match self.decoder.push(piece) {
             Ok(events) => events,
-            Err(error) => return self.failed("upstream_nonsense", &error.to_string()),
+            Err(error) => return self.told("server_error", "upstream_nonsense", &error.to_string()),
         };
         let mut frames = String::new();
         for event in events {
             match self.chat.on_event(&event) {
                 Ok(chunks) => chunks.iter().for_each(|chunk| frame(&mut frames, chunk)),
                 Err(failure) => {
-                    let refusal = ProviderRefusal::from(failure);
-                    frames.push_str(&self.failed(&refusal.code, &refusal.message));
+                    frames.push_str(&self.failed(&failure.into()));
                     return frames;
                 }
             }
@@ -114,17 +120,18 @@ impl Translation {
 
     fn broken(&mut self, error: &UpstreamError) -> String {
         tracing::warn!(error = %error, "an answer of a model broke off");
-        self.failed("upstream_unavailable", &error.to_string())
+        self.told("server_error", "upstream_unavailable", &error.to_string())
+    }
+
+    fn failed(&mut self, refusal: &ProviderRefusal) -> String {
+        self.told(refusal.verdict.openai_type(), &refusal.code, &refusal.message)
     }
 
     /// OpenAI's clients raise what stands in `error`.
-    fn failed(&mut self, code: &str, message: &str) -> String {
+    fn told(&mut self, kind: &str, code: &str, message: &str) -> String {
         self.is_over = true;
         let mut frames = String::new();
-        frame(
-            &mut frames,
-            &json!({"error": {"message": message, "type": "server_error", "code": code, "param": null}}),
-        );
+        frame(&mut frames, &json!({"error": {"message": message, "type": kind, "code": code, "param": null}}));
         frames
     }
 }

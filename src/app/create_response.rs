@@ -28,7 +28,10 @@ pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 
 impl Gateway {
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
-        let asked = ResponsesRequest::parse(&request.body)?;
+        let ModelRequest { headers, body } = request;
+        let asked = ResponsesRequest::parse(&body)?;
+        // What goes to the provider is written anew.
+        drop(body);
         let target = self.model_named(asked.model())?;
         match target.api.dialect {
             Dialect::Codex => {}
@@ -40,11 +43,11 @@ impl Gateway {
             }
         }
         let BackendRequest { body, stream, ignored } = asked.into_backend(&target.model)?;
-        let answer = self.prompt(&target, &request.headers, body.into(), "text/event-stream").await?;
+        let answer = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&answer) {
             return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
         }
-        let answer = if stream { Forwarded::of(answer)? } else { in_one_piece(answer, Value::clone).await? };
+        let answer = if stream { Forwarded::of(answer)? } else { in_one_piece(answer, |response| response).await? };
         Ok(answer.ignoring(&ignored))
     }
 }
@@ -52,10 +55,10 @@ impl Gateway {
 /// The answer as one JSON: what `form` makes of the response.
 pub(super) async fn in_one_piece(
     answer: UpstreamAnswer,
-    form: impl FnOnce(&Value) -> Value,
+    form: impl FnOnce(Value) -> Value,
 ) -> Result<Forwarded, AppError> {
     let headers = answer.headers.clone();
-    let body = form(&whole_response(answer).await?).to_string();
+    let body = form(whole_response(answer).await?).to_string();
     let mut answer = Forwarded::of(UpstreamAnswer {
         status: StatusCode::OK,
         headers,

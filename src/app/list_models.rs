@@ -26,8 +26,9 @@ use crate::domain::{
 
 /// How long a provider has for its list: what OpenAI's own client gives it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a list is passed on without asking again.
+/// How long a list is passed on without asking again; and how long a provider that did not answer is left alone.
 const FRESH_FOR: Duration = Duration::from_secs(60);
+const LEFT_ALONE_FOR: Duration = Duration::from_secs(5);
 
 /// A model that a caller may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,8 @@ struct ModelList {
     login_id: LoginId,
     etag: Option<HeaderValue>,
     models: Vec<(String, i64)>,
-    asked_at: Timestamp,
+    /// Until when it is passed on without asking again.
+    fresh_until: Timestamp,
 }
 
 impl ModelLists {
@@ -96,27 +98,25 @@ impl Gateway {
         let definition = &account.definition;
         let Some(api) = definition.descriptor().models else { return Vec::new() };
         let known = self.model_lists.get(name, &account.refresh.version.login_id);
-        if let Some(fresh) = known.as_ref().filter(|list| list.asked_at.plus(FRESH_FOR) > self.now()) {
+        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
             return fresh.models.clone();
         }
         let asked = select! {
             asked = self.ask_for_models(definition, api, known.as_ref()) => asked,
             () = self.clock.sleep(PATIENCE) => Err(AppError::UpstreamNonsense("it takes too long to list its models")),
         };
-        match (asked, known) {
-            (Ok((etag, models)), _) => {
-                let login_id = account.refresh.version.login_id.clone();
-                self.model_lists.put(name, ModelList { login_id, etag, models: models.clone(), asked_at: self.now() });
-                models
-            }
-            (Err(error), known) => {
+        let ((etag, models), fresh_for) = match asked {
+            Ok(answered) => (answered, FRESH_FOR),
+            Err(error) => {
                 tracing::warn!(provider.name = %name, error = %error, "the provider's models could not be listed");
-                known.map_or_else(
-                    || definition.models.iter().map(|model| (model.clone(), 0)).collect(),
-                    |list| list.models,
-                )
+                let written_down = || definition.models.iter().map(|model| (model.clone(), 0)).collect();
+                let last = known.map_or_else(|| (None, written_down()), |list| (list.etag, list.models));
+                (last, LEFT_ALONE_FOR)
             }
-        }
+        };
+        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.now().plus(fresh_for));
+        self.model_lists.put(name, ModelList { login_id, etag, models: models.clone(), fresh_until });
+        models
     }
 
     /// The provider's list, and the tag it goes by.

@@ -85,10 +85,18 @@ impl Gateway {
             state = State::Connected(Standing::Disabled);
         }
         let is_on = resolved.definition.enabled;
-        let authenticated = is_on && credential.as_ref().is_some_and(|found| found.is_usable(now));
+        // What this gateway heard from the provider itself: the clock alone would call it good.
+        let is_dead =
+            refresh.as_ref().is_some_and(|state| self.refused.are_dead(&resolved.definition.name, &state.version));
+        let authenticated = is_on && !is_dead && credential.as_ref().is_some_and(|found| found.is_usable(now));
         let next = |state: &RefreshState| state.ready_at(&resolved.definition.refresh, Demand::Due, now);
         Ok(LoginStatus {
-            reason: if is_on {
+            reason: if is_on && is_dead {
+                Some(
+                    "The provider refuses the access token as dead. Sign in again; nothing is deleted until then."
+                        .to_owned(),
+                )
+            } else if is_on {
                 refresh.as_ref().and_then(|refresh| reason(state, refresh, now))
             } else {
                 Some("The configuration switches this provider off.".to_owned())

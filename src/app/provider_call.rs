@@ -68,6 +68,9 @@ impl Gateway {
                 None => refusal,
             };
         }
+        if answer.status.is_success() {
+            self.refused.forget(name);
+        }
         self.usages.note(name, &account.refresh.version.login_id, &answer.headers, self.now());
         Ok(answer)
     }
@@ -85,14 +88,15 @@ impl Gateway {
         }
         let (definition, version) = (&refused.definition, &refused.refresh.version);
         let state = self.registry.get(name)?.refresh.clone().at(self.now());
+        let pause = definition.refresh.backoff_min;
+        let was_refused_before = self.refused.note(name, version, is_dead, self.now(), pause);
         // A token that is this new is not refused for its age: the next one would be too.
-        let is_new = state.obtained_at.until(self.now()) < definition.refresh.backoff_min;
+        let is_new = state.obtained_at.until(self.now()) < pause;
         if !state.renewable || state.phase == Phase::NeedsReauth || is_new {
             return None;
         }
         // Out of doubt, only a token that is surely dead is worth a retry: it was refused with a word to that effect, or
-        // has been refused before.
-        let was_refused_before = self.refused.note(name, version);
+        // has been refused for a while.
         let demand = if is_dead || was_refused_before { Demand::AccessDead } else { Demand::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; renewing it");
         match self.refresh_tokens(definition, version, demand).await {

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use http_message::{HeaderMap, Method};
+use tokio::select;
 
 use super::{AppError, Gateway, ask_model::json_of, provider_call::ProviderCall};
 use crate::domain::{
@@ -20,6 +21,9 @@ use crate::domain::{
 
 /// How long what was said last is passed on without asking again.
 const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// How long a provider has to tell.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is known of each account's plan, and from which login's answers.
 #[derive(Debug, Default)]
@@ -60,7 +64,10 @@ impl Gateway {
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
-        let answer = self.call_provider(name, call).await?;
+        let answer = select! {
+            answer = self.call_provider(name, call) => answer?,
+            () = self.clock.sleep(PATIENCE) => return Err(AppError::UpstreamNonsense("it takes too long to tell its usage")),
+        };
         if !answer.status.is_success() {
             return Err(self.refused(answer).await);
         }

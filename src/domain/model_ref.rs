@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::ProviderName;
+use super::{ids::ProviderName, provider::openai_codex};
 
 /// The longest model name that is looked at, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
@@ -23,12 +23,16 @@ pub struct BadModelRef;
 impl ModelRef {
     /// Takes `<provider>/<model>`; the model's own name may hold further slashes.
     pub fn parse(text: &str) -> Result<Self, BadModelRef> {
-        let (provider, model) = text.split_once('/').ok_or(BadModelRef)?;
-        let provider = ProviderName::parse(provider).map_err(|_| BadModelRef)?;
-        if model.is_empty() || text.len() > MAX_MODEL_NAME {
-            return Err(BadModelRef);
-        }
-        Ok(Self { provider, model: model.to_owned() })
+        let split = Self::split(text).filter(|split| !split.model.is_empty() && text.len() <= MAX_MODEL_NAME);
+        split.ok_or(BadModelRef)
+    }
+
+    /// The text at its first slash, whatever stands behind it.
+    fn split(text: &str) -> Option<Self> {
+        let (provider, model) = text.split_once('/')?;
+        // The seed's routes call it so, and so do the users of other gateways.
+        let provider = if provider == openai_codex::ALIAS { openai_codex::NAME } else { provider };
+        Some(Self { provider: ProviderName::parse(provider).ok()?, model: model.to_owned() })
     }
 }
 
@@ -48,10 +52,8 @@ impl ModelNames {
         if let Some(model) = self.agents.get(name) {
             return model.clone();
         }
-        match ModelRef::parse(name) {
-            Ok(named) if is_provider(&named.provider) => named,
-            Ok(_) | Err(BadModelRef) => ModelRef { provider: self.default_provider.clone(), model: name.to_owned() },
-        }
+        let named = ModelRef::split(name).filter(|named| is_provider(&named.provider));
+        named.unwrap_or_else(|| ModelRef { provider: self.default_provider.clone(), model: name.to_owned() })
     }
 }
 
@@ -78,7 +80,8 @@ mod tests {
             ("work/a/b", "work", "a/b"),
             ("gpt-5.5", "openai-codex", "gpt-5.5"),
             ("meta/llama", "openai-codex", "meta/llama"),
-            ("work/", "openai-codex", "work/"),
+            ("work/", "work", ""),
+            ("openai/gpt-5.5", "openai-codex", "gpt-5.5"),
             ("my-agent", "work", "gpt-5.5"),
         ] {
             assert_eq!(resolve(text), (provider.to_owned(), model.to_owned()), "{text}");

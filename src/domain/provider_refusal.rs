@@ -16,6 +16,9 @@ use super::{
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 2_000;
 
+/// The longest wait that is believed: the windows of a plan are shorter.
+const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The request must be changed.
@@ -36,6 +39,21 @@ pub enum Verdict {
     Overloaded,
     /// The provider is broken.
     Failed,
+}
+
+impl Verdict {
+    /// What OpenAI calls such an error in its `type`.
+    pub fn openai_type(self) -> &'static str {
+        match self {
+            Self::BadRequest | Self::NotFound | Self::TooLarge => "invalid_request_error",
+            Self::NotAllowed => "permission_error",
+            Self::TokenRefused => "authentication_error",
+            // The Codex CLI knows it by this name and tells its user.
+            Self::UsageLimit => "usage_limit_reached",
+            Self::RateLimited => "rate_limit_error",
+            Self::Overloaded | Self::Failed => "server_error",
+        }
+    }
 }
 
 /// A provider's error, as the gateway passes it on.
@@ -75,7 +93,7 @@ impl ProviderRefusal {
         let Words { code, kind, message, details } = Words::of(&json);
         let is = |wanted: &str| code == Some(wanted) || kind == Some(wanted);
         let (verdict, ours) = match answer.status {
-            _ if is("usage_limit_reached") => (Verdict::UsageLimit, "usage_limit_reached"),
+            _ if is("usage_limit_reached") || is("insufficient_quota") => (Verdict::UsageLimit, "usage_limit_reached"),
             _ if is("usage_not_included") => (Verdict::NotAllowed, "usage_not_included"),
             401 => (Verdict::TokenRefused, "token_refused"),
             402 => (Verdict::NotAllowed, "payment_required"),
@@ -84,6 +102,7 @@ impl ProviderRefusal {
             404 => (Verdict::NotFound, "not_found"),
             413 => (Verdict::TooLarge, "too_large"),
             429 => (Verdict::RateLimited, "rate_limit_exceeded"),
+            408 | 409 | 425 => (Verdict::Overloaded, "try_again"),
             503 => (Verdict::Overloaded, "overloaded"),
             400..=499 => (Verdict::BadRequest, "bad_request"),
             _ => (Verdict::Failed, "provider_failed"),
@@ -104,7 +123,7 @@ impl ProviderRefusal {
             code: code.unwrap_or(ours).chars().take(100).collect(),
             message: message.map_or_else(without_words, |words| words.chars().take(MAX_MESSAGE).collect()),
             param: text("param").map(str::to_owned),
-            retry_after: answer.retry_after.or(until_reset),
+            retry_after: answer.retry_after.or(until_reset).map(|wait| wait.min(LONGEST_WAIT)),
             resets_at,
             plan_type: text("plan_type").map(str::to_owned),
         }

@@ -64,20 +64,51 @@ async fn a_refusal_that_a_renewal_does_not_cure_reaches_the_caller_whole_and_ren
     assert_eq!(stage.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
 }
 
+/// In doubt, with a token that the provider's API refuses.
+async fn in_doubt(code: &str) -> Stage {
+    let stage = lazy().await;
+    stage.provider.refreshes_meet(&[Mishap::RequestLost]);
+    stage.gateway.refresh_account(OPENAI, &alice(), None).await.expect("a status");
+    stage.clock.advance(HOUR / 10);
+    stage.upstream.refuse("access-1", code);
+    stage
+}
+
 #[tokio::test]
 async fn a_refusal_while_in_doubt_starts_a_retry_only_if_the_token_is_surely_dead() {
-    for (code, presentations) in [("unknown", [1, 2]), ("token_expired", [2, 2])] {
-        let stage = lazy().await;
-        stage.provider.refreshes_meet(&[Mishap::RequestLost]);
-        stage.gateway.refresh_account(OPENAI, &alice(), None).await.expect("a status");
-        stage.clock.advance(HOUR / 10);
-        stage.upstream.refuse("access-1", code);
+    for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
+        let stage = in_doubt(code).await;
         for (time, presented) in presentations.into_iter().enumerate() {
             usage(&stage).await.expect("an answer");
             assert_eq!(stage.provider.presented().len(), presented, "{code}, request {time}");
+            // The second comes at once, the third after the pause.
+            stage.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
         }
         assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)), "{code}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_taken_in_between_is_not_dead() {
+    let stage = in_doubt("unknown").await;
+    for _ in 0..5 {
+        stage.upstream.refuse("access-1", "unknown");
+        assert_eq!(usage(&stage).await.expect("an answer").0, 401);
+        stage.upstream.take_again("access-1");
+        assert_eq!(usage(&stage).await.expect("an answer").0, 200);
+        stage.clock.advance(HOUR / 60);
+    }
+    assert_eq!(stage.provider.presented().len(), 1, "no retry out of doubt");
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_called_dead_is_not_called_good() {
+    let stage = in_doubt("token_revoked").await;
+    stage.provider.refreshes_meet(&[Mishap::OtherAccount]);
+    assert_eq!(usage(&stage).await.expect("an answer").0, 401);
+    assert_eq!(usage(&stage).await.expect("an answer").0, 401);
+    let status = stage.status(&alice()).await;
+    assert!(!status.authenticated && status.reason.is_some_and(|reason| reason.contains("Sign in again")));
 }
 
 #[tokio::test]

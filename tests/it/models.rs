@@ -134,13 +134,17 @@ async fn names_are_agents_accounts_and_bare_ones() {
     let home = Home::new(&provider).with("GOCLAW_AGENT__KEY", "my-agent").with("GOCLAW_AGENT__PROVIDER", MODEL);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    for model in ["my-agent", "gpt-5.5", MODEL] {
+    for model in ["my-agent", "gpt-5.5", "openai/gpt-5.5", MODEL] {
         let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
         assert_eq!(answer.status, 200, "{model}: {}", answer.text);
     }
-    for (model, status, code) in
-        [("suno/v5", 400, "no_models"), ("dashscope/qwen", 400, "no_such_api"), ("no-such", 400, "bad_request")]
-    {
+    for (model, status, code) in [
+        ("suno/v5", 400, "no_models"),
+        ("dashscope/qwen", 400, "no_such_api"),
+        ("no-such", 400, "bad_request"),
+        ("dashscope/", 400, "no_such_api"),
+        ("nobody/gpt-5.5", 404, "model_not_found"),
+    ] {
         let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
         assert_eq!(
             (answer.status, &answer.json()["error"]["code"]),
@@ -176,7 +180,7 @@ async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
     };
     assert_eq!(ids().await, [json!("openai-codex/written-down")], "it was never asked");
     provider.tell("/outages", json!({"site": "backend", "down": false})).await;
-    assert!(ids().await.contains(&json!(MODEL)));
+    eventually("the provider's own list", || async { ids().await.contains(&json!(MODEL)).then_some(()) }).await;
     ids().await;
     let asked = provider.outcomes("/backend-api/codex/models").await;
     assert_eq!(asked.len(), 1, "{asked:?}");
@@ -270,6 +274,10 @@ async fn a_websocket_is_refused_at_once() {
     let upgrade =
         upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
     assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
+    // Java's client offers HTTP/2 with every request, and goes on without.
+    let offer = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(&gateway.token);
+    let offer = offer.header("connection", "upgrade, http2-settings").header("upgrade", "h2c").send().await;
+    assert_eq!(offer.expect("an answer").status(), 200);
 }
 
 #[tokio::test]

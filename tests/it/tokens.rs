@@ -38,11 +38,12 @@ async fn a_program_s_token_opens_models_and_nothing_else() {
         (Method::GET, "/v1/providers"),
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
-        (Method::GET, "/v1/proxy"),
-        (Method::GET, "/v1/nothing"),
     ] {
         let answer = Answer::of(with(method, path).send().await.expect("an answer")).await;
         assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
+    }
+    for path in ["/v1/proxy", "/v1/nothing", "/v1/responses/", "/responses"] {
+        assert_eq!(with(Method::GET, path).send().await.expect("an answer").status(), 404, "{path}");
     }
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 1);
     let stored = home.text("SELECT id || name || scope || digest FROM api_tokens");

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{
+    allowed_methods::AllowedMethods,
     failed_attempts::FailedAttempts,
     openai_error,
     problem::{Problem, ProblemJson},
@@ -66,12 +67,14 @@ enum Visitor {
 pub(super) struct Entrance {
     token: GatewayToken,
     gateway: Arc<Gateway>,
+    /// What there is to open.
+    methods: Arc<AllowedMethods>,
     failed: FailedAttempts,
 }
 
 impl Entrance {
-    pub(super) fn new(token: GatewayToken, gateway: Arc<Gateway>) -> Self {
-        Self { token, gateway, failed: FailedAttempts::default() }
+    pub(super) fn new(token: GatewayToken, gateway: Arc<Gateway>, methods: Arc<AllowedMethods>) -> Self {
+        Self { token, gateway, methods, failed: FailedAttempts::default() }
     }
 
     fn visitor(&self, presented: Option<&str>) -> Visitor {
@@ -107,6 +110,11 @@ pub(super) async fn admit<E: Endpoint<Output = Response>>(
     match entrance.visitor(presented) {
         Visitor::Owner => {}
         Visitor::Program(scope) if opens(scope, request.uri().path()) => {}
+        // No token would open what is not there.
+        Visitor::Program(_) if entrance.methods.of(request.uri().path()).is_none() => {
+            let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
+            return Ok(ProblemJson(Problem::new(ProblemKind::NotFound, words)).into_response());
+        }
         Visitor::Program(_) => {
             let words = "this token is for models alone; this path wants the gateway's own";
             return Ok(ProblemJson(Problem::new(ProblemKind::InsufficientScope, words)).into_response());

@@ -106,7 +106,8 @@ pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Ou
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let methods = Arc::new(AllowedMethods::of_contract(&document));
-    let (entrance, ids) = (Arc::new(Entrance::new(token, Arc::clone(gateway))), Arc::<RequestIds>::default());
+    let (entrance, ids) =
+        (Arc::new(Entrance::new(token, Arc::clone(gateway), Arc::clone(&methods))), Arc::<RequestIds>::default());
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Route::new()
         .at("/openapi.json", get(make_sync(spec)))
@@ -141,7 +142,12 @@ async fn with_allow<E: Endpoint<Output = Response>>(
 
 /// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.
 async fn no_upgrade<E: Endpoint<Output = Response>>(routes: Arc<E>, request: Request) -> poem::Result<Response> {
-    if request.headers().contains_key(header::UPGRADE) && openai_error::is_spoken_at(request.uri().path()) {
+    // Others are hints that a server may leave unheard: Java's client offers HTTP/2 so.
+    let is_websocket =
+        |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
+    if request.headers().get_all(header::UPGRADE).iter().any(is_websocket)
+        && openai_error::is_spoken_at(request.uri().path())
+    {
         let words = "this gateway speaks plain HTTP here; use the HTTP form";
         return Ok(ProblemJson(Problem::new(ProblemKind::NoUpgrade, words)).into_response());
     }

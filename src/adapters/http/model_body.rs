@@ -28,7 +28,8 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
         Ok(Err(ReadBodyError::PayloadTooLarge)) => {
             Err(Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes")))
         }
-        Ok(Err(_)) | Err(_) => Err(Problem::new(ProblemKind::BadRequest, "the body could not be read to its end")),
+        Ok(Err(_)) => Err(Problem::new(ProblemKind::BadRequest, "the body could not be read to its end")),
+        Err(_) => Err(Problem::new(ProblemKind::BodyTimeout, "the body took too long to arrive; send it again")),
     }
 }
 

@@ -32,6 +32,9 @@ const ROUTES: [&str; 5] =
 /// OpenAI's own SDKs obey this before they look at the status.
 const SHOULD_RETRY: &str = "x-should-retry";
 
+/// The errors of a caller that another try may not meet.
+const MAY_PASS: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+
 tokio::task_local! {
     static IS_SPOKEN: bool;
 }
@@ -93,25 +96,22 @@ impl OpenAiError {
             message: message.to_owned(),
             param: None,
             retry_after: None,
-            is_hopeless: status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS,
+            is_hopeless: status.is_client_error() && !MAY_PASS.contains(&status),
             resets_at: None,
             plan_type: None,
         }
     }
 
     fn refused(refusal: &ProviderRefusal) -> Self {
-        let (status, kind) = match refusal.verdict {
-            Verdict::BadRequest => (StatusCode::BAD_REQUEST, "invalid_request_error"),
-            Verdict::NotFound => (StatusCode::NOT_FOUND, "invalid_request_error"),
-            Verdict::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request_error"),
-            Verdict::NotAllowed => (StatusCode::BAD_REQUEST, "permission_error"),
-            Verdict::TokenRefused => (StatusCode::BAD_REQUEST, "authentication_error"),
-            // The Codex CLI knows it by this name and tells its user.
-            Verdict::UsageLimit => (StatusCode::TOO_MANY_REQUESTS, "usage_limit_reached"),
-            Verdict::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate_limit_error"),
-            Verdict::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "server_error"),
-            Verdict::Failed => (StatusCode::BAD_GATEWAY, "server_error"),
+        let status = match refusal.verdict {
+            Verdict::BadRequest | Verdict::NotAllowed | Verdict::TokenRefused => StatusCode::BAD_REQUEST,
+            Verdict::NotFound => StatusCode::NOT_FOUND,
+            Verdict::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Verdict::UsageLimit | Verdict::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Verdict::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Verdict::Failed => StatusCode::BAD_GATEWAY,
         };
+        let kind = refusal.verdict.openai_type();
         let plain = Self::new(status, kind, &refusal.code, &refusal.message);
         Self {
             param: refusal.param.clone(),
@@ -138,9 +138,11 @@ impl From<Problem> for OpenAiError {
             400..=499 => "invalid_request_error",
             _ => "server_error",
         };
-        let transient = status == StatusCode::SERVICE_UNAVAILABLE;
-        let retry_after = transient.then_some(Duration::from_secs(1));
-        Self { retry_after, ..Self::new(status, kind, &problem.code, &problem.detail) }
+        let plain = Self::new(status, kind, &problem.code, &problem.detail);
+        // Broken until somebody mends the configuration.
+        let is_hopeless = plain.is_hopeless || ["sealed", "upstream_redirect"].contains(&problem.code.as_str());
+        let is_transient = status == StatusCode::SERVICE_UNAVAILABLE && !is_hopeless;
+        Self { is_hopeless, retry_after: is_transient.then_some(Duration::from_secs(1)), ..plain }
     }
 }
 
@@ -170,10 +172,11 @@ impl From<OpenAiError> for poem::Error {
 }
 
 /// The statuses of an error, and when they are answered.
-const STATUSES: [(u16, &str); 9] = [
+const STATUSES: [(u16, &str); 10] = [
     (400, "The request must be changed, or the account's owner must do something: see `code`."),
     (401, "No token, or none of the gateway's."),
     (404, "No such model."),
+    (408, "The body took too long to arrive."),
     (413, "The body is too large."),
     (429, "The plan is used up, or too many requests came at once."),
     (500, "A bug of the gateway."),

@@ -66,6 +66,7 @@ kinds! {
     UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
+    BodyTimeout: REQUEST_TIMEOUT, "body_timeout", "Body too slow";
     TypeConflict: CONFLICT, "provider_type_conflict", "Provider of another type";
     ConnectsOtherwise: CONFLICT, "connects_otherwise", "Connects in another way";
     NotConnected: CONFLICT, "not_connected", "Not connected";

@@ -151,8 +151,12 @@ impl From<&AppError> for Problem {
             }
             AppError::UpstreamNonsense(_) => (ProblemKind::UpstreamNonsense, words),
             AppError::BadModelRequest(_) => (ProblemKind::BadBody, words),
-            AppError::UnknownModel(_) => (ProblemKind::ModelNotFound, words),
-            AppError::NoModels(_) => (ProblemKind::NoModels, words),
+            AppError::UnknownModel(_) => {
+                (ProblemKind::ModelNotFound, format!("{words}; GET /v1/models lists what there is"))
+            }
+            AppError::NoModels(name) => {
+                (ProblemKind::NoModels, format!("{words}; its own API is at /v1/proxy/{name}/"))
+            }
             AppError::NoSuchApi { .. } => (ProblemKind::NoSuchApi, words),
             AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
             AppError::UnknownScope(_) => {

@@ -17,7 +17,12 @@ pub struct BadRequest {
 
 impl BadRequest {
     pub(super) fn invalid_json(source: &serde_json::Error) -> Self {
-        let message = format!("The body is not valid JSON (line {}, column {}).", source.line(), source.column());
+        // serde_json has no kind for it, only words.
+        let message = if source.to_string().starts_with("recursion limit exceeded") {
+            "The body is nested too deeply: at most 127 levels.".to_owned()
+        } else {
+            format!("The body is not valid JSON (line {}, column {}).", source.line(), source.column())
+        };
         Self { message, param: None, code: "invalid_json" }
     }
 

@@ -36,6 +36,11 @@ impl FakeUpstream {
         self.books().refused.insert(token.to_owned(), code.to_owned());
     }
 
+    /// Takes a token again that it was told to refuse.
+    pub(crate) fn take_again(&self, token: &str) {
+        self.books().refused.remove(token);
+    }
+
     pub(crate) fn refuse_all(&self) {
         self.books().refuses_all = true;
     }
