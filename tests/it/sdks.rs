@@ -10,15 +10,11 @@ use crate::{models::signed_in, support::gateway::Said};
 async fn run(mut program: Command) {
     let (provider, home, gateway) = signed_in().await;
     let made = gateway.post("/v1/tokens", json!({"name": "sdk"})).await.json();
-    let said = tokio::task::spawn_blocking({
-        let base = format!("{}/v1", gateway.base);
-        let token = made["token"].as_str().expect("a token").to_owned();
-        let control = provider.control_url.clone();
-        program.env("OPENAI_BASE_URL", base).env("OPENAI_API_KEY", token).env("SIMULATOR_CONTROL_URL", control);
-        program.env("HOME", home.path()).current_dir(home.path());
-        move || Said::by(program)
-    });
-    let said = said.await.expect("it runs");
+    program.env("OPENAI_BASE_URL", format!("{}/v1", gateway.base));
+    program.env("OPENAI_API_KEY", made["token"].as_str().expect("a token"));
+    program.env("SIMULATOR_CONTROL_URL", &provider.control_url);
+    program.env("HOME", home.path()).current_dir(home.path());
+    let said = Said::by(program);
     assert_eq!((said.code, said.stdout.trim()), (Some(0), "ok"), "{}\n{}", said.stderr, gateway.log());
 }
 
@@ -33,12 +29,12 @@ fn script(runner: &str, name: &str) -> Command {
     program
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn python() {
     run(script("TEST_PYTHON", "openai_sdk.py")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn node() {
     run(script("TEST_NODE", "openai_sdk.mjs")).await;
 }
