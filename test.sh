@@ -97,7 +97,12 @@ install_node_tools() {
     say "installing ${node_tools[*]} into $node_folder"
     rm -rf "$node_folder"
     mkdir -p "$node_folder"
-    npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$node_folder" "${node_tools[@]}" </dev/null ||
+    # Node brings certificates of its own; what this machine trusts counts too, as for all other tools here.
+    local trusted=/etc/ssl/certs/ca-certificates.crt
+    if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r "$trusted" ]; then
+        export NODE_EXTRA_CA_CERTS=$trusted
+    fi
+    npm install --silent --fetch-retries=1 --no-audit --no-fund --ignore-scripts --prefix "$node_folder" "${node_tools[@]}" </dev/null ||
         fail "npm could not install ${node_tools[*]}; see what it said above."
     touch "$node_folder/complete"
 }
