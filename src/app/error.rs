@@ -89,7 +89,7 @@ pub enum AppError {
     NoUsage(ProviderName),
     #[error("unknown scope: {0}")]
     UnknownScope(String),
-    #[error("there is no such token")]
+    #[error("no token has this id")]
     UnknownToken,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::contract;
 use crate::support::gateway::{Answer, Gateway, Home, http};
 
-/// A good body of each operation that takes one. None of them is ever carried out here.
-const BODIES: [(&str, &str, &str); 5] = [
+/// A good body of each operation that takes one of ours.
+const BODIES: [(&str, &str, &str); 6] = [
     ("POST", "/v1/auth/{provider}/start", r#"{"force":false,"display_name":"Name","provider_type":"openai-codex"}"#),
     (
         "POST",
@@ -18,6 +18,7 @@ const BODIES: [(&str, &str, &str); 5] = [
     ),
     ("POST", "/v1/auth/{provider}/refresh", r#"{"login_id":"id","generation":1}"#),
     ("PUT", "/v1/auth/{provider}/secret", r#"{"session_token":"canary","display_name":"Name","provider_type":"suno"}"#),
+    ("POST", "/v1/tokens", r#"{"name":"Name"}"#),
     ("PATCH", "/v1/providers/{name}", r#"{"display_name":"Name","enabled":true}"#),
 ];
 
@@ -54,7 +55,9 @@ async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_
     let mut with_body = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            if operation.get("requestBody").is_some() {
+            // A request for a model is OpenAI's, which takes the last of two: the provider is sent what was understood, so
+            // nobody can read it otherwise.
+            if operation.get("requestBody").is_some() && operation["tags"][0] != "Models" {
                 with_body.insert((method.to_uppercase(), path.clone()));
             }
         }
@@ -69,7 +72,7 @@ async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_
             assert_eq!(refused, (400, "malformed_json".to_owned()), "{method} {path}: {repeated}");
         }
         let inner = body.trim_end_matches('}');
-        for unknown in [r#""extra":1"#, r#""Display_Name":"x""#, r#""__proto__":{}"#, r#""scope":"admin""#] {
+        for unknown in [r#""extra":1"#, r#""Display_Name":"x""#, r#""__proto__":{}"#, r#""rights":"admin""#] {
             let refused = send(at, method, path, &format!("{inner},{unknown}}}")).await;
             assert_eq!(refused, (400, "bad_body".to_owned()), "{method} {path} with {unknown}");
         }
