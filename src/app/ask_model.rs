@@ -11,12 +11,11 @@ use http_message::{
     HeaderMap, HeaderValue, Method,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
-
 use serde_json::Value;
 
 use super::{
     AppError, Gateway,
-    provider_call::{ProviderCall, listed},
+    provider_call::{MAX_REFUSAL_BYTES, ProviderCall, listed, read_start},
 };
 use crate::{
     domain::{
@@ -25,11 +24,9 @@ use crate::{
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
     },
-    ports::{ByteStream, UpstreamAnswer},
+    ports::UpstreamAnswer,
 };
 
-/// As much of a refusal as is read for its words, in bytes.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// As much of a list or the like, in bytes.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 /// As much of a stream as is read for one whole answer, in bytes.
@@ -89,7 +86,7 @@ impl Gateway {
             return AppError::UpstreamRedirect;
         }
         let UpstreamAnswer { status, headers, body } = answer;
-        let body = match read_start(body, MAX_REFUSAL_BYTES).await {
+        let body = match read_start(body, MAX_REFUSAL_BYTES).await.map(|(read, _rest)| read) {
             Ok(body) => body,
             Err(error) => return error,
         };
@@ -104,20 +101,9 @@ impl Gateway {
     }
 }
 
-/// The body as far as `limit` or a little further.
-async fn read_start(mut body: ByteStream, limit: usize) -> Result<Vec<u8>, AppError> {
-    let mut read = Vec::new();
-    while read.len() <= limit
-        && let Some(piece) = body.next().await
-    {
-        read.extend_from_slice(&piece?);
-    }
-    Ok(read)
-}
-
 /// The JSON of a short answer; null where it is none.
 pub(super) async fn json_of(answer: UpstreamAnswer) -> Result<Value, AppError> {
-    Ok(serde_json::from_slice(&read_start(answer.body, MAX_JSON_BYTES).await?).unwrap_or_default())
+    Ok(serde_json::from_slice(&read_start(answer.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
 }
 
 /// Whether an answer is the stream of events that was asked for: what stands in front of a provider answers pages.

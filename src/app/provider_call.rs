@@ -19,11 +19,11 @@ use crate::{
         proxy::headers,
         refresh::{Demand, Phase},
     },
-    ports::{UpstreamAnswer, UpstreamRequest},
+    ports::{ByteStream, UpstreamAnswer, UpstreamRequest},
 };
 
-/// As much of a refusal as is read for its code, in bytes. A longer one goes through unread.
-const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// As much of a refusal as is read for its code and its words, in bytes.
+pub(super) const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// Codes by which a provider says that a token is dead, not merely unwelcome here.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
@@ -136,17 +136,23 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
 
 /// Reads what a 401 says, and gives back an answer that still has it.
 async fn read_refusal(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, bool), AppError> {
-    let UpstreamAnswer { status, headers, mut body } = answer;
-    let mut read = Vec::new();
-    while read.len() <= MAX_REFUSAL_BYTES
-        && let Some(piece) = body.next().await
-    {
-        read.extend_from_slice(&piece?);
-    }
+    let UpstreamAnswer { status, headers, body } = answer;
+    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
     let json: Value = serde_json::from_slice(&read).unwrap_or_default();
     let in_header = headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
     let in_body = json.pointer("/error/code").or_else(|| json.get("code")).and_then(Value::as_str);
     let is_dead = [in_header, in_body].into_iter().flatten().any(|code| DEAD.contains(&code));
-    let body = Box::pin(stream::once(async { Ok(Bytes::from(read)) }).chain(body));
+    let body = Box::pin(stream::once(async { Ok(Bytes::from(read)) }).chain(rest));
     Ok((UpstreamAnswer { status, headers, body }, is_dead))
+}
+
+/// A body as far as `limit` or a little further, and the rest of it.
+pub(super) async fn read_start(mut body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
+    let mut read = Vec::new();
+    while read.len() <= limit
+        && let Some(piece) = body.next().await
+    {
+        read.extend_from_slice(&piece?);
+    }
+    Ok((read, body))
 }

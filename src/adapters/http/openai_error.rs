@@ -67,7 +67,7 @@ pub(super) struct OpenAiError {
     message: String,
     param: Option<String>,
     retry_after: Option<Duration>,
-    /// Whether another try can succeed at all before somebody does something.
+    /// Whether no other try can succeed before somebody does something.
     is_hopeless: bool,
     /// When a used up plan is good again, and which it is: the Codex CLI shows both.
     resets_at: Option<i64>,
