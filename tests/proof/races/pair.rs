@@ -72,11 +72,15 @@ impl Pair {
         self.post(gateway, "refresh", &json!({})).await.status
     }
 
-    /// A request through the gateway, which the backend may refuse.
+    /// A request through the gateway, which the backend may refuse. A 400 is one only where it says that nobody is signed
+    /// in, or has to sign in again.
     pub(super) async fn call(&self, gateway: usize) -> u16 {
         let Gateway { base, token, .. } = &self.gateways[gateway];
         let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
-        request.send().await.expect("an answer").status().as_u16()
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let code = answer.json()["error"]["code"].clone();
+        assert!(answer.status != 400 || code == "not_connected" || code == "needs_reauth", "{}", answer.text);
+        answer.status
     }
 
     pub(super) async fn logout(&self, gateway: usize) -> u16 {
