@@ -24,7 +24,7 @@ use crate::{
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
     },
-    ports::UpstreamAnswer,
+    ports::{RequestBody, UpstreamAnswer},
 };
 
 /// As much of a list or the like, in bytes.
@@ -75,7 +75,7 @@ impl Gateway {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
-        let call = ProviderCall { method: Method::POST, url, headers, body };
+        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Whole(body) };
         let answer = self.call_provider(&target.definition.name, call).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.refused(answer).await) }
     }

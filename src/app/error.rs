@@ -99,6 +99,9 @@ pub enum AppError {
     /// There is no usable token now; waiting may help.
     #[error("the tokens of provider {0} cannot be renewed now")]
     RefreshNotBegun(ProviderName),
+    /// The provider refused the token after it had taken a body that is too large to be kept; there is a new token now.
+    #[error("the token of provider {0} was renewed while the request was sent; send it again")]
+    SendAgain(ProviderName),
     #[error(transparent)]
     BadSecret(#[from] SecretFlaw),
     #[error(transparent)]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http_message::{HeaderMap, Method, StatusCode};
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::proxy::{ProxyPath, headers},
-    ports::{ByteStream, UpstreamAnswer},
+    ports::{ByteStream, RequestBody, UpstreamAnswer},
 };
 
 /// A caller's request.
@@ -25,7 +24,7 @@ pub struct ForwardRequest {
     pub query: Option<String>,
     /// All of them; only the listed ones go on.
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: RequestBody,
 }
 
 /// What the provider answered, for the caller's eyes.

@@ -7,10 +7,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use http_message::{
-    HeaderMap, Method, StatusCode,
+    HeaderMap, StatusCode,
     header::{ETAG, HeaderValue, IF_NONE_MATCH},
 };
 use tokio::select;
@@ -130,7 +129,7 @@ impl Gateway {
         let headers: HeaderMap = tag.into_iter().map(|tag| (IF_NONE_MATCH, tag)).collect();
         let version = definition.client_version.as_ref().map(|version| format!("client_version={version}"));
         let url = definition.url_of(&ProxyPath::fixed(api.models_path), version.as_deref());
-        let call = ProviderCall { method: Method::GET, url, headers, body: Bytes::new() };
+        let call = ProviderCall::get(url, headers);
         let answer = self.call_provider(&definition.name, call).await?;
         if let (StatusCode::NOT_MODIFIED, Some(known)) = (answer.status, known) {
             return Ok((known.etag.clone(), known.models.clone()));

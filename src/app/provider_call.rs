@@ -1,8 +1,8 @@
 //! Send a request to a provider with an account's token, whatever the request is for.
 //!
 //! A 401 means that the token is not good, whatever the clock says: it is renewed once, by version, so that a hundred
-//! requests that are refused together renew it once, and the request is sent once more. All of that happens before the
-//! caller has seen a byte. A 403 is no matter of the token and renews nothing.
+//! requests that are refused together renew it once, and the request is sent once more; one whose body has passed already,
+//! by its caller. All of that happens before the caller has seen a byte. A 403 is no matter of the token and renews nothing.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::{
         proxy::headers,
         refresh::{Demand, Phase},
     },
-    ports::{ByteStream, UpstreamAnswer, UpstreamRequest},
+    ports::{ByteStream, RequestBody, UpstreamAnswer, UpstreamRequest},
 };
 
 /// As much of a refusal as is read for its code and its words, in bytes.
@@ -35,7 +35,14 @@ pub(super) struct ProviderCall {
     pub(super) url: String,
     /// The caller's; only the listed ones go on.
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(super) body: RequestBody,
+}
+
+impl ProviderCall {
+    /// A question of the gateway's own.
+    pub(super) fn get(url: String, headers: HeaderMap) -> Self {
+        Self { method: Method::GET, url, headers, body: RequestBody::default() }
+    }
 }
 
 impl Gateway {
@@ -54,18 +61,21 @@ impl Gateway {
         call: ProviderCall,
     ) -> Result<UpstreamAnswer, AppError> {
         let account = self.bearer(name).await?;
-        let request = UpstreamRequest {
-            method: call.method,
-            url: call.url,
-            headers: upstream_headers(&call.headers, &account),
-            body: call.body,
+        let ProviderCall { method, url, headers, body } = call;
+        let kept = body.again();
+        let request = |account: &RegisteredProvider, body| UpstreamRequest {
+            method: method.clone(),
+            url: url.clone(),
+            headers: upstream_headers(&headers, account),
+            body,
         };
-        let mut answer = self.upstream.send(&request, &account.access_token).await?;
+        let mut answer = self.upstream.send(request(&account, body), &account.access_token).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_refusal(answer).await?;
-            answer = match self.replace_refused(name, &account, is_dead).await {
-                Some(newer) => self.upstream.send(&request, &newer.access_token).await?,
-                None => refusal,
+            answer = match (self.replace_refused(name, &account, is_dead).await, kept) {
+                (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
+                (Some(_), None) => return Err(AppError::SendAgain(name.clone())),
+                (None, _) => refusal,
             };
         }
         if answer.status.is_success() {

@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use http_message::{HeaderMap, Method};
+use http_message::HeaderMap;
 use tokio::select;
 
 use super::{AppError, Gateway, ask_model::json_of, provider_call::ProviderCall};
@@ -63,7 +62,7 @@ impl Gateway {
             return Ok(fresh);
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
-        let call = ProviderCall { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
+        let call = ProviderCall::get(url, HeaderMap::new());
         let answer = select! {
             answer = self.call_provider(name, call) => answer?,
             () = self.clock.sleep(PATIENCE) => return Err(AppError::UpstreamNonsense("it takes too long to tell its usage")),

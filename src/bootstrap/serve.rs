@@ -24,7 +24,7 @@ use crate::{
         serving,
         settings::Settings,
         system::{SystemClock, SystemRandom},
-        upstream::HttpUpstream,
+        upstream::{HttpUpstream, Patience},
         webhook::Webhook,
     },
     app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
@@ -57,7 +57,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
-    let upstream = HttpUpstream::new().map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let upstream = HttpUpstream::new(Patience::default()).map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let clock = Arc::new(SystemClock);
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(|error| StartError::HttpClient(Box::new(error)))?;

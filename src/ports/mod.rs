@@ -40,7 +40,9 @@ pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::SessionEndpoint;
-pub use upstream::{ByteStream, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest};
+pub use upstream::{
+    BodyFlaw, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest,
+};
 
 #[cfg(test)]
 pub use oauth_endpoint::MockOAuthEndpoint;

@@ -1,6 +1,6 @@
 //! A provider's API, as requests are forwarded to it.
 
-use std::pin::Pin;
+use std::{fmt, pin::Pin};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,15 +10,68 @@ use http_message::{HeaderMap, Method, StatusCode};
 use crate::domain::secret::AccessToken;
 
 /// A request, ready to go but for its credential.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct UpstreamRequest {
     pub method: Method,
     /// Absolute; its origin is the configured one.
     pub url: String,
     /// All that are sent besides the credential and what the transport needs.
     pub headers: HeaderMap,
-    /// Whole, so that the request can be sent once more with a newer credential.
-    pub body: Bytes,
+    pub body: RequestBody,
+}
+
+/// What a caller sends.
+pub enum RequestBody {
+    /// All of it: such a request can be sent once more, with a newer credential.
+    Whole(Bytes),
+    /// What is too large to be kept passes as it comes.
+    Passing {
+        /// In bytes, if the caller said so.
+        length: Option<u64>,
+        pieces: BodyPieces,
+    },
+}
+
+/// The bytes of a caller's body as they come, within the bounds of whoever made it.
+pub type BodyPieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFlaw>> + Send>>;
+
+/// Why a caller's body does not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFlaw {
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the body took too long to arrive; send it again")]
+    TooSlow,
+    #[error("the body could not be read to its end")]
+    Broken,
+    #[error("there are too many large requests at once; try again in a moment")]
+    NoRoom,
+}
+
+impl RequestBody {
+    /// The same body once more, if it is still there.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
+            Self::Passing { .. } => None,
+        }
+    }
+}
+
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    /// Its length alone: no prompt is for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Passing { length, .. } => write!(f, "Passing({length:?} bytes)"),
+        }
+    }
 }
 
 /// The bytes of an answer as they come. Dropping it ends the request at the provider.
@@ -40,6 +93,9 @@ pub enum UpstreamError {
     Silent,
     #[error("the connection to the provider was lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The caller's doing, not the provider's.
+    #[error(transparent)]
+    Body(#[from] BodyFlaw),
 }
 
 #[async_trait]
@@ -50,5 +106,5 @@ pub trait Upstream: Send + Sync {
     /// Contract: MUST send it once and follow no redirect. MUST pass bytes on as they come, neither decoded nor collected.
     /// MUST end with [`UpstreamError::Silent`] when the provider sends nothing for too long. Dropping the future or the
     /// body MUST end the request at the provider.
-    async fn send(&self, request: &UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError>;
+    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError>;
 }

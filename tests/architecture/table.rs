@@ -101,7 +101,17 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
     ),
     outbound("src/adapters/oauth", &[ADAPTER, PURE, TRAITS, &["bytes", "reqwest"]]),
-    outbound("src/adapters/upstream", &[ADAPTER, PURE, TRAITS, MESSAGES, &["reqwest"]]),
+    outbound(
+        "src/adapters/upstream",
+        &[
+            ADAPTER,
+            PURE,
+            TRAITS,
+            MESSAGES,
+            &["http_body_util", "hyper", "hyper_rustls", "hyper_util", "rustls", "rustls_platform_verifier"],
+            &["tower_service"],
+        ],
+    ),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/escrow", &[ADAPTER, PURE, TRAITS]),
@@ -153,7 +163,12 @@ pub(crate) const LAYERS: &[Layer] = &[
         outside: &[ADAPTER, PURE, TRAITS, &["rustls", "std::env::args", "std::process"]],
         in_tests: ADAPTER_TESTS,
     },
-    Layer { at: "src/main", inside: &[], outside: &[&["goclaw::bootstrap", "std::process::ExitCode"]], in_tests: &[] },
+    Layer {
+        at: "src/main",
+        inside: &[],
+        outside: &[&["goclaw::bootstrap", "mimalloc", "std::process::ExitCode"]],
+        in_tests: &[],
+    },
 ];
 
 const fn outbound(at: &'static str, outside: &'static [&'static [&'static str]]) -> Layer {

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use goclaw::{
     app::{AppError, ForwardRequest},
     domain::ids::Generation,
+    ports::RequestBody,
 };
 use http_message::{HeaderMap, Method};
 use tokio::task::JoinSet;
@@ -30,7 +31,7 @@ async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
         path: "wham/usage".to_owned(),
         query: None,
         headers: HeaderMap::new(),
-        body: Bytes::new(),
+        body: RequestBody::default(),
     };
     let answer = within(stage.gateway.forward(request)).await?;
     let body: Vec<Bytes> = answer.body.try_collect().await.expect("a body");
@@ -122,7 +123,7 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
         path: path.to_owned(),
         query: None,
         headers: HeaderMap::new(),
-        body: Bytes::new(),
+        body: RequestBody::default(),
     };
     let refusal = async |name, path| stage.gateway.forward(request(name, path)).await.err().expect("a refusal");
     assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));

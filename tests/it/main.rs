@@ -21,6 +21,7 @@ mod openapi;
 mod settings;
 mod store_contract;
 mod store_laws;
+mod upstream;
 
 // Whole processes.
 mod browser;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -84,6 +85,49 @@ async fn a_token_that_the_provider_ended_is_renewed_and_nobody_notices() {
     assert_eq!(gateway.status().await["generation"], 1);
     let totals = provider.ask("/presentations/totals").await;
     assert_eq!((&totals["presentations"], &totals["rotated"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_renewal() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let large =
+        json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true, "instructions": "x".repeat(2 << 20)});
+    let refused = json!({"kind": "answer", "status": 401, "headers": [["content-type", "application/json"]],
+        "body": r#"{"error":{"code":"token_expired"},"status":401}"#});
+    provider.tell("/faults", json!({"endpoint": "backend", "fault": refused})).await;
+    let answer = gateway.call(Method::POST, RESPONSES, Some(large.clone())).await;
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("send_again")), "{}", answer.text);
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(gateway.status().await["generation"], 1);
+    let answer = gateway.call(Method::POST, RESPONSES, Some(large)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
+    let (provider, _home, gateway) = signed_in().await;
+    let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
+    for path in [RESPONSES, "/v1/responses"] {
+        // Not a byte of it follows.
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
+            gateway.token
+        );
+        let (status, text) = raw(address, &head).await;
+        assert_eq!((status, text.contains("body_too_large")), (413, true), "{path}: {text}");
+        // Nobody says how long it will be.
+        let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])).take(64);
+        let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+        // The connection may be closed before all of it is sent.
+        if let Ok(answer) = request.body(reqwest::Body::wrap_stream(endless)).send().await {
+            assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        }
+    }
+    assert_eq!(gateway.get(USAGE).await.status, 200);
+    assert!(reached(&provider).await.len() <= 2);
 }
 
 #[tokio::test]

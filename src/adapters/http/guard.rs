@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use poem::{Endpoint, IntoResponse, Request, Response, http::header};
+use poem::{IntoResponse, Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -41,11 +41,12 @@ impl GatewayToken {
     }
 }
 
-/// Proof that a request was let in, and for whom. Only [`admit`] makes it.
+/// Proof that a request was let in, and for whom. Only [`Entrance::admit`] makes it.
 #[derive(Clone)]
 struct Admitted(Principal);
 
-/// How operations say in the contract that they need the token. The check itself is [`admit`]'s.
+// The check itself is [`Entrance::admit`]'s; this is how operations say in the contract that they need a token.
+/// The gateway's own token, or a program's where models are asked.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
 pub(super) struct Caller(pub(super) Principal);
@@ -87,6 +88,39 @@ impl Entrance {
             }
         }
     }
+
+    /// Lets a request in if its path is open, or if it carries the token, or a program's token that is for this path; the
+    /// error is its answer. Whoever carries a right one never meets the limit on wrong ones.
+    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Response> {
+        let path = request.uri().path();
+        if OPEN.contains(&path) {
+            return Ok(());
+        }
+        let refused = |kind, words: &str| Err(ProblemJson(Problem::new(kind, words)).into_response());
+        let presented = bearer(request);
+        match self.visitor(presented) {
+            Visitor::Owner => {}
+            Visitor::Program(scope) if opens(scope, path) => {}
+            // No token would open what is not there.
+            Visitor::Program(_) if self.methods.of(path).is_none() => {
+                let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
+                return refused(ProblemKind::NotFound, words);
+            }
+            Visitor::Program(_) => {
+                let words = "this token is for models alone; this path wants the gateway's own";
+                return refused(ProblemKind::InsufficientScope, words);
+            }
+            // RFC 6750 section 3.1: no error code for a request without a token.
+            Visitor::Stranger => {
+                return Err(match self.failed.count(request.remote_addr()) {
+                    Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
+                    Err(wait) => Problem::too_many_attempts(wait).into_response(),
+                });
+            }
+        }
+        request.set_data(Admitted(Principal::gateway_token()));
+        Ok(())
+    }
 }
 
 /// Whether a program's token opens a path.
@@ -94,41 +128,6 @@ fn opens(scope: Scope, path: &str) -> bool {
     match scope {
         Scope::Proxy => openai_error::is_spoken_at(path),
     }
-}
-
-/// Lets a request through to `routes` if its path is open, or if it carries the token, or a program's token that is for
-/// this path. Whoever carries a right one never meets the limit on wrong ones.
-pub(super) async fn admit<E: Endpoint<Output = Response>>(
-    entrance: Arc<Entrance>,
-    routes: Arc<E>,
-    mut request: Request,
-) -> poem::Result<Response> {
-    if OPEN.contains(&request.uri().path()) {
-        return routes.call(request).await;
-    }
-    let presented = bearer(&request);
-    match entrance.visitor(presented) {
-        Visitor::Owner => {}
-        Visitor::Program(scope) if opens(scope, request.uri().path()) => {}
-        // No token would open what is not there.
-        Visitor::Program(_) if entrance.methods.of(request.uri().path()).is_none() => {
-            let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
-            return Ok(ProblemJson(Problem::new(ProblemKind::NotFound, words)).into_response());
-        }
-        Visitor::Program(_) => {
-            let words = "this token is for models alone; this path wants the gateway's own";
-            return Ok(ProblemJson(Problem::new(ProblemKind::InsufficientScope, words)).into_response());
-        }
-        // RFC 6750 section 3.1: no error code for a request without a token.
-        Visitor::Stranger => {
-            return Ok(match entrance.failed.count(request.remote_addr()) {
-                Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
-                Err(wait) => Problem::too_many_attempts(wait).into_response(),
-            });
-        }
-    }
-    request.set_data(Admitted(Principal::gateway_token()));
-    routes.call(request).await
 }
 
 /// The token in the one `Authorization` header; it is taken from nowhere else.

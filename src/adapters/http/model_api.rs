@@ -11,6 +11,7 @@ use poem_openapi::{
 use super::{
     App,
     guard::Caller,
+    large_body::Kept,
     model_answers::{ModelAnswer, ModelsAnswer},
     model_body::{ModelBody, Shape},
     openai_error::OpenAiError,
@@ -70,7 +71,9 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
     ) -> Answer<Answered> {
-        answer(gateway.create_response(request(headers, body)).await)
+        // Its room is taken until the answer begins.
+        let Kept { body, room: _room } = body.kept;
+        answer(gateway.create_response(ModelRequest { headers: headers.clone(), body }).await)
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -84,7 +87,8 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
     ) -> Answer<Answered> {
-        answer(gateway.create_chat_completion(request(headers, body)).await)
+        let Kept { body, room: _room } = body.kept;
+        answer(gateway.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await)
     }
 
     /// List the models of all connected accounts.
@@ -100,10 +104,6 @@ impl ModelApi {
     async fn model(&self, gateway: App<'_>, _caller: Caller, model: Path<String>) -> Answer<Json<ModelAnswer>> {
         gateway.find_model(&model.0).await.map(|model| Json(model.into())).map_err(|error| OpenAiError::of(&error))
     }
-}
-
-fn request<S>(headers: &HeaderMap, body: ModelBody<S>) -> ModelRequest {
-    ModelRequest { headers: headers.clone(), body: body.bytes }
 }
 
 /// An answer of a model, whole or as a stream.

@@ -1,37 +1,18 @@
-//! The body of a request for a model: large, bounded while it streams in, and read by the use case alone.
+//! The body of a request for a model, as the contract tells it; the use case alone reads it.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
-use poem::{Body, IntoResponse, Request, RequestBody, error::ReadBodyError};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, web::Data};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
 };
-use tokio::time::timeout;
 
 use super::{
+    large_body::{Kept, LargeBodies},
     problem::{Problem, ProblemJson},
-    problem_kind::ProblemKind,
 };
-
-/// The largest body that is taken: a long conversation with pictures. It is kept until the answer begins, for the
-/// case that the request must be sent once more.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
-/// How long a caller may take to send it.
-const BODY_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Reads a body to its end, within bounds.
-pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
-    match timeout(BODY_TIMEOUT, body.into_bytes_limit(MAX_BODY_BYTES)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => {
-            Err(Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes")))
-        }
-        Ok(Err(_)) => Err(Problem::new(ProblemKind::BadRequest, "the body could not be read to its end")),
-        Err(_) => Err(Problem::new(ProblemKind::BodyTimeout, "the body took too long to arrive; send it again")),
-    }
-}
 
 /// What of a body the contract tells: the members that the gateway itself looks at. All others are OpenAI's.
 pub(super) trait Shape {
@@ -43,7 +24,7 @@ pub(super) trait Shape {
 
 /// A body as it came, whose JSON the use case reads.
 pub(super) struct ModelBody<S> {
-    pub(super) bytes: Bytes,
+    pub(super) kept: Kept<Bytes>,
     shape: PhantomData<S>,
 }
 
@@ -84,13 +65,14 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
     }
 
     async fn from_request(
-        _request: &'a Request,
+        request: &'a Request,
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        match read(body.take()?).await {
-            Ok(bytes) => Ok(Self { bytes, shape: PhantomData }),
-            Err(problem) => Err(poem::Error::from_response(ProblemJson(problem).into_response())),
+        let bodies = Data::<&Arc<LargeBodies>>::from_request_without_body(request).await?;
+        match bodies.read(body.take()?, request.headers()).await {
+            Ok(kept) => Ok(Self { kept, shape: PhantomData }),
+            Err(flaw) => Err(poem::Error::from_response(ProblemJson(Problem::from(flaw)).into_response())),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use poem::{
-    Endpoint, IntoResponse, Request, Response,
+    IntoResponse, Response,
     http::{StatusCode, header},
 };
 use poem_openapi::{
@@ -16,7 +16,7 @@ use poem_openapi::{
 };
 use serde_json::json;
 
-use super::{model_answers::OpenAiErrorAnswer, problem::Problem};
+use super::{current_request, model_answers::OpenAiErrorAnswer, problem::Problem};
 use crate::{
     app::AppError,
     domain::{
@@ -35,27 +35,14 @@ const SHOULD_RETRY: &str = "x-should-retry";
 /// The errors of a caller that another try may not meet.
 const MAY_PASS: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
 
-tokio::task_local! {
-    static IS_SPOKEN: bool;
-}
-
 /// Whether a path's callers expect OpenAI's form.
 pub(super) fn is_spoken_at(path: &str) -> bool {
     ROUTES.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
 }
 
-/// Answers a request in the form that its route is known for.
-pub(super) async fn of_route<E: Endpoint<Output = Response>>(
-    routes: std::sync::Arc<E>,
-    request: Request,
-) -> poem::Result<Response> {
-    IS_SPOKEN.scope(is_spoken_at(request.uri().path()), routes.call(request)).await
-}
-
 /// The problem in OpenAI's form, if that is what this request's caller expects.
 pub(super) fn of_problem(problem: &Problem) -> Option<Response> {
-    let is_spoken = IS_SPOKEN.try_with(|spoken| *spoken).unwrap_or(false);
-    is_spoken.then(|| OpenAiError::from(problem.clone()).into_response())
+    current_request::speaks_openai().then(|| OpenAiError::from(problem.clone()).into_response())
 }
 
 /// `{"error": {message, type, code, param}}` with its status.

@@ -13,7 +13,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
-use super::{control_json::BadBody, openai_error, problem_kind::ProblemKind, request_id};
+use super::{control_json::BadBody, current_request, openai_error, problem_kind::ProblemKind};
 
 /// What went wrong (RFC 9457).
 #[derive(Debug, Clone, Object)]
@@ -43,7 +43,7 @@ impl Problem {
             kind: format!("urn:goclaw:error:{code}"),
             title: kind.title().to_owned(),
             status: kind.status().as_u16(),
-            instance: request_id::current().map(|id| format!("urn:goclaw:request:{id}")),
+            instance: current_request::id().map(|id| format!("urn:goclaw:request:{id}")),
             error: detail.clone(),
             code: code.to_owned(),
             detail,

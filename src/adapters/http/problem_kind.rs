@@ -95,6 +95,8 @@ kinds! {
     UpstreamRedirect: BAD_GATEWAY, "upstream_redirect", "Provider's API redirects";
     StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
     RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not renewed yet";
+    Busy: SERVICE_UNAVAILABLE, "busy", "Too much at once";
+    SendAgain: SERVICE_UNAVAILABLE, "send_again", "Renewed meanwhile";
     Sealed: SERVICE_UNAVAILABLE, "sealed", "Secrets not readable";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
     ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";

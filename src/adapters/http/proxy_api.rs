@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use poem::{
-    Body, Endpoint, IntoResponse, Request, Response,
+    Body, IntoResponse, Request, Response,
     http::{Method, header},
 };
 
 use super::{
-    model_body,
+    large_body::{Kept, LargeBodies},
     openai_error::OpenAiError,
     problem::{Problem, ProblemJson},
     problem_kind::ProblemKind,
@@ -26,31 +26,25 @@ const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 pub(super) struct Proxy {
     pub(super) gateway: Arc<Gateway>,
-}
-
-impl Endpoint for Proxy {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(match self.forward(request).await {
-            Ok(answer) => answer,
-            Err(refusal) => refusal,
-        })
-    }
+    pub(super) bodies: Arc<LargeBodies>,
 }
 
 impl Proxy {
-    async fn forward(&self, mut request: Request) -> Result<Response, Response> {
+    /// Answers a request whose path begins with [`PREFIX`].
+    pub(super) async fn forward(&self, request: Request) -> Response {
+        self.try_forward(request).await.unwrap_or_else(|refusal| refusal)
+    }
+
+    async fn try_forward(&self, mut request: Request) -> Result<Response, Response> {
         if !METHODS.contains(request.method()) {
             let refusal = refused(ProblemKind::MethodNotAllowed, "this method does not pass through");
             return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
         }
-        // The original one: what routing has decoded or cut is not what is judged and sent.
-        let (uri, method) = (request.original_uri().clone(), request.method().clone());
+        let body = self.bodies.keep_or_pass(request.take_body(), request.headers()).await;
+        let Kept { body, room: _room } = body.map_err(|flaw| ProblemJson(flaw.into()).into_response())?;
+        let (uri, method) = (request.uri().clone(), request.method().clone());
         let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let body = model_body::read(request.take_body()).await;
-        let body = body.map_err(|problem| ProblemJson(problem).into_response())?;
         let forwarded = self.gateway.forward(ForwardRequest {
             name: name.to_owned(),
             method,

@@ -136,11 +136,13 @@ impl From<&AppError> for Problem {
             AppError::RefreshNotBegun(_) => {
                 (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
             }
+            AppError::SendAgain(_) => (ProblemKind::SendAgain, words),
             AppError::BadPath(_) => (ProblemKind::BadPath, words),
             AppError::PathNotAllowed { name, .. } => (
                 ProblemKind::PathNotAllowed,
                 format!("{words}; the setting providers.{name}.proxy_paths lists those that do"),
             ),
+            AppError::Upstream(UpstreamError::Body(flaw)) => return (*flaw).into(),
             AppError::Upstream(UpstreamError::Silent) => {
                 (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
             }

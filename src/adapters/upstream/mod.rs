@@ -1,68 +1,79 @@
-//! A provider's API over HTTPS. Bytes pass as they come: nothing is decoded, collected, followed or sent twice.
+//! A provider's API over HTTP/1.1. Bytes pass as they come: nothing is decoded, collected, followed or sent twice.
+//!
+//! A connection belongs to the request that uses it and moves on in that request's task; between requests it rests
+//! (`docs/adr/0014-a-connection-moves-with-its-request.md`).
 
-use std::time::Duration;
+mod answer;
+mod connection;
+mod dial;
+mod message;
+mod resting;
+
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
-use http_message::{HeaderValue, header};
-use reqwest::{Client, redirect, retry};
-use secrecy::ExposeSecret;
+use tokio::time::timeout;
 
 use crate::{
     domain::secret::AccessToken,
     ports::{Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
 };
+use dial::Dial;
+use resting::Resting;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest silence, before an answer and within one: what OpenAI's own client waits for a stream.
-const LONGEST_SILENCE: Duration = Duration::from_secs(300);
+/// How long it waits for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The longest silence of a provider, before an answer and within one.
+    pub silence: Duration,
+    /// A connection rests for this long at least, and for twice as long at most; then it is closed.
+    pub rest: Duration,
+}
 
-#[derive(Debug, Clone)]
+impl Default for Patience {
+    /// The silence that OpenAI's own client bears in a stream. Servers close a resting connection after a minute or more,
+    /// and a request that is sent into that moment is lost: here it is closed before.
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(300), rest: Duration::from_secs(25) }
+    }
+}
+
+#[derive(Debug)]
 pub struct HttpUpstream {
-    client: Client,
+    dial: Dial,
+    resting: Arc<Resting>,
+    patience: Patience,
 }
 
 impl HttpUpstream {
-    /// Fails if the system's TLS roots cannot be read.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(LONGEST_SILENCE)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+    /// Fails if the system's TLS roots cannot be read. Wants a runtime of tokio around it.
+    pub fn new(patience: Patience) -> Result<Self, rustls::Error> {
+        let resting = Arc::<Resting>::default();
+        resting::sweep_while_used(&resting, patience.rest);
+        Ok(Self { dial: Dial::new()?, resting, patience })
     }
 }
 
 #[async_trait]
 impl Upstream for HttpUpstream {
-    async fn send(&self, request: &UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
-        let mut credential = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))
-            .map_err(|error| UpstreamError::Unreachable(error.into()))?;
-        credential.set_sensitive(true);
-        let sent = self
-            .client
-            .request(request.method.clone(), &request.url)
-            .headers(request.headers.clone())
-            .header(header::AUTHORIZATION, credential)
-            .body(request.body.clone())
-            .send();
-        let mut answer = sent.await.map_err(broken)?;
-        let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        Ok(UpstreamAnswer { status, headers, body: Box::pin(answer.bytes_stream().map_err(broken)) })
-    }
-}
-
-/// Its URL may hold what a caller put into the query, so it is left out.
-fn broken(error: reqwest::Error) -> UpstreamError {
-    if error.is_timeout() && !error.is_connect() {
-        UpstreamError::Silent
-    } else if error.is_connect() {
-        UpstreamError::Unreachable(error.without_url().into())
-    } else {
-        UpstreamError::Lost(error.without_url().into())
+    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
+        let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unreachable)?;
+        loop {
+            let rested = self.resting.take(&origin);
+            let has_rested = rested.is_some();
+            let mut connection = match rested {
+                Some(rested) => rested,
+                None => self.dial.connect(&origin).await?,
+            };
+            let sent = timeout(self.patience.silence, connection.send(message));
+            match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
+                Ok(answer) => return Ok(self.begin(answer, connection, origin)),
+                Err(mut failed) => match failed.take_message() {
+                    // It was closed while it rested, and not a byte had left: another one sends it for the first time.
+                    Some(unsent) if has_rested => message = unsent,
+                    _ => return Err(connection::broken(failed.into_error())),
+                },
+            }
+        }
     }
 }

@@ -56,7 +56,7 @@ impl FakeUpstream {
 
 #[async_trait]
 impl Upstream for FakeUpstream {
-    async fn send(&self, _request: &UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
+    async fn send(&self, _request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
         let mut books = self.books();

@@ -1,0 +1,97 @@
+//! The way of every request: it gets a name, is let in or not, finds its handler, and its answer gets the headers that all
+//! answers have.
+//!
+//! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
+//! and copying them was a quarter of what a forwarded request cost.
+
+use std::{pin::pin, sync::Arc};
+
+use poem::{
+    Endpoint, IntoResponse, Request, Response,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+};
+use tracing::Instrument;
+
+use super::{
+    allowed_methods::AllowedMethods,
+    current_request::{CurrentRequest, RequestIds},
+    guard::Entrance,
+    large_body::LargeBodies,
+    openai_error,
+    problem::{self, Problem, ProblemJson},
+    problem_kind::ProblemKind,
+    proxy_api::{self, Proxy},
+};
+use crate::app::Gateway;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) struct Front<R> {
+    pub(super) ids: RequestIds,
+    pub(super) entrance: Entrance,
+    pub(super) methods: Arc<AllowedMethods>,
+    pub(super) proxy: Proxy,
+    /// Whatever else there is.
+    pub(super) routes: R,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) bodies: Arc<LargeBodies>,
+}
+
+impl<R: Endpoint<Output = Response>> Endpoint for Front<R> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let (id, path) = (self.ids.next(), request.uri().path());
+        // The path without its query: what a caller puts there by mistake stays out of the log.
+        let span = tracing::info_span!("http.request", request.id = id, method = %request.method(), path);
+        let name = HeaderValue::from_str(&id);
+        let current = CurrentRequest { id, speaks_openai: openai_error::is_spoken_at(path) };
+        let work = pin!(self.answer(request));
+        let mut answer = current.scope(work).instrument(span).await;
+        let headers = answer.headers_mut();
+        headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        Ok(answer)
+    }
+}
+
+impl<R: Endpoint<Output = Response>> Front<R> {
+    async fn answer(&self, mut request: Request) -> Response {
+        if let Err(refusal) = self.entrance.admit(&mut request).and_then(|()| no_upgrade(&request)) {
+            return refusal;
+        }
+        if request.uri().path().starts_with(proxy_api::PREFIX) {
+            return self.proxy.forward(request).await;
+        }
+        request.set_data(Arc::clone(&self.gateway));
+        request.set_data(Arc::clone(&self.bodies));
+        let uri = request.uri().clone();
+        let mut answer = match self.routes.call(request).await {
+            Ok(answer) => answer,
+            Err(error) => problem::from_framework(error).await,
+        };
+        // It does not say which methods the path takes.
+        if answer.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Some(allow) = self.methods.of(uri.path()).and_then(|methods| HeaderValue::from_str(methods).ok())
+        {
+            answer.headers_mut().insert(header::ALLOW, allow);
+        }
+        answer
+    }
+}
+
+/// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.
+fn no_upgrade(request: &Request) -> Result<(), Response> {
+    // Others are hints that a server may leave unheard: Java's client offers HTTP/2 so.
+    let is_websocket =
+        |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
+    if request.headers().get_all(header::UPGRADE).iter().any(is_websocket)
+        && openai_error::is_spoken_at(request.uri().path())
+    {
+        let words = "this gateway speaks plain HTTP here; use the HTTP form";
+        return Err(ProblemJson(Problem::new(ProblemKind::NoUpgrade, words)).into_response());
+    }
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! Prompts and uploads: bounded each, and all together, while they stream in.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use poem::{
+    Body,
+    http::{HeaderMap, header},
+};
+use tokio::{
+    select,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{problem::Problem, problem_kind::ProblemKind};
+use crate::ports::{BodyFlaw, BodyPieces, RequestBody};
+
+/// The largest body that is taken: a long conversation with pictures.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// The largest body that is kept for the case that it must be sent once more.
+const KEPT_BYTES: usize = 1024 * 1024;
+/// How much of all bodies together is kept at a time.
+const ROOM_KIB: usize = 256 * 1024;
+/// How long a caller may take to send one.
+const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The room that there is for bodies.
+pub(super) struct LargeBodies(Arc<Semaphore>);
+
+/// A body, and the room that it takes in memory until both are dropped.
+pub(super) struct Kept<T> {
+    pub(super) body: T,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+impl Default for LargeBodies {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(ROOM_KIB)))
+    }
+}
+
+impl LargeBodies {
+    /// Reads a body to its end.
+    pub(super) async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Kept<Bytes>, BodyFlaw> {
+        self.begin(body, headers, MAX_BYTES).await.map(|(kept, _rest)| kept)
+    }
+
+    /// Keeps a small body, and passes a large one.
+    pub(super) async fn keep_or_pass(&self, body: Body, headers: &HeaderMap) -> Result<Kept<RequestBody>, BodyFlaw> {
+        let length = declared_length(headers);
+        let keeps = if length.is_some_and(|length| length > KEPT_BYTES as u64) { 0 } else { KEPT_BYTES };
+        let (Kept { body: start, room }, rest) = self.begin(body, headers, keeps).await?;
+        let body = match rest {
+            None => RequestBody::Whole(start),
+            Some(rest) => {
+                RequestBody::Passing { length, pieces: Box::pin(stream::once(async { Ok(start) }).chain(rest)) }
+            }
+        };
+        Ok(Kept { body, room })
+    }
+
+    /// A body until it is over or longer than `limit`, and what is left of it then.
+    async fn begin(
+        &self,
+        body: Body,
+        headers: &HeaderMap,
+        limit: usize,
+    ) -> Result<(Kept<Bytes>, Option<BodyPieces>), BodyFlaw> {
+        if body.is_empty() {
+            return Ok((Kept { body: Bytes::new(), room: None }, None));
+        }
+        if declared_length(headers).is_some_and(|length| length > MAX_BYTES as u64) {
+            return Err(BodyFlaw::TooLarge { limit: MAX_BYTES });
+        }
+        let mut pieces = bounded(body);
+        let (mut start, mut size, mut room) = (Vec::new(), 0, None);
+        while size <= limit
+            && let Some(piece) = pieces.next().await
+        {
+            let piece = piece?;
+            size += piece.len();
+            self.make_room(&mut room, size)?;
+            start.push(piece);
+        }
+        let body = match <[Bytes; 1]>::try_from(start) {
+            Ok([only]) => only,
+            Err(several) => several.concat().into(),
+        };
+        Ok((Kept { body, room }, (size > limit).then_some(pieces)))
+    }
+
+    /// Makes it enough for `size` bytes.
+    fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyFlaw> {
+        let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let lacks = u32::try_from(size.div_ceil(1024) - has).map_err(|_| BodyFlaw::NoRoom)?;
+        let more = Arc::clone(&self.0).try_acquire_many_owned(lacks).map_err(|_none| BodyFlaw::NoRoom)?;
+        match room {
+            Some(room) => room.merge(more),
+            None => *room = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// The body's bytes, no more of them and for no longer than is allowed.
+fn bounded(body: Body) -> BodyPieces {
+    let pieces = Box::pin(body.into_bytes_stream());
+    // Nothing to wait for: the timeout is the wait.
+    let deadline = Box::pin(timeout(BODY_TIMEOUT, pending::<()>()));
+    Box::pin(stream::try_unfold((pieces, deadline, 0), |(mut pieces, mut deadline, size)| async move {
+        let piece = select! {
+            biased;
+            piece = pieces.next() => piece,
+            _ = &mut deadline => return Err(BodyFlaw::TooSlow),
+        };
+        let Some(piece) = piece.transpose().map_err(|_left| BodyFlaw::Broken)? else { return Ok(None) };
+        let size = size + piece.len();
+        if size > MAX_BYTES {
+            return Err(BodyFlaw::TooLarge { limit: MAX_BYTES });
+        }
+        Ok(Some((piece, (pieces, deadline, size))))
+    }))
+}
+
+/// What a caller says of it beforehand, in bytes.
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+impl From<BodyFlaw> for Problem {
+    fn from(flaw: BodyFlaw) -> Self {
+        let kind = match flaw {
+            BodyFlaw::TooLarge { .. } => ProblemKind::BodyTooLarge,
+            BodyFlaw::TooSlow => ProblemKind::BodyTimeout,
+            BodyFlaw::Broken => ProblemKind::BadRequest,
+            BodyFlaw::NoRoom => ProblemKind::Busy,
+        };
+        Self::new(kind, flaw.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::*;
+
+    /// A body of pieces of 64 KiB whose length nobody says.
+    fn body(pieces: usize) -> Body {
+        let piece = || Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024]));
+        Body::from_bytes_stream(stream::iter((0..pieces).map(move |_| piece())))
+    }
+
+    fn saying(length: u64) -> HeaderMap {
+        [(header::CONTENT_LENGTH, length.into())].into_iter().collect()
+    }
+
+    async fn flaw<T>(kept: impl Future<Output = Result<Kept<T>, BodyFlaw>>) -> Option<BodyFlaw> {
+        kept.await.err()
+    }
+
+    #[tokio::test]
+    async fn room_is_taken_until_it_is_given_back() {
+        let (bodies, unsaid) = (LargeBodies(Arc::new(Semaphore::new(200))), HeaderMap::new());
+        let kept = bodies.read(body(2), &unsaid).await.unwrap();
+        assert_eq!(kept.body.len(), 128 * 1024);
+        assert_eq!(flaw(bodies.read(body(2), &unsaid)).await, Some(BodyFlaw::NoRoom));
+        assert_eq!(flaw(bodies.keep_or_pass(body(2), &unsaid)).await, Some(BodyFlaw::NoRoom));
+        assert_eq!(flaw(bodies.read(Body::empty(), &unsaid)).await, None);
+        drop(kept);
+        assert_eq!(flaw(bodies.read(body(2), &unsaid)).await, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_refused_however_it_is_said() {
+        let bodies = LargeBodies::default();
+        let too_large = Some(BodyFlaw::TooLarge { limit: MAX_BYTES });
+        assert_eq!(flaw(bodies.read(body(513), &HeaderMap::new())).await, too_large);
+        // Refused before anything of it is read.
+        let endless = || Body::from_bytes_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(flaw(bodies.read(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
+        assert_eq!(flaw(bodies.keep_or_pass(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
+        assert_eq!(bodies.read(body(512), &HeaderMap::new()).await.unwrap().body.len(), MAX_BYTES);
+    }
+
+    #[tokio::test]
+    async fn a_small_body_is_kept_and_a_large_one_passes_whole() {
+        let bodies = LargeBodies::default();
+        let small = bodies.keep_or_pass(body(16), &HeaderMap::new()).await.unwrap();
+        assert!(matches!(small.body, RequestBody::Whole(bytes) if bytes.len() == KEPT_BYTES));
+        for (headers, holds) in [(HeaderMap::new(), 17), (saying(40 * 64 * 1024), 1)] {
+            let large = bodies.keep_or_pass(body(40), &headers).await.unwrap();
+            assert_eq!(large.room.as_ref().map(OwnedSemaphorePermit::num_permits), Some(holds * 64));
+            let RequestBody::Passing { length, pieces } = large.body else { panic!("it is kept whole") };
+            assert_eq!(length, declared_length(&headers));
+            let pieces: Vec<Bytes> = pieces.try_collect().await.unwrap();
+            assert_eq!(pieces.concat().len(), 40 * 64 * 1024);
+        }
+        let endless = stream::iter((0..600).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024]))));
+        let large = bodies.keep_or_pass(Body::from_bytes_stream(endless), &HeaderMap::new()).await.unwrap();
+        let RequestBody::Passing { pieces, .. } = large.body else { panic!("it is kept whole") };
+        let broken: Result<Vec<Bytes>, BodyFlaw> = pieces.try_collect().await;
+        assert_eq!(broken, Err(BodyFlaw::TooLarge { limit: MAX_BYTES }));
+    }
+}

@@ -1,0 +1,46 @@
+//! New connections: names looked up, whatever address answers first, TLS against the system's roots.
+
+use std::time::Duration;
+
+use http_message::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use rustls::ClientConfig;
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio::{net::TcpStream, time::timeout};
+use tower_service::Service;
+
+use super::{connection::Connection, resting::Origin};
+use crate::ports::UpstreamError;
+
+/// For all of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+#[derive(Debug)]
+pub(super) struct Dial(HttpsConnector<HttpConnector>);
+
+impl Dial {
+    pub(super) fn new() -> Result<Self, rustls::Error> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        // What is written is a whole request, or all there is of one.
+        tcp.set_nodelay(true);
+        // Several addresses share the time, so that the last one gets some.
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let tls = HttpsConnectorBuilder::new().with_tls_config(ClientConfig::with_platform_verifier()?);
+        Ok(Self(tls.https_or_http().enable_http1().wrap_connector(tcp)))
+    }
+
+    pub(super) async fn connect(&self, origin: &Origin) -> Result<Connection, UpstreamError> {
+        let connect = async {
+            let url =
+                Uri::builder().scheme(origin.scheme.clone()).authority(origin.authority.clone()).path_and_query("/");
+            let stream = self.0.clone().call(url.build()?).await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Connection::over(stream).await?)
+        };
+        let connected = timeout(CONNECT_TIMEOUT, connect).await;
+        connected.map_err(|late| UpstreamError::Unreachable(late.into()))?.map_err(UpstreamError::Unreachable)
+    }
+}

@@ -1,0 +1,57 @@
+//! A request as it goes over the wire.
+
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream::MapOk};
+use http_body_util::{Either, Full, StreamBody};
+use http_message::{
+    HeaderValue, Request, Uri, header,
+    uri::{Parts, PathAndQuery},
+};
+use hyper::body::Frame;
+use secrecy::ExposeSecret;
+
+use super::resting::Origin;
+use crate::{
+    domain::secret::AccessToken,
+    ports::{BodyPieces, RequestBody, UpstreamRequest},
+};
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+
+/// A request's body.
+pub(super) type Payload = Either<Full<Bytes>, StreamBody<Frames>>;
+type Frames = MapOk<BodyPieces, fn(Bytes) -> Frame<Bytes>>;
+
+/// The request with its credential, in origin form (RFC 9112 section 3.2.1), and where to. An error is a URL or a credential
+/// that no request can carry.
+pub(super) fn of(
+    request: UpstreamRequest,
+    bearer: &AccessToken,
+) -> Result<(Origin, Request<Payload>), Box<dyn std::error::Error + Send + Sync>> {
+    let Parts { scheme: Some(scheme), authority: Some(authority), path_and_query, .. } =
+        Uri::try_from(request.url)?.into_parts()
+    else {
+        return Err("the URL is not absolute".into());
+    };
+    let mut credential = HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))?;
+    credential.set_sensitive(true);
+    let mut headers = request.headers;
+    headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
+    headers.insert(header::AUTHORIZATION, credential);
+    headers.entry(header::ACCEPT).or_insert(ANYTHING);
+    headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    let payload = match request.body {
+        RequestBody::Whole(bytes) => Either::Left(Full::new(bytes)),
+        RequestBody::Passing { length, pieces } => {
+            // Some servers want to know it before they begin to read.
+            headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
+            Either::Right(StreamBody::new(pieces.map_ok(Frame::data as fn(Bytes) -> Frame<Bytes>)))
+        }
+    };
+    let mut message = Request::new(payload);
+    *message.method_mut() = request.method;
+    *message.uri_mut() = path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+    *message.headers_mut() = headers;
+    Ok((Origin { scheme, authority }, message))
+}

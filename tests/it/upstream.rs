@@ -1,0 +1,288 @@
+//! The provider's API over connections that are kept, closed and lost.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use goclaw::{
+    adapters::upstream::{HttpUpstream, Patience},
+    domain::secret::AccessToken,
+    ports::{BodyFlaw, RequestBody, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+};
+use http_message::{HeaderMap, HeaderValue, Method, header};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::support::fakes::within;
+
+const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+
+/// A server that treats each connection as it is told.
+struct Server {
+    base: String,
+    accepted: Arc<AtomicUsize>,
+    _accepting: JoinSet<()>,
+}
+
+impl Server {
+    async fn start<F: Future<Output = ()> + Send + 'static>(treat: impl Fn(TcpStream) -> F + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let accepted = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&accepted);
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                counted.fetch_add(1, Ordering::Relaxed);
+                connections.spawn(treat(stream));
+            }
+        });
+        Self { base, accepted, _accepting: accepting }
+    }
+
+    fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    fn request(&self, method: Method, body: RequestBody) -> UpstreamRequest {
+        UpstreamRequest { method, url: format!("{}/path?query", self.base), headers: HeaderMap::new(), body }
+    }
+
+    async fn ask(&self, upstream: &HttpUpstream, method: Method) -> Result<UpstreamAnswer, UpstreamError> {
+        let request = self.request(method, RequestBody::default());
+        within(upstream.send(request, &AccessToken::new("token-1"))).await
+    }
+}
+
+fn upstream() -> HttpUpstream {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    HttpUpstream::new(Patience::default()).expect("a client")
+}
+
+/// Reads up to the end of a request's head; None at the end of the connection.
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(bytes).expect("text").to_lowercase())
+}
+
+async fn text(answer: UpstreamAnswer) -> Result<String, UpstreamError> {
+    let pieces: Vec<Bytes> = within(answer.body.try_collect()).await?;
+    Ok(String::from_utf8(pieces.concat()).expect("text"))
+}
+
+#[tokio::test]
+async fn one_connection_serves_request_after_request() {
+    let server = Server::start(|mut stream| async move {
+        while let Some(head) = head(&mut stream).await {
+            let answer = match head.split(' ').next() {
+                Some("head") => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+                Some("delete") => "HTTP/1.1 204 No Content\r\n\r\n",
+                Some("put") => CHUNKS,
+                _ => HELLO,
+            };
+            stream.write_all(answer.as_bytes()).await.expect("a write");
+        }
+    });
+    let (server, upstream) = (server.await, upstream());
+    for (method, body) in [
+        (Method::GET, "hello"),
+        (Method::HEAD, ""),
+        (Method::DELETE, ""),
+        (Method::PUT, "hello"),
+        (Method::GET, "hello"),
+    ] {
+        assert_eq!(text(server.ask(&upstream, method).await.expect("an answer")).await.expect("a body"), body);
+    }
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_request_says_who_asks_and_where() {
+    let (tell, mut told) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            tell.send(head(&mut stream).await.expect("a request")).await.expect("a listener");
+            stream.write_all(HELLO.as_bytes()).await.expect("a write");
+        }
+    });
+    let (server, upstream) = (server.await, upstream());
+    server.ask(&upstream, Method::GET).await.expect("an answer");
+    let head = told.recv().await.expect("a head");
+    let host = server.base.trim_start_matches("http://");
+    assert!(head.starts_with("get /path?query http/1.1\r\n"), "{head}");
+    for line in ["authorization: bearer token-1", &format!("host: {host}"), "accept: */*", "user-agent: goclaw/"] {
+        assert!(head.contains(&format!("\r\n{line}")), "{line}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_rested_costs_nobody_a_request() {
+    let (tell, mut closed) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            head(&mut stream).await.expect("a request");
+            stream.write_all(HELLO.as_bytes()).await.expect("a write");
+            drop(stream);
+            tell.send(()).await.expect("a listener");
+        }
+    });
+    let (server, upstream) = (server.await, upstream());
+    for turn in 1..=5 {
+        let answer = server.ask(&upstream, Method::POST).await.expect("an answer");
+        assert_eq!(text(answer).await.expect("a body"), "hello");
+        closed.recv().await.expect("the end");
+        assert_eq!(server.accepted(), turn);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_not_called_again_and_again() {
+    let server = Server::start(|stream| async move { drop(stream) }).await;
+    let lost = server.ask(&upstream(), Method::GET).await;
+    assert!(matches!(lost, Err(UpstreamError::Lost(_))));
+    assert_eq!(server.accepted(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_told_from_one_that_ends() {
+    for broken in ["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello", CHUNKS.trim_end_matches("0\r\n\r\n")] {
+        let server = Server::start(move |mut stream| async move {
+            head(&mut stream).await.expect("a request");
+            stream.write_all(broken.as_bytes()).await.expect("a write");
+        });
+        let (server, upstream) = (server.await, upstream());
+        let answer = server.ask(&upstream, Method::GET).await.expect("a head");
+        assert!(matches!(text(answer).await, Err(UpstreamError::Lost(_))), "{broken}");
+        assert!(server.ask(&upstream, Method::GET).await.is_ok());
+        assert_eq!(server.accepted(), 2);
+    }
+    let server = Server::start(|mut stream| async move {
+        head(&mut stream).await.expect("a request");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello").await.expect("a write");
+    });
+    let server = server.await;
+    let answer = server.ask(&upstream(), Method::GET).await.expect("a head");
+    assert_eq!(text(answer).await.expect("a body"), "hello");
+}
+
+#[tokio::test]
+async fn who_leaves_ends_the_request_at_the_provider() {
+    let (tell, mut ended) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            let head = head(&mut stream).await.expect("a request");
+            if head.starts_with("put") {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.expect("a write");
+            }
+            // Nobody sends more: this is the end of the connection.
+            let _ = stream.read_u8().await;
+            tell.send(()).await.expect("a listener");
+        }
+    });
+    let (server, upstream) = (server.await, upstream());
+    let before_the_answer = server.request(Method::GET, RequestBody::default());
+    let token = AccessToken::new("token-1");
+    assert!(timeout(Duration::from_millis(50), upstream.send(before_the_answer, &token)).await.is_err());
+    within(ended.recv()).await.expect("the end");
+
+    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
+    answer.body.next().await.expect("a piece").expect("bytes");
+    drop(answer);
+    within(ended.recv()).await.expect("the end");
+}
+
+#[tokio::test]
+async fn silence_ends_and_rest_does_too() {
+    let (tell, mut ended) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let tell = tell.clone();
+        async move {
+            while let Some(head) = head(&mut stream).await {
+                match head.split(' ').next() {
+                    Some("get") => stream.write_all(HELLO.as_bytes()).await.expect("a write"),
+                    Some("put") => stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhel").await.expect("a write"),
+                    _ => {}
+                }
+            }
+            tell.send(()).await.expect("a listener");
+        }
+    });
+    let patience = Patience { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
+    let (server, upstream) = (server.await, HttpUpstream::new(patience).expect("a client"));
+    assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
+    within(ended.recv()).await.expect("the end of a silent connection");
+    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
+    assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hel");
+    assert!(matches!(answer.body.next().await, Some(Err(UpstreamError::Silent))));
+    assert!(answer.body.next().await.is_none());
+    within(ended.recv()).await.expect("the end of another");
+    text(server.ask(&upstream, Method::GET).await.expect("an answer")).await.expect("a body");
+    within(ended.recv()).await.expect("the end of one that nobody wants");
+    assert_eq!(server.accepted(), 3);
+}
+
+#[tokio::test]
+async fn an_upload_passes_while_it_comes() {
+    for length in [Some(10), None] {
+        let (tell, mut told) = mpsc::channel(2);
+        let server = Server::start(move |mut stream| {
+            let tell = tell.clone();
+            async move {
+                let head = head(&mut stream).await.expect("a request");
+                let framing = if length.is_some() { "content-length: 10" } else { "transfer-encoding: chunked" };
+                assert!(head.contains(framing), "{head}");
+                for part in ["hello", "world"] {
+                    let mut seen = Vec::new();
+                    while !String::from_utf8_lossy(&seen).contains(part) {
+                        seen.push(stream.read_u8().await.expect("more"));
+                    }
+                    // Whoever sends the second part does not wait for its arrival.
+                    let _ = tell.send(part).await;
+                }
+                stream.write_all(HELLO.as_bytes()).await.expect("a write");
+            }
+        });
+        let (server, upstream) = (server.await, upstream());
+        // The second part is sent once the first one has arrived.
+        let pieces = Box::pin(stream::once(async { Ok(Bytes::from("hello")) }).chain(stream::once(async move {
+            assert_eq!(told.recv().await, Some("hello"));
+            Ok(Bytes::from("world"))
+        })));
+        let request = server.request(Method::POST, RequestBody::Passing { length, pieces });
+        let answer = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("an answer");
+        assert_eq!(text(answer).await.expect("a body"), "hello");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_its_caller_breaks_off_is_not_the_provider_s_fault() {
+    let server = Server::start(|mut stream| async move {
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    let server = server.await;
+    let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(BodyFlaw::TooSlow)]));
+    let mut request = server.request(Method::POST, RequestBody::Passing { length: None, pieces });
+    request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let broken = within(upstream().send(request, &AccessToken::new("token-1"))).await;
+    assert!(matches!(broken, Err(UpstreamError::Body(BodyFlaw::TooSlow))));
+}
