@@ -110,6 +110,11 @@ async fn one_connection_serves_request_after_request() {
     ] {
         assert_eq!(text(server.ask(&upstream, method).await.expect("an answer")).await.expect("a body"), body);
     }
+    // Whoever knows how long an answer is asks for no more once it is there.
+    for _ in 0..2 {
+        let mut answer = server.ask(&upstream, Method::GET).await.expect("an answer");
+        assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hello");
+    }
     assert_eq!(server.accepted(), 1);
 }
 
