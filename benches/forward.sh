@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What forwarding costs: goclaw beside nginx and a bare hyper proxy, in front of the same upstream, in one run. Installs
-# wrk and nginx if they are missing, builds, measures, and prints the tables of docs/benchmarks.md.
+# What forwarding costs: goclaw beside nginx, a bare hyper proxy and LiteLLM, in front of the same upstream, in one run.
+# Installs wrk, nginx and LiteLLM if they are missing, builds, measures, and prints the tables of docs/benchmarks.md.
 #
 # Usage: benches/forward.sh [ROUNDS [SECONDS]], by default 3 rounds of 2 seconds for each load and each proxy.
 set -euo pipefail
@@ -31,9 +31,22 @@ has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this a
 PATH=$PATH:/usr/sbin
 packages=()
 has wrk || packages+=(wrk)
+if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3 python3-venv); fi
 has nginx || packages+=(nginx)
 if [ "${#packages[@]}" -gt 0 ]; then
     install_packages "${packages[@]}"
+fi
+
+readonly litellm_version=1.108.7
+readonly litellm=target/litellm-$litellm_version
+if [ ! -e "$litellm/complete" ]; then
+    say "installing LiteLLM $litellm_version into $litellm"
+    rm -rf "$litellm"
+    mkdir -p target
+    python3 -m venv "$litellm"
+    "$litellm/bin/pip" install --quiet --disable-pip-version-check "litellm[proxy]==$litellm_version" ||
+        fail "pip could not install LiteLLM; see what it said above."
+    touch "$litellm/complete"
 fi
 
 # The tools first: the gateway that is measured is the one that a user builds, without the features of the tests.
@@ -44,4 +57,4 @@ cargo build --quiet --release --locked
 # Two connections for each of a thousand streams.
 ulimit -n 8192 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 
-exec target/release/examples/forward measure target/release/goclaw "$@"
+exec target/release/examples/forward measure target/release/goclaw "$litellm/bin/litellm" "$@"

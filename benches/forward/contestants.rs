@@ -1,40 +1,74 @@
 //! Who takes part: the upstream without anything before it, and the proxies, each as its users would start it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, rc::Rc};
+
+use serde_json::Value;
+use url::Url;
 
 use crate::{
     KEY, Outcome,
+    load::PROMPT,
     process::{Process, ask, free_port},
 };
 
 /// Somebody who answers what the upstream answers.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
-    pub(crate) process: Process,
-    /// What stands before the upstream's own path.
-    pub(crate) prefix: &'static str,
+    pub(crate) process: Rc<Process>,
     /// What a caller presents.
     pub(crate) authorization: String,
+    way: Way,
+}
+
+/// How the upstream is asked through it.
+enum Way {
+    /// By the upstream's own paths.
+    Plain,
+    /// By the pass-through.
+    PassThrough,
+    /// By OpenAI's API: prompts alone.
+    OpenAi,
 }
 
 /// The names, in the order of the tables.
 pub(crate) const DIRECT: &str = "direct";
 pub(crate) const NGINX: &str = "nginx";
 pub(crate) const HYPER: &str = "bare hyper";
-pub(crate) const GOCLAW: &str = "goclaw";
+pub(crate) const GOCLAW: &str = "goclaw /v1/proxy";
+pub(crate) const RESPONSES: &str = "goclaw /v1/responses";
+pub(crate) const LITELLM: &str = "LiteLLM";
+
+impl Contestant {
+    fn new(name: &'static str, process: Process, authorization: &str, way: Way) -> Self {
+        Self { name, process: Rc::new(process), authorization: authorization.to_owned(), way }
+    }
+
+    /// Where it is asked for a path of the upstream's; None if it cannot be.
+    pub(crate) fn path(&self, upstream: &str) -> Option<String> {
+        match self.way {
+            Way::Plain => Some(upstream.to_owned()),
+            Way::PassThrough if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
+            Way::PassThrough => Some(format!("/v1/proxy/dashscope{upstream}")),
+            Way::OpenAi => (upstream == PROMPT).then(|| "/v1/responses".to_owned()),
+        }
+    }
+}
 
 /// Starts all of them, with what they write in `folder`.
-pub(crate) fn start(goclaw: &str, folder: &Path) -> Outcome<Vec<Contestant>> {
+pub(crate) fn start(goclaw: &str, litellm: &str, folder: &Path) -> Outcome<Vec<Contestant>> {
     let direct = upstream()?;
     let upstream = direct.process.port;
-    Ok(vec![direct, nginx(folder, upstream)?, hyper(upstream)?, gateway(goclaw, folder, upstream)?])
+    let (nginx, hyper, gateway) = (nginx(folder, upstream)?, hyper(upstream)?, gateway(goclaw, folder, upstream)?);
+    let (process, authorization) = (Rc::clone(&gateway.process), gateway.authorization.clone());
+    let responses = Contestant { name: RESPONSES, process, authorization, way: Way::OpenAi };
+    Ok(vec![direct, nginx, hyper, gateway, responses, self::litellm(litellm, folder, upstream)?])
 }
 
 fn upstream() -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["upstream", &port.to_string()]);
-    open(DIRECT, Process::start(command, port, "/")?)
+    Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Way::Plain))
 }
 
 /// The limit in practice. Nothing is logged and nothing written to disk; connections are kept as long as they last.
@@ -56,20 +90,21 @@ fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     fs::write(&file, configuration)?;
     let mut command = Command::new("nginx");
     command.arg("-c").arg(file).arg("-e").arg(folder.join("nginx.log"));
-    open(NGINX, Process::start(command, port, "/")?)
+    Ok(Contestant::new(NGINX, Process::start(command, port, "/")?, "Bearer caller", Way::Plain))
 }
 
 fn hyper(upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["hyper", &port.to_string(), &format!("127.0.0.1:{upstream}")]);
-    open(HYPER, Process::start(command, port, "/")?)
+    Ok(Contestant::new(HYPER, Process::start(command, port, "/")?, "Bearer caller", Way::Plain))
 }
 
-/// As a user has it: nothing configured but where the provider is, and the key handed over through the API.
+/// As a user has it: nothing configured but where the providers are; a key handed over and a login done through the API.
 fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let data = folder.join("data");
+    let provider = format!("http://127.0.0.1:{upstream}");
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -77,19 +112,55 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
         .env("GOCLAW_DATA_DIR", &data)
         .env("GOCLAW_PORT", port.to_string())
         .env("GOCLAW_CALLBACK__PORT", free_port()?.to_string())
-        .env("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", format!("http://127.0.0.1:{upstream}"))
+        .env("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", &provider)
+        .env("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &provider)
+        .env("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &provider)
+        .env("GOCLAW_DEFAULT_PROVIDER", "openai-codex")
         .stderr(fs::File::create(folder.join("goclaw.log"))?);
     let process = Process::start(command, port, "/healthz")?;
     let authorization = format!("Bearer {}", fs::read_to_string(data.join("gateway.token"))?.trim());
-    let answer = ask(port, "PUT", "/v1/auth/dashscope/secret", &authorization, "{\"api_key\": \"sk-bench\"}")?;
-    if !answer.starts_with("HTTP/1.1 200") {
-        return Err(format!("goclaw does not take the key: {answer}").into());
-    }
-    Ok(Contestant { name: GOCLAW, process, prefix: "/v1/proxy/dashscope", authorization })
+    let tell = |method, path, body: &str| -> Outcome<Value> {
+        let answer = ask(port, method, path, &authorization, body)?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        if !head.starts_with("HTTP/1.1 200") {
+            return Err(format!("goclaw does not take {method} {path}: {answer}").into());
+        }
+        Ok(serde_json::from_str(body)?)
+    };
+    tell("PUT", "/v1/auth/dashscope/secret", "{\"api_key\": \"sk-bench\"}")?;
+    let started = tell("POST", "/v1/auth/openai/start", "{}")?;
+    let auth_url = Url::parse(started["auth_url"].as_str().unwrap_or_default())?;
+    let parameter = |wanted| auth_url.query_pairs().find_map(|(name, value)| (name == wanted).then_some(value));
+    let (Some(address), Some(state)) = (parameter("redirect_uri"), parameter("state")) else {
+        return Err(format!("goclaw starts no login: {started}").into());
+    };
+    let redirect = serde_json::json!({"redirect_url": format!("{address}?code=c&state={state}")});
+    tell("POST", "/v1/auth/openai/callback", &redirect.to_string())?;
+    Ok(Contestant::new(GOCLAW, process, &authorization, Way::PassThrough))
 }
 
-/// One that asks its callers for nothing but the upstream's own key, which the proxies set anyway.
-fn open(name: &'static str, process: Process) -> Outcome<Contestant> {
-    let authorization = if name == DIRECT { KEY } else { "Bearer caller" };
-    Ok(Contestant { name, process, prefix: "", authorization: authorization.to_owned() })
+/// The gateway that many use, with one worker, which is its default.
+fn litellm(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
+    let port = free_port()?;
+    let file = folder.join("litellm.yaml");
+    let model = format!("model: openai/bench, api_base: 'http://127.0.0.1:{upstream}/v1', api_key: sk-bench");
+    fs::write(
+        &file,
+        format!(
+            "model_list: [{{model_name: bench, litellm_params: {{{model}}}}}]\nlitellm_settings: {{telemetry: false}}\n"
+        ),
+    )?;
+    let key = "sk-a-long-enough-key-of-the-bench";
+    let log = fs::File::create(folder.join("litellm.log"))?;
+    let mut command = Command::new(program);
+    command
+        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--config"])
+        .arg(file)
+        .env("HOME", folder)
+        .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        .env("LITELLM_LOG", "ERROR")
+        .env("LITELLM_MASTER_KEY", key)
+        .stderr(log);
+    let process = Process::start(command, port, "/health/liveliness")?;
+    Ok(Contestant::new(LITELLM, process, &format!("Bearer {key}"), Way::OpenAi))
 }

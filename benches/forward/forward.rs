@@ -5,7 +5,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and its programs end when they are killed")]
 
-use std::{error::Error, net::SocketAddr, process::ExitCode};
+use std::{
+    error::Error,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 mod contestants;
 mod hyper_proxy;
@@ -23,6 +28,12 @@ type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 /// its work is found out.
 const KEY: &str = "Bearer sk-bench";
 
+/// The time, as upstream and measuring both read it, in microseconds of Unix time.
+fn unix_us() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or_default()
+}
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,9 +50,11 @@ fn run() -> Outcome {
     match *arguments {
         ["upstream", port] => upstream::run(port.parse()?),
         ["hyper", port, upstream] => hyper_proxy::run(port.parse()?, upstream.parse::<SocketAddr>()?),
-        ["measure", goclaw] => measure::run(goclaw, 3, 2),
-        ["measure", goclaw, rounds] => measure::run(goclaw, rounds.parse()?, 2),
-        ["measure", goclaw, rounds, seconds] => measure::run(goclaw, rounds.parse()?, seconds.parse()?),
+        ["measure", goclaw, litellm] => measure::run(goclaw, litellm, 3, 2),
+        ["measure", goclaw, litellm, rounds] => measure::run(goclaw, litellm, rounds.parse()?, 2),
+        ["measure", goclaw, litellm, rounds, seconds] => {
+            measure::run(goclaw, litellm, rounds.parse()?, seconds.parse()?)
+        }
         _ => Err("type benches/forward.sh [ROUNDS [SECONDS]]".into()),
     }
 }

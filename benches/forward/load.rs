@@ -8,22 +8,25 @@ pub(crate) struct Load {
     pub(crate) name: &'static str,
     method: &'static str,
     path: &'static str,
-    body_bytes: usize,
+    body: Body,
     connections: usize,
     /// What the end of the right answer looks like.
     ending: &'static str,
 }
 
+/// The path of the prompt, which is asked in other ways too.
+pub(crate) const PROMPT: &str = "/codex/responses";
+
 const SMALL: Load = Load {
     name: "1 KB of JSON, 1 connection",
     method: "GET",
     path: "/compatible-mode/v1/models",
-    body_bytes: 0,
+    body: Body::Nothing,
     connections: 1,
     ending: "xxxx\"}",
 };
 
-pub(crate) const LOADS: [Load; 5] = [
+pub(crate) const LOADS: [Load; 6] = [
     SMALL,
     Load { name: "1 KB of JSON, 16 connections", connections: 16, ..SMALL },
     Load { name: "1 KB of JSON, 64 connections", connections: 64, ..SMALL },
@@ -31,7 +34,7 @@ pub(crate) const LOADS: [Load; 5] = [
         name: "40 KB sent, 64 connections",
         method: "POST",
         path: "/compatible-mode/v1/embeddings",
-        body_bytes: 40_000,
+        body: Body::Json { bytes: 40_000 },
         connections: 64,
         ..SMALL
     },
@@ -39,11 +42,26 @@ pub(crate) const LOADS: [Load; 5] = [
         name: "50 events at once, 32 connections",
         method: "POST",
         path: "/compatible-mode/v1/chat/completions",
-        body_bytes: 100,
+        body: Body::Json { bytes: 100 },
         connections: 32,
         ending: "\"sequence_number\":49,\"delta\":\" word\"}\n\n\r\n0\r\n\r\n",
     },
+    Load {
+        name: "a prompt, answered in 50 events, 32 connections",
+        method: "POST",
+        path: PROMPT,
+        body: Body::Prompt,
+        connections: 32,
+        ending: "\n\n\r\n0\r\n\r\n",
+    },
 ];
+
+/// What is sent.
+enum Body {
+    Nothing,
+    Json { bytes: usize },
+    Prompt,
+}
 
 /// What one round found out.
 #[derive(Clone, Copy)]
@@ -57,17 +75,21 @@ pub(crate) struct Round {
 
 impl Load {
     fn body(&self) -> String {
-        let frame = "{\"input\":\"\"}".len();
-        if self.body_bytes == 0 {
-            String::new()
-        } else {
-            format!("{{\"input\":\"{}\"}}", "x".repeat(self.body_bytes - frame))
+        match self.body {
+            Body::Nothing => String::new(),
+            Body::Json { bytes } => format!("{{\"input\":\"{}\"}}", "x".repeat(bytes - "{\"input\":\"\"}".len())),
+            Body::Prompt => "{\"model\":\"bench\",\"input\":\"Tell me 48 words.\",\"stream\":true}".to_owned(),
         }
+    }
+
+    /// Whether a contestant can be asked this.
+    pub(crate) fn is_for(&self, contestant: &Contestant) -> bool {
+        contestant.path(self.path).is_some()
     }
 
     /// Fails unless a contestant answers as the upstream does.
     pub(crate) fn check(&self, contestant: &Contestant) -> Outcome {
-        let path = format!("{}{}", contestant.prefix, self.path);
+        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
         let answer = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;
         if answer.starts_with("HTTP/1.1 200") && answer.ends_with(self.ending) {
             return Ok(());
@@ -77,7 +99,8 @@ impl Load {
 
     /// One round; `script` is where wrk finds its script.
     pub(crate) fn run(&self, contestant: &Contestant, seconds: u32, script: &Path) -> Outcome<Round> {
-        let url = format!("http://127.0.0.1:{}{}{}", contestant.process.port, contestant.prefix, self.path);
+        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
+        let url = format!("http://127.0.0.1:{}{path}", contestant.process.port);
         let before = contestant.process.cpu_us()?;
         let output = Command::new("wrk")
             .args(["--threads", "1", "--connections", &self.connections.to_string()])

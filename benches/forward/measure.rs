@@ -5,56 +5,57 @@ use std::fs;
 
 use crate::{
     Outcome,
-    contestants::{self, GOCLAW},
-    load::{LOADS, Round, write_script},
-    report::{self, Cell, Extras},
-    streams::{self, Arrivals},
+    contestants::{self, Contestant, GOCLAW},
+    load::{LOADS, Load, write_script},
+    report::{self, Cell},
+    streams::{self, Streamed},
 };
 
-pub(crate) fn run(goclaw: &str, rounds: usize, seconds: u32) -> Outcome {
+pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> Outcome {
     let folder = tempfile::tempdir()?;
     let script = write_script(folder.path())?;
     let load_before = fs::read_to_string("/proc/loadavg")?;
-    let contestants = contestants::start(goclaw, folder.path())?;
+    let contestants = contestants::start(goclaw, litellm, folder.path())?;
     let gateway = contestants.iter().find(|contestant| contestant.name == GOCLAW).ok_or("no gateway")?;
     let start = (gateway.process.started_in, gateway.process.resident_kib()?);
+    let of = |load: &'static Load| contestants.iter().filter(|contestant| load.is_for(contestant));
 
-    for contestant in &contestants {
-        for load in &LOADS {
+    let mut cells = Vec::new();
+    for load in &LOADS {
+        for contestant in of(load) {
             load.check(contestant)?;
             // Connections are made, memory is got: none of it belongs to the first round.
             load.run(contestant, 1, &script)?;
+            cells.push(Cell::new(load.name, contestant.name));
         }
     }
-    let mut cells: Vec<Cell> = LOADS
-        .iter()
-        .flat_map(|load| contestants.iter().map(|contestant| Cell::new(load.name, contestant.name)))
-        .collect();
     for round in 0..rounds {
         report::say(&format!("round {} of {rounds}", round + 1));
-        for (load, cells) in LOADS.iter().zip(cells.chunks_mut(contestants.len())) {
+        let mut cells = cells.iter_mut();
+        for load in &LOADS {
+            let here: Vec<&Contestant> = of(load).collect();
+            let mut cells: Vec<&mut Cell> = cells.by_ref().take(here.len()).collect();
             // Another one begins each time: whoever comes first finds another machine than whoever comes last.
-            for turn in 0..contestants.len() {
-                let place = (turn + round) % contestants.len();
-                if let (Some(contestant), Some(cell)) = (contestants.get(place), cells.get_mut(place)) {
-                    let found: Round = load.run(contestant, seconds, &script)?;
-                    cell.rounds.push(found);
+            for turn in 0..here.len() {
+                let place = (turn + round) % here.len();
+                if let (Some(contestant), Some(cell)) = (here.get(place), cells.get_mut(place)) {
+                    cell.rounds.push(load.run(contestant, seconds, &script)?);
                 }
             }
         }
     }
-    let mut paced: Vec<Arrivals> = contestants.iter().map(|_| Arrivals::default()).collect();
+    let proxies = || contestants.iter().filter(|contestant| contestant.path(streams::PACED).is_some());
+    let mut streamed: Vec<Streamed> = proxies().map(|contestant| Streamed::new(contestant.name)).collect();
     for _ in 0..rounds {
-        for (contestant, arrivals) in contestants.iter().zip(&mut paced) {
-            streams::read_paced(contestant, arrivals)?;
+        for (contestant, streamed) in proxies().zip(&mut streamed) {
+            streams::read_paced(contestant, streamed)?;
         }
     }
-    report::say("a thousand open streams");
-    let mut open_kib = Vec::new();
-    for contestant in &contestants {
-        open_kib.push(streams::weigh_open(contestant)?);
+    for (contestant, streamed) in proxies().zip(&mut streamed) {
+        report::say(&format!("a thousand open streams, and callers that leave: {}", contestant.name));
+        streams::leave_early(contestant, &contestants, streamed)?;
+        streams::weigh_open(contestant, streamed)?;
     }
-    let names = contestants.iter().map(|contestant| contestant.name).collect();
     report::loads(&cells, rounds, seconds, load_before.trim())?;
-    report::extras(&Extras { names, paced, open_kib, start })
+    report::extras(&streamed, start)
 }

@@ -12,7 +12,7 @@ use std::{
 use crate::Outcome;
 
 /// How long a program may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The unit of the times in `/proc/PID/stat`, which is the same on every Linux of today.
 const TICK_US: u64 = 10_000;
 

@@ -1,15 +1,15 @@
 //! What was measured, as the tables of `docs/benchmarks.md`.
 
 use std::{
-    io::{Write, stderr, stdout},
+    io::{StdoutLock, Write, stderr, stdout},
     time::Duration,
 };
 
 use crate::{
     Outcome,
-    contestants::{DIRECT, GOCLAW, HYPER, NGINX},
+    contestants::{DIRECT, GOCLAW, HYPER, LITELLM, NGINX, RESPONSES},
     load::{LOADS, Round},
-    streams::{Arrivals, MANY},
+    streams::{MANY, OPEN_FOR, Streamed},
 };
 
 /// What one contestant did under one load.
@@ -60,17 +60,24 @@ pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) 
             cell.median(|round| round.resident_kib) / 1024.0,
         )?;
     }
+    ratios(cells, &mut out)
+}
+
+/// How goclaw stands beside the others.
+fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
+    let speed = |cell: &Cell| cell.median(|round| round.per_second);
+    let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
     writeln!(
         out,
-        "\n| goclaw | requests/s of bare hyper's | requests/s of nginx's | CPU of nginx's | added p99 of nginx's |"
+        "\n| {GOCLAW} | requests/s of bare hyper's | requests/s of nginx's | CPU of nginx's | added p99 of nginx's |"
     )?;
     writeln!(out, "|---|---|---|---|---|")?;
+    let of = |load: &str, name: &str| {
+        cells.iter().find(|cell| cell.load == load && cell.contestant == name).ok_or("no such cell")
+    };
     for load in &LOADS {
-        let of =
-            |name: &str| cells.iter().find(|cell| cell.load == load.name && cell.contestant == name).ok_or("no cell");
-        let (direct, nginx, hyper, goclaw) = (of(DIRECT)?, of(NGINX)?, of(HYPER)?, of(GOCLAW)?);
-        let speed = |cell: &Cell| cell.median(|round| round.per_second);
-        let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
+        let [direct, nginx, hyper, goclaw] = [DIRECT, NGINX, HYPER, GOCLAW].map(|name| of(load.name, name));
+        let (direct, nginx, hyper, goclaw) = (direct?, nginx?, hyper?, goclaw?);
         let added = |cell: &Cell| cell.median(|round| round.p99_us) - direct.median(|round| round.p99_us);
         writeln!(
             out,
@@ -83,36 +90,45 @@ pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) 
             if added(nginx) > 0.0 { format!("{:.2}", added(goclaw) / added(nginx)) } else { "-".to_owned() },
         )?;
     }
+    let prompt = LOADS.last().ok_or("no loads")?.name;
+    let [proxy, responses, litellm] = [GOCLAW, RESPONSES, LITELLM].map(|name| of(prompt, name));
+    let (proxy, responses, litellm) = (proxy?, responses?, litellm?);
+    writeln!(
+        out,
+        "\n{RESPONSES}: {:.2} of the requests/s of /v1/proxy, {:.0} times LiteLLM's, with {:.4} of its CPU",
+        speed(responses) / speed(proxy),
+        speed(responses) / speed(litellm),
+        cpu(responses) / cpu(litellm),
+    )?;
     Ok(())
 }
 
-/// What is no matter of requests per second.
-pub(crate) struct Extras {
-    pub(crate) names: Vec<&'static str>,
-    pub(crate) paced: Vec<Arrivals>,
-    pub(crate) open_kib: Vec<u64>,
-    /// How long goclaw took to its first answer, and the memory it had then.
-    pub(crate) start: (Duration, u64),
-}
-
-pub(crate) fn extras(extras: &Extras) -> Outcome {
+/// Prints what is no matter of requests per second. `start` is how long goclaw took to its first answer, and the memory it
+/// had then, in KiB.
+pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
     let mut out = stdout().lock();
+    let open_for = OPEN_FOR.as_secs();
     writeln!(
         out,
-        "\n| 50 events, 20 ms apart | first event ms | gap p50 ms | gap p99 ms | memory for {MANY} open streams, MiB |"
+        "\n| 50 events, 20 ms apart | first event ms | gap p50 ms | gap p99 ms | a caller left, noticed after ms: median, highest | \
+         memory for {MANY} open streams, MiB | growth in {open_for} s, MiB |"
     )?;
-    writeln!(out, "|---|---|---|---|---|")?;
-    for ((name, arrivals), kib) in extras.names.iter().zip(&extras.paced).zip(&extras.open_kib) {
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for streamed in streamed {
         writeln!(
             out,
-            "| {name} | {:.2} | {:.2} | {:.2} | {:.1} |",
-            quantile(&arrivals.first, 0.5),
-            quantile(&arrivals.gaps, 0.5),
-            quantile(&arrivals.gaps, 0.99),
-            *kib as f64 / 1024.0,
+            "| {} | {:.2} | {:.2} | {:.2} | {:.1}, {:.1} | {:.1} | {:.1} |",
+            streamed.name,
+            quantile(&streamed.first, 0.5),
+            quantile(&streamed.gaps, 0.5),
+            quantile(&streamed.gaps, 0.99),
+            quantile(&streamed.cancelled, 0.5),
+            quantile(&streamed.cancelled, 1.0),
+            streamed.open_kib as f64 / 1024.0,
+            streamed.growth_kib as f64 / 1024.0,
         )?;
     }
-    let (first_answer, idle_kib) = extras.start;
+    let (first_answer, idle_kib) = start;
     let first_answer = first_answer.as_millis();
     writeln!(
         out,

@@ -1,31 +1,56 @@
-//! Streams as models send them: when each event arrives, and what a thousand open ones weigh.
+//! Streams as models send them: when each event arrives, what a thousand open ones weigh, and how soon it is noticed that
+//! somebody left.
 
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, contestants::Contestant};
+use crate::{
+    Outcome,
+    contestants::{Contestant, DIRECT},
+    process::ask,
+    unix_us,
+};
 
-/// How many streams are open at once for the weighing.
+pub(crate) const PACED: &str = "/compatible-mode/v1/paced";
+const HELD: &str = "/compatible-mode/v1/held";
+const SILENT: &str = "/compatible-mode/v1/silent";
+
+/// How many streams are open at once for the weighing, and for how long.
 pub(crate) const MANY: usize = 1_000;
+pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
+/// How often a caller leaves.
+const LEAVES: usize = 20;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// When the events of paced streams arrived.
-#[derive(Default)]
-pub(crate) struct Arrivals {
-    /// From the request to the first byte of the answer's body, in milliseconds.
+/// What is found out about the streams of one contestant.
+pub(crate) struct Streamed {
+    pub(crate) name: &'static str,
+    /// From the request to the first byte of a paced answer's body, in milliseconds.
     pub(crate) first: Vec<f64>,
     /// From one event to the next.
     pub(crate) gaps: Vec<f64>,
+    /// From a caller's leaving before the first byte to the end of its request at the upstream, in milliseconds.
+    pub(crate) cancelled: Vec<f64>,
+    /// What a thousand open streams add to the memory, and what they add while they stay open, in KiB.
+    pub(crate) open_kib: u64,
+    pub(crate) growth_kib: i64,
+}
+
+impl Streamed {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, first: Vec::new(), gaps: Vec::new(), cancelled: Vec::new(), open_kib: 0, growth_kib: 0 }
+    }
 }
 
 /// Reads one paced stream to its end.
-pub(crate) fn read_paced(contestant: &Contestant, arrivals: &mut Arrivals) -> Outcome {
+pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
     let begun = Instant::now();
-    let mut stream = request(contestant, "/compatible-mode/v1/paced")?;
+    let mut stream = request(contestant, PACED)?;
     let mut last = None;
     let mut buffer = [0; 4_096];
     loop {
@@ -35,8 +60,8 @@ pub(crate) fn read_paced(contestant: &Contestant, arrivals: &mut Arrivals) -> Ou
         // Looks at what is there and not at how it is cut: a proxy may send the head and the first event apart.
         if read.windows(5).any(|bytes| bytes == b"data:") {
             match last.replace(now) {
-                None => arrivals.first.push((now - begun).as_secs_f64() * 1e3),
-                Some(last) => arrivals.gaps.push((now - last).as_secs_f64() * 1e3),
+                None => streamed.first.push((now - begun).as_secs_f64() * 1e3),
+                Some(last) => streamed.gaps.push((now - last).as_secs_f64() * 1e3),
             }
         }
         if length == 0 || read.ends_with(b"0\r\n\r\n") {
@@ -45,12 +70,38 @@ pub(crate) fn read_paced(contestant: &Contestant, arrivals: &mut Arrivals) -> Ou
     }
 }
 
-/// What a thousand streams add to the memory, in KiB, each with one event sent and no end in sight.
-pub(crate) fn weigh_open(contestant: &Contestant) -> Outcome<u64> {
+/// Leaves before the first byte, again and again, and asks the upstream when it noticed.
+pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed: &mut Streamed) -> Outcome {
+    let upstream = all.iter().find(|contestant| contestant.name == DIRECT).ok_or("no upstream")?;
+    let left_at = || -> Outcome<u64> {
+        let answer = ask(upstream.process.port, "GET", "/left", &upstream.authorization, "")?;
+        Ok(answer.rsplit("\r\n").next().unwrap_or_default().parse()?)
+    };
+    for _ in 0..LEAVES {
+        let stream = request(contestant, SILENT)?;
+        thread::sleep(Duration::from_millis(50));
+        let (before, leaving) = (left_at()?, unix_us());
+        drop(stream);
+        let begun = Instant::now();
+        let mut noticed = left_at()?;
+        while noticed == before {
+            if begun.elapsed() > PATIENCE {
+                return Err(format!("{} does not tell that a caller left", contestant.name).into());
+            }
+            thread::sleep(Duration::from_millis(1));
+            noticed = left_at()?;
+        }
+        streamed.cancelled.push(noticed.saturating_sub(leaving) as f64 / 1e3);
+    }
+    Ok(())
+}
+
+/// Opens a thousand streams that get an event a second and have no end in sight.
+pub(crate) fn weigh_open(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
     let before = contestant.process.resident_kib()?;
     let mut open = Vec::with_capacity(MANY);
     for _ in 0..MANY {
-        let mut stream = request(contestant, "/compatible-mode/v1/held")?;
+        let mut stream = request(contestant, HELD)?;
         let mut begun = Vec::new();
         while !begun.windows(5).any(|bytes| bytes == b"data:") {
             let mut buffer = [0; 4_096];
@@ -62,17 +113,19 @@ pub(crate) fn weigh_open(contestant: &Contestant) -> Outcome<u64> {
         }
         open.push(stream);
     }
-    Ok(contestant.process.resident_kib()?.saturating_sub(before))
+    let opened = contestant.process.resident_kib()?;
+    thread::sleep(OPEN_FOR);
+    streamed.open_kib = opened.saturating_sub(before);
+    streamed.growth_kib = contestant.process.resident_kib()?.cast_signed() - opened.cast_signed();
+    Ok(())
 }
 
 fn request(contestant: &Contestant, path: &str) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let head = format!(
-        "GET {}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n",
-        contestant.prefix, contestant.authorization
-    );
+    let path = contestant.path(path).ok_or("it cannot be asked this")?;
+    let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", contestant.authorization);
     stream.write_all(head.as_bytes())?;
     Ok(stream)
 }

@@ -1,6 +1,13 @@
 //! The provider of the bench: fixed answers, as cheap as they can be, so that the proxies are what is measured.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -11,44 +18,118 @@ use hyper::{
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 
-use crate::{KEY, Outcome, server};
+use crate::{KEY, Outcome, server, unix_us};
 
 /// How many events a stream has.
 const EVENTS: usize = 50;
 /// How far apart they are in a paced one.
 const PACE: Duration = Duration::from_millis(20);
+/// How far apart they are in one that does not end.
+const HELD_PACE: Duration = Duration::from_secs(1);
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
-pub(crate) fn run(port: u16) -> Outcome {
-    let document = Bytes::from(format!("{{\"data\":\"{}\"}}", "x".repeat(1_000)));
-    let events: Vec<Bytes> = (0..EVENTS)
-        .map(|number| {
-            format!(
-                "data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\" word\"}}\n\n"
-            )
-        })
-        .map(Bytes::from)
-        .collect();
-    server::serve(port, move |request| answer(request, document.clone(), events.clone()))
+/// What it answers, made once.
+#[derive(Clone)]
+struct Answers {
+    document: Bytes,
+    tokens: Bytes,
+    events: Arc<[Bytes]>,
+    /// The events of OpenAI's Responses API, for those who read them.
+    response: Arc<[Bytes]>,
+    /// When a caller last left before its answer, in microseconds of Unix time.
+    left_at: Arc<AtomicU64>,
 }
 
-async fn answer(request: Request<Incoming>, document: Bytes, events: Vec<Bytes>) -> Answer {
+pub(crate) fn run(port: u16) -> Outcome {
+    let answers = Answers {
+        document: Bytes::from(format!("{{\"data\":\"{}\"}}", "x".repeat(1_000))),
+        tokens: Bytes::from(format!(
+            "{{\"access_token\":\"{}\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\",\"expires_in\":864000}}",
+            KEY.trim_start_matches("Bearer ")
+        )),
+        events: (0..EVENTS).map(delta).collect(),
+        response: response().into(),
+        left_at: Arc::default(),
+    };
+    server::serve(port, move |request| answer(request, answers.clone()))
+}
+
+fn event(kind: &str, members: &str) -> Bytes {
+    Bytes::from(format!("event: {kind}\ndata: {{\"type\":\"{kind}\",{members}}}\n\n"))
+}
+
+fn delta(number: usize) -> Bytes {
+    event(
+        "response.output_text.delta",
+        &format!(
+            "\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"sequence_number\":{number},\"delta\":\" word\""
+        ),
+    )
+}
+
+/// As many events, from the beginning of a response to its end.
+fn response() -> Vec<Bytes> {
+    let response = |status: &str, output: &str, usage: &str| {
+        format!(
+            "\"response\":{{\"id\":\"resp_1\",\"object\":\"response\",\"created_at\":1,\"model\":\"bench\",\"status\":\"{status}\",\
+             \"parallel_tool_calls\":true,\"tool_choice\":\"auto\",\"tools\":[],\"output\":[{output}],\"usage\":{usage}}}"
+        )
+    };
+    let text = " word".repeat(EVENTS - 2);
+    let message = format!(
+        "{{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"status\":\"completed\",\
+         \"content\":[{{\"type\":\"output_text\",\"annotations\":[],\"text\":\"{text}\"}}]}}"
+    );
+    let usage = "{\"input_tokens\":1,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":48,\
+                 \"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":49}";
+    let last = EVENTS - 1;
+    let first = event("response.created", &format!("\"sequence_number\":0,{}", response("in_progress", "", "null")));
+    let end =
+        event("response.completed", &format!("\"sequence_number\":{last},{}", response("completed", &message, usage)));
+    std::iter::once(first).chain((1..last).map(delta)).chain([end]).collect()
+}
+
+async fn answer(request: Request<Incoming>, answers: Answers) -> Answer {
     let known = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     // As a provider does: the answer comes after the question.
     if method == Method::POST && request.into_body().collect().await.is_err() {
         return whole(StatusCode::BAD_REQUEST, Bytes::new());
     }
+    let Answers { document, tokens, events, response, left_at } = answers;
+    let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |place| events.get(place).cloned()));
     match path.rsplit('/').next() {
+        // Whoever signs in has no key yet.
+        Some("token") => whole(StatusCode::OK, tokens),
         _ if !known => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
-        Some("completions") => events_of(stream::iter(events)),
-        Some("paced") => events_of(stream::iter(events).then(|event| async {
+        Some("completions") => events_of(pieces(events)),
+        Some("responses") => events_of(pieces(response)),
+        Some("paced") => events_of(pieces(events).then(|event| async {
             tokio::time::sleep(PACE).await;
             event
         })),
-        Some("held") => events_of(stream::iter(events).take(1).chain(stream::pending())),
+        Some("held") => events_of(stream::repeat(delta(0)).enumerate().then(|(number, event)| async move {
+            if number > 0 {
+                tokio::time::sleep(HELD_PACE).await;
+            }
+            event
+        })),
+        Some("silent") => {
+            let _left = Left(left_at);
+            std::future::pending().await
+        }
+        Some("left") => whole(StatusCode::OK, left_at.load(Ordering::Relaxed).to_string().into()),
         _ => whole(StatusCode::OK, document),
+    }
+}
+
+/// Notes the time when its request is dropped.
+struct Left(Arc<AtomicU64>);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.store(unix_us(), Ordering::Relaxed);
     }
 }
 
