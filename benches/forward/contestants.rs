@@ -129,7 +129,7 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     };
     tell("PUT", "/v1/auth/dashscope/secret", "{\"api_key\": \"sk-bench\"}")?;
     let started = tell("POST", "/v1/auth/openai/start", "{}")?;
-    let auth_url = Url::parse(started["auth_url"].as_str().unwrap_or_default())?;
+    let auth_url = Url::parse(started.get("auth_url").and_then(Value::as_str).unwrap_or_default())?;
     let parameter = |wanted| auth_url.query_pairs().find_map(|(name, value)| (name == wanted).then_some(value));
     let (Some(address), Some(state)) = (parameter("redirect_uri"), parameter("state")) else {
         return Err(format!("goclaw starts no login: {started}").into());

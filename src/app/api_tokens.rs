@@ -21,6 +21,8 @@ pub(super) struct ApiTokens {
     good: ArcSwap<HashMap<TokenDigest, ApiToken>>,
     /// Held while they are read, so that an older reading never replaces a newer one.
     reading: Mutex<()>,
+    /// Held while one is made, so that many at once do not pass the limit together.
+    issuing: Mutex<()>,
 }
 
 /// A token that was made, with its text, which nobody can tell again.
@@ -39,6 +41,7 @@ impl Gateway {
     async fn issue(&self, name: &str, scope: &str) -> Result<IssuedToken, AppError> {
         let scope = Scope::parse(scope).ok_or_else(|| AppError::UnknownScope(scope.to_owned()))?;
         let name = DisplayName::parse(name)?;
+        let _alone = self.api_tokens.issuing.lock().await;
         if self.api_tokens_store.list().await?.len() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }

@@ -6,12 +6,13 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use http_message::{
     HeaderMap, HeaderValue, Method,
     header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde_json::Value;
+use tokio::select;
 
 use super::{
     AppError, Gateway,
@@ -24,13 +25,16 @@ use crate::{
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
     },
-    ports::{RequestBody, UpstreamAnswer},
+    ports::{ByteStream, RequestBody, UpstreamAnswer},
 };
 
 /// As much of a list or the like, in bytes.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
 /// As much of a stream as is read for one whole answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long an answer may take to end once it has said everything.
+const LEFT_TO_SAY: Duration = Duration::from_secs(1);
 
 /// A caller's request to one of the two APIs.
 #[derive(Debug)]
@@ -99,6 +103,41 @@ impl Gateway {
         };
         AppError::ProviderRefused(Box::new(ProviderRefusal::read(refused, self.now())))
     }
+
+    /// The whole response that a stream of events comes to.
+    pub(super) async fn whole_response(&self, answer: UpstreamAnswer) -> Result<Value, AppError> {
+        let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
+        let mut body = answer.body;
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            size += piece.len();
+            if size > MAX_ANSWER_BYTES {
+                return Err(AppError::UpstreamNonsense("its answer is larger than any answer of a model"));
+            }
+            for event in decoder.push(&piece)? {
+                if let Some(response) = reader.on_event(&event)? {
+                    self.read_out(body);
+                    return Ok(response);
+                }
+            }
+        }
+        Err(ResponseFailure::ended_early().into())
+    }
+
+    /// Reads what is left of an answer that has said everything, so that its connection can be used again.
+    pub(super) fn read_out(&self, mut body: ByteStream) {
+        if let Some(None) = body.next().now_or_never() {
+            return;
+        }
+        let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
+        self.tasks.start(async move {
+            select! {
+                () = async { while let Some(Ok(_)) = body.next().await {} } => {}
+                () = clock.sleep(LEFT_TO_SAY) => {}
+                () = stopping.cancelled() => {}
+            }
+        });
+    }
 }
 
 /// The JSON of a short answer; null where it is none.
@@ -115,23 +154,4 @@ pub(super) fn is_event_stream(answer: &UpstreamAnswer) -> bool {
 pub(super) fn has_media_type(answer: &UpstreamAnswer, wanted: &str) -> bool {
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
-}
-
-/// The whole response that a stream of events comes to.
-pub(super) async fn whole_response(answer: UpstreamAnswer) -> Result<Value, AppError> {
-    let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
-    let mut body = answer.body;
-    while let Some(piece) = body.next().await {
-        let piece = piece?;
-        size += piece.len();
-        if size > MAX_ANSWER_BYTES {
-            return Err(AppError::UpstreamNonsense("its answer is larger than any answer of a model"));
-        }
-        for event in decoder.push(&piece)? {
-            if let Some(response) = reader.on_event(&event)? {
-                return Ok(response);
-            }
-        }
-    }
-    Err(ResponseFailure::ended_early().into())
 }

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::{
     AppError, Forwarded, Gateway, ModelRequest,
     ask_model::{Target, has_media_type, is_event_stream},
-    create_response::in_one_piece,
 };
 use crate::{
     domain::{
@@ -57,28 +56,32 @@ impl Gateway {
             return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
         }
         if !stream {
-            let answer = in_one_piece(answer, |response| chat::completion(&response, &options)).await?;
+            let answer = self.in_one_piece(answer, |response| chat::completion(&response, &options)).await?;
             return Ok(answer.ignoring(&ignored));
         }
         let mut answer = Forwarded::of(answer)?;
         answer.is_now("text/event-stream");
-        answer.body = chunks(answer.body, ChatStream::new(options));
+        answer.body = chunks(Arc::clone(self), answer.body, ChatStream::new(options));
         Ok(answer.ignoring(&ignored))
     }
 }
 
 /// A stream of events on its way to being one of chunks.
 struct Translation {
+    gateway: Arc<Gateway>,
     events: ByteStream,
     decoder: SseDecoder,
     chat: ChatStream,
     is_over: bool,
+    /// The request's, whose name stands in the log.
+    span: tracing::Span,
 }
 
 /// The chunks that a stream of events comes to. Its end is the truth: `[DONE]` if the response was completed, an error
 /// where the stream broke or the response failed.
-fn chunks(events: ByteStream, chat: ChatStream) -> ByteStream {
-    let translation = Translation { events, decoder: SseDecoder::default(), chat, is_over: false };
+fn chunks(gateway: Arc<Gateway>, events: ByteStream, chat: ChatStream) -> ByteStream {
+    let span = tracing::Span::current();
+    let translation = Translation { gateway, events, decoder: SseDecoder::default(), chat, is_over: false, span };
     Box::pin(stream::unfold(translation, |mut translation| async move {
         while !translation.is_over {
             let frames = match translation.events.next().await {
@@ -89,6 +92,9 @@ fn chunks(events: ByteStream, chat: ChatStream) -> ByteStream {
             if !frames.is_empty() {
                 return Some((Ok(Bytes::from(frames)), translation));
             }
+        }
+        if translation.chat.is_complete() {
+            translation.gateway.read_out(translation.events);
         }
         None
     }))
@@ -119,7 +125,7 @@ impl Translation {
     }
 
     fn broken(&mut self, error: &UpstreamError) -> String {
-        tracing::warn!(error = %error, "an answer of a model broke off");
+        self.span.in_scope(|| tracing::warn!(error = %error, "an answer of a model broke off"));
         self.told("server_error", "upstream_unavailable", &error.to_string())
     }
 

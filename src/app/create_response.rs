@@ -11,10 +11,7 @@ use http_message::{
 };
 use serde_json::Value;
 
-use super::{
-    AppError, Forwarded, Gateway, ModelRequest,
-    ask_model::{is_event_stream, whole_response},
-};
+use super::{AppError, Forwarded, Gateway, ModelRequest, ask_model::is_event_stream};
 use crate::{
     domain::{
         dialect::{BackendRequest, ResponsesRequest},
@@ -26,13 +23,17 @@ use crate::{
 /// Names the parameters of a request that were not passed on, separated by commas.
 pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 
+/// Where the provider says which model has answered.
+const MODEL: &str = "openai-model";
+
 impl Gateway {
     pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ResponsesRequest::parse(&body)?;
         // What goes to the provider is written anew.
         drop(body);
-        let target = self.model_named(asked.model())?;
+        let name = asked.model().to_owned();
+        let target = self.model_named(&name)?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => {
@@ -47,25 +48,27 @@ impl Gateway {
         if !is_event_stream(&answer) {
             return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
         }
-        let answer = if stream { Forwarded::of(answer)? } else { in_one_piece(answer, |response| response).await? };
-        Ok(answer.ignoring(&ignored))
+        let answer =
+            if stream { Forwarded::of(answer)? } else { self.in_one_piece(answer, |response| response).await? };
+        Ok(answer.of_model(&target.model, &name).ignoring(&ignored))
     }
-}
 
-/// The answer as one JSON: what `form` makes of the response.
-pub(super) async fn in_one_piece(
-    answer: UpstreamAnswer,
-    form: impl FnOnce(Value) -> Value,
-) -> Result<Forwarded, AppError> {
-    let headers = answer.headers.clone();
-    let body = form(whole_response(answer).await?).to_string();
-    let mut answer = Forwarded::of(UpstreamAnswer {
-        status: StatusCode::OK,
-        headers,
-        body: Box::pin(stream::once(async { Ok(Bytes::from(body)) })),
-    })?;
-    answer.is_now("application/json");
-    Ok(answer)
+    /// The answer as one JSON: what `form` makes of the response.
+    pub(super) async fn in_one_piece(
+        &self,
+        answer: UpstreamAnswer,
+        form: impl FnOnce(Value) -> Value,
+    ) -> Result<Forwarded, AppError> {
+        let headers = answer.headers.clone();
+        let body = form(self.whole_response(answer).await?).to_string();
+        let mut answer = Forwarded::of(UpstreamAnswer {
+            status: StatusCode::OK,
+            headers,
+            body: Box::pin(stream::once(async { Ok(Bytes::from(body)) })),
+        })?;
+        answer.is_now("application/json");
+        Ok(answer)
+    }
 }
 
 impl Forwarded {
@@ -74,6 +77,17 @@ impl Forwarded {
         self.headers.remove(CONTENT_LENGTH);
         self.headers.remove(CONTENT_ENCODING);
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+
+    /// Calls the model that was asked as its caller does: the Codex CLI takes another name for another model, and says so.
+    fn of_model(mut self, asked: &str, name: &str) -> Self {
+        if let Some(answered) = self.headers.get_mut(MODEL)
+            && answered == asked
+            && let Ok(name) = HeaderValue::from_str(name)
+        {
+            *answered = name;
+        }
+        self
     }
 
     /// Says which parameters were not passed on.

@@ -42,7 +42,11 @@ pub struct ListedModel {
 
 /// What the providers said last.
 #[derive(Debug, Default)]
-pub(super) struct ModelLists(Mutex<HashMap<ProviderName, ModelList>>);
+pub(super) struct ModelLists {
+    known: Mutex<HashMap<ProviderName, ModelList>>,
+    /// Held while a provider is asked: who comes meanwhile finds the answer.
+    asking: Mutex<HashMap<ProviderName, Arc<tokio::sync::Mutex<()>>>>,
+}
 
 #[derive(Debug, Clone)]
 struct ModelList {
@@ -56,12 +60,17 @@ struct ModelList {
 
 impl ModelLists {
     fn get(&self, name: &ProviderName, login_id: &LoginId) -> Option<ModelList> {
-        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         lists.get(name).filter(|list| list.login_id == *login_id).cloned()
     }
 
     fn put(&self, name: &ProviderName, list: ModelList) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
+    }
+
+    fn turn(&self, name: &ProviderName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asking.entry(name.clone()).or_default())
     }
 }
 
@@ -96,6 +105,8 @@ impl Gateway {
         };
         let definition = &account.definition;
         let Some(api) = definition.descriptor().models else { return Vec::new() };
+        let turn = self.model_lists.turn(name);
+        let _one_at_a_time = turn.lock().await;
         let known = self.model_lists.get(name, &account.refresh.version.login_id);
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
             return fresh.models.clone();

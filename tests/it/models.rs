@@ -136,7 +136,7 @@ async fn names_are_agents_accounts_and_bare_ones() {
     gateway.sign_in().await;
     for model in ["my-agent", "gpt-5.5", "openai/gpt-5.5", MODEL] {
         let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
-        assert_eq!(answer.status, 200, "{model}: {}", answer.text);
+        assert_eq!((answer.status, answer.header("openai-model")), (200, model), "{model}: {}", answer.text);
     }
     for (model, status, code) in [
         ("suno/v5", 400, "no_models"),
@@ -184,6 +184,14 @@ async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
     ids().await;
     let asked = provider.outcomes("/backend-api/codex/models").await;
     assert_eq!(asked.len(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn many_who_want_the_list_at_once_ask_the_provider_once() {
+    let (provider, _home, gateway) = signed_in().await;
+    let lists = futures_util::future::join_all((0..20).map(|_| gateway.get("/v1/models"))).await;
+    assert!(lists.iter().all(|list| list.status == 200 && list.json() == lists[0].json()));
+    assert_eq!(provider.outcomes("/backend-api/codex/models").await.len(), 1);
 }
 
 #[tokio::test]

@@ -106,3 +106,14 @@ async fn the_command_line_prints_a_token_once() {
     assert_eq!(models_with(&gateway, token).await.status, 401);
     assert_eq!(home.run(&["tokens", "revoke", &id]).code, Some(4));
 }
+
+#[tokio::test]
+async fn a_token_that_could_not_be_shown_is_good_for_nobody() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let mut command = home.command(&["tokens", "create", "editor"]);
+    // A disk without room for it.
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("a full disk"));
+    assert!(!command.status().expect("it runs").success());
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
+}

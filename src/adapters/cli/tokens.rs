@@ -14,12 +14,18 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
     match command {
         TokensCommand::Create(options) => {
             let answer = client.create_token(&options.name, &options.scope).await?;
-            if options.output.json {
-                render::json(&answer.raw)?;
-            } else {
-                // Alone on stdout, so that a script can take it.
-                render::line(&answer.body.token)?;
-                let id = &answer.body.id;
+            let id = &answer.body.id;
+            // Alone on stdout, so that a script can take it.
+            let shown = match options.output.json {
+                true => render::json(&answer.raw),
+                false => render::line(&answer.body.token),
+            };
+            if let Err(unseen) = shown {
+                // What nobody saw is good for nobody.
+                client.revoke_token(id).await?;
+                return Err(unseen.into());
+            }
+            if !options.output.json {
                 render::error(&format!("This is the only time it is shown. Take it back: goclaw tokens revoke {id}"));
             }
         }

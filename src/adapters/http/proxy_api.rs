@@ -59,7 +59,11 @@ impl Proxy {
 
 /// A provider's answer as the caller's, byte for byte as the bytes come.
 pub(super) fn passed_on(forwarded: Forwarded) -> Response {
-    let body = forwarded.body.inspect_err(|error| tracing::warn!(error = %error, "a forwarded answer broke off"));
+    // Bytes come after the request has been dealt with; its name goes with them.
+    let span = tracing::Span::current();
+    let body = forwarded.body.inspect_err(move |error| {
+        span.in_scope(|| tracing::warn!(error = %error, "a forwarded answer broke off"));
+    });
     let mut answer =
         Response::builder().status(forwarded.status).body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
     *answer.headers_mut() = forwarded.headers;
