@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly python_tools=(openapi-spec-validator==0.9.0 schemathesis==4.32.5 openai==3.57.0)
-readonly node_tools=(openai@6.49.0)
+readonly node_tools=(openai@6.49.0 axe-core@4.14.1)
 # Named by what is in it, so that a new version gets a new one.
 readonly venv=target/python-$(printf '%s\n' "${python_tools[@]}" | cksum | cut -d' ' -f1)
 readonly node_folder=target/node-$(printf '%s\n' "${node_tools[@]}" | cksum | cut -d' ' -f1)

@@ -2,22 +2,15 @@
 //!
 //! `cargo run --example demo`. Nothing leaves this machine and nothing stays on it.
 
-use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
+use std::{error::Error, net::TcpListener, sync::Arc};
 
 use goclaw::{
     adapters::{
         cli::render,
         settings::{Environment, Settings},
-        system::SystemClock,
     },
-    app::{Gateway, StartOptions, StartOutcome},
+    app::Gateway,
     bootstrap::serve,
-    domain::{
-        ids::{LoginId, Principal},
-        login_outcome::LoginOutcome,
-        provider::openai_codex,
-    },
-    ports::Clock,
 };
 use goclaw_simulator::{Approval, Options, Simulator};
 use secrecy::ExposeSecret;
@@ -48,27 +41,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::join!(serve::run(started, stop.clone()), story).1
 }
 
-/// Leads through the sign-in and leaves the gateway running for whatever the visitor wants to try.
+/// Says where the page is, and how to ask from a terminal, and leaves both running for whatever the visitor wants to try.
 async fn tell(
     provider: &Simulator,
     gateway: &Arc<Gateway>,
     base: &str,
     token_file: &str,
 ) -> Result<(), Box<dyn Error>> {
+    let link = gateway.make_page_link().await?.secret;
     render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
-    let ended = sign_in(gateway).await?;
-    render::line(&format!("\n{}\n", ended.sentence()))?;
-    if ended == LoginOutcome::Completed {
-        render::line("Ask the gateway yourself, from another terminal:\n")?;
-        render::line(&format!("  curl -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/status"))?;
-        render::line(&format!(
-            "  curl -N -H \"Authorization: Bearer $(cat {token_file})\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses"
-        ))?;
-        render::line(&format!(
-            "  curl -X POST -H \"Authorization: Bearer $(cat {token_file})\" {base}/v1/auth/openai/refresh"
-        ))?;
-        render::line(&format!("  or look at {base}/docs\n"))?;
-    }
+    render::line(
+        "Open this link in a browser, go to ChatGPT, connect it (choose Approve, or Deny), and ask it something:\n",
+    )?;
+    render::line(&format!("  {base}/#link={}\n", link.expose_secret()))?;
+    render::line("It opens the page once. From another terminal, once it is connected:\n")?;
+    render::line(&format!(
+        "  curl -N -H \"Authorization: Bearer $(cat {token_file})\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses\n"
+    ))?;
     render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
     std::future::pending().await
 }
@@ -90,23 +79,4 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, Box<dyn Erro
 fn usual_or_free(usual: u16) -> std::io::Result<u16> {
     let taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, usual)).is_err());
     if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(usual) }
-}
-
-async fn sign_in(gateway: &Arc<Gateway>) -> Result<LoginOutcome, Box<dyn Error>> {
-    let owner = Principal::gateway_token();
-    let started = gateway.start_login(openai_codex::NAME.to_owned(), owner.clone(), StartOptions::default()).await?;
-    let StartOutcome::Pending(login) = started else { return Ok(LoginOutcome::Completed) };
-    render::line("Open this link in a browser and choose Approve (or Deny):\n")?;
-    render::line(&format!("  {}", login.auth_url.expose_secret()))?;
-    outcome_of(gateway, &owner, &login.login_id).await
-}
-
-async fn outcome_of(gateway: &Gateway, owner: &Principal, login: &LoginId) -> Result<LoginOutcome, Box<dyn Error>> {
-    loop {
-        let last = gateway.login_status(openai_codex::NAME, owner).await?.last_login;
-        if let Some(ended) = last.filter(|last| last.login_id == *login) {
-            return Ok(ended.outcome);
-        }
-        SystemClock.sleep(Duration::from_millis(300)).await;
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Outbound, behind a port: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`escrow`], [`webhook`], [`system`], and
 //! [`settings`], which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`];
-//! [`cli`] is a client of that API. [`serving`] is the accept loop that [`http`] and [`callback`] share.
+//! [`web_ui`] hands out the page, and [`cli`], like the page, is a client of that API. [`serving`] is the accept loop that [`http`] and [`callback`] share.
 
 pub mod callback;
 pub mod cipher;
@@ -17,4 +17,5 @@ pub mod store;
 pub mod system;
 pub mod telemetry;
 pub mod upstream;
+pub mod web_ui;
 pub mod webhook;

@@ -35,14 +35,21 @@ pub struct IssuedToken {
 impl Gateway {
     pub async fn create_api_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
         let gateway = Arc::clone(self);
-        self.tasks.run(async move { gateway.issue(&name, &scope).await }).await
+        self.tasks.run(async move { gateway.grant(&name, &scope).await }).await
     }
 
-    async fn issue(&self, name: &str, scope: &str) -> Result<IssuedToken, AppError> {
-        let scope = Scope::parse(scope).ok_or_else(|| AppError::UnknownScope(scope.to_owned()))?;
-        let name = DisplayName::parse(name)?;
+    async fn grant(&self, name: &str, scope: &str) -> Result<IssuedToken, AppError> {
+        let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
+        let scope = granted.ok_or_else(|| AppError::UnknownScope(scope.to_owned()))?;
+        self.issue(DisplayName::parse(name)?, scope).await
+    }
+
+    /// Makes a token, if there are not too many of its kind.
+    pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.api_tokens.issuing.lock().await;
-        if self.api_tokens_store.list().await?.len() >= MAX_TOKENS {
+        self.api_tokens_store.remove_expired(self.now()).await?;
+        let of_its_kind = self.api_tokens_store.list().await?.into_iter().filter(|token| token.scope == scope);
+        if of_its_kind.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (ApiTokenId::from_bytes(self.random_bytes()?), self.random_bytes::<ENTROPY>()?);
@@ -53,8 +60,10 @@ impl Gateway {
         Ok(IssuedToken { token, secret })
     }
 
+    /// Those of programs.
     pub async fn list_api_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        Ok(self.api_tokens_store.list().await?)
+        let tokens = self.api_tokens_store.list().await?.into_iter();
+        Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
     }
 
     pub async fn revoke_api_token(self: &Arc<Self>, id: String) -> Result<(), AppError> {
@@ -73,7 +82,7 @@ impl Gateway {
 
     /// The token that somebody presented, if it is one that is good now.
     pub fn api_token(&self, digest: &TokenDigest) -> Option<ApiToken> {
-        self.api_tokens.good.load().get(digest).cloned()
+        self.api_tokens.good.load().get(digest).filter(|token| token.is_good(self.now())).cloned()
     }
 
     /// Takes over what the store holds.

@@ -26,7 +26,7 @@ impl Gateway {
             return Ok(false);
         };
         let cancelled = self.logins.end(&login.ticket.id, LoginOutcome::Cancelled, self.now()).await?;
-        self.desk.logins_changed();
+        self.logins_changed();
         tracing::info!(provider.name = %login.ticket.name, login.id = %login.ticket.id, "login cancelled");
         Ok(cancelled)
     }

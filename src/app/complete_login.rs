@@ -135,7 +135,7 @@ impl Gateway {
                 &definition,
             )
             .await?;
-        self.desk.logins_changed();
+        self.logins_changed();
         tracing::info!(provider.name = %ticket.name, login.id = %ticket.id, "login completed, tokens saved");
         Ok(connected)
     }
@@ -182,7 +182,7 @@ impl Gateway {
         source: Option<GrantError>,
     ) -> Result<AppError, AppError> {
         self.logins.end(&ticket.id, outcome, self.now()).await?;
-        self.desk.logins_changed();
+        self.logins_changed();
         tracing::warn!(provider.name = %ticket.name, login.id = %ticket.id, outcome = outcome.as_str(),
             cause = source.as_ref().map(tracing::field::display), "login ended without tokens");
         Ok(AppError::LoginFailed { outcome, source })

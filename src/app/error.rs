@@ -89,6 +89,9 @@ pub enum AppError {
     NoUsage(ProviderName),
     #[error("unknown scope: {0}")]
     UnknownScope(String),
+    /// Somebody has opened the page with it.
+    #[error("this link has been used")]
+    LinkUsed,
     #[error("no token has this id")]
     UnknownToken,
     #[error("there are {0} tokens already; revoke some")]

@@ -28,7 +28,7 @@ impl Gateway {
         // First, whatever is under way: a login that is saved after this would sign the account in again behind its owner's
         // back, and one that is saved before it is removed with the rest.
         if self.logins.cancel_all(&name, self.now()).await? > 0 {
-            self.desk.logins_changed();
+            self.logins_changed();
         }
         let removed = self.credentials.remove(&name, order.as_ref(), self.now()).await?;
         if let Some(credential) = &removed {

@@ -20,6 +20,7 @@ mod list_models;
 mod list_providers;
 mod login_status;
 mod logout;
+mod page_sessions;
 mod provider_call;
 mod provider_catalog;
 mod provider_registry;
@@ -206,6 +207,12 @@ impl Gateway {
 
     pub fn registry(&self) -> &ProviderRegistry {
         &self.registry
+    }
+
+    /// Tells whoever waits for a login, or for news, that one has ended.
+    fn logins_changed(&self) {
+        self.desk.logins_changed();
+        self.registry.tell();
     }
 
     /// Makes an account, as stored, known to this process, and sets the time of its next refresh.

@@ -90,6 +90,11 @@ impl ProviderRegistry {
         });
     }
 
+    /// Says that something about an account has changed that is not in here.
+    pub(super) fn tell(&self) {
+        self.changes.send_replace(());
+    }
+
     /// Told of every change.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
@@ -101,7 +106,7 @@ impl ProviderRegistry {
             change(slots.entry(name.clone()).or_default());
             slots
         });
-        self.changes.send_replace(());
+        self.tell();
     }
 }
 

@@ -1,18 +1,27 @@
 //! What a start prints: where things are, whether ChatGPT is connected, what to type next.
 
 use std::{
+    io::{self, IsTerminal},
     net::{Ipv4Addr, SocketAddr},
     path::Path,
+    sync::Arc,
 };
+
+use secrecy::ExposeSecret;
 
 use crate::{
     adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
-    app::{Gateway, LoginStatus, State},
+    app::{Gateway, IssuedToken, LoginStatus, State},
     domain::{credential::Standing, ids::Principal, provider::openai_codex},
     ports::Clock,
 };
 
-pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, gateway: &Gateway) -> String {
+pub(super) async fn text(
+    settings: &Settings,
+    config: Option<&Path>,
+    address: SocketAddr,
+    gateway: &Arc<Gateway>,
+) -> String {
     let base = format!("http://{}", reachable(address));
     let status = gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
     let token = match &settings.server.token {
@@ -23,16 +32,27 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
         None => program_name(),
         Some(file) => format!("{} --config {}", program_name(), file.display()),
     };
+    let page = page(&base, &goclaw, gateway).await;
     let connected = status.as_ref().is_some_and(|status| status.authenticated);
     let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
     format!(
         "goclaw {version} is running. Stop it with ctrl-c.\n\
-         \n  API       {base}/v1\n  API docs  {base}/docs\n  Token     {token}\n  Data      {data}\n  ChatGPT   {chatgpt}\n\
+         \n  Page      {page}\n  API       {base}/v1\n  API docs  {base}/docs\n  Token     {token}\n  Data      {data}\n  ChatGPT   {chatgpt}\n\
          \n  Next      {next}\n\n",
         version = env!("CARGO_PKG_VERSION"),
         data = settings.data_dir.display(),
         chatgpt = status.map_or_else(|| "unknown, see the log".to_owned(), |status| in_words(&status)),
     )
+}
+
+/// The address of the page; where a person reads along, with a link that opens it once. A log must hold no such thing.
+async fn page(base: &str, goclaw: &str, gateway: &Arc<Gateway>) -> String {
+    if io::stdout().is_terminal()
+        && let Ok(IssuedToken { secret, .. }) = gateway.make_page_link().await
+    {
+        return format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret());
+    }
+    format!("{base}/ (a link that opens it: {goclaw} open)")
 }
 
 fn in_words(status: &LoginStatus) -> String {

@@ -18,13 +18,14 @@ use crate::{
         callback::LoopbackListener,
         cipher::XChaChaCipher,
         escrow::FolderEscrow,
-        http::{self, GatewayToken},
+        http::{self, GatewayToken, Hosts},
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
         serving,
         settings::Settings,
         system::{SystemClock, SystemRandom},
         upstream::{HttpUpstream, Patience},
+        web_ui,
         webhook::Webhook,
     },
     app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
@@ -36,6 +37,7 @@ pub struct Started {
     pub gateway: Arc<Gateway>,
     listener: TcpListener,
     token: GatewayToken,
+    hosts: Hosts,
 }
 
 /// Builds everything and starts to listen.
@@ -88,12 +90,14 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         },
     );
     gateway.wake().await.map_err(StartError::Wake)?;
-    Ok(Started { address, gateway, listener, token })
+    let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
+    Ok(Started { address, gateway, listener, token, hosts })
 }
 
 /// Serves until `stop` is cancelled and everything under way is done.
 pub async fn run(started: Started, stop: CancellationToken) {
-    let endpoint = http::endpoint(&started.gateway, started.token);
+    let page = web_ui::endpoint();
+    let endpoint = http::endpoint(&started.gateway, started.token, started.hosts, page, stop.clone());
     serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
     started.gateway.finish().await;
     tracing::info!("stopped");

@@ -1,7 +1,7 @@
-//! Tokens of the gateway's own, which its owner gives to programs: each may use the models and nothing else, and can be
-//! taken back without touching any other.
+//! Tokens that the gateway makes. Its owner gives them to programs: each may use the models and nothing else, and can be
+//! taken back without touching any other. And its page works with them: a link that opens it once, and a session.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
@@ -19,24 +19,47 @@ random_id!(
     ApiTokenId
 );
 
+/// How long a session of the page lasts without being renewed, and how long with it (OWASP ASVS 7.3).
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long a link waits to be opened.
+const LINK: Duration = Duration::from_secs(10 * 60);
+
 /// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Ask models and use the pass-through: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
     Proxy,
+    /// A session of the page: whatever its owner may do.
+    Page,
+    /// Begin one session of the page, once.
+    Link,
 }
 
 impl Scope {
-    pub const ALL: [Self; 1] = [Self::Proxy];
+    pub const ALL: [Self; 3] = [Self::Proxy, Self::Page, Self::Link];
+    /// Those of the tokens that an owner makes for others.
+    pub const GRANTED: [Self; 1] = [Self::Proxy];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Proxy => "proxy",
+            Self::Page => "page",
+            Self::Link => "link",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    /// How long a new token is good; None for as long as nobody takes it back.
+    fn lifetime(self) -> Option<Duration> {
+        match self {
+            Self::Proxy => None,
+            Self::Page => Some(SESSION_IDLE),
+            Self::Link => Some(LINK),
+        }
     }
 }
 
@@ -75,9 +98,26 @@ pub struct ApiToken {
     pub scope: Scope,
     pub digest: TokenDigest,
     pub created_at: Timestamp,
+    /// None means for ever.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl ApiToken {
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// The longest that a session may last, however often it is renewed.
+    pub fn session_ends_at(&self) -> Timestamp {
+        self.created_at.plus(LONGEST_SESSION)
+    }
+
+    /// The same session, renewed by being used at `now`.
+    pub fn renewed(mut self, now: Timestamp) -> Self {
+        self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
+        self
+    }
+
     /// A new token and its text, which is told once.
     pub fn issue(
         id: ApiTokenId,
@@ -88,7 +128,8 @@ impl ApiToken {
     ) -> (Self, ApiTokenSecret) {
         let secret = ApiTokenSecret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(entropy)));
         let digest = TokenDigest::of(secret.expose_secret());
-        (Self { id, name, scope, digest, created_at: now }, secret)
+        let expires_at = scope.lifetime().map(|lifetime| now.plus(lifetime));
+        (Self { id, name, scope, digest, created_at: now, expires_at }, secret)
     }
 }
 
@@ -105,5 +146,21 @@ mod tests {
         assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
         assert!(!format!("{token:?} {secret:?}").contains(text));
         assert_eq!(Scope::ALL.map(|scope| Scope::parse(scope.as_str())), Scope::ALL.map(Some));
+        assert!(token.is_good(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
+    }
+
+    #[test]
+    fn a_session_lasts_while_it_is_used_and_twelve_hours_at_most() {
+        let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
+        let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
+        let (mut session, _) = ApiToken::issue(id.clone(), name.clone(), Scope::Page, &[7; ENTROPY], at(0));
+        assert!(session.is_good(at(29)) && !session.is_good(at(30)));
+        for minutes in (0..720).step_by(20) {
+            assert!(session.is_good(at(minutes)));
+            session = session.renewed(at(minutes));
+        }
+        assert_eq!(session.expires_at, Some(at(720)));
+        let (link, _) = ApiToken::issue(id, name, Scope::Link, &[7; ENTROPY], at(0));
+        assert!(link.is_good(at(9)) && !link.is_good(at(10)));
     }
 }

@@ -1,9 +1,12 @@
-//! Where the tokens of programs are kept, as digests.
+//! Where the tokens that the gateway made are kept, as digests.
 
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::api_token::{ApiToken, ApiTokenId};
+use crate::domain::{
+    api_token::{ApiToken, ApiTokenId},
+    time::Timestamp,
+};
 
 #[async_trait]
 pub trait ApiTokenStore: Send + Sync {
@@ -13,6 +16,12 @@ pub trait ApiTokenStore: Send + Sync {
     /// All of them, oldest first.
     async fn list(&self) -> Result<Vec<ApiToken>, StoreError>;
 
-    /// Forgets a token; whether it was there.
+    /// Moves a token's end; whether it was there.
+    async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Forgets a token; whether it was there. Of many that forget the same one, exactly one hears that it was.
     async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError>;
+
+    /// Forgets those that have ended.
+    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -190,6 +190,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/cli/onboard.rs",
     "src/adapters/http/answers.rs",
     "src/adapters/http/guard.rs",
+    "src/adapters/http/session_api.rs",
     "src/adapters/http/token_answers.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
@@ -197,4 +198,5 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/upstream/",
     "src/adapters/webhook.rs",
     "src/adapters/store/postgres/",
+    "src/bootstrap/banner.rs",
 ];

@@ -32,6 +32,8 @@ mod cli;
 mod first_start;
 mod hardening;
 mod models;
+mod page;
+mod page_sessions;
 mod proxy;
 mod replicas;
 mod sdks;

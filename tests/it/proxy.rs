@@ -37,8 +37,12 @@ async fn reached(provider: &Provider) -> Vec<Value> {
 async fn ask_as_is(gateway: &Gateway, path: &str) -> (u16, Value) {
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     let token = &gateway.token;
-    let lines =
-        [&format!("GET {path} HTTP/1.1"), "host: h", &format!("authorization: Bearer {token}"), "connection: close"];
+    let lines = [
+        &format!("GET {path} HTTP/1.1"),
+        "host: localhost",
+        &format!("authorization: Bearer {token}"),
+        "connection: close",
+    ];
     let (status, text) = raw(address, &format!("{}\r\n\r\n", lines.join("\r\n"))).await;
     let body = text.split_once("\r\n\r\n").expect("a body").1;
     (status, serde_json::from_str(body).expect("JSON"))
@@ -113,7 +117,7 @@ async fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
     for path in [RESPONSES, "/v1/responses"] {
         // Not a byte of it follows.
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
             gateway.token
         );
         let (status, text) = raw(address, &head).await;

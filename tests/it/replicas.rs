@@ -12,7 +12,7 @@ use crate::support::{
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// A home whose gateway shares `database`.
-fn home(provider: &Provider, database: &Database) -> Home {
+pub(crate) fn home(provider: &Provider, database: &Database) -> Home {
     Home::new(provider)
         .with("GOCLAW_DATABASE__URL", &database.url)
         .with("GOCLAW_SERVER__TOKEN", "a-token-that-all-of-them-share")

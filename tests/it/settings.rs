@@ -147,7 +147,7 @@ fn a_bad_value_is_answered_with_key_value_and_what_is_allowed() {
 fn an_unknown_key_is_answered_with_the_known_ones() {
     assert_eq!(
         refusal(&[("GOCLAW_SERVER__PROT", "1")]),
-        "unknown setting server.prot; known there: host, port, token, token_file"
+        "unknown setting server.prot; known there: allowed_hosts, host, port, token, token_file"
     );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.toml");

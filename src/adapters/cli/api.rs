@@ -191,3 +191,10 @@ mod tests {
         assert!(!status.authenticated && status.account.is_none());
     }
 }
+
+/// Without Debug: it opens the page.
+#[derive(Deserialize)]
+pub(super) struct PageLink {
+    pub(super) link: String,
+    pub(super) expires_at: i64,
+}

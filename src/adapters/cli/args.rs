@@ -15,6 +15,7 @@ use crate::domain::{
 const EXAMPLES: &str = "\
 Examples:
   goclaw                              start the gateway
+  goclaw open                         a link that opens the gateway's page
   goclaw onboard                      write .env.local, then: source .env.local
   goclaw auth login                   sign in to ChatGPT in the browser
   goclaw auth status                  is the sign-in active?
@@ -99,6 +100,8 @@ pub enum ClientCommand {
     /// Make, list and revoke tokens for programs
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
+    /// Print a link that opens the gateway's page once
+    Open(Output),
     /// Write .env.local: how to reach this gateway, for `source .env.local`
     Onboard(OnboardOptions),
 }
@@ -218,7 +221,7 @@ pub struct CreateTokenOptions {
     #[arg(default_value = "program")]
     pub name: String,
     /// What it may be used for
-    #[arg(long, default_value = Scope::Proxy.as_str(), value_parser = Scope::ALL.map(Scope::as_str))]
+    #[arg(long, default_value = Scope::Proxy.as_str(), value_parser = Scope::GRANTED.map(Scope::as_str))]
     pub scope: String,
     #[command(flatten)]
     pub output: Output,

@@ -11,7 +11,7 @@ use super::{
     Connection,
     address::GatewayAddress,
     api::{
-        Answer, Cancelled, Connected, IssuedToken, LoggedOut, Provider, ProviderList, Revoked, Start, Status,
+        Answer, Cancelled, Connected, IssuedToken, LoggedOut, PageLink, Provider, ProviderList, Revoked, Start, Status,
         TokenList, Usage,
     },
     error::{CliError, TokenLookup},
@@ -42,6 +42,11 @@ impl GatewayClient {
         }
         let token = TokenLookup::new(authorization.is_some(), connection.token_file.clone());
         Ok(Self { transport: Transport::new(address, authorization, token)?, token_file: connection.token_file })
+    }
+
+    /// Where the gateway is, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        self.transport.address().shown().trim_end_matches('/')
     }
 
     pub(super) fn status_url(&self, provider: &ProviderName) -> Url {
@@ -126,6 +131,10 @@ impl GatewayClient {
 
     pub(super) async fn revoke_token(&self, id: &str) -> Result<Answer<Revoked>, CliError> {
         self.transport.call(Method::DELETE, &["v1", "tokens", id], None).await
+    }
+
+    pub(super) async fn make_page_link(&self) -> Result<Answer<PageLink>, CliError> {
+        self.transport.call(Method::POST, &["v1", "session", "link"], None).await
     }
 
     pub(super) async fn providers(&self) -> Result<Answer<ProviderList>, CliError> {

@@ -1,7 +1,7 @@
 //! The command line: a client of the running gateway's public HTTP API, and nothing more.
 //!
 //! It holds no key, opens no database and calls no use case, so whatever it can do, any other client can do too.
-//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens` and `onboard` are the commands,
+//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens`, `page_link` and `onboard` are the commands,
 //! [`render`] is the only place that prints. `serve`, `migrate` and `openapi` are parsed here and run by the
 //! composition root.
 
@@ -21,6 +21,7 @@ mod error;
 mod login;
 mod login_wait;
 mod onboard;
+mod page_link;
 mod pasted_lines;
 mod providers;
 pub mod render;
@@ -89,6 +90,9 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
         }
         ClientCommand::Auth(AuthCommand::Cancel(target)) => {
             auth::cancel(&target, &GatewayClient::new(connection)?).await
+        }
+        ClientCommand::Open(output) => {
+            page_link::make(&output, &GatewayClient::new(connection)?, environment.clock.now()).await
         }
         ClientCommand::Tokens(command) => {
             tokens::run(&command, &GatewayClient::new(connection)?, environment.clock.now()).await

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// Paths beside the contract.
-const FURTHER: [(&str, &str); 2] = [("/docs", "GET"), ("/openapi.json", "GET")];
+const FURTHER: [(&str, &str); 4] =
+    [("/", "GET, HEAD"), ("/docs", "GET"), ("/openapi.json", "GET"), ("/page/{file}", "GET, HEAD")];
 
 /// Path templates and their methods.
 pub(super) struct AllowedMethods(Vec<(Vec<String>, String)>);

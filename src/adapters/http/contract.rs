@@ -116,7 +116,7 @@ fn make_strict(schema: &mut Map<String, Value>) {
             "api_key" | "session_token" => {
                 json!({"minLength": 1, "maxLength": MAX_PASTED_SECRET_BYTES, "pattern": trimmed("[!-~]+")})
             }
-            "scope" => json!({"enum": Scope::ALL.map(Scope::as_str)}),
+            "scope" => json!({"enum": Scope::GRANTED.map(Scope::as_str)}),
             "generation" => json!({"minimum": 0, "maximum": i64::MAX}),
             // What `RefreshToken::from_pasted_cookie` takes.
             "client_cookie" => {

@@ -1,4 +1,4 @@
-//! The way of every request: it gets a name, is let in or not, finds its handler, and its answer gets the headers that all
+//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer gets the headers that all
 //! answers have.
 //!
 //! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
@@ -15,7 +15,9 @@ use tracing::Instrument;
 use super::{
     allowed_methods::AllowedMethods,
     current_request::{CurrentRequest, RequestIds},
-    guard::Entrance,
+    events_api::Stopping,
+    guard::{self, Entrance},
+    hosts::Hosts,
     large_body::LargeBodies,
     openai_error,
     problem::{self, Problem, ProblemJson},
@@ -24,20 +26,27 @@ use super::{
 };
 use crate::app::Gateway;
 
+const HEALTH: &str = "/healthz";
+/// What is no page runs nothing and stands in no frame, whatever a browser takes it for.
+const NOTHING_RUNS: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(super) struct Front<R> {
+pub(super) struct Front<R, P> {
+    pub(super) hosts: Hosts,
     pub(super) ids: RequestIds,
     pub(super) entrance: Entrance,
     pub(super) methods: Arc<AllowedMethods>,
     pub(super) proxy: Proxy,
+    /// `/` and what is below `/page/`.
+    pub(super) page: P,
     /// Whatever else there is.
     pub(super) routes: R,
     pub(super) gateway: Arc<Gateway>,
     pub(super) bodies: Arc<LargeBodies>,
+    pub(super) stopping: Stopping,
 }
 
-impl<R: Endpoint<Output = Response>> Endpoint for Front<R> {
+impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint for Front<R, P> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
@@ -52,23 +61,40 @@ impl<R: Endpoint<Output = Response>> Endpoint for Front<R> {
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING_RUNS);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(answer)
     }
 }
 
-impl<R: Endpoint<Output = Response>> Front<R> {
+impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P> {
+    /// A probe of somebody's health check names an address that nobody could list, and learns nothing.
+    fn is_for_us(&self, request: &Request) -> Result<(), Response> {
+        if self.hosts.are_named_by(request.headers()) || request.uri().path() == HEALTH {
+            return Ok(());
+        }
+        let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
+        Err(ProblemJson(Problem::new(ProblemKind::OtherHost, words)).into_response())
+    }
+
     async fn answer(&self, mut request: Request) -> Response {
-        if let Err(refusal) = self.entrance.admit(&mut request).and_then(|()| no_upgrade(&request)) {
+        let way_in = self.is_for_us(&request).and_then(|()| self.entrance.admit(&mut request));
+        if let Err(refusal) = way_in.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
         if request.uri().path().starts_with(proxy_api::PREFIX) {
             return self.proxy.forward(request).await;
         }
-        request.set_data(Arc::clone(&self.gateway));
-        request.set_data(Arc::clone(&self.bodies));
         let uri = request.uri().clone();
-        let mut answer = match self.routes.call(request).await {
+        let answered = if guard::is_of_page(uri.path()) {
+            self.page.call(request).await
+        } else {
+            request.set_data(Arc::clone(&self.gateway));
+            request.set_data(Arc::clone(&self.bodies));
+            request.set_data(self.stopping.clone());
+            self.routes.call(request).await
+        };
+        let mut answer = match answered {
             Ok(answer) => answer,
             Err(error) => problem::from_framework(error).await,
         };

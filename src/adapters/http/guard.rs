@@ -14,11 +14,12 @@ use super::{
     openai_error,
     problem::{Problem, ProblemJson},
     problem_kind::ProblemKind,
+    session_api,
 };
 use crate::{
     app::Gateway,
     domain::{
-        api_token::{Scope, TokenDigest},
+        api_token::{ApiToken, Scope, TokenDigest},
         ids::Principal,
     },
 };
@@ -41,27 +42,33 @@ impl GatewayToken {
     }
 }
 
-/// Proof that a request was let in, and for whom. Only [`Entrance::admit`] makes it.
+/// Proof that a request was let in, for whom, and by what. Only [`Entrance::admit`] makes it.
 #[derive(Clone)]
-struct Admitted(Principal);
+struct Admitted(Principal, Credential);
+
+/// What a caller was let in by.
+#[derive(Clone)]
+pub(super) enum Credential {
+    /// The gateway's own token.
+    GatewayToken,
+    /// One that the gateway made.
+    ApiToken(ApiToken),
+}
 
 // The check itself is [`Entrance::admit`]'s; this is how operations say in the contract that they need a token.
 /// The gateway's own token, or a program's where models are asked.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
-pub(super) struct Caller(pub(super) Principal);
+pub(super) struct Caller(pub(super) (Principal, Credential));
 
-async fn admitted(request: &Request, _presented: Bearer) -> Option<Principal> {
-    request.data::<Admitted>().map(|admitted| admitted.0.clone())
+async fn admitted(request: &Request, _presented: Bearer) -> Option<(Principal, Credential)> {
+    request.data::<Admitted>().map(|admitted| (admitted.0.clone(), admitted.1.clone()))
 }
 
-/// Who is at the door.
-enum Visitor {
-    Owner,
-    /// A program, with a token that is good for this.
-    Program(Scope),
-    /// With the wrong token, or none.
-    Stranger,
+impl Caller {
+    pub(super) fn principal(self) -> Principal {
+        self.0.0
+    }
 }
 
 /// What the entrance knows and remembers.
@@ -78,55 +85,58 @@ impl Entrance {
         Self { token, gateway, methods, failed: FailedAttempts::default() }
     }
 
-    fn visitor(&self, presented: Option<&str>) -> Visitor {
-        match presented {
-            None => Visitor::Stranger,
-            Some(token) if self.token.matches(token) => Visitor::Owner,
-            Some(token) => {
-                let known = self.gateway.api_token(&TokenDigest::of(token));
-                known.map_or(Visitor::Stranger, |token| Visitor::Program(token.scope))
-            }
+    /// What a presented token is; None if it is none of ours.
+    fn credential(&self, presented: &str) -> Option<Credential> {
+        if self.token.matches(presented) {
+            return Some(Credential::GatewayToken);
         }
+        self.gateway.api_token(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
-    /// Lets a request in if its path is open, or if it carries the token, or a program's token that is for this path; the
-    /// error is its answer. Whoever carries a right one never meets the limit on wrong ones.
+    /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path; the error
+    /// is its answer. Whoever carries a right one never meets the limit on wrong ones.
     pub(super) fn admit(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
-        if OPEN.contains(&path) {
+        if OPEN.contains(&path) || is_of_page(path) {
             return Ok(());
         }
         let refused = |kind, words: &str| Err(ProblemJson(Problem::new(kind, words)).into_response());
         let presented = bearer(request);
-        match self.visitor(presented) {
-            Visitor::Owner => {}
-            Visitor::Program(scope) if opens(scope, path) => {}
-            // No token would open what is not there.
-            Visitor::Program(_) if self.methods.of(path).is_none() => {
-                let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
-                return refused(ProblemKind::NotFound, words);
-            }
-            Visitor::Program(_) => {
-                let words = "this token is for models alone; this path wants the gateway's own";
+        let Some(credential) = presented.and_then(|token| self.credential(token)) else {
+            // RFC 6750 section 3.1: no error code for a request without a token.
+            return Err(match self.failed.count(request.remote_addr()) {
+                Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
+                Err(wait) => Problem::too_many_attempts(wait).into_response(),
+            });
+        };
+        match &credential {
+            Credential::ApiToken(token) if !opens(token.scope, path) => {
+                // No token would open what is not there.
+                if self.methods.of(path).is_none() {
+                    let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
+                    return refused(ProblemKind::NotFound, words);
+                }
+                let words = "this token is for something else; this path wants the gateway's own";
                 return refused(ProblemKind::InsufficientScope, words);
             }
-            // RFC 6750 section 3.1: no error code for a request without a token.
-            Visitor::Stranger => {
-                return Err(match self.failed.count(request.remote_addr()) {
-                    Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
-                    Err(wait) => Problem::too_many_attempts(wait).into_response(),
-                });
-            }
+            Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
-        request.set_data(Admitted(Principal::gateway_token()));
+        request.set_data(Admitted(Principal::gateway_token(), credential));
         Ok(())
     }
 }
 
-/// Whether a program's token opens a path.
+/// Whether a path is the page, which shows nothing by itself, or a file of it.
+pub(super) fn is_of_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/page/")
+}
+
+/// Whether a token opens a path.
 fn opens(scope: Scope, path: &str) -> bool {
     match scope {
         Scope::Proxy => openai_error::is_spoken_at(path),
+        Scope::Page => true,
+        Scope::Link => path == session_api::PATH,
     }
 }
 

@@ -9,10 +9,12 @@ mod contract;
 mod control_json;
 mod current_request;
 mod docs_page;
+mod events_api;
 mod failed_attempts;
 mod front;
 mod guard;
 mod health_api;
+mod hosts;
 mod large_body;
 mod model_answers;
 mod model_api;
@@ -24,6 +26,7 @@ mod providers_api;
 mod proxy_api;
 mod refusal;
 mod requests;
+mod session_api;
 mod strict_json;
 mod token_answers;
 mod tokens_api;
@@ -32,12 +35,15 @@ use std::{sync::Arc, time::Duration};
 
 use poem::{Endpoint, Response, Route, endpoint::make_sync, get, web::Data};
 use poem_openapi::{OpenApiService, Tags};
+use tokio_util::sync::CancellationToken;
 
 use allowed_methods::AllowedMethods;
 use current_request::RequestIds;
+use events_api::Stopping;
 use front::Front;
 use guard::Entrance;
 pub use guard::GatewayToken;
+pub use hosts::Hosts;
 use large_body::LargeBodies;
 use proxy_api::Proxy;
 
@@ -51,8 +57,15 @@ pub const LIMITS: Limits = Limits {
     drain: Duration::from_secs(25),
 };
 
-type Apis =
-    (auth_api::AuthApi, providers_api::ProvidersApi, model_api::ModelApi, tokens_api::TokensApi, health_api::HealthApi);
+type Apis = (
+    auth_api::AuthApi,
+    providers_api::ProvidersApi,
+    model_api::ModelApi,
+    tokens_api::TokensApi,
+    session_api::SessionApi,
+    events_api::EventsApi,
+    health_api::HealthApi,
+);
 
 /// The use cases, as a handler asks for them.
 type App<'a> = Data<&'a Arc<Gateway>>;
@@ -68,6 +81,8 @@ enum Tag {
     Models,
     /// Tokens for programs.
     Tokens,
+    /// How the gateway's page is let in.
+    Session,
     /// The gateway itself.
     Meta,
 }
@@ -78,6 +93,8 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
         providers_api::ProvidersApi,
         model_api::ModelApi,
         tokens_api::TokensApi,
+        session_api::SessionApi,
+        events_api::EventsApi,
         health_api::HealthApi,
     );
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
@@ -97,20 +114,30 @@ pub fn openapi_document() -> String {
     contract::document(&service("http://127.0.0.1:3577").spec())
 }
 
-/// The whole API as one endpoint.
-pub fn endpoint(gateway: &Arc<Gateway>, token: GatewayToken) -> impl Endpoint<Output = Response> + use<> {
+/// The whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; streams that have no end of
+/// their own end when `stop` is cancelled.
+pub fn endpoint<P: Endpoint<Output = Response>>(
+    gateway: &Arc<Gateway>,
+    token: GatewayToken,
+    hosts: Hosts,
+    page: P,
+    stop: CancellationToken,
+) -> impl Endpoint<Output = Response> + use<P> {
     // The page tries requests on the gateway it came from, wherever that is.
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let (methods, bodies) = (Arc::new(AllowedMethods::of_contract(&document)), Arc::<LargeBodies>::default());
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Front {
+        hosts,
         ids: RequestIds::default(),
         entrance: Entrance::new(token, Arc::clone(gateway), Arc::clone(&methods)),
         methods,
         proxy: Proxy { gateway: Arc::clone(gateway), bodies: Arc::clone(&bodies) },
         routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),
+        page,
         gateway: Arc::clone(gateway),
         bodies,
+        stopping: Stopping(stop),
     }
 }

@@ -77,11 +77,13 @@ kinds! {
     NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
     TooManyTokens: CONFLICT, "too_many_tokens", "Too many tokens";
     NoPendingLogin: CONFLICT, "no_pending_login", "No pending sign-in";
+    NoSession: CONFLICT, "no_session", "No session of the page";
     LoginInProgress: CONFLICT, "login_in_progress", "Being finished";
     LoginOver: GONE, "login_over", "Sign-in is over";
     Expired: GONE, "expired", "Sign-in expired";
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
     NotJson: UNSUPPORTED_MEDIA_TYPE, "not_json", "Not JSON";
+    OtherHost: MISDIRECTED_REQUEST, "other_host", "Another host";
     NoUpgrade: UPGRADE_REQUIRED, "no_upgrade", "Plain HTTP only";
     TooManyAttempts: TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts";
     Internal: INTERNAL_SERVER_ERROR, "internal", "Internal error";

@@ -161,9 +161,11 @@ impl From<&AppError> for Problem {
             }
             AppError::NoSuchApi { .. } => (ProblemKind::NoSuchApi, words),
             AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
-            AppError::UnknownScope(_) => {
-                (ProblemKind::UnknownScope, format!("{words}; known is {}", Scope::ALL.map(Scope::as_str).join(", ")))
-            }
+            AppError::UnknownScope(_) => (
+                ProblemKind::UnknownScope,
+                format!("{words}; known is {}", Scope::GRANTED.map(Scope::as_str).join(", ")),
+            ),
+            AppError::LinkUsed => (ProblemKind::Unauthorized, format!("{words}; make a new one: goclaw open")),
             AppError::UnknownToken => (ProblemKind::UnknownToken, words),
             AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, words),
             AppError::BadSecret(_) => (ProblemKind::BadSecret, words),

@@ -3,7 +3,7 @@
 use super::SettingsError;
 
 /// The README's table of settings lists the same; a test compares the two.
-pub(super) const KEYS: [&str; 45] = [
+pub(super) const KEYS: [&str; 46] = [
     "agent.key",
     "agent.provider",
     "agents.*.key",
@@ -43,6 +43,7 @@ pub(super) const KEYS: [&str; 45] = [
     "refresh.lease",
     "refresh.proactive",
     "refresh.serve_margin",
+    "server.allowed_hosts",
     "server.host",
     "server.port",
     "server.token",
@@ -92,10 +93,13 @@ mod tests {
             assert!(check(key).is_ok(), "{key}");
         }
         let refusal = |key| check(key).unwrap_err().to_string();
-        assert_eq!(refusal("server.prot"), "unknown setting server.prot; known there: host, port, token, token_file");
+        assert_eq!(
+            refusal("server.prot"),
+            "unknown setting server.prot; known there: allowed_hosts, host, port, token, token_file"
+        );
         assert_eq!(
             refusal("server.port.x"),
-            "unknown setting server.port.x; known there: host, port, token, token_file"
+            "unknown setting server.port.x; known there: allowed_hosts, host, port, token, token_file"
         );
         assert!(
             refusal("foo")

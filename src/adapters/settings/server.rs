@@ -7,6 +7,7 @@ use std::{
 };
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::{SettingsError, sources::Sources};
 use crate::ports::CallbackAddress;
@@ -19,12 +20,15 @@ const DEFAULT_LOGIN_LIFETIME: Duration = Duration::from_secs(6 * 60);
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 const AN_IP: &str = "it must be an IP address, e.g. 127.0.0.1, or localhost";
+const A_HOST: &str = "it must be a name or an address alone, in lower case, e.g. gateway.example";
 const A_PORT: &str = "it must be a port number, 1 to 65535";
 
 #[derive(Debug)]
 pub struct ServerSettings {
     pub host: IpAddr,
     pub port: u16,
+    /// Names by which the API may be called, besides the loopback ones and `host`: without ports.
+    pub allowed_hosts: Vec<String>,
     /// The token, if it was configured itself.
     pub token: Option<SecretString>,
     /// Where it lies otherwise.
@@ -43,6 +47,7 @@ impl ServerSettings {
         Ok(Self {
             host: sources.parsed("server.host", AN_IP, ip)?.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: sources.parsed("server.port", A_PORT, port)?.unwrap_or(DEFAULT_PORT),
+            allowed_hosts: hosts(sources)?,
             token,
             token_file_is_configured: token_file.is_some(),
             token_file: token_file.unwrap_or_else(|| data_dir.join("gateway.token")),
@@ -94,6 +99,23 @@ pub(super) fn one_of(
 
 fn ip(text: &str) -> Option<IpAddr> {
     if text == "localhost" { Some(IpAddr::V4(Ipv4Addr::LOCALHOST)) } else { text.parse().ok() }
+}
+
+fn hosts(sources: &Sources) -> Result<Vec<String>, SettingsError> {
+    let hosts = sources.list("server.allowed_hosts").unwrap_or_default();
+    // As the name of a URL's host: without a scheme, a port or a path.
+    let is_bare = |host: &&String| {
+        Url::parse(&format!("http://{host}/")).is_ok_and(|url| {
+            url.host_str() == Some(host.as_str())
+                && url.port().is_none()
+                && url.path() == "/"
+                && url.username().is_empty()
+        })
+    };
+    match hosts.iter().find(|host| !is_bare(host)) {
+        None => Ok(hosts),
+        Some(bad) => Err(SettingsError::bad("server.allowed_hosts", bad, A_HOST)),
+    }
 }
 
 fn port(text: &str) -> Option<u16> {

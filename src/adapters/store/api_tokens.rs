@@ -1,4 +1,4 @@
-//! The queries for the tokens of programs: `api_tokens`.
+//! The queries for the tokens that the gateway made: `api_tokens`.
 
 /// Implements [`crate::ports::ApiTokenStore`] for a store.
 macro_rules! api_token_store {
@@ -9,7 +9,10 @@ macro_rules! api_token_store {
 
         use crate::{
             adapters::store::{rows::ApiTokenRow, schema::api_tokens as table},
-            domain::api_token::{ApiToken, ApiTokenId},
+            domain::{
+                api_token::{ApiToken, ApiTokenId},
+                time::Timestamp,
+            },
             ports::{ApiTokenStore, StoreError},
         };
 
@@ -31,9 +34,23 @@ macro_rules! api_token_store {
                 })
             }
 
+            async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
+                let row = diesel::update(table::table.find(id.as_str()));
+                let row = row.set(table::expires_at.eq(expires_at.unix_millis()));
+                on_connection!(self, "extend a token", connection => Ok(row.execute(&mut connection).await? > 0))
+            }
+
             async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError> {
                 let row = diesel::delete(table::table.find(id.as_str()));
                 on_connection!(self, "forget a token", connection => Ok(row.execute(&mut connection).await? > 0))
+            }
+
+            async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+                let rows = diesel::delete(table::table.filter(table::expires_at.le(now.unix_millis())));
+                on_connection!(self, "forget tokens that have ended", connection => {
+                    rows.execute(&mut connection).await?;
+                    Ok(())
+                })
             }
         }
     };

@@ -98,5 +98,6 @@ diesel::table! {
         scope -> Text,
         digest -> Text,
         created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
     }
 }

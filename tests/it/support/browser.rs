@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::gateway::{PATIENCE, eventually, free_port, http};
 
-const FLAGS: [&str; 8] = [
+const FLAGS: [&str; 9] = [
     "--headless",
     // The tests may run as root, where Chromium has no sandbox.
     "--no-sandbox",
@@ -23,6 +23,8 @@ const FLAGS: [&str; 8] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    // What the owner of a name can do: have it looked up as this machine (DNS rebinding).
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 
 /// A browser with one tab; dropping it ends all its processes.
@@ -71,6 +73,54 @@ impl Browser {
         button.click().await.expect("a click");
     }
 
+    /// Clicks the link or button whose text contains this.
+    pub(crate) async fn choose(&self, text: &str) {
+        let path = format!("//*[self::a or self::button][contains(., \"{text}\")]");
+        let element = self.tab.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await.expect("an element");
+        element.click().await.expect("a click");
+    }
+
+    /// Types into the field that a CSS selector means.
+    pub(crate) async fn type_into(&self, selector: &str, text: &str) {
+        let field = self.tab.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.expect("a field");
+        field.send_keys(text).await.expect("keys");
+    }
+
+    /// Waits until a person can read this.
+    pub(crate) async fn reads(&self, words: &str) {
+        let seen = || async { self.text().await.contains(words).then_some(()) };
+        eventually(&format!("the page to say {words:?}"), seen).await;
+    }
+
+    /// Goes to the tab that was opened last, once there are two.
+    pub(crate) async fn go_to_new_tab(&self) {
+        let opened = || async {
+            let windows = self.tab.windows().await.ok()?;
+            (windows.len() > 1).then(|| windows.last().cloned()).flatten()
+        };
+        let window = eventually("a new tab", opened).await;
+        self.tab.switch_to_window(window).await.expect("the new tab");
+    }
+
+    /// Closes the tab and goes back to the first.
+    pub(crate) async fn close_tab(&self) {
+        self.tab.close_window().await.expect("a tab that closes");
+        let windows = self.tab.windows().await.expect("tabs");
+        self.tab.switch_to_window(windows.into_iter().next().expect("a tab")).await.expect("the first tab");
+    }
+
+    /// What axe-core, as `test.sh` has installed it, finds wrong with the page: nothing, for everybody to use it.
+    pub(crate) async fn barriers(&self) -> Value {
+        #[expect(clippy::disallowed_methods, reason = "this is how test.sh tells")]
+        let folder = std::env::var("TEST_NODE_SDK").expect("no axe-core for the tests: run them with ./test.sh");
+        let axe = std::fs::read_to_string(format!("{folder}/node_modules/axe-core/axe.min.js")).expect("axe-core");
+        let run = format!(
+            "{axe}; const done = arguments[arguments.length - 1]; axe.run().then((found) => done(found.violations.map(\
+             (rule) => rule.id + ': ' + rule.nodes.map((node) => node.html).join(' '))));"
+        );
+        self.tab.execute_async(&run, Vec::new()).await.expect("findings")
+    }
+
     /// Waits until the address bar shows an address that ends like this.
     pub(crate) async fn arrives_at(&self, end: &str) {
         let there = || async { self.address().await.ends_with(end).then_some(()) };
@@ -95,6 +145,14 @@ impl Browser {
 
     pub(crate) async fn evaluate(&self, script: &str) -> Value {
         self.tab.execute(&format!("return {script}"), Vec::new()).await.expect("a value")
+    }
+
+    /// The value that a promise of the page comes to.
+    pub(crate) async fn promise(&self, promise: &str) -> Value {
+        let run = format!(
+            "const done = arguments[arguments.length - 1]; ({promise}).then(done, (error) => done(String(error)));"
+        );
+        self.tab.execute_async(&run, Vec::new()).await.expect("a value")
     }
 
     pub(crate) async fn go_back(&self) {

@@ -21,6 +21,7 @@ pub(in crate::adapters::store) struct ApiTokenRow {
     scope: String,
     digest: String,
     created_at: i64,
+    expires_at: Option<i64>,
 }
 
 impl ApiTokenRow {
@@ -31,6 +32,7 @@ impl ApiTokenRow {
             scope: token.scope.as_str().to_owned(),
             digest: token.digest.as_str().to_owned(),
             created_at: token.created_at.unix_millis(),
+            expires_at: token.expires_at.map(Timestamp::unix_millis),
         }
     }
 
@@ -42,6 +44,7 @@ impl ApiTokenRow {
             id: ApiTokenId::from_stored(self.id),
             digest: TokenDigest::from_stored(self.digest),
             created_at: Timestamp::from_unix_millis(self.created_at),
+            expires_at: self.expires_at.map(Timestamp::from_unix_millis),
         })
     }
 }

@@ -1,0 +1,148 @@
+// Starts the page: decides by the address which screen is shown, keeps one screen alive, and connects what changes to it.
+import { notices } from "./actions.js";
+import { activityView } from "./activity.js";
+import { connectView } from "./connect.js";
+import { doorView, linkView } from "./door.js";
+import { replace } from "./dom.js";
+import { hangUp, listen, line, onLive } from "./live.js";
+import { providerView } from "./provider.js";
+import { providersView } from "./providers.js";
+import { secretView } from "./secret_form.js";
+import { session } from "./session.js";
+import { loading, nothingHere, watchLine } from "./states.js";
+import { store } from "./store.js";
+import { now, onTick, zone } from "./time.js";
+
+const place = document.getElementById("view");
+const METHODS = { "openai-codex": ["oauth"], suno: ["session_token"], dashscope: ["api_key"] };
+let view = null;
+let shownAt = null;
+let ended = null;
+
+function show(next, { focus = true } = {}) {
+  view?.destroy?.();
+  view = next;
+  replace(place, next.node);
+  retitle();
+  scrollTo(0, 0);
+  notices.turnPage();
+  if (!focus) return;
+  if (next.focus) next.focus();
+  else next.heading?.focus({ preventScroll: true });
+}
+
+function retitle() {
+  const title = typeof view.title === "function" ? view.title() : view.title;
+  document.title = `${title} · goclaw`;
+}
+
+/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect`, `#/activity`. */
+function parse() {
+  const [page, name, rest] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
+    try { return decodeURIComponent(part); } catch { return part; }
+  });
+  return { page: page || "providers", name: name || null, rest: rest || null };
+}
+
+function route({ focus = true, force = false } = {}) {
+  if (!session.isOpen) return;
+  if (!force && location.hash === shownAt) return;
+  shownAt = location.hash;
+  const { page, name, rest } = parse();
+  for (const link of document.querySelectorAll("#nav a")) {
+    if (link.hash === `#/${page}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (page === "activity") return show(activityView(), { focus });
+  if (page !== "providers") return show(nothingHere("There is no such screen", "The address leads nowhere on this page."), { focus });
+  if (!name) return show(providersView(), { focus });
+  if (!store.all) return show(waitFor(), { focus: false });
+  show(screenOf(name, rest), { focus });
+}
+
+/** An account's screens need to know it first. */
+function waitFor() {
+  const wait = loading("Loading the account");
+  return { node: wait.node, title: "Loading", update: () => {
+    if (!store.all) return;
+    wait.stop();
+    route({ force: true, focus: false });
+  } };
+}
+
+function screenOf(name, rest) {
+  const account = store.get(name);
+  const draft = store.draft(name) ?? null;
+  if (!account && !draft) return nothingHere(`There is no account ${name}`, "It was disconnected, or never connected under this name.");
+  if (account && rest !== "connect") return providerView(name);
+  const provider = account?.provider ?? { name, provider_type: draft.type, auth_methods: METHODS[draft.type] ?? ["oauth"] };
+  const isOAuth = provider.auth_methods.includes("oauth");
+  return isOAuth ? connectView(name, provider, account ? null : draft) : secretView(name, provider, account ? null : draft);
+}
+
+function open({ focus = true } = {}) {
+  ended = null;
+  document.getElementById("nav").hidden = false;
+  document.getElementById("leave").hidden = false;
+  store.loadAll();
+  listen();
+  route({ force: true, focus });
+}
+
+/** Without a sign-in nothing that an account says stays on the screen or in memory. */
+function shut(reason) {
+  ended = reason;
+  hangUp();
+  store.forget();
+  document.getElementById("nav").hidden = true;
+  document.getElementById("leave").hidden = true;
+  shownAt = null;
+  door();
+}
+
+function door() {
+  show(session.hasLink ? linkView(() => open(), () => show(doorView(null, () => open()))) : doorView(ended, () => open()));
+}
+
+session.onEnd(shut);
+store.subscribe((name) => {
+  if (!session.isOpen || !view) return;
+  view.update(name);
+  retitle();
+});
+onLive((kind, provider) => (kind === "change" && provider ? store.loadOne(provider) : store.loadAll()));
+addEventListener("hashchange", () => route());
+addEventListener("goclaw:link", () => {
+  hangUp();
+  door();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && session.isOpen) store.loadAll();
+});
+document.getElementById("leave").addEventListener("click", () => session.signOut());
+// A plain "#main" would be taken for a screen's address.
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById("main").focus();
+});
+document.getElementById("where").textContent = location.host;
+document.getElementById("zone").textContent = zone();
+watchLine();
+
+// What was due has passed: the gateway knows what came of it. Asked once for each moment, also where the stream is down.
+const asked = new Set();
+onTick(document.body, (t) => {
+  if (!session.isOpen || line.isOffline) return;
+  for (const { name, status, readAt } of store.all ?? []) {
+    for (const due of [status.next_refresh_at, status.expires_at]) {
+      const key = `${name} ${due}`;
+      if (!due || t < due + 2 || readAt > due + 1 || asked.has(key)) continue;
+      asked.add(key);
+      store.loadOne(name);
+    }
+  }
+});
+
+if (session.hasLink || !session.isOpen) door();
+else open({ focus: false });
+document.documentElement.dataset.ready = String(Math.round(now()));

@@ -1,0 +1,207 @@
+// Signs an account in at OpenAI: opens the sign-in page, waits, notices the end, and takes the pasted address where the browser cannot come back.
+import { api } from "./api.js";
+import { pathOf } from "./cards.js";
+import { button, code, copy, h, link, mark, notice, replace, svg } from "./dom.js";
+import { paste } from "./paste.js";
+import { store } from "./store.js";
+import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
+import { typeName, whoLine } from "./words.js";
+
+const POLL = 2000;
+const USUAL = 360;
+let clicked = null;
+
+/** Remembers that a person has just asked for this account, so that the view may start and open the tab by itself. */
+export function startFromClick(name) {
+  clicked = { name, at: performance.now() };
+}
+
+/** How a sign-in can end: shape, title, and who has something to know. The sentence is the gateway's. */
+const ENDINGS = {
+  denied: ["off", "You declined at OpenAI"],
+  missing_entitlement: ["bad", "This workspace has no access to Codex"],
+  provider_error: ["bad", "OpenAI ended the sign-in with an error"],
+  expired: ["off", "The six minutes are over"],
+  cancelled: ["off", "Cancelled"],
+  code_refused: ["bad", "OpenAI did not accept the code"],
+  provider_unavailable: ["warn", "OpenAI could not be reached to finish the sign-in"],
+  provider_timeout: ["warn", "OpenAI did not answer in time to finish the sign-in"],
+  bad_answer: ["bad", "OpenAI’s answer was not usable"],
+  not_saved: ["bad", "The tokens could not be saved"],
+  interrupted: ["warn", "The gateway stopped in the middle of this sign-in"],
+};
+const WORDS = {
+  denied: "Nothing was saved. If your workspace blocked it, its administrator has to allow sign-in for Codex first.",
+  expired: "Nothing was saved and port 1455 is free again.",
+  cancelled: "Nothing was saved. The account is as it was before.",
+};
+
+export function connectView(name, provider, draft) {
+  const label = provider.display_name ?? typeName(provider.provider_type);
+  const heading = h("h1", { tabindex: -1 }, `Connect ${label}`);
+  const stage = h("div", { class: "stage" });
+  const node = h("div", null,
+    h("div", { class: "page-head" }, h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers" }, "Providers")), heading,
+      h("p", null, "As ", code(name), ". No API key needed; it uses your existing OpenAI account."))), stage);
+  const wish = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
+  let started = null;
+  let timer = null;
+  let gone = false;
+
+  const show = (...content) => {
+    replace(stage, ...content);
+    stage.querySelector("[data-first]")?.focus();
+  };
+
+  function intro() {
+    show(h("section", { class: "panel narrow-panel" }, h("h2", null, "Sign in at OpenAI"),
+      h("p", { class: "small" }, "A new tab opens at OpenAI. Sign in there and approve; this page notices by itself."),
+      h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }))));
+  }
+
+  async function begin() {
+    show(h("p", { class: "small", role: "status" }, "Asking the gateway for a sign-in address."));
+    try {
+      started = await api.start(name, wish);
+    } catch (error) {
+      if (!gone) show(notice("bad", error.title || "No sign-in was started", error.sentence, { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" })] }));
+      return;
+    }
+    if (gone) return;
+    if (!started.auth_url) return finish("completed");
+    if (!isWebAddress(started.auth_url)) {
+      show(notice("bad", "The sign-in address is not a web address", ["Nothing was opened. Check ", code(`providers.${name}.issuer`), " in the configuration."], { role: "alert" }));
+      return;
+    }
+    if (!started.callback.listening) return portBusy();
+    // Within the click that led here the browser allows a tab; with noopener nobody can say whether one came, so the link stays.
+    const allowed = navigator.userActivation?.isActive ?? true;
+    if (allowed) open(started.auth_url, "_blank", "noopener,noreferrer");
+    wait(allowed);
+  }
+
+  function portBusy() {
+    poll();
+    show(notice("warn", "Port 1455 is taken, so your browser cannot come back by itself",
+      "Another program on the gateway’s machine holds it, often the Codex CLI waiting for its own sign-in. Close it and try again, or go on now and paste the address at the end. Both work.",
+      { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
+        link("Go on and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
+  }
+
+  function wait(opened, byHand = false) {
+    poll();
+    const total = Math.max(USUAL, Math.ceil(started.expires_at - now()));
+    const { host } = new URL(started.auth_url);
+    const hand = paste({ name, started, onDone: finish });
+    const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
+    const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
+    show(h("div", { class: "two level" },
+      h("section", { class: "panel", "aria-labelledby": "wait-h" },
+        h("div", { class: "wait" }, ring(started.expires_at, total, () => finish("expired")),
+          h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
+            h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser held it back, use the button below. Sign in there and approve. `
+              : `It opens in a new tab at ${host}. Sign in there and approve. `,
+            byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
+        h("ol", { class: "stages" },
+          byHand ? step("off", "Port 1455 is taken: you paste the address", "", false) : step("ok", "The gateway listens on port 1455", clockSeconds(now()), false),
+          step("warn", "You approve at OpenAI", "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
+        h("div", { class: "row gap" },
+          link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
+          copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
+        asksFor(started.auth_url)),
+      hand.node));
+  }
+
+  async function cancel() {
+    clearInterval(timer);
+    try { await api.cancel(name); } catch (error) {
+      if (!gone) { poll(); stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" })); }
+      return;
+    }
+    finish("cancelled");
+  }
+
+  function poll() {
+    clearInterval(timer);
+    timer = setInterval(look, POLL);
+  }
+
+  /** The stream may be down, so the end is looked for as well as waited for. */
+  async function look() {
+    if (!started?.login_id || gone) return;
+    try {
+      const status = await api.status(name);
+      if (status.last_login?.login_id === started.login_id) finish(status.last_login.outcome, status.last_login.reason);
+      else if (status.login_id === started.login_id) finish("completed");
+    } catch { /* the next look tells */ }
+  }
+
+  async function finish(outcome, reason = null) {
+    clearInterval(timer);
+    if (gone || !started) return;
+    started = null;
+    await store.loadAll();
+    if (gone) return;
+    if (outcome === "completed") return succeeded();
+    const [tone, title] = ENDINGS[outcome] ?? ["bad", "The sign-in ended"];
+    const text = WORDS[outcome] ?? reason ?? "Nothing was saved. A new sign-in works at once.";
+    show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
+      button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+  }
+
+  function succeeded() {
+    const account = store.get(name);
+    const who = whoLine(account?.status.account);
+    const next = account?.status.next_refresh_at;
+    heading.textContent = `${label} is connected`;
+    show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Renews by itself; the next time is ${moment(next)}.`],
+      { role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+  }
+
+  const byClick = clicked?.name === name && performance.now() - clicked.at < 5000;
+  clicked = null;
+  if (byClick) begin();
+  else intro();
+  // A sign-in that waits already (the page was loaded anew) is taken up again: the gateway gives the same one.
+  if (!byClick) api.status(name).then((status) => { if (status.pending && !gone && !started) resume(); }, () => {});
+  async function resume() {
+    try { started = await api.start(name, wish); } catch { return; }
+    if (!gone && started.auth_url && isWebAddress(started.auth_url)) wait(false, !started.callback.listening);
+  }
+
+  return { node, title: `Connect ${label}`, heading, update: (changed) => { if (!changed || changed === name) look(); },
+    destroy: () => { gone = true; clearInterval(timer); } };
+}
+
+/** Nothing but a web address is ever opened, whatever the configuration says. */
+function isWebAddress(text) {
+  try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
+}
+
+function asksFor(address) {
+  const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
+  if (scopes.length === 0) return null;
+  const words = { openid: "who you are", offline_access: "leave to renew by itself", "api.connectors.read": "your connectors" };
+  const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
+  return h("details", { class: "more" }, h("summary", null, "What the gateway asks OpenAI for"),
+    h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", "In OpenAI’s words: ", code(scopes.join(" ")), ". It never sees your password."));
+}
+
+/** The time left: the digits carry it, the ring repeats it. At the end it says so once. */
+function ring(end, total, onOver) {
+  const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
+  const digits = h("span", { class: "digits" });
+  const node = h("div", { class: "ring", role: "timer", "aria-label": "Time left to approve" },
+    svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle", { class: "bed", cx: 56, cy: 56, r: 53 }), arc),
+    h("b", null, digits, h("span", { class: "label" }, `left of ${minutes(total)}`)));
+  let over = false;
+  return onTick(node, (t) => {
+    const rest = Math.max(0, end - t);
+    digits.textContent = minutes(rest);
+    arc.setAttribute("stroke-dashoffset", String(Math.round((100 - (rest / total) * 100) * 10) / 10));
+    if (rest <= 0 && !over) {
+      over = true;
+      setTimeout(onOver);
+    }
+  });
+}

@@ -1,0 +1,188 @@
+//! How the gateway's page is let in, hears of changes, and is out of reach for pages of others.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    models::signed_in,
+    replicas,
+    support::{
+        gateway::{Answer, Gateway, Home, eventually, http},
+        postgres::Database,
+        provider::Provider,
+        wire::raw,
+    },
+};
+
+async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> Answer {
+    let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
+    Answer::of(request.send().await.expect("an answer")).await
+}
+
+async fn link(gateway: &Gateway) -> String {
+    let made = with(gateway, Method::POST, "/v1/session/link", &gateway.token).await.json();
+    made["link"].as_str().expect("a link").to_owned()
+}
+
+async fn session(gateway: &Gateway, token: &str) -> String {
+    let begun = with(gateway, Method::POST, "/v1/session", token).await;
+    assert_eq!(begun.status, 200, "{}", begun.text);
+    begun.json()["token"].as_str().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn a_session_is_begun_renewed_and_ended() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let token = session(&gateway, &gateway.token).await;
+    assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
+    home.change_database("UPDATE api_tokens SET expires_at = expires_at - 1700000");
+    let renewed = with(&gateway, Method::POST, "/v1/session", &token).await.json();
+    assert!(renewed.get("token").is_none(), "it is told once");
+    let left =
+        renewed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
+    assert!((1_790_000..=1_830_000).contains(&left), "{left}");
+    // Nobody lists it, and it is nowhere but in the page.
+    assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
+    assert!(!home.text("SELECT id || digest FROM api_tokens").contains(&token) && !gateway.log().contains(&token));
+    assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &token).await.json(), json!({"status": "signed out"}));
+    assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 401);
+    let own = with(&gateway, Method::DELETE, "/v1/session", &gateway.token).await;
+    assert_eq!((own.status, &own.json()["code"]), (409, &json!("no_session")));
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let token = session(&gateway, &gateway.token).await;
+    home.change_database("UPDATE api_tokens SET expires_at = 1");
+    eventually("the end of the session", || async {
+        (with(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
+    })
+    .await;
+    assert_eq!(with(&gateway, Method::POST, "/v1/session", &token).await.status, 401, "what has ended is not renewed");
+}
+
+#[tokio::test]
+async fn a_link_opens_the_page_once_and_nothing_else() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let said = home.run(&["open"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let printed = said.stdout.trim().strip_prefix(&format!("{}/#link=", gateway.base)).expect("a link").to_owned();
+    for link in [printed, link(&gateway).await] {
+        let elsewhere = with(&gateway, Method::GET, "/v1/providers", &link).await;
+        assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (403, &json!("insufficient_scope")));
+        let token = session(&gateway, &link).await;
+        assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
+        assert_eq!(with(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
+    }
+    assert!(!gateway.log().contains("#link="), "what the start prints goes to no terminal here");
+}
+
+#[tokio::test]
+async fn of_many_who_hold_the_same_link_on_two_gateways_one_is_let_in() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
+    let gateways = [homes[0].start().await, homes[1].start().await];
+    let link = link(&gateways[0]).await;
+    eventually("the other gateway to know the link", || async {
+        (with(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
+    })
+    .await;
+    let knocks = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
+    let statuses: Vec<u16> = join_all(knocks).await.into_iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.into_iter().collect::<BTreeSet<u16>>(), BTreeSet::from([200, 401]));
+}
+
+#[tokio::test]
+async fn changes_are_told_at_once_until_the_session_ends() {
+    let (_provider, home, gateway) = signed_in().await;
+    let token = session(&gateway, &gateway.token).await;
+    let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
+    let mut events = request.send().await.expect("an answer");
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let ready = events.chunk().await.expect("a piece").expect("more to come");
+    assert_eq!(ready, "event: ready\ndata: {}\n\n");
+    let off = json!({"enabled": false});
+    gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(off)).await;
+    assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
+    // A sign-in that ends without tokens is news too.
+    gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
+    gateway.post("/v1/auth/openai/cancel", json!({})).await;
+    assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
+    with(&gateway, Method::DELETE, "/v1/session", &token).await;
+    gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
+    while let Some(late) = events.chunk().await.expect("a piece") {
+        assert_ne!(late, "event: change\ndata: {}\n\n", "told to one who may not hear");
+    }
+    drop(home);
+}
+
+#[tokio::test]
+async fn who_listens_does_not_keep_the_gateway_from_stopping() {
+    let home = Home::without_provider();
+    let mut gateway = home.start().await;
+    let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&gateway.token);
+    let mut events = request.send().await.expect("an answer");
+    events.chunk().await.expect("a piece").expect("more to come");
+    gateway.terminate();
+    assert!(gateway.ended().await.success());
+    assert!(!gateway.log().contains("were cut off"), "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn the_page_is_served_to_anybody_and_framed_by_nobody() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    for (path, content_type) in
+        [("/", "text/html"), ("/page/style.css", "text/css"), ("/page/app.js", "text/javascript")]
+    {
+        let answer = Answer::of(http().get(format!("{}{path}", gateway.base)).send().await.expect("an answer")).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").starts_with(content_type), "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!answer.headers.contains_key("set-cookie"));
+    }
+    for (method, path, status, code) in [
+        (Method::GET, "/page/none.js", 404, "not_found"),
+        (Method::GET, "/page/", 404, "not_found"),
+        (Method::POST, "/", 405, "method_not_allowed"),
+        (Method::PUT, "/page/app.js", 405, "method_not_allowed"),
+    ] {
+        let request = http().request(method, format!("{}{path}", gateway.base));
+        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{path}");
+        assert_eq!(answer.headers.get("allow").map(|allow| allow == "GET, HEAD"), (status == 405).then_some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_names_another_host_is_for_nobody_here() {
+    let home = Home::without_provider().with("GOCLAW_SERVER__ALLOWED_HOSTS", "gateway.example,10.0.0.7");
+    let gateway = home.start().await;
+    let address: std::net::SocketAddr =
+        gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
+    let status = async |path: &str, host: &str| {
+        let token = &gateway.token;
+        let head = format!("GET {path} HTTP/1.1\r\n{host}authorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+        raw(address, &head).await
+    };
+    for path in ["/", "/docs", "/openapi.json", "/v1/providers", "/v1/models", "/page/app.js", "/nothing"] {
+        for host in ["host: evil.example\r\n", "host: 127.0.0.1.evil.example\r\n", "host: 10.0.0.8\r\n", ""] {
+            let (status, text) = status(path, host).await;
+            assert_eq!((status, text.contains("other_host")), (421, true), "{path} {host}: {text}");
+        }
+    }
+    for host in ["localhost:1", "127.0.0.1", "[::1]:3577", "gateway.example", "GATEWAY.example:443", "10.0.0.7:80"] {
+        assert_eq!(status("/v1/providers", &format!("host: {host}\r\n")).await.0, 200, "{host}");
+    }
+    assert_eq!(status("/healthz", "host: 10.1.2.3:3577\r\n").await.0, 200, "a probe names the machine as it likes");
+}
