@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{
     browser::Browser,
-    gateway::{Gateway, Home},
+    gateway::{Gateway, Home, eventually},
     provider::Provider,
 };
 
@@ -77,6 +77,45 @@ async fn a_person_who_declines_or_cancels_is_told_so() {
     browser.choose("Cancel").await;
     browser.reads("Cancelled").await;
     assert_eq!(home.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_at_once_and_a_time_that_is_over_too() {
+    let provider = Provider::start(&["--approval", "ask"]);
+    let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "4s");
+    let gateway = home.start().await;
+    let held = std::net::TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
+    let browser = Browser::open().await;
+    browser.open_page(home.run(&["open"]).stdout.trim()).await;
+    browser.choose("Connect ChatGPT").await;
+    browser.reads("is taken, so your browser cannot come back by itself").await;
+    assert_no_barrier(&browser, "port taken").await;
+    drop(held);
+    browser.choose("Try again").await;
+    browser.reads("Approve in the other tab").await;
+    browser.reads("minutes are over").await;
+    assert_no_barrier(&browser, "time over").await;
+    let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
+    eventually("the gateway to agree", over).await;
+}
+
+#[tokio::test]
+async fn an_account_that_needs_its_owner_says_so_and_is_reconnected() {
+    let provider = Provider::approving();
+    let (home, gateway, browser) = let_in(&provider).await;
+    gateway.sign_in().await;
+    browser.reads("Everything is working").await;
+    let refused = r#"{"error": {"code": "refresh_token_reused", "message": "x"}}"#;
+    let fault = json!({"kind": "status", "status": 401, "body": refused});
+    provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
+    let refreshed = gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    assert_eq!(gateway.status().await["state"], "needs_reauth", "{}", refreshed.text);
+    browser.reads("One account needs you").await;
+    assert_no_barrier(&browser, "an account needs its owner").await;
+    browser.choose("Sign in again").await;
+    browser.reads("Connected as").await;
+    assert_eq!(home.stored(), (1, 1));
+    assert_eq!(gateway.status().await["state"], "active");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl AuthApi {
     /// Reads what is stored; never asks the provider.
     #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
     async fn status(&self, gateway: App<'_>, caller: Caller, provider: Path<String>) -> Answer<StatusAnswer> {
-        Ok(Json(gateway.login_status(&provider.0, &caller.principal()).await?.into()))
+        Ok(Json(gateway.login_status(&provider.0, &caller.0.principal).await?.into()))
     }
 
     /// Start an OAuth login.
@@ -40,7 +40,7 @@ impl AuthApi {
         provider: Path<String>,
         body: ControlJson<StartRequest, true>,
     ) -> Answer<StartAnswer> {
-        Ok(Json(gateway.start_login(provider.0, caller.principal(), body.0.into()).await?.into()))
+        Ok(Json(gateway.start_login(provider.0, caller.0.principal, body.0.into()).await?.into()))
     }
 
     /// Submit the redirect URL by hand.
@@ -58,7 +58,7 @@ impl AuthApi {
         let callback = Callback::Pasted {
             name: provider.0,
             redirect_url: body.0.redirect_url.0.into(),
-            principal: caller.principal(),
+            principal: caller.0.principal,
         };
         Ok(Json(gateway.complete_login(callback).await?.into()))
     }
@@ -66,7 +66,7 @@ impl AuthApi {
     /// Cancel the login that waits for its callback.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
     async fn cancel(&self, gateway: App<'_>, caller: Caller, provider: Path<String>) -> Answer<CancelAnswer> {
-        Ok(Json(gateway.cancel_login(provider.0, caller.principal()).await?.into()))
+        Ok(Json(gateway.cancel_login(provider.0, caller.0.principal).await?.into()))
     }
 
     /// Remove the stored tokens and unregister the provider.
@@ -91,7 +91,7 @@ impl AuthApi {
         body: ControlJson<RefreshRequest, true>,
     ) -> Answer<StatusAnswer> {
         let consent = body.0.consent().map_err(|flaw| Problem::new(flaw.kind(), flaw.to_string()))?;
-        Ok(Json(gateway.refresh_account(&provider.0, &caller.principal(), consent).await?.into()))
+        Ok(Json(gateway.refresh_account(&provider.0, &caller.0.principal, consent).await?.into()))
     }
 
     /// What happened to the account, newest first.

@@ -35,7 +35,7 @@ impl EventsApi {
     /// what has changed is for the caller to ask. The stream ends with the session that asked for it.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(&self, gateway: App<'_>, caller: Caller, stopping: Data<&Stopping>) -> Result<Changes, Refusal> {
-        let (_, credential) = caller.0;
+        let credential = caller.0.credential;
         let changes = gateway.registry().changes();
         let listener = Listener {
             changes,

@@ -42,9 +42,12 @@ impl GatewayToken {
     }
 }
 
-/// Proof that a request was let in, for whom, and by what. Only [`Entrance::admit`] makes it.
+/// For whom a request was let in, and by what. Only [`Entrance::admit`] makes one.
 #[derive(Clone)]
-struct Admitted(Principal, Credential);
+pub(super) struct Admitted {
+    pub(super) principal: Principal,
+    pub(super) credential: Credential,
+}
 
 /// What a caller was let in by.
 #[derive(Clone)]
@@ -59,16 +62,10 @@ pub(super) enum Credential {
 /// The gateway's own token, or a program's where models are asked.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
-pub(super) struct Caller(pub(super) (Principal, Credential));
+pub(super) struct Caller(pub(super) Admitted);
 
-async fn admitted(request: &Request, _presented: Bearer) -> Option<(Principal, Credential)> {
-    request.data::<Admitted>().map(|admitted| (admitted.0.clone(), admitted.1.clone()))
-}
-
-impl Caller {
-    pub(super) fn principal(self) -> Principal {
-        self.0.0
-    }
+async fn admitted(request: &Request, _presented: Bearer) -> Option<Admitted> {
+    request.data().cloned()
 }
 
 /// What the entrance knows and remembers.
@@ -121,7 +118,7 @@ impl Entrance {
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
-        request.set_data(Admitted(Principal::gateway_token(), credential));
+        request.set_data(Admitted { principal: Principal::gateway_token(), credential });
         Ok(())
     }
 }

@@ -28,8 +28,7 @@ impl SessionApi {
     /// again; a link is used up by that. With the token of a session, that session ends later.
     #[oai(path = "/v1/session", method = "post", operation_id = "beginSession")]
     async fn begin(&self, gateway: App<'_>, caller: Caller) -> Result<Json<SessionAnswer>, Refusal> {
-        let (_, credential) = caller.0;
-        let begun = match credential {
+        let begun = match caller.0.credential {
             Credential::GatewayToken => gateway.begin_page_session().await?,
             Credential::ApiToken(link) if link.scope == Scope::Link => gateway.redeem_page_link(link.id).await?,
             Credential::ApiToken(session) => {
@@ -44,8 +43,7 @@ impl SessionApi {
     /// End the session whose token this is.
     #[oai(path = "/v1/session", method = "delete", operation_id = "endSession")]
     async fn end(&self, gateway: App<'_>, caller: Caller) -> Result<Json<SessionEndedAnswer>, Refusal> {
-        let (_, credential) = caller.0;
-        match credential {
+        match caller.0.credential {
             Credential::ApiToken(session) => gateway.end_page_session(&session.id).await?,
             Credential::GatewayToken => {
                 let words = "the gateway's own token is no session, and does not end";

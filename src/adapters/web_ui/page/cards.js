@@ -89,7 +89,8 @@ function hint({ provider_type: type, name }, kind) {
     : ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
   if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
     : ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model."];
-  return "Sign in with the account you have. No API key. The tokens are encrypted on the gateway’s machine, and the gateway renews them.";
+  return kind === "absent" ? "Sign in with the account you have. The gateway encrypts the tokens and renews them."
+    : "Its tokens stay encrypted on the gateway’s machine.";
 }
 
 /** A card that keeps itself up to date; what was asked or told below it is not touched by an update. */

@@ -76,7 +76,7 @@ export function verdict(account, at) {
       return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s answer got lost; a new sign-in is the safe way`],
         why: [asked, "The refresh token may be used up. ",
           serves ? `Programs go on working until ${moment(status.expires_at)}. ` : "The token in use has ended. ",
-          status.next_refresh_at > at ? `If you do nothing, the gateway tries once more at ${moment(status.next_refresh_at)}, and then it either works or you sign in.`
+          status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}), and then it either works or you sign in.`
             : "If you do nothing, the gateway tries once more by itself, and then it either works or you sign in."],
         aside: "Trying now may end the token that still works: some providers cancel a whole sign-in when they see an old token twice.", main: "again" };
     }
@@ -152,7 +152,7 @@ export function concern(account, at) {
       ? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
       : `needs a new ${secretName(account.provider)}`;
     case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
-    case "expiring": return `ends at ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
+    case "expiring": return `ends ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
     case "down": return "is fine, its provider is not answering";
     default: return "could not be renewed yet";
   }

@@ -1,0 +1,122 @@
+// Says what the gateway tells of an account in each state it can be in: nobody can wait ten days for a token to end, or make a
+// provider fail, each time that a screen is looked at.
+
+const HOUR = 3600;
+const DAY = 24 * HOUR;
+const LOGIN = "login-1";
+
+export const now = () => Math.floor(Date.now() / 1000);
+
+export const TYPES = {
+  "openai-codex": { display_name: "ChatGPT", category: "llm", auth_methods: ["oauth"], api_base: "https://chatgpt.com/backend-api" },
+  suno: { display_name: "Suno", category: "media", auth_methods: ["session_token"], api_base: "https://studio-api.prod.suno.com/api" },
+  dashscope: { display_name: "DashScope", category: "llm", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
+};
+
+const WORDS_OF_OUTCOMES = {
+  completed: "The sign-in is complete and the tokens are saved.",
+  denied: "You declined at the provider. Nothing was saved. Start again if that was a mistake.",
+  code_refused: "The provider did not accept the code. Nothing was saved. Start again.",
+};
+
+export const lastLogin = (login_id, outcome) => ({ login_id, outcome, reason: WORDS_OF_OUTCOMES[outcome], at: now() });
+
+const event = (id, at, kind, { cause, generation = 3, login_id = LOGIN } = {}) =>
+  ({ id, at, event: kind, ...(cause && { cause }), login_id, generation });
+
+const usage = (short, long) => ({
+  plan_type: "plus", limit_reached: false, as_of: now() - 20,
+  windows: [
+    { name: "primary", used_percent: short, window_seconds: 5 * HOUR, resets_at: now() + 3 * HOUR + 240 },
+    { name: "secondary", used_percent: long, window_seconds: 7 * DAY, resets_at: now() + 3 * DAY + 22 * HOUR },
+  ],
+});
+
+/** A login whose token was renewed that many seconds ago and lives for ten days. */
+function renewed(age) {
+  const begun = now() - age;
+  return { authenticated: true, state: "active", last_refresh_at: begun, expires_at: begun + 10 * DAY, next_refresh_at: begun + 9 * DAY,
+    login_id: LOGIN, generation: 3, scopes: ["openid", "profile", "email", "offline_access"] };
+}
+
+const history = (begun, ...newest) =>
+  [...newest, event(19, begun, "refreshed"), event(18, begun - 1, "refresh_started", { generation: 2 }),
+    event(3, begun - 20 * DAY, "signed_in")];
+
+/** By name, what differs from an account that was never connected. */
+const STATES = {
+  absent: () => ({}),
+  good() {
+    const status = renewed(2 * DAY + 20 * HOUR);
+    const begun = status.last_refresh_at;
+    const doubts = [event(17, begun - 300, "in_doubt", { cause: "timed_out", generation: 2 }),
+      event(16, begun - 500, "refresh_postponed", { cause: "no_connection", generation: 2 })];
+    return { status, usage: usage(38, 61.4), events: [...history(begun).slice(0, 2), ...doubts, event(3, begun - 20 * DAY, "signed_in")] };
+  },
+  needs() {
+    const { next_refresh_at, ...status } = renewed(10 * DAY - 6 * HOUR);
+    const refused = event(20, now() - 18 * HOUR, "needs_reauth", { cause: "refresh_token_reused" });
+    const reason = "It cannot be renewed: the provider says that the refresh token was used already. The access token works until it "
+      + "ends; sign in again before that.";
+    return { status: { ...status, state: "needs_reauth", reason }, usage: usage(4, 93), events: history(status.last_refresh_at, refused) };
+  },
+  doubt() {
+    const status = renewed(9 * DAY + 300);
+    const reason = "Renewal unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
+      + "avoids an interruption.";
+    return { status: { ...status, state: "in_doubt", next_refresh_at: status.expires_at - 300, reason }, usage: usage(38, 61.4),
+      events: history(status.last_refresh_at, event(21, now() - 200, "in_doubt", { cause: "timed_out" })) };
+  },
+  postponed() {
+    const status = renewed(9 * DAY + 300);
+    const reason = "The last renewal did not get through: the provider could not be reached. It is tried again.";
+    const failed = event(21, now() - 100, "refresh_postponed", { cause: "no_connection" });
+    return { status: { ...status, next_refresh_at: now() + 125, reason }, usage: usage(38, 61.4),
+      events: history(status.last_refresh_at, failed) };
+  },
+  refreshing() {
+    const status = renewed(9 * DAY);
+    return { status: { ...status, state: "refreshing" }, usage: usage(38, 61.4), events: history(status.last_refresh_at) };
+  },
+  down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
+  off() {
+    const { next_refresh_at, ...status } = renewed(2 * DAY);
+    return { status: { ...status, authenticated: false, state: "disabled", reason: "This provider is switched off. Nothing is deleted." },
+      enabled: false, events: history(status.last_refresh_at) };
+  },
+  /** Signed in with what nothing renews, and most of its hour is over. */
+  expiring: () => ({
+    status: { authenticated: true, state: "active", expires_at: now() + 1080, login_id: LOGIN, generation: 0,
+      account: { email: "owner@example.test" } },
+    events: [event(15, now() - 2520, "signed_in", { generation: 0 })],
+  }),
+  key: () => ({
+    status: { authenticated: true, state: "active", login_id: LOGIN, generation: 0, account: {} },
+    events: [event(15, now() - 2 * DAY, "signed_in", { generation: 0 })],
+  }),
+};
+
+const typeOf = (name) => Object.keys(TYPES).find((type) => name === type || name.startsWith(`${type}-`)) ?? "openai-codex";
+
+/** An account in one of the states above: `{ provider, status, events, usage, usageProblem }`. */
+export function account(name, state, { type = typeOf(name), display_name = TYPES[type].display_name } = {}) {
+  const { status: told, events = [], enabled = true, ...more } = STATES[state]();
+  const isWork = name.endsWith("work");
+  const owner = { account_id: "account-1", user_id: "user-1", email: isWork ? "work@example.test" : "owner@example.test",
+    plan_type: isWork ? "business" : "plus" };
+  const status = told ? { ...told, account: told.account ?? owner } : { authenticated: false, state: "absent" };
+  if (status.authenticated) status.provider_name = name;
+  return { provider: { ...TYPES[type], name, display_name, provider_type: type, enabled }, status, events, usage: null, ...more };
+}
+
+/** The account as the list of providers shows it. */
+export const listed = ({ provider, status: { state, authenticated, expires_at, account: owner } }) =>
+  ({ ...provider, state, authenticated, ...(expires_at && { expires_at }), ...(owner && { account: owner }) });
+
+/** What a renewal that worked leaves. */
+export function renew(known) {
+  const { reason, ...status } = known.status;
+  known.status = { ...status, ...renewed(0), generation: status.generation + 1, login_id: status.login_id };
+  const { generation, login_id } = known.status;
+  known.events.unshift(event(known.events[0].id + 1, now(), "refreshed", { generation, login_id }));
+}

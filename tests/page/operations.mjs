@@ -1,0 +1,80 @@
+// Plays the operations on one account, and the ways in which the gateway refuses. They are apart from the stand-in so that each file
+// can be read at one sitting.
+import { account, now, renew, TYPES } from "./accounts.mjs";
+
+const ASKED_FOR = "?client_id=app_x&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
+
+export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+
+/** Thrown where the gateway answers with a problem. */
+export class Refusal {
+  constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
+}
+
+export const unauthorized = () => new Refusal(401, "unauthorized", "Not authorized", "This is not the gateway's token.",
+  { "WWW-Authenticate": "Bearer error=\"invalid_token\"" });
+export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
+export const notFound = () => new Refusal(404, "not_found", "Nothing here", "There is nothing at this address.");
+
+/** What is below `/v1/auth/{provider}/`. */
+export const OPERATIONS = {
+  status(gateway, name) {
+    const login = gateway.openLogin(name);
+    const isKnown = gateway.accounts.has(name) || login || gateway.endedLogins.has(name);
+    if (!isKnown) throw unknownProvider(name);
+    const known = gateway.accounts.get(name)?.status ?? { authenticated: false, state: "absent" };
+    const pending = login && { login_id: login.login_id, expires_at: login.expires_at };
+    return { ...known, ...(pending && { pending }), last_login: gateway.endedLogins.get(name) };
+  },
+  events: (gateway, name) => ({ events: gateway.accounts.get(name).events }),
+  usage(gateway, name) {
+    const { usage, usageProblem } = gateway.accounts.get(name);
+    if (usageProblem) throw new Refusal(502, usageProblem[0], "Provider's API not available", usageProblem[1]);
+    if (!usage) throw new Refusal(404, "no_usage", "Usage is not told", "This provider does not tell it.");
+    return usage;
+  },
+  start(gateway, name, { display_name, provider_type: type }) {
+    const { wish } = gateway;
+    const fresh = { login_id: `login-${Math.random()}`, expires_at: now() + wish.loginSeconds, display_name, type };
+    const login = gateway.openLogin(name) ?? fresh;
+    gateway.pending.set(name, login);
+    const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, wish.loginEndsAs);
+    if (wish.loginEndsAs) setTimeout(end, wish.loginEndsAfter);
+    const error = "failed to start OAuth flow (is port 1455 available?)";
+    return { auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, expires_at: login.expires_at,
+      callback: wish.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
+  },
+  cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
+  callback(gateway, name, { redirect_url }) {
+    if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending sign-in", "No sign-in is waiting. Start one.");
+    if (!redirect_url.includes("state=of-this-login")) {
+      throw new Refusal(400, "invalid_state", "Invalid state", "This address belongs to another sign-in.");
+    }
+    gateway.endLogin(name, "completed");
+    return { authenticated: true, provider_name: name, provider_id: "provider-1" };
+  },
+  logout(gateway, name) {
+    const { auth_methods: [method] } = gateway.accounts.get(name).provider;
+    if (name in TYPES) gateway.accounts.set(name, account(name, "absent"));
+    else gateway.accounts.delete(name);
+    gateway.tell();
+    return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.wish.revocation : "not_applicable" };
+  },
+  async refresh(gateway, name) {
+    await pause(900);
+    if (gateway.wish.refreshFails) {
+      throw new Refusal(503, "refresh_unavailable", "Not renewed yet", "The provider could not be reached; nothing was used up.");
+    }
+    renew(gateway.accounts.get(name));
+    gateway.tell();
+    return OPERATIONS.status(gateway, name);
+  },
+  secret(gateway, name, { api_key, session_token, client_cookie, ...more }) {
+    if ([api_key, session_token].includes("wrong")) {
+      throw new Refusal(400, "bad_secret", "Unusable secret", "The provider does not take this secret.");
+    }
+    gateway.accounts.set(name, account(name, api_key ? "key" : client_cookie ? "good" : "expiring", { type: more.provider_type, ...more }));
+    gateway.tell();
+    return { authenticated: true, provider_name: name, provider_id: "provider-1" };
+  },
+};
