@@ -36,7 +36,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
     due && along("spare", percent(due), "100%"),
     due && svg("svg", { x: percent(due), y, overflow: "visible" }, svg("path", { class: "due", d: "M0-5L5 0 0 5-5 0z" })),
     across("end", "0", y - 5, y + 7), across("end", "100%", y - 5, y + 7), nowTick, nowText,
-    large && due && to - due > 0 && (due - from) / (to - from) < 0.93 && svg("text", { class: "roomy", x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
+    large && due && to - due > 0 && (due - from) / (to - from) < 0.88 && svg("text", { class: "roomy", x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
     large && due && svg("text", { x: percent(due), y: 18, "text-anchor": late ? "end" : "start", transform: `translate(${late ? 5 : -5})` }, `renewal due ${moment(due)}`));
   const life = h("div", { class: `life ${tone}` }, drawing,
     h("p", { class: "ends" },
