@@ -1,9 +1,9 @@
 //! The command line: a client of the running gateway's public HTTP API, and nothing more.
 //!
 //! It holds no key, opens no database and calls no use case, so whatever it can do, any other client can do too.
-//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens`, `page_link` and `onboard` are the commands,
-//! [`render`] is the only place that prints. `serve`, `migrate` and `openapi` are parsed here and run by the
-//! composition root.
+//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens`,
+//! `page_link` and `onboard` are the commands, [`render`] is the only place that prints. `serve`, `migrate` and `openapi` are
+//! parsed here and run by the composition root.
 
 use std::{fmt, path::PathBuf, process::ExitCode, sync::Arc};
 

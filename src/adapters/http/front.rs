@@ -1,5 +1,5 @@
-//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer gets the headers that all
-//! answers have.
+//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer gets
+//! the headers that all answers have.
 //!
 //! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
 //! and copying them was a quarter of what a forwarded request cost.

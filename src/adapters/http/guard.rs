@@ -59,7 +59,7 @@ pub(super) enum Credential {
 }
 
 // The check itself is [`Entrance::admit`]'s; this is how operations say in the contract that they need a token.
-/// The gateway's own token, or a program's where models are asked.
+/// The gateway's own token or that of a session of its page; where models are asked, a program's too.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
 pub(super) struct Caller(pub(super) Admitted);

@@ -100,7 +100,7 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))
         .description(
             "Everything under `/v1` wants `Authorization: Bearer <gateway token>`; the models and the pass-through take a \
-             token of `/v1/tokens` too. Times are Unix seconds. Errors are \
+             token of `/v1/tokens` too, and everything takes the token of a session of the gateway's page. Times are Unix seconds. Errors are \
              `application/problem+json` (RFC 9457) with a stable `code`. Beside these operations, `/v1/proxy/{provider}/` \
              and a path of the provider's own API forwards a request with the account's token (`docs/proxy.md`); errors of \
              the gateway there have the form of OpenAI's.",
