@@ -16,15 +16,12 @@ use crate::{
 
 /// Answers with what the user said, and the rest as something that only the backend can read.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
-    let (settings, now) = {
-        let state = provider.state();
-        (state.settings.clone(), state.now())
-    };
+    let (settings, now) = provider.state().at_this_moment();
     let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
         Ok(request) => request,
         Err(why) => return refused(entry, &why),
     };
-    let quota = Quota::of(account, &settings, now);
+    let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
     if let Some(refusal) = quota.refusal() {
         entry.outcome("usage_limit_reached");
         return refusal;

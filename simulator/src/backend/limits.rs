@@ -1,7 +1,7 @@
 //! How much of the plan is used up. Headers, `GET /wham/usage` and the refusal of a plan that is used up tell the same,
-//! because clients read any of them.
+//! because clients read any of them; a stream may tell it once more.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -14,6 +14,29 @@ use crate::{
 /// The two windows of a paid plan, in seconds: five hours and a week.
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
+
+/// What responses have added, by account and window; which of the windows of that name it is tells its number.
+#[derive(Debug, Default)]
+pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
+
+impl Spent {
+    /// Counts a response.
+    pub(super) fn add(&mut self, account: &Account, percent: UsedPercent, now: Duration) {
+        for (name, seconds, percent) in
+            [("primary", PRIMARY, percent.primary), ("secondary", SECONDARY, percent.secondary)]
+        {
+            *self.0.entry(Self::key(account, name, seconds, now)).or_default() += percent;
+        }
+    }
+
+    fn of(&self, account: &Account, name: &'static str, seconds: u64, now: Duration) -> u32 {
+        self.0.get(&Self::key(account, name, seconds, now)).copied().unwrap_or_default()
+    }
+
+    fn key(account: &Account, name: &'static str, seconds: u64, now: Duration) -> (String, &'static str, u64) {
+        (account.account_id.clone(), name, now.as_secs() / seconds)
+    }
+}
 
 /// What an account has used of its plan at one moment.
 pub(super) struct Quota<'a> {
@@ -29,12 +52,13 @@ struct Window {
 }
 
 impl<'a> Quota<'a> {
-    pub(super) fn of(account: &'a Account, settings: &Settings, now: Duration) -> Self {
+    pub(super) fn of(account: &'a Account, settings: &Settings, spent: &Spent, now: Duration) -> Self {
         let UsedPercent { primary, secondary } = settings.used_percent_of(account);
-        let windows = [
-            Window { name: "primary", seconds: PRIMARY, used_percent: primary },
-            Window { name: "secondary", seconds: SECONDARY, used_percent: secondary },
-        ];
+        let windows =
+            [("primary", PRIMARY, primary), ("secondary", SECONDARY, secondary)].map(|(name, seconds, percent)| {
+                let used_percent = percent + spent.of(account, name, seconds, now);
+                Window { name, seconds, used_percent }
+            });
         Self { account, windows, now }
     }
 
@@ -69,6 +93,29 @@ impl<'a> Quota<'a> {
             "limit_window_seconds": window.seconds,
             "reset_after_seconds": after,
             "reset_at": self.now.as_secs() + after,
+        })
+    }
+
+    /// What the event `codex.rate_limits` tells.
+    pub(super) fn event(&self) -> Value {
+        let window = |window: &Window| {
+            json!({
+                "used_percent": window.used_percent,
+                "window_minutes": window.seconds / 60,
+                "reset_at": self.now.as_secs() + self.reset_after(window),
+            })
+        };
+        let [primary, secondary] = &self.windows;
+        let reached = self.reached().is_some();
+        json!({
+            "plan_type": self.account.plan,
+            "rate_limits": {
+                "allowed": !reached,
+                "limit_reached": reached,
+                "primary": window(primary),
+                "secondary": window(secondary),
+            },
+            "credits": null,
         })
     }
 

@@ -1,8 +1,9 @@
-//! What the backend remembers from one request to the next: cached prompts, and which account a turn belongs to.
+//! What the backend remembers from one request to the next: cached prompts, which account a turn belongs to, and how full
+//! each window of a plan has become.
 
 use std::collections::HashMap;
 
-use super::usage::PromptCache;
+use super::{limits::Spent, usage::PromptCache};
 use crate::provider::random_text;
 
 /// The backend's memory; a reset empties it.
@@ -10,6 +11,7 @@ use crate::provider::random_text;
 pub(crate) struct BackendMemory {
     pub(super) prompts: PromptCache,
     pub(super) turns: Turns,
+    pub(super) spent: Spent,
 }
 
 /// The account of every turn state that was issued.

@@ -71,14 +71,11 @@ impl BackendOrigin {
     }
 
     fn look(&self, endpoint: Endpoint, head: &Parts, account: &Account) -> Reply {
-        let (settings, now) = {
-            let state = self.provider.state();
-            (state.settings.clone(), state.now())
-        };
+        let (settings, now) = self.provider.state().at_this_moment();
         if endpoint == Endpoint::Models {
             catalog::models(&settings.models, head)
         } else if endpoint == Endpoint::Usage {
-            Reply::json(200, &limits::Quota::of(account, &settings, now).usage())
+            Reply::json(200, &limits::Quota::of(account, &settings, &self.provider.state().backend.spent, now).usage())
         } else if head.method == Method::GET && head.headers.contains_key(UPGRADE) {
             // What the real backend serves over a WebSocket it serves here over HTTP only; clients then ask again.
             Reply::json(426, &refusals::detail("Upgrade Required"))

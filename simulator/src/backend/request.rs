@@ -1,11 +1,16 @@
 //! A request for a response, as far as the backend takes it: it refuses every parameter it does not know, and says of
 //! everything it refuses why.
 
+use std::{borrow::Cow, io::Read};
+
 use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     http::request::Parts,
 };
+use ruzstd::decoding::StreamingDecoder;
 use serde_json::{Map, Value};
+
+use super::BODY_LIMIT;
 
 /// The parameters of a response that is streamed.
 pub(super) const OF_RESPONSES: [&str; 14] = [
@@ -38,17 +43,30 @@ pub(super) const OF_COMPACTION: [&str; 9] = [
     "tools",
 ];
 
+/// What a frame of zstd holds (RFC 8878), up to the size of a body that is sent as it is.
+fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
+    let mut unpacked = Vec::new();
+    let decoder = StreamingDecoder::new(body).ok()?;
+    decoder.take(BODY_LIMIT as u64 + 1).read_to_end(&mut unpacked).ok()?;
+    (unpacked.len() <= BODY_LIMIT).then_some(unpacked)
+}
+
 /// A request the backend takes.
 pub(super) struct ModelRequest(Map<String, Value>);
 
 impl ModelRequest {
     /// Reads a request with these parameters for one of these models; or says why it is refused.
     pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, String> {
-        let media_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !media_type.starts_with("application/json") || head.headers.contains_key(CONTENT_ENCODING) {
-            return Err("The body must be plain JSON".to_owned());
+        let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        if !header(CONTENT_TYPE).is_some_and(|media_type| media_type.starts_with("application/json")) {
+            return Err("The body must be JSON".to_owned());
         }
-        let members: Map<String, Value> = serde_json::from_slice(body).or(Err("The body is not a JSON object"))?;
+        let body = match header(CONTENT_ENCODING) {
+            None => Cow::Borrowed(body),
+            Some("zstd") => Cow::Owned(unpacked(body).ok_or("The body is not zstd, or too large")?),
+            Some(_) => return Err("The body must be plain JSON or zstd".to_owned()),
+        };
+        let members: Map<String, Value> = serde_json::from_slice(&body).or(Err("The body is not a JSON object"))?;
         if let Some(unknown) = members.keys().find(|name| !parameters.contains(&name.as_str())) {
             return Err(format!("Unsupported parameter: {unknown}"));
         }

@@ -32,16 +32,13 @@ pub(super) fn responses(
     account: &Account,
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = {
-        let state = provider.state();
-        (state.settings.clone(), state.now())
-    };
+    let (settings, now) = provider.state().at_this_moment();
     let read = ModelRequest::read(head, body, &OF_RESPONSES, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,
         Err(why) => return refused(entry, &why),
     };
-    let quota = Quota::of(account, &settings, now);
+    let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
     if let Some(refusal) = quota.refusal() {
         entry.outcome("usage_limit_reached");
         return refusal;
@@ -54,7 +51,11 @@ pub(super) fn responses(
     let input = provider.state().backend.prompts.count(&account.account_id, key, request.input());
 
     let script = provider.state().scripts.next();
-    let events = Events::begin(request.model(), now);
+    let mut events = Events::begin(request.model(), now);
+    if settings.rate_limits_in_stream {
+        events.push("codex.rate_limits", quota.event());
+    }
+    provider.state().backend.spent.add(account, settings.percent_per_response, now);
     let moves = script::moves(&script, &request, settings.stream_deltas, input, events, interrupted);
     let open = OpenStream::new(provider, entry);
     let streamed = performance::delivery(moves, settings.stream_pause, &open);

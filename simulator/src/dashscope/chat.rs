@@ -20,10 +20,7 @@ pub(super) fn completions(
     body: &[u8],
     interrupted: Option<Interrupted>,
 ) -> Reply {
-    let (settings, now) = {
-        let state = provider.state();
-        (state.settings.clone(), state.now())
-    };
+    let (settings, now) = provider.state().at_this_moment();
     let Ok(request) = serde_json::from_slice::<Map<String, Value>>(body) else {
         return refused(400, "The body is not a JSON object.", "invalid_parameter_error");
     };

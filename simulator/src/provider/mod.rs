@@ -84,6 +84,11 @@ impl State {
             machine_time().saturating_add(offset)
         }
     }
+
+    /// How the provider behaves, and when that is asked: what an answer is made from once the lock is given back.
+    pub(crate) fn at_this_moment(&self) -> (Settings, Duration) {
+        (self.settings.clone(), self.now())
+    }
 }
 
 impl Provider {

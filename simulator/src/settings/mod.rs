@@ -69,13 +69,17 @@ pub struct Settings {
     /// How long it pauses before each of them.
     #[serde(with = "durations")]
     pub stream_pause: Duration,
-    /// How much of the plan is used up in its primary window, as the backend tells it. It does not grow by itself; from
-    /// 100 on no model answers.
+    /// How much of the plan is used up in its primary window, as the backend tells it, before any response counts; from 100
+    /// on no model answers.
     pub used_percent: u32,
     /// The same of the secondary window; half as much as of the primary one unless it is given.
     pub secondary_used_percent: Option<u32>,
     /// Both, for single accounts, by `account_id`.
     pub used_percent_by_account: BTreeMap<String, UsedPercent>,
+    /// By how much every response fills both windows. What it added is gone when a window is over.
+    pub percent_per_response: UsedPercent,
+    /// Whether a response tells of both windows in its stream, too.
+    pub rate_limits_in_stream: bool,
     /// The API keys that DashScope takes.
     pub api_keys: Vec<String>,
     /// The models it lists and serves.
@@ -83,7 +87,7 @@ pub struct Settings {
 }
 
 /// How much is used up of the two windows of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsedPercent {
     /// The shorter one.
@@ -119,6 +123,8 @@ impl Default for Settings {
             used_percent: 12,
             secondary_used_percent: None,
             used_percent_by_account: BTreeMap::new(),
+            percent_per_response: UsedPercent::default(),
+            rate_limits_in_stream: false,
             api_keys: vec![API_KEY.to_owned()],
             dashscope_models: ["qwen3-max", "qwen-plus", "qwen-image"].map(ToOwned::to_owned).into(),
         }

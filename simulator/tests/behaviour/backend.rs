@@ -2,6 +2,7 @@
 
 use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Party};
@@ -88,6 +89,29 @@ async fn a_bearer_comes_in_only_while_it_is_good_and_for_its_own_account() {
     let expired = expired.send().await.unwrap();
     assert_eq!(header(expired.headers(), "x-openai-authorization-error"), "token_expired");
     assert_eq!(why(&Answer::of(expired).await), "token_expired");
+}
+
+#[tokio::test]
+async fn a_body_may_be_zstd_and_holds_no_more_than_a_plain_one_may() {
+    let party = Party::new().await;
+    let tokens = party.sign_in().await;
+    let large = json!({"instructions": "x".repeat(33 << 20)});
+    let packed = |body: &Value| compress_to_vec(body.to_string().as_bytes(), CompressionLevel::Fastest);
+    for (encoding, body, status, words) in [
+        ("zstd", packed(&prompt()), 200, ""),
+        ("zstd", prompt().to_string().into(), 400, "The body is not zstd, or too large"),
+        ("zstd", packed(&large), 400, "The body is not zstd, or too large"),
+        ("gzip", packed(&prompt()), 400, "The body must be plain JSON or zstd"),
+    ] {
+        let request = party.http.post(format!("{}/codex/responses", party.simulator.backend_url()));
+        let request = request.bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
+        let request = request.header("content-type", "application/json").header("content-encoding", encoding);
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), words), (status, words));
+        if status == 400 {
+            assert_eq!(why(&Answer::of(answer).await), words);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! How much of the plan is used up: whoever reads headers, usage or a refusal reads the same.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use goclaw_simulator::{Account, UsedPercent};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -94,4 +96,45 @@ async fn one_account_can_be_used_up_while_another_is_not() {
     let other = other.bearer_auth(&second.access).header("ChatGPT-Account-ID", Account::numbered(2).account_id);
     let answer = other.json(&prompt()).send().await.unwrap();
     assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 12.0));
+}
+
+#[tokio::test]
+async fn responses_fill_both_windows_until_they_are_over() {
+    let party = Party::with(|settings| {
+        settings.used_percent = 80;
+        settings.percent_per_response = UsedPercent { primary: 10, secondary: 1 };
+    })
+    .await;
+    // In the middle of a window of five hours, so that none begins meanwhile.
+    let into = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
+    let to_the_middle = 9_000_i64 - i64::try_from(into).unwrap();
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
+    let tokens = party.sign_in().await;
+    for told in [80.0, 90.0] {
+        let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+        assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, told));
+    }
+    let refused = party.responses(&tokens.access, &prompt()).await.unwrap();
+    assert_eq!((refused.status().as_u16(), windows(&refused)[0][0]), (429, 100.0));
+
+    party.simulator.update_settings(|settings| settings.clock_offset_seconds += 18_000);
+    let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+    assert_eq!((answer.status().as_u16(), windows(&answer)[0][0]), (200, 80.0));
+    assert!((40.0..=42.0).contains(&windows(&answer)[1][0]), "the longer window goes on, unless it was over too");
+}
+
+#[tokio::test]
+async fn a_stream_may_tell_of_the_windows_as_its_headers_do() {
+    let party = Party::with(|settings| settings.rate_limits_in_stream = true).await;
+    let tokens = party.sign_in().await;
+    let answer = party.responses(&tokens.access, &prompt()).await.unwrap();
+    let told = windows(&answer);
+    let text = answer.text().await.unwrap();
+    let event = text.split("\n\n").find_map(|frame| frame.strip_prefix("event: codex.rate_limits\ndata: ")).unwrap();
+    let event: Value = serde_json::from_str(event).unwrap();
+    let window = |name: &str| {
+        let member = |member: &str| event["rate_limits"][name][member].as_f64().unwrap();
+        vec![member("used_percent"), member("window_minutes") * 60.0, member("reset_at")]
+    };
+    assert_eq!(vec![window("primary"), window("secondary")], told);
 }

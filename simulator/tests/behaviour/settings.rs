@@ -37,6 +37,8 @@ fn others() -> Value {
         "used_percent": 100,
         "secondary_used_percent": 3,
         "used_percent_by_account": {"account": {"primary": 1, "secondary": 2}},
+        "percent_per_response": {"primary": 5, "secondary": 1},
+        "rate_limits_in_stream": true,
         "api_keys": ["sk-of-a-test"],
         "dashscope_models": ["model-of-a-test"],
     })
