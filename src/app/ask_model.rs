@@ -16,7 +16,7 @@ use tokio::select;
 
 use super::{
     AppError, Gateway,
-    provider_call::{MAX_REFUSAL_BYTES, ProviderCall, listed, read_start},
+    provider_call::{ProviderCall, listed, peek, read_start},
 };
 use crate::{
     domain::{
@@ -24,6 +24,7 @@ use crate::{
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
+        usage::Usage,
     },
     ports::{ByteStream, RequestBody, UpstreamAnswer},
 };
@@ -89,19 +90,23 @@ impl Gateway {
         if answer.status.is_redirection() {
             return AppError::UpstreamRedirect;
         }
-        let UpstreamAnswer { status, headers, body } = answer;
-        let body = match read_start(body, MAX_REFUSAL_BYTES).await.map(|(read, _rest)| read) {
-            Ok(body) => body,
-            Err(error) => return error,
-        };
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        match peek(answer).await {
+            Ok((answer, said)) => AppError::ProviderRefused(Box::new(self.refusal(&answer, &said))),
+            Err(error) => error,
+        }
+    }
+
+    /// What an answer means whose body begins with what it `said`.
+    pub(super) fn refusal(&self, answer: &UpstreamAnswer, said: &[u8]) -> ProviderRefusal {
+        let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let refused = RefusedAnswer {
-            status: status.as_u16(),
+            status: answer.status.as_u16(),
             retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+            full_until: Usage::of_headers(text, self.now()).and_then(|usage| usage.full_until()),
             cf_ray: text("cf-ray"),
-            body: &body,
+            body: said,
         };
-        AppError::ProviderRefused(Box::new(ProviderRefusal::read(refused, self.now())))
+        ProviderRefusal::read(refused, self.now())
     }
 
     /// The whole response that a stream of events comes to.

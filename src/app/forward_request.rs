@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use http_message::{HeaderMap, Method, StatusCode};
+use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 
 use super::{
     AppError, Gateway,
-    provider_call::{ProviderCall, listed},
+    provider_call::{ProviderCall, listed, peek},
 };
 use crate::{
-    domain::proxy::{ProxyPath, headers},
+    domain::{
+        provider_refusal::SHOULD_RETRY,
+        proxy::{ProxyPath, headers},
+        time::retry_after_seconds,
+    },
     ports::{ByteStream, RequestBody, UpstreamAnswer},
 };
 
@@ -45,7 +49,26 @@ impl Gateway {
         }
         let url = definition.url_of(&path, query.as_deref());
         let call = ProviderCall { method, url, headers, body };
-        Forwarded::of(self.call_provider(&definition.name, call).await?)
+        let answer = self.call_provider(&definition.name, call).await?;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            return self.forward_limit(answer).await;
+        }
+        Forwarded::of(answer)
+    }
+
+    /// A 429 as it is, and in headers what its body alone says: for how long, and whether another try makes any sense. What
+    /// callers try again by themselves looks at nothing else.
+    async fn forward_limit(&self, answer: UpstreamAnswer) -> Result<Forwarded, AppError> {
+        let (answer, said) = peek(answer).await?;
+        let refusal = self.refusal(&answer, &said);
+        let mut forwarded = Forwarded::of(answer)?;
+        if let Some(wait) = refusal.retry_after {
+            forwarded.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(retry_after_seconds(wait)));
+        }
+        if refusal.is_lasting() {
+            forwarded.headers.insert(HeaderName::from_static(SHOULD_RETRY), HeaderValue::from_static("false"));
+        }
+        Ok(forwarded)
     }
 }
 

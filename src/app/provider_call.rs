@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// As much of a refusal as is read for its code and its words, in bytes.
-pub(super) const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 /// Codes by which a provider says that a token is dead, not merely unwelcome here.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
@@ -146,14 +146,22 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
 
 /// Reads what a 401 says, and gives back an answer that still has it.
 async fn read_refusal(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, bool), AppError> {
-    let UpstreamAnswer { status, headers, body } = answer;
-    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
+    let (answer, read) = peek(answer).await?;
     let json: Value = serde_json::from_slice(&read).unwrap_or_default();
-    let in_header = headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
+    let in_header = answer.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
     let in_body = json.pointer("/error/code").or_else(|| json.get("code")).and_then(Value::as_str);
     let is_dead = [in_header, in_body].into_iter().flatten().any(|code| DEAD.contains(&code));
-    let body = Box::pin(stream::once(async { Ok(Bytes::from(read)) }).chain(rest));
-    Ok((UpstreamAnswer { status, headers, body }, is_dead))
+    Ok((answer, is_dead))
+}
+
+/// What a refusal says, and an answer that still has all of it.
+pub(super) async fn peek(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, Bytes), AppError> {
+    let UpstreamAnswer { status, headers, body } = answer;
+    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
+    let read = Bytes::from(read);
+    let start = read.clone();
+    let body = Box::pin(stream::once(async { Ok(start) }).chain(rest));
+    Ok((UpstreamAnswer { status, headers, body }, read))
 }
 
 /// A body as far as `limit` or a little further, and the rest of it.

@@ -13,6 +13,9 @@ use super::{
     time::Timestamp,
 };
 
+/// The header by which OpenAI's SDKs are told `false` where another try makes no sense; they obey it before the status.
+pub const SHOULD_RETRY: &str = "x-should-retry";
+
 /// The longest message that is passed on, in characters.
 const MAX_MESSAGE: usize = 2_000;
 
@@ -80,6 +83,8 @@ pub struct RefusedAnswer<'a> {
     pub status: u16,
     /// The header `Retry-After`, if it is a number of seconds.
     pub retry_after: Option<Duration>,
+    /// When the windows of the plan are empty again that the headers call used up.
+    pub full_until: Option<Timestamp>,
     /// The header `cf-ray`, by which Cloudflare's own answers can be traced.
     pub cf_ray: Option<&'a str>,
     pub body: &'a [u8],
@@ -95,6 +100,8 @@ impl ProviderRefusal {
         let (verdict, ours) = match answer.status {
             _ if is("usage_limit_reached") || is("insufficient_quota") => (Verdict::UsageLimit, "usage_limit_reached"),
             _ if is("usage_not_included") => (Verdict::NotAllowed, "usage_not_included"),
+            // Compressed words, or none: the headers tell the same.
+            429 if json.is_null() && answer.full_until.is_some() => (Verdict::UsageLimit, "usage_limit_reached"),
             401 => (Verdict::TokenRefused, "token_refused"),
             402 => (Verdict::NotAllowed, "payment_required"),
             403 if answer.cf_ray.is_some() && json.is_null() => (Verdict::NotAllowed, "blocked_on_the_way"),
@@ -110,7 +117,8 @@ impl ProviderRefusal {
         let number = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_i64);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         let resets_at = number("resets_at")
-            .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)));
+            .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)))
+            .or(answer.full_until.filter(|_| verdict == Verdict::UsageLimit).map(Timestamp::unix_seconds));
         let until_reset = resets_at.map(|at| now.until(Timestamp::from_unix_seconds(at)));
         let without_words = || match answer.cf_ray {
             Some(ray) if verdict == Verdict::NotAllowed => {
@@ -127,6 +135,11 @@ impl ProviderRefusal {
             resets_at,
             plan_type: text("plan_type").map(str::to_owned),
         }
+    }
+
+    /// Whether every other try would be answered the same before somebody does something, or a window of the plan is over.
+    pub fn is_lasting(&self) -> bool {
+        !matches!(self.verdict, Verdict::RateLimited | Verdict::Overloaded | Verdict::Failed)
     }
 }
 
@@ -187,7 +200,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> ProviderRefusal {
-        let answer = RefusedAnswer { status, retry_after: None, cf_ray: None, body: body.as_bytes() };
+        let answer = RefusedAnswer { status, retry_after: None, full_until: None, cf_ray: None, body: body.as_bytes() };
         ProviderRefusal::read(answer, Timestamp::from_unix_seconds(1_000))
     }
 
@@ -250,8 +263,24 @@ mod tests {
     }
 
     #[test]
+    fn a_used_up_plan_is_known_by_its_headers_where_the_words_cannot_be_read() {
+        let full_until = Some(Timestamp::from_unix_seconds(1_090));
+        let told = |body| RefusedAnswer { status: 429, retry_after: None, full_until, cf_ray: None, body };
+        let read = |body| ProviderRefusal::read(told(body), Timestamp::from_unix_seconds(1_000));
+        let compressed = read(b"\x1f\x8b\x08");
+        assert_eq!((compressed.verdict, compressed.retry_after), (Verdict::UsageLimit, Some(Duration::from_secs(90))));
+        assert!(compressed.is_lasting());
+        let too_fast = read(br#"{"error":{"code":"rate_limit_exceeded"}}"#);
+        assert_eq!(
+            (too_fast.verdict, too_fast.retry_after, too_fast.is_lasting()),
+            (Verdict::RateLimited, None, false)
+        );
+    }
+
+    #[test]
     fn a_blocked_request_can_be_traced() {
-        let answer = RefusedAnswer { status: 403, retry_after: None, cf_ray: Some("8f-TXL"), body: b"<html>blocked" };
+        let body = b"<html>blocked";
+        let answer = RefusedAnswer { status: 403, retry_after: None, full_until: None, cf_ray: Some("8f-TXL"), body };
         let refusal = ProviderRefusal::read(answer, Timestamp::from_unix_seconds(0));
         assert_eq!((refusal.verdict, refusal.code.as_str()), (Verdict::NotAllowed, "blocked_on_the_way"));
         assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);

@@ -44,6 +44,11 @@ impl Timestamp {
     }
 }
 
+/// As `Retry-After` has it: whole seconds, at least one, rounded up, so that who waits that long is not early.
+pub fn retry_after_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
+}
+
 fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }

@@ -38,6 +38,11 @@ impl Usage {
         self.windows.iter().any(|window| window.used_percent >= 100.0)
     }
 
+    /// When everything that is used up is empty again; None if nothing is, or nobody said when.
+    pub fn full_until(&self) -> Option<Timestamp> {
+        self.windows.iter().filter(|window| window.used_percent >= 100.0).filter_map(|window| window.resets_at).max()
+    }
+
     /// Reads the headers `x-codex-{primary,secondary}-*`; None if there are none. `header` looks one up by its name in lower
     /// case.
     pub fn of_headers<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Self> {
@@ -116,7 +121,9 @@ mod tests {
         }});
         let of_json = Usage::of_json(&answer, NOW);
         assert_eq!(of_headers, of_json);
-        assert!(of_json.unwrap().limit_reached());
+        let usage = of_json.unwrap();
+        assert!(usage.limit_reached());
+        assert_eq!(usage.full_until(), Some(Timestamp::from_unix_seconds(10_000)));
     }
 
     #[test]

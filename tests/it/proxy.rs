@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use futures_util::StreamExt;
 use reqwest::{Method, StatusCode};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -135,6 +136,22 @@ async fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_passes_as_it_is_and_is_refused_where_its_prompt_would_be_read() {
+    let (provider, _home, gateway) = signed_in().await;
+    for (path, status) in [(RESPONSES, 200), ("/v1/responses", 415), ("/v1/chat/completions", 415)] {
+        let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
+        let request = request.header("content-type", "application/json").header("content-encoding", "zstd");
+        let body = compress_to_vec(prompt().to_string().as_bytes(), CompressionLevel::Fastest);
+        let answer = Answer::of(request.body(body).send().await.expect("an answer")).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        if status == 415 {
+            assert_eq!(answer.json()["error"]["code"], "not_json", "{path}");
+        }
+    }
+    assert_eq!(reached(&provider).await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
     let (provider, _home, gateway) = signed_in().await;
     for (path, status, code) in [
@@ -163,6 +180,23 @@ async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
     assert_eq!((outside.status, outside.header("www-authenticate")), (401, "Bearer"));
     assert_eq!(outside.json()["error"]["type"], "authentication_error");
     assert_eq!(reached(&provider).await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_used_up_plan_is_passed_on_as_it_is_and_says_in_headers_what_callers_obey() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/settings", json!({"used_percent": 100})).await;
+    let answer = gateway.call(Method::POST, RESPONSES, Some(prompt())).await;
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["type"]), (429, &json!("usage_limit_reached")), "{}", answer.text);
+    let (told, wait) = (error["resets_in_seconds"].as_u64(), answer.header("retry-after").parse::<u64>().ok());
+    assert!(wait.zip(told).is_some_and(|(wait, told)| told.abs_diff(wait) <= 2), "{wait:?} {told:?}");
+    assert_eq!(answer.header("x-should-retry"), "false");
+
+    provider.tell("/settings", json!({"used_percent": 1})).await;
+    provider.tell("/faults", json!({"endpoint": "backend", "fault": "too_many_requests"})).await;
+    let answer = gateway.get(USAGE).await;
+    assert_eq!((answer.status, answer.headers.get("x-should-retry")), (429, None), "{}", answer.text);
 }
 
 #[tokio::test]

@@ -3,7 +3,11 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
-use poem::{FromRequest, IntoResponse, Request, RequestBody, web::Data};
+use poem::{
+    FromRequest, IntoResponse, Request, RequestBody,
+    http::{HeaderMap, header},
+    web::Data,
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
@@ -12,6 +16,7 @@ use poem_openapi::{
 use super::{
     large_body::{Kept, LargeBodies},
     problem::{Problem, ProblemJson},
+    problem_kind::ProblemKind,
 };
 
 /// What of a body the contract tells: the members that the gateway itself looks at. All others are OpenAI's.
@@ -70,9 +75,20 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let bodies = Data::<&Arc<LargeBodies>>::from_request_without_body(request).await?;
-        match bodies.read(body.take()?, request.headers()).await {
+        let kept = match refusal_of_compressed(request.headers()) {
+            Some(problem) => Err(problem),
+            None => bodies.read(body.take()?, request.headers()).await.map_err(Problem::from),
+        };
+        match kept {
             Ok(kept) => Ok(Self { kept, shape: PhantomData }),
-            Err(flaw) => Err(poem::Error::from_response(ProblemJson(Problem::from(flaw)).into_response())),
+            Err(problem) => Err(poem::Error::from_response(ProblemJson(problem).into_response())),
         }
     }
+}
+
+/// The prompt is read here, and no client of this API compresses it unless it is told to.
+fn refusal_of_compressed(headers: &HeaderMap) -> Option<Problem> {
+    let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or_default();
+    let words = "the body is compressed; send it as plain JSON, or to /v1/proxy, which passes on what it is sent";
+    (!encoding.eq_ignore_ascii_case("identity")).then(|| Problem::new(ProblemKind::NotJson, words))
 }

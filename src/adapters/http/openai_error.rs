@@ -21,16 +21,14 @@ use crate::{
     app::AppError,
     domain::{
         dialect::BadRequest,
-        provider_refusal::{ProviderRefusal, Verdict},
+        provider_refusal::{ProviderRefusal, SHOULD_RETRY, Verdict},
+        time::retry_after_seconds,
     },
 };
 
 /// The routes whose callers expect this form: these, and whatever is below those that end in a slash.
 const ROUTES: [&str; 5] =
     ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/models/", super::proxy_api::PREFIX];
-
-/// OpenAI's own SDKs obey this before they look at the status.
-const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The errors of a caller that another try may not meet.
 const MAY_PASS: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
@@ -99,14 +97,13 @@ impl OpenAiError {
             Verdict::Failed => StatusCode::BAD_GATEWAY,
         };
         let kind = refusal.verdict.openai_type();
-        let plain = Self::new(status, kind, &refusal.code, &refusal.message);
         Self {
             param: refusal.param.clone(),
             retry_after: refusal.retry_after,
-            is_hopeless: plain.is_hopeless || refusal.verdict == Verdict::UsageLimit,
+            is_hopeless: refusal.is_lasting(),
             resets_at: refusal.resets_at,
             plan_type: refusal.plan_type.clone(),
-            ..plain
+            ..Self::new(status, kind, &refusal.code, &refusal.message)
         }
     }
 }
@@ -142,8 +139,7 @@ impl IntoResponse for OpenAiError {
         }
         let mut answer = Response::builder().status(self.status).content_type("application/json");
         if let Some(wait) = self.retry_after {
-            // Rounded up, so that who waits that long is not early.
-            answer = answer.header(header::RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string());
+            answer = answer.header(header::RETRY_AFTER, retry_after_seconds(wait).to_string());
         }
         if self.is_hopeless {
             answer = answer.header(SHOULD_RETRY, "false");
@@ -159,12 +155,13 @@ impl From<OpenAiError> for poem::Error {
 }
 
 /// The statuses of an error, and when they are answered.
-const STATUSES: [(u16, &str); 10] = [
+const STATUSES: [(u16, &str); 11] = [
     (400, "The request must be changed, or the account's owner must do something: see `code`."),
     (401, "No token, or none of the gateway's."),
     (404, "No such model."),
     (408, "The body took too long to arrive."),
     (413, "The body is too large."),
+    (415, "The body is compressed."),
     (429, "The plan is used up, or too many requests came at once."),
     (500, "A bug of the gateway."),
     (502, "The provider failed."),
