@@ -18,7 +18,7 @@ const MAX_TOKENS: usize = 1_000;
 /// The tokens that are good now. Other gateways' changes are here within a second.
 #[derive(Debug, Default)]
 pub(super) struct ApiTokens {
-    good: ArcSwap<HashMap<TokenDigest, ApiToken>>,
+    good: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while they are read, so that an older reading never replaces a newer one.
     reading: Mutex<()>,
     /// Held while one is made, so that many at once do not pass the limit together.
@@ -81,7 +81,7 @@ impl Gateway {
     }
 
     /// The token that somebody presented, if it is one that is good now.
-    pub fn api_token(&self, digest: &TokenDigest) -> Option<ApiToken> {
+    pub fn api_token(&self, digest: &TokenDigest) -> Option<Arc<ApiToken>> {
         self.api_tokens.good.load().get(digest).filter(|token| token.is_good(self.now())).cloned()
     }
 
@@ -89,7 +89,7 @@ impl Gateway {
     pub(super) async fn reload_api_tokens(&self) -> Result<(), AppError> {
         let _alone = self.api_tokens.reading.lock().await;
         let tokens = self.api_tokens_store.list().await?;
-        let tokens = tokens.into_iter().map(|token| (token.digest.clone(), token)).collect();
+        let tokens = tokens.into_iter().map(|token| (token.digest.clone(), Arc::new(token))).collect();
         self.api_tokens.good.store(Arc::new(tokens));
         Ok(())
     }

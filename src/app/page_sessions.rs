@@ -21,16 +21,16 @@ impl Gateway {
     }
 
     /// A new session for a link. Of all who present the same one, on any number of gateways, one gets it.
-    pub async fn redeem_page_link(self: &Arc<Self>, link: ApiTokenId) -> Result<IssuedToken, AppError> {
-        if !self.api_tokens_store.remove(&link).await? {
+    pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
+        if !self.api_tokens_store.remove(link).await? {
             return Err(AppError::LinkUsed);
         }
         self.begin_page_session().await
     }
 
     /// The session with a later end.
-    pub async fn renew_page_session(&self, session: ApiToken) -> Result<ApiToken, AppError> {
-        let renewed = session.renewed(self.now());
+    pub async fn renew_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
+        let renewed = session.clone().renewed(self.now());
         if let Some(expires_at) = renewed.expires_at
             && self.api_tokens_store.extend(&renewed.id, expires_at).await?
         {

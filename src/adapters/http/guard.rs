@@ -55,7 +55,7 @@ pub(super) enum Credential {
     /// The gateway's own token.
     GatewayToken,
     /// One that the gateway made.
-    ApiToken(ApiToken),
+    ApiToken(Arc<ApiToken>),
 }
 
 // The check itself is [`Entrance::admit`]'s; this is how operations say in the contract that they need a token.
@@ -100,9 +100,8 @@ impl Entrance {
         let refused = |kind, words: &str| Err(ProblemJson(Problem::new(kind, words)).into_response());
         let presented = bearer(request);
         let Some(credential) = presented.and_then(|token| self.credential(token)) else {
-            // RFC 6750 section 3.1: no error code for a request without a token.
             return Err(match self.failed.count(request.remote_addr()) {
-                Ok(()) => Problem::unauthorized(presented.is_some()).into_response(),
+                Ok(()) => ProblemJson(Problem::unauthorized(presented.is_some())).into_response(),
                 Err(wait) => Problem::too_many_attempts(wait).into_response(),
             });
         };

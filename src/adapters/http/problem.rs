@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use poem::{
     IntoResponse, Response,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     Object,
@@ -34,29 +34,33 @@ pub(super) struct Problem {
     pub(super) code: String,
     /// The sentence alone, where programs of the original look for it.
     error: String,
+    /// What a 401 wants to see (RFC 9110 section 11.6.1).
+    #[oai(skip)]
+    challenge: Option<&'static str>,
 }
 
 impl Problem {
     pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        let (code, detail) = (kind.code(), detail.into());
+        let (code, status, detail) = (kind.code(), kind.status(), detail.into());
         Self {
             kind: format!("urn:goclaw:error:{code}"),
             title: kind.title().to_owned(),
-            status: kind.status().as_u16(),
+            status: status.as_u16(),
             instance: current_request::id().map(|id| format!("urn:goclaw:request:{id}")),
             error: detail.clone(),
             code: code.to_owned(),
             detail,
+            challenge: (status == StatusCode::UNAUTHORIZED).then_some("Bearer error=\"invalid_token\""),
         }
     }
 
-    pub(super) fn unauthorized(token_was_sent: bool) -> Unauthorized {
-        let (detail, challenge) = if token_was_sent {
-            ("This is not the gateway's token.", "Bearer error=\"invalid_token\"")
-        } else {
-            ("Send the gateway's token: Authorization: Bearer <token>.", "Bearer")
-        };
-        Unauthorized { problem: Self::new(ProblemKind::Unauthorized, detail), challenge }
+    pub(super) fn unauthorized(token_was_sent: bool) -> Self {
+        if token_was_sent {
+            return Self::new(ProblemKind::Unauthorized, "This is not the gateway's token.");
+        }
+        let detail = "Send the gateway's token: Authorization: Bearer <token>.";
+        // RFC 6750 section 3.1: no error code for a request without a token.
+        Self { challenge: Some("Bearer"), ..Self::new(ProblemKind::Unauthorized, detail) }
     }
 
     pub(super) fn too_many_attempts(wait: Duration) -> impl IntoResponse {
@@ -69,18 +73,6 @@ impl Problem {
 
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-}
-
-/// 401, with the challenge that RFC 9110 section 11.6.1 wants beside it.
-pub(super) struct Unauthorized {
-    problem: Problem,
-    challenge: &'static str,
-}
-
-impl IntoResponse for Unauthorized {
-    fn into_response(self) -> Response {
-        ProblemJson(self.problem).with_header(header::WWW_AUTHENTICATE, self.challenge).into_response()
     }
 }
 
@@ -102,12 +94,15 @@ impl Payload for ProblemJson {
 
 impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
-        if let Some(answer) = openai_error::of_problem(&self.0) {
-            return answer;
+        let Self(problem) = self;
+        let mut answer = openai_error::of_problem(&problem).unwrap_or_else(|| {
+            let answer = Response::builder().status(problem.status()).content_type(Self::CONTENT_TYPE);
+            answer.body(problem.to_json_string())
+        });
+        if let Some(challenge) = problem.challenge {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        let status = self.0.status();
-        let body = self.0.to_json_string();
-        Response::builder().status(status).content_type(Self::CONTENT_TYPE).body(body)
+        answer
     }
 }
 
@@ -122,7 +117,7 @@ pub(super) async fn from_framework(error: poem::Error) -> Response {
     }
     let status = error.status();
     if status == StatusCode::UNAUTHORIZED {
-        return Problem::unauthorized(true).into_response();
+        return ProblemJson(Problem::unauthorized(true)).into_response();
     }
     let (kind, detail) = match status {
         StatusCode::BAD_REQUEST => {

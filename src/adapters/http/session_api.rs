@@ -30,9 +30,9 @@ impl SessionApi {
     async fn begin(&self, gateway: App<'_>, caller: Caller) -> Result<Json<SessionAnswer>, Refusal> {
         let begun = match caller.0.credential {
             Credential::GatewayToken => gateway.begin_page_session().await?,
-            Credential::ApiToken(link) if link.scope == Scope::Link => gateway.redeem_page_link(link.id).await?,
+            Credential::ApiToken(link) if link.scope == Scope::Link => gateway.redeem_page_link(&link.id).await?,
             Credential::ApiToken(session) => {
-                return Ok(Json(SessionAnswer::of(&gateway.renew_page_session(session).await?, None)));
+                return Ok(Json(SessionAnswer::of(&gateway.renew_page_session(&session).await?, None)));
             }
         };
         let IssuedToken { token, secret } = begun;
