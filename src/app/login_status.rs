@@ -42,6 +42,13 @@ pub struct WaitingLogin {
     pub expires_at: Timestamp,
 }
 
+/// Whose word it is that an account serves nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchedOffBy {
+    Owner,
+    Configuration,
+}
+
 #[derive(Debug, Clone)]
 pub struct LoginStatus {
     pub name: ProviderName,
@@ -50,6 +57,8 @@ pub struct LoginStatus {
     pub authenticated: bool,
     /// What there is to know or do about it, in words; None when all is well.
     pub reason: Option<String>,
+    /// Of both, the one that only a new start changes; None if it is switched on.
+    pub switched_off_by: Option<SwitchedOffBy>,
     pub login_id: Option<LoginId>,
     pub generation: Option<Generation>,
     pub expires_at: Option<Timestamp>,
@@ -85,6 +94,11 @@ impl Gateway {
             state = State::Connected(Standing::Disabled);
         }
         let is_on = resolved.definition.enabled;
+        let switched_off_by = match state {
+            _ if !is_on => Some(SwitchedOffBy::Configuration),
+            State::Connected(Standing::Disabled) => Some(SwitchedOffBy::Owner),
+            State::Absent | State::Connected(_) => None,
+        };
         // What this gateway heard from the provider itself: the clock alone would call it good.
         let is_dead =
             refresh.as_ref().is_some_and(|state| self.refused.are_dead(&resolved.definition.name, &state.version));
@@ -101,6 +115,7 @@ impl Gateway {
             } else {
                 Some("The configuration switches this provider off.".to_owned())
             },
+            switched_off_by,
             authenticated,
             last_refresh_at: refresh
                 .as_ref()

@@ -52,7 +52,7 @@ pub use error::AppError;
 pub use forward_request::{ForwardRequest, Forwarded};
 pub use list_models::ListedModel;
 pub use list_providers::ProviderView;
-pub use login_status::{LastLogin, LoginStatus, State};
+pub use login_status::{LastLogin, LoginStatus, State, SwitchedOffBy};
 pub use logout::LoggedOut;
 pub use provider_catalog::{ProviderCatalog, canonical_name};
 pub use provider_registry::{ProviderRegistry, RegisteredProvider};

@@ -42,6 +42,8 @@ pub struct StartedLogin {
     /// Where to approve. It carries the state: show it to the person who asked, log it nowhere.
     pub auth_url: SecretString,
     pub login_id: LoginId,
+    /// When it began: earlier than this call if it was pending already.
+    pub started_at: Timestamp,
     pub expires_at: Timestamp,
     /// Why the browser cannot come back by itself, if it cannot; the address can be pasted then.
     pub callback_error: Option<String>,
@@ -99,6 +101,7 @@ impl Gateway {
             auth_url: login.authorize_url(),
             name: login.ticket.name,
             login_id: login.ticket.id,
+            started_at: login.ticket.started_at,
             expires_at: login.ticket.expires_at,
             callback_error,
         }))

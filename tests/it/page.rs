@@ -93,7 +93,7 @@ async fn a_taken_port_is_said_at_once_and_a_time_that_is_over_too() {
     drop(held);
     browser.choose("Try again").await;
     browser.reads("Approve in the other tab").await;
-    browser.reads("minutes are over").await;
+    browser.reads("time to approve is over").await;
     assert_no_barrier(&browser, "time over").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
     eventually("the gateway to agree", over).await;
@@ -205,6 +205,14 @@ async fn a_page_of_another_origin_reads_and_starts_nothing() {
     browser.promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
     assert_eq!(gateway.status().await.get("pending"), None);
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 0);
+
+    // Shown in a frame, it could be clicked by somebody who does not see it.
+    for path in ["/", "/docs"] {
+        let (place, text) = browser.frame(&format!("{}{path}", gateway.base)).await;
+        assert!(place.starts_with("chrome-error://") && !text.contains("goclaw"), "{path}: {place} {text}");
+    }
+    let (place, _) = browser.frame(&format!("{}/elsewhere", provider.issuer)).await;
+    assert!(place.ends_with("/elsewhere"), "a frame as such is shown: {place}");
 
     // A name that its owner has looked up as this machine is of the gateway's address, and not of its names.
     let port = gateway.base.rsplit(':').next().expect("a port");

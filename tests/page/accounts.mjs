@@ -81,7 +81,8 @@ const STATES = {
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
     const { next_refresh_at, ...status } = renewed(2 * DAY);
-    return { status: { ...status, authenticated: false, state: "disabled", reason: "This provider is switched off. Nothing is deleted." },
+    const reason = "This provider is switched off. Nothing is deleted.";
+    return { status: { ...status, authenticated: false, state: "disabled", reason, switched_off_by: "owner" },
       enabled: false, events: history(status.last_refresh_at) };
   },
   /** Signed in with what nothing renews, and most of its hour is over. */

@@ -140,7 +140,7 @@ const TRIALS = {
   async "a sign-in that takes too long"({ page }) {
     await cards(page);
     await control(page, NEEDY, "connect").click();
-    check(await comes(page, "The six minutes are over"), "the end of its time is told");
+    check(await comes(page, "The time to approve is over"), "the end of its time is told");
     await press(page, "Start again");
     await press(page, "Cancel");
     check(await comes(page, /^Cancelled$/), "the next one can be cancelled");

@@ -35,13 +35,13 @@ export const OPERATIONS = {
   },
   start(gateway, name, { display_name, provider_type: type }) {
     const { wish } = gateway;
-    const fresh = { login_id: `login-${Math.random()}`, expires_at: now() + wish.loginSeconds, display_name, type };
+    const fresh = { login_id: `login-${Math.random()}`, started_at: now(), expires_at: now() + wish.loginSeconds, display_name, type };
     const login = gateway.openLogin(name) ?? fresh;
     gateway.pending.set(name, login);
     const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, wish.loginEndsAs);
     if (wish.loginEndsAs) setTimeout(end, wish.loginEndsAfter);
     const error = "failed to start OAuth flow (is port 1455 available?)";
-    return { auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, expires_at: login.expires_at,
+    return { auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
       callback: wish.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
   },
   cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),

@@ -95,7 +95,7 @@ export const SCREENS = {
   "connect-done": { set: { loginEndsAs: "completed" }, act: connect, shows: "Connected as work@example.test" },
   "connect-declined": { set: { loginEndsAs: "denied" }, act: connect, shows: "You declined at OpenAI" },
   "connect-refused": { set: { loginEndsAs: "code_refused" }, act: connect, shows: "OpenAI did not accept the code" },
-  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "The six minutes are over" },
+  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "The time to approve is over" },
   "connect-session-token": { act: open("#/providers/suno/connect"), shows: "Client cookie" },
   "connect-key-wrong": {
     async act(page) {

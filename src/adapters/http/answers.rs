@@ -4,7 +4,7 @@ use poem_openapi::{Enum, Object, Union};
 use secrecy::ExposeSecret;
 
 use crate::{
-    app::{Connected, LoggedOut, LoginStatus, ProviderView, StartOutcome},
+    app::{Connected, LoggedOut, LoginStatus, ProviderView, StartOutcome, SwitchedOffBy},
     domain::{account::AccountLabels, history::CredentialEvent, provider::AuthMethod, time::Timestamp},
 };
 
@@ -59,6 +59,8 @@ pub(super) struct StatusAnswer {
     state: String,
     /// What there is to know or to do, in words.
     reason: Option<String>,
+    /// Who switched it off: its `owner`, who can switch it on again here, or the `configuration`.
+    switched_off_by: Option<SwitchedOffByAnswer>,
     /// When the access token ends, in Unix seconds.
     expires_at: Option<i64>,
     /// When the access token was renewed last, in Unix seconds.
@@ -76,6 +78,22 @@ pub(super) struct StatusAnswer {
     last_login: Option<LastLogin>,
 }
 
+#[derive(Enum)]
+#[oai(rename_all = "snake_case", rename = "SwitchedOffBy")]
+pub(super) enum SwitchedOffByAnswer {
+    Owner,
+    Configuration,
+}
+
+impl From<SwitchedOffBy> for SwitchedOffByAnswer {
+    fn from(who: SwitchedOffBy) -> Self {
+        match who {
+            SwitchedOffBy::Owner => Self::Owner,
+            SwitchedOffBy::Configuration => Self::Configuration,
+        }
+    }
+}
+
 impl From<LoginStatus> for StatusAnswer {
     fn from(status: LoginStatus) -> Self {
         let authenticated = status.authenticated;
@@ -87,6 +105,7 @@ impl From<LoginStatus> for StatusAnswer {
             error: dead.then(|| "token invalid or expired".to_owned()),
             state: status.state.as_str().to_owned(),
             reason: status.reason,
+            switched_off_by: status.switched_off_by.map(Into::into),
             expires_at: status.expires_at.map(Timestamp::unix_seconds),
             last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),
             next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
@@ -124,6 +143,8 @@ pub(super) struct Started {
     provider_name: String,
     /// The `login_id` that the credential will carry.
     login_id: String,
+    /// When the login began, in Unix seconds; earlier than this call if it was pending already.
+    started_at: i64,
     /// When the login gives up, in Unix seconds.
     expires_at: i64,
     callback: CallbackState,
@@ -163,6 +184,7 @@ impl From<StartOutcome> for StartAnswer {
                 auth_url: login.auth_url.expose_secret().to_owned(),
                 provider_name: login.name.to_string(),
                 login_id: login.login_id.to_string(),
+                started_at: login.started_at.unix_seconds(),
                 expires_at: login.expires_at.unix_seconds(),
                 callback: CallbackState { listening: login.callback_error.is_none(), error: login.callback_error },
             }),

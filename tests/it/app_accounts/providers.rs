@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, State},
+    app::{AppError, PastedSecret, State, SwitchedOffBy},
     domain::{
         credential::Standing,
         provider::{AuthMethod, ProviderType},
@@ -75,9 +75,11 @@ async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
     let status = stage.status(&alice()).await;
     assert_eq!((status.state, states(&stage).await[1].1), (DISABLED, DISABLED));
     assert!(status.reason.expect("it says why").contains("switched off"));
+    assert_eq!(status.switched_off_by, Some(SwitchedOffBy::Owner));
 
     let on = stage.gateway.update_provider(OPENAI.to_owned(), switch(true)).await.expect("it changes");
     assert_eq!((on.state, on.enabled, enabled_in_memory()), (ACTIVE, true, true));
+    assert_eq!(stage.status(&alice()).await.switched_off_by, None);
     assert_eq!(stage.tokens(OPENAI).await, tokens);
 }
 
@@ -122,6 +124,6 @@ async fn what_the_configuration_switches_off_no_request_switches_on() {
     let renamed = stage.gateway.update_provider("studio".to_owned(), rename("Studio")).await.expect("that it may");
     assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
     let status = stage.gateway.login_status("studio", &alice()).await.expect("a status");
-    assert_eq!(status.state, DISABLED);
+    assert_eq!((status.state, status.switched_off_by), (DISABLED, Some(SwitchedOffBy::Configuration)));
     assert!(states(&stage).await.contains(&("studio".to_owned(), DISABLED)));
 }

@@ -51,6 +51,7 @@ async fn starting_twice_gives_the_same_login_also_after_a_restart() {
     for again in [second, third] {
         assert_eq!(again.auth_url.expose_secret(), first.auth_url.expose_secret());
         assert_eq!((&again.login_id, again.expires_at), (&first.login_id, first.expires_at));
+        assert_eq!(again.started_at, first.started_at);
     }
     // The address of before the restart still leads to tokens.
     stage.paste(&stage.provider.approve(&first.auth_url), alice()).await.expect("it connects");

@@ -155,6 +155,20 @@ impl Browser {
         self.tab.execute_async(&run, Vec::new()).await.expect("a value")
     }
 
+    /// Shows an address in a frame of the page: where the frame has arrived, and what a person reads in it.
+    pub(crate) async fn frame(&self, url: &str) -> (String, String) {
+        let load = format!(
+            "new Promise((loaded) => {{ const frame = document.createElement('iframe'); frame.onload = loaded; \
+             frame.src = '{url}'; document.body.append(frame); }}).then(() => document.querySelectorAll('iframe').length)"
+        );
+        let frames = self.promise(&load).await.as_u64().and_then(|count| u16::try_from(count).ok()).expect("a frame");
+        self.tab.enter_frame(frames - 1).await.expect("the frame");
+        let place = self.evaluate("location.href").await.as_str().expect("an address").to_owned();
+        let text = self.text().await;
+        self.tab.clone().enter_parent_frame().await.expect("the page around it");
+        (place, text)
+    }
+
     pub(crate) async fn go_back(&self) {
         self.tab.back().await.expect("a page before this one");
     }

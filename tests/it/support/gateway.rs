@@ -76,7 +76,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
 
 /// Lets real time pass; only for looking again.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-async fn pause(time: Duration) {
+pub(crate) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 

@@ -84,12 +84,13 @@ function side(account, told) {
   return h("div", { class: "side" }, parts);
 }
 
-function hint({ provider_type: type, name }, kind) {
+/** What an account is for, and how to begin, in two sentences. */
+export function hint({ provider_type: type, name }, kind) {
   if (type === "suno") return kind === "absent" ? "Paste a session token from suno.com. It is checked, encrypted and never shown again."
     : ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
   if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
     : ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model."];
-  return kind === "absent" ? "Sign in with the account you have. The gateway encrypts the tokens and renews them."
+  return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and renewed by themselves."
     : "Its tokens stay encrypted on the gateway’s machine.";
 }
 

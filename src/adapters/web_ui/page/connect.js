@@ -8,7 +8,6 @@ import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
 import { typeName, whoLine } from "./words.js";
 
 const POLL = 2000;
-const USUAL = 360;
 let clicked = null;
 
 /** Remembers that a person has just asked for this account, so that the view may start and open the tab by itself. */
@@ -21,7 +20,7 @@ const ENDINGS = {
   denied: ["off", "You declined at OpenAI"],
   missing_entitlement: ["bad", "This workspace has no access to Codex"],
   provider_error: ["bad", "OpenAI ended the sign-in with an error"],
-  expired: ["off", "The six minutes are over"],
+  expired: ["off", "The time to approve is over"],
   cancelled: ["off", "Cancelled"],
   code_refused: ["bad", "OpenAI did not accept the code"],
   provider_unavailable: ["warn", "OpenAI could not be reached to finish the sign-in"],
@@ -32,7 +31,7 @@ const ENDINGS = {
 };
 const WORDS = {
   denied: "Nothing was saved. If your workspace blocked it, its administrator has to allow sign-in for Codex first.",
-  expired: "Nothing was saved and port 1455 is free again.",
+  expired: "Nothing was saved, and the gateway listens no more.",
   cancelled: "Nothing was saved. The account is as it was before.",
 };
 
@@ -82,7 +81,7 @@ export function connectView(name, provider, draft) {
 
   function portBusy() {
     poll();
-    show(notice("warn", "Port 1455 is taken, so your browser cannot come back by itself",
+    show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser cannot come back by itself`,
       "Another program on the gateway’s machine holds it, often the Codex CLI waiting for its own sign-in. Close it and try again, or go on now and paste the address at the end. Both work.",
       { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
         link("Go on and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
@@ -90,20 +89,20 @@ export function connectView(name, provider, draft) {
 
   function wait(opened, byHand = false) {
     poll();
-    const total = Math.max(USUAL, Math.ceil(started.expires_at - now()));
     const { host } = new URL(started.auth_url);
-    const hand = paste({ name, started, onDone: finish });
+    const back = returnsTo(started.auth_url);
+    const hand = paste({ name, address: back.href, onDone: finish });
     const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
     const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
     show(h("div", { class: "two level" },
       h("section", { class: "panel", "aria-labelledby": "wait-h" },
-        h("div", { class: "wait" }, ring(started.expires_at, total, () => finish("expired")),
+        h("div", { class: "wait" }, ring(started, () => finish("expired")),
           h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
             h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser held it back, use the button below. Sign in there and approve. `
               : `It opens in a new tab at ${host}. Sign in there and approve. `,
             byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
         h("ol", { class: "stages" },
-          byHand ? step("off", "Port 1455 is taken: you paste the address", "", false) : step("ok", "The gateway listens on port 1455", clockSeconds(now()), false),
+          byHand ? step("off", `Port ${back.port} is taken: you paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(now()), false),
           step("warn", "You approve at OpenAI", "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
         h("div", { class: "row gap" },
           link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
@@ -178,6 +177,11 @@ function isWebAddress(text) {
   try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }
 
+/** Where the browser is sent after the approval. */
+function returnsTo(address) {
+  return new URL(new URL(address).searchParams.get("redirect_uri"));
+}
+
 function asksFor(address) {
   const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
   if (scopes.length === 0) return null;
@@ -188,7 +192,8 @@ function asksFor(address) {
 }
 
 /** The time left: the digits carry it, the ring repeats it. At the end it says so once. */
-function ring(end, total, onOver) {
+function ring({ started_at: begun, expires_at: end }, onOver) {
+  const total = end - begun;
   const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
   const digits = h("span", { class: "digits" });
   const node = h("div", { class: "ring", role: "timer", "aria-label": "Time left to approve" },

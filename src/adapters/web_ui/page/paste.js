@@ -1,30 +1,31 @@
 // The manual path: takes the address that the browser failed on, and forgets it at once, because it holds a one-time code.
 import { api } from "./api.js";
 import { code, h, mark, replace } from "./dom.js";
-import { minutes, now } from "./time.js";
 
 /** After these the same sign-in is still waiting; everything else has ended it. */
 const STILL_OPEN = ["bad_redirect_url", "bad_body", "invalid_state", "wrong_redirect_address", "no_code", "not_your_login", "login_in_progress",
   "store_unavailable", "busy", "offline", "unauthorized"];
 
-export function paste({ name, started, onDone }) {
+/** `address` is where the browser is sent after the approval. */
+export function paste({ name, address, onDone }) {
+  const begins = `${address}?code=`;
   const error = h("p", { class: "err", id: "paste-e", role: "alert" });
   const field = h("input", { class: "in mono", id: "paste", name: "redirect_url", autocomplete: "off", autocapitalize: "off", spellcheck: "false", inputmode: "url",
-    placeholder: "http://localhost:1455/auth/callback?code=…", "aria-describedby": "safe paste-e", maxlength: 8192 });
+    placeholder: `${begins}…`, "aria-describedby": "safe paste-e", maxlength: 8192 });
   const go = h("button", { class: "btn" }, "Finish");
   const form = h("form", { class: "in-row", novalidate: true, onsubmit: submit }, field, go);
 
   async function submit(event) {
     event.preventDefault();
-    const address = field.value.trim();
+    const pasted = field.value.trim();
     field.value = "";
-    const wrong = misread(address);
+    const wrong = misread(pasted, begins);
     if (wrong) return refuse(wrong);
     go.disabled = true;
     replace(error);
     field.removeAttribute("aria-invalid");
     try {
-      await api.callback(name, address);
+      await api.callback(name, pasted);
       onDone("completed");
     } catch (problem) {
       if (STILL_OPEN.includes(problem.code)) refuse([problem.sentence]);
@@ -35,7 +36,7 @@ export function paste({ name, started, onDone }) {
   }
 
   function refuse(words) {
-    replace(error, mark("bad"), h("span", null, words, ` This sign-in is still open, ${minutes(started.expires_at - now())} left.`));
+    replace(error, mark("bad"), h("span", null, words, " This sign-in is still open."));
     field.setAttribute("aria-invalid", "true");
     field.focus();
   }
@@ -45,7 +46,7 @@ export function paste({ name, started, onDone }) {
     h("p", { class: "small" }, "Then the last step fails in your browser. That is expected, and the address it fails on is all the gateway needs."),
     h("ol", { class: "steps" },
       h("li", null, h("div", null, "Approve at OpenAI as usual. Your browser then says it cannot open a page whose address begins like this:",
-        h("code", { class: "addr" }, h("b", null, "http://localhost:1455/auth/callback?code="), "ac_…&state=…"))),
+        h("code", { class: "addr" }, h("b", null, begins), "ac_…&state=…"))),
       h("li", null, h("div", null, "Copy that whole address from the address bar.")),
       h("li", null, h("div", { class: "field" }, h("label", { for: "paste" }, "Manual callback: paste it here"), form, error))),
     h("p", { class: "safety", id: "safe" }, h("strong", null, "Never paste an address somebody else sent you, and give yours to nobody."),
@@ -54,8 +55,8 @@ export function paste({ name, started, onDone }) {
 }
 
 /** What was pasted instead, as far as it can be told without asking the gateway. */
-function misread(text) {
-  const needed = ["The one needed begins with ", code("http://localhost:1455/auth/callback?code="), "."];
+function misread(text, begins) {
+  const needed = ["The one needed begins with ", code(begins), "."];
   if (text === "") return ["Nothing was pasted. ", ...needed];
   let url;
   try { url = new URL(text); } catch { return ["That is not a whole web address. ", ...needed]; }

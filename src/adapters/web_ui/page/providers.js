@@ -1,6 +1,6 @@
 // The first screen: one card per account under a title that says how things stand.
 import { addAccount } from "./add_account.js";
-import { card, pathOf } from "./cards.js";
+import { card, hint, pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
 import { code, h, link, replace } from "./dom.js";
 import { line } from "./live.js";
@@ -69,7 +69,7 @@ export function providersView() {
   function choices() {
     return h("ul", { class: "choices panel" }, store.all.map(({ name, provider }, index) => h("li", null,
       h("h2", null, provider.display_name, signsIn(provider) && " OAuth"),
-      h("p", { class: "small" }, firstSteps(provider)),
+      h("p", { class: "small" }, hint(provider, "absent")),
       link(`Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
         onclick: () => signsIn(provider) && startFromClick(name) }))));
   }
@@ -77,10 +77,4 @@ export function providersView() {
   onTick(node, () => { if (store.all) { for (const { update: each } of cards.values()) each(); headlines(); } });
   update();
   return { node, title: "Providers", heading: title, update };
-}
-
-function firstSteps(provider) {
-  if (signsIn(provider)) return "Sign in at OpenAI with the account you have. No API key.";
-  if (provider.provider_type === "suno") return "Paste a session token from suno.com.";
-  return "Paste an API key from Alibaba Cloud.";
 }

@@ -53,7 +53,7 @@ export function verdict(account, at) {
         say: [oauth ? `Sign in at ${v}` : secret === "API key" ? "Add an API key" : `Add a ${secret}`],
         why: failedLogin(status), main: "connect" };
     case "off": {
-      const fixed = status.reason?.startsWith("The configuration") || status.state === "absent";
+      const fixed = status.switched_off_by === "configuration";
       return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error, nothing is deleted"],
         why: fixed ? ["The configuration switches this provider off. Set ", code(`providers.${provider.name}.enabled = true`), " and start the gateway anew."]
           : ["Its owner switched it off. Switched on again, it goes on where it was."],
