@@ -6,48 +6,16 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-say() { printf '==> %s\n' "$*" >&2; }
-fail() { printf 'forward.sh: %s\n' "$*" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
+. tests/tools.sh
 
-install_packages() {
-    local packages=("$@") as_root=()
-    has apt-get || fail "this machine has no apt-get: install ${packages[*]} in its own way, then run this again."
-    if [ "$(id -u)" -ne 0 ]; then
-        if ! has sudo || ! sudo -n true 2>/dev/null; then
-            fail "installing what is missing needs root; type: sudo apt-get update && sudo apt-get install -y ${packages[*]}"
-        fi
-        as_root=(sudo -n)
-    fi
-    say "installing ${packages[*]}"
-    "${as_root[@]}" apt-get update --quiet --quiet >&2
-    # No web server of the distribution shall start because of this.
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
-        apt-get install --yes --quiet --quiet --no-install-recommends "${packages[@]}" </dev/null >&2
-}
-
-has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this again."
-# Debian keeps nginx where only root looks for programs.
-PATH=$PATH:/usr/sbin
-packages=()
-has wrk || packages+=(wrk)
-if ! has python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3 python3-venv); fi
-has nginx || packages+=(nginx)
-if [ "${#packages[@]}" -gt 0 ]; then
-    install_packages "${packages[@]}"
-fi
-
-readonly litellm_version=1.108.7
-readonly litellm=target/litellm-$litellm_version
-if [ ! -e "$litellm/complete" ]; then
-    say "installing LiteLLM $litellm_version into $litellm"
-    rm -rf "$litellm"
-    mkdir -p target
-    python3 -m venv "$litellm"
-    "$litellm/bin/pip" install --quiet --disable-pip-version-check "litellm[proxy]==$litellm_version" ||
-        fail "pip could not install LiteLLM; see what it said above."
-    touch "$litellm/complete"
-fi
+need_cargo
+# Debian keeps nginx where only root looks for programs; it shall not start because it is installed.
+PATH=$PATH:/usr/sbin RUNLEVEL=1
+need wrk wrk
+need_python
+need nginx nginx
+install_packages
+litellm=$(python_tools 'litellm[proxy]==1.108.7')
 
 # The tools first: the gateway that is measured is the one that a user builds, without the features of the tests.
 say "building (some minutes the first time)"

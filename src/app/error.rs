@@ -109,6 +109,12 @@ pub enum AppError {
     BadSecret(#[from] SecretFlaw),
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
+    /// The provider does not take what was pasted. Nothing was saved.
+    #[error("the provider of {name} does not take this {what}")]
+    SecretRefused { name: ProviderName, what: &'static str },
+    /// It could not be asked whether it does. Nothing was saved.
+    #[error("the provider could not be asked whether it takes this")]
+    NotChecked(#[source] GrantError),
     #[error(transparent)]
     BadRedirect(#[from] ResponseFlaw),
     #[error("no pending OAuth flow")]

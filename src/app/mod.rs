@@ -8,6 +8,7 @@ mod ask_model;
 mod bearer;
 mod callback_desk;
 mod cancel_login;
+mod check_secret;
 mod complete_login;
 mod create_chat_completion;
 mod create_response;

@@ -19,14 +19,19 @@ fn until(seconds: i64) -> i64 {
 }
 
 async fn hand_in(stage: &Stage, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
-    let pasted = PastedSecret {
+    let pasted = pasted(seconds, cookie);
+    stage.gateway.register_secret(SUNO.to_owned(), pasted).await.map(drop)
+}
+
+fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
+    PastedSecret {
         method: AuthMethod::SessionToken,
         secret: jwt(&json!({"sid": "sess_1", "exp": until(seconds)})).into(),
         client_cookie: cookie.map(Into::into),
         display_name: None,
         provider_type: None,
-    };
-    stage.gateway.register_secret(SUNO.to_owned(), pasted).await.map(drop)
+        unchecked: false,
+    }
 }
 
 /// The state, whether it is authenticated, and how often it was renewed.
@@ -65,7 +70,7 @@ async fn a_token_with_a_cookie_is_renewed_before_it_ends_with_the_same_cookie_ev
     pass(&stage, HOUR).await;
     assert_eq!(status(&stage).await, (State::Connected(Standing::Active), true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
-    assert_eq!(stage.provider.sessions_renewed(), [session.clone(), session]);
+    assert_eq!(stage.provider.sessions_renewed(), [session.clone(), session.clone(), session], "it was checked, too");
 }
 
 #[tokio::test]
@@ -82,8 +87,8 @@ async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_renewed_at_once()
 async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
     let stage = Stage::open().await;
     stage.provider.knows_browser("cookie-1", until(2 * 3600));
-    stage.provider.session_timeouts(3);
     hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
+    stage.provider.session_timeouts(3);
     let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
     assert_eq!(after.state, State::Connected(Standing::Active));
     assert!(after.reason.expect("it says so").contains("did not get through"));
@@ -94,10 +99,25 @@ async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
 #[tokio::test]
 async fn a_cookie_that_is_refused_needs_its_owner() {
     let stage = Stage::open().await;
-    hand_in(&stage, 3600, Some("cookie-of-nobody")).await.expect("it connects");
+    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
+    stage.gateway.register_secret(SUNO.to_owned(), unchecked).await.expect("it connects");
     let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (State::Connected(Standing::NeedsReauth), true));
     for bad in ["a;b", "a b", ""] {
         assert!(matches!(hand_in(&stage, 3600, Some(bad)).await, Err(AppError::BadSecret(_))), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_taken_or_cannot_be_asked_about_is_not_saved() {
+    let stage = Stage::open().await;
+    let refused = hand_in(&stage, 3600, Some("cookie-of-nobody")).await;
+    assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");
+    stage.provider.session_timeouts(1);
+    let unknown = hand_in(&stage, 3600, Some("cookie-1")).await;
+    assert!(matches!(unknown, Err(AppError::NotChecked(_))), "{unknown:?}");
+    stage.upstream.refuse_all();
+    let refused = hand_in(&stage, 3600, None).await;
+    assert!(matches!(refused, Err(AppError::SecretRefused { what: "session token", .. })), "{refused:?}");
+    assert_eq!(stage.store.contents(), (vec![], vec![]));
 }

@@ -158,11 +158,14 @@ impl Run {
         self.paste(&redirect_url, 200).await;
 
         let put = |secret: &str| json!({ "session_token": secret });
+        let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
+        self.ask(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
         self.ask(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
         self.ask(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
         self.ask(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
         self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
         self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
+        self.command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "openai"], API_KEY);
         self.command(&["providers", "set-secret", "suno"], &format!("{API_KEY} x"));

@@ -131,7 +131,7 @@ async fn what_would_change_the_meaning_is_refused() {
 #[tokio::test]
 async fn dashscope_speaks_it_already() {
     let provider = Provider::approving();
-    let home = Home::new(&provider).with("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", &provider.dashscope_url);
+    let home = Home::new(&provider);
     let gateway = home.start().await;
     let key = json!({"api_key": DASHSCOPE_KEY});
     let saved = gateway.call(Method::PUT, "/v1/auth/dashscope/secret", Some(key)).await;

@@ -201,8 +201,11 @@ async fn a_lost_key_stops_the_start_and_nothing_is_overwritten() {
 async fn another_key_is_refused_with_the_names_of_both() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let put =
-        gateway.call(reqwest::Method::PUT, "/v1/auth/suno/secret", Some(serde_json::json!({"session_token": "s"})));
+    let put = gateway.call(
+        reqwest::Method::PUT,
+        "/v1/auth/suno/secret",
+        Some(serde_json::json!({"session_token": "s", "unchecked": true})),
+    );
     assert_eq!(put.await.status, 200);
     gateway.stop().await;
     let sealed = home.text("SELECT api_key FROM llm_providers");

@@ -242,9 +242,7 @@ async fn a_provider_that_is_down_is_told_from_one_that_refuses() {
 async fn a_session_is_renewed_with_its_cookie_and_used_through_the_gateway() {
     let provider = Provider::start(&["--approval", "auto"]);
     provider.tell("/settings", json!({"session_lifetime": "4s"})).await;
-    let home = Home::new(&provider)
-        .with("GOCLAW_PROVIDERS__SUNO__API_BASE", &provider.studio_url)
-        .with("GOCLAW_PROVIDERS__SUNO__SESSION_URL", &provider.sessions_url);
+    let home = Home::new(&provider);
     let gateway = home.start().await;
     let browser = provider.sign_in_browser().await;
     let body = json!({"session_token": browser["session_token"], "client_cookie": browser["client_cookie"]});

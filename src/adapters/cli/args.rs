@@ -203,6 +203,9 @@ pub struct SetSecretOptions {
     /// line of what is piped in
     #[arg(long, conflicts_with = "api_key")]
     pub client_cookie: bool,
+    /// Save it without asking the provider whether it takes it
+    #[arg(long)]
+    pub unchecked: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ use super::{
         Answer, Cancelled, Connected, IssuedToken, LoggedOut, PageLink, Provider, ProviderList, Revoked, Start, Status,
         TokenList, Usage,
     },
+    args::SetSecretOptions,
     error::{CliError, TokenLookup},
     render,
     transport::Transport,
@@ -109,11 +110,11 @@ impl GatewayClient {
         method: AuthMethod,
         secret: &AccessToken,
         client_cookie: Option<&RefreshToken>,
-        provider_type: Option<&str>,
+        options: &SetSecretOptions,
     ) -> Result<Answer<Connected>, CliError> {
-        let mut body = json!({ method.as_str(): secret.expose_secret() });
+        let mut body = json!({ method.as_str(): secret.expose_secret(), "unchecked": options.unchecked });
         insert(&mut body, "client_cookie", client_cookie.map(ExposeSecret::expose_secret));
-        insert(&mut body, "provider_type", provider_type);
+        insert(&mut body, "provider_type", options.provider_type.as_deref());
         self.transport.call(Method::PUT, &["v1", "auth", provider.as_str(), "secret"], Some(body)).await
     }
 

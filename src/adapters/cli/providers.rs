@@ -77,8 +77,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let [secret, cookie] = read_secrets(name, wanted)?;
     let secret = AccessToken::from_pasted(&secret.unwrap_or_default())?;
     let cookie = cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-    let provider_type = options.provider_type.as_deref();
-    let answer = client.set_secret(name, method, &secret, cookie.as_ref(), provider_type).await?;
+    let answer = client.set_secret(name, method, &secret, cookie.as_ref(), options).await?;
     if options.target.output.json {
         render::json(&answer.raw)?;
     } else {

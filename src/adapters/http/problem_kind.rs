@@ -45,6 +45,7 @@ kinds! {
     UnknownProviderType: BAD_REQUEST, "unknown_provider_type", "Unknown provider type";
     BadSecret: BAD_REQUEST, "bad_secret", "Unusable secret";
     ExpiredSecret: BAD_REQUEST, "expired_secret", "Expired secret";
+    SecretRefused: BAD_REQUEST, "secret_refused", "Provider refused the secret";
     BadRedirectUrl: BAD_REQUEST, "bad_redirect_url", "Bad redirect URL";
     InvalidState: BAD_REQUEST, "invalid_state", "Invalid state";
     WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";

@@ -170,6 +170,8 @@ impl From<&AppError> for Problem {
             AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, words),
             AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
             AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
+            AppError::SecretRefused { .. } => (ProblemKind::SecretRefused, words),
+            AppError::NotChecked(cause) => (ProblemKind::UpstreamUnavailable, format!("{words}: {cause}")),
             AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),
             AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, words),
             AppError::CallbackRejected(rejection) => rejected(*rejection),

@@ -101,6 +101,9 @@ pub(super) struct ApiKeyRequest {
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
+    /// Save it without asking the provider whether it takes it.
+    #[oai(default)]
+    unchecked: bool,
 }
 
 /// Connect with a session token.
@@ -117,24 +120,28 @@ pub(super) struct SessionTokenRequest {
     display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is.
     provider_type: Option<String>,
+    /// Save it without asking the provider whether it takes it.
+    #[oai(default)]
+    unchecked: bool,
 }
 
 impl From<SecretRequest> for PastedSecret {
     fn from(request: SecretRequest) -> Self {
         match request {
-            SecretRequest::ApiKey(ApiKeyRequest { api_key, display_name, provider_type }) => {
+            SecretRequest::ApiKey(ApiKeyRequest { api_key, display_name, provider_type, unchecked }) => {
                 let (method, secret) = (AuthMethod::ApiKey, api_key.0.into());
-                Self { method, secret, client_cookie: None, display_name, provider_type }
+                Self { method, secret, client_cookie: None, display_name, provider_type, unchecked }
             }
             SecretRequest::SessionToken(SessionTokenRequest {
                 session_token,
                 client_cookie,
                 display_name,
                 provider_type,
+                unchecked,
             }) => {
                 let (method, secret) = (AuthMethod::SessionToken, session_token.0.into());
                 let client_cookie = client_cookie.map(|cookie| cookie.0.into());
-                Self { method, secret, client_cookie, display_name, provider_type }
+                Self { method, secret, client_cookie, display_name, provider_type, unchecked }
             }
         }
     }

@@ -29,6 +29,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         models_path: "compatible-mode/v1/models",
         client_version: None,
     }),
+    check_path: Some("compatible-mode/v1/models"),
     usage_path: None,
     account_header: None,
     labels,

@@ -54,6 +54,15 @@ impl AuthMethod {
             Self::ApiKey => "an API key",
         }
     }
+
+    /// For a sentence: "this ...".
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::OAuth => "sign-in",
+            Self::SessionToken => "session token",
+            Self::ApiKey => "API key",
+        }
+    }
 }
 
 /// Which API a provider's models are asked by.
@@ -98,6 +107,8 @@ pub struct Descriptor {
     pub proxy_paths: &'static [&'static str],
     /// How its models are asked; None if it has none.
     pub models: Option<&'static ModelApi>,
+    /// What answers a good secret and nothing else, at no cost: asked before one that was pasted is saved.
+    pub check_path: Option<&'static str>,
     /// Where it tells how much of the plan is used up, if it does.
     pub usage_path: Option<&'static str>,
     /// The header, in lower case, in which the provider wants the account's id beside the token.

@@ -41,6 +41,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         models_path: "codex/models",
         client_version: Some("0.169.0"),
     }),
+    check_path: None,
     usage_path: Some("wham/usage"),
     account_header: Some("chatgpt-account-id"),
     labels,

@@ -15,6 +15,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     api_base: "https://studio-api.prod.suno.com/api",
     proxy_paths: &["*"],
     models: None,
+    check_path: Some("billing/info/"),
     usage_path: None,
     account_header: None,
     labels,

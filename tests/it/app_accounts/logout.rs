@@ -133,6 +133,7 @@ async fn where_nothing_can_be_revoked_that_is_said() {
             client_cookie: None,
             display_name: None,
             provider_type: None,
+            unchecked: false,
         };
         stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
         assert_eq!(log_out(&stage, account).await, (true, Revocation::NotApplicable));
@@ -181,6 +182,7 @@ async fn logging_out_of_one_account_leaves_the_others() {
         client_cookie: None,
         display_name: None,
         provider_type: None,
+        unchecked: false,
     };
     stage.gateway.register_secret("suno".to_owned(), pasted).await.expect("it connects");
     log_out(&stage, "suno").await;

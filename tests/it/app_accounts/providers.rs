@@ -32,6 +32,7 @@ async fn add(stage: &Stage, account: &str) {
         client_cookie: None,
         display_name: None,
         provider_type: Some("dashscope".to_owned()),
+        unchecked: false,
     };
     stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
 }

@@ -22,6 +22,7 @@ fn session(secret: &str) -> PastedSecret {
         client_cookie: None,
         display_name: None,
         provider_type: None,
+        unchecked: false,
     }
 }
 

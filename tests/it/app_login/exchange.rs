@@ -129,6 +129,7 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
         client_cookie: None,
         display_name: None,
         provider_type: Some("dashscope".to_owned()),
+        unchecked: false,
     };
     stage.gateway.register_secret("work".to_owned(), pasted).await.expect("it is free");
     let before = stage.account("work").await;

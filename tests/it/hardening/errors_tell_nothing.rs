@@ -19,7 +19,7 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
             let body = match path.rsplit('/').next().unwrap() {
                 "start" => Some(json!({"force": true})),
                 "callback" => Some(json!({"redirect_url": redirect_url})),
-                "secret" => Some(json!({"session_token": "canary-session-token"})),
+                "secret" => Some(json!({"session_token": "canary-session-token", "unchecked": true})),
                 "{name}" => Some(json!({"display_name": "Name"})),
                 "tokens" => Some(json!({"name": "Name"})),
                 "responses" => Some(json!({"model": "gpt-5.5", "input": "Hello"})),

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::gateway::{Gateway, Home};
+use crate::support::{
+    gateway::{Gateway, Home},
+    provider::Provider,
+};
 
 async fn put(gateway: &Gateway, provider: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
     let answer = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
@@ -14,7 +17,10 @@ async fn put(gateway: &Gateway, provider: &str, body: serde_json::Value) -> (u16
 async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    for (name, body) in [("suno", json!({"session_token": "session-1"})), ("dashscope", json!({"api_key": "sk-1"}))] {
+    for (name, body) in [
+        ("suno", json!({"session_token": "session-1", "unchecked": true})),
+        ("dashscope", json!({"api_key": "sk-1", "unchecked": true})),
+    ] {
         let (status, connected) = put(&gateway, name, body).await;
         assert_eq!(status, 200, "{connected}");
         assert_eq!((&connected["authenticated"], &connected["provider_name"]), (&json!(true), &json!(name)));
@@ -29,6 +35,33 @@ async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
     let answer = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
     assert_eq!(answer, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
     assert_eq!(home.stored(), (1, 0));
+}
+
+#[tokio::test]
+async fn a_secret_is_saved_only_if_the_provider_takes_it() {
+    let provider = Provider::start(&[]);
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let browser = provider.sign_in_browser().await;
+    let session = &browser["session_token"];
+    for (name, body, status, code) in [
+        ("dashscope", json!({"api_key": "sk-wrong"}), 400, "secret_refused"),
+        ("suno", json!({"session_token": "nonsense"}), 400, "secret_refused"),
+        ("suno", json!({"session_token": session, "client_cookie": "nonsense"}), 400, "secret_refused"),
+        ("dashscope", json!({"api_key": "sk-simulated-CANARY-0001"}), 200, ""),
+        ("suno", json!({"session_token": session, "client_cookie": browser["client_cookie"]}), 200, ""),
+    ] {
+        let before = home.stored();
+        let (answered, told) = put(&gateway, name, body).await;
+        assert_eq!((answered, told["code"].as_str().unwrap_or_default()), (status, code), "{name}: {told}");
+        assert_eq!(home.stored() == before, status != 200, "{name}");
+    }
+    // What cannot be asked has not been checked, and what is there already stays.
+    provider.tell("/outages", json!({"site": "dashscope", "down": true})).await;
+    let (status, told) = put(&gateway, "dashscope", json!({"api_key": "sk-other"})).await;
+    assert_eq!((status, &told["code"]), (502, &json!("upstream_unavailable")), "{told}");
+    let (status, _) = put(&gateway, "dashscope", json!({"api_key": "sk-other", "unchecked": true})).await;
+    assert_eq!(status, 200, "its owner knows better");
 }
 
 #[tokio::test]
@@ -91,7 +124,7 @@ async fn an_account_can_be_renamed_and_switched_off_without_losing_anything() {
     let gateway = home.start().await;
     let patch = async |body| gateway.call(Method::PATCH, "/v1/providers/suno", Some(body)).await;
     assert_eq!(patch(json!({"enabled": false})).await.status, 409, "there is nothing to change yet");
-    put(&gateway, "suno", json!({"session_token": "session-1"})).await;
+    put(&gateway, "suno", json!({"session_token": "session-1", "unchecked": true})).await;
     let sealed = home.text("SELECT api_key FROM llm_providers");
 
     let changed = patch(json!({"display_name": "My band", "enabled": false})).await.json();

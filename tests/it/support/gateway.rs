@@ -100,6 +100,9 @@ impl Home {
         Self::without_provider()
             .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &provider.issuer)
             .with("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", &provider.backend_url)
+            .with("GOCLAW_PROVIDERS__SUNO__API_BASE", &provider.studio_url)
+            .with("GOCLAW_PROVIDERS__SUNO__SESSION_URL", &provider.sessions_url)
+            .with("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", &provider.dashscope_url)
     }
 
     /// A new home for what never calls a provider.

@@ -12,9 +12,9 @@ import { session } from "./session.js";
 import { loading, nothingHere, watchLine } from "./states.js";
 import { store } from "./store.js";
 import { now, onTick, zone } from "./time.js";
+import { signsIn } from "./words.js";
 
 const place = document.getElementById("view");
-const METHODS = { "openai-codex": ["oauth"], suno: ["session_token"], dashscope: ["api_key"] };
 let view = null;
 let shownAt = null;
 let ended = null;
@@ -36,7 +36,7 @@ function retitle() {
   document.title = `${title} · goclaw`;
 }
 
-/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect`, `#/activity`. */
+/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect` or `/key`, `#/activity`. */
 function parse() {
   const [page, name, rest] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
     try { return decodeURIComponent(part); } catch { return part; }
@@ -74,10 +74,11 @@ function screenOf(name, rest) {
   const account = store.get(name);
   const draft = store.draft(name) ?? null;
   if (!account && !draft) return nothingHere(`There is no account ${name}`, "It was disconnected, or never connected under this name.");
-  if (account && rest !== "connect") return providerView(name);
-  const provider = account?.provider ?? { name, provider_type: draft.type, auth_methods: METHODS[draft.type] ?? ["oauth"] };
-  const isOAuth = provider.auth_methods.includes("oauth");
-  return isOAuth ? connectView(name, provider, account ? null : draft) : secretView(name, provider, account ? null : draft);
+  if (account && rest !== "connect" && rest !== "key") return providerView(name);
+  // The account of the same type that is always there connects in the same way.
+  const provider = account?.provider ?? { ...store.get(draft.type).provider, name, display_name: null };
+  const connect = signsIn(provider) && rest !== "key" ? connectView : secretView;
+  return connect(name, provider, account ? null : draft);
 }
 
 function open({ focus = true } = {}) {

@@ -1,11 +1,11 @@
-// Signs an account in at OpenAI: opens the sign-in page, waits, notices the end, and takes the pasted address where the browser cannot come back.
+// Signs an account in at its provider: opens the sign-in page, waits, notices the end, and takes the pasted address where the browser cannot come back.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
 import { button, code, copy, h, link, mark, notice, replace, svg } from "./dom.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
-import { typeName, whoLine } from "./words.js";
+import { secretName, typeName, vendor, whoLine } from "./words.js";
 
 const POLL = 2000;
 let clicked = null;
@@ -15,17 +15,17 @@ export function startFromClick(name) {
   clicked = { name, at: performance.now() };
 }
 
-/** How a sign-in can end: shape, title, and who has something to know. The sentence is the gateway's. */
+/** How a sign-in can end: shape and title; `{v}` is the provider. The sentence is the gateway's. */
 const ENDINGS = {
-  denied: ["off", "You declined at OpenAI"],
+  denied: ["off", "You declined at {v}"],
   missing_entitlement: ["bad", "This workspace has no access to Codex"],
-  provider_error: ["bad", "OpenAI ended the sign-in with an error"],
+  provider_error: ["bad", "{v} ended the sign-in with an error"],
   expired: ["off", "The time to approve is over"],
   cancelled: ["off", "Cancelled"],
-  code_refused: ["bad", "OpenAI did not accept the code"],
-  provider_unavailable: ["warn", "OpenAI could not be reached to finish the sign-in"],
-  provider_timeout: ["warn", "OpenAI did not answer in time to finish the sign-in"],
-  bad_answer: ["bad", "OpenAI’s answer was not usable"],
+  code_refused: ["bad", "{v} did not accept the code"],
+  provider_unavailable: ["warn", "{v} could not be reached to finish the sign-in"],
+  provider_timeout: ["warn", "{v} did not answer in time to finish the sign-in"],
+  bad_answer: ["bad", "{v}’s answer was not usable"],
   not_saved: ["bad", "The tokens could not be saved"],
   interrupted: ["warn", "The gateway stopped in the middle of this sign-in"],
 };
@@ -37,11 +37,13 @@ const WORDS = {
 
 export function connectView(name, provider, draft) {
   const label = provider.display_name ?? typeName(provider.provider_type);
+  const v = vendor(provider);
+  const byKey = () => provider.auth_methods.length > 1 && link(`Paste the ${secretName(provider)} instead`, pathOf(name, "/key"), { kind: "btn-text" });
   const heading = h("h1", { tabindex: -1 }, `Connect ${label}`);
   const stage = h("div", { class: "stage" });
   const node = h("div", null,
     h("div", { class: "page-head" }, h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers" }, "Providers")), heading,
-      h("p", null, "As ", code(name), ". No API key needed; it uses your existing OpenAI account."))), stage);
+      h("p", null, "As ", code(name), `. No API key needed; it uses the account you have at ${v}.`))), stage);
   const wish = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
   let started = null;
   let timer = null;
@@ -53,9 +55,9 @@ export function connectView(name, provider, draft) {
   };
 
   function intro() {
-    show(h("section", { class: "panel narrow-panel" }, h("h2", null, "Sign in at OpenAI"),
-      h("p", { class: "small" }, "A new tab opens at OpenAI. Sign in there and approve; this page notices by itself."),
-      h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }))));
+    show(h("section", { class: "panel narrow-panel" }, h("h2", null, `Sign in at ${v}`),
+      h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve; this page notices by itself.`),
+      h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
   }
 
   async function begin() {
@@ -103,11 +105,11 @@ export function connectView(name, provider, draft) {
             byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
         h("ol", { class: "stages" },
           byHand ? step("off", `Port ${back.port} is taken: you paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(now()), false),
-          step("warn", "You approve at OpenAI", "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
+          step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
         h("div", { class: "row gap" },
           link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
           copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
-        asksFor(started.auth_url)),
+        asksFor(started.auth_url, v)),
       hand.node));
   }
 
@@ -144,7 +146,7 @@ export function connectView(name, provider, draft) {
     if (outcome === "completed") return succeeded();
     const [tone, title] = ENDINGS[outcome] ?? ["bad", "The sign-in ended"];
     const text = WORDS[outcome] ?? reason ?? "Nothing was saved. A new sign-in works at once.";
-    show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
+    show(notice(tone, title.replace("{v}", v), text, { role: tone === "off" ? "status" : "alert", actions: [
       button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
   }
 
@@ -157,7 +159,7 @@ export function connectView(name, provider, draft) {
       { role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
   }
 
-  const byClick = clicked?.name === name && performance.now() - clicked.at < 5000;
+  const byClick = provider.auth_methods.length === 1 && clicked?.name === name && performance.now() - clicked.at < 5000;
   clicked = null;
   if (byClick) begin();
   else intro();
@@ -182,13 +184,13 @@ function returnsTo(address) {
   return new URL(new URL(address).searchParams.get("redirect_uri"));
 }
 
-function asksFor(address) {
+function asksFor(address, v) {
   const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
   if (scopes.length === 0) return null;
   const words = { openid: "who you are", offline_access: "leave to renew by itself", "api.connectors.read": "your connectors" };
   const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
-  return h("details", { class: "more" }, h("summary", null, "What the gateway asks OpenAI for"),
-    h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", "In OpenAI’s words: ", code(scopes.join(" ")), ". It never sees your password."));
+  return h("details", { class: "more" }, h("summary", null, `What the gateway asks ${v} for`),
+    h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `In ${v}’s words: `, code(scopes.join(" ")), ". It never sees your password."));
 }
 
 /** The time left: the digits carry it, the ring repeats it. At the end it says so once. */

@@ -45,12 +45,12 @@ export function paste({ name, address, onDone }) {
     h("h2", { id: "hand-h" }, "Is the gateway on another machine?"),
     h("p", { class: "small" }, "Then the last step fails in your browser. That is expected, and the address it fails on is all the gateway needs."),
     h("ol", { class: "steps" },
-      h("li", null, h("div", null, "Approve at OpenAI as usual. Your browser then says it cannot open a page whose address begins like this:",
+      h("li", null, h("div", null, "Approve as usual. Your browser then says it cannot open a page whose address begins like this:",
         h("code", { class: "addr" }, h("b", null, begins), "ac_…&state=…"))),
       h("li", null, h("div", null, "Copy that whole address from the address bar.")),
       h("li", null, h("div", { class: "field" }, h("label", { for: "paste" }, "Manual callback: paste it here"), form, error))),
     h("p", { class: "safety", id: "safe" }, h("strong", null, "Never paste an address somebody else sent you, and give yours to nobody."),
-      " It holds a one-time code for an OpenAI account: whoever started that sign-in gets in with it. This page takes only the address of the sign-in it started itself."));
+      " It holds a one-time code: whoever started that sign-in gets in with it. This page takes only the address of the sign-in it started itself."));
   return { node };
 }
 

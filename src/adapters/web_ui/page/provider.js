@@ -57,7 +57,7 @@ export function providerView(name) {
     replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
     const who = [code(name), person(status.account), plan(status.account?.plan_type)].filter(Boolean);
     return h("div", { class: "page-head" }, h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading,
-      h("p", null, who.map((part, index) => [index > 0 && " · ", part]))),
+      h("p", { class: "dots" }, who.map((part) => h("span", null, part)))),
     h("div", { class: "row" }, controls(account, told, slot, { detail: true })));
   }
 

@@ -7,7 +7,7 @@ import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { secretName, typeName, vendor, whoLine } from "./words.js";
 
-const FIELD_CODES = ["bad_secret", "expired_secret", "bad_body"];
+const FIELD_CODES = ["bad_secret", "expired_secret", "secret_refused", "bad_body"];
 
 /** A field for a secret: hidden, may be looked at while it is written, forgotten when it is sent. */
 export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {

@@ -36,10 +36,10 @@ export function watchLine() {
   let shown = null;
   onTick(box, () => {
     const broken = !line.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
-    const next = line.isOffline ? "offline" : broken ?? "well";
+    const next = line.isOffline ? "offline" : broken ?? (line.lastAnswer ? "well" : "new");
     if (next === shown) return;
     shown = next;
-    replace(gate, line.isOffline ? mark("off", "is-off") : mark("ok"), h("span", null, line.isOffline ? "Gateway not answering" : "Gateway ready"));
+    replace(gate, next !== "new" && [line.isOffline ? mark("off", "is-off") : mark("ok"), h("span", null, line.isOffline ? "Gateway not answering" : "Gateway ready")]);
     replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway answers with an error", broken, { role: "alert",
       actions: [button("Ask again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
   });

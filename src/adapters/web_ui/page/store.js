@@ -61,7 +61,9 @@ async function readAll() {
     const { providers } = await api.providers();
     const details = await Promise.all(providers.map((provider) => readOne(provider)));
     problem = null;
-    order = providers.map((provider) => provider.name);
+    // What most people come for stands first.
+    const later = ({ provider_type: type }) => Number(type !== "openai-codex");
+    order = providers.sort((a, b) => later(a) - later(b)).map(({ name }) => name);
     for (const name of accounts.keys()) if (!order.includes(name)) accounts.delete(name);
     for (const account of details) if (account) accounts.set(account.name, account);
     tell(null);
