@@ -1,10 +1,33 @@
-//! List what happened to an account, newest first; also to one that is no longer there.
+//! List what happened, newest first: to one account, or to all, also to those that are no longer there.
+
+use std::cmp::Reverse;
 
 use super::{AppError, Gateway, canonical_name};
-use crate::domain::{history::CredentialEvent, ids::ProviderName};
+use crate::domain::{
+    history::CredentialEvent,
+    ids::{LoginId, ProviderName},
+    login_outcome::{LoginOutcome, LoginPhase},
+    time::Timestamp,
+};
 
 /// As many as a person reads.
 const NEWEST: usize = 200;
+
+/// Something that happened to an account, or to a login that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    ToAccount(CredentialEvent),
+    ToLogin { name: ProviderName, login_id: LoginId, outcome: LoginOutcome, at: Timestamp },
+}
+
+impl Happened {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::ToAccount(event) => event.at,
+            Self::ToLogin { at, .. } => *at,
+        }
+    }
+}
 
 impl Gateway {
     pub async fn list_events(&self, name: &str) -> Result<Vec<CredentialEvent>, AppError> {
@@ -16,5 +39,24 @@ impl Gateway {
             self.resolve(name, None).await?;
         }
         Ok(events)
+    }
+
+    /// What happened to all accounts. A login that was completed is told by what it did to its account.
+    pub async fn list_activity(&self) -> Result<Vec<Happened>, AppError> {
+        let events = self.history.newest(NEWEST).await?.into_iter().map(Happened::ToAccount);
+        let logins = self.logins.ended(NEWEST).await?.into_iter().filter_map(|login| match login.phase {
+            LoginPhase::Ended(outcome) if outcome != LoginOutcome::Completed => Some(Happened::ToLogin {
+                name: login.ticket.name,
+                login_id: login.ticket.id,
+                outcome,
+                at: login.phase_since,
+            }),
+            LoginPhase::Ended(_) | LoginPhase::Pending | LoginPhase::Exchanging => None,
+        });
+        let mut all: Vec<Happened> = events.chain(logins).collect();
+        // Stable: what happened in the same moment stays in the order in which it did.
+        all.sort_by_key(|happened| Reverse(happened.at()));
+        all.truncate(NEWEST);
+        Ok(all)
     }
 }

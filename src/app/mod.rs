@@ -51,6 +51,7 @@ pub use complete_login::{Callback, Connected};
 pub use create_response::IGNORED_PARAMETERS;
 pub use error::AppError;
 pub use forward_request::{ForwardRequest, Forwarded};
+pub use list_events::Happened;
 pub use list_models::ListedModel;
 pub use list_providers::ProviderView;
 pub use login_status::{LastLogin, LoginStatus, State, SwitchedOffBy};

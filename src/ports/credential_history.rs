@@ -21,6 +21,9 @@ pub trait CredentialHistory: Send + Sync {
     /// An account's events, newest first, at most `limit`.
     async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
+    /// The events of all accounts, newest first, at most `limit`.
+    async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
+
     /// Forgets all but the newest `keep` events; how many were forgotten.
     async fn prune(&self, keep: usize) -> Result<usize, StoreError>;
 }

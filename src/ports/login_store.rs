@@ -45,6 +45,9 @@ pub trait LoginStore: Send + Sync {
     /// All logins that still wait for a callback at `now`.
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError>;
 
+    /// The logins that have ended, however that was, newest first, at most `limit`.
+    async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError>;
+
     /// Moves a pending login to "exchanging".
     ///
     /// Contract: of any number of concurrent calls exactly one MUST return [`ClaimOutcome::Claimed`].

@@ -30,7 +30,7 @@ async fn the_documented_routes_answer_the_documented_bodies() {
     assert_eq!(gateway.status().await, json!({"authenticated": false, "state": "absent"}));
 
     let started = gateway.start_login().await;
-    assert_eq!(members(&started), ["auth_url", "callback", "expires_at", "login_id", "provider_name"]);
+    assert_eq!(members(&started), ["auth_url", "callback", "expires_at", "login_id", "provider_name", "started_at"]);
     assert_eq!(
         (&started["provider_name"], &started["callback"]),
         (&json!("openai-codex"), &json!({"listening": true}))
@@ -159,4 +159,31 @@ async fn a_cancelled_login_is_over_and_its_address_is_worthless() {
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "the code was not even tried");
     assert_eq!(gateway.status().await["last_login"]["outcome"], "cancelled");
     assert_ne!(gateway.start_login().await["login_id"], started["login_id"]);
+}
+
+#[tokio::test]
+async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let start = json!({"provider_type": "openai-codex"});
+    let started = gateway.post("/v1/auth/work/start", start.clone()).await.json();
+    browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
+    assert_eq!(gateway.post("/v1/auth/work/logout", json!({})).await.status, 200);
+    gateway.post("/v1/auth/second/start", start).await;
+    gateway.post("/v1/auth/second/cancel", json!({})).await;
+
+    let activity = gateway.get("/v1/activity").await.json();
+    let told: Vec<(&str, &str, &str)> = activity["events"]
+        .as_array()
+        .expect("events")
+        .iter()
+        .map(|event| {
+            let text = |member: &str| event[member].as_str().unwrap_or_default();
+            (text("provider"), text("event"), text("outcome"))
+        })
+        .collect();
+    let expected = [("second", "sign_in_ended", "cancelled"), ("work", "signed_out", ""), ("work", "signed_in", "")];
+    assert_eq!(told, expected, "{activity}");
+    assert!(!gateway.get("/v1/providers").await.text.contains("work"), "it is gone");
 }

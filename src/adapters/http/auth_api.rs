@@ -4,7 +4,7 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{
     App,
-    answers::{CancelAnswer, ConnectedAnswer, EventsAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
+    answers::{ActivityAnswer, CancelAnswer, ConnectedAnswer, EventsAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
     control_json::ControlJson,
     guard::Caller,
     model_answers::UsageAnswer,
@@ -98,6 +98,14 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
     async fn events(&self, gateway: App<'_>, _caller: Caller, provider: Path<String>) -> Answer<EventsAnswer> {
         Ok(Json(gateway.list_events(&provider.0).await?.into()))
+    }
+
+    /// What happened to all accounts, newest first: also to those that are no longer there, and to logins that came to nothing.
+    ///
+    /// At most 200 entries. Logins are remembered for a week.
+    #[oai(path = "/v1/activity", method = "get", operation_id = "listActivity")]
+    async fn activity(&self, gateway: App<'_>, _caller: Caller) -> Answer<ActivityAnswer> {
+        Ok(Json(gateway.list_activity().await?.into()))
     }
 
     /// How much of the account's plan is used up.

@@ -52,6 +52,17 @@ macro_rules! credential_history {
                 })
             }
 
+            async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+                let events = table::table
+                    .order(table::id.desc())
+                    .limit(limit.try_into().unwrap_or(i64::MAX))
+                    .select(EventRow::as_select());
+                on_connection!(self, "read the newest events", connection => {
+                    let rows: Vec<EventRow> = events.load(&mut connection).await?;
+                    Ok(rows.into_iter().map(EventRow::into_event).collect::<Result<_, _>>()?)
+                })
+            }
+
             async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
                 let newest = self.latest().await?;
                 let oldest_kept = newest.0.saturating_sub(keep.try_into().unwrap_or(i64::MAX));

@@ -95,6 +95,17 @@ macro_rules! login_store {
                 })
             }
 
+            async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
+                let ended = table::table
+                    .filter(table::outcome.ne_all([PENDING, EXCHANGING]))
+                    .order((table::outcome_at.desc(), table::id.desc()))
+                    .limit(limit.try_into().unwrap_or(i64::MAX));
+                on_connection!(self, "list the logins that have ended", connection => {
+                    let rows: Vec<LoginRow> = ended.select(LoginRow::as_select()).load(&mut connection).await?;
+                    Ok(rows.into_iter().map(LoginRow::into_login).collect::<Result<_, _>>()?)
+                })
+            }
+
             async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
                 let pending = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(PENDING)));
                 let claim = diesel::update(pending)

@@ -28,6 +28,7 @@ contract!(
     a_sweep_ends_what_is_overdue_at_the_time_it_was_due,
     a_sweep_ends_what_has_been_exchanging_for_too_long,
     a_sweep_forgets_what_ended_long_ago,
+    what_has_ended_is_listed_newest_first,
 );
 
 const STUCK_AFTER: Duration = Duration::from_secs(120);
@@ -157,4 +158,23 @@ async fn a_sweep_forgets_what_ended_long_ago(fixture: impl Fixture) {
     assert_eq!(phase(&*store, &old).await, None);
     assert_eq!(phase(&*store, &recent).await, Some((LoginPhase::Ended(LoginOutcome::Denied), at(11))));
     assert_eq!(phase(&*store, &open).await, Some((LoginPhase::Pending, at(keep))));
+}
+
+async fn what_has_ended_is_listed_newest_first(fixture: impl Fixture) {
+    let store = fixture.store();
+    let mut ended = Vec::new();
+    for (number, account, seconds) in [(1, "work", 30), (2, "private", 10), (3, "third", 20)] {
+        let login = begun(&*store, number, account, at(0)).await;
+        store.end(&login.ticket.id, LoginOutcome::Denied, at(seconds)).await.unwrap();
+        ended.push((seconds, login.ticket.id));
+    }
+    begun(&*store, 4, "waiting", at(0)).await;
+    let claimed = begun(&*store, 5, "exchanging", at(0)).await;
+    store.claim(&claimed.ticket.id, at(1)).await.unwrap();
+    ended.sort_by_key(|(seconds, _)| *seconds);
+    let expected: Vec<_> = ended.into_iter().rev().map(|(_, id)| id).collect();
+    let listed = async |limit| -> Vec<LoginId> {
+        store.ended(limit).await.unwrap().into_iter().map(|login| login.ticket.id).collect()
+    };
+    assert_eq!((listed(9).await, listed(2).await.as_slice()), (expected.clone(), &expected[..2]));
 }

@@ -234,6 +234,7 @@ async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl F
     assert_eq!(store.since(all[1].revision, 2).await.unwrap(), all[2..4]);
     let of_work: Vec<_> = store.of(&name("work"), 2).await.unwrap();
     assert_eq!(of_work, [all[5].clone(), all[3].clone()]);
+    assert_eq!(store.newest(2).await.unwrap(), [all[5].clone(), all[4].clone()]);
 
     store.prune(2).await.unwrap();
     assert_eq!(store.since(start, 100).await.unwrap(), all[4..]);

@@ -30,6 +30,11 @@ impl CredentialHistory for MemoryStore {
         Ok(tables.events.iter().rev().filter(|event| event.name == *name).take(limit).cloned().collect())
     }
 
+    async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+        let tables = self.tables_to("read the newest events").await?;
+        Ok(tables.events.iter().rev().take(limit).cloned().collect())
+    }
+
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("forget old events").await?;
         let old = tables.events.len().saturating_sub(keep);

@@ -1,6 +1,6 @@
 //! Logins under way in memory.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use async_trait::async_trait;
 use goclaw::{
@@ -46,6 +46,14 @@ impl LoginStore for MemoryStore {
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
         let tables = self.tables_to("list the pending logins").await?;
         Ok(tables.logins.iter().filter(|login| login.is_open(now)).cloned().collect())
+    }
+
+    async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
+        let tables = self.tables_to("list the logins that have ended").await?;
+        let mut ended: Vec<_> = tables.logins.iter().filter(|login| has_ended(login)).cloned().collect();
+        ended.sort_by_key(|login| Reverse((login.phase_since, login.ticket.id.as_str().to_owned())));
+        ended.truncate(limit);
+        Ok(ended)
     }
 
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
