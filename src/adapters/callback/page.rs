@@ -31,12 +31,9 @@ pub(super) fn with_safe_headers(mut response: Response) -> Response {
 /// How the login ended, or why the callback was not let in.
 pub(super) fn outcome(reply: CallbackReply) -> Response {
     match reply {
-        CallbackReply::Ended(LoginOutcome::Completed) => html(
-            StatusCode::OK,
-            "done",
-            "Connected",
-            "The tokens are saved. You can close this tab and go back to where you started.",
-        ),
+        CallbackReply::Ended(LoginOutcome::Completed) => {
+            html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
+        }
         CallbackReply::Ended(outcome) => html(StatusCode::OK, "failed", "Not connected", outcome.sentence()),
         CallbackReply::NotOurs => html(
             StatusCode::BAD_REQUEST,
@@ -68,7 +65,7 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'st
     let page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - goclaw</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
-         <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p></main>\
+         <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p><p>You can close this tab and go back to where you started.</p></main>\
          </body></html>\n"
     );
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)

@@ -101,6 +101,8 @@ pub enum ClientCommand {
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
     /// Print a link that opens the gateway's page once
+    ///
+    /// It is good for ten minutes, and whoever opens it is let in: give it to nobody.
     Open(Output),
     /// Write .env.local: how to reach this gateway, for `source .env.local`
     Onboard(OnboardOptions),

@@ -99,6 +99,8 @@ impl Transport {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
             let message = problem.map_or_else(|| "the gateway wants its token".to_owned(), |problem| problem.error);
+            let has_none = matches!(self.token, TokenLookup::Missing | TokenLookup::MissingFile(_));
+            let message = if has_none { "the gateway wants its token".to_owned() } else { message };
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
         match problem {

@@ -24,7 +24,7 @@ async fn the_token_file_is_used_for_this_machine_s_own_gateway_only() {
         let mut command = home.command(&["auth", "status"]);
         command.env(name, value);
         let said = Said::by(command);
-        assert_said(&said, 4, "Send the gateway's token");
+        assert_said(&said, 4, "the gateway wants its token");
         assert!(said.stderr.contains("GOCLAW_TOKEN is not set."), "{}", said.stderr);
         assert_said(&with_token(&gateway.token), 1, NOT_FOUND);
         let said = with_token("CANARY-wrong");
