@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example demo`. Nothing leaves this machine and nothing stays on it.
 
-use std::{error::Error, net::TcpListener, sync::Arc};
+use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
 
 use goclaw::{
     adapters::{
@@ -12,8 +12,9 @@ use goclaw::{
     app::Gateway,
     bootstrap::serve,
 };
-use goclaw_simulator::{Approval, Options, Simulator};
+use goclaw_simulator::{Approval, Options, Simulator, UsedPercent};
 use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A prompt for the simulated model.
@@ -23,17 +24,25 @@ const PROMPT: &str = r#"{"model": "openai-codex/gpt-5.5", "input": "Hello", "str
 async fn main() -> Result<(), Box<dyn Error>> {
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "the TLS provider is installed twice")?;
     let provider = Simulator::start(Options::default()).await?;
-    provider.set_approval(Approval::Ask);
+    provider.update_settings(|settings| {
+        settings.approval = Approval::Ask;
+        // As a model would: an answer that takes a moment, and a plan that it uses up.
+        settings.stream_deltas = 24;
+        settings.stream_pause = Duration::from_millis(60);
+        settings.percent_per_response = UsedPercent { primary: 3, secondary: 1 };
+    });
     let folder = tempfile::tempdir()?;
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
     let (base, gateway) = (format!("http://{}", started.address), started.gateway.clone());
+    let mut asked_to_end = signal(SignalKind::terminate())?;
     let (stop, token_file) = (CancellationToken::new(), settings.server.token_file.display().to_string());
 
     let story = async {
         let told = tokio::select! {
             told = tell(&provider, &gateway, &base, &token_file) => told,
             _ = tokio::signal::ctrl_c() => Ok(()),
+            _ = asked_to_end.recv() => Ok(()),
         };
         stop.cancel();
         told
@@ -54,10 +63,15 @@ async fn tell(
         "Open this link in a browser, go to ChatGPT, connect it (choose Approve, or Deny), and ask it something:\n",
     )?;
     render::line(&format!("  {base}/#link={}\n", link.expose_secret()))?;
-    render::line("It opens the page once. From another terminal, once it is connected:\n")?;
+    render::line("It opens the page once. In another terminal, where goclaw's commands find the demo then:\n")?;
+    render::line(&format!("  export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n"))?;
+    render::line("Once it is connected, from there:\n")?;
     render::line(&format!(
-        "  curl -N -H \"Authorization: Bearer $(cat {token_file})\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses\n"
+        "  curl -N -H \"Authorization: Bearer $GOCLAW_TOKEN\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses\n"
     ))?;
+    for key in provider.settings().api_keys {
+        render::line(&format!("The simulated DashScope takes the key {key}."))?;
+    }
     render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
     std::future::pending().await
 }
@@ -71,6 +85,9 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, Box<dyn Erro
         ("GOCLAW_CALLBACK__PORT", &callback_port),
         ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", provider.issuer()),
         ("GOCLAW_PROVIDERS__OPENAI_CODEX__API_BASE", provider.backend_url()),
+        ("GOCLAW_PROVIDERS__SUNO__API_BASE", provider.studio_url()),
+        ("GOCLAW_PROVIDERS__SUNO__SESSION_URL", provider.sessions_url()),
+        ("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", provider.dashscope_url()),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(Settings::load(None, &Environment::from_pairs(variables))?)

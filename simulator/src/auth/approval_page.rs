@@ -10,8 +10,22 @@ const STYLE: &str = include_str!("approval_page.css");
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Asks whether to approve. `name` stands for the request when the form comes back.
-pub(super) fn ask(request: &AuthorizationRequest, account: &Account, action: &str, name: &str) -> Reply {
+/// Asks whether to approve, as whoever sits at the browser or as somebody else of those who can sign in. `name` stands for
+/// the request when the form comes back.
+pub(super) fn ask(
+    request: &AuthorizationRequest,
+    account: &Account,
+    everybody: &[Account],
+    action: &str,
+    name: &str,
+) -> Reply {
+    let others = everybody.iter().enumerate().filter(|(_, other)| *other != account);
+    let others: String = others
+        .map(|(index, other)| {
+            let person = escape(&other.name);
+            format!("<button name=\"decision\" value=\"approve as {index}\">Approve as {person}</button>\n")
+        })
+        .collect();
     let client = escape(&request.client_name);
     let person = escape(&account.name);
     let email = escape(account.email.as_deref().unwrap_or("no e-mail address"));
@@ -32,7 +46,7 @@ pub(super) fn ask(request: &AuthorizationRequest, account: &Account, action: &st
 <form method="post" action="{action}">
 <input type="hidden" name="request" value="{name}">
 <button id="approve" name="decision" value="approve" class="filled">Approve</button>
-<button id="deny" name="decision" value="deny">Deny</button>
+{others}<button id="deny" name="decision" value="deny">Deny</button>
 </form>"#
     );
     page(200, &format!("Let {client} use this account?"), &content)

@@ -54,7 +54,7 @@ pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &s
     let Some(account) = settings.accounts.get(settings.signed_in).cloned() else {
         return Ok(shown(entry, "invalid_session", INVALID_SESSION));
     };
-    by_approval(provider, entry, &settings.approval, request, account).await
+    by_approval(provider, entry, &settings, request, account).await
 }
 
 /// Approves an authorization request as this account, without a browser: returns where the browser would be sent.
@@ -102,7 +102,7 @@ fn valid_request(query: &str, settings: &Settings) -> Result<AuthorizationReques
 async fn by_approval(
     provider: &Arc<Provider>,
     entry: &Entry,
-    approval: &Approval,
+    settings: &Settings,
     request: AuthorizationRequest,
     account: Account,
 ) -> Result<Reply, ConnectionCut> {
@@ -110,11 +110,11 @@ async fn by_approval(
         entry.outcome(error);
         Ok(callback::error(provider, &request.redirect_uri, &request.state, error, description))
     };
-    match approval {
+    match &settings.approval {
         Approval::Ask => {
             entry.outcome("asked");
             let name = provider.state().codes.ask(request.clone(), account.clone());
-            Ok(approval_page::ask(&request, &account, DECISION_PATH, &name))
+            Ok(approval_page::ask(&request, &account, &settings.accounts, DECISION_PATH, &name))
         }
         Approval::AutoApprove => {
             entry.outcome("code_issued");
@@ -150,7 +150,11 @@ pub(super) fn decide(
             "This sign-in has been decided already. Start again from the program.",
         ));
     };
-    if parameters.get("decision") == Some("approve") {
+    let decision = parameters.get("decision").unwrap_or_default();
+    let somebody_else = || {
+        provider.state().settings.accounts.get(decision.strip_prefix("approve as ")?.parse::<usize>().ok()?).cloned()
+    };
+    if let Some(account) = (decision == "approve").then_some(account).or_else(somebody_else) {
         entry.outcome("code_issued");
         Ok(callback::approved(provider, &request, account))
     } else {
