@@ -32,7 +32,7 @@ async fn assert_no_barrier(browser: &Browser, screen: &str) {
 async fn a_person_connects_and_asks_without_a_terminal() {
     let provider = Provider::start(&["--approval", "ask"]);
     let (home, gateway, browser) = let_in(&provider).await;
-    browser.reads("Connect your first account").await;
+    browser.reads("Connect an account").await;
     assert_no_barrier(&browser, "nothing connected").await;
     browser.choose("Connect ChatGPT").await;
     browser.reads("Approve in the other tab").await;
@@ -77,6 +77,59 @@ async fn a_person_who_declines_or_cancels_is_told_so() {
     browser.choose("Cancel").await;
     browser.reads("Cancelled").await;
     assert_eq!(home.stored(), (0, 0));
+    browser.choose("Activity").await;
+    for told in ["you declined at OpenAI", "cancelled"] {
+        browser.reads(&format!("Sign-in: {told} openai-codex")).await;
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_an_earlier_sign_in_ends_nothing() {
+    let provider = Provider::start(&["--approval", "ask"]);
+    let (home, _gateway, browser) = let_in(&provider).await;
+    browser.choose("Connect ChatGPT").await;
+    browser.reads("Approve in the other tab").await;
+    let address = "document.querySelector('a[target=_blank]').href";
+    let first = browser.evaluate(address).await.as_str().expect("an address").to_owned();
+    browser.choose("Cancel").await;
+    browser.reads("Cancelled").await;
+    browser.choose("Start again").await;
+    browser.reads("Approve in the other tab").await;
+    provider.tell("/approval", serde_json::json!({"mode": "auto_approve"})).await;
+    let earlier = provider.redirect_for(&first).await;
+    browser.type_into("#paste", &format!("{earlier}\n")).await;
+    browser.reads("This sign-in is still open").await;
+    let second = browser.evaluate(address).await.as_str().expect("an address").to_owned();
+    // As browsers show it: without what it begins with.
+    let address = provider.redirect_for(&second).await.replace("http://", "");
+    browser.type_into("#paste", &format!("{address}\n")).await;
+    browser.reads("Connected as").await;
+    assert_eq!(home.stored(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_provider_with_a_key_answers_prompts_too() {
+    let provider = Provider::approving();
+    let (_home, gateway, browser) = let_in(&provider).await;
+    browser.open_page(&format!("{}/#/providers/dashscope/connect", gateway.base)).await;
+    browser.type_into("[name=api_key]", "sk-simulated-CANARY-0001\n").await;
+    browser.reads("Connected dashscope").await;
+    browser.choose("Send").await;
+    browser.reads("word1 word2").await;
+    browser.choose("Disconnect").await;
+    browser.choose("Disconnect dashscope").await;
+    browser.reads("The API key is deleted here").await;
+}
+
+#[tokio::test]
+async fn the_short_name_of_an_account_is_no_name_for_another() {
+    let provider = Provider::approving();
+    let (_home, _gateway, browser) = let_in(&provider).await;
+    browser.choose("Add account").await;
+    browser.reads("Programs choose this account by its name").await;
+    browser.evaluate("document.querySelector('.add input.mono').value = 'openai'").await;
+    browser.choose("Continue").await;
+    browser.reads("openai is short for openai-codex").await;
 }
 
 #[tokio::test]
@@ -170,7 +223,7 @@ async fn who_signs_out_or_comes_with_a_used_link_stays_outside() {
     browser.type_into("[name=gateway_token]", "not-the-token\n").await;
     browser.reads("This is not the gateway\u{2019}s token").await;
     browser.type_into("[name=gateway_token]", &format!("{}\n", gateway.token)).await;
-    browser.reads("Connect your first account").await;
+    browser.reads("Connect an account").await;
     browser.press("leave").await;
     browser.reads("You are signed out of this page").await;
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 0);
@@ -182,6 +235,12 @@ async fn who_signs_out_or_comes_with_a_used_link_stays_outside() {
     browser.open_page("about:blank").await;
     browser.open_page(link.trim()).await;
     browser.reads("This link no longer works").await;
+    other.open_page("about:blank").await;
+    other.open_page(link.trim()).await;
+    other.reads("This link no longer works").await;
+    // This page is let in all the same.
+    other.choose("Stay signed in").await;
+    other.reads("Connect an account").await;
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ function flaws(schema, value, place) {
   if (schema.type === "array") {
     return Array.isArray(value) ? value.flatMap((item, index) => flaws(schema.items, item, `${place}[${index}]`)) : [`${place} is no list`];
   }
+  // A part that only describes, beside one that is referred to.
+  if (schema.type === undefined) return [];
   if (schema.type === "object") return flawsOfObject(schema, value, place);
   if (NUMBERS.includes(schema.type)) {
     const fits = schema.type === "integer" ? Number.isInteger(value) : typeof value === "number";

@@ -2,7 +2,7 @@
 // can be read at one sitting.
 import { account, now, renew, TYPES } from "./accounts.mjs";
 
-const ASKED_FOR = "?client_id=app_x&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
+const ASKED_FOR = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
 
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
@@ -15,6 +15,14 @@ export const unauthorized = () => new Refusal(401, "unauthorized", "Not authoriz
   { "WWW-Authenticate": "Bearer error=\"invalid_token\"" });
 export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
 export const notFound = () => new Refusal(404, "not_found", "Nothing here", "There is nothing at this address.");
+
+/** What happened to all accounts, and the sign-ins that came to nothing, newest first. */
+export function activity({ accounts, endedLogins }) {
+  const events = [...accounts].flatMap(([provider, { events: its }]) => its.map(({ id, ...event }) => ({ provider, ...event })));
+  const logins = [...endedLogins].filter(([, { outcome }]) => outcome !== "completed")
+    .map(([provider, { at, login_id, outcome }]) => ({ provider, event: "sign_in_ended", at, login_id, outcome }));
+  return [...events, ...logins].sort((a, b) => b.at - a.at);
+}
 
 /** What is below `/v1/auth/{provider}/`. */
 export const OPERATIONS = {

@@ -46,7 +46,7 @@ export const SCREENS = {
     shows: "One account is in doubt", refusals: /502/,
   },
   "providers-first-start": {
-    set: { accounts: { "openai-codex": "absent", suno: "absent", dashscope: "absent" } }, shows: "Connect your first account",
+    set: { accounts: { "openai-codex": "absent", suno: "absent", dashscope: "absent" } }, shows: "Connect an account",
   },
   "providers-all-well": { set: { accounts: { "openai-codex": "good", suno: "good", dashscope: "key" } }, shows: "Everything is working" },
   "add-account": { act: (page) => page.getByText("Add account").click(), shows: "Programs choose this account by its name" },

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { account, lastLogin, listed, now } from "./accounts.mjs";
 import { comply } from "./contract.mjs";
-import { notFound, OPERATIONS, pause, Refusal, unauthorized, unknownProvider } from "./operations.mjs";
+import { activity, notFound, OPERATIONS, pause, Refusal, unauthorized, unknownProvider } from "./operations.mjs";
 
 /** What opens this stand-in. */
 export const GATEWAY_TOKEN = "the-token-of-the-gateway";
@@ -117,6 +117,7 @@ class StandIn {
         return { status: "signed out" };
       case "/v1/events": return this.follow(response);
       case "/v1/providers": return { providers: [...this.accounts.values()].map(listed) };
+      case "/v1/activity": return { events: activity(this) };
       case "/v1/models": return MODELS;
       case "/v1/responses":
       case "/v1/chat/completions": return this.prompt(path, response);

@@ -75,7 +75,7 @@ impl Browser {
 
     /// Clicks the link or button whose text contains this.
     pub(crate) async fn choose(&self, text: &str) {
-        let path = format!("//*[self::a or self::button][contains(., \"{text}\")]");
+        let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
         let element = self.tab.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await.expect("an element");
         element.click().await.expect("a click");
     }

@@ -3,147 +3,148 @@ import { api } from "./api.js";
 import { button, code, h, notice, replace, say } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, left, moment, now, onTick } from "./time.js";
-import { secretName, signsIn, vendor } from "./words.js";
+import { hasModels, secretName, signsIn, vendor } from "./words.js";
 
 /** Messages that belong to no card; they stay until they are dismissed or another screen is opened. */
 let shownAt = -Infinity;
 export const notices = {
-  /** What was said on the way to the screen that opens now is to be read there. */
-  turnPage() {
-    if (performance.now() - shownAt > 1000) replace(document.getElementById("notices"));
-  },
-  show(node) {
-    shownAt = performance.now();
-    const box = document.getElementById("notices");
-    replace(box, node);
-    const row = node.querySelector(".row") ?? node.lastChild.appendChild(h("div", { class: "row" }));
-    row.append(button("Dismiss", () => { replace(box); document.getElementById("main").focus({ preventScroll: true }); }, { kind: "btn-text is-quiet" }));
-  },
+	/** What was said on the way to the screen that opens now is to be read there. */
+	turnPage() {
+		if (performance.now() - shownAt > 1000) replace(document.getElementById("notices"));
+	},
+	show(node) {
+		shownAt = performance.now();
+		const box = document.getElementById("notices");
+		replace(box, node);
+		const row = node.querySelector(".row") ?? node.lastChild.appendChild(h("div", { class: "row" }));
+		row.append(button("Dismiss", () => { replace(box); document.getElementById("main").focus({ preventScroll: true }); }, { kind: "btn-text is-quiet" }));
+	},
 };
 
 /** Gives the focus back to a control that has been built anew meanwhile. */
 function focusOn(f) {
-  document.querySelector(`[data-f="${CSS.escape(f)}"]`)?.focus();
+	document.querySelector(`[data-f="${CSS.escape(f)}"]`)?.focus();
 }
 
 const busy = new Set();
 
 /** Renews at once. `consent` names the doubtful token that may be presented once more. */
 export async function refreshNow(account, slot, consent = null) {
-  const { name, provider } = account;
-  if (busy.has(name)) return;
-  busy.add(name);
-  const v = vendor(provider);
-  const begun = now();
-  const words = h("p");
-  const waiting = notice("ok", `Asking ${v} for a new token`, null, { shape: "warn", level: "h3" });
-  waiting.lastChild.append(words);
-  // The count is for the eye: a status region would read it out every second.
-  const counted = h("span", { "aria-hidden": "true" });
-  replace(words, "At most 20 s", counted, ". Programs are not interrupted.");
-  onTick(counted, (t) => say(counted, t - begun >= 1 ? `, ${Math.floor(t - begun)} s so far` : ""));
-  replace(slot, waiting);
-  try {
-    const status = await api.refresh(name, consent);
-    replace(slot, refreshed(status, account, v));
-  } catch (error) {
-    replace(slot, notRefreshed(error, account));
-  } finally {
-    busy.delete(name);
-    store.loadOne(name);
-  }
+	const { name, provider } = account;
+	if (busy.has(name)) return;
+	busy.add(name);
+	const v = vendor(provider);
+	const begun = now();
+	const words = h("p");
+	const waiting = notice("ok", `Asking ${v} for a new token`, null, { shape: "warn", level: "h3" });
+	waiting.lastChild.append(words);
+	// The count is for the eye: a status region would read it out every second.
+	const counted = h("span", { "aria-hidden": "true" });
+	replace(words, "At most 20 s", counted, ". Programs are not interrupted.");
+	onTick(counted, (t) => say(counted, t - begun >= 1 ? `, ${Math.floor(t - begun)} s so far` : ""));
+	replace(slot, waiting);
+	try {
+		const status = await api.refresh(name, consent);
+		replace(slot, refreshed(status, account, v));
+	} catch (error) {
+		replace(slot, notRefreshed(error, account));
+	} finally {
+		busy.delete(name);
+		store.loadOne(name);
+	}
 }
 
 function refreshed(status, before, v) {
-  const renewed = status.generation !== before.status.generation || status.login_id !== before.status.login_id;
-  if (status.state === "active" && renewed) {
-    return notice("ok", `Renewed at ${clockSeconds(status.last_refresh_at ?? now())}`,
-      [status.expires_at && `The new token is good until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next renewal is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
-  }
-  if (status.state === "in_doubt") return notice("doubt", `In doubt: ${v}’s answer got lost`, status.reason, { level: "h3" });
-  if (status.state === "needs_reauth") return notice("bad", `${v} refused to renew this sign-in`, status.reason, { level: "h3" });
-  return notice("warn", "Not renewed", [status.reason ?? "The gateway gave no reason. ",
-    status.next_refresh_at > now() ? [" The gateway tries again by itself in ", left(status.next_refresh_at), "."] : null], { level: "h3" });
+	const renewed = status.generation !== before.status.generation || status.login_id !== before.status.login_id;
+	if (status.state === "active" && renewed) {
+		return notice("ok", `Renewed at ${clockSeconds(status.last_refresh_at ?? now())}`,
+			[status.expires_at && `The new token is good until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next renewal is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
+	}
+	if (status.state === "in_doubt") return notice("doubt", `In doubt: ${v}’s answer got lost`, status.reason, { level: "h3" });
+	if (status.state === "needs_reauth") return notice("bad", `${v} refused to renew this sign-in`, status.reason, { level: "h3" });
+	return notice("warn", "Not renewed", [status.reason ?? "The gateway gave no reason. ",
+		status.next_refresh_at > now() ? [" The gateway tries again by itself in ", left(status.next_refresh_at), "."] : null], { level: "h3" });
 }
 
 function notRefreshed(error, { status }) {
-  const good = status.authenticated && status.expires_at > now() ? ` The token in use works until ${moment(status.expires_at)}.` : "";
-  return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not renewed: ${error.title.toLowerCase()}` : "Not renewed", `${error.sentence}${good}`, { level: "h3" });
+	const good = status.authenticated && status.expires_at > now() ? ` The token in use works until ${moment(status.expires_at)}.` : "";
+	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not renewed: ${error.title.toLowerCase()}` : "Not renewed", `${error.sentence}${good}`, { level: "h3" });
 }
 
 /** Asks once, in place, and says what it will do. */
 export function askDisconnect(account, slot, f) {
-  const { name, provider } = account;
-  const ids = { title: `bye-${name}`, text: `bye-text-${name}` };
-  const close = () => { replace(slot); focusOn(f); };
-  const keep = button("Keep it", close);
-  const go = button(`Disconnect ${name}`, () => disconnect(account, slot, go, keep), { kind: "btn-danger" });
-  const ask = h("div", { class: "ask", role: "group", "aria-labelledby": ids.title, "aria-describedby": ids.text,
-    onkeydown: (event) => { if (event.key === "Escape") close(); } },
-  h("div", null, h("h3", { id: ids.title }, `Disconnect ${name}?`), h("p", { class: "small", id: ids.text }, consequences(provider))),
-  h("div", { class: "row" }, keep, go));
-  replace(slot, ask);
-  keep.focus();
-  ask.scrollIntoView({ block: "nearest" });
+	const { name, provider } = account;
+	const ids = { title: `bye-${name}`, text: `bye-text-${name}` };
+	const close = () => { replace(slot); focusOn(f); };
+	const keep = button("Keep it", close);
+	const go = button(`Disconnect ${name}`, () => disconnect(account, slot, go, keep), { kind: "btn-danger" });
+	const ask = h("div", { class: "ask", role: "group", "aria-labelledby": ids.title, "aria-describedby": ids.text,
+		onkeydown: (event) => { if (event.key === "Escape") close(); } },
+	h("div", null, h("h3", { id: ids.title }, `Disconnect ${name}?`), h("p", { class: "small", id: ids.text }, consequences(provider))),
+	h("div", { class: "row" }, keep, go));
+	replace(slot, ask);
+	keep.focus();
+	ask.scrollIntoView({ block: "nearest" });
 }
 
 function consequences(provider) {
-  const { name } = provider;
-  const programs = provider.category === "llm" ? [code(`${name}/…`)] : [code(name)];
-  if (!signsIn(provider)) {
-    return [`This deletes the ${secretName(provider)} from the gateway at once. Programs that use `, ...programs,
-      ` get an error from then on. At ${vendor(provider)} it stays valid until you withdraw it there. To use it again, you paste it again.`];
-  }
-  return [`This deletes both tokens from the gateway at once and asks ${vendor(provider)} to revoke them. Programs that use `, ...programs,
-    " get an error from then on. Anything that shares this sign-in, such as a copied login file, is signed out too. To use it again, you sign in again."];
+	const { name } = provider;
+	const programs = hasModels(provider) ? [code(`${name}/…`)] : [code(name)];
+	if (!signsIn(provider)) {
+		return [`This deletes the ${secretName(provider)} from the gateway at once. Programs that use `, ...programs,
+			` get an error from then on. At ${vendor(provider)} it stays valid until you withdraw it there. To use it again, you paste it again.`];
+	}
+	return [`This deletes both tokens from the gateway at once and asks ${vendor(provider)} to revoke them. Programs that use `, ...programs,
+		" get an error from then on. Anything that shares this sign-in, such as a copied login file, is signed out too. To use it again, you sign in again."];
 }
 
 async function disconnect(account, slot, go, keep) {
-  for (const control of [go, keep]) control.disabled = true;
-  say(go, "Disconnecting");
-  try {
-    const { revocation } = await api.logout(account.name);
-    replace(slot);
-    await store.loadAll();
-    notices.show(disconnected(account, revocation));
-    document.getElementById("main").focus();
-  } catch (error) {
-    replace(slot, notice("bad", "Not disconnected", error.sentence, { role: "alert", level: "h3" }));
-  }
+	for (const control of [go, keep]) control.disabled = true;
+	say(go, "Disconnecting");
+	try {
+		const { revocation } = await api.logout(account.name);
+		replace(slot);
+		await store.loadAll();
+		notices.show(disconnected(account, revocation));
+		document.getElementById("main").focus();
+	} catch (error) {
+		replace(slot, notice("bad", "Not disconnected", error.sentence, { role: "alert", level: "h3" }));
+	}
 }
 
 function disconnected({ name, provider }, revocation) {
-  const v = vendor(provider);
-  const what = signsIn(provider) ? "Both tokens are" : `The ${secretName(provider)} is`;
-  switch (revocation) {
-    case "revoked":
-      return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
-    case "pending":
-      return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-        `${what} deleted here. ${v} did not answer the request to revoke them and is asked again for a day. To be sure, end this session in your account’s security settings there.`);
-    case "failed":
-      return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-        `${what} deleted here. ${v} did not revoke them: they live there until they expire. To be sure, end this session in your account’s security settings there.`);
-    default:
-      return notice("off", `Disconnected ${name}`, `${what} deleted here.`);
-  }
+	const v = vendor(provider);
+	const what = signsIn(provider) ? "Both tokens are" : `The ${secretName(provider)} is`;
+	switch (revocation) {
+		case "revoked":
+			return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
+		case "pending":
+			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
+				`${what} deleted here. ${v} did not answer the request to revoke them and is asked again for a day. To be sure, end this session in your account’s security settings there.`);
+		case "failed":
+			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
+				`${what} deleted here. ${v} did not revoke them: they live there until they expire. To be sure, end this session in your account’s security settings there.`);
+		default:
+			return notice("off", `Disconnected ${name}`, `${what} deleted here.`);
+	}
 }
 
 export async function setEnabled(account, enabled, slot) {
-  try {
-    await api.update(account.name, { enabled });
-    replace(slot, notice("ok", enabled ? "Switched on" : "Switched off",
-      enabled ? "Programs can use it from now on." : "Programs get an error until it is switched on again. Nothing is deleted.", { level: "h3", shape: enabled ? "ok" : "off" }));
-    await store.loadOne(account.name);
-  } catch (error) {
-    replace(slot, notice("warn", enabled ? "Not switched on" : "Not switched off", error.sentence, { role: "alert", level: "h3" }));
-  }
+	try {
+		await api.update(account.name, { enabled });
+		replace(slot, notice("ok", enabled ? "Switched on" : "Switched off",
+			enabled ? "Programs can use it from now on." : "Programs get an error until it is switched on again. Nothing is deleted.", { level: "h3", shape: enabled ? "ok" : "off" }));
+		await store.loadOne(account.name);
+		if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+	} catch (error) {
+		replace(slot, notice("warn", enabled ? "Not switched on" : "Not switched off", error.sentence, { role: "alert", level: "h3" }));
+	}
 }
 
 export async function checkNow(account, slot) {
-  await store.loadUsage(account.name);
-  const after = store.get(account.name);
-  const v = vendor(account.provider);
-  replace(slot, after?.usageError ? notice("warn", `${v} is still not answering`, `Asked at ${clockSeconds(now())}. ${after.usageError.sentence}`, { level: "h3" })
-    : notice("ok", `${v} answers again`, `Asked at ${clockSeconds(now())}.`, { level: "h3" }));
+	await store.loadUsage(account.name);
+	const after = store.get(account.name);
+	const v = vendor(account.provider);
+	replace(slot, after?.usageError ? notice("warn", `${v} is still not answering`, `Asked at ${clockSeconds(now())}. ${after.usageError.sentence}`, { level: "h3" })
+		: notice("ok", `${v} answers again`, `Asked at ${clockSeconds(now())}.`, { level: "h3" }));
 }

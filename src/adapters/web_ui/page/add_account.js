@@ -1,73 +1,73 @@
 // Adds one more account of a provider under a name of its own; programs choose it by that name.
 import { pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
-import { h, mark, replace, say, uid } from "./dom.js";
+import { button, h, mark, replace, say, uid } from "./dom.js";
 import { store } from "./store.js";
 
 const KINDS = [
-  ["openai-codex", "ChatGPT", "signs in at OpenAI", "/gpt-5.5"],
-  ["suno", "Suno", "session token", ""],
-  ["dashscope", "DashScope", "API key", "/qwen-plus"],
+	["openai-codex", "ChatGPT", "signs in at OpenAI", "/gpt-5.5"],
+	["suno", "Suno", "session token", ""],
+	["dashscope", "DashScope", "API key", "/qwen-plus"],
 ];
 const NAME = /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/;
 
 export function addAccount() {
-  let type = "openai-codex";
-  let typed = false;
-  const ids = { name: uid("name"), hint: uid("hint"), error: uid("error"), display: uid("display") };
-  const name = h("input", { class: "in mono", id: ids.name, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 50, required: true,
-    "aria-describedby": `${ids.hint} ${ids.error}`, oninput: () => { typed = true; preview(); } });
-  const display = h("input", { class: "in", id: ids.display, autocomplete: "off", maxlength: 255 });
-  const address = h("code", { class: "addr" });
-  const error = h("p", { class: "err", id: ids.error, role: "alert" });
-  const form = h("form", { onsubmit: go, novalidate: true },
-    h("fieldset", { class: "pick" }, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
-      h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
-      h("span", null, label, " ", h("span", { class: "label" }, how))))),
-    h("div", { class: "field" }, h("label", { for: ids.name }, "Name"), name,
-      h("p", { class: "hint", id: ids.hint }, "Programs choose this account by its name, and accounts are never mixed:"), address, error),
-    h("div", { class: "field" }, h("label", { for: ids.display }, "Display name ", h("span", { class: "label" }, "optional")), display),
-    h("div", { class: "row" }, h("button", { class: "btn btn-fill" }, "Continue")));
-  const node = h("details", { class: "add", onkeydown: (event) => { if (event.key === "Escape") close(); }, ontoggle: () => { if (node.open) suggest(); } },
-    h("summary", { class: "btn" }, "Add account"), form);
+	let type = "openai-codex";
+	let typed = false;
+	const ids = { name: uid("name"), hint: uid("hint"), error: uid("error"), display: uid("display") };
+	const name = h("input", { class: "in mono", id: ids.name, autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 50, required: true,
+		"aria-describedby": `${ids.hint} ${ids.error}`, oninput: () => { typed = true; preview(); } });
+	const display = h("input", { class: "in", id: ids.display, autocomplete: "off", maxlength: 255 });
+	const address = h("code", { class: "addr" });
+	const error = h("p", { class: "err", id: ids.error, role: "alert" });
+	const form = h("form", { onsubmit: go, novalidate: true },
+		h("fieldset", { class: "pick" }, h("legend", null, "Provider"), KINDS.map(([value, label, how]) => h("label", null,
+			h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
+			h("span", null, label, " ", h("span", { class: "label" }, how))))),
+		h("div", { class: "field" }, h("label", { for: ids.name }, "Name"), name,
+			h("p", { class: "hint", id: ids.hint }, "Programs choose this account by its name, and accounts are never mixed:"), address, error),
+		h("div", { class: "field" }, h("label", { for: ids.display }, "Display name ", h("span", { class: "label" }, "optional")), display),
+		h("div", { class: "row" }, h("button", { class: "btn btn-fill" }, "Continue"), button("Cancel", () => close(), { kind: "btn-text is-quiet" })));
+	const node = h("details", { class: "add", onkeydown: (event) => { if (event.key === "Escape") close(); }, ontoggle: () => { if (node.open) suggest(); } },
+		h("summary", { class: "btn" }, "Add account"), form);
 
-  function close() {
-    node.open = false;
-    node.querySelector("summary").focus();
-  }
+	function close() {
+		node.open = false;
+		node.querySelector("summary").focus();
+	}
 
-  function suggest() {
-    if (!typed) {
-      let n = 2;
-      while (store.get(`${type}-${n}`)) n += 1;
-      name.value = store.get(type) ? `${type}-${n}` : type;
-    }
-    preview();
-  }
+	function suggest() {
+		if (!typed) {
+			let n = 2;
+			while (store.get(`${type}-${n}`)) n += 1;
+			name.value = store.get(type)?.status.state === "absent" ? type : `${type}-${n}`;
+		}
+		preview();
+	}
 
-  function preview() {
-    replace(error);
-    name.removeAttribute("aria-invalid");
-    const kind = KINDS.find(([value]) => value === type);
-    say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${kind[3]}`);
-  }
+	function preview() {
+		replace(error);
+		name.removeAttribute("aria-invalid");
+		const kind = KINDS.find(([value]) => value === type);
+		say(address, type === "suno" ? `/v1/proxy/${name.value}/…` : `${name.value}${kind[3]}`);
+	}
 
-  function go(event) {
-    event.preventDefault();
-    const wanted = name.value.trim();
-    const wrong = !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."
-      : store.get(wanted) && store.get(wanted).status.state !== "absent" ? "An account of this name is connected already. Choose another name, or reconnect that one on its card."
-        : store.get(wanted) && store.get(wanted).provider.provider_type !== type ? "This name belongs to another provider. Choose another one." : null;
-    if (wrong) {
-      replace(error, mark("bad"), h("span", null, wrong));
-      name.setAttribute("aria-invalid", "true");
-      name.focus();
-      return;
-    }
-    store.draft(wanted, { type, display: display.value.trim() || null });
-    if (type === "openai-codex") startFromClick(wanted);
-    location.hash = pathOf(wanted, "/connect");
-  }
+	function go(event) {
+		event.preventDefault();
+		const wanted = name.value.trim();
+		const wrong = wanted === "openai" ? "openai is short for openai-codex. Choose another name." : !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."
+			: store.get(wanted) && store.get(wanted).status.state !== "absent" ? "An account of this name is connected already. Choose another name, or reconnect that one on its card."
+				: store.get(wanted) && store.get(wanted).provider.provider_type !== type ? "This name belongs to another provider. Choose another one." : null;
+		if (wrong) {
+			replace(error, mark("bad"), h("span", null, wrong));
+			name.setAttribute("aria-invalid", "true");
+			name.focus();
+			return;
+		}
+		if (type === "openai-codex") startFromClick(wanted);
+		node.open = false;
+		location.hash = pathOf(wanted, `/connect/${type}/${encodeURIComponent(display.value.trim())}`);
+	}
 
-  return { node };
+	return { node };
 }

@@ -20,111 +20,110 @@ let shownAt = null;
 let ended = null;
 
 function show(next, { focus = true } = {}) {
-  view?.destroy?.();
-  view = next;
-  replace(place, next.node);
-  retitle();
-  scrollTo(0, 0);
-  notices.turnPage();
-  if (!focus) return;
-  if (next.focus) next.focus();
-  else next.heading?.focus({ preventScroll: true });
+	view?.destroy?.();
+	view = next;
+	replace(place, next.node);
+	retitle();
+	scrollTo(0, 0);
+	notices.turnPage();
+	if (!focus) return;
+	if (next.focus) next.focus();
+	else next.heading?.focus({ preventScroll: true });
 }
 
 function retitle() {
-  const title = typeof view.title === "function" ? view.title() : view.title;
-  document.title = `${title} · goclaw`;
+	const title = typeof view.title === "function" ? view.title() : view.title;
+	document.title = `${title} · goclaw`;
 }
 
-/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect` or `/key`, `#/activity`. */
+/** `#/providers`, `#/providers/<name>`, `#/providers/<name>/connect` or `/key`, with the type and display name of a new one, `#/activity`. */
 function parse() {
-  const [page, name, rest] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
-    try { return decodeURIComponent(part); } catch { return part; }
-  });
-  return { page: page || "providers", name: name || null, rest: rest || null };
+	const [page, name, rest, type, display] = location.hash.replace(/^#\/?/, "").split("/").map((part) => {
+		try { return decodeURIComponent(part); } catch { return part; }
+	});
+	return { page: page || "providers", name, rest, draft: type && { type, display } };
 }
 
 function route({ focus = true, force = false } = {}) {
-  if (!session.isOpen) return;
-  if (!force && location.hash === shownAt) return;
-  shownAt = location.hash;
-  const { page, name, rest } = parse();
-  for (const link of document.querySelectorAll("#nav a")) {
-    if (link.hash === `#/${page}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  if (page === "activity") return show(activityView(), { focus });
-  if (page !== "providers") return show(nothingHere("There is no such screen", "The address leads nowhere on this page."), { focus });
-  if (!name) return show(providersView(), { focus });
-  if (!store.all) return show(waitFor(), { focus: false });
-  show(screenOf(name, rest), { focus });
+	if (!session.isOpen) return;
+	if (!force && location.hash === shownAt) return;
+	shownAt = location.hash;
+	const { page, name, rest, draft } = parse();
+	for (const link of document.querySelectorAll("#nav a")) {
+		if (link.hash === `#/${page}`) link.setAttribute("aria-current", "page");
+		else link.removeAttribute("aria-current");
+	}
+	if (page === "activity") return show(activityView(), { focus });
+	if (page !== "providers") return show(nothingHere("There is no such screen", "The address leads nowhere on this page."), { focus });
+	if (!name) return show(providersView(), { focus });
+	if (!store.all) return show(waitFor(), { focus: false });
+	show(screenOf(name, rest, draft), { focus });
 }
 
 /** An account's screens need to know it first. */
 function waitFor() {
-  const wait = loading("Loading the account");
-  return { node: wait.node, title: "Loading", update: () => {
-    if (!store.all) return;
-    wait.stop();
-    route({ force: true, focus: false });
-  } };
+	const wait = loading("Loading the account");
+	return { node: wait.node, title: "Loading", update: () => {
+		if (!store.all) return;
+		wait.stop();
+		route({ force: true, focus: false });
+	} };
 }
 
-function screenOf(name, rest) {
-  const account = store.get(name);
-  const draft = store.draft(name) ?? null;
-  if (!account && !draft) return nothingHere(`There is no account ${name}`, "It was disconnected, or never connected under this name.");
-  if (account && rest !== "connect" && rest !== "key") return providerView(name);
-  // The account of the same type that is always there connects in the same way.
-  const provider = account?.provider ?? { ...store.get(draft.type).provider, name, display_name: null };
-  const connect = signsIn(provider) && rest !== "key" ? connectView : secretView;
-  return connect(name, provider, account ? null : draft);
+function screenOf(name, rest, draft) {
+	const account = store.get(name);
+	// The account of the same type that is always there connects in the same way.
+	const like = store.get(draft?.type)?.provider;
+	if (!account && !like) return nothingHere(`There is no account ${name}`, "It was disconnected, or never connected under this name.");
+	if (account && rest !== "connect" && rest !== "key") return providerView(name);
+	const provider = account?.provider ?? { ...like, name, display_name: null };
+	return (signsIn(provider) && rest !== "key" ? connectView : secretView)(name, provider, draft);
 }
 
 function open({ focus = true } = {}) {
-  ended = null;
-  document.getElementById("nav").hidden = false;
-  document.getElementById("leave").hidden = false;
-  store.loadAll();
-  listen();
-  route({ force: true, focus });
+	ended = null;
+	document.getElementById("nav").hidden = false;
+	document.getElementById("leave").hidden = false;
+	store.loadAll();
+	listen();
+	route({ force: true, focus });
 }
 
 /** Without a sign-in nothing that an account says stays on the screen or in memory. */
 function shut(reason) {
-  ended = reason;
-  hangUp();
-  store.forget();
-  document.getElementById("nav").hidden = true;
-  document.getElementById("leave").hidden = true;
-  shownAt = null;
-  door();
+	ended = reason;
+	hangUp();
+	store.forget();
+	document.getElementById("nav").hidden = true;
+	document.getElementById("leave").hidden = true;
+	shownAt = null;
+	door();
 }
 
 function door() {
-  show(session.hasLink ? linkView(() => open(), () => show(doorView(null, () => open()))) : doorView(ended, () => open()));
+	show(session.hasLink ? linkView(() => open(), () => show(doorView(null, () => open()))) : doorView(ended, () => open()));
 }
 
 session.onEnd(shut);
 store.subscribe((name) => {
-  if (!session.isOpen || !view) return;
-  view.update(name);
-  retitle();
+	if (!session.isOpen || !view) return;
+	view.update(name);
+	retitle();
 });
 onLive((kind, provider) => (kind === "change" && provider ? store.loadOne(provider) : store.loadAll()));
 addEventListener("hashchange", () => route());
 addEventListener("goclaw:link", () => {
-  hangUp();
-  door();
+	hangUp();
+	door();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && session.isOpen) store.loadAll();
+	if (!document.hidden && session.isOpen) store.loadAll();
 });
 document.getElementById("leave").addEventListener("click", () => session.signOut());
 // A plain "#main" would be taken for a screen's address.
 document.getElementById("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  document.getElementById("main").focus();
+	event.preventDefault();
+	document.getElementById("main").focus();
 });
 document.getElementById("where").textContent = location.host;
 document.getElementById("zone").textContent = zone();
@@ -133,15 +132,15 @@ watchLine();
 // What was due has passed: the gateway knows what came of it. Asked once for each moment, also where the stream is down.
 const asked = new Set();
 onTick(document.body, (t) => {
-  if (!session.isOpen || line.isOffline) return;
-  for (const { name, status, readAt } of store.all ?? []) {
-    for (const due of [status.next_refresh_at, status.expires_at]) {
-      const key = `${name} ${due}`;
-      if (!due || t < due + 2 || readAt > due + 1 || asked.has(key)) continue;
-      asked.add(key);
-      store.loadOne(name);
-    }
-  }
+	if (!session.isOpen || line.isOffline) return;
+	for (const { name, status, readAt } of store.all ?? []) {
+		for (const due of [status.next_refresh_at, status.expires_at]) {
+			const key = `${name} ${due}`;
+			if (!due || t < due + 2 || readAt > due + 1 || asked.has(key)) continue;
+			asked.add(key);
+			store.loadOne(name);
+		}
+	}
 });
 
 if (session.hasLink || !session.isOpen) door();

@@ -7,108 +7,108 @@ import { line } from "./live.js";
 import { store, tellsUsage } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
-import { methodName, person, plan, secretName, signsIn, vendor } from "./words.js";
+import { hasModels, methodName, person, plan, secretName, signsIn, vendor } from "./words.js";
 
 export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
 
 /** What a card shows, as one string: if it is the same, nothing on the page is touched. */
 export function signature(account) {
-  const { provider, status, events, usage, usageError } = account;
-  return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
+	const { provider, status, events, usage, usageError } = account;
+	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
 /** The controls of an account, by what it needs. `f` names each, so that the focus survives a new build. */
 export function controls(account, told, slot, { detail = false } = {}) {
-  const { name, provider, status } = account;
-  const f = (what) => `${name}:${what}`;
-  const oauth = signsIn(provider);
-  const renews = status.next_refresh_at > 0;
-  const off = line.isOffline;
-  const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
-  const connect = (label, kind) => link(label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
-    onclick: () => oauth && startFromClick(name) });
-  const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
-  const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
-  const tryIt = (kind) => !detail && provider.category === "llm" && link("Try it", pathOf(name), { kind, f: f("try"), "aria-label": `Try it: ${name}` });
-  const refresh = (kind) => renews && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
-  const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
-  if (off) return [];
-  switch (told.kind) {
-    case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
-    case "off": return [told.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
-    case "needs": return [again("btn-fill"), goodbye()];
-    case "doubt": return [again("btn-fill"),
-      act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
-    case "stalled": return [refresh(""), reconnect(), goodbye()];
-    case "expiring":
-    case "ending": return [again(""), tryIt("btn-text"), goodbye()];
-    case "down": return [act("Check now", () => checkNow(account, slot), "check"), tryIt("btn-text"), goodbye()];
-    case "refreshing": return [tryIt(""), goodbye()];
-    default: return [tryIt(""), refresh(detail || provider.category !== "llm" ? "" : "btn-text"), reconnect(), goodbye()];
-  }
+	const { name, provider, status } = account;
+	const f = (what) => `${name}:${what}`;
+	const oauth = signsIn(provider);
+	const renews = status.next_refresh_at > 0;
+	const off = line.isOffline;
+	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
+	const connect = (label, kind) => link(status.pending ? "Go on signing in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
+		onclick: () => oauth && startFromClick(name) });
+	const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
+	const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
+	const tryIt = (kind) => !detail && hasModels(provider) && link("Try it", pathOf(name), { kind, f: f("try"), "aria-label": `Try it: ${name}` });
+	const refresh = (kind) => renews && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
+	const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
+	if (off) return [];
+	switch (told.kind) {
+		case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
+		case "off": return [told.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
+		case "needs": return [again("btn-fill"), goodbye()];
+		case "doubt": return [again("btn-fill"),
+			act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
+		case "stalled": return [refresh(""), reconnect(), goodbye()];
+		case "expiring":
+		case "ending": return [again(""), tryIt("btn-text"), goodbye()];
+		case "down": return [act("Check now", () => checkNow(account, slot), "check"), tryIt("btn-text"), goodbye()];
+		case "refreshing": return [tryIt(""), goodbye()];
+		default: return [tryIt(""), refresh(detail || !hasModels(provider) ? "" : "btn-text"), reconnect(), goodbye()];
+	}
 }
 
 /** The state in a shape and a word, then the sentence. While the gateway is silent it says as of when. */
 export function statement(account, told, heading = "p", id = null) {
-  if (line.isOffline) {
-    const { next_refresh_at: next, expires_at: end } = account.status;
-    const was = next ? `Was to renew by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
-    return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
-  }
-  return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
+	if (line.isOffline) {
+		const { next_refresh_at: next, expires_at: end } = account.status;
+		const was = next ? `Was to renew by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
+		return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
+	}
+	return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
 }
 
 function inner(account, slot) {
-  const at = now();
-  const { name, provider, status } = account;
-  const told = verdict(account, at);
-  const who = [person(status.account), plan(status.account?.plan_type)].filter(Boolean);
-  const row = controls(account, told, slot).filter(Boolean);
-  return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
-    h("div", { class: "id" },
-      h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
-      h("code", { class: "key" }, name),
-      h("p", { class: "who" }, (who.length ? who : [told.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
-    h("div", null, statement(account, told), told.why && !line.isOffline && h("p", { class: "why" }, told.why),
-      lifeline(account, told, at), row.length > 0 && h("div", { class: "row" }, row)),
-    side(account, told));
+	const at = now();
+	const { name, provider, status } = account;
+	const told = verdict(account, at);
+	const who = [person(status.account), plan(status.account?.plan_type)].filter(Boolean);
+	const row = controls(account, told, slot).filter(Boolean);
+	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
+		h("div", { class: "id" },
+			h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
+			h("code", { class: "key" }, name),
+			h("p", { class: "who" }, (who.length ? who : [told.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
+		h("div", null, statement(account, told), told.why && !line.isOffline && h("p", { class: "why" }, told.why),
+			lifeline(account, told, at), row.length > 0 && h("div", { class: "row" }, row)),
+		side(account, told));
 }
 
 function side(account, told) {
-  const { provider } = account;
-  if (line.isOffline) return h("p", { class: "side label" }, "Shown from memory. Nothing here can be changed until the gateway answers.");
-  const parts = tellsUsage(account) || account.usage ? usageBars(account) : [];
-  if (told.aside) parts.push(h("p", { class: "small" }, told.aside));
-  if (told.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} said `, code(told.quote)));
-  if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, told.kind)));
-  return h("div", { class: "side" }, parts);
+	const { provider } = account;
+	if (line.isOffline) return h("p", { class: "side label" }, "Shown from memory. Nothing here can be changed until the gateway answers.");
+	const parts = tellsUsage(account) || account.usage ? usageBars(account) : [];
+	if (told.aside) parts.push(h("p", { class: "small" }, told.aside));
+	if (told.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} said `, code(told.quote)));
+	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, told.kind)));
+	return h("div", { class: "side" }, parts);
 }
 
 /** What an account is for, and how to begin, in two sentences. */
 export function hint({ provider_type: type, name }, kind) {
-  if (type === "suno") return kind === "absent" ? "Paste a session token from suno.com. It is checked, encrypted and never shown again."
-    : ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
-  if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
-    : ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model."];
-  return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and renewed by themselves."
-    : "Its tokens stay encrypted on the gateway’s machine.";
+	if (type === "suno") return kind === "absent" ? "Paste a session token from suno.com. It is checked, encrypted and never shown again."
+		: ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
+	if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
+		: ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model in chat completions."];
+	return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and renewed by themselves."
+		: "Its tokens stay encrypted on the gateway’s machine.";
 }
 
 /** A card that keeps itself up to date; what was asked or told below it is not touched by an update. */
 export function card(name) {
-  const slot = h("div", { class: "below", role: "status" });
-  let shown = null;
-  let body = h("div");
-  const node = h("li", { class: "card", id: `card-${name}` }, body, slot);
-  const update = () => {
-    const account = store.get(name);
-    if (!account) return;
-    const next = signature(account);
-    if (next === shown) return;
-    shown = next;
-    body = swap(body, inner(account, slot));
-    node.className = `card ${kindOf(account, now()) === "needs" && !line.isOffline ? "is-bad" : ""}`;
-  };
-  update();
-  return { node, update };
+	const slot = h("div", { class: "below", role: "status" });
+	let shown = null;
+	let body = h("div");
+	const node = h("li", { class: "card", id: `card-${name}` }, body, slot);
+	const update = () => {
+		const account = store.get(name);
+		if (!account) return;
+		const next = signature(account);
+		if (next === shown) return;
+		shown = next;
+		body = swap(body, inner(account, slot));
+		node.className = `card ${kindOf(account, now()) === "needs" && !line.isOffline ? "is-bad" : ""}`;
+	};
+	update();
+	return { node, update };
 }

@@ -1,214 +1,210 @@
 // Signs an account in at its provider: opens the sign-in page, waits, notices the end, and takes the pasted address where the browser cannot come back.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
-import { button, code, copy, h, link, mark, notice, replace, svg } from "./dom.js";
+import { button, code, copy, h, link, mark, notice, pageHead, replace, svg } from "./dom.js";
+import { line } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
-import { secretName, typeName, vendor, whoLine } from "./words.js";
+import { ending, person, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const POLL = 2000;
 let clicked = null;
 
 /** Remembers that a person has just asked for this account, so that the view may start and open the tab by itself. */
 export function startFromClick(name) {
-  clicked = { name, at: performance.now() };
+	clicked = { name, at: performance.now() };
 }
 
-/** How a sign-in can end: shape and title; `{v}` is the provider. The sentence is the gateway's. */
-const ENDINGS = {
-  denied: ["off", "You declined at {v}"],
-  missing_entitlement: ["bad", "This workspace has no access to Codex"],
-  provider_error: ["bad", "{v} ended the sign-in with an error"],
-  expired: ["off", "The time to approve is over"],
-  cancelled: ["off", "Cancelled"],
-  code_refused: ["bad", "{v} did not accept the code"],
-  provider_unavailable: ["warn", "{v} could not be reached to finish the sign-in"],
-  provider_timeout: ["warn", "{v} did not answer in time to finish the sign-in"],
-  bad_answer: ["bad", "{v}’s answer was not usable"],
-  not_saved: ["bad", "The tokens could not be saved"],
-  interrupted: ["warn", "The gateway stopped in the middle of this sign-in"],
-};
+/** Where there is more to say than the gateway does. */
 const WORDS = {
-  denied: "Nothing was saved. If your workspace blocked it, its administrator has to allow sign-in for Codex first.",
-  expired: "Nothing was saved, and the gateway listens no more.",
-  cancelled: "Nothing was saved. The account is as it was before.",
+	denied: "Nothing was saved. If your workspace blocked it, its administrator has to allow sign-in for Codex first.",
+	expired: "Nothing was saved, and the gateway listens no more.",
+	cancelled: "Nothing was saved. The account is as it was before.",
+	code_refused: "Nothing was saved. A code is good once, and for some minutes.",
 };
 
 export function connectView(name, provider, draft) {
-  const label = provider.display_name ?? typeName(provider.provider_type);
-  const v = vendor(provider);
-  const byKey = () => provider.auth_methods.length > 1 && link(`Paste the ${secretName(provider)} instead`, pathOf(name, "/key"), { kind: "btn-text" });
-  const heading = h("h1", { tabindex: -1 }, `Connect ${label}`);
-  const stage = h("div", { class: "stage" });
-  const node = h("div", null,
-    h("div", { class: "page-head" }, h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers" }, "Providers")), heading,
-      h("p", null, "As ", code(name), `. No API key needed; it uses the account you have at ${v}.`))), stage);
-  const wish = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
-  let started = null;
-  let timer = null;
-  let gone = false;
+	const label = provider.display_name ?? typeName(provider.provider_type);
+	const v = vendor(provider);
+	const byKey = () => provider.auth_methods.length > 1 && link(`Paste the ${secretName(provider)} instead`, location.hash.replace("/connect", "/key"), { kind: "btn-text" });
+	const known = store.get(name)?.status;
+	const holder = known?.authenticated && person(known.account);
+	const title = known?.authenticated ? `Sign in to ${label} again` : `Connect ${label}`;
+	const heading = h("h1", { tabindex: -1 }, title);
+	const stage = h("div", { class: "stage" });
+	const node = h("div", null, pageHead(heading, h("p", null, "As ", code(name), holder ? `. ${holder} stays in use until you have approved.`
+		: `. No API key needed; it uses the account you have at ${v}.`)), stage);
+	const wish = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
+	let started = null;
+	let timer = null;
+	let gone = false;
 
-  const show = (...content) => {
-    replace(stage, ...content);
-    stage.querySelector("[data-first]")?.focus();
-  };
+	const show = (...content) => {
+		replace(stage, ...content);
+		stage.querySelector("[data-first]")?.focus();
+	};
 
-  function intro() {
-    show(h("section", { class: "panel narrow-panel" }, h("h2", null, `Sign in at ${v}`),
-      h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve; this page notices by itself.`),
-      h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
-  }
+	function intro() {
+		show(h("section", { class: "panel narrow-panel" }, h("h2", null, `Sign in at ${v}`),
+			h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve; this page notices by itself.`),
+			h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
+	}
 
-  async function begin() {
-    show(h("p", { class: "small", role: "status" }, "Asking the gateway for a sign-in address."));
-    try {
-      started = await api.start(name, wish);
-    } catch (error) {
-      if (!gone) show(notice("bad", error.title || "No sign-in was started", error.sentence, { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" })] }));
-      return;
-    }
-    if (gone) return;
-    if (!started.auth_url) return finish("completed");
-    if (!isWebAddress(started.auth_url)) {
-      show(notice("bad", "The sign-in address is not a web address", ["Nothing was opened. Check ", code(`providers.${name}.issuer`), " in the configuration."], { role: "alert" }));
-      return;
-    }
-    if (!started.callback.listening) return portBusy();
-    // Within the click that led here the browser allows a tab; with noopener nobody can say whether one came, so the link stays.
-    const allowed = navigator.userActivation?.isActive ?? true;
-    if (allowed) open(started.auth_url, "_blank", "noopener,noreferrer");
-    wait(allowed);
-  }
+	async function begin() {
+		show(h("p", { class: "small", role: "status" }, "Asking the gateway for a sign-in address."));
+		try {
+			started = await api.start(name, wish);
+		} catch (error) {
+			if (!gone) show(notice("bad", error.title || "No sign-in was started", error.sentence, { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" })] }));
+			return;
+		}
+		if (gone) return;
+		if (!started.auth_url) return finish("completed");
+		if (!isWebAddress(started.auth_url)) {
+			show(notice("bad", "The sign-in address is not a web address", ["Nothing was opened. Check ", code(`providers.${name}.issuer`), " in the configuration."], { role: "alert" }));
+			return;
+		}
+		if (!started.callback.listening) return portBusy();
+		// Within the click that led here the browser allows a tab; with noopener nobody can say whether one came, so the link stays.
+		const allowed = navigator.userActivation?.isActive ?? true;
+		if (allowed) open(started.auth_url, "_blank", "noopener,noreferrer");
+		wait(allowed);
+	}
 
-  function portBusy() {
-    poll();
-    show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser cannot come back by itself`,
-      "Another program on the gateway’s machine holds it, often the Codex CLI waiting for its own sign-in. Close it and try again, or go on now and paste the address at the end. Both work.",
-      { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
-        link("Go on and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
-  }
+	function portBusy() {
+		poll();
+		show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser cannot come back by itself`,
+			"Another program on the gateway’s machine holds it, often the Codex CLI waiting for its own sign-in. Close it and try again, or go on now and paste the address at the end. Both work.",
+			{ role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
+				link("Go on and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
+	}
 
-  function wait(opened, byHand = false) {
-    poll();
-    const { host } = new URL(started.auth_url);
-    const back = returnsTo(started.auth_url);
-    const hand = paste({ name, address: back.href, onDone: finish });
-    const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
-    const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
-    show(h("div", { class: "two level" },
-      h("section", { class: "panel", "aria-labelledby": "wait-h" },
-        h("div", { class: "wait" }, ring(started, () => finish("expired")),
-          h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
-            h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser held it back, use the button below. Sign in there and approve. `
-              : `It opens in a new tab at ${host}. Sign in there and approve. `,
-            byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
-        h("ol", { class: "stages" },
-          byHand ? step("off", `Port ${back.port} is taken: you paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(now()), false),
-          step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
-        h("div", { class: "row gap" },
-          link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
-          copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
-        asksFor(started.auth_url, v)),
-      hand.node));
-  }
+	function wait(opened, byHand = false) {
+		poll();
+		const { host } = new URL(started.auth_url);
+		const back = returnsTo(started.auth_url);
+		const hand = paste({ name, address: back.href, byHand, login: started.login_id, onDone: finish });
+		const copyAddress = button("Copy the sign-in address", () => copy(copyAddress, started.auth_url), { kind: "btn-text" });
+		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
+		show(h("div", { class: "two level" },
+			h("section", { class: "panel", "aria-labelledby": "wait-h" },
+				h("div", { class: "wait" }, ring(started, () => finish("expired")),
+					h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
+						h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser held it back, use the button below. Sign in there and approve. `
+							: `It opens in a new tab at ${host}. Sign in there and approve. `,
+						provider.provider_type === "openai-codex" && "OpenAI’s page calls the gateway Codex. ",
+						byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
+				h("ol", { class: "stages" },
+					byHand ? step("off", `Port ${back.port} is taken: you paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(started.started_at), false),
+					step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
+				h("div", { class: "row gap" },
+					link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
+					copyAddress, button("Cancel", cancel, { kind: "btn-text is-quiet last" })),
+				asksFor(started.auth_url, v)),
+			hand.node));
+	}
 
-  async function cancel() {
-    clearInterval(timer);
-    try { await api.cancel(name); } catch (error) {
-      if (!gone) { poll(); stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" })); }
-      return;
-    }
-    finish("cancelled");
-  }
+	async function cancel() {
+		clearInterval(timer);
+		try { await api.cancel(name); } catch (error) {
+			if (!gone) { poll(); stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" })); }
+			return;
+		}
+		finish("cancelled");
+	}
 
-  function poll() {
-    clearInterval(timer);
-    timer = setInterval(look, POLL);
-  }
+	function poll() {
+		clearInterval(timer);
+		timer = setInterval(look, POLL);
+	}
 
-  /** The stream may be down, so the end is looked for as well as waited for. */
-  async function look() {
-    if (!started?.login_id || gone) return;
-    try {
-      const status = await api.status(name);
-      if (status.last_login?.login_id === started.login_id) finish(status.last_login.outcome, status.last_login.reason);
-      else if (status.login_id === started.login_id) finish("completed");
-    } catch { /* the next look tells */ }
-  }
+	/** The stream may be down, so the end is looked for as well as waited for. */
+	async function look() {
+		if (!started?.login_id || gone) return;
+		try {
+			const status = await api.status(name);
+			if (status.last_login?.login_id === started.login_id) finish(status.last_login.outcome, status.last_login.reason);
+			else if (status.login_id === started.login_id) finish("completed");
+		} catch { /* the next look tells */ }
+	}
 
-  async function finish(outcome, reason = null) {
-    clearInterval(timer);
-    if (gone || !started) return;
-    started = null;
-    await store.loadAll();
-    if (gone) return;
-    if (outcome === "completed") return succeeded();
-    const [tone, title] = ENDINGS[outcome] ?? ["bad", "The sign-in ended"];
-    const text = WORDS[outcome] ?? reason ?? "Nothing was saved. A new sign-in works at once.";
-    show(notice(tone, title.replace("{v}", v), text, { role: tone === "off" ? "status" : "alert", actions: [
-      button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
-  }
+	async function finish(outcome, reason = null) {
+		clearInterval(timer);
+		if (gone || !started) return;
+		started = null;
+		await store.loadAll();
+		if (gone) return;
+		if (outcome === "completed") return succeeded();
+		const [tone, title] = ending(outcome, provider);
+		const text = WORDS[outcome] ?? reason ?? "Nothing was saved. A new sign-in works at once.";
+		show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
+			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+	}
 
-  function succeeded() {
-    const account = store.get(name);
-    const who = whoLine(account?.status.account);
-    const next = account?.status.next_refresh_at;
-    heading.textContent = `${label} is connected`;
-    show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Renews by itself; the next time is ${moment(next)}.`],
-      { role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
-  }
+	function succeeded() {
+		const account = store.get(name);
+		const who = whoLine(account?.status.account);
+		const next = account?.status.next_refresh_at;
+		heading.textContent = `${label} is connected`;
+		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Renews by itself; the next time is ${moment(next)}.`],
+			{ role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+	}
 
-  const byClick = provider.auth_methods.length === 1 && clicked?.name === name && performance.now() - clicked.at < 5000;
-  clicked = null;
-  if (byClick) begin();
-  else intro();
-  // A sign-in that waits already (the page was loaded anew) is taken up again: the gateway gives the same one.
-  if (!byClick) api.status(name).then((status) => { if (status.pending && !gone && !started) resume(); }, () => {});
-  async function resume() {
-    try { started = await api.start(name, wish); } catch { return; }
-    if (!gone && started.auth_url && isWebAddress(started.auth_url)) wait(false, !started.callback.listening);
-  }
+	onTick(stage, () => {
+		stage.inert = line.isOffline;
+		stage.classList.toggle("stale", line.isOffline);
+	});
+	const byClick = provider.auth_methods.length === 1 && clicked?.name === name && performance.now() - clicked.at < 5000;
+	clicked = null;
+	if (byClick) begin();
+	else intro();
+	// A sign-in that waits already (the page was loaded anew) is taken up again: the gateway gives the same one.
+	if (!byClick) api.status(name).then((status) => { if (status.pending && !gone && !started) resume(); }, () => {});
+	async function resume() {
+		try { started = await api.start(name, wish); } catch { return; }
+		if (!gone && started.auth_url && isWebAddress(started.auth_url)) wait(false, !started.callback.listening);
+	}
 
-  return { node, title: `Connect ${label}`, heading, update: (changed) => { if (!changed || changed === name) look(); },
-    destroy: () => { gone = true; clearInterval(timer); } };
+	return { node, title, heading, update: (changed) => { if (!changed || changed === name) look(); },
+		destroy: () => { gone = true; clearInterval(timer); } };
 }
 
 /** Nothing but a web address is ever opened, whatever the configuration says. */
 function isWebAddress(text) {
-  try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
+	try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }
 
 /** Where the browser is sent after the approval. */
 function returnsTo(address) {
-  return new URL(new URL(address).searchParams.get("redirect_uri"));
+	return new URL(new URL(address).searchParams.get("redirect_uri"));
 }
 
 function asksFor(address, v) {
-  const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
-  if (scopes.length === 0) return null;
-  const words = { openid: "who you are", offline_access: "leave to renew by itself", "api.connectors.read": "your connectors" };
-  const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
-  return h("details", { class: "more" }, h("summary", null, `What the gateway asks ${v} for`),
-    h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `In ${v}’s words: `, code(scopes.join(" ")), ". It never sees your password."));
+	const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
+	if (scopes.length === 0) return null;
+	const words = { openid: "who you are", offline_access: "leave to renew by itself", "api.connectors.read": "your connectors" };
+	const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
+	return h("details", { class: "more" }, h("summary", null, `What the gateway asks ${v} for`),
+		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `In ${v}’s words: `, code(scopes.join(" ")), ". It never sees your password."));
 }
 
 /** The time left: the digits carry it, the ring repeats it. At the end it says so once. */
 function ring({ started_at: begun, expires_at: end }, onOver) {
-  const total = end - begun;
-  const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
-  const digits = h("span", { class: "digits" });
-  const node = h("div", { class: "ring", role: "timer", "aria-label": "Time left to approve" },
-    svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle", { class: "bed", cx: 56, cy: 56, r: 53 }), arc),
-    h("b", null, digits, h("span", { class: "label" }, `left of ${minutes(total)}`)));
-  let over = false;
-  return onTick(node, (t) => {
-    const rest = Math.max(0, end - t);
-    digits.textContent = minutes(rest);
-    arc.setAttribute("stroke-dashoffset", String(Math.round((100 - (rest / total) * 100) * 10) / 10));
-    if (rest <= 0 && !over) {
-      over = true;
-      setTimeout(onOver);
-    }
-  });
+	const total = end - begun;
+	const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });
+	const digits = h("span", { class: "digits" });
+	const node = h("div", { class: "ring", role: "timer", "aria-label": "Time left to approve" },
+		svg("svg", { viewBox: "0 0 112 112", "aria-hidden": "true" }, svg("circle", { class: "bed", cx: 56, cy: 56, r: 53 }), arc),
+		h("b", null, digits, h("span", { class: "label" }, `left of ${minutes(total)}`)));
+	let over = false;
+	return onTick(node, (t) => {
+		const rest = Math.max(0, end - t);
+		digits.textContent = minutes(rest);
+		arc.setAttribute("stroke-dashoffset", String(Math.round((100 - (rest / total) * 100) * 10) / 10));
+		if (rest <= 0 && !over) {
+			over = true;
+			setTimeout(onOver);
+		}
+	});
 }

@@ -3,73 +3,77 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /** An element. `on*` members are listeners, `true` sets a bare attribute, null and false leave it out. */
 export function h(name, attributes, ...children) {
-  return fill(document.createElement(name), attributes, children);
+	return fill(document.createElement(name), attributes, children);
 }
 
 /** The same for SVG, whose attributes hold all geometry that depends on data (a CSP without inline style). */
 export function svg(name, attributes, ...children) {
-  return fill(document.createElementNS(SVG, name), attributes, children);
+	return fill(document.createElementNS(SVG, name), attributes, children);
 }
 
 function fill(node, attributes, children) {
-  for (const [key, value] of Object.entries(attributes ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (key === "value") node.value = value;
-    else node.setAttribute(key, value === true ? "" : value);
-  }
-  put(node, ...children);
-  return node;
+	for (const [key, value] of Object.entries(attributes ?? {})) {
+		if (value === null || value === undefined || value === false) continue;
+		if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+		else if (key === "value") node.value = value;
+		else node.setAttribute(key, value === true ? "" : value);
+	}
+	put(node, ...children);
+	return node;
 }
 
 export function put(node, ...children) {
-  for (const child of children.flat(9)) {
-    if (child !== null && child !== undefined && child !== false) node.append(child);
-  }
-  return node;
+	for (const child of children.flat(9)) {
+		if (child !== null && child !== undefined && child !== false) node.append(child);
+	}
+	return node;
 }
 
 export function replace(node, ...children) {
-  node.replaceChildren();
-  return put(node, ...children);
+	node.replaceChildren();
+	return put(node, ...children);
 }
 
 /** Sets a text only if it differs, so that a screen reader is not told the same again. */
 export function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+	if (node.textContent !== text) node.textContent = text;
 }
 
 /** Puts `next` where `old` is and keeps the focus on the control of the same name (`data-f`). */
 export function swap(old, next) {
-  const held = old.contains(document.activeElement) ? document.activeElement.dataset.f : null;
-  old.replaceWith(next);
-  if (held) next.querySelector(`[data-f="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
-  return next;
+	const held = old.contains(document.activeElement) ? document.activeElement.dataset.f : null;
+	old.replaceWith(next);
+	if (held) next.querySelector(`[data-f="${CSS.escape(held)}"]`)?.focus({ preventScroll: true });
+	return next;
 }
 
 const SHAPES = {
-  ok: () => [svg("circle", { cx: 5, cy: 5, r: 4.5, fill: "currentColor" })],
-  warn: () => [ring({ "stroke-width": 1.5 }), svg("path", { d: "M5 1a4 4 0 0 1 0 8z", fill: "currentColor" })],
-  bad: () => [svg("path", { d: "M5 0l5 5-5 5-5-5z", fill: "currentColor" })],
-  off: () => [ring({ "stroke-width": 1.5 })],
-  doubt: () => [ring({ "stroke-width": 1.8, "stroke-dasharray": "2.2 2" })],
+	ok: () => [svg("circle", { cx: 5, cy: 5, r: 4.5, fill: "currentColor" })],
+	warn: () => [ring({ "stroke-width": 1.5 }), svg("path", { d: "M5 1a4 4 0 0 1 0 8z", fill: "currentColor" })],
+	bad: () => [svg("path", { d: "M5 0l5 5-5 5-5-5z", fill: "currentColor" })],
+	off: () => [ring({ "stroke-width": 1.5 })],
+	doubt: () => [ring({ "stroke-width": 1.8, "stroke-dasharray": "2.2 2" })],
 };
 
 function ring(more) {
-  return svg("circle", { cx: 5, cy: 5, r: 4, fill: "none", stroke: "currentColor", ...more });
+	return svg("circle", { cx: 5, cy: 5, r: 4, fill: "none", stroke: "currentColor", ...more });
 }
 
 /** The shape of a state; a word always stands beside it, so it is hidden from screen readers. */
 export function mark(shape, tone = "") {
-  return svg("svg", { class: `mark ${tone}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, SHAPES[shape]());
+	return svg("svg", { class: `mark ${tone}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, SHAPES[shape]());
 }
 
+/** The head of a screen below the first: the way back, the title, what it is about, what can be done. */
+export const pageHead = (heading, about, ...actions) => h("div", { class: "page-head" },
+	h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading, about), actions);
+
 export function button(label, onclick, { kind = "", f = null, ...more } = {}) {
-  return h("button", { class: `btn ${kind}`, type: "button", onclick, "data-f": f, ...more }, label);
+	return h("button", { class: `btn ${kind}`, type: "button", onclick, "data-f": f, ...more }, label);
 }
 
 export function link(label, href, { kind = "", f = null, ...more } = {}) {
-  return h("a", { class: `btn ${kind}`, href, "data-f": f, ...more }, label);
+	return h("a", { class: `btn ${kind}`, href, "data-f": f, ...more }, label);
 }
 
 export const code = (text) => h("code", null, text);
@@ -79,30 +83,30 @@ export const uid = (stem) => `${stem}-${++ids}`;
 
 /** A notice: shape, title, one or two sentences, its action. `tone`: ok, off, warn, bad, doubt. */
 export function notice(tone, title, text, { actions = [], role = null, shape = tone, level = "h2" } = {}) {
-  const colour = { warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" }[tone] ?? "";
-  return h("div", { class: `note ${tone === "warn" || tone === "doubt" ? "is-warn" : tone === "bad" ? "is-bad" : ""}`, role },
-    mark(shape, colour),
-    h("div", null, h(level, null, title), text && h("p", null, text),
-      actions.length > 0 && h("div", { class: "row" }, actions)));
+	const colour = { warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" }[tone] ?? "";
+	return h("div", { class: `note ${tone === "warn" || tone === "doubt" ? "is-warn" : tone === "bad" ? "is-bad" : ""}`, role },
+		mark(shape, colour),
+		h("div", null, h(level, null, title), text && h("p", null, text),
+			actions.length > 0 && h("div", { class: "row" }, actions)));
 }
 
 /** Copies a text and says so on the button itself; where the clipboard is closed, says what to do instead. */
 export async function copy(target, text) {
-  const label = target.dataset.label ?? target.textContent;
-  target.dataset.label = label;
-  say(target, (await navigator.clipboard?.writeText(text).then(() => true, () => false)) || copyOldWay(text)
-    ? "Copied" : "Not copied: the browser does not allow it");
-  setTimeout(() => say(target, label), 2500);
+	const label = target.dataset.label ?? target.textContent;
+	target.dataset.label = label;
+	say(target, (await navigator.clipboard?.writeText(text).then(() => true, () => false)) || copyOldWay(text)
+		? "Copied" : "Not copied: the browser does not allow it");
+	setTimeout(() => say(target, label), 2500);
 }
 
 /** Over plain HTTP from another machine, where the manual path is needed most, browsers have no clipboard but this. */
 function copyOldWay(text) {
-  const held = document.activeElement;
-  const area = h("textarea", { class: "vh", readonly: true, value: text });
-  document.body.append(area);
-  area.select();
-  const copied = document.execCommand("copy");
-  area.remove();
-  held?.focus();
-  return copied;
+	const held = document.activeElement;
+	const area = h("textarea", { class: "vh", readonly: true, value: text });
+	document.body.append(area);
+	area.select();
+	const copied = document.execCommand("copy");
+	area.remove();
+	held?.focus();
+	return copied;
 }

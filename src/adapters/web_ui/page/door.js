@@ -6,102 +6,102 @@ import { session } from "./session.js";
 import { now, onTick } from "./time.js";
 
 const OVER = {
-  idle: ["You were signed out of this page after 30 minutes without use", "The gateway and your programs go on as before. Sign in to continue where you were."],
-  day: ["You were signed out of this page after 12 hours", "That is the longest that one sign-in lasts. The gateway and your programs go on as before. Sign in to continue where you were."],
-  unknown: ["The gateway no longer knows this page’s sign-in", "It was ended, or the gateway was started anew. Your programs go on as before. Sign in to continue where you were."],
-  left: ["You are signed out of this page", "The gateway and your programs go on as before."],
+	idle: ["You were signed out of this page after 30 minutes without use", "The gateway and your programs go on as before. Sign in to continue where you were."],
+	day: ["You were signed out of this page after 12 hours", "That is the longest that one sign-in lasts. The gateway and your programs go on as before. Sign in to continue where you were."],
+	unknown: ["The gateway no longer knows this page’s sign-in", "It was ended, or the gateway was started anew. Your programs go on as before. Sign in to continue where you were."],
+	left: ["You are signed out of this page", "The gateway and your programs go on as before."],
 };
 
 /** The sign-in screen. `reason` tells why the last sign-in is over, if there was one. */
 export function doorView(reason, onOpen) {
-  const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
-  const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", code("goclaw open"), " there for a one-time link: it works once, for 10 minutes."],
-    { name: "gateway_token", autocomplete: "current-password" });
-  const go = h("button", { class: "btn btn-fill" }, "Sign in");
-  const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, token.node, go);
-  const over = OVER[reason];
-  const node = h("div", { class: "door" }, over && notice("off", over[0], over[1], { role: "status" }),
-    h("div", null, heading, h("p", { class: "small mono" }, location.host)), form,
-    h("p", { class: "small" }, "This signs in this tab only, for 12 hours at most, or until 30 minutes pass without use."));
+	const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
+	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", code("goclaw open"), " there for a one-time link: it works once, for 10 minutes."],
+		{ name: "gateway_token", autocomplete: "current-password" });
+	const go = h("button", { class: "btn btn-fill" }, "Sign in");
+	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, token.node, go);
+	const over = OVER[reason];
+	const node = h("div", { class: "door" }, over && notice("off", over[0], over[1], { role: "status" }),
+		h("div", null, heading, h("p", { class: "small mono" }, location.host)), form,
+		h("p", { class: "small" }, "This signs in this tab only, for 12 hours at most, or until 30 minutes pass without use."));
 
-  async function submit(event) {
-    event.preventDefault();
-    if (go.disabled) return;
-    const value = token.take();
-    if (value === "") return token.refuse("The field is empty. Paste the gateway’s token.");
-    if (/[^!-~]/.test(value)) return token.refuse("A token has no spaces and no letters beyond ASCII.");
-    lock(true);
-    try {
-      await session.signIn(value);
-      onOpen();
-    } catch (error) {
-      lock(false);
-      if (error.status === 429) hold(error.retryAfter ?? 60);
-      else if (error.status === 401) token.refuse("This is not the gateway’s token. Check for a missing first or last character.");
-      else if (error.status === 403) token.refuse("This is a program’s token: it opens models, not this page. Use the gateway’s own token.");
-      else token.refuse(error.sentence);
-    }
-  }
+	async function submit(event) {
+		event.preventDefault();
+		if (go.disabled) return;
+		const value = token.take();
+		if (value === "") return token.refuse("The field is empty. Paste the gateway’s token.");
+		if (/[^!-~]/.test(value)) return token.refuse("A token has no spaces and no letters beyond ASCII.");
+		lock(true);
+		try {
+			await session.signIn(value);
+			onOpen();
+		} catch (error) {
+			lock(false);
+			if (error.status === 429) hold(error.retryAfter ?? 60);
+			else if (error.status === 401) token.refuse("This is not the gateway’s token. Check for a missing first or last character.");
+			else if (error.status === 403) token.refuse("This is a program’s token: it opens models, not this page. Use the gateway’s own token.");
+			else token.refuse(error.sentence);
+		}
+	}
 
-  const lock = (locked) => { for (const control of [token.input, token.show, go]) control.disabled = locked; };
+	const lock = (locked) => { for (const control of [token.input, token.show, go]) control.disabled = locked; };
 
-  /** Too many wrong ones: the field is closed for as long as the gateway says, with the reason beside it. */
-  function hold(seconds) {
-    const end = now() + seconds;
-    const count = h("span");
-    token.refuse("Too many wrong tokens. Try again in ", count, ". Your programs are not affected.");
-    lock(true);
-    onTick(count, (t) => {
-      count.textContent = `${Math.max(1, Math.ceil(end - t))} s`;
-      if (t < end || !go.disabled) return;
-      lock(false);
-      token.take();
-      token.input.focus();
-    });
-  }
+	/** Too many wrong ones: the field is closed for as long as the gateway says, with the reason beside it. */
+	function hold(seconds) {
+		const end = now() + seconds;
+		const count = h("span");
+		token.refuse("Too many wrong tokens. Try again in ", count, ". Your programs are not affected.");
+		lock(true);
+		onTick(count, (t) => {
+			count.textContent = `${Math.max(1, Math.ceil(end - t))} s`;
+			if (t < end || !go.disabled) return;
+			lock(false);
+			token.take();
+			token.input.focus();
+		});
+	}
 
-  return { node, title: "Sign in", heading, focus: () => (over ? heading : token.input).focus(), update: () => {} };
+	return { node, title: "Sign in", heading, focus: () => (over ? heading : token.input).focus(), update: () => {} };
 }
 
 /** A one-time link arriving: at most 10 s, and then one of three ends. */
 export function linkView(onOpen, onToken) {
-  const heading = h("h1", { tabindex: -1 }, "Signing in with your one-time link");
-  const words = h("p", { class: "small" }, "The link is already gone from the address bar and cannot be used a second time.");
-  const row = h("div", { class: "row" });
-  const node = h("div", { class: "door" }, h("div", { role: "status" }, heading, words), row);
-  const useToken = (kind = "") => button("Sign in with the token", onToken, { kind });
+	const heading = h("h1", { tabindex: -1 }, "Signing in with your one-time link");
+	const words = h("p", { class: "small" }, "The link is already gone from the address bar and cannot be used a second time.");
+	const row = h("div", { class: "row" });
+	const node = h("div", { class: "door" }, h("div", { role: "status" }, heading, words), row);
+	const useToken = (kind = "") => (session.isOpen ? button("Stay signed in", onOpen, { kind }) : button("Sign in with the token", onToken, { kind }));
 
-  async function redeem() {
-    try {
-      await session.redeem();
-      notices.show(notice("ok", "You are signed in", ["The link is used up. For the next one, run ", code("goclaw open"), "."]));
-      onOpen();
-    } catch (error) {
-      if (error.isOffline) {
-        end("The gateway does not answer", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works then, ", code("goclaw open"), " makes a new one."],
-          button("Try again", again, { kind: "btn-fill" }), useToken());
-      } else if (error.status === 429) {
-        end("Too many tries", [`The gateway takes no link for ${error.retryAfter ?? 60} s, then make a new one with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
-      } else if (error.status === 401) {
-        end("This link no longer works", ["A link works once and for 10 minutes. Make a new one with ", code("goclaw open"), ". If somebody else may have used this one, change the gateway token."], useToken("btn-fill"));
-      } else end("The gateway did not take the link", error.sentence, useToken("btn-fill"));
-    }
-  }
+	async function redeem() {
+		try {
+			await session.redeem();
+			notices.show(notice("ok", "You are signed in", ["The link is used up. For the next one, run ", code("goclaw open"), "."]));
+			onOpen();
+		} catch (error) {
+			if (error.isOffline) {
+				end("The gateway does not answer", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works then, ", code("goclaw open"), " makes a new one."],
+					button("Try again", again, { kind: "btn-fill" }), useToken());
+			} else if (error.status === 429) {
+				end("Too many tries", [`The gateway takes no link for ${error.retryAfter ?? 60} s, then make a new one with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
+			} else if (error.status === 401) {
+				end("This link no longer works", ["A link works once and for 10 minutes. Make a new one with ", code("goclaw open"), ". If somebody else may have used this one, change the gateway token."], useToken("btn-fill"));
+			} else end("The gateway did not take the link", error.sentence, useToken("btn-fill"));
+		}
+	}
 
-  function end(title, text, ...actions) {
-    replace(heading, title);
-    replace(words, text);
-    replace(row, actions);
-    heading.focus();
-  }
+	function end(title, text, ...actions) {
+		replace(heading, title);
+		replace(words, text);
+		replace(row, actions);
+		heading.focus();
+	}
 
-  function again() {
-    replace(heading, "Signing in with your one-time link");
-    replace(words, "The gateway is asked once more.");
-    replace(row);
-    redeem();
-  }
+	function again() {
+		replace(heading, "Signing in with your one-time link");
+		replace(words, "The gateway is asked once more.");
+		replace(row);
+		redeem();
+	}
 
-  redeem();
-  return { node, title: "Sign in", heading, update: () => {} };
+	redeem();
+	return { node, title: "Sign in", heading, update: () => {} };
 }

@@ -2,118 +2,117 @@
 import { setEnabled } from "./actions.js";
 import { api } from "./api.js";
 import { controls, signature, statement } from "./cards.js";
-import { button, code, h, mark, replace, swap, uid } from "./dom.js";
+import { button, code, h, mark, pageHead, replace, swap, uid } from "./dom.js";
 import { historyList } from "./history.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
 import { store, tellsUsage } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
-import { methodName, person, plan, vendor } from "./words.js";
+import { hasModels, methodName, person, plan, vendor } from "./words.js";
 import { passThrough, tryIt } from "./try_it.js";
 
 export function providerView(name) {
-  const heading = h("h1", { tabindex: -1 });
-  const slot = h("div", { class: "below full", role: "status" });
-  const stack = h("div", { class: "stack" });
-  let head = h("div");
-  let life = h("div");
-  let usage = h("div");
-  let log = h("div");
-  let shown = null;
-  let past = null;
-  let trial = null;
-  const settings = settingsPanel(name, slot);
-  const node = h("div", null, head, h("div", { class: "detail" }, life, slot, stack, h("div", { class: "stack" }, usage, log, settings.node)));
+	const heading = h("h1", { tabindex: -1 });
+	const slot = h("div", { class: "below full", role: "status" });
+	const stack = h("div", { class: "stack" });
+	let head = h("div");
+	let life = h("div");
+	let usage = h("div");
+	let log = h("div");
+	let shown = null;
+	let past = null;
+	let trial = null;
+	const settings = settingsPanel(name, slot);
+	const node = h("div", null, head, h("div", { class: "detail" }, life, slot, stack, h("div", { class: "stack" }, usage, log, settings.node)));
 
-  function update(changed = null) {
-    const account = store.get(name);
-    if (!account && store.all) location.replace("#/providers");
-    if (!account || (changed && changed !== name)) return;
-    const next = signature(account);
-    if (next === shown) return;
-    shown = next;
-    const told = verdict(account, now());
-    head = swap(head, headOf(account, told));
-    life = swap(life, lifeOf(account, told));
-    usage = swap(usage, usageOf(account, told));
-    const events = JSON.stringify(account.events.map(({ id }) => id));
-    if (events !== past) {
-      past = events;
-      log = swap(log, panel("What happened", historyList(account.events, account.provider)));
-    }
-    settings.update(account);
-    const usable = account.status.authenticated;
-    // An answer that is being read is not taken away by a change of state.
-    if (!usable && trial && !trial.isBusy()) trial = null;
-    if (!trial && usable) {
-      trial = account.provider.category === "llm" ? tryIt(account) : passThrough(account);
-      replace(stack, trial.node);
-    } else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, told.kind === "absent" ? "Once it is connected, a prompt can be sent from here." : "A prompt can be sent from here once the account works again.")));
-  }
+	function update(changed = null) {
+		const account = store.get(name);
+		if (!account && store.all) location.replace("#/providers");
+		if (!account || (changed && changed !== name)) return;
+		const next = signature(account);
+		if (next === shown) return;
+		shown = next;
+		const told = verdict(account, now());
+		head = swap(head, headOf(account, told));
+		life = swap(life, lifeOf(account, told));
+		usage = swap(usage, usageOf(account, told));
+		const events = JSON.stringify(account.events.map(({ id }) => id));
+		if (events !== past) {
+			past = events;
+			log = swap(log, panel("What happened", historyList(account.events, account.provider)));
+		}
+		settings.update(account);
+		const usable = account.status.authenticated;
+		// An answer that is being read is not taken away by a change of state.
+		if (!usable && trial && !trial.isBusy()) trial = null;
+		if (!trial && usable) {
+			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
+			replace(stack, trial.node);
+		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, told.kind === "absent" ? "Once it is connected, a prompt can be sent from here." : "A prompt can be sent from here once the account works again.")));
+	}
 
-  function headOf(account, told) {
-    const { provider, status } = account;
-    replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
-    const who = [code(name), person(status.account), plan(status.account?.plan_type)].filter(Boolean);
-    return h("div", { class: "page-head" }, h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading,
-      h("p", { class: "dots" }, who.map((part) => h("span", null, part)))),
-    h("div", { class: "row" }, controls(account, told, slot, { detail: true })));
-  }
+	function headOf(account, told) {
+		const { provider, status } = account;
+		replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
+		const who = [code(name), person(status.account), plan(status.account?.plan_type)].filter(Boolean);
+		return pageHead(heading, h("p", { class: "dots" }, who.map((part) => h("span", null, part))),
+			h("div", { class: "row" }, controls(account, told, slot, { detail: true })));
+	}
 
-  onTick(node, () => update());
-  update();
-  return { node, title: () => store.get(name)?.provider.display_name ?? name, heading, update, destroy: () => trial?.destroy() };
+	onTick(node, () => update());
+	update();
+	return { node, title: () => store.get(name)?.provider.display_name ?? name, heading, update, destroy: () => trial?.destroy() };
 }
 
 function panel(title, ...content) {
-  const id = uid("panel");
-  return h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), content);
+	const id = uid("panel");
+	return h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), content);
 }
 
 function lifeOf(account, told) {
-  const id = uid("life");
-  return h("section", { class: `panel full lead ${told.kind === "needs" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
-    statement(account, told, "h2", id), told.why && h("p", { class: "why" }, told.why),
-    told.aside && h("p", { class: "why" }, told.aside), told.quote && h("p", { class: "label why" }, `${vendor(account.provider)} said `, code(told.quote)),
-    lifeline(account, told, now(), true));
+	const id = uid("life");
+	return h("section", { class: `panel full lead ${told.kind === "needs" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
+		statement(account, told, "h2", id), told.why && h("p", { class: "why" }, told.why),
+		told.aside && h("p", { class: "why" }, told.aside), told.quote && h("p", { class: "label why" }, `${vendor(account.provider)} said `, code(told.quote)),
+		lifeline(account, told, now(), true));
 }
 
 function usageOf(account, told) {
-  const bars = tellsUsage(account) || account.usage ? usageBars(account) : [];
-  if (bars.length === 0) {
-    return panel("Usage", h("p", { class: "small" }, told.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
-      ? "Shown as soon as the account works again." : `${vendor(account.provider)} does not tell how much of a plan is used.`));
-  }
-  return panel("Usage", h("div", { class: "side bare" }, bars));
+	const bars = tellsUsage(account) || account.usage ? usageBars(account) : [];
+	if (bars.length === 0) {
+		return panel("Usage", h("p", { class: "small" }, told.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
+			? "Shown as soon as the account works again." : `${vendor(account.provider)} does not tell how much of a plan is used.`));
+	}
+	return panel("Usage", h("div", { class: "side bare" }, bars));
 }
 
 /** Name and switch; hidden for what is not connected, because nothing is stored then. */
 function settingsPanel(name, slot) {
-  const ids = { title: uid("set"), field: uid("display") };
-  const field = h("input", { class: "in", id: ids.field, maxlength: 255, autocomplete: "off" });
-  const told = h("div", { role: "status" });
-  const off = button("Switch off", () => setEnabled(store.get(name), false, slot), { kind: "btn-text is-quiet", f: `${name}:off` });
-  const form = h("form", { class: "field", onsubmit: rename, novalidate: true }, h("label", { for: ids.field }, "Display name"),
-    h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), told);
-  const node = h("section", { class: "panel", "aria-labelledby": ids.title, hidden: true }, h("h2", { id: ids.title }, "Settings"), form,
-    h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs get an error then; nothing is deleted.")));
-  let known = null;
+	const ids = { title: uid("set"), field: uid("display") };
+	const field = h("input", { class: "in", id: ids.field, maxlength: 255, autocomplete: "off" });
+	const told = h("div", { role: "status" });
+	const off = button("Switch off", () => setEnabled(store.get(name), false, slot), { kind: "btn-text is-quiet", f: `${name}:off` });
+	const form = h("form", { class: "field", onsubmit: rename, novalidate: true }, h("label", { for: ids.field }, "Display name"),
+		h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), told);
+	const node = h("section", { class: "panel", "aria-labelledby": ids.title, hidden: true }, h("h2", { id: ids.title }, "Settings"), form,
+		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs get an error then; nothing is deleted.")));
+	let known = null;
 
-  async function rename(event) {
-    event.preventDefault();
-    try {
-      await api.update(name, { display_name: field.value.trim() });
-      replace(told, h("p", { class: "small" }, "Saved."));
-      store.loadOne(name);
-    } catch (error) {
-      replace(told, h("p", { class: "err", role: "alert" }, mark("bad"), h("span", null, error.sentence)));
-    }
-  }
+	async function rename(event) {
+		event.preventDefault();
+		try {
+			await api.update(name, { display_name: field.value.trim() });
+			replace(told, h("p", { class: "small" }, "Saved."));
+			store.loadOne(name);
+		} catch (error) {
+			replace(told, h("p", { class: "err", role: "alert" }, mark("bad"), h("span", null, error.sentence)));
+		}
+	}
 
-  return { node, update({ provider, status }) {
-    node.hidden = status.state === "absent";
-    off.parentNode.hidden = status.state === "disabled" || line.isOffline;
-    if (provider.display_name !== known && document.activeElement !== field) field.value = known = provider.display_name;
-  } };
+	return { node, update({ provider, status }) {
+		node.hidden = status.state === "absent";
+		off.parentNode.hidden = status.state === "disabled" || line.isOffline;
+		if (provider.display_name !== known && document.activeElement !== field) field.value = known = provider.display_name;
+	} };
 }

@@ -11,70 +11,70 @@ import { concern, headline } from "./verdict.js";
 import { signsIn, typeName } from "./words.js";
 
 export function providersView() {
-  const title = h("h1", { tabindex: -1 }, h("span", { class: "vh" }, "Providers: "), h("span"));
-  const about = h("p", { role: "status" });
-  const add = addAccount();
-  const list = h("ul", { class: "cards" });
-  const first = h("div");
-  const wait = loading("Loading the accounts");
-  const head = h("div", { class: "page-head" }, h("div", null, title, about), add.node);
-  const node = h("div", null, wait.node);
-  const cards = new Map();
-  let waiting = true;
-  let told = "";
+	const title = h("h1", { tabindex: -1 }, h("span", { class: "vh" }, "Providers: "), h("span"));
+	const about = h("p", { role: "status" });
+	const add = addAccount();
+	const list = h("ul", { class: "cards" });
+	const first = h("div");
+	const wait = loading("Loading the accounts");
+	const head = h("div", { class: "page-head" }, h("div", null, title, about), add.node);
+	const node = h("div", null, wait.node);
+	const cards = new Map();
+	let waiting = true;
+	let told = "";
 
-  function update(name = null) {
-    if (!store.all) return;
-    if (waiting) {
-      waiting = false;
-      wait.stop();
-      replace(node, head, first, list);
-    }
-    if (name) cards.get(name)?.update();
-    else reconcile();
-    headlines();
-  }
+	function update(name = null) {
+		if (!store.all) return;
+		if (waiting) {
+			waiting = false;
+			wait.stop();
+			replace(node, head, first, list);
+		}
+		if (name) cards.get(name)?.update();
+		else reconcile();
+		headlines();
+	}
 
-  function reconcile() {
-    const names = store.all.map((account) => account.name);
-    for (const [name, { node: gone }] of cards) {
-      if (names.includes(name)) continue;
-      gone.remove();
-      cards.delete(name);
-    }
-    names.forEach((name, index) => {
-      if (!cards.has(name)) cards.set(name, card(name));
-      else cards.get(name).update();
-      const { node: item } = cards.get(name);
-      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
-    });
-  }
+	function reconcile() {
+		const names = store.all.map((account) => account.name);
+		for (const [name, { node: gone }] of cards) {
+			if (names.includes(name)) continue;
+			gone.remove();
+			cards.delete(name);
+		}
+		names.forEach((name, index) => {
+			if (!cards.has(name)) cards.set(name, card(name));
+			else cards.get(name).update();
+			const { node: item } = cards.get(name);
+			if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+		});
+	}
 
-  function headlines() {
-    const at = now();
-    const line1 = headline(store.all, at);
-    const concerns = line1.about.map((account) => [account.name, concern(account, at)]);
-    const next = JSON.stringify([line1.title, concerns, line.isOffline, line1.first && store.all.map(({ name }) => name)]);
-    if (next === told) return;
-    told = next;
-    title.lastChild.textContent = line.isOffline ? "The gateway is not answering" : line1.title;
-    replace(about, line.isOffline ? "What it said last is below."
-      : line1.first ? "The gateway signs in for you, keeps the credentials encrypted on this machine, and renews them."
-        : concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
-    list.hidden = Boolean(line1.first);
-    add.node.hidden = line.isOffline;
-    replace(first, line1.first && choices());
-  }
+	function headlines() {
+		const at = now();
+		const line1 = headline(store.all, at);
+		const concerns = line1.about.map((account) => [account.name, concern(account, at)]);
+		const next = JSON.stringify([line1.title, concerns, line.isOffline, line1.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
+		if (next === told) return;
+		told = next;
+		title.lastChild.textContent = line.isOffline ? "The gateway is not answering" : line1.title;
+		replace(about, line.isOffline ? "What it said last is below."
+			: line1.first ? "The gateway signs in for you, keeps the credentials encrypted on this machine, and renews them."
+				: concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
+		list.hidden = Boolean(line1.first);
+		add.node.hidden = line.isOffline;
+		replace(first, line1.first && choices());
+	}
 
-  function choices() {
-    return h("ul", { class: "choices panel" }, store.all.map(({ name, provider }, index) => h("li", null,
-      h("h2", null, provider.display_name, signsIn(provider) && " OAuth"),
-      h("p", { class: "small" }, hint(provider, "absent")),
-      link(`Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
-        onclick: () => signsIn(provider) && startFromClick(name) }))));
-  }
+	function choices() {
+		return h("ul", { class: "choices panel" }, store.all.map(({ name, provider, status }, index) => h("li", null,
+			h("h2", null, provider.display_name, signsIn(provider) && " OAuth"),
+			h("p", { class: "small" }, hint(provider, "absent")),
+			link(status.pending ? "Go on signing in" : `Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
+				onclick: () => signsIn(provider) && startFromClick(name) }))));
+	}
 
-  onTick(node, () => { if (store.all) { for (const { update: each } of cards.values()) each(); headlines(); } });
-  update();
-  return { node, title: "Providers", heading: title, update };
+	onTick(node, () => { if (store.all) { for (const { update: each } of cards.values()) each(); headlines(); } });
+	update();
+	return { node, title: "Providers", heading: title, update };
 }

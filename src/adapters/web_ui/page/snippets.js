@@ -6,8 +6,8 @@ const quoted = (text) => JSON.stringify(text);
 const shell = (text) => text.replaceAll("'", "'\\''");
 
 function curl(base, { chat, model, prompt }) {
-  const input = chat ? `"messages": [{"role": "user", "content": ${quoted(prompt)}}]` : `"input": ${quoted(prompt)}`;
-  return `curl -N ${base}/${chat ? "chat/completions" : "responses"} \\
+	const input = chat ? `"messages": [{"role": "user", "content": ${quoted(prompt)}}]` : `"input": ${quoted(prompt)}`;
+	return `curl -N ${base}/${chat ? "chat/completions" : "responses"} \\
   -H "Authorization: Bearer $GOCLAW_API_TOKEN" \\
   -H "Content-Type: application/json" \\
   -d '{
@@ -18,15 +18,15 @@ function curl(base, { chat, model, prompt }) {
 }
 
 function python(base, { chat, model, prompt }) {
-  const head = `import os
+	const head = `import os
 from openai import OpenAI
 
 client = OpenAI(base_url=${quoted(base)},
                 api_key=os.environ["GOCLAW_API_TOKEN"])
 
 `;
-  if (chat) {
-    return `${head}stream = client.chat.completions.create(
+	if (chat) {
+		return `${head}stream = client.chat.completions.create(
     model=${quoted(model)},
     messages=[{"role": "user", "content": ${quoted(prompt)}}],
     stream=True,
@@ -34,8 +34,8 @@ client = OpenAI(base_url=${quoted(base)},
 for chunk in stream:
     if chunk.choices and chunk.choices[0].delta.content:
         print(chunk.choices[0].delta.content, end="", flush=True)`;
-  }
-  return `${head}stream = client.responses.create(
+	}
+	return `${head}stream = client.responses.create(
     model=${quoted(model)},
     input=${quoted(prompt)},
     stream=True,
@@ -46,7 +46,7 @@ for event in stream:
 }
 
 function node(base, { chat, model, prompt }) {
-  const head = `import OpenAI from "openai";
+	const head = `import OpenAI from "openai";
 
 const client = new OpenAI({
   baseURL: ${quoted(base)},
@@ -54,16 +54,16 @@ const client = new OpenAI({
 });
 
 `;
-  if (chat) {
-    return `${head}const stream = await client.chat.completions.create({
+	if (chat) {
+		return `${head}const stream = await client.chat.completions.create({
   model: ${quoted(model)},
   messages: [{ role: "user", content: ${quoted(prompt)} }],
   stream: true,
 });
 for await (const chunk of stream)
   process.stdout.write(chunk.choices[0]?.delta?.content ?? "");`;
-  }
-  return `${head}const stream = await client.responses.create({
+	}
+	return `${head}const stream = await client.responses.create({
   model: ${quoted(model)},
   input: ${quoted(prompt)},
   stream: true,
@@ -80,19 +80,19 @@ const LANGUAGES = [["curl", curl], ["Python", python], ["Node", node]];
 
 /** The tabs are a radio group: arrow keys for free. `update` takes over another prompt or model. */
 export function snippets(call, name = null) {
-  const base = `${location.origin}/v1`;
-  const group = uid("lang");
-  const languages = call ? LANGUAGES : [["curl", () => proxy(base, name)]];
-  let [language, write] = languages[0];
-  let current = call;
-  const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as a program makes it" });
-  const draw = () => say(pre, write(base, current));
-  const copier = button("Copy", () => copy(copier, pre.textContent), { kind: "btn-text" });
-  const tab = ([label, writer], index) => h("label", null, h("input", { class: "vh", type: "radio", name: group, checked: index === 0,
-    onchange: () => { language = label; write = writer; draw(); } }), label);
-  const node = h("div", { class: "snip" },
-    h("div", { class: "snip-top" }, h("div", { class: "tabs", role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
-    h("p", { class: "small gap" }, "A program’s own token: ", code("export GOCLAW_API_TOKEN=$(goclaw tokens create my-program)")));
-  draw();
-  return { node, update: (next) => { current = next; draw(); } };
+	const base = `${location.origin}/v1`;
+	const group = uid("lang");
+	const languages = call ? LANGUAGES : [["curl", () => proxy(base, name)]];
+	let [language, write] = languages[0];
+	let current = call;
+	const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as a program makes it" });
+	const draw = () => say(pre, write(base, current));
+	const copier = button("Copy", () => copy(copier, pre.textContent), { kind: "btn-text" });
+	const tab = ([label, writer], index) => h("label", null, h("input", { class: "vh", type: "radio", name: group, checked: index === 0,
+		onchange: () => { language = label; write = writer; draw(); } }), label);
+	const node = h("div", { class: "snip" },
+		h("div", { class: "snip-top" }, h("div", { class: "tabs", role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
+		h("p", { class: "small gap" }, "A program’s own token: ", code("export GOCLAW_API_TOKEN=$(goclaw tokens create my-program)")));
+	draw();
+	return { node, update: (next) => { current = next; draw(); } };
 }

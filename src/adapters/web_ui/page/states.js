@@ -1,63 +1,62 @@
 // The screens of waiting, silence and absence: each ends, and each says what is true and what to do.
-import { button, code, h, link, mark, notice, replace, say } from "./dom.js";
+import { button, code, h, mark, notice, pageHead, replace, say } from "./dom.js";
 import { line, tryNow } from "./live.js";
 import { store } from "./store.js";
 import { clockSeconds, now, onTick, span } from "./time.js";
 
 /** Nothing for 150 ms, then the shape of what comes, a sentence after 5 s; after 10 s the gateway counts as offline. */
 export function loading(label) {
-  const begun = now();
-  const ghost = (...widths) => h("div", { class: "ghosts" }, widths.map((width) => h("span", { class: `ghost w${width}` })));
-  const words = h("p", { class: "small slow", role: "status" });
-  const node = h("div", { class: "loading", "aria-busy": "true" }, h("h1", { class: "vh", tabindex: -1 }, label),
-    h("div", { class: "card late" }, h("div", { class: "card-in" }, ghost(2, 3), ghost(1, 2, 3), ghost(3, 2))), words);
-  let over = false;
-  onTick(words, (t) => {
-    const past = Math.floor(t - begun);
-    if (over || past < 5) return;
-    if (past >= 10) {
-      // A skeleton promises something; from here on the banner says what is true.
-      node.querySelector(".card").hidden = true;
-      say(words, "Nothing can be shown until the gateway answers.");
-    }
-    else if (!words.hasChildNodes()) replace(words, "The gateway is slow to answer", counted(t), ".");
-  });
-  function counted() {
-    const count = h("span", { "aria-hidden": "true" });
-    return onTick(count, (t) => say(count, `, ${Math.floor(t - begun)} s so far. Giving up in ${Math.max(0, 10 - Math.floor(t - begun))} s`));
-  }
-  return { node, stop: () => { over = true; } };
+	const begun = now();
+	const ghost = (...widths) => h("div", { class: "ghosts" }, widths.map((width) => h("span", { class: `ghost w${width}` })));
+	const words = h("p", { class: "small slow", role: "status" });
+	const node = h("div", { class: "loading", "aria-busy": "true" }, h("h1", { class: "vh", tabindex: -1 }, label),
+		h("div", { class: "card late" }, h("div", { class: "card-in" }, ghost(2, 3), ghost(1, 2, 3), ghost(3, 2))), words);
+	let over = false;
+	onTick(words, (t) => {
+		const past = Math.floor(t - begun);
+		if (over || past < 5) return;
+		if (past >= 10) {
+			// A skeleton promises something; from here on the banner says what is true.
+			node.querySelector(".card").hidden = true;
+			say(words, "Nothing can be shown until the gateway answers.");
+		}
+		else if (!words.hasChildNodes()) replace(words, "The gateway is slow to answer", counted(t), ".");
+	});
+	function counted() {
+		const count = h("span", { "aria-hidden": "true" });
+		return onTick(count, (t) => say(count, `, ${Math.floor(t - begun)} s so far. Giving up in ${Math.max(0, 10 - Math.floor(t - begun))} s`));
+	}
+	return { node, stop: () => { over = true; } };
 }
 
 /** The banner of a silent gateway, at the top of whatever is shown; and the light in the header. */
 export function watchLine() {
-  const box = document.getElementById("offline");
-  const gate = document.getElementById("gate");
-  let shown = null;
-  onTick(box, () => {
-    const broken = !line.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
-    const next = line.isOffline ? "offline" : broken ?? (line.lastAnswer ? "well" : "new");
-    if (next === shown) return;
-    shown = next;
-    replace(gate, next !== "new" && [line.isOffline ? mark("off", "is-off") : mark("ok"), h("span", null, line.isOffline ? "Gateway not answering" : "Gateway ready")]);
-    replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway answers with an error", broken, { role: "alert",
-      actions: [button("Ask again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
-  });
+	const box = document.getElementById("offline");
+	const gate = document.getElementById("gate");
+	let shown = null;
+	onTick(box, () => {
+		const broken = !line.isOffline && store.problem && !store.problem.isOffline && store.problem.status !== 401 ? store.problem.sentence : null;
+		const next = line.isOffline ? "offline" : line.isSilent ? "silent" : broken ?? (line.lastAnswer ? "well" : "new");
+		if (next === shown) return;
+		shown = next;
+		replace(gate, next !== "new" && [line.isSilent ? mark("off", "is-off") : mark("ok"), h("span", null, line.isSilent ? "Gateway not answering" : "Gateway ready")]);
+		replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway answers with an error", broken, { role: "alert",
+			actions: [button("Ask again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
+	});
 }
 
 function offline() {
-  const count = h("span", { "aria-hidden": "true" });
-  onTick(count, (t) => say(count, line.nextTry && line.nextTry > t ? ` Trying again in ${span(line.nextTry - t + 1)}.` : " Trying now."));
-  const ago = h("span", { "aria-hidden": "true" });
-  onTick(ago, (t) => say(ago, line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
-  return notice("bad", `Cannot reach the gateway at ${location.origin}`,
-    [line.lastAnswer && ["It last answered at ", clockSeconds(line.lastAnswer), ago, ". "],
-      "Your programs cannot reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],
-    { role: "alert", actions: [button("Try now", tryNow, { kind: "btn-fill", f: "retry" })] });
+	const count = h("span", { "aria-hidden": "true" });
+	onTick(count, (t) => say(count, line.nextTry && line.nextTry > t ? ` Trying again in ${span(line.nextTry - t + 1)}.` : " Trying now."));
+	const ago = h("span", { "aria-hidden": "true" });
+	onTick(ago, (t) => say(ago, line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
+	return notice("bad", `Cannot reach the gateway at ${location.origin}`,
+		[line.lastAnswer && ["It last answered at ", clockSeconds(line.lastAnswer), ago, ". "],
+			"Your programs cannot reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],
+		{ role: "alert", actions: [button("Try now", tryNow, { kind: "btn-fill", f: "retry" })] });
 }
 
 export function nothingHere(title, text) {
-  const heading = h("h1", { tabindex: -1 }, title);
-  return { node: h("div", { class: "stack" }, h("div", { class: "page-head" }, h("div", null, heading, h("p", null, text))),
-    h("div", { class: "row" }, link("Back to providers", "#/providers"))), title, heading, update: () => {} };
+	const heading = h("h1", { tabindex: -1 }, title);
+	return { node: pageHead(heading, h("p", null, text)), title, heading, update: () => {} };
 }

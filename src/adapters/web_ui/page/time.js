@@ -7,10 +7,10 @@ export const now = () => Date.now() / 1000 + offset;
 
 /** Takes over the gateway's clock from an answer's Date header; less than 5 s apart is the header's own coarseness. */
 export function follow(header) {
-  const theirs = Date.parse(header ?? "") / 1000;
-  if (!Number.isFinite(theirs)) return;
-  const apart = theirs - Date.now() / 1000;
-  offset = Math.abs(apart) > 5 ? apart : 0;
+	const theirs = Date.parse(header ?? "") / 1000;
+	if (!Number.isFinite(theirs)) return;
+	const apart = theirs - Date.now() / 1000;
+	offset = Math.abs(apart) > 5 ? apart : 0;
 }
 
 const format = (options) => new Intl.DateTimeFormat("en-GB", options);
@@ -27,106 +27,106 @@ export const clockSeconds = (at) => SECOND.format(date(at));
 
 /** Whole days from today to that time's day: 0 today, -1 yesterday. Noon to noon, so that summer time does not count. */
 function daysAway(at) {
-  const noon = (when) => new Date(when.getFullYear(), when.getMonth(), when.getDate(), 12).getTime();
-  return Math.round((noon(date(at)) - noon(date(now()))) / (DAY * 1000));
+	const noon = (when) => new Date(when.getFullYear(), when.getMonth(), when.getDate(), 12).getTime();
+	return Math.round((noon(date(at)) - noon(date(now()))) / (DAY * 1000));
 }
 
 export function day(at) {
-  const away = daysAway(at);
-  if (Math.abs(away) > 300) return YEAR.format(date(at));
-  return DATE.format(date(at));
+	const away = daysAway(at);
+	if (Math.abs(away) > 300) return YEAR.format(date(at));
+	return DATE.format(date(at));
 }
 
 /** `14:36`, `yesterday, 14:36`, `Fri 27 Nov, 09:00`, `30 Dec, 14:36`. */
 export function moment(at) {
-  const away = daysAway(at);
-  if (away === 0) return clock(at);
-  if (away === -1) return `yesterday, ${clock(at)}`;
-  if (away === 1) return `tomorrow, ${clock(at)}`;
-  const week = away > 1 && away < 7 ? `${WEEKDAY.format(date(at))} ` : "";
-  return `${week}${day(at)}, ${clock(at)}`;
+	const away = daysAway(at);
+	if (away === 0) return clock(at);
+	if (away === -1) return `yesterday, ${clock(at)}`;
+	if (away === 1) return `tomorrow, ${clock(at)}`;
+	const week = away > 1 && away < 7 ? `${WEEKDAY.format(date(at))} ` : "";
+	return `${week}${day(at)}, ${clock(at)}`;
 }
 
 /** For a sentence that is about a day: `16:40 today`. */
 export const until = (at) => (daysAway(at) === 0 ? `${clock(at)} today` : moment(at));
 
 export function dayName(at) {
-  const away = daysAway(at);
-  if (away === 0) return "Today";
-  if (away === -1) return "Yesterday";
-  return FULL.format(date(at));
+	const away = daysAway(at);
+	if (away === 0) return "Today";
+	if (away === -1) return "Yesterday";
+	return FULL.format(date(at));
 }
 
 /** `6 d 4 h`, `3 h 4 min`, `18 min`, `48 s`: two units at most, rounded down. */
 export function span(seconds) {
-  const s = Math.max(0, Math.floor(seconds));
-  if (s < 60) return `${s} s`;
-  const minutes = Math.floor(s / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 24) return pair(hours, "h", minutes % 60, "min");
-  return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+	const s = Math.max(0, Math.floor(seconds));
+	if (s < 60) return `${s} s`;
+	const minutes = Math.floor(s / 60);
+	if (minutes < 60) return `${minutes} min`;
+	const hours = Math.floor(minutes / 60);
+	if (hours < 24) return pair(hours, "h", minutes % 60, "min");
+	return pair(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
 const pair = (a, unitA, b, unitB) => (b === 0 ? `${a} ${unitA}` : `${a} ${unitA} ${b} ${unitB}`);
 
 /** The name of a usage window: `5 hours`, `7 days`. */
 export function length(seconds) {
-  const count = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
-  if (seconds % DAY === 0) return count(seconds / DAY, "day");
-  if (seconds % 3600 === 0) return count(seconds / 3600, "hour");
-  return count(Math.round(seconds / 60), "minute");
+	const count = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+	if (seconds % DAY === 0) return count(seconds / DAY, "day");
+	if (seconds % 3600 === 0) return count(seconds / 3600, "hour");
+	return count(Math.round(seconds / 60), "minute");
 }
 
 export const minutes = (seconds) => {
-  const s = Math.max(0, Math.ceil(seconds));
-  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
+	const s = Math.max(0, Math.ceil(seconds));
+	return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}`;
 };
 
 const ticking = new Map();
 
 /** Calls `update` each second as long as `node` is on the page. */
 export function onTick(node, update) {
-  update(now());
-  ticking.set(node, { update, seen: false, age: 0 });
-  return node;
+	update(now());
+	ticking.set(node, { update, seen: false, age: 0 });
+	return node;
 }
 
 setInterval(() => {
-  const at = now();
-  for (const [node, entry] of ticking) {
-    if (node.isConnected) {
-      entry.seen = true;
-      entry.update(at);
-    } else if (entry.seen || ++entry.age > 10) ticking.delete(node);
-  }
+	const at = now();
+	for (const [node, entry] of ticking) {
+		if (node.isConnected) {
+			entry.seen = true;
+			entry.update(at);
+		} else if (entry.seen || ++entry.age > 10) ticking.delete(node);
+	}
 }, 1000);
 
 /** A `<time>` whose words are made anew each second. */
 function ticker(words, at = null) {
-  const node = document.createElement("time");
-  node.className = "nb";
-  if (at) node.dateTime = date(at).toISOString();
-  return onTick(node, (t) => {
-    const text = words(t);
-    if (node.textContent !== text) node.textContent = text;
-  });
+	const node = document.createElement("time");
+	node.className = "nb";
+	if (at) node.dateTime = date(at).toISOString();
+	return onTick(node, (t) => {
+		const text = words(t);
+		if (node.textContent !== text) node.textContent = text;
+	});
 }
 
 /** How long it is until then; at the end `over`, never a countdown that stays at zero. */
 export const left = (at, over = "a moment") => ticker((t) => (at - t >= 1 ? span(at - t) : over), at);
 
 export function when(at, words = moment) {
-  const node = document.createElement("time");
-  node.className = "nb";
-  node.dateTime = date(at).toISOString();
-  node.textContent = words(at);
-  return node;
+	const node = document.createElement("time");
+	node.className = "nb";
+	node.dateTime = date(at).toISOString();
+	node.textContent = words(at);
+	return node;
 }
 
 export function zone() {
-  const off = -new Date().getTimezoneOffset();
-  const two = (n) => String(n).padStart(2, "0");
-  const sign = off < 0 ? "−" : "+";
-  return `Times are yours, UTC${sign}${two(Math.floor(Math.abs(off) / 60))}:${two(Math.abs(off) % 60)}`;
+	const off = -new Date().getTimezoneOffset();
+	const two = (n) => String(n).padStart(2, "0");
+	const sign = off < 0 ? "−" : "+";
+	return `Times are yours, UTC${sign}${two(Math.floor(Math.abs(off) / 60))}:${two(Math.abs(off) % 60)}`;
 }

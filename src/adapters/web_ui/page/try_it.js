@@ -10,130 +10,134 @@ const FIRST = "Why do refresh tokens rotate? One sentence.";
 const FALLBACK = { "openai-codex": "gpt-5.5", dashscope: "qwen-plus" };
 
 export function tryIt(account) {
-  const { name, provider } = account;
-  const chat = provider.provider_type === "dashscope";
-  const ids = { title: uid("try"), prompt: uid("prompt"), model: uid("model") };
-  const prompt = h("textarea", { class: "in", id: ids.prompt, rows: 2, oninput: redraw, onkeydown: (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
-  } }, FIRST);
-  const model = h("select", { class: "in mono fit", id: ids.model, onchange: redraw });
-  const option = (id) => h("option", { value: id }, id);
-  model.append(option(`${name}/${FALLBACK[provider.provider_type] ?? "gpt-5.5"}`));
-  const go = button("Send", () => (running ? stop() : ask()), { kind: "", f: `${name}:send` });
-  const text = h("p", { class: "said" });
-  const caret = h("span", { class: "caret", "aria-hidden": "true" });
-  const measured = h("p", { class: "label" });
-  const answer = h("div", { class: "answer", "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
-  const told = h("div");
-  const call = () => ({ chat, model: model.value, prompt: prompt.value });
-  const shown = snippets(call());
-  let running = null;
+	const { name, provider } = account;
+	const chat = provider.provider_type === "dashscope";
+	const ids = { title: uid("try"), prompt: uid("prompt"), model: uid("model") };
+	const prompt = h("textarea", { class: "in", id: ids.prompt, rows: 2, oninput: redraw, onkeydown: (event) => {
+		if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
+	} }, FIRST);
+	const model = h("select", { class: "in mono fit", id: ids.model, onchange: redraw });
+	const option = (id) => h("option", { value: id }, id);
+	model.append(option(`${name}/${FALLBACK[provider.provider_type] ?? "gpt-5.5"}`));
+	const go = button("Send", () => (running ? stop() : ask()), { kind: "", f: `${name}:send` });
+	const text = h("p", { class: "said" });
+	const caret = h("span", { class: "caret", "aria-hidden": "true" });
+	const measured = h("p", { class: "label" });
+	const answer = h("div", { class: "answer", "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
+	const told = h("div");
+	const call = () => ({ chat, model: model.value, prompt: prompt.value });
+	const shown = snippets(call());
+	let running = null;
 
-  function redraw() { shown.update(call()); }
+	function redraw() { shown.update(call()); }
 
-  api.models().then(({ data }) => {
-    const found = data.map(({ id }) => id).filter((id) => id.startsWith(`${name}/`));
-    if (found.length === 0) return;
-    replace(model, found.map(option));
-    redraw();
-  }, () => { /* the usual model stays; if it is wrong the answer says so */ });
+	api.models().then(({ data }) => {
+		const found = data.map(({ id }) => id).filter((id) => id.startsWith(`${name}/`));
+		if (found.length === 0) return;
+		replace(model, found.map(option));
+		redraw();
+	}, () => { /* the usual model stays; if it is wrong the answer says so */ });
 
-  const stop = () => running?.abort();
+	const stop = () => running?.abort();
 
-  async function ask() {
-    if (running || prompt.value.trim() === "") return prompt.focus();
-    running = new AbortController();
-    go.firstChild.data = "Stop";
-    replace(told);
-    replace(text, caret);
-    answer.hidden = false;
-    measured.hidden = false;
-    answer.setAttribute("aria-busy", "true");
-    const run = { begun: performance.now(), first: null, tokens: null, over: false, stopped: false };
-    onTick(measured, () => { if (!run.over) measure(run); });
-    const { input, url } = request();
-    try {
-      const { answer: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
-      await read(stream, run);
-      if (!text.firstChild?.data) put(replace(text), "The model answered with no text.");
-    } catch (error) {
-      run.stopped = running.signal.aborted;
-      if (!run.stopped) replace(told, failed(error));
-    }
-    run.over = true;
-    caret.remove();
-    answer.hidden = !text.hasChildNodes();
-    answer.removeAttribute("aria-busy");
-    measure(run);
-    running = null;
-    go.firstChild.data = "Send";
-  }
+	async function ask() {
+		if (running) return;
+		if (prompt.value.trim() === "") {
+			replace(told, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
+			return prompt.focus();
+		}
+		running = new AbortController();
+		go.firstChild.data = "Stop";
+		replace(told);
+		replace(text, caret);
+		answer.hidden = false;
+		measured.hidden = false;
+		answer.setAttribute("aria-busy", "true");
+		const run = { begun: performance.now(), first: null, tokens: null, over: false, stopped: false };
+		onTick(measured, () => { if (!run.over) measure(run); });
+		const { input, url } = request();
+		try {
+			const { answer: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
+			await read(stream, run);
+			if (!text.firstChild?.data) put(replace(text), "The model answered with no text.");
+		} catch (error) {
+			run.stopped = running.signal.aborted;
+			if (!run.stopped) replace(told, failed(error));
+		}
+		run.over = true;
+		caret.remove();
+		answer.hidden = !text.hasChildNodes();
+		answer.removeAttribute("aria-busy");
+		measure(run);
+		running = null;
+		go.firstChild.data = "Send";
+	}
 
-  const request = () => chat
-    ? { url: "/v1/chat/completions", input: { model: model.value, messages: [{ role: "user", content: prompt.value }], stream: true } }
-    : { url: "/v1/responses", input: { model: model.value, input: prompt.value, stream: true } };
+	const request = () => chat
+		? { url: "/v1/chat/completions", input: { model: model.value, messages: [{ role: "user", content: prompt.value }], stream: true } }
+		: { url: "/v1/responses", input: { model: model.value, input: prompt.value, stream: true } };
 
-  function write(delta, run) {
-    run.first ??= performance.now();
-    if (text.firstChild === caret) text.prepend(document.createTextNode(""));
-    text.firstChild.appendData(delta);
-  }
+	function write(delta, run) {
+		run.first ??= performance.now();
+		if (text.firstChild === caret) text.prepend(document.createTextNode(""));
+		text.firstChild.appendData(delta);
+	}
 
-  async function read(stream, run) {
-    let finished = false;
-    for await (const { data } of events(stream)) {
-      if (!data) continue;
-      if (data === "[DONE]") return;
-      let event;
-      try { event = JSON.parse(data); } catch { continue; }
-      if (event.error && (chat || event.type === "error")) throw ofOpenAi(event.error);
-      if (event.type === "error") throw ofOpenAi(event);
-      if (event.type === "response.failed") throw ofOpenAi(event.response?.error ?? {});
-      if (event.type === "response.output_text.delta") write(event.delta ?? "", run);
-      if (event.choices?.[0]?.delta?.content) write(event.choices[0].delta.content, run);
-      finished ||= event.type === "response.completed" || event.type === "response.incomplete" || Boolean(event.choices?.[0]?.finish_reason);
-      const usage = event.response?.usage ?? event.usage;
-      if (usage) run.tokens = usage.output_tokens ?? usage.completion_tokens ?? run.tokens;
-      if (finished && !chat) return;
-    }
-    if (!finished) throw new GatewayError({ status: 200, code: "stream_ended_early", sentence: "The provider’s stream broke off before its end. What had arrived stands above." });
-  }
+	async function read(stream, run) {
+		let finished = false;
+		for await (const { data } of events(stream)) {
+			if (!data) continue;
+			if (data === "[DONE]") return;
+			let event;
+			try { event = JSON.parse(data); } catch { continue; }
+			if (event.error && (chat || event.type === "error")) throw ofOpenAi(event.error);
+			if (event.type === "error") throw ofOpenAi(event);
+			if (event.type === "response.failed") throw ofOpenAi(event.response?.error ?? {});
+			if (event.type === "response.output_text.delta") write(event.delta ?? "", run);
+			if (event.choices?.[0]?.delta?.content) write(event.choices[0].delta.content, run);
+			finished ||= event.type === "response.completed" || event.type === "response.incomplete" || Boolean(event.choices?.[0]?.finish_reason);
+			const usage = event.response?.usage ?? event.usage;
+			if (usage) run.tokens = usage.output_tokens ?? usage.completion_tokens ?? run.tokens;
+			if (finished && !chat) return;
+		}
+		if (!finished) throw new GatewayError({ status: 200, code: "stream_ended_early", sentence: "The provider’s stream broke off before its end. What had arrived stands above." });
+	}
 
-  function measure(run) {
-    const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
-    const parts = [run.first && `first word after ${seconds(run.first - run.begun)}`,
-      run.stopped ? "stopped by you" : `${seconds(performance.now() - run.begun)}${run.over ? " in all" : " so far"}`, run.tokens !== null && `${run.tokens} tokens`];
-    measured.textContent = parts.filter(Boolean).join(" · ");
-  }
+	function measure(run) {
+		const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+		const parts = [run.first && `first word after ${seconds(run.first - run.begun)}`,
+			run.stopped ? "stopped by you" : `${seconds(performance.now() - run.begun)}${run.over ? " in all" : " so far"}`, run.tokens !== null && `${run.tokens} tokens`];
+		measured.textContent = parts.filter(Boolean).join(" · ");
+	}
 
-  /** Who refused what; a used up plan is told with its end. */
-  function failed(error) {
-    if (error.code === "usage_limit_reached" || error.code === "insufficient_quota") return limit(error);
-    const v = vendor(provider);
-    const title = { needs_reauth: "This account needs you first", not_connected: "This account is not connected", model_not_found: `There is no model ${model.value}`,
-      offline: "The gateway did not answer", stream_ended_early: "The answer broke off" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} gave no answer` : `${v} refused this request`);
-    return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same answer (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
-  }
+	/** Who refused what; a used up plan is told with its end. */
+	function failed(error) {
+		if (error.code === "usage_limit_reached" || error.code === "insufficient_quota") return limit(error);
+		const v = vendor(provider);
+		const title = { needs_reauth: "This account needs you first", not_connected: "This account is not connected", model_not_found: `There is no model ${model.value}`,
+			offline: "The gateway did not answer", stream_ended_early: "The answer broke off" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} gave no answer` : `${v} refused this request`);
+		return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same answer (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
+	}
 
-  function limit(error) {
-    const used = store.get(name)?.usage?.windows.find((window) => window.used_percent >= 100);
-    const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
-    const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
-    return notice("warn", which, [resets && ["It resets at ", when(resets), ", in ", left(resets), ". "],
-      `Programs get the same answer (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
-  }
+	function limit(error) {
+		const used = store.get(name)?.usage?.windows.find((window) => window.used_percent >= 100);
+		const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
+		const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
+		return notice("warn", which, [resets && ["It resets at ", when(resets), ", in ", left(resets), ". "],
+			`Programs get the same answer (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
+	}
 
-  const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),
-    h("div", { class: "field" }, h("label", { for: ids.prompt }, "Prompt"), prompt),
-    h("div", { class: "row gap" }, go, h("label", { class: "vh", for: ids.model }, "Model"), model),
-    h("div", { class: "answers" }, answer, measured, told), shown.node);
-  measured.hidden = true;
-  return { node, destroy: stop, isBusy: () => running !== null };
+	const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),
+		h("div", { class: "field" }, h("label", { for: ids.prompt }, "Prompt"), prompt),
+		h("div", { class: "row gap" }, go, h("label", { class: "vh", for: ids.model }, "Model"), model),
+		h("div", { class: "answers" }, answer, measured, told), shown.node);
+	measured.hidden = true;
+	return { node, destroy: stop, isBusy: () => running !== null };
 }
 
 /** For a provider without models: how programs reach its own API. */
 export function passThrough({ name, provider }) {
-  const id = uid("use");
-  return { destroy: () => {}, isBusy: () => false, node: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, "Use it"),
-    h("p", { class: "small" }, `${vendor(provider)} has no language models to prompt. Programs speak its own API through the gateway, which adds the sign-in:`), snippets(null, name).node) };
+	const id = uid("use");
+	return { destroy: () => {}, isBusy: () => false, node: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, "Use it"),
+		h("p", { class: "small" }, `${vendor(provider)} has no language models to prompt. Programs speak its own API through the gateway, which adds the sign-in:`), snippets(null, name).node) };
 }

@@ -7,153 +7,155 @@ const HOUR = 3600;
 
 /** When the token in use began: its renewal, or the sign-in that it came from. */
 export function begunAt({ status, events }) {
-  if (!status.expires_at) return null;
-  if (status.last_refresh_at) return status.last_refresh_at;
-  const signIn = events.find((event) => event.event === "signed_in" && event.login_id === status.login_id);
-  return signIn?.at ?? null;
+	if (!status.expires_at) return null;
+	if (status.last_refresh_at) return status.last_refresh_at;
+	const signIn = events.find((event) => event.event === "signed_in" && event.login_id === status.login_id);
+	return signIn?.at ?? null;
 }
 
 const PROVIDER_IS_DOWN = ["upstream_unavailable", "upstream_timeout", "provider_unavailable", "provider_timeout", "provider_failed", "overloaded"];
 
 export function kindOf(account, at) {
-  const { provider, status, usageError } = account;
-  if (status.state === "absent") return provider.enabled ? "absent" : "off";
-  if (status.state === "disabled" || !provider.enabled) return "off";
-  if (status.state === "needs_reauth") return "needs";
-  if (status.state === "in_doubt") return "doubt";
-  if (status.state === "refreshing") return "refreshing";
-  const renews = status.next_refresh_at > 0;
-  if (!status.authenticated) return renews && status.expires_at <= at ? "stalled" : "needs";
-  if (status.expires_at && !renews) return expiresSoon(account, at) ? "expiring" : "ending";
-  if (status.reason) return "postponed";
-  if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
-  return "good";
+	const { provider, status, usageError } = account;
+	if (status.state === "absent") return provider.enabled ? "absent" : "off";
+	if (status.state === "disabled" || !provider.enabled) return "off";
+	if (status.state === "needs_reauth") return "needs";
+	if (status.state === "in_doubt") return "doubt";
+	if (status.state === "refreshing") return "refreshing";
+	const renews = status.next_refresh_at > 0;
+	if (!status.authenticated) return renews && status.expires_at <= at ? "stalled" : "needs";
+	if (status.expires_at && !renews) return expiresSoon(account, at) ? "expiring" : "ending";
+	if (status.reason) return "postponed";
+	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
+	return "good";
 }
 
 /** A token that nothing renews: soon is the last half of its life, and a day at most. */
 function expiresSoon(account, at) {
-  const begun = begunAt(account);
-  const life = begun ? account.status.expires_at - begun : 2 * HOUR;
-  return account.status.expires_at - at < Math.min(24 * HOUR, life / 2);
+	const begun = begunAt(account);
+	const life = begun ? account.status.expires_at - begun : 2 * HOUR;
+	return account.status.expires_at - at < Math.min(24 * HOUR, life / 2);
 }
 
 /** Shape, tone, word, sentence (nodes and texts), explanation, and the way out (`main`: its one button). */
 export function verdict(account, at) {
-  const { provider, status, events, usageError } = account;
-  const v = vendor(provider);
-  const oauth = signsIn(provider);
-  const secret = secretName(provider);
-  const again = oauth ? "Sign in again" : `Replace the ${secret}`;
-  const serves = status.authenticated && status.expires_at > at;
-  const last = (name) => events.find((event) => event.event === name);
-  const kind = kindOf(account, at);
-  switch (kind) {
-    case "absent":
-      return { kind, shape: "off", tone: "is-off", word: "Not connected",
-        say: [oauth ? `Sign in at ${v}` : secret === "API key" ? "Add an API key" : `Add a ${secret}`],
-        why: failedLogin(status), main: "connect" };
-    case "off": {
-      const fixed = status.switched_off_by === "configuration";
-      return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error, nothing is deleted"],
-        why: fixed ? ["The configuration switches this provider off. Set ", code(`providers.${provider.name}.enabled = true`), " and start the gateway anew."]
-          : ["Its owner switched it off. Switched on again, it goes on where it was."],
-        main: fixed ? null : "enable" };
-    }
-    case "needs": {
-      const event = last("needs_reauth");
-      const cause = event?.cause;
-      const told = why(cause, provider) || `${status.reason ?? "The token can no longer be used."}`;
-      return { kind, shape: "bad", tone: "is-bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
-        say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to go on`],
-        why: [`${told} Nothing is deleted. `, serves
-          ? `Programs still get answers until ${moment(status.expires_at)}, after that an error that says to sign in.`
-          : "Programs get an error that says to sign in."],
-        quote: isProvidersWord(cause) ? cause : null, main: "again" };
-    }
-    case "doubt": {
-      const event = last("in_doubt");
-      const asked = event ? `At ${moment(event.at)} the gateway asked ${v} to renew this sign-in, and no usable answer came. ` : "";
-      return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s answer got lost; a new sign-in is the safe way`],
-        why: [asked, "The refresh token may be used up. ",
-          serves ? `Programs go on working until ${moment(status.expires_at)}. ` : "The token in use has ended. ",
-          status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}), and then it either works or you sign in.`
-            : "If you do nothing, the gateway tries once more by itself, and then it either works or you sign in."],
-        aside: "Trying now may end the token that still works: some providers cancel a whole sign-in when they see an old token twice.", main: "again" };
-    }
-    case "refreshing":
-      return { kind, shape: "warn", tone: "", word: "Renewing now", say: [`Asking ${v} for a new token`], why: ["Programs are not interrupted."] };
-    case "stalled":
-      return { kind, shape: "warn", tone: "is-warn", word: "Token has ended", say: ["Renewed as soon as ", `${v} can be reached`],
-        why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
-    case "expiring":
-    case "ending": {
-      const soon = kind === "expiring";
-      return { kind, shape: soon ? "warn" : "ok", tone: soon ? "is-warn" : "", word: soon ? "Expires soon" : "Connected",
-        say: [`${secret[0].toUpperCase()}${secret.slice(1)} ends in `, left(status.expires_at)],
-        aside: provider.provider_type === "suno"
-          ? "A session token alone cannot be renewed. Paste a new one, or add Suno’s client cookie, and the gateway renews by itself. What you paste is checked before it is saved."
-          : "Nothing renews it: connect again before it ends.", main: "again" };
-    }
-    case "postponed": {
-      const next = status.next_refresh_at;
-      return { kind, shape: "warn", tone: "is-warn", word: "Connected, not renewed yet",
-        say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
-        why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The token in use works until ${moment(status.expires_at)}.` : ""] };
-    }
-    case "down":
-      return { kind, shape: "warn", tone: "is-warn", word: `${v} is not answering`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
-        why: [`Asked at ${moment(account.usageAt ?? account.readAt)} how much of the plan is used: `, `${usageError.sentence} `,
-          "Programs may meet the same. The gateway needs nothing from you."], main: "check" };
-    default:
-      return { kind, shape: "ok", tone: "", word: "Connected",
-        say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is withdrawn`]
-          : ["Renews by itself in ", left(status.next_refresh_at)] };
-  }
+	const { provider, status, events, usageError } = account;
+	const v = vendor(provider);
+	const oauth = signsIn(provider);
+	const secret = secretName(provider);
+	const again = oauth ? "Sign in again" : `Replace the ${secret}`;
+	const serves = status.authenticated && status.expires_at > at;
+	const last = (name) => events.find((event) => event.event === name);
+	const kind = kindOf(account, at);
+	switch (kind) {
+		case "absent":
+			return { kind, shape: "off", tone: "is-off", word: "Not connected",
+				say: [oauth ? `Sign in at ${v}` : secret === "API key" ? "Add an API key" : `Add a ${secret}`],
+				why: failedLogin(status), main: "connect" };
+		case "off": {
+			const fixed = status.switched_off_by === "configuration";
+			return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error, nothing is deleted"],
+				why: fixed ? ["The configuration switches this provider off. Set ", code(`providers.${provider.name}.enabled = true`), " and start the gateway anew."]
+					: ["It was switched off here. Switched on again, it goes on where it was."],
+				main: fixed ? null : "enable" };
+		}
+		case "needs": {
+			const event = last("needs_reauth");
+			const cause = event?.cause;
+			const told = why(cause, provider) || `${status.reason ?? "The token can no longer be used."}`;
+			return { kind, shape: "bad", tone: "is-bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
+				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to go on`],
+				why: [`${told} Nothing is deleted. `, serves
+					? `Programs still get answers until ${moment(status.expires_at)}, after that an error that says to sign in.`
+					: "Programs get an error that says to sign in."],
+				quote: isProvidersWord(cause) ? cause : null, main: "again" };
+		}
+		case "doubt": {
+			const event = last("in_doubt");
+			const asked = event ? `At ${moment(event.at)} the gateway asked ${v} to renew this sign-in, and no usable answer came. ` : "";
+			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s answer got lost; a new sign-in is the safe way`],
+				why: [asked, "The refresh token may be used up. ",
+					serves ? `Programs go on working until ${moment(status.expires_at)}. ` : "The token in use has ended. ",
+					status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}), and then it either works or you sign in.`
+						: "If you do nothing, the gateway tries once more by itself, and then it either works or you sign in."],
+				aside: "Trying now may end the token that still works: some providers cancel a whole sign-in when they see an old token twice.", main: "again" };
+		}
+		case "refreshing":
+			return { kind, shape: "warn", tone: "", word: "Renewing now", say: [`Asking ${v} for a new token`], why: ["Programs are not interrupted."] };
+		case "stalled":
+			return { kind, shape: "warn", tone: "is-warn", word: "Token has ended", say: ["Renewed as soon as ", `${v} can be reached`],
+				why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
+		case "expiring":
+		case "ending": {
+			const soon = kind === "expiring";
+			return { kind, shape: soon ? "warn" : "ok", tone: soon ? "is-warn" : "", word: soon ? "Expires soon" : "Connected",
+				say: [`${secret[0].toUpperCase()}${secret.slice(1)} ends in `, left(status.expires_at)],
+				aside: provider.provider_type === "suno"
+					? "A session token alone cannot be renewed. Paste a new one, or add Suno’s client cookie, and the gateway renews by itself. What you paste is checked before it is saved."
+					: "Nothing renews it: connect again before it ends.", main: "again" };
+		}
+		case "postponed": {
+			const next = status.next_refresh_at;
+			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not renewed yet",
+				say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
+				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The token in use works until ${moment(status.expires_at)}.` : ""] };
+		}
+		case "down":
+			return { kind, shape: "warn", tone: "is-warn", word: `${v} is not answering`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
+				why: [`Asked at ${moment(account.usageAt ?? account.readAt)} how much of the plan is used: `, `${usageError.sentence} `,
+					"Programs may meet the same. The gateway needs nothing from you."], main: "check" };
+		default:
+			return { kind, shape: "ok", tone: "", word: "Connected",
+				say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is withdrawn`]
+					: ["Renews by itself in ", left(status.next_refresh_at)] };
+	}
 }
 
 function nb(text) {
-  const node = document.createElement("span");
-  node.className = "nb";
-  node.append(text);
-  return node;
+	const node = document.createElement("span");
+	node.className = "nb";
+	node.append(text);
+	return node;
 }
 
 function failedLogin({ last_login: login, pending }) {
-  if (pending) return ["A sign-in is waiting for its approval."];
-  if (!login || ["completed", "cancelled"].includes(login.outcome)) return null;
-  return [`Last try, ${moment(login.at)}: ${login.reason}`];
+	if (pending) return ["A sign-in is waiting for its approval."];
+	if (!login || ["completed", "cancelled"].includes(login.outcome)) return null;
+	return [`Last try, ${moment(login.at)}: ${login.reason}`];
 }
 
 /** The page's title: the worst thing that is true, as a sentence; and one about whom it concerns. */
 export function headline(accounts, at) {
-  const judged = accounts.map((account) => ({ account, kind: kindOf(account, at) }));
-  const connected = judged.filter(({ kind }) => kind !== "absent" && kind !== "off");
-  if (connected.length === 0 && judged.every(({ kind }) => kind === "absent")) return { title: "Connect your first account", first: true, about: [] };
-  const of = (...kinds) => judged.filter(({ kind }) => kinds.includes(kind)).map(({ account }) => account);
-  const title = (list, one, many) => (list.length === 1 ? `One account ${one}` : `${list.length} accounts ${many}`);
-  const needs = of("needs");
-  const doubt = of("doubt");
-  const soon = of("expiring");
-  const stuck = of("postponed", "stalled", "down");
-  const about = [...needs, ...doubt, ...soon, ...stuck];
-  if (needs.length) return { title: title(needs, "needs you", "need you"), about };
-  if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
-  if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
-  if (stuck.length) return { title: title(stuck, "has to wait for its provider", "have to wait for their provider"), about };
-  if (connected.length === 0) return { title: "No account is in use", about };
-  return { title: "Everything is working", about };
+	const judged = accounts.map((account) => ({ account, kind: kindOf(account, at) }));
+	const connected = judged.filter(({ kind }) => kind !== "absent" && kind !== "off");
+	if (connected.length === 0 && judged.every(({ kind }) => kind === "absent")) return { title: "Connect an account", first: true, about: [] };
+	const of = (...kinds) => judged.filter(({ kind }) => kinds.includes(kind)).map(({ account }) => account);
+	const title = (list, one, many) => (list.length === 1 ? `One account ${one}` : `${list.length} accounts ${many}`);
+	const needs = of("needs");
+	const doubt = of("doubt");
+	const soon = of("expiring");
+	const stuck = of("postponed", "stalled", "down");
+	const about = [...needs, ...doubt, ...soon, ...stuck];
+	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
+	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
+	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
+	if (stuck.length) return { title: title(stuck, "has to wait for its provider", "have to wait for their provider"), about };
+	if (connected.length === 0) return { title: "No account is in use", about };
+	const off = of("off");
+	return { title: off.length ? "Everything that is on is working" : "Everything is working", about: off };
 }
 
 export function concern(account, at) {
-  const { status } = account;
-  const serves = status.authenticated && status.expires_at > at;
-  switch (kindOf(account, at)) {
-    case "needs": return signsIn(account.provider)
-      ? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
-      : `needs a new ${secretName(account.provider)}`;
-    case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
-    case "expiring": return `ends ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
-    case "down": return "is fine, its provider is not answering";
-    default: return "could not be renewed yet";
-  }
+	const { status } = account;
+	const serves = status.authenticated && status.expires_at > at;
+	switch (kindOf(account, at)) {
+		case "needs": return signsIn(account.provider)
+			? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
+			: `needs a new ${secretName(account.provider)}`;
+		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
+		case "expiring": return `ends ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
+		case "off": return "is switched off";
+		case "down": return "is fine, its provider is not answering";
+		default: return "could not be renewed yet";
+	}
 }
