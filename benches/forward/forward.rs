@@ -19,6 +19,7 @@ mod measure;
 mod process;
 mod report;
 mod server;
+mod steady;
 mod streams;
 mod upstream;
 

@@ -11,13 +11,13 @@ pub(crate) struct Load {
     body: Body,
     connections: usize,
     /// What the end of the right answer looks like.
-    ending: &'static str,
+    pub(crate) ending: &'static str,
 }
 
 /// The path of the prompt, which is asked in other ways too.
 pub(crate) const PROMPT: &str = "/codex/responses";
 
-const SMALL: Load = Load {
+pub(crate) const SMALL: Load = Load {
     name: "1 KB of JSON, 1 connection",
     method: "GET",
     path: "/compatible-mode/v1/models",
@@ -95,6 +95,16 @@ impl Load {
             return Ok(());
         }
         Err(format!("{} answers {} with {answer}", contestant.name, self.name).into())
+    }
+
+    /// The request as it is written.
+    pub(crate) fn message(&self, contestant: &Contestant) -> Outcome<String> {
+        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
+        let (method, authorization, body) = (self.method, &contestant.authorization, self.body());
+        let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        Ok(format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n{length}\r\n{body}"
+        ))
     }
 
     /// One round; `script` is where wrk finds its script.

@@ -8,6 +8,7 @@ use crate::{
     contestants::{self, Contestant, GOCLAW},
     load::{LOADS, Load, write_script},
     report::{self, Cell},
+    steady,
     streams::{self, Streamed},
 };
 
@@ -48,6 +49,7 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     let mut streamed: Vec<Streamed> = proxies().map(|contestant| Streamed::new(contestant.name)).collect();
     for _ in 0..rounds {
         for (contestant, streamed) in proxies().zip(&mut streamed) {
+            streamed.steady.extend(steady::run(contestant)?);
             streams::read_paced(contestant, streamed)?;
         }
     }

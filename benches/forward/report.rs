@@ -9,6 +9,7 @@ use crate::{
     Outcome,
     contestants::{DIRECT, GOCLAW, HYPER, LITELLM, NGINX, RESPONSES},
     load::{LOADS, Round},
+    steady::{CALLERS, PER_SECOND},
     streams::{MANY, OPEN_FOR, Streamed},
 };
 
@@ -128,6 +129,7 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
             streamed.growth_kib as f64 / 1024.0,
         )?;
     }
+    steady_pace(streamed, &mut out)?;
     let (first_answer, idle_kib) = start;
     let first_answer = first_answer.as_millis();
     writeln!(
@@ -135,6 +137,22 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
         "\ngoclaw's first answer {first_answer} ms after its start; {:.1} MiB then",
         idle_kib as f64 / 1024.0
     )?;
+    Ok(())
+}
+
+fn steady_pace(streamed: &[Streamed], out: &mut StdoutLock<'_>) -> Outcome {
+    writeln!(
+        out,
+        "\n| {CALLERS} callers, {PER_SECOND} requests/s in all | p50 ms | p99 ms | added p99 ms | of nginx's |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    let p99 = |name: &str| streamed.iter().find(|one| one.name == name).map(|one| quantile(&one.steady, 0.99));
+    let (direct, nginx) = (p99(DIRECT).ok_or("no upstream")?, p99(NGINX).ok_or("no nginx")?);
+    for Streamed { name, steady, .. } in streamed {
+        let (p50, p99) = (quantile(steady, 0.5), quantile(steady, 0.99));
+        let added = p99 - direct;
+        writeln!(out, "| {name} | {p50:.3} | {p99:.3} | {added:.3} | {:.2} |", added / (nginx - direct))?;
+    }
     Ok(())
 }
 

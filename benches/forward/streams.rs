@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What is found out about the streams of one contestant.
 pub(crate) struct Streamed {
     pub(crate) name: &'static str,
+    /// From a request to the end of its answer, where callers ask at a steady pace, in milliseconds.
+    pub(crate) steady: Vec<f64>,
     /// From the request to the first byte of a paced answer's body, in milliseconds.
     pub(crate) first: Vec<f64>,
     /// From one event to the next.
@@ -43,7 +45,8 @@ pub(crate) struct Streamed {
 
 impl Streamed {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, first: Vec::new(), gaps: Vec::new(), cancelled: Vec::new(), open_kib: 0, growth_kib: 0 }
+        let (steady, first, gaps, cancelled) = Default::default();
+        Self { name, steady, first, gaps, cancelled, open_kib: 0, growth_kib: 0 }
     }
 }
 

@@ -1,0 +1,57 @@
+//! Callers that ask at a steady pace and leave the machine idle most of the time: what a proxy adds to the time of an
+//! answer. Under full load that cannot be told: there everybody waits for a core.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{Outcome, contestants::Contestant, load::SMALL};
+
+pub(crate) const CALLERS: u32 = 16;
+/// How often each of them asks.
+const EVERY: Duration = Duration::from_millis(8);
+/// How many requests each of them sends in one round.
+const REQUESTS: u32 = 400;
+
+/// What all callers together send in a second.
+pub(crate) const PER_SECOND: u128 = CALLERS as u128 * 1_000 / EVERY.as_millis();
+
+/// One round: the times from sending a request to the last byte of its answer, in milliseconds.
+pub(crate) fn run(contestant: &Contestant) -> Outcome<Vec<f64>> {
+    let (port, request) = (contestant.process.port, SMALL.message(contestant)?);
+    let request = request.as_bytes();
+    let begin = Instant::now() + Duration::from_millis(50);
+    let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
+        // One after the other within a pause, so that they do not all come at once.
+        let callers = (0..CALLERS).map(|number| begin + EVERY * number / CALLERS);
+        let callers: Vec<_> = callers.map(|begin| scope.spawn(move || call(port, request, begin))).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
+    });
+    let called: Vec<Vec<f64>> = called.into_iter().collect::<Outcome<_>>()?;
+    Ok(called.concat())
+}
+
+fn call(port: u16, request: &[u8], begin: Instant) -> Outcome<Vec<f64>> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut times = Vec::new();
+    let mut buffer = [0; 8_192];
+    for number in 0..REQUESTS {
+        thread::sleep((begin + EVERY * number).saturating_duration_since(Instant::now()));
+        let sent = Instant::now();
+        stream.write_all(request)?;
+        let mut length = 0;
+        while !buffer.get(..length).unwrap_or_default().ends_with(SMALL.ending.as_bytes()) {
+            match stream.read(buffer.get_mut(length..).unwrap_or_default())? {
+                0 => return Err("an answer is not what it should be".into()),
+                more => length += more,
+            }
+        }
+        times.push(sent.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
+}
