@@ -39,12 +39,14 @@ python() { "$venv/bin/python" "$@"; }
 
 free_port() { python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
+# Where a part of the simulator is, as it has told.
+site() { python -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" <"$folder/simulator.json"; }
+
 start_simulator() {
     target/debug/goclaw-simulator --approval auto >"$folder/simulator.json" 2>"$folder/simulator.log" &
     pids+=($!)
     for _ in $(seq "$looks"); do
-        if issuer=$(python -c 'import json, sys; print(json.load(sys.stdin)["issuer"])' \
-            <"$folder/simulator.json" 2>/dev/null); then
+        if issuer=$(site issuer 2>/dev/null); then
             return
         fi
         kill -0 "${pids[-1]}" 2>/dev/null || break
@@ -60,7 +62,9 @@ start_gateway() {
     url=http://127.0.0.1:$port
     # With nothing else of the environment: GOCLAW_ variables of the caller are not for this gateway.
     env -i GOCLAW_DATA_DIR="$folder/$1" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$(free_port)" \
-        GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$issuer" target/debug/goclaw >"$folder/$1.gateway.log" 2>&1 &
+        GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$issuer" GOCLAW_PROVIDERS__SUNO__API_BASE="$(site studio_url)" \
+        GOCLAW_PROVIDERS__SUNO__SESSION_URL="$(site sessions_url)" \
+        GOCLAW_PROVIDERS__DASHSCOPE__API_BASE="$(site dashscope_url)" target/debug/goclaw >"$folder/$1.gateway.log" 2>&1 &
     pids+=($!)
     for _ in $(seq "$looks"); do
         if curl --silent --fail --max-time 5 --output /dev/null "$url/healthz"; then
