@@ -4,8 +4,9 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{
     App,
-    answers::{ActivityAnswer, CancelAnswer, ConnectedAnswer, EventsAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
+    answers::{CancelAnswer, ConnectedAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
     control_json::ControlJson,
+    event_answers::{ActivityAnswer, EventsAnswer},
     guard::Caller,
     model_answers::UsageAnswer,
     problem::Problem,

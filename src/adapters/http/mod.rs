@@ -9,6 +9,7 @@ mod contract;
 mod control_json;
 mod current_request;
 mod docs_page;
+mod event_answers;
 mod events_api;
 mod failed_attempts;
 mod front;
