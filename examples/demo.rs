@@ -22,6 +22,9 @@ const PROMPT: &str = r#"{"model": "openai-codex/gpt-5.5", "input": "Hello", "str
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    if std::env::args().count() > 1 {
+        return Err("the demo takes no arguments: cargo run --example demo".into());
+    }
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "the TLS provider is installed twice")?;
     let provider = Simulator::start(Options::default()).await?;
     provider.update_settings(|settings| {
@@ -63,7 +66,9 @@ async fn tell(
         "Open this link in a browser, go to ChatGPT, connect it (choose Approve, or Deny), and ask it something:\n",
     )?;
     render::line(&format!("  {base}/#link={}\n", link.expose_secret()))?;
-    render::line("It opens the page once. In another terminal, where goclaw's commands find the demo then:\n")?;
+    render::line(
+        "It opens the page once, within ten minutes; goclaw open makes the next. In another terminal, where goclaw's commands find the demo then:\n",
+    )?;
     render::line(&format!("  export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n"))?;
     render::line("Once it is connected, from there:\n")?;
     render::line(&format!(

@@ -83,7 +83,7 @@ export function linkView(onOpen, onToken) {
 			} else if (error.status === 429) {
 				end("Too many tries", [`The gateway takes no link for ${error.retryAfter ?? 60} s, then make a new one with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
 			} else if (error.status === 401) {
-				end("This link no longer works", ["A link works once and for 10 minutes. Make a new one with ", code("goclaw open"), ". If somebody else may have used this one, change the gateway token."], useToken("btn-fill"));
+				end("This link no longer works", ["It was used, or its 10 minutes are over. Make a new one with ", code("goclaw open"), ". If you did not use it, and it is younger than that, somebody else did: change the gateway token."], useToken("btn-fill"));
 			} else end("The gateway did not take the link", error.sentence, useToken("btn-fill"));
 		}
 	}
