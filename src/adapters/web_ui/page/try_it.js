@@ -69,6 +69,7 @@ export function tryIt(account) {
 		answer.hidden = !text.hasChildNodes();
 		answer.removeAttribute("aria-busy");
 		measure(run);
+		store.loadUsage(name);
 		running = null;
 		go.firstChild.data = "Send";
 	}
