@@ -1,9 +1,9 @@
 //! Ask the provider whether it takes a pasted secret, before it is saved: one that is wrong is best refused where it is
 //! handed in. What could not be asked has not been checked, and that is an error too.
 
-use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header::USER_AGENT};
+use http_message::{HeaderMap, Method, StatusCode};
 
-use super::{AppError, Gateway};
+use super::{AppError, Gateway, provider_call::name_agent};
 use crate::{
     domain::{
         claims::UnverifiedClaims,
@@ -25,9 +25,7 @@ impl Gateway {
     ) -> Result<(), AppError> {
         let Some(path) = definition.descriptor().check_path else { return Ok(()) };
         let mut headers = HeaderMap::new();
-        if let Some(Ok(value)) = definition.user_agent.as_deref().map(HeaderValue::from_str) {
-            headers.insert(USER_AGENT, value);
-        }
+        name_agent(&mut headers, definition);
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let request = UpstreamRequest { method: Method::GET, url, headers, body: RequestBody::default() };
         let answer = self.upstream.send(request, token).await?;

@@ -122,10 +122,8 @@ impl Gateway {
 /// The listed ones of the caller's, and what the provider wants to know about the account.
 fn upstream_headers(from_caller: &HeaderMap, account: &RegisteredProvider) -> HeaderMap {
     let mut headers = listed(from_caller, headers::goes_upstream);
-    let ProviderDefinition { oauth, provider_type, user_agent, .. } = account.definition.as_ref();
-    if let Some(Ok(value)) = user_agent.as_deref().map(HeaderValue::from_str) {
-        headers.insert(USER_AGENT, value);
-    }
+    let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
+    name_agent(&mut headers, &account.definition);
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())
         && let Ok(value) = HeaderValue::from_str(originator)
     {
@@ -137,6 +135,13 @@ fn upstream_headers(from_caller: &HeaderMap, account: &RegisteredProvider) -> He
         headers.insert(HeaderName::from_static(name), value);
     }
     headers
+}
+
+/// Says who asks, where the owner wants it said otherwise than by default.
+pub(super) fn name_agent(headers: &mut HeaderMap, definition: &ProviderDefinition) {
+    if let Some(Ok(value)) = definition.user_agent.as_deref().map(HeaderValue::from_str) {
+        headers.insert(USER_AGENT, value);
+    }
 }
 
 pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> HeaderMap {

@@ -167,9 +167,9 @@ async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing(
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let start = json!({"provider_type": "openai-codex"});
-    let started = gateway.post("/v1/auth/work/start", start.clone()).await.json();
+    let started = gateway.post("/v1/auth/first/start", start.clone()).await.json();
     browser_like().get(started["auth_url"].as_str().expect("an address")).send().await.expect("a page");
-    assert_eq!(gateway.post("/v1/auth/work/logout", json!({})).await.status, 200);
+    assert_eq!(gateway.post("/v1/auth/first/logout", json!({})).await.status, 200);
     gateway.post("/v1/auth/second/start", start).await;
     gateway.post("/v1/auth/second/cancel", json!({})).await;
 
@@ -183,7 +183,7 @@ async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing(
             (text("provider"), text("event"), text("outcome"))
         })
         .collect();
-    let expected = [("second", "sign_in_ended", "cancelled"), ("work", "signed_out", ""), ("work", "signed_in", "")];
+    let expected = [("second", "sign_in_ended", "cancelled"), ("first", "signed_out", ""), ("first", "signed_in", "")];
     assert_eq!(told, expected, "{activity}");
-    assert!(!gateway.get("/v1/providers").await.text.contains("work"), "it is gone");
+    assert!(!gateway.get("/v1/providers").await.text.contains("first"), "it is gone");
 }

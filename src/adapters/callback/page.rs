@@ -65,7 +65,8 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'st
     let page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - goclaw</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
-         <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p><p>You can close this tab and go back to where you started.</p></main>\
+         <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p>\
+         <p>You can close this tab and go back to where you started.</p></main>\
          </body></html>\n"
     );
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)

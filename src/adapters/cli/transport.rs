@@ -98,9 +98,10 @@ impl Transport {
     fn refusal(&self, status: StatusCode, bytes: &[u8]) -> CliError {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
-            let message = problem.map_or_else(|| "the gateway wants its token".to_owned(), |problem| problem.error);
-            let has_none = matches!(self.token, TokenLookup::Missing | TokenLookup::MissingFile(_));
-            let message = if has_none { "the gateway wants its token".to_owned() } else { message };
+            // Who sent none needs no lesson in HTTP.
+            let sent_one = !matches!(self.token, TokenLookup::Missing | TokenLookup::MissingFile(_));
+            let told = problem.filter(|_| sent_one).map(|problem| problem.error);
+            let message = told.unwrap_or_else(|| "the gateway wants its token".to_owned());
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
         match problem {
