@@ -169,13 +169,14 @@ pub(super) async fn peek(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, Byte
     Ok((UpstreamAnswer { status, headers, body }, read))
 }
 
-/// A body as far as `limit` or a little further, and the rest of it.
-pub(super) async fn read_start(mut body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
-    let mut read = Vec::new();
+/// Reads a body up to `limit` bytes or one piece further, and returns the rest beside it. The rest may be polled again although
+/// the body has ended.
+pub(super) async fn read_start(body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
+    let (mut body, mut read) = (body.fuse(), Vec::new());
     while read.len() <= limit
         && let Some(piece) = body.next().await
     {
         read.extend_from_slice(&piece?);
     }
-    Ok((read, body))
+    Ok((read, Box::pin(body)))
 }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use goclaw::adapters::serving::{Limits, serve};
+use goclaw::adapters::{
+    http::{GatewayToken, Hosts, endpoint},
+    serving::{Limits, serve},
+};
 use poem::{Endpoint, Response, Route, endpoint::make, get};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::gateway::PATIENCE;
+use crate::support::{fakes::Stage, gateway::PATIENCE, log::CapturedLog};
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
@@ -152,5 +155,27 @@ async fn several_listeners_are_served_alike() {
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_with_the_request_id_and_a_line_in_the_request_s_span() {
+    let log = CapturedLog::start();
+    let stage = Stage::open().await;
+    let page = make(|_| async { panic!("on purpose") as poem::Result<Response> });
+    let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
+    let token = GatewayToken::new(&"token".into());
+    let whole = endpoint(&stage.gateway, token, hosts, page, CancellationToken::new());
+    let (address, _stop, _handle) = served(whole).await;
+    for _ in 0..2 {
+        let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+        let answer = read_to_close(&mut caller).await;
+        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+        let (_, rest) = answer.split_once("x-request-id: ").expect("a request id");
+        let id = rest.lines().next().expect("a line");
+        assert!(answer.contains(&format!("urn:goclaw:request:{id}")) && !answer.contains("on purpose"), "{answer}");
+        let text = log.text();
+        let line = text.lines().find(|line| line.contains("a request panicked") && line.contains(id));
+        assert!(line.is_some_and(|line| line.contains("on purpose") && line.contains("ERROR")), "{text}");
     }
 }

@@ -322,3 +322,27 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
         assert!(!text_of(&answer.json()).is_empty(), "{script}: {}", answer.text);
     }
 }
+
+/// The provider refuses a token that is too young to be refreshed, on every route that asks it something.
+#[tokio::test]
+async fn a_401_that_no_refresh_cures_is_an_answer_on_every_route() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.tell("/revoke-all", json!({})).await;
+    let prompt = json!({"model": MODEL, "input": "Hello"});
+    let chat = json!({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]});
+    for answer in [
+        gateway.post("/v1/responses", prompt).await,
+        gateway.post("/v1/chat/completions", chat).await,
+        gateway.get("/v1/auth/openai/usage").await,
+        gateway.get("/v1/proxy/openai/wham/usage").await,
+    ] {
+        assert!(
+            [400, 401, 502].contains(&answer.status) && !answer.text.is_empty(),
+            "{} {}",
+            answer.status,
+            answer.text
+        );
+    }
+    let models = gateway.get("/v1/models").await;
+    assert_eq!((models.status, &models.json()["object"]), (200, &json!("list")), "{}", models.text);
+}

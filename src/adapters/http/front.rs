@@ -4,8 +4,9 @@
 //! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
 //! and copying them was a quarter of what a forwarded request cost.
 
-use std::{pin::pin, sync::Arc};
+use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
+use futures_util::FutureExt;
 use poem::{
     Endpoint, IntoResponse, Request, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -55,7 +56,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         let span = tracing::info_span!("http.request", request.id = id, method = %request.method(), path);
         let name = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, speaks_openai: openai_error::is_spoken_at(path) };
-        let work = pin!(self.answer(request));
+        let work = pin!(self.answer_or_report_panic(request));
         let mut answer = current.scope(work).instrument(span).await;
         let headers = answer.headers_mut();
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
@@ -75,6 +76,21 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         }
         let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
         Err(ProblemJson(Problem::new(ProblemKind::OtherHost, words)).into_response())
+    }
+
+    /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the message
+    /// and the place already; the log line here names the request. Nothing shared is left half changed: what changes state runs
+    /// in tasks of its own (`app::Tasks`), and the locks in between do not span an await.
+    async fn answer_or_report_panic(&self, request: Request) -> Response {
+        match AssertUnwindSafe(self.answer(request)).catch_unwind().await {
+            Ok(answer) => answer,
+            Err(panic) => {
+                let message = panic_message(panic.as_ref());
+                tracing::error!(panic.message = message, "a request panicked; this is a bug of the gateway");
+                let detail = "the gateway has a bug here; its log has the details under this request id";
+                ProblemJson(Problem::new(ProblemKind::Internal, detail)).into_response()
+            }
+        }
     }
 
     async fn answer(&self, mut request: Request) -> Response {
@@ -106,6 +122,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         }
         answer
     }
+}
+
+/// The text that a panic was started with. It comes from our own code and holds no secret: secrets have no `Display`.
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let formatted = panic.downcast_ref::<String>().map(String::as_str);
+    formatted.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
 
 /// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.

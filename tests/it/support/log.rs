@@ -1,0 +1,42 @@
+//! The log of a test's own thread, as text.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tracing::subscriber::DefaultGuard;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics while it holds the log").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Captures what this thread logs until it is dropped, so it wants a current-thread runtime.
+pub(crate) struct CapturedLog {
+    lines: Lines,
+    _guard: DefaultGuard,
+}
+
+impl CapturedLog {
+    pub(crate) fn start() -> Self {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let bytes = self.lines.0.lock().expect("no test panics while it holds the log");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
