@@ -87,6 +87,10 @@ impl Gateway {
 
     async fn redeem(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let ticket = login.ticket;
+        // Known before the code is sent: nothing may fail between the exchange and the save.
+        let definition = self
+            .definition_of(&ticket.name, ticket.provider_type)
+            .ok_or_else(|| AppError::UnknownProvider(ticket.name.to_string()))?;
         if self.logins.claim(&ticket.id, self.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
         }
@@ -101,7 +105,7 @@ impl Gateway {
         if tokens.refresh_token.is_none() || tokens.access_token.is_none() {
             return Err(self.end_login(&ticket, LoginOutcome::BadAnswer, None).await?);
         }
-        match self.save_tokens(&ticket, tokens).await {
+        match self.save_tokens(&ticket, &definition, tokens).await {
             Ok(connected) => Ok(connected),
             Err(error @ AppError::LoginOver(_)) => Err(error),
             Err(error) => {
@@ -114,12 +118,16 @@ impl Gateway {
         }
     }
 
-    async fn save_tokens(self: &Arc<Self>, ticket: &LoginTicket, tokens: TokenGrant) -> Result<Connected, AppError> {
+    async fn save_tokens(
+        self: &Arc<Self>,
+        ticket: &LoginTicket,
+        definition: &ProviderDefinition,
+        tokens: TokenGrant,
+    ) -> Result<Connected, AppError> {
         let facts = tokens.facts(AuthMethod::OAuth, ticket.provider_type, &ticket.client.scopes, self.now());
         let Some(access_token) = tokens.access_token else {
             return Err(AppError::LoginFailed { outcome: LoginOutcome::BadAnswer, source: None });
         };
-        let definition = self.resolve(ticket.name.as_str(), Some(ticket.provider_type.as_str())).await?.definition;
         let connected = self
             .save_credential(
                 NewCredential {
@@ -132,7 +140,7 @@ impl Gateway {
                     refresh_token: tokens.refresh_token,
                     facts,
                 },
-                &definition,
+                definition,
             )
             .await?;
         self.logins_changed();
@@ -153,12 +161,13 @@ impl Gateway {
         let id = ProviderId::new(now, &self.random_bytes()?);
         let sealed = self.vault.seal_credential(new, id, superseded.clone())?;
         match self.credentials.save_login(&sealed, now).await? {
-            SaveOutcome::Saved(id) => {
-                if let Some(saved) = self.credentials.load(&name).await? {
-                    self.make_known(&saved)?;
+            SaveOutcome::Saved(saved) => {
+                if let Err(error) = self.make_known(&saved) {
+                    // The tokens are safe; the next change or start registers the account.
+                    tracing::error!(provider.name = %name, error = %error, "a saved account could not be registered");
                 }
                 self.start_revoking(superseded);
-                Ok(Connected { name, id })
+                Ok(Connected { name, id: saved.id })
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
             SaveOutcome::LoginOver(outcome) => {

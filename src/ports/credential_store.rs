@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
     history::CredentialEvent,
-    ids::{ProviderId, ProviderName},
+    ids::ProviderName,
     login_outcome::LoginOutcome,
     provider::ProviderType,
     refresh::{Effect, RefreshEvent, RefreshPolicy},
@@ -15,9 +15,10 @@ use crate::domain::{
 };
 
 /// What became of a save.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SaveOutcome {
-    Saved(ProviderId),
+    /// The account as it is stored now.
+    Saved(Box<SealedCredential>),
     /// The login that it came from was ended meanwhile, e.g. by a logout; nothing was changed.
     LoginOver(LoginOutcome),
     /// The name is taken by an account of another type; nothing was changed.
@@ -53,7 +54,8 @@ pub trait CredentialStore: Send + Sync {
     /// All accounts, by name.
     async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
 
-    /// Saves what a login yielded.
+    /// Saves what a login yielded, and returns the account as it is then: the caller needs no second read, whose failure would
+    /// hide that the tokens are safe.
     ///
     /// Contract:
     /// - Access token, refresh token and facts MUST become visible together or not at all.

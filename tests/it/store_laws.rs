@@ -119,7 +119,12 @@ async fn happens(
     match operation {
         Operation::SignIn(kind) => {
             let (new, id) = account.signs_in(*kind);
-            prop_assert_eq!(works(store.save_login(&new, now).await)?, SaveOutcome::Saved(id));
+            let saved = works(store.save_login(&new, now).await)?;
+            prop_assert!(matches!(&saved, SaveOutcome::Saved(account) if account.id == id), "{saved:?}");
+            prop_assert_eq!(
+                Some(saved),
+                works(store.load(&name).await)?.map(|account| SaveOutcome::Saved(Box::new(account)))
+            );
         }
         Operation::SignOut => {
             let was = works(store.load(&name).await)?;

@@ -26,7 +26,7 @@ macro_rules! credential_store {
             domain::{
                 credential::{NewSealedCredential, SealedCredential},
                 history::{CredentialEvent, Happening},
-                ids::{LoginId, ProviderId, ProviderName},
+                ids::{LoginId, ProviderName},
                 login_outcome::{LoginOutcome, LoginPhase},
                 refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
                 revocation::{PendingRevocation, RevocationOrder},
@@ -184,7 +184,6 @@ macro_rules! credential_store {
                 new.facts.expires_at,
             );
             row.revision = record(connection, &new.name, &state, Happening::SignedIn, now).await?.revision.0;
-            let id = ProviderId::from_stored(row.id.clone());
             diesel::insert_into(llm_providers::table)
                 .values(&row)
                 .on_conflict(llm_providers::id)
@@ -196,7 +195,8 @@ macro_rules! credential_store {
                 None => delete_refresh_token(connection, &new.name).await?,
                 Some(token) => put_refresh_token(connection, &new.name, token, now).await?,
             }
-            Ok(SaveOutcome::Saved(id))
+            let saved = load(connection, &new.name).await?.ok_or(diesel::result::Error::NotFound)?;
+            Ok(SaveOutcome::Saved(Box::new(saved)))
         }
 
         async fn advance(

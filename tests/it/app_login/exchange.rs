@@ -12,7 +12,7 @@ use goclaw::{
     ports::CallbackReply,
 };
 
-use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, settle};
+use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, name, settle};
 
 const WITHOUT_REFRESH_TOKEN: Answer = Answer::Tokens { lifetime: Some(3600), with_refresh_token: false };
 
@@ -85,6 +85,17 @@ async fn tokens_that_cannot_be_saved_end_the_login_as_not_saved() {
 
     stage.store.repair();
     stage.connect().await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
+    let stage = Stage::open().await;
+    let login = stage.start(alice()).await;
+    stage.store.fail_to("load an account");
+    assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    stage.store.repair();
+    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert!(stage.gateway.cached_bearer(&name(OPENAI)).is_some(), "it serves at once");
 }
 
 #[tokio::test]

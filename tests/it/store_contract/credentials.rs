@@ -41,9 +41,10 @@ async fn a_first_login_is_stored_as_it_was_given(fixture: impl Fixture) {
     let store = fixture.store();
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     let new = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
-    assert_eq!(save(&*store, &new, 5).await, SaveOutcome::Saved(new.id.clone()));
+    let saved = save(&*store, &new, 5).await;
 
     let account = store.load(&new.name).await.unwrap().unwrap();
+    assert_eq!(saved, SaveOutcome::Saved(Box::new(account.clone())));
     assert_eq!((&account.id, &account.name, account.login_id()), (&new.id, &new.name, &new.login_id));
     assert_eq!((account.provider_type, &account.api_base), (new.provider_type, &new.api_base));
     assert_eq!(account.display_name, new.display_name);
@@ -61,8 +62,9 @@ async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl
     store.change_profile(&first.name, &off, at(6)).await.unwrap();
 
     let second = credential(2, "work");
-    assert_eq!(save(&*store, &second, 7).await, SaveOutcome::Saved(first.id.clone()), "the row keeps its id");
+    let saved = save(&*store, &second, 7).await;
     let account = store.load(&first.name).await.unwrap().unwrap();
+    assert_eq!(saved, SaveOutcome::Saved(Box::new(account.clone())));
     assert_eq!((&account.id, account.created_at, account.updated_at), (&first.id, at(5), at(7)));
     assert_eq!((account.login_id(), account.generation()), (&second.login_id, Generation::FIRST));
     assert_eq!((&account.access_token, &account.refresh_token), (&second.access_token, &second.refresh_token));

@@ -61,9 +61,8 @@ impl CredentialStore for MemoryStore {
             created_at: before.map_or(now, |account| account.created_at),
             updated_at: now,
         };
-        let id = account.id.clone();
-        tables.put(account, Happening::SignedIn, now);
-        Ok(SaveOutcome::Saved(id))
+        let saved = tables.put(account, Happening::SignedIn, now);
+        Ok(SaveOutcome::Saved(Box::new(saved)))
     }
 
     async fn change_profile(
