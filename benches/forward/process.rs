@@ -12,7 +12,7 @@ use std::{
 use crate::Outcome;
 
 /// How long a program may take to listen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TEST_DEADLINE: Duration = Duration::from_secs(60);
 /// The unit of the times in `/proc/PID/stat`, which is the same on every Linux of today.
 const TICK_US: u64 = 10_000;
 
@@ -34,7 +34,7 @@ impl Process {
             if let Some(status) = process.child.try_wait()? {
                 return Err(format!("{command:?} ended with {status}").into());
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TEST_DEADLINE {
                 return Err(format!("{command:?} does not answer").into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -92,7 +92,7 @@ pub(crate) fn free_port() -> Outcome<u16> {
 /// One request on a connection of its own, and the whole answer as text.
 pub(crate) fn ask(port: u16, method: &str, path: &str, authorization: &str, body: &str) -> Outcome<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TEST_DEADLINE))?;
     let length = body.len();
     write!(
         stream,

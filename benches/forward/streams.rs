@@ -25,7 +25,7 @@ pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
 /// How often a caller leaves.
 const LEAVES: usize = 20;
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_DEADLINE: Duration = Duration::from_secs(20);
 
 /// What is found out about the streams of one contestant.
 pub(crate) struct Streamed {
@@ -88,7 +88,7 @@ pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed:
         let begun = Instant::now();
         let mut noticed = left_at()?;
         while noticed == before {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TEST_DEADLINE {
                 return Err(format!("{} does not tell that a caller left", contestant.name).into());
             }
             thread::sleep(Duration::from_millis(1));
@@ -126,7 +126,7 @@ pub(crate) fn weigh_open(contestant: &Contestant, streamed: &mut Streamed) -> Ou
 fn request(contestant: &Contestant, path: &str) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TEST_DEADLINE))?;
     let path = contestant.path(path).ok_or("it cannot be asked this")?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", contestant.authorization);
     stream.write_all(head.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The identity provider behind browser sessions (in the manner of Clerk): a cookie that lives long renews a token that
+//! The identity provider behind browser sessions (in the manner of Clerk): a cookie that lives long refreshes a token that
 //! does not. Nothing here takes a bearer, and nothing at the music API takes the cookie.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::{
     http::{ConnectionCut, Origin, Reply, UnreadBody, read_body},
     interference,
     journal::token_sha256,
-    provider::{self, Entry, Provider, RenewalRefusal, SessionView},
+    provider::{self, Entry, Provider, RefreshRefusal, SessionView},
     refusals,
     site::Site,
 };
@@ -29,16 +29,16 @@ pub(crate) struct SessionsOrigin {
 
 /// What is asked for.
 enum Asked<'a> {
-    Renewal { session_id: &'a str },
+    Refresh { session_id: &'a str },
     Client,
     Nothing,
 }
 
 impl<'a> Asked<'a> {
     fn read(method: &Method, path: &'a str) -> Self {
-        let renewal = path.strip_prefix("/v1/client/sessions/").and_then(|rest| rest.strip_suffix("/tokens"));
-        match (method, renewal) {
-            (&Method::POST, Some(session_id)) if !session_id.contains('/') => Self::Renewal { session_id },
+        let refresh = path.strip_prefix("/v1/client/sessions/").and_then(|rest| rest.strip_suffix("/tokens"));
+        match (method, refresh) {
+            (&Method::POST, Some(session_id)) if !session_id.contains('/') => Self::Refresh { session_id },
             (&Method::GET, None) if path == "/v1/client" => Self::Client,
             _ => Self::Nothing,
         }
@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
 
     fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Renewal { .. } => Endpoint::SessionTokens,
+            Self::Refresh { .. } => Endpoint::SessionTokens,
             Self::Client => Endpoint::SessionClient,
             Self::Nothing => Endpoint::Sessions,
         }
@@ -70,7 +70,7 @@ impl SessionsOrigin {
         let asked = Asked::read(&head.method, head.uri.path());
         let fault = self.provider.state().faults.strike(asked.endpoint());
         let decide = || match asked {
-            Asked::Renewal { session_id } => renewal(provider::renew_session(&self.provider, session_id, cookie)),
+            Asked::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
             Asked::Client => {
                 let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
                 Reply::json(200, &json!({"response": session.map(client), "client": null}))
@@ -90,15 +90,15 @@ fn client_cookie(headers: &HeaderMap) -> Option<&str> {
         .map(|(_, value)| value)
 }
 
-fn renewal(renewed: Result<String, RenewalRefusal>) -> Reply {
+fn refresh(refreshed: Result<String, RefreshRefusal>) -> Reply {
     let refused = |status, code, message| Reply::json(status, &refusals::session(code, message));
-    match renewed {
+    match refreshed {
         Ok(jwt) => Reply::json(200, &json!({"jwt": jwt})).header("cache-control", "no-store"),
-        Err(RenewalRefusal::Unauthenticated) => {
+        Err(RefreshRefusal::Unauthenticated) => {
             refused(401, "authentication_invalid", "Unable to authenticate the request.")
         }
-        Err(RenewalRefusal::NoSuchSession) => refused(404, "resource_not_found", "The session was not found."),
-        Err(RenewalRefusal::Internal) => refused(500, "internal_error", "The token could not be signed."),
+        Err(RefreshRefusal::NoSuchSession) => refused(404, "resource_not_found", "The session was not found."),
+        Err(RefreshRefusal::Internal) => refused(500, "internal_error", "The token could not be signed."),
     }
 }
 

@@ -10,7 +10,7 @@ pub enum Site {
     Auth,
     /// The ChatGPT Codex backend.
     Backend,
-    /// The identity provider that renews session tokens.
+    /// The identity provider that refreshes session tokens.
     Sessions,
     /// The music API that accepts them.
     Studio,

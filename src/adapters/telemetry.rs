@@ -8,15 +8,15 @@ use tracing_subscriber::{EnvFilter, fmt};
 /// Starts logging. `filter` is in the syntax of `RUST_LOG`; a filter that does not parse is reported and replaced.
 pub fn start(filter: Option<&str>) {
     let default = || EnvFilter::new("info");
-    let (filter, flaw) = match filter.map(EnvFilter::try_new) {
+    let (filter, error) = match filter.map(EnvFilter::try_new) {
         None => (default(), None),
         Some(Ok(filter)) => (filter, None),
-        Some(Err(flaw)) => (default(), Some(flaw)),
+        Some(Err(error)) => (default(), Some(error)),
     };
     let log = fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
     // Starting twice, as tests may, keeps the first.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
-    if let Some(flaw) = flaw {
-        tracing::warn!("RUST_LOG is not a log filter ({flaw}); logging at level info");
+    if let Some(error) = error {
+        tracing::warn!("RUST_LOG is not a log filter ({error}); logging at level info");
     }
 }

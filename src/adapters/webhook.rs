@@ -59,7 +59,7 @@ impl Notifier for Webhook {
         // The same for every try, so that a receiver knows what it has seen.
         let id = format!("{}.{}.{}", event.login_id, event.generation.0, event.revision.0);
         let body = json!({
-            "type": format!("credential.{}", event.happening.as_str()),
+            "type": format!("credential.{}", event.kind.as_str()),
             "timestamp": event.at.unix_seconds(),
             "data": {
                 "provider": event.name.as_str(),

@@ -26,7 +26,7 @@ use crate::{
         proxy::{ProxyPath, headers},
         usage::Usage,
     },
-    ports::{ByteStream, RequestBody, UpstreamAnswer},
+    ports::{ByteStream, RequestBody, UpstreamResponse},
 };
 
 /// As much of a list or the like, in bytes.
@@ -75,7 +75,7 @@ impl Gateway {
         from_caller: &HeaderMap,
         body: Bytes,
         accept: &'static str,
-    ) -> Result<UpstreamAnswer, AppError> {
+    ) -> Result<UpstreamResponse, AppError> {
         let mut headers = listed(from_caller, headers::steers_a_turn);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -86,7 +86,7 @@ impl Gateway {
     }
 
     /// The error that a provider's answer is.
-    pub(super) async fn refused(&self, answer: UpstreamAnswer) -> AppError {
+    pub(super) async fn refused(&self, answer: UpstreamResponse) -> AppError {
         if answer.status.is_redirection() {
             return AppError::UpstreamRedirect;
         }
@@ -97,7 +97,7 @@ impl Gateway {
     }
 
     /// What an answer means whose body begins with what it `said`.
-    pub(super) fn refusal(&self, answer: &UpstreamAnswer, said: &[u8]) -> ProviderRefusal {
+    pub(super) fn refusal(&self, answer: &UpstreamResponse, said: &[u8]) -> ProviderRefusal {
         let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let refused = RefusedAnswer {
             status: answer.status.as_u16(),
@@ -110,14 +110,14 @@ impl Gateway {
     }
 
     /// The whole response that a stream of events comes to.
-    pub(super) async fn whole_response(&self, answer: UpstreamAnswer) -> Result<Value, AppError> {
+    pub(super) async fn whole_response(&self, answer: UpstreamResponse) -> Result<Value, AppError> {
         let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
         let mut body = answer.body;
         while let Some(piece) = body.next().await {
             let piece = piece?;
             size += piece.len();
             if size > MAX_ANSWER_BYTES {
-                return Err(AppError::UpstreamNonsense("its answer is larger than any answer of a model"));
+                return Err(AppError::InvalidUpstreamResponse("its answer is larger than any answer of a model"));
             }
             for event in decoder.push(&piece)? {
                 if let Some(response) = reader.on_event(&event)? {
@@ -146,17 +146,17 @@ impl Gateway {
 }
 
 /// The JSON of a short answer; null where it is none.
-pub(super) async fn json_of(answer: UpstreamAnswer) -> Result<Value, AppError> {
+pub(super) async fn json_of(answer: UpstreamResponse) -> Result<Value, AppError> {
     Ok(serde_json::from_slice(&read_start(answer.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
 }
 
 /// Whether an answer is the stream of events that was asked for: what stands in front of a provider answers pages.
-pub(super) fn is_event_stream(answer: &UpstreamAnswer) -> bool {
+pub(super) fn is_event_stream(answer: &UpstreamResponse) -> bool {
     has_media_type(answer, "text/event-stream")
 }
 
 /// Whether an answer says of itself that it is of a type (RFC 9110 section 8.3.1: in whatever case).
-pub(super) fn has_media_type(answer: &UpstreamAnswer, wanted: &str) -> bool {
+pub(super) fn has_media_type(answer: &UpstreamResponse, wanted: &str) -> bool {
     let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }

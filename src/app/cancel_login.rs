@@ -25,9 +25,9 @@ impl Gateway {
             self.resolve(name, None).await?;
             return Ok(false);
         };
-        let cancelled = self.logins.end(&login.ticket.id, LoginOutcome::Cancelled, self.now()).await?;
+        let cancelled = self.logins.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
         self.logins_changed();
-        tracing::info!(provider.name = %login.ticket.name, login.id = %login.ticket.id, "login cancelled");
+        tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
         Ok(cancelled)
     }
 }

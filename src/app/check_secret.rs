@@ -7,7 +7,7 @@ use super::{AppError, Gateway, provider_call::name_agent};
 use crate::{
     domain::{
         claims::UnverifiedClaims,
-        provider::{AuthMethod, ProviderDefinition, Renewal},
+        provider::{AuthMethod, ProviderDefinition, RefreshMethod},
         proxy::ProxyPath,
         refresh::Failure,
         secret::{AccessToken, RefreshToken},
@@ -36,17 +36,20 @@ impl Gateway {
         }
     }
 
-    /// Whether a browser's cookie renews its session token. It is not spent by that.
+    /// Whether a browser's cookie refreshes its session token. It is not spent by that.
     pub(super) async fn check_cookie(
         &self,
         definition: &ProviderDefinition,
         token: &AccessToken,
         cookie: &RefreshToken,
     ) -> Result<(), AppError> {
-        let Some(Renewal::Session(client)) = definition.renewal(AuthMethod::SessionToken) else { return Ok(()) };
+        let Some(RefreshMethod::Session(client)) = definition.refresh_method(AuthMethod::SessionToken) else {
+            return Ok(());
+        };
         let session = UnverifiedClaims::of(token).and_then(|claims| claims.label("sid"));
-        let renewed = self.sessions.renew(client, session.as_deref(), cookie, definition.refresh.http_timeout).await;
-        let Err(error) = renewed else { return Ok(()) };
+        let refreshed =
+            self.sessions.refresh(client, session.as_deref(), cookie, definition.refresh.http_timeout).await;
+        let Err(error) = refreshed else { return Ok(()) };
         if matches!(error.failure(), Failure::Rejected(_)) {
             return Err(Self::secret_refused(definition, "client cookie"));
         }

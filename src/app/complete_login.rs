@@ -9,14 +9,14 @@ use crate::{
     domain::{
         authorization_response::{AuthorizationResponse, PastedRedirect},
         credential::NewCredential,
-        grant::{CodeGrant, TokenGrant},
         ids::{Principal, ProviderId, ProviderName},
-        login::{CallbackRejection, ExchangingLogin, LoginTicket, Received, SealedLogin},
-        login_outcome::{LoginOutcome, LoginPhase},
+        login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
+        login_outcome::{LoginOutcome, LoginProgress},
         provider::{AuthMethod, ProviderDefinition},
         revocation::{PendingRevocation, RevocationOrder},
+        token_response::{CodeGrant, TokenResponse},
     },
-    ports::{ClaimOutcome, Doubt, GrantError, SaveOutcome},
+    ports::{ClaimOutcome, Doubt, SaveOutcome, TokenEndpointError},
 };
 
 /// How a callback reached the gateway.
@@ -47,21 +47,21 @@ impl Gateway {
             Callback::Received(response) => {
                 let login = self.logins.find(&response.state.digest()).await?;
                 let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
-                let ticket = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive(response, self.now()), ticket)
+                let session = still_pending(&login)?;
+                (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
                 let (pasted, response) = PastedRedirect::parse(&redirect_url)?;
                 let login = self.logins.find(&response.state.digest()).await?;
                 let login = match login {
-                    Some(login) if login.ticket.name.as_str() == super::canonical_name(&name) => login,
+                    Some(login) if login.session.name.as_str() == super::canonical_name(&name) => login,
                     _ => return Err(self.no_such_login(&name, &principal).await?),
                 };
-                if login.ticket.principal != principal {
+                if login.session.principal != principal {
                     return Err(AppError::OtherPrincipal);
                 }
-                let ticket = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), ticket)
+                let session = still_pending(&login)?;
+                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), session)
             }
         };
         match received {
@@ -86,33 +86,33 @@ impl Gateway {
     }
 
     async fn redeem(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
-        let ticket = login.ticket;
+        let session = login.session;
         // Known before the code is sent: nothing may fail between the exchange and the save.
         let definition = self
-            .definition_of(&ticket.name, ticket.provider_type)
-            .ok_or_else(|| AppError::UnknownProvider(ticket.name.to_string()))?;
-        if self.logins.claim(&ticket.id, self.now()).await? == ClaimOutcome::Taken {
+            .definition_of(&session.name, session.provider_type)
+            .ok_or_else(|| AppError::UnknownProvider(session.name.to_string()))?;
+        if self.logins.claim(&session.id, self.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
         }
-        let tokens = match self.oauth.exchange_code(&ticket.client, grant).await {
+        let tokens = match self.oauth.exchange_code(&session.client, grant).await {
             Ok(tokens) => tokens,
             Err(error) => {
                 let outcome = outcome_of(&error);
-                return Err(self.end_login(&ticket, outcome, Some(error)).await?);
+                return Err(self.end_login(&session, outcome, Some(error)).await?);
             }
         };
         // Without a refresh token the login would silently end with its first access token.
         if tokens.refresh_token.is_none() || tokens.access_token.is_none() {
-            return Err(self.end_login(&ticket, LoginOutcome::BadAnswer, None).await?);
+            return Err(self.end_login(&session, LoginOutcome::InvalidResponse, None).await?);
         }
-        match self.save_tokens(&ticket, &definition, tokens).await {
+        match self.save_tokens(&session, &definition, tokens).await {
             Ok(connected) => Ok(connected),
             Err(error @ AppError::LoginOver(_)) => Err(error),
             Err(error) => {
-                tracing::error!(provider.name = %ticket.name, login.id = %ticket.id, error = %error,
+                tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
                     "the tokens of a login could not be saved");
                 // The store may be what failed, so this is an attempt; a sweep ends the login otherwise.
-                let _ = self.end_login(&ticket, LoginOutcome::NotSaved, None).await;
+                let _ = self.end_login(&session, LoginOutcome::NotSaved, None).await;
                 Err(error)
             }
         }
@@ -120,31 +120,31 @@ impl Gateway {
 
     async fn save_tokens(
         self: &Arc<Self>,
-        ticket: &LoginTicket,
+        session: &LoginSession,
         definition: &ProviderDefinition,
-        tokens: TokenGrant,
+        tokens: TokenResponse,
     ) -> Result<Connected, AppError> {
-        let facts = tokens.facts(AuthMethod::OAuth, ticket.provider_type, &ticket.client.scopes, self.now());
+        let metadata = tokens.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
         let Some(access_token) = tokens.access_token else {
-            return Err(AppError::LoginFailed { outcome: LoginOutcome::BadAnswer, source: None });
+            return Err(AppError::LoginFailed { outcome: LoginOutcome::InvalidResponse, source: None });
         };
         let connected = self
             .save_credential(
                 NewCredential {
-                    name: ticket.name.clone(),
-                    provider_type: ticket.provider_type,
-                    display_name: ticket.display_name.clone(),
+                    name: session.name.clone(),
+                    provider_type: session.provider_type,
+                    display_name: session.display_name.clone(),
                     api_base: definition.api_base.clone(),
-                    login_id: ticket.id.clone(),
+                    login_id: session.id.clone(),
                     access_token,
                     refresh_token: tokens.refresh_token,
-                    facts,
+                    metadata,
                 },
                 definition,
             )
             .await?;
         self.logins_changed();
-        tracing::info!(provider.name = %ticket.name, login.id = %ticket.id, "login completed, tokens saved");
+        tracing::info!(provider.name = %session.name, login.id = %session.id, "login completed, tokens saved");
         Ok(connected)
     }
 
@@ -186,32 +186,36 @@ impl Gateway {
     /// Ends a login badly and returns the error that says so.
     async fn end_login(
         &self,
-        ticket: &LoginTicket,
+        session: &LoginSession,
         outcome: LoginOutcome,
-        source: Option<GrantError>,
+        source: Option<TokenEndpointError>,
     ) -> Result<AppError, AppError> {
-        self.logins.end(&ticket.id, outcome, self.now()).await?;
+        self.logins.end(&session.id, outcome, self.now()).await?;
         self.logins_changed();
-        tracing::warn!(provider.name = %ticket.name, login.id = %ticket.id, outcome = outcome.as_str(),
+        tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
             cause = source.as_ref().map(tracing::field::display), "login ended without tokens");
         Ok(AppError::LoginFailed { outcome, source })
     }
 }
 
-fn still_pending(login: &SealedLogin) -> Result<LoginTicket, AppError> {
-    match login.phase {
-        LoginPhase::Pending => Ok(login.ticket.clone()),
-        LoginPhase::Exchanging => Err(AppError::LoginInProgress),
-        LoginPhase::Ended(outcome) => Err(AppError::LoginOver(outcome)),
+fn still_pending(login: &SealedLogin) -> Result<LoginSession, AppError> {
+    match login.progress {
+        LoginProgress::Pending => Ok(login.session.clone()),
+        LoginProgress::Exchanging => Err(AppError::LoginInProgress),
+        LoginProgress::Ended(outcome) => Err(AppError::LoginOver(outcome)),
     }
 }
 
-fn outcome_of(error: &GrantError) -> LoginOutcome {
+fn outcome_of(error: &TokenEndpointError) -> LoginOutcome {
     match error {
-        GrantError::Rejected { .. } => LoginOutcome::CodeRefused,
-        GrantError::Unavailable { .. } | GrantError::RateLimited { .. } => LoginOutcome::ProviderUnavailable,
-        GrantError::Indeterminate(Doubt::TimedOut) => LoginOutcome::ProviderTimeout,
-        GrantError::Indeterminate(Doubt::ConnectionLost | Doubt::ServerError(_)) => LoginOutcome::ProviderUnavailable,
-        GrantError::Indeterminate(Doubt::Unreadable(_)) => LoginOutcome::BadAnswer,
+        TokenEndpointError::Rejected { .. } => LoginOutcome::CodeRefused,
+        TokenEndpointError::Unavailable { .. } | TokenEndpointError::RateLimited { .. } => {
+            LoginOutcome::ProviderUnavailable
+        }
+        TokenEndpointError::Indeterminate(Doubt::TimedOut) => LoginOutcome::ProviderTimeout,
+        TokenEndpointError::Indeterminate(Doubt::ConnectionLost | Doubt::ServerError(_)) => {
+            LoginOutcome::ProviderUnavailable
+        }
+        TokenEndpointError::Indeterminate(Doubt::Unreadable(_)) => LoginOutcome::InvalidResponse,
     }
 }

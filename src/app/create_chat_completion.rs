@@ -9,7 +9,7 @@ use http_message::HeaderMap;
 use serde_json::{Value, json};
 
 use super::{
-    AppError, Forwarded, Gateway, ModelRequest,
+    AppError, Gateway, ModelRequest, ProxyResponse,
     ask_model::{Target, has_media_type, is_event_stream},
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 };
 
 impl Gateway {
-    pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
+    pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ChatRequest::parse(&body)?;
         // What goes to the provider is written anew.
@@ -37,9 +37,9 @@ impl Gateway {
                 let body = asked.with_model(&target.model);
                 let answer = self.prompt(&target, &headers, body.into(), "*/*").await?;
                 if !is_event_stream(&answer) && !has_media_type(&answer, "application/json") {
-                    return Err(AppError::UpstreamNonsense("its answer is neither JSON nor a stream of events"));
+                    return Err(AppError::InvalidUpstreamResponse("its answer is neither JSON nor a stream of events"));
                 }
-                Forwarded::of(answer)
+                ProxyResponse::of(answer)
             }
         }
     }
@@ -49,17 +49,17 @@ impl Gateway {
         asked: ChatRequest,
         target: &Target,
         headers: &HeaderMap,
-    ) -> Result<Forwarded, AppError> {
+    ) -> Result<ProxyResponse, AppError> {
         let (BackendRequest { body, stream, ignored }, options) = asked.into_backend(&target.model)?;
         let answer = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&answer) {
-            return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
+            return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
         }
         if !stream {
             let answer = self.in_one_piece(answer, |response| chat::completion(&response, &options)).await?;
             return Ok(answer.ignoring(&ignored));
         }
-        let mut answer = Forwarded::of(answer)?;
+        let mut answer = ProxyResponse::of(answer)?;
         answer.is_now("text/event-stream");
         answer.body = chunks(Arc::clone(self), answer.body, ChatStream::new(options));
         Ok(answer.ignoring(&ignored))
@@ -104,7 +104,7 @@ impl Translation {
     fn translate(&mut self, piece: &[u8]) -> String {
         let events = match self.decoder.push(piece) {
             Ok(events) => events,
-            Err(error) => return self.told("server_error", "upstream_nonsense", &error.to_string()),
+            Err(error) => return self.told("server_error", "invalid_upstream_response", &error.to_string()),
         };
         let mut frames = String::new();
         for event in events {

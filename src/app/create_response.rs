@@ -11,13 +11,13 @@ use http_message::{
 };
 use serde_json::Value;
 
-use super::{AppError, Forwarded, Gateway, ModelRequest, ask_model::is_event_stream};
+use super::{AppError, Gateway, ModelRequest, ProxyResponse, ask_model::is_event_stream};
 use crate::{
     domain::{
         dialect::{BackendRequest, ResponsesRequest},
         provider::Dialect,
     },
-    ports::UpstreamAnswer,
+    ports::UpstreamResponse,
 };
 
 /// Names the parameters of a request that were not passed on, separated by commas.
@@ -27,7 +27,7 @@ pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 const MODEL: &str = "openai-model";
 
 impl Gateway {
-    pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<Forwarded, AppError> {
+    pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ResponsesRequest::parse(&body)?;
         // What goes to the provider is written anew.
@@ -37,7 +37,7 @@ impl Gateway {
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => {
-                return Err(AppError::NoSuchApi {
+                return Err(AppError::UnsupportedApi {
                     name: target.definition.name.clone(),
                     instead: "/v1/chat/completions",
                 });
@@ -46,22 +46,22 @@ impl Gateway {
         let BackendRequest { body, stream, ignored } = asked.into_backend(&target.model)?;
         let answer = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&answer) {
-            return Err(AppError::UpstreamNonsense("its answer is no stream of events"));
+            return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
         }
         let answer =
-            if stream { Forwarded::of(answer)? } else { self.in_one_piece(answer, |response| response).await? };
+            if stream { ProxyResponse::of(answer)? } else { self.in_one_piece(answer, |response| response).await? };
         Ok(answer.of_model(&target.model, &name).ignoring(&ignored))
     }
 
     /// The answer as one JSON: what `form` makes of the response.
     pub(super) async fn in_one_piece(
         &self,
-        answer: UpstreamAnswer,
+        answer: UpstreamResponse,
         form: impl FnOnce(Value) -> Value,
-    ) -> Result<Forwarded, AppError> {
+    ) -> Result<ProxyResponse, AppError> {
         let headers = answer.headers.clone();
         let body = form(self.whole_response(answer).await?).to_string();
-        let mut answer = Forwarded::of(UpstreamAnswer {
+        let mut answer = ProxyResponse::of(UpstreamResponse {
             status: StatusCode::OK,
             headers,
             body: Box::pin(stream::once(async { Ok(Bytes::from(body)) })),
@@ -71,7 +71,7 @@ impl Gateway {
     }
 }
 
-impl Forwarded {
+impl ProxyResponse {
     /// Says what the body is, where it is not the provider's own any more.
     pub(super) fn is_now(&mut self, content_type: &'static str) {
         self.headers.remove(CONTENT_LENGTH);

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use crate::{
     domain::{
-        authorization_response::ResponseFlaw,
+        authorization_response::InvalidRedirect,
         dialect::{BadRequest, EventTooLong, ResponseFailure},
-        grant::AlreadyExpired,
-        ids::{BadDisplayName, BadProviderName, ProviderName},
+        ids::{InvalidDisplayName, InvalidProviderName, ProviderName},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
         provider_refusal::ProviderRefusal,
-        proxy::{PathFlaw, ProxyPath},
-        secret::SecretFlaw,
+        proxy::{InvalidPath, ProxyPath},
+        secret::InvalidSecret,
+        token_response::AlreadyExpired,
     },
-    ports::{GrantError, RandomError, StoreError, UpstreamError},
+    ports::{RandomError, StoreError, TokenEndpointError, UpstreamError},
 };
 
 use super::vault::VaultError;
@@ -26,9 +26,9 @@ pub enum AppError {
     #[error("unknown provider: {0}")]
     UnknownProvider(String),
     #[error(transparent)]
-    BadProviderName(#[from] BadProviderName),
+    InvalidProviderName(#[from] InvalidProviderName),
     #[error(transparent)]
-    BadDisplayName(#[from] BadDisplayName),
+    InvalidDisplayName(#[from] InvalidDisplayName),
     /// A new account's type was given and is none of ours, or is missing where it is needed.
     #[error("unknown provider type: {0}")]
     UnknownProviderType(String),
@@ -37,7 +37,7 @@ pub enum AppError {
     TypeConflict { name: ProviderName, existing: ProviderType },
     /// The account is connected in another way than the one asked for.
     #[error("provider {name} connects with {}", method.in_words())]
-    ConnectsWith { name: ProviderName, method: AuthMethod },
+    AuthMethodMismatch { name: ProviderName, method: AuthMethod },
     /// There is no credential to change.
     #[error("provider {0} is not connected")]
     NotConnected(ProviderName),
@@ -54,10 +54,10 @@ pub enum AppError {
     #[error("the tokens of provider {0} have changed since")]
     StaleConsent(ProviderName),
     /// There is no usable token, and only its owner can bring a new one.
-    #[error("the access token of provider {0} has ended and cannot be renewed")]
+    #[error("the access token of provider {0} has ended and cannot be refreshed")]
     NeedsReauth(ProviderName),
     #[error(transparent)]
-    BadPath(#[from] PathFlaw),
+    InvalidPath(#[from] InvalidPath),
     /// The provider has such a path perhaps, but it is not among those that pass through.
     #[error("the path {path} of provider {name} does not pass through this gateway")]
     PathNotAllowed { name: ProviderName, path: ProxyPath },
@@ -71,10 +71,10 @@ pub enum AppError {
     ProviderRefused(Box<ProviderRefusal>),
     /// What it answered cannot be used: the text completes "the provider's API failed: ...".
     #[error("the provider's API failed: {0}")]
-    UpstreamNonsense(&'static str),
+    InvalidUpstreamResponse(&'static str),
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
-    BadModelRequest(#[from] BadRequest),
+    InvalidModelRequest(#[from] BadRequest),
     /// No connected account lists it.
     #[error("no connected account has a model called {0}")]
     UnknownModel(String),
@@ -83,7 +83,7 @@ pub enum AppError {
     NoModels(ProviderName),
     /// Its models are asked in another way.
     #[error("the models of provider {name} do not speak this API; use {instead}")]
-    NoSuchApi { name: ProviderName, instead: &'static str },
+    UnsupportedApi { name: ProviderName, instead: &'static str },
     /// It does not tell.
     #[error("provider {0} does not tell how much of a plan is used")]
     NoUsage(ProviderName),
@@ -97,16 +97,16 @@ pub enum AppError {
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
     /// A retry was consented to, and may not begin yet.
-    #[error("the renewal of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
+    #[error("the refresh of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: ProviderName, wait: Duration },
     /// There is no usable token now; waiting may help.
-    #[error("the tokens of provider {0} cannot be renewed now")]
+    #[error("the tokens of provider {0} cannot be refreshed now")]
     RefreshNotBegun(ProviderName),
     /// The provider refused the token after it had taken a body that is too large to be kept; there is a new token now.
-    #[error("the token of provider {0} was renewed while the request was sent; send it again")]
-    SendAgain(ProviderName),
+    #[error("the token of provider {0} was refreshed while the request was sent; send it again")]
+    RetryRequest(ProviderName),
     #[error(transparent)]
-    BadSecret(#[from] SecretFlaw),
+    InvalidSecret(#[from] InvalidSecret),
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
     /// The provider does not take what was pasted. Nothing was saved.
@@ -114,9 +114,9 @@ pub enum AppError {
     SecretRefused { name: ProviderName, what: &'static str },
     /// It could not be asked whether it does. Nothing was saved.
     #[error("the provider could not be asked whether it takes this")]
-    NotChecked(#[source] GrantError),
+    NotChecked(#[source] TokenEndpointError),
     #[error(transparent)]
-    BadRedirect(#[from] ResponseFlaw),
+    InvalidRedirect(#[from] InvalidRedirect),
     #[error("no pending OAuth flow")]
     NoPendingLogin,
     /// The callback was not let in; the login it was aimed at is still pending.
@@ -132,7 +132,7 @@ pub enum AppError {
     LoginOver(LoginOutcome),
     /// This request ended the login, and not well.
     #[error("the login failed: {}", outcome.as_str())]
-    LoginFailed { outcome: LoginOutcome, source: Option<GrantError> },
+    LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error("a stored secret could not be used")]
@@ -152,6 +152,6 @@ impl From<ResponseFailure> for AppError {
 
 impl From<EventTooLong> for AppError {
     fn from(_: EventTooLong) -> Self {
-        Self::UpstreamNonsense("an event of its answer is larger than any event of a model")
+        Self::InvalidUpstreamResponse("an event of its answer is larger than any event of a model")
     }
 }

@@ -14,12 +14,12 @@ use crate::{
         proxy::{ProxyPath, headers},
         time::retry_after_seconds,
     },
-    ports::{ByteStream, RequestBody, UpstreamAnswer},
+    ports::{ByteStream, RequestBody, UpstreamResponse},
 };
 
 /// A caller's request.
 #[derive(Debug)]
-pub struct ForwardRequest {
+pub struct ProxyRequest {
     /// The account's name, as in the path.
     pub name: String,
     pub method: Method,
@@ -32,18 +32,18 @@ pub struct ForwardRequest {
 }
 
 /// What the provider answered, for the caller's eyes.
-pub struct Forwarded {
+pub struct ProxyResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: ByteStream,
 }
 
 impl Gateway {
-    pub async fn forward(self: &Arc<Self>, request: ForwardRequest) -> Result<Forwarded, AppError> {
-        let ForwardRequest { name, method, path, query, headers, body } = request;
+    pub async fn forward(self: &Arc<Self>, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
+        let ProxyRequest { name, method, path, query, headers, body } = request;
         let definition = self.definition_named(&name)?;
         let path = ProxyPath::parse(&path)?;
-        // Before the token is asked for: what does not pass must not make a renewal begin.
+        // Before the token is asked for: what does not pass must not make a refresh begin.
         if !path.is_allowed_by(&definition.proxy_paths) {
             return Err(AppError::PathNotAllowed { name: definition.name.clone(), path });
         }
@@ -53,15 +53,15 @@ impl Gateway {
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
             return self.forward_limit(answer).await;
         }
-        Forwarded::of(answer)
+        ProxyResponse::of(answer)
     }
 
     /// A 429 as it is, and in headers what its body alone says: for how long, and whether another try makes any sense. What
     /// callers try again by themselves looks at nothing else.
-    async fn forward_limit(&self, answer: UpstreamAnswer) -> Result<Forwarded, AppError> {
+    async fn forward_limit(&self, answer: UpstreamResponse) -> Result<ProxyResponse, AppError> {
         let (answer, said) = peek(answer).await?;
         let refusal = self.refusal(&answer, &said);
-        let mut forwarded = Forwarded::of(answer)?;
+        let mut forwarded = ProxyResponse::of(answer)?;
         if let Some(wait) = refusal.retry_after {
             forwarded.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(retry_after_seconds(wait)));
         }
@@ -72,9 +72,9 @@ impl Gateway {
     }
 }
 
-impl Forwarded {
+impl ProxyResponse {
     /// The answer with the listed headers alone.
-    pub(super) fn of(answer: UpstreamAnswer) -> Result<Self, AppError> {
+    pub(super) fn of(answer: UpstreamResponse) -> Result<Self, AppError> {
         // Where to would be the provider's business, and a redirect without it is no answer.
         if answer.status.is_redirection() && answer.status != StatusCode::NOT_MODIFIED {
             return Err(AppError::UpstreamRedirect);

@@ -6,7 +6,7 @@ use super::{AppError, Gateway, canonical_name};
 use crate::domain::{
     history::CredentialEvent,
     ids::{LoginId, ProviderName},
-    login_outcome::{LoginOutcome, LoginPhase},
+    login_outcome::{LoginOutcome, LoginProgress},
     time::Timestamp,
 };
 
@@ -15,12 +15,12 @@ const NEWEST: usize = 200;
 
 /// Something that happened to an account, or to a login that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happened {
+pub enum ActivityEntry {
     ToAccount(CredentialEvent),
     ToLogin { name: ProviderName, login_id: LoginId, outcome: LoginOutcome, at: Timestamp },
 }
 
-impl Happened {
+impl ActivityEntry {
     fn at(&self) -> Timestamp {
         match self {
             Self::ToAccount(event) => event.at,
@@ -42,18 +42,18 @@ impl Gateway {
     }
 
     /// What happened to all accounts. A login that was completed is told by what it did to its account.
-    pub async fn list_activity(&self) -> Result<Vec<Happened>, AppError> {
-        let events = self.history.newest(NEWEST).await?.into_iter().map(Happened::ToAccount);
-        let logins = self.logins.ended(NEWEST).await?.into_iter().filter_map(|login| match login.phase {
-            LoginPhase::Ended(outcome) if outcome != LoginOutcome::Completed => Some(Happened::ToLogin {
-                name: login.ticket.name,
-                login_id: login.ticket.id,
+    pub async fn list_activity(&self) -> Result<Vec<ActivityEntry>, AppError> {
+        let events = self.history.newest(NEWEST).await?.into_iter().map(ActivityEntry::ToAccount);
+        let logins = self.logins.ended(NEWEST).await?.into_iter().filter_map(|login| match login.progress {
+            LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::ToLogin {
+                name: login.session.name,
+                login_id: login.session.id,
                 outcome,
-                at: login.phase_since,
+                at: login.progress_since,
             }),
-            LoginPhase::Ended(_) | LoginPhase::Pending | LoginPhase::Exchanging => None,
+            LoginProgress::Ended(_) | LoginProgress::Pending | LoginProgress::Exchanging => None,
         });
-        let mut all: Vec<Happened> = events.chain(logins).collect();
+        let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
         // Stable: what happened in the same moment stays in the order in which it did.
         all.sort_by_key(|happened| Reverse(happened.at()));
         all.truncate(NEWEST);

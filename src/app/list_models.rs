@@ -24,7 +24,7 @@ use crate::domain::{
 };
 
 /// How long a provider has for its list: what OpenAI's own client gives it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TEST_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a list is passed on without asking again; and how long a provider that did not answer is left alone.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const LEFT_ALONE_FOR: Duration = Duration::from_secs(5);
@@ -113,7 +113,7 @@ impl Gateway {
         }
         let asked = select! {
             asked = self.ask_for_models(definition, api, known.as_ref()) => asked,
-            () = self.clock.sleep(PATIENCE) => Err(AppError::UpstreamNonsense("it takes too long to list its models")),
+            () = self.clock.sleep(TEST_DEADLINE) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
         };
         let ((etag, models), fresh_for) = match asked {
             Ok(answered) => (answered, FRESH_FOR),
@@ -150,7 +150,8 @@ impl Gateway {
         }
         let etag = answer.headers.get(ETAG).cloned();
         let json = json_of(answer).await?;
-        let models = model_list::read(&json).ok_or(AppError::UpstreamNonsense("its answer is no list of models"))?;
+        let models =
+            model_list::read(&json).ok_or(AppError::InvalidUpstreamResponse("its answer is no list of models"))?;
         Ok((etag, models))
     }
 }

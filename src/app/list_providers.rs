@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{AppError, Gateway, State};
+use super::{AppError, Gateway};
 use crate::domain::{
     account::AccountLabels,
-    credential::{SealedCredential, Standing},
+    credential::{AccountState, SealedCredential},
     ids::ProviderName,
     provider::{AuthMethod, Category, ProviderDefinition, ProviderType},
     time::Timestamp,
@@ -20,7 +20,7 @@ pub struct ProviderView {
     pub auth_methods: Vec<AuthMethod>,
     pub api_base: String,
     pub enabled: bool,
-    pub state: State,
+    pub state: AccountState,
     /// Whether there is an access token that may be used now.
     pub authenticated: bool,
     pub expires_at: Option<Timestamp>,
@@ -52,9 +52,9 @@ pub(super) fn view(
     now: Timestamp,
 ) -> ProviderView {
     let state = match &credential {
-        None => State::Absent,
-        Some(_) if !definition.enabled => State::Connected(Standing::Disabled),
-        Some(credential) => State::Connected(credential.standing(now)),
+        None => AccountState::Absent,
+        Some(_) if !definition.enabled => AccountState::Disabled,
+        Some(credential) => credential.state(now),
     };
     ProviderView {
         auth_methods: definition.auth_methods(),
@@ -69,7 +69,7 @@ pub(super) fn view(
         api_base: definition.api_base,
         state,
         authenticated: definition.enabled && credential.as_ref().is_some_and(|found| found.is_usable(now)),
-        expires_at: credential.as_ref().and_then(|found| found.facts.expires_at),
-        account: credential.map(|found| found.facts.account).unwrap_or_default(),
+        expires_at: credential.as_ref().and_then(|found| found.metadata.expires_at),
+        account: credential.map(|found| found.metadata.account).unwrap_or_default(),
     }
 }

@@ -3,38 +3,38 @@
 //! [`Gateway`] holds the ports; every use case is a method of it in a file of its own. They read alike: resolve the
 //! provider, ask the domain, call a port or two, return a value. Whatever changes state runs through [`Tasks::run`].
 
+mod account_status;
 mod api_tokens;
 mod ask_model;
 mod bearer;
-mod callback_desk;
+mod callback_window;
 mod cancel_login;
 mod check_secret;
 mod complete_login;
 mod create_chat_completion;
 mod create_response;
 mod error;
-mod flights;
 mod follow_changes;
 mod forward_request;
 mod list_events;
 mod list_models;
 mod list_providers;
-mod login_status;
 mod logout;
 mod page_sessions;
+mod present_token;
 mod provider_call;
 mod provider_catalog;
 mod provider_registry;
 mod provider_usage;
 mod refresh_account;
-mod refresh_flight;
+mod refresh_run;
 mod refresh_schedule;
 mod refused_tokens;
 mod register_secret;
-mod renewal_call;
-mod replay_escrow;
+mod replay_journal;
 mod resolve_provider;
 mod revoke_tokens;
+mod single_flight;
 mod start_login;
 mod sweep_logins;
 mod tasks;
@@ -44,20 +44,20 @@ mod vault;
 
 use std::{sync::Arc, time::Duration};
 
+pub use account_status::{AccountStatus, LastLogin, SwitchedOffBy};
 pub use api_tokens::IssuedToken;
 pub use ask_model::ModelRequest;
-pub use callback_desk::CallbackDesk;
+pub use callback_window::CallbackWindow;
 pub use complete_login::{Callback, Connected};
 pub use create_response::IGNORED_PARAMETERS;
 pub use error::AppError;
-pub use forward_request::{ForwardRequest, Forwarded};
-pub use list_events::Happened;
+pub use forward_request::{ProxyRequest, ProxyResponse};
+pub use list_events::ActivityEntry;
 pub use list_models::ListedModel;
 pub use list_providers::ProviderView;
-pub use login_status::{LastLogin, LoginStatus, State, SwitchedOffBy};
 pub use logout::LoggedOut;
 pub use provider_catalog::{ProviderCatalog, canonical_name};
-pub use provider_registry::{ProviderRegistry, RegisteredProvider};
+pub use provider_registry::{ProviderRegistration, ProviderRegistry};
 pub use register_secret::PastedSecret;
 pub use revoke_tokens::Revocation;
 pub use start_login::{StartOptions, StartOutcome, StartedLogin};
@@ -65,12 +65,12 @@ pub use tasks::Tasks;
 pub use vault::{Vault, VaultError};
 
 use api_tokens::ApiTokens;
-use flights::Flights;
 use list_models::ModelLists;
+use present_token::Breakers;
 use provider_usage::Usages;
 use refresh_schedule::RefreshSchedule;
 use refused_tokens::RefusedTokens;
-use renewal_call::Breakers;
+use single_flight::SingleFlight;
 
 use crate::{
     domain::{
@@ -78,20 +78,20 @@ use crate::{
         ids::ProviderName,
         model_ref::ModelNames,
         provider::{ProviderDefinition, ProviderType},
-        refresh::Demand,
+        refresh::RefreshTrigger,
         time::Timestamp,
     },
     ports::{
-        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, CredentialStore, LoginStore,
-        Notifier, OAuthEndpoint, Random, RefreshEscrow, RevocationQueue, SecretCipher, SessionEndpoint, Upstream,
+        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, LoginStore, Notifier,
+        OAuthEndpoint, Random, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal, TokenStore, Upstream,
     },
 };
 
 /// The world, as the gateway sees it.
 pub struct Ports {
-    pub credentials: Arc<dyn CredentialStore>,
+    pub credentials: Arc<dyn TokenStore>,
     pub history: Arc<dyn CredentialHistory>,
-    pub escrow: Arc<dyn RefreshEscrow>,
+    pub journal: Arc<dyn TokenJournal>,
     pub logins: Arc<dyn LoginStore>,
     pub revocations: Arc<dyn RevocationQueue>,
     pub api_tokens: Arc<dyn ApiTokenStore>,
@@ -114,14 +114,14 @@ pub struct GatewaySettings {
     pub callback_address: CallbackAddress,
     /// How long a login waits for its callback.
     pub login_lifetime: Duration,
-    /// Whether tokens are renewed before somebody needs them.
-    pub renews_early: bool,
+    /// Whether tokens are refreshed before somebody needs them.
+    pub proactive: bool,
 }
 
 pub struct Gateway {
-    credentials: Arc<dyn CredentialStore>,
+    credentials: Arc<dyn TokenStore>,
     history: Arc<dyn CredentialHistory>,
-    escrow: Arc<dyn RefreshEscrow>,
+    journal: Arc<dyn TokenJournal>,
     logins: Arc<dyn LoginStore>,
     revocations: Arc<dyn RevocationQueue>,
     api_tokens_store: Arc<dyn ApiTokenStore>,
@@ -138,12 +138,12 @@ pub struct Gateway {
     usages: Usages,
     api_tokens: ApiTokens,
     registry: ProviderRegistry,
-    flights: Flights,
+    single_flight: SingleFlight,
     breakers: Breakers,
     refused: RefusedTokens,
     schedule: RefreshSchedule,
-    renews_early: bool,
-    desk: CallbackDesk,
+    proactive: bool,
+    window: CallbackWindow,
     tasks: Tasks,
     login_lifetime: Duration,
 }
@@ -153,7 +153,7 @@ impl Gateway {
         Arc::new(Self {
             credentials: ports.credentials,
             history: ports.history,
-            escrow: ports.escrow,
+            journal: ports.journal,
             logins: ports.logins,
             revocations: ports.revocations,
             api_tokens_store: ports.api_tokens,
@@ -164,18 +164,18 @@ impl Gateway {
             clock: ports.clock,
             random: ports.random,
             vault: Vault::new(ports.cipher),
-            desk: CallbackDesk::new(ports.callback_listener, settings.callback_address),
+            window: CallbackWindow::new(ports.callback_listener, settings.callback_address),
             catalog: settings.catalog,
             models: settings.models,
             model_lists: ModelLists::default(),
             usages: Usages::default(),
             api_tokens: ApiTokens::default(),
             registry: ProviderRegistry::default(),
-            flights: Flights::default(),
+            single_flight: SingleFlight::default(),
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
-            renews_early: settings.renews_early,
+            proactive: settings.proactive,
             tasks: Tasks::default(),
             login_lifetime: settings.login_lifetime,
         })
@@ -191,13 +191,13 @@ impl Gateway {
             self.make_known(&credential)?;
         }
         self.reload_api_tokens().await?;
-        self.replay_escrow().await?;
+        self.replay_journal().await?;
         self.sweep_logins().await?;
-        self.resume_callbacks().await?;
+        self.reopen_callback_window().await?;
         self.start_sweeper();
         self.start_following(seen);
-        if self.renews_early {
-            self.start_renewing();
+        if self.proactive {
+            self.start_refreshing();
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Gateway {
 
     /// Tells whoever waits for a login, or for news, that one has ended.
     fn logins_changed(&self) {
-        self.desk.logins_changed();
+        self.window.logins_changed();
         self.registry.tell();
     }
 
@@ -223,20 +223,20 @@ impl Gateway {
         // Every type has a built-in provider, so there is one.
         let Some(definition) = self.definition_of(name, credential.provider_type).map(Arc::new) else { return Ok(()) };
         let policy = &definition.refresh;
-        let account = RegisteredProvider {
+        let account = ProviderRegistration {
             definition: Arc::clone(&definition),
             enabled: credential.enabled,
-            auth_method: credential.facts.auth_method,
+            auth_method: credential.metadata.auth_method,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token: self.vault.open_access_token(credential)?,
-            account_id: credential.facts.account.account_id.clone(),
+            account_id: credential.metadata.account.account_id.clone(),
             served_until: credential.refresh.served_until(policy),
         };
         // Only news has a next time: what is known was put there already, or is being waited for.
         let is_news = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
         self.registry.register(name, account);
-        if is_news && let Some(at) = credential.refresh.clone().at(now).ready_at(policy, Demand::Due, now) {
+        if is_news && let Some(at) = credential.refresh.clone().at(now).ready_at(policy, RefreshTrigger::Due, now) {
             self.schedule.put(at, name);
         }
         Ok(())

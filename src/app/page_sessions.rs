@@ -1,4 +1,4 @@
-//! Sessions of the page: begun with the gateway's token or with a link that is good once, renewed while the page is used,
+//! Sessions of the page: begun with the gateway's token or with a link that is good once, refreshed while the page is used,
 //! ended by whoever leaves. They are tokens like those of programs, so every gateway on the database knows them.
 
 use std::sync::Arc;
@@ -29,13 +29,13 @@ impl Gateway {
     }
 
     /// The session with a later end.
-    pub async fn renew_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
-        let renewed = session.clone().renewed(self.now());
-        if let Some(expires_at) = renewed.expires_at
-            && self.api_tokens_store.extend(&renewed.id, expires_at).await?
+    pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
+        let refreshed = session.clone().refreshed(self.now());
+        if let Some(expires_at) = refreshed.expires_at
+            && self.api_tokens_store.extend(&refreshed.id, expires_at).await?
         {
             self.reload_api_tokens().await?;
-            return Ok(renewed);
+            return Ok(refreshed);
         }
         Err(AppError::UnknownToken)
     }

@@ -1,8 +1,8 @@
 //! Send a request to a provider with an account's token, whatever the request is for.
 //!
-//! A 401 means that the token is not good, whatever the clock says: it is renewed once, by version, so that a hundred
-//! requests that are refused together renew it once, and the request is sent once more; one whose body has passed already,
-//! by its caller. All of that happens before the caller has seen a byte. A 403 is no matter of the token and renews nothing.
+//! A 401 means that the token is not good, whatever the clock says: it is refreshed once, by version, so that a hundred
+//! requests that are refused together refresh it once, and the request is sent once more; one whose body has passed already,
+//! by its caller. All of that happens before the caller has seen a byte. A 403 is no matter of the token and refreshes nothing.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use futures_util::{StreamExt, stream};
 use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use serde_json::Value;
 
-use super::{AppError, Gateway, RegisteredProvider, canonical_name, flights::Landing};
+use super::{AppError, Gateway, ProviderRegistration, canonical_name, single_flight::RefreshOutcome};
 use crate::{
     domain::{
         ids::ProviderName,
         provider::ProviderDefinition,
         proxy::headers,
-        refresh::{Demand, Phase},
+        refresh::{RefreshTrigger, TokenState},
     },
-    ports::{ByteStream, RequestBody, UpstreamAnswer, UpstreamRequest},
+    ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
 /// As much of a refusal as is read for its code and its words, in bytes.
@@ -59,11 +59,11 @@ impl Gateway {
         self: &Arc<Self>,
         name: &ProviderName,
         call: ProviderCall,
-    ) -> Result<UpstreamAnswer, AppError> {
+    ) -> Result<UpstreamResponse, AppError> {
         let account = self.bearer(name).await?;
         let ProviderCall { method, url, headers, body } = call;
         let kept = body.again();
-        let request = |account: &RegisteredProvider, body| UpstreamRequest {
+        let request = |account: &ProviderRegistration, body| UpstreamRequest {
             method: method.clone(),
             url: url.clone(),
             headers: upstream_headers(&headers, account),
@@ -74,7 +74,7 @@ impl Gateway {
             let (refusal, is_dead) = read_refusal(answer).await?;
             answer = match (self.replace_refused(name, &account, is_dead).await, kept) {
                 (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
-                (Some(_), None) => return Err(AppError::SendAgain(name.clone())),
+                (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
             };
         }
@@ -89,9 +89,9 @@ impl Gateway {
     async fn replace_refused(
         self: &Arc<Self>,
         name: &ProviderName,
-        refused: &RegisteredProvider,
+        refused: &ProviderRegistration,
         is_dead: bool,
-    ) -> Option<Arc<RegisteredProvider>> {
+    ) -> Option<Arc<ProviderRegistration>> {
         let another = || self.cached_bearer(name).filter(|known| known.refresh.version != refused.refresh.version);
         if let Some(newer) = another() {
             return Some(newer);
@@ -102,25 +102,25 @@ impl Gateway {
         let was_refused_before = self.refused.note(name, version, is_dead, self.now(), pause);
         // A token that is this new is not refused for its age: the next one would be too.
         let is_new = state.obtained_at.until(self.now()) < pause;
-        if !state.renewable || state.phase == Phase::NeedsReauth || is_new {
+        if !state.refreshable || state.state == TokenState::NeedsReauth || is_new {
             return None;
         }
         // Out of doubt, only a token that is surely dead is worth a retry: it was refused with a word to that effect, or
         // has been refused for a while.
-        let demand = if is_dead || was_refused_before { Demand::AccessDead } else { Demand::Now };
-        tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; renewing it");
-        match self.refresh_tokens(definition, version, demand).await {
-            Landing::Waiting(_) => {
-                self.follow_flight(definition, version).await.ok()?;
+        let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
+        tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
+        match self.refresh_tokens(definition, version, trigger).await {
+            RefreshOutcome::Waiting(_) => {
+                self.wait_for_other_replica(definition, version).await.ok()?;
             }
-            Landing::Settled | Landing::StoreDown => {}
+            RefreshOutcome::Settled | RefreshOutcome::StoreDown => {}
         }
         another()
     }
 }
 
 /// The listed ones of the caller's, and what the provider wants to know about the account.
-fn upstream_headers(from_caller: &HeaderMap, account: &RegisteredProvider) -> HeaderMap {
+fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
     let mut headers = listed(from_caller, headers::goes_upstream);
     let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
     name_agent(&mut headers, &account.definition);
@@ -150,7 +150,7 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
 }
 
 /// Reads what a 401 says, and gives back an answer that still has it.
-async fn read_refusal(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, bool), AppError> {
+async fn read_refusal(answer: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
     let (answer, read) = peek(answer).await?;
     let json: Value = serde_json::from_slice(&read).unwrap_or_default();
     let in_header = answer.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
@@ -160,13 +160,13 @@ async fn read_refusal(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, bool), 
 }
 
 /// What a refusal says, and an answer that still has all of it.
-pub(super) async fn peek(answer: UpstreamAnswer) -> Result<(UpstreamAnswer, Bytes), AppError> {
-    let UpstreamAnswer { status, headers, body } = answer;
+pub(super) async fn peek(answer: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
+    let UpstreamResponse { status, headers, body } = answer;
     let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
     let read = Bytes::from(read);
     let start = read.clone();
     let body = Box::pin(stream::once(async { Ok(start) }).chain(rest));
-    Ok((UpstreamAnswer { status, headers, body }, read))
+    Ok((UpstreamResponse { status, headers, body }, read))
 }
 
 /// Reads a body up to `limit` bytes or one piece further, and returns the rest beside it. The rest may be polled again although

@@ -19,11 +19,11 @@ use crate::domain::{
 
 /// A connected account at one moment.
 #[derive(Debug, Clone)]
-pub struct RegisteredProvider {
+pub struct ProviderRegistration {
     /// The provider that it is at.
     pub definition: Arc<ProviderDefinition>,
     pub enabled: bool,
-    /// How it was connected, which is also how it is renewed.
+    /// How it was connected, which is also how it is refreshed.
     pub auth_method: AuthMethod,
     pub refresh: RefreshState,
     pub revision: Revision,
@@ -34,7 +34,7 @@ pub struct RegisteredProvider {
     pub served_until: Option<Timestamp>,
 }
 
-impl RegisteredProvider {
+impl ProviderRegistration {
     /// Whether a request may be sent with it at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.enabled && self.definition.enabled && self.served_until.is_none_or(|until| now < until)
@@ -43,7 +43,7 @@ impl RegisteredProvider {
 
 #[derive(Debug, Clone, Default)]
 struct Slot {
-    account: Option<Arc<RegisteredProvider>>,
+    account: Option<Arc<ProviderRegistration>>,
     /// The login that was signed out last: it never comes back.
     signed_out: Option<LoginId>,
 }
@@ -61,7 +61,7 @@ impl Default for ProviderRegistry {
 }
 
 impl ProviderRegistry {
-    pub fn get(&self, name: &ProviderName) -> Option<Arc<RegisteredProvider>> {
+    pub fn get(&self, name: &ProviderName) -> Option<Arc<ProviderRegistration>> {
         self.slots.load().get(name)?.account.clone()
     }
 
@@ -71,7 +71,7 @@ impl ProviderRegistry {
     }
 
     /// Puts a snapshot in, unless it is out of date.
-    pub fn register(&self, name: &ProviderName, account: RegisteredProvider) {
+    pub fn register(&self, name: &ProviderName, account: ProviderRegistration) {
         let account = Arc::new(account);
         self.change(name, |slot| {
             let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
@@ -136,9 +136,9 @@ mod tests {
         })
     }
 
-    fn snapshot(login: u8, revision: i64) -> RegisteredProvider {
+    fn snapshot(login: u8, revision: i64) -> ProviderRegistration {
         let now = Timestamp::from_unix_seconds(0);
-        RegisteredProvider {
+        ProviderRegistration {
             definition: definition(),
             enabled: true,
             auth_method: AuthMethod::OAuth,

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{AppError, Gateway, LoginStatus, flights::Landing};
+use super::{AccountStatus, AppError, Gateway, single_flight::RefreshOutcome};
 use crate::domain::{
     ids::Principal,
-    refresh::{Demand, Phase, TokenVersion},
+    refresh::{RefreshTrigger, TokenState, TokenVersion},
 };
 
 impl Gateway {
@@ -16,7 +16,7 @@ impl Gateway {
         name: &str,
         principal: &Principal,
         consent: Option<TokenVersion>,
-    ) -> Result<LoginStatus, AppError> {
+    ) -> Result<AccountStatus, AppError> {
         let resolved = self.resolve(name, None).await?;
         let definition = resolved.definition;
         let Some(credential) = resolved.credential else { return Err(AppError::NotConnected(definition.name)) };
@@ -24,36 +24,36 @@ impl Gateway {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }
         let state = credential.refresh.clone().at(self.now());
-        if !state.renewable || definition.renewal(credential.facts.auth_method).is_none() {
+        if !state.refreshable || definition.refresh_method(credential.metadata.auth_method).is_none() {
             return Err(AppError::NothingToRefresh(definition.name));
         }
-        if state.phase != Phase::NeedsReauth {
-            let demand = match consent {
-                None => Demand::Now,
+        if state.state != TokenState::NeedsReauth {
+            let trigger = match consent {
+                None => RefreshTrigger::Now,
                 // About other tokens than those that are there now: what it was about is over.
                 Some(seen) if seen != state.version => return Err(AppError::StaleConsent(definition.name)),
-                Some(_) => Demand::Consented,
+                Some(_) => RefreshTrigger::Consented,
             };
-            let mut landing = self.refresh_tokens(&definition, &state.version, demand).await;
-            if let (Landing::Waiting(until), Demand::Consented) = (landing, demand) {
+            let mut outcome = self.refresh_tokens(&definition, &state.version, trigger).await;
+            if let (RefreshOutcome::Waiting(until), RefreshTrigger::Consented) = (outcome, trigger) {
                 // The first call may still be under way, if not for long: what was consented to begins right after it.
                 let wait = self.now().until(until);
                 if wait <= definition.refresh.longest_call() {
                     self.clock.sleep(wait).await;
-                    landing = self.refresh_tokens(&definition, &state.version, demand).await;
+                    outcome = self.refresh_tokens(&definition, &state.version, trigger).await;
                 }
             }
-            match landing {
-                Landing::Settled => {}
-                Landing::Waiting(until) => {
-                    let moved_on = self.follow_flight(&definition, &state.version).await?;
-                    if demand == Demand::Consented && !moved_on {
+            match outcome {
+                RefreshOutcome::Settled => {}
+                RefreshOutcome::Waiting(until) => {
+                    let moved_on = self.wait_for_other_replica(&definition, &state.version).await?;
+                    if trigger == RefreshTrigger::Consented && !moved_on {
                         return Err(AppError::RefreshNotYet { name: definition.name, wait: self.now().until(until) });
                     }
                 }
-                Landing::StoreDown => return Err(AppError::RefreshNotBegun(definition.name)),
+                RefreshOutcome::StoreDown => return Err(AppError::RefreshNotBegun(definition.name)),
             }
         }
-        self.login_status(name, principal).await
+        self.account_status(name, principal).await
     }
 }

@@ -1,4 +1,4 @@
-//! Renew tokens before somebody needs them, idle ones too.
+//! Refresh tokens before somebody needs them, idle ones too.
 //!
 //! A heap of times, one a change of an account: what it costs does not grow with the number of accounts. What lies in it
 //! may be out of date; the account itself says whether its time has come.
@@ -12,8 +12,8 @@ use std::{
 
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Gateway, flights::Landing};
-use crate::domain::{ids::ProviderName, refresh::Demand, time::Timestamp};
+use super::{Gateway, single_flight::RefreshOutcome};
+use crate::domain::{ids::ProviderName, refresh::RefreshTrigger, time::Timestamp};
 
 /// The wall clock may be stepped, so it is looked at this often at least.
 const LOOK: Duration = Duration::from_secs(30);
@@ -60,7 +60,7 @@ impl RefreshSchedule {
 }
 
 impl Gateway {
-    pub(super) fn start_renewing(self: &Arc<Self>) {
+    pub(super) fn start_refreshing(self: &Arc<Self>) {
         let gateway = Arc::clone(self);
         self.tasks.start(async move {
             loop {
@@ -72,17 +72,17 @@ impl Gateway {
                     () = gateway.tasks.stopping().cancelled() => return,
                 }
                 while let Some(name) = gateway.schedule.take_due(gateway.now()) {
-                    gateway.renew_if_due(&name);
+                    gateway.refresh_if_due(&name);
                 }
             }
         });
     }
 
-    fn renew_if_due(self: &Arc<Self>, name: &ProviderName) {
+    fn refresh_if_due(self: &Arc<Self>, name: &ProviderName) {
         let (now, Some(account)) = (self.now(), self.registry.get(name)) else { return };
         let definition = Arc::clone(&account.definition);
         let state = account.refresh.clone().at(now);
-        match state.ready_at(&definition.refresh, Demand::Due, now) {
+        match state.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
             Some(at) if at <= now && account.enabled && definition.enabled => {}
             Some(at) if at > now => return self.schedule.put(at, name),
             _ => return,
@@ -91,12 +91,12 @@ impl Gateway {
         self.tasks.start(async move {
             let Ok(_seat) = seats.acquire().await else { return };
             let name = &definition.name;
-            match gateway.refresh_tokens(&definition, &state.version, Demand::Due).await {
+            match gateway.refresh_tokens(&definition, &state.version, RefreshTrigger::Due).await {
                 // What became of it was registered, and with that its next time was set.
-                Landing::Settled => {}
+                RefreshOutcome::Settled => {}
                 // The store's clock may be behind this one.
-                Landing::Waiting(until) => gateway.schedule.put(until.max(gateway.now().plus(LEAST_WAIT)), name),
-                Landing::StoreDown => gateway.schedule.put(gateway.now().plus(PAUSE), name),
+                RefreshOutcome::Waiting(until) => gateway.schedule.put(until.max(gateway.now().plus(LEAST_WAIT)), name),
+                RefreshOutcome::StoreDown => gateway.schedule.put(gateway.now().plus(PAUSE), name),
             }
         });
     }

@@ -7,10 +7,10 @@ use secrecy::SecretString;
 use super::{AppError, Connected, Gateway};
 use crate::domain::{
     credential::NewCredential,
-    grant::pasted_facts,
     ids::{DisplayName, LoginId},
     provider::AuthMethod,
     secret::{AccessToken, RefreshToken},
+    token_response::pasted_metadata,
 };
 
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct PastedSecret {
     /// What it is said to be.
     pub method: AuthMethod,
     pub secret: SecretString,
-    /// The cookie that renews a session token, if its owner hands it in.
+    /// The cookie that refreshes a session token, if its owner hands it in.
     pub client_cookie: Option<SecretString>,
     pub display_name: Option<String>,
     /// What a name that is not built in is to be.
@@ -40,12 +40,13 @@ impl Gateway {
         }
         if definition.descriptor().pasted != Some(pasted.method) {
             let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);
-            return Err(AppError::ConnectsWith { name: definition.name, method });
+            return Err(AppError::AuthMethodMismatch { name: definition.name, method });
         }
         let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let access_token = AccessToken::from_pasted(&pasted.secret)?;
         let cookie = pasted.client_cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-        let facts = pasted_facts(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
+        let metadata =
+            pasted_metadata(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
         match &cookie {
             _ if pasted.unchecked => {}
             // The token may be over already: what the cookie opens is what counts.
@@ -63,7 +64,7 @@ impl Gateway {
                     login_id,
                     access_token,
                     refresh_token: cookie,
-                    facts,
+                    metadata,
                 },
                 &definition,
             )

@@ -11,7 +11,7 @@ use crate::{
         provider::ProviderDefinition,
         revocation::{KEPT_FOR, PendingRevocation, RevocationId, RevocationOrder},
     },
-    ports::{GrantError, RandomError, StoreError},
+    ports::{RandomError, StoreError, TokenEndpointError},
 };
 
 /// Between two tries.
@@ -122,7 +122,7 @@ impl Gateway {
         };
         Ok(match self.oauth.revoke(client, &token).await {
             Ok(()) => Revocation::Revoked,
-            Err(error @ GrantError::Rejected { .. }) => {
+            Err(error @ TokenEndpointError::Rejected { .. }) => {
                 tracing::warn!(provider.name = %name, error = %error, "the provider refused to revoke a token");
                 Revocation::Failed
             }

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use super::{AppError, Gateway};
 use crate::{
     domain::{
-        credential::{SealedCredential, Standing},
+        credential::{AccountState, SealedCredential},
         ids::{DisplayName, LoginId, Principal, ProviderName},
-        login::{LoginTicket, PendingLogin},
+        login::{LoginSession, PendingLogin},
         login_outcome::LoginOutcome,
         pkce::{STATE_BYTES, VERIFIER_BYTES},
         provider::AuthMethod,
@@ -76,7 +76,7 @@ impl Gateway {
         }
         let Some(client) = definition.oauth else {
             let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
-            return Err(AppError::ConnectsWith { name, method });
+            return Err(AppError::AuthMethodMismatch { name, method });
         };
         if !options.force && resolved.credential.is_some_and(|credential| is_sound(&credential, now)) {
             return Ok(StartOutcome::AlreadyAuthenticated { name });
@@ -84,7 +84,7 @@ impl Gateway {
         let fresh = PendingLogin {
             state: OAuthState::from_bytes(&self.random_bytes::<STATE_BYTES>()?),
             verifier: PkceVerifier::from_bytes(&self.random_bytes::<VERIFIER_BYTES>()?),
-            ticket: LoginTicket {
+            session: LoginSession {
                 id: LoginId::from_bytes(self.random_bytes()?),
                 provider_type: definition.provider_type,
                 display_name: display_name.map(DisplayName::into_string),
@@ -96,13 +96,13 @@ impl Gateway {
             },
         };
         let login = self.begin_or_resume(fresh, now).await?;
-        let callback_error = self.listen_for_callbacks().await.err();
+        let callback_error = self.open_callback_window().await.err();
         Ok(StartOutcome::Pending(StartedLogin {
             auth_url: login.authorize_url(),
-            name: login.ticket.name,
-            login_id: login.ticket.id,
-            started_at: login.ticket.started_at,
-            expires_at: login.ticket.expires_at,
+            name: login.session.name,
+            login_id: login.session.id,
+            started_at: login.session.started_at,
+            expires_at: login.session.expires_at,
             callback_error,
         }))
     }
@@ -112,15 +112,15 @@ impl Gateway {
         let sealed = self.vault.seal_login(&fresh)?;
         let mut begun = self.logins.begin(&sealed, now).await?;
         if let BeginOutcome::AlreadyPending(earlier) = &begun
-            && !earlier.ticket.client.asks_like(&fresh.ticket.client)
+            && !earlier.session.client.asks_like(&fresh.session.client)
         {
             // The configuration has changed since: that one asks the wrong server, or for the wrong things.
-            self.logins.end(&earlier.ticket.id, LoginOutcome::Cancelled, now).await?;
+            self.logins.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;
             begun = self.logins.begin(&sealed, now).await?;
         }
         match begun {
             BeginOutcome::Begun => {
-                tracing::info!(provider.name = %fresh.ticket.name, login.id = %fresh.ticket.id, "login started");
+                tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
                 Ok(fresh)
             }
             BeginOutcome::AlreadyPending(earlier) => Ok(self.vault.open_login(*earlier)?),
@@ -137,9 +137,9 @@ impl Gateway {
 
 /// Whether a new login would be for nothing.
 fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
-    match credential.standing(now) {
-        Standing::Active | Standing::Refreshing => credential.is_usable(now),
+    match credential.state(now) {
+        AccountState::Active | AccountState::Refreshing => credential.is_usable(now),
         // It may be lost already: a new one ends the doubt.
-        Standing::InDoubt | Standing::Disabled | Standing::NeedsReauth => false,
+        AccountState::Absent | AccountState::InDoubt | AccountState::Disabled | AccountState::NeedsReauth => false,
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::Gateway;
 use crate::domain::{
-    history::{CredentialEvent, Happening},
+    history::{CredentialEvent, EventKind},
     refresh::Cause,
 };
 
@@ -21,28 +21,28 @@ const PAUSES: [Duration; 6] = [
 
 impl Gateway {
     pub(super) fn tell(&self, event: &CredentialEvent) {
-        let CredentialEvent { name, login_id, generation, happening, .. } = event;
+        let CredentialEvent { name, login_id, generation, kind, .. } = event;
         let cause = event.cause.map(Cause::as_str);
         /// A macro of tracing wants its level as a constant.
         macro_rules! line {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
-                    event.id = event.revision.0, event = happening.as_str(), provider.name = %name, login.id = %login_id,
+                    event.id = event.revision.0, event = kind.as_str(), provider.name = %name, login.id = %login_id,
                     credential.generation = generation.0, cause, $message
                 )
             };
         }
-        match happening {
-            Happening::SignedIn => line!(info, "account signed in"),
-            Happening::SignedOut => line!(info, "account signed out"),
-            Happening::Changed => line!(info, "account changed"),
-            Happening::RefreshStarted => line!(info, "token refresh started"),
-            Happening::Refreshed => line!(info, "tokens refreshed"),
-            Happening::RefreshPostponed => line!(warn, "token refresh did not get through; the access token serves on"),
-            Happening::InDoubt => line!(warn, "token refresh unconfirmed; the access token serves on"),
-            Happening::NeedsReauth => line!(error, "account needs its owner: the refresh token was refused"),
+        match kind {
+            EventKind::SignedIn => line!(info, "account signed in"),
+            EventKind::SignedOut => line!(info, "account signed out"),
+            EventKind::Changed => line!(info, "account changed"),
+            EventKind::RefreshStarted => line!(info, "token refresh started"),
+            EventKind::Refreshed => line!(info, "tokens refreshed"),
+            EventKind::RefreshPostponed => line!(warn, "token refresh did not get through; the access token serves on"),
+            EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token serves on"),
+            EventKind::NeedsReauth => line!(error, "account needs its owner: the refresh token was refused"),
         }
-        if matches!(happening, Happening::InDoubt | Happening::NeedsReauth) {
+        if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth) {
             self.call_owner(event.clone());
         }
     }

@@ -7,15 +7,15 @@ use secrecy::ExposeSecret;
 use crate::{
     domain::{
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        grant::TokenGrant,
         ids::{LoginId, ProviderId, ProviderName},
         login::{PendingLogin, SealedLogin},
-        login_outcome::LoginPhase,
-        provider_settings::CredentialFacts,
+        login_outcome::LoginProgress,
+        provider_settings::TokenMetadata,
         refresh::Rotation,
         revocation::RevocationOrder,
         sealed::{SealContext, SealedSecret},
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
+        token_response::TokenResponse,
     },
     ports::{OpenError, SealError, SecretCipher},
 };
@@ -59,7 +59,7 @@ impl Vault {
             display_name: new.display_name,
             api_base: new.api_base,
             login_id: new.login_id,
-            facts: new.facts,
+            metadata: new.metadata,
             superseded,
         })
     }
@@ -76,8 +76,8 @@ impl Vault {
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
-        grant: &TokenGrant,
-        facts: CredentialFacts,
+        grant: &TokenResponse,
+        metadata: TokenMetadata,
         same_account: bool,
     ) -> Result<Rotation, VaultError> {
         let (name, login_id) = (&presented.name, presented.login_id());
@@ -92,7 +92,7 @@ impl Vault {
                 None => presented.access_token.clone(),
             },
             refresh_token: grant.refresh_token.as_ref().map(seal_refresh).transpose()?,
-            facts,
+            metadata,
             same_account,
         })
     }
@@ -116,19 +116,19 @@ impl Vault {
     }
 
     pub fn seal_login(&self, login: &PendingLogin) -> Result<SealedLogin, VaultError> {
-        let id = &login.ticket.id;
+        let id = &login.session.id;
         Ok(SealedLogin {
             state_digest: login.state.digest(),
             state: self.cipher.seal(&SealContext::login_state(id), login.state.expose_secret())?,
             verifier: self.cipher.seal(&SealContext::login_verifier(id), login.verifier.expose_secret())?,
-            phase: LoginPhase::Pending,
-            phase_since: login.ticket.started_at,
-            ticket: login.ticket.clone(),
+            progress: LoginProgress::Pending,
+            progress_since: login.session.started_at,
+            session: login.session.clone(),
         })
     }
 
     pub fn open_login(&self, sealed: SealedLogin) -> Result<PendingLogin, VaultError> {
-        let id = &sealed.ticket.id;
+        let id = &sealed.session.id;
         let state = self.cipher.open(&SealContext::login_state(id), &sealed.state);
         let state = state.map_err(|source| VaultError::Open { what: "state of a login", source })?;
         let verifier = self.cipher.open(&SealContext::login_verifier(id), &sealed.verifier);
@@ -136,7 +136,7 @@ impl Vault {
         Ok(PendingLogin {
             state: OAuthState::new(state.expose_secret()),
             verifier: PkceVerifier::new(verifier.expose_secret()),
-            ticket: sealed.ticket,
+            session: sealed.session,
         })
     }
 

@@ -11,8 +11,8 @@ use secrecy::ExposeSecret;
 
 use crate::{
     adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
-    app::{Gateway, IssuedToken, LoginStatus, State},
-    domain::{credential::Standing, ids::Principal, provider::openai_codex},
+    app::{AccountStatus, Gateway, IssuedToken},
+    domain::{credential::AccountState, ids::Principal, provider::openai_codex},
     ports::Clock,
 };
 
@@ -23,7 +23,7 @@ pub(super) async fn text(
     gateway: &Arc<Gateway>,
 ) -> String {
     let base = format!("http://{}", reachable(address));
-    let status = gateway.login_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
+    let status = gateway.account_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
     let token = match &settings.server.token {
         Some(_) => "as configured".to_owned(),
         None => settings.server.token_file.display().to_string(),
@@ -55,16 +55,16 @@ async fn page(base: &str, goclaw: &str, gateway: &Arc<Gateway>) -> String {
     format!("{base}/ (a link that opens it: {goclaw} open)")
 }
 
-fn in_words(status: &LoginStatus) -> String {
+fn in_words(status: &AccountStatus) -> String {
     let account = &status.account;
     let whom = account.email.as_ref().map(|email| format!(" as {email}")).unwrap_or_default();
     let plan = account.plan_type.as_ref().map(|plan| format!(", plan {plan}")).unwrap_or_default();
     match status.state {
-        State::Absent => "not connected".to_owned(),
-        State::Connected(Standing::Disabled) => "switched off".to_owned(),
-        State::Connected(Standing::InDoubt) => format!("renewal unconfirmed{whom}; see auth status"),
-        State::Connected(Standing::NeedsReauth) => format!("needs a new sign-in{whom}"),
-        State::Connected(Standing::Active | Standing::Refreshing) => {
+        AccountState::Absent => "not connected".to_owned(),
+        AccountState::Disabled => "switched off".to_owned(),
+        AccountState::InDoubt => format!("refresh unconfirmed{whom}; see auth status"),
+        AccountState::NeedsReauth => format!("needs a new sign-in{whom}"),
+        AccountState::Active | AccountState::Refreshing => {
             let words = HereAndNow::local(SystemClock.now());
             let end = status.expires_at.map(|at| format!(", access token {}", words.expiry(at.unix_seconds())));
             format!("connected{whom}{plan}{}", end.unwrap_or_default())

@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
-    adapters::{cipher::BadKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
+    adapters::{cipher::InvalidKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
     app::AppError,
     ports::{RandomError, StoreError},
 };
@@ -29,7 +29,7 @@ pub enum StartError {
     )]
     KeyLost { key: PathBuf, database: String },
     #[error("{place} holds no encryption key")]
-    BadKey { place: String, source: BadKey },
+    InvalidKey { place: String, source: InvalidKey },
     #[error(transparent)]
     OpenStore(#[from] OpenStoreError),
     #[error(transparent)]

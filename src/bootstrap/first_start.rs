@@ -27,7 +27,7 @@ pub(super) fn encryption_key(
     let encryption = &settings.encryption;
     let path = &encryption.key_file;
     let parse = |text: &SecretString, place: String| {
-        EncryptionKey::parse(text).map_err(|source| StartError::BadKey { place, source })
+        EncryptionKey::parse(text).map_err(|source| StartError::InvalidKey { place, source })
     };
     if let Some(key) = &encryption.key {
         return parse(key, "the setting encryption.key".to_owned());

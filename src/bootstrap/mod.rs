@@ -67,7 +67,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
 /// A mistake in the configuration is the caller's, like one in the arguments.
 fn fail(error: &StartError) -> ExitCode {
     render::error(&errors::sentence(error));
-    if matches!(error, StartError::Settings(_) | StartError::BadKey { .. }) {
+    if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {
         ExitCode::from(2)
     } else {
         ExitCode::FAILURE

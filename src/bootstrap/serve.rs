@@ -17,14 +17,14 @@ use crate::{
     adapters::{
         callback::LoopbackListener,
         cipher::XChaChaCipher,
-        escrow::FolderEscrow,
         http::{self, GatewayToken, Hosts},
+        journal::FolderJournal,
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
         serving,
         settings::Settings,
         system::{SystemClock, SystemRandom},
-        upstream::{HttpUpstream, Patience},
+        upstream::{HttpUpstream, Timeouts},
         web_ui,
         webhook::Webhook,
     },
@@ -52,21 +52,21 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     warn_of_open_doors(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
-    let escrow = settings.data_dir.join("escrow");
-    create_private_folder(&escrow)?;
+    let journal = settings.data_dir.join("escrow");
+    create_private_folder(&journal)?;
     let stores = Stores::open(&settings.database).await?;
     let sealed_rows = !stores.credentials.list().await?.is_empty();
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
-    let upstream = HttpUpstream::new(Patience::default()).map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let upstream = HttpUpstream::new(Timeouts::default()).map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let clock = Arc::new(SystemClock);
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
         history: stores.history,
-        escrow: Arc::new(FolderEscrow::in_folder(escrow)),
+        journal: Arc::new(FolderJournal::in_folder(journal)),
         logins: stores.logins,
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
@@ -86,7 +86,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             models: settings.models.clone(),
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
-            renews_early: settings.refresh.proactive,
+            proactive: settings.refresh.proactive,
         },
     );
     gateway.wake().await.map_err(StartError::Wake)?;

@@ -8,11 +8,11 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{ApiTokenStore, CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
+    ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
 };
 
 pub(super) struct Stores {
-    pub(super) credentials: Arc<dyn CredentialStore>,
+    pub(super) credentials: Arc<dyn TokenStore>,
     pub(super) history: Arc<dyn CredentialHistory>,
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,

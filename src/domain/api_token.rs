@@ -19,7 +19,7 @@ random_id!(
     ApiTokenId
 );
 
-/// How long a session of the page lasts without being renewed, and how long with it (OWASP ASVS 7.3).
+/// How long a session of the page lasts without being refreshed, and how long with it (OWASP ASVS 7.3).
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// How long a link waits to be opened.
@@ -107,13 +107,13 @@ impl ApiToken {
         self.expires_at.is_none_or(|at| now < at)
     }
 
-    /// The longest that a session may last, however often it is renewed.
+    /// The longest that a session may last, however often it is refreshed.
     pub fn session_ends_at(&self) -> Timestamp {
         self.created_at.plus(LONGEST_SESSION)
     }
 
-    /// The same session, renewed by being used at `now`.
-    pub fn renewed(mut self, now: Timestamp) -> Self {
+    /// The same session, refreshed by being used at `now`.
+    pub fn refreshed(mut self, now: Timestamp) -> Self {
         self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
         self
     }
@@ -157,7 +157,7 @@ mod tests {
         assert!(session.is_good(at(29)) && !session.is_good(at(30)));
         for minutes in (0..720).step_by(20) {
             assert!(session.is_good(at(minutes)));
-            session = session.renewed(at(minutes));
+            session = session.refreshed(at(minutes));
         }
         assert_eq!(session.expires_at, Some(at(720)));
         let (link, _) = ApiToken::issue(id, name, Scope::Link, &[7; ENTROPY], at(0));

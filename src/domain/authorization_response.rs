@@ -36,7 +36,7 @@ pub enum Verdict {
 
 /// Why a text is no authorization response. Messages are for the person who pasted it and never repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ResponseFlaw {
+pub enum InvalidRedirect {
     #[error("invalid redirect URL: it is longer than {MAX_REDIRECT_BYTES} bytes")]
     TooLong,
     #[error("invalid redirect URL: copy the whole address, it starts with http:// and has ?code=... in it")]
@@ -51,9 +51,9 @@ const PARAMETERS: [&str; 5] = ["code", "state", "error", "error_description", "i
 
 impl AuthorizationResponse {
     /// Parses the query of a callback, without the leading `?`.
-    pub fn from_query(query: &str) -> Result<Self, ResponseFlaw> {
+    pub fn from_query(query: &str) -> Result<Self, InvalidRedirect> {
         if query.len() > MAX_REDIRECT_BYTES {
-            return Err(ResponseFlaw::TooLong);
+            return Err(InvalidRedirect::TooLong);
         }
         let mut found: [Option<String>; PARAMETERS.len()] = Default::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -61,11 +61,11 @@ impl AuthorizationResponse {
             if let Some((parameter, slot)) = known
                 && slot.replace(value.into_owned()).is_some()
             {
-                return Err(ResponseFlaw::Repeated(parameter));
+                return Err(InvalidRedirect::Repeated(parameter));
             }
         }
         let [code, state, error, description, issuer] = found.map(|value| value.filter(|text| !text.is_empty()));
-        let state = OAuthState::new(state.ok_or(ResponseFlaw::NoState)?);
+        let state = OAuthState::new(state.ok_or(InvalidRedirect::NoState)?);
         let verdict = match (error.as_deref(), code) {
             (Some("access_denied"), _) if names_missing_entitlement(description.as_deref()) => {
                 Verdict::MissingEntitlement
@@ -118,16 +118,16 @@ impl WrongPart {
 
 impl PastedRedirect {
     /// Takes the pasted text (white space around it is dropped) and the response in its query.
-    pub fn parse(text: &SecretString) -> Result<(Self, AuthorizationResponse), ResponseFlaw> {
+    pub fn parse(text: &SecretString) -> Result<(Self, AuthorizationResponse), InvalidRedirect> {
         let text = text.expose_secret().trim();
         if text.len() > MAX_REDIRECT_BYTES {
-            return Err(ResponseFlaw::TooLong);
+            return Err(InvalidRedirect::TooLong);
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) || Url::parse(text).is_err() {
-            return Err(ResponseFlaw::NotAUrl);
+            return Err(InvalidRedirect::NotAUrl);
         }
         let without_fragment = text.split('#').next().unwrap_or_default();
-        let (_, query) = without_fragment.split_once('?').ok_or(ResponseFlaw::NotAUrl)?;
+        let (_, query) = without_fragment.split_once('?').ok_or(InvalidRedirect::NotAUrl)?;
         let response = AuthorizationResponse::from_query(query)?;
         Ok((Self { address: SecretString::from(text) }, response))
     }
@@ -190,12 +190,12 @@ mod tests {
 
     #[test]
     fn repeated_and_missing_parameters_are_refused() {
-        let flaw = |query: &str| AuthorizationResponse::from_query(query).unwrap_err();
-        assert_eq!(flaw("state=s&code=a&code=b"), ResponseFlaw::Repeated("code"));
-        assert_eq!(flaw("state=s&state=s&code=a"), ResponseFlaw::Repeated("state"));
-        assert_eq!(flaw("state=s&code=a&%63ode=b"), ResponseFlaw::Repeated("code"));
-        assert_eq!(flaw("code=a"), ResponseFlaw::NoState);
-        assert_eq!(flaw(&"x".repeat(MAX_REDIRECT_BYTES + 1)), ResponseFlaw::TooLong);
+        let error = |query: &str| AuthorizationResponse::from_query(query).unwrap_err();
+        assert_eq!(error("state=s&code=a&code=b"), InvalidRedirect::Repeated("code"));
+        assert_eq!(error("state=s&state=s&code=a"), InvalidRedirect::Repeated("state"));
+        assert_eq!(error("state=s&code=a&%63ode=b"), InvalidRedirect::Repeated("code"));
+        assert_eq!(error("code=a"), InvalidRedirect::NoState);
+        assert_eq!(error(&"x".repeat(MAX_REDIRECT_BYTES + 1)), InvalidRedirect::TooLong);
     }
 
     #[test]
@@ -226,8 +226,8 @@ mod tests {
         for text in
             ["", "ac_code", "http://", "localhost:1455", "http://localhost:1455/auth/callback", "http://a b?state=s"]
         {
-            let flaw = PastedRedirect::parse(&text.into()).unwrap_err();
-            assert_eq!(flaw, ResponseFlaw::NotAUrl, "{text}");
+            let error = PastedRedirect::parse(&text.into()).unwrap_err();
+            assert_eq!(error, InvalidRedirect::NotAUrl, "{text}");
         }
     }
 }

@@ -4,8 +4,8 @@ use super::{
     history::Revision,
     ids::{Generation, LoginId, ProviderId, ProviderName},
     provider::ProviderType,
-    provider_settings::{CredentialFacts, ProviderSettings},
-    refresh::{Phase, RefreshState},
+    provider_settings::{ProviderSettings, TokenMetadata},
+    refresh::{RefreshState, TokenState},
     revocation::RevocationOrder,
     sealed::SealedSecret,
     secret::{AccessToken, RefreshToken},
@@ -24,7 +24,7 @@ pub struct NewCredential {
     pub login_id: LoginId,
     pub access_token: AccessToken,
     pub refresh_token: Option<RefreshToken>,
-    pub facts: CredentialFacts,
+    pub metadata: TokenMetadata,
 }
 
 /// A credential on its way into the store.
@@ -39,7 +39,7 @@ pub struct NewSealedCredential {
     pub login_id: LoginId,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
-    pub facts: CredentialFacts,
+    pub metadata: TokenMetadata,
     /// What is to become of the refresh token that it replaces; None if it may still be good for something, or cannot be
     /// revoked.
     pub superseded: Option<RevocationOrder>,
@@ -54,13 +54,13 @@ pub struct SealedCredential {
     pub display_name: Option<String>,
     pub api_base: String,
     pub enabled: bool,
-    /// Which tokens these are, and what is happening to them.
+    /// Which tokens these are, and what is kind to them.
     pub refresh: RefreshState,
     /// The last event that changed it.
     pub revision: Revision,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
-    pub facts: CredentialFacts,
+    pub metadata: TokenMetadata,
     pub settings: ProviderSettings,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -68,11 +68,13 @@ pub struct SealedCredential {
 
 /// Where an account stands, as `state` in the status answer. Seen from outside; nothing of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum AccountState {
+    /// Nothing is stored under the name.
+    Absent,
     Active,
-    /// The access token is being renewed.
+    /// The access token is being refreshed.
     Refreshing,
-    /// The renewal was sent, and nobody knows whether the provider took it.
+    /// The refresh was sent, and nobody knows whether the provider took it.
     InDoubt,
     /// Only its owner can bring it back.
     NeedsReauth,
@@ -80,9 +82,10 @@ pub enum Standing {
     Disabled,
 }
 
-impl Standing {
+impl AccountState {
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Absent => "absent",
             Self::Active => "active",
             Self::Refreshing => "refreshing",
             Self::InDoubt => "in_doubt",
@@ -101,17 +104,17 @@ impl SealedCredential {
         self.refresh.version.generation
     }
 
-    pub fn standing(&self, now: Timestamp) -> Standing {
+    pub fn state(&self, now: Timestamp) -> AccountState {
         if !self.enabled {
-            return Standing::Disabled;
+            return AccountState::Disabled;
         }
         let state = self.refresh.clone().at(now);
-        match state.phase {
-            Phase::Active if !state.renewable && state.has_ended(now) => Standing::NeedsReauth,
-            Phase::Active => Standing::Active,
-            Phase::Refreshing(_) => Standing::Refreshing,
-            Phase::InDoubt => Standing::InDoubt,
-            Phase::NeedsReauth => Standing::NeedsReauth,
+        match state.state {
+            TokenState::Active if !state.refreshable && state.has_ended(now) => AccountState::NeedsReauth,
+            TokenState::Active => AccountState::Active,
+            TokenState::Refreshing(_) => AccountState::Refreshing,
+            TokenState::InDoubt => AccountState::InDoubt,
+            TokenState::NeedsReauth => AccountState::NeedsReauth,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     ids::{Generation, LoginId, ProviderName},
-    refresh::{Cause, Phase, RefreshState},
+    refresh::{Cause, RefreshState, TokenState},
     time::Timestamp,
 };
 
@@ -18,13 +18,13 @@ pub struct CredentialEvent {
     pub login_id: LoginId,
     /// As it is after the event.
     pub generation: Generation,
-    pub happening: Happening,
+    pub kind: EventKind,
     pub cause: Option<Cause>,
     pub at: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happening {
+pub enum EventKind {
     SignedIn,
     SignedOut,
     /// Renamed, or switched on or off.
@@ -37,7 +37,7 @@ pub enum Happening {
     NeedsReauth,
 }
 
-impl Happening {
+impl EventKind {
     pub const ALL: [Self; 8] = [
         Self::SignedIn,
         Self::SignedOut,
@@ -64,7 +64,7 @@ impl Happening {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|happening| happening.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// What lies between two states of one login; None if nothing worth telling does.
@@ -72,14 +72,14 @@ impl Happening {
         if before.version != after.version {
             return Some(Self::Refreshed);
         }
-        if before.phase == after.phase {
+        if before.state == after.state {
             return None;
         }
-        Some(match after.phase {
-            Phase::Active => Self::RefreshPostponed,
-            Phase::Refreshing(_) => Self::RefreshStarted,
-            Phase::InDoubt => Self::InDoubt,
-            Phase::NeedsReauth => Self::NeedsReauth,
+        Some(match after.state {
+            TokenState::Active => Self::RefreshPostponed,
+            TokenState::Refreshing(_) => Self::RefreshStarted,
+            TokenState::InDoubt => Self::InDoubt,
+            TokenState::NeedsReauth => Self::NeedsReauth,
         })
     }
 }
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn happenings_parse_back() {
-        for happening in Happening::ALL {
-            assert_eq!(Happening::parse(happening.as_str()), Some(happening));
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
         }
     }
 }

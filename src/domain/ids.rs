@@ -18,16 +18,16 @@ pub struct ProviderName(String);
 /// A text that is no provider name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a provider name is 1 to {MAX_PROVIDER_NAME} lower-case letters, digits and inner hyphens")]
-pub struct BadProviderName;
+pub struct InvalidProviderName;
 
 impl ProviderName {
-    pub fn parse(text: &str) -> Result<Self, BadProviderName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidProviderName> {
         let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let fits = !text.is_empty() && text.len() <= MAX_PROVIDER_NAME;
         if fits && text.chars().all(charset) && !text.starts_with('-') && !text.ends_with('-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadProviderName)
+            Err(InvalidProviderName)
         }
     }
 
@@ -53,11 +53,11 @@ pub struct DisplayName(String);
 /// A text that is no display name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a display name is one line of 1 to {MAX_DISPLAY_NAME} visible characters")]
-pub struct BadDisplayName;
+pub struct InvalidDisplayName;
 
 impl DisplayName {
     /// White space around it counts, and is dropped.
-    pub fn parse(text: &str) -> Result<Self, BadDisplayName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidDisplayName> {
         // Unicode's bidirectional controls (UAX 9) and the line and paragraph separators.
         let steers = |c: char| {
             c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -65,7 +65,7 @@ impl DisplayName {
         let is_too_long = text.chars().count() > MAX_DISPLAY_NAME;
         let text = text.trim();
         if text.is_empty() || is_too_long || text.contains(steers) {
-            return Err(BadDisplayName);
+            return Err(InvalidDisplayName);
         }
         Ok(Self(text.to_owned()))
     }
@@ -208,7 +208,7 @@ mod tests {
             assert!(ProviderName::parse(good).is_ok(), "{good}");
         }
         for bad in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
-            assert_eq!(ProviderName::parse(bad), Err(BadProviderName), "{bad}");
+            assert_eq!(ProviderName::parse(bad), Err(InvalidProviderName), "{bad}");
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
     fn display_names_are_one_visible_line() {
         assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
         for bad in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
-            assert_eq!(DisplayName::parse(bad), Err(BadDisplayName), "{bad:?}");
+            assert_eq!(DisplayName::parse(bad), Err(InvalidDisplayName), "{bad:?}");
         }
     }
 

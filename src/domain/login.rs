@@ -13,19 +13,19 @@ use subtle::ConstantTimeEq;
 use super::{
     authorization_response::{AuthorizationResponse, PastedRedirect, Verdict, WrongPart},
     authorize_url::authorize_url,
-    grant::CodeGrant,
     ids::{LoginId, Principal, ProviderName, StateDigest},
-    login_outcome::{LoginOutcome, LoginPhase},
+    login_outcome::{LoginOutcome, LoginProgress},
     oauth_client::OAuthClient,
     provider::ProviderType,
     sealed::SealedSecret,
     secret::{OAuthState, PkceVerifier},
     time::Timestamp,
+    token_response::CodeGrant,
 };
 
 /// What is fixed about a login from its start on, and safe to store in clear.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LoginTicket {
+pub struct LoginSession {
     /// The `login_id` the saved credential will carry.
     pub id: LoginId,
     pub name: ProviderName,
@@ -42,7 +42,7 @@ pub struct LoginTicket {
 /// A login that waits for the person's approval.
 #[derive(Debug)]
 pub struct PendingLogin {
-    pub ticket: LoginTicket,
+    pub session: LoginSession,
     pub state: OAuthState,
     pub verifier: PkceVerifier,
 }
@@ -50,7 +50,7 @@ pub struct PendingLogin {
 /// A login whose code is being redeemed. It is on its way to an end and takes no further callback.
 #[derive(Debug)]
 pub struct ExchangingLogin {
-    pub ticket: LoginTicket,
+    pub session: LoginSession,
 }
 
 /// Why a callback was not let in. The login it was aimed at goes on.
@@ -73,7 +73,7 @@ pub enum Received {
 
 impl PendingLogin {
     pub fn authorize_url(&self) -> SecretString {
-        authorize_url(&self.ticket.client, &self.verifier.challenge(), &self.state)
+        authorize_url(&self.session.client, &self.verifier.challenge(), &self.state)
     }
 
     /// A callback that the gateway's own listener received, so its address is right by construction.
@@ -83,7 +83,7 @@ impl PendingLogin {
 
     /// A callback that its owner pasted: it must also be the address this login was to come back to.
     pub fn receive_pasted(self, pasted: &PastedRedirect, response: AuthorizationResponse, now: Timestamp) -> Received {
-        let arrived = pasted.arrived_at(&self.ticket.client.redirect_uri);
+        let arrived = pasted.arrived_at(&self.session.client.redirect_uri);
         self.decide(response, arrived, now)
     }
 
@@ -93,20 +93,20 @@ impl PendingLogin {
         if !bool::from(seen.ct_eq(ours)) {
             return Received::Rejected(Box::new(self), CallbackRejection::InvalidState);
         }
-        if now >= self.ticket.expires_at {
+        if now >= self.session.expires_at {
             return Received::Ended(LoginOutcome::Expired);
         }
         if let Err(part) = arrived {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongAddress(part));
         }
-        let client = &self.ticket.client;
+        let client = &self.session.client;
         let issuer_fits = response.issuer.map_or(!client.requires_issuer, |issuer| issuer == client.issuer);
         if !issuer_fits {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongIssuer);
         }
         match response.verdict {
             Verdict::Approved(code) => {
-                let exchanging = ExchangingLogin { ticket: self.ticket };
+                let exchanging = ExchangingLogin { session: self.session };
                 Received::Exchange(Box::new(exchanging), CodeGrant { code, verifier: self.verifier })
             }
             Verdict::Denied => Received::Ended(LoginOutcome::Denied),
@@ -120,19 +120,19 @@ impl PendingLogin {
 /// A login as stored: the state only as a digest and sealed, the verifier sealed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedLogin {
-    pub ticket: LoginTicket,
+    pub session: LoginSession,
     pub state_digest: StateDigest,
     pub state: SealedSecret,
     pub verifier: SealedSecret,
-    pub phase: LoginPhase,
-    /// When `phase` was reached.
-    pub phase_since: Timestamp,
+    pub progress: LoginProgress,
+    /// When `progress` was reached.
+    pub progress_since: Timestamp,
 }
 
 impl SealedLogin {
     /// Whether it still waits for a callback at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
-        self.phase == LoginPhase::Pending && now < self.ticket.expires_at
+        self.progress == LoginProgress::Pending && now < self.session.expires_at
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     fn pending() -> PendingLogin {
         let endpoint = || EndpointUrl::parse("https://issuer.example/x").unwrap();
         PendingLogin {
-            ticket: LoginTicket {
+            session: LoginSession {
                 id: LoginId::from_bytes([1; 16]),
                 name: ProviderName::parse("openai-codex").unwrap(),
                 provider_type: ProviderType::OpenaiCodex,
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn an_approved_callback_yields_the_code_and_the_verifier_once() {
         let Received::Exchange(login, grant) = receive("state=the-state&code=c", NOW) else { panic!("not exchanged") };
-        assert_eq!(login.ticket.id, LoginId::from_bytes([1; 16]));
+        assert_eq!(login.session.id, LoginId::from_bytes([1; 16]));
         assert_eq!((grant.code.expose_secret(), grant.verifier.expose_secret()), ("c", "the-verifier"));
     }
 
@@ -197,7 +197,7 @@ mod tests {
     fn what_ends_a_login_and_what_leaves_it_pending() {
         let ended = |query: &str, now| match receive(query, now) {
             Received::Ended(outcome) => Ok(outcome),
-            Received::Rejected(login, rejection) => Err((login.ticket.id.to_string().len(), rejection)),
+            Received::Rejected(login, rejection) => Err((login.session.id.to_string().len(), rejection)),
             Received::Exchange(..) => panic!("exchanged"),
         };
         assert_eq!(ended("state=the-state&error=access_denied", NOW), Ok(LoginOutcome::Denied));
@@ -218,7 +218,7 @@ mod tests {
             (true, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
         ] {
             let mut login = pending();
-            login.ticket.client.requires_issuer = requires_issuer;
+            login.session.client.requires_issuer = requires_issuer;
             let received = login.receive(AuthorizationResponse::from_query(query).unwrap(), NOW);
             let is_refused = matches!(received, Received::Rejected(_, CallbackRejection::WrongIssuer));
             assert_eq!(!is_refused, is_let_in, "{requires_issuer} {query}");

@@ -17,7 +17,7 @@ pub enum LoginOutcome {
     /// The provider did not answer in time.
     ProviderTimeout,
     /// The provider's answer made no sense, or lacked what a lasting login needs.
-    BadAnswer,
+    InvalidResponse,
     /// The tokens could not be saved.
     NotSaved,
     /// The gateway stopped in the middle of the exchange.
@@ -35,7 +35,7 @@ impl LoginOutcome {
         Self::CodeRefused,
         Self::ProviderUnavailable,
         Self::ProviderTimeout,
-        Self::BadAnswer,
+        Self::InvalidResponse,
         Self::NotSaved,
         Self::Interrupted,
     ];
@@ -51,7 +51,7 @@ impl LoginOutcome {
             Self::CodeRefused => "code_refused",
             Self::ProviderUnavailable => "provider_unavailable",
             Self::ProviderTimeout => "provider_timeout",
-            Self::BadAnswer => "bad_answer",
+            Self::InvalidResponse => "bad_answer",
             Self::NotSaved => "not_saved",
             Self::Interrupted => "interrupted",
         }
@@ -75,8 +75,8 @@ impl LoginOutcome {
             Self::ProviderTimeout => {
                 "The provider did not answer in time to finish the sign-in. Nothing was saved. Start again in a moment."
             }
-            Self::BadAnswer => {
-                "The provider's answer was not usable: no token, or none that can be renewed. Nothing was saved."
+            Self::InvalidResponse => {
+                "The provider's answer was not usable: no token, or none that can be refreshed. Nothing was saved."
             }
             Self::NotSaved => "The tokens could not be saved, see the gateway's log. Repair that, then start again.",
             Self::Interrupted => "The gateway stopped in the middle of this sign-in. Start again.",
@@ -90,13 +90,13 @@ impl LoginOutcome {
 
 /// Where a stored login stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginPhase {
+pub enum LoginProgress {
     Pending,
     Exchanging,
     Ended(LoginOutcome),
 }
 
-impl LoginPhase {
+impl LoginProgress {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn every_phase_reads_back_as_it_was_written() {
-        let ended = LoginOutcome::ALL.map(LoginPhase::Ended);
-        for phase in [LoginPhase::Pending, LoginPhase::Exchanging].into_iter().chain(ended) {
-            assert_eq!(LoginPhase::parse(phase.as_str()), Some(phase));
+        let ended = LoginOutcome::ALL.map(LoginProgress::Ended);
+        for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
+            assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
         }
-        assert_eq!(LoginPhase::parse("lost"), None);
+        assert_eq!(LoginProgress::parse("lost"), None);
     }
 }

@@ -18,13 +18,13 @@ pub struct ModelRef {
 /// A text that names no model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5")]
-pub struct BadModelRef;
+pub struct InvalidModelRef;
 
 impl ModelRef {
     /// Takes `<provider>/<model>`; the model's own name may hold further slashes.
-    pub fn parse(text: &str) -> Result<Self, BadModelRef> {
+    pub fn parse(text: &str) -> Result<Self, InvalidModelRef> {
         let split = Self::split(text).filter(|split| !split.model.is_empty() && text.len() <= MAX_MODEL_NAME);
-        split.ok_or(BadModelRef)
+        split.ok_or(InvalidModelRef)
     }
 
     /// The text at its first slash, whatever stands behind it.

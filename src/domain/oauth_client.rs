@@ -15,7 +15,7 @@ pub struct EndpointUrl(Url);
 
 /// Why a text is no [`EndpointUrl`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EndpointFlaw {
+pub enum InvalidEndpoint {
     #[error("it is not an absolute URL")]
     NotAUrl,
     #[error("it must be https (http is allowed on a loopback host only)")]
@@ -25,21 +25,21 @@ pub enum EndpointFlaw {
 }
 
 impl EndpointUrl {
-    pub fn parse(text: &str) -> Result<Self, EndpointFlaw> {
-        let url = Url::parse(text).map_err(|_not_absolute| EndpointFlaw::NotAUrl)?;
+    pub fn parse(text: &str) -> Result<Self, InvalidEndpoint> {
+        let url = Url::parse(text).map_err(|_not_absolute| InvalidEndpoint::NotAUrl)?;
         match url.scheme() {
             "https" if url.has_host() => {}
             "http" if is_loopback(&url) => {}
-            _ => return Err(EndpointFlaw::NotSecure),
+            _ => return Err(InvalidEndpoint::NotSecure),
         }
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err(EndpointFlaw::HasExtras);
+            return Err(InvalidEndpoint::HasExtras);
         }
         Ok(Self(url))
     }
 
     /// `path` appended to this address, e.g. `https://auth.openai.com` + `/oauth/token`.
-    pub fn join_path(&self, path: &str) -> Result<Self, EndpointFlaw> {
+    pub fn join_path(&self, path: &str) -> Result<Self, InvalidEndpoint> {
         Self::parse(&format!("{}{path}", self.0.as_str().trim_end_matches('/')))
     }
 
@@ -64,7 +64,7 @@ impl fmt::Display for EndpointUrl {
 }
 
 impl TryFrom<String> for EndpointUrl {
-    type Error = EndpointFlaw;
+    type Error = InvalidEndpoint;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         Self::parse(&text)
@@ -133,15 +133,15 @@ mod tests {
         {
             assert!(EndpointUrl::parse(good).is_ok(), "{good}");
         }
-        for (bad, flaw) in [
-            ("auth.openai.com", EndpointFlaw::NotAUrl),
-            ("http://auth.openai.com", EndpointFlaw::NotSecure),
-            ("http://localhost.evil.example", EndpointFlaw::NotSecure),
-            ("file:///etc/passwd", EndpointFlaw::NotSecure),
-            ("https://user@host/", EndpointFlaw::HasExtras),
-            ("https://host/#fragment", EndpointFlaw::HasExtras),
+        for (bad, error) in [
+            ("auth.openai.com", InvalidEndpoint::NotAUrl),
+            ("http://auth.openai.com", InvalidEndpoint::NotSecure),
+            ("http://localhost.evil.example", InvalidEndpoint::NotSecure),
+            ("file:///etc/passwd", InvalidEndpoint::NotSecure),
+            ("https://user@host/", InvalidEndpoint::HasExtras),
+            ("https://host/#fragment", InvalidEndpoint::HasExtras),
         ] {
-            assert_eq!(EndpointUrl::parse(bad), Err(flaw), "{bad}");
+            assert_eq!(EndpointUrl::parse(bad), Err(error), "{bad}");
         }
     }
 

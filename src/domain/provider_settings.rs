@@ -6,7 +6,7 @@ use super::{account::AccountLabels, provider::AuthMethod, time::Timestamp};
 
 /// What is known about a credential besides its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CredentialFacts {
+pub struct TokenMetadata {
     pub auth_method: AuthMethod,
     /// When the gateway received the access token.
     pub obtained_at: Timestamp,
@@ -20,7 +20,7 @@ pub struct CredentialFacts {
 /// A `settings` value that is not what the gateway writes there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("settings.{member} is not {expected}")]
-pub struct SettingsFlaw {
+pub struct InvalidSettings {
     member: &'static str,
     expected: &'static str,
 }
@@ -30,11 +30,11 @@ pub struct SettingsFlaw {
 pub struct ProviderSettings(Map<String, Value>);
 
 impl ProviderSettings {
-    pub fn from_json(value: Value) -> Result<Self, SettingsFlaw> {
+    pub fn from_json(value: Value) -> Result<Self, InvalidSettings> {
         match value {
             Value::Object(members) => Ok(Self(members)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(SettingsFlaw { member: "", expected: "an object" })
+                Err(InvalidSettings { member: "", expected: "an object" })
             }
         }
     }
@@ -43,29 +43,29 @@ impl ProviderSettings {
         Value::Object(self.0)
     }
 
-    /// These settings with `facts` in place of whatever facts they held; unknown members stay.
+    /// These settings with `metadata` in place of whatever metadata they held; unknown members stay.
     #[must_use]
-    pub fn with_facts(mut self, facts: &CredentialFacts) -> Self {
-        let scopes = (!facts.scopes.is_empty()).then(|| facts.scopes.join(" "));
-        self.put("auth_method", Some(facts.auth_method.as_str()));
-        self.put("obtained_at", Some(facts.obtained_at.unix_seconds()));
-        self.put("expires_at", facts.expires_at.map(Timestamp::unix_seconds));
+    pub fn with_metadata(mut self, metadata: &TokenMetadata) -> Self {
+        let scopes = (!metadata.scopes.is_empty()).then(|| metadata.scopes.join(" "));
+        self.put("auth_method", Some(metadata.auth_method.as_str()));
+        self.put("obtained_at", Some(metadata.obtained_at.unix_seconds()));
+        self.put("expires_at", metadata.expires_at.map(Timestamp::unix_seconds));
         self.put("scopes", scopes);
-        self.put("account_id", facts.account.account_id.as_deref());
-        self.put("user_id", facts.account.user_id.as_deref());
-        self.put("email", facts.account.email.as_deref());
-        self.put("plan_type", facts.account.plan_type.as_deref());
+        self.put("account_id", metadata.account.account_id.as_deref());
+        self.put("user_id", metadata.account.user_id.as_deref());
+        self.put("email", metadata.account.email.as_deref());
+        self.put("plan_type", metadata.account.plan_type.as_deref());
         self
     }
 
-    /// The facts as stored. A member of the wrong type is an error, never a default: the row was not written by us.
-    pub fn facts(&self) -> Result<CredentialFacts, SettingsFlaw> {
+    /// The metadata as stored. A member of the wrong type is an error, never a default: the row was not written by us.
+    pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
-        Ok(CredentialFacts {
-            auth_method: method.ok_or(SettingsFlaw { member: "auth_method", expected: "a known method" })?,
+        Ok(TokenMetadata {
+            auth_method: method.ok_or(InvalidSettings { member: "auth_method", expected: "a known method" })?,
             obtained_at: self
                 .seconds("obtained_at")?
-                .ok_or(SettingsFlaw { member: "obtained_at", expected: "a time in Unix seconds" })?,
+                .ok_or(InvalidSettings { member: "obtained_at", expected: "a time in Unix seconds" })?,
             expires_at: self.seconds("expires_at")?,
             scopes: self.text("scopes")?.map(|s| s.split(' ').map(str::to_owned).collect()).unwrap_or_default(),
             account: AccountLabels {
@@ -84,15 +84,15 @@ impl ProviderSettings {
         };
     }
 
-    fn text(&self, member: &'static str) -> Result<Option<&str>, SettingsFlaw> {
+    fn text(&self, member: &'static str) -> Result<Option<&str>, InvalidSettings> {
         let value = self.0.get(member);
-        value.map(|value| value.as_str().ok_or(SettingsFlaw { member, expected: "a text" })).transpose()
+        value.map(|value| value.as_str().ok_or(InvalidSettings { member, expected: "a text" })).transpose()
     }
 
-    fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, SettingsFlaw> {
-        let flaw = SettingsFlaw { member, expected: "a time in Unix seconds" };
+    fn seconds(&self, member: &'static str) -> Result<Option<Timestamp>, InvalidSettings> {
+        let error = InvalidSettings { member, expected: "a time in Unix seconds" };
         let value = self.0.get(member);
-        value.map(|value| value.as_i64().map(Timestamp::from_unix_seconds).ok_or(flaw)).transpose()
+        value.map(|value| value.as_i64().map(Timestamp::from_unix_seconds).ok_or(error)).transpose()
     }
 }
 
@@ -102,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    fn facts() -> CredentialFacts {
-        CredentialFacts {
+    fn metadata() -> TokenMetadata {
+        TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at: Timestamp::from_unix_seconds(100),
             expires_at: Some(Timestamp::from_unix_seconds(200)),
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn facts_survive_the_way_through_json_and_foreign_members_too() {
         let before = json!({"codex_pool": {"strategy": "x"}, "email": "old@b.example", "expires_at": 5});
-        let after = ProviderSettings::from_json(before).unwrap().with_facts(&facts());
-        assert_eq!(after.facts(), Ok(facts()));
+        let after = ProviderSettings::from_json(before).unwrap().with_metadata(&metadata());
+        assert_eq!(after.metadata(), Ok(metadata()));
         let members = after.into_json();
         assert_eq!(members["codex_pool"], json!({"strategy": "x"}));
         assert_eq!(members["expires_at"], json!(200));
@@ -125,10 +125,10 @@ mod tests {
 
     #[test]
     fn a_member_of_the_wrong_type_is_an_error() {
-        let mut members = ProviderSettings::default().with_facts(&facts()).into_json();
+        let mut members = ProviderSettings::default().with_metadata(&metadata()).into_json();
         members["expires_at"] = json!("soon");
-        let flaw = ProviderSettings::from_json(members).unwrap().facts().unwrap_err();
-        assert_eq!(flaw.to_string(), "settings.expires_at is not a time in Unix seconds");
+        let error = ProviderSettings::from_json(members).unwrap().metadata().unwrap_err();
+        assert_eq!(error.to_string(), "settings.expires_at is not a time in Unix seconds");
         assert!(ProviderSettings::from_json(json!([])).is_err());
     }
 }

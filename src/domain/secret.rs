@@ -40,7 +40,7 @@ secret_text!(
     AccessToken, Clone
 );
 secret_text!(
-    /// What renews an access token: an OAuth refresh token (RFC 6749 section 1.5), single use at ChatGPT, where presenting it
+    /// What refreshes an access token: an OAuth refresh token (RFC 6749 section 1.5), single use at ChatGPT, where presenting it
     /// spends it; or the cookie of a browser session.
     RefreshToken, Clone
 );
@@ -70,7 +70,7 @@ pub const MAX_PASTED_SECRET_BYTES: usize = 16 * 1024;
 
 /// Why a pasted key or session token cannot be one. The text itself is never part of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SecretFlaw {
+pub enum InvalidSecret {
     #[error("the secret is empty")]
     Empty,
     #[error("the secret is longer than {MAX_PASTED_SECRET_BYTES} bytes")]
@@ -83,33 +83,33 @@ pub enum SecretFlaw {
 
 impl AccessToken {
     /// Takes a key or session token that a person pasted; white space around it is dropped.
-    pub fn from_pasted(text: &SecretString) -> Result<Self, SecretFlaw> {
+    pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
         pasted(text).map(Self::new)
     }
 }
 
 impl RefreshToken {
     /// Takes the value of a cookie that a person pasted (RFC 6265 section 4.1.1); white space around it is dropped.
-    pub fn from_pasted_cookie(text: &SecretString) -> Result<Self, SecretFlaw> {
+    pub fn from_pasted_cookie(text: &SecretString) -> Result<Self, InvalidSecret> {
         let value = pasted(text)?;
         if value.contains(['"', ',', ';', '\\']) {
-            return Err(SecretFlaw::NotCookieSafe);
+            return Err(InvalidSecret::NotCookieSafe);
         }
         Ok(Self::new(value))
     }
 }
 
-fn pasted(text: &SecretString) -> Result<&str, SecretFlaw> {
+fn pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     let is_too_long = text.expose_secret().len() > MAX_PASTED_SECRET_BYTES;
     let text = text.expose_secret().trim();
     if text.is_empty() {
-        return Err(SecretFlaw::Empty);
+        return Err(InvalidSecret::Empty);
     }
     if is_too_long {
-        return Err(SecretFlaw::TooLong);
+        return Err(InvalidSecret::TooLong);
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(SecretFlaw::NotHeaderSafe);
+        return Err(InvalidSecret::NotHeaderSafe);
     }
     Ok(text)
 }
@@ -128,13 +128,13 @@ mod tests {
     fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
         let paste = |text: &str| AccessToken::from_pasted(&text.into());
         assert_eq!(paste(" sk-1\n").unwrap().expose_secret(), "sk-1");
-        assert_eq!(paste(" \n").unwrap_err(), SecretFlaw::Empty);
-        assert_eq!(paste("a b").unwrap_err(), SecretFlaw::NotHeaderSafe);
-        assert_eq!(paste("a\r\nX: y").unwrap_err(), SecretFlaw::NotHeaderSafe);
+        assert_eq!(paste(" \n").unwrap_err(), InvalidSecret::Empty);
+        assert_eq!(paste("a b").unwrap_err(), InvalidSecret::NotHeaderSafe);
+        assert_eq!(paste("a\r\nX: y").unwrap_err(), InvalidSecret::NotHeaderSafe);
         let cookie = |text: &str| RefreshToken::from_pasted_cookie(&text.into());
         assert_eq!(cookie(" eyJ.a_b=\n").unwrap().expose_secret(), "eyJ.a_b=");
-        assert_eq!(cookie("a; other=b").unwrap_err(), SecretFlaw::NotHeaderSafe);
-        assert_eq!(cookie("a;b").unwrap_err(), SecretFlaw::NotCookieSafe);
-        assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)).unwrap_err(), SecretFlaw::TooLong);
+        assert_eq!(cookie("a; other=b").unwrap_err(), InvalidSecret::NotHeaderSafe);
+        assert_eq!(cookie("a;b").unwrap_err(), InvalidSecret::NotCookieSafe);
+        assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)).unwrap_err(), InvalidSecret::TooLong);
     }
 }

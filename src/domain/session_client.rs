@@ -1,8 +1,8 @@
-//! A browser session at an identity provider: a cookie that lives long renews a token that does not.
+//! A browser session at an identity provider: a cookie that lives long refreshes a token that does not.
 
 use super::oauth_client::EndpointUrl;
 
-/// Where session tokens are renewed, in the manner of Clerk's frontend API.
+/// Where session tokens are refreshed, in the manner of Clerk's frontend API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionClient {
     /// The API's base, above `/v1/client`.

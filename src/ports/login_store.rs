@@ -36,10 +36,10 @@ pub trait LoginStore: Send + Sync {
     /// expired one MUST NOT stand in the way and ends as [`LoginOutcome::Expired`].
     async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError>;
 
-    /// The login with that state, in whatever phase.
+    /// The login with that state, in whatever state.
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError>;
 
-    /// The newest login for an account by that principal, in whatever phase.
+    /// The newest login for an account by that principal, in whatever state.
     async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError>;
 
     /// All logins that still wait for a callback at `now`.

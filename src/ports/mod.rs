@@ -2,7 +2,7 @@
 //!
 //! How to write a port:
 //!
-//! - Name the *role*, not the technology: `CredentialStore`, not `Database`.
+//! - Name the *role*, not the technology: `TokenStore`, not `Database`.
 //! - One method is one atomic step that makes sense to the caller. No transaction object, lock or pooled connection
 //!   leaves an adapter, so none can be held across a call to somebody else.
 //! - "Not found" and "somebody was faster" are values. An `Err` means that the thing behind the port is broken.
@@ -14,15 +14,15 @@ mod api_token_store;
 mod callback_listener;
 mod clock;
 mod credential_history;
-mod credential_store;
 mod login_store;
 mod notifier;
 mod oauth_endpoint;
 mod random;
-mod refresh_escrow;
 mod revocation_queue;
 mod secret_cipher;
 mod session_endpoint;
+mod token_journal;
+mod token_store;
 mod upstream;
 
 pub use api_token_store::ApiTokenStore;
@@ -31,17 +31,17 @@ pub use callback_listener::{
 };
 pub use clock::Clock;
 pub use credential_history::CredentialHistory;
-pub use credential_store::{Advanced, CredentialStore, ProfileChange, SaveOutcome};
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use notifier::{Notifier, NotifyError};
-pub use oauth_endpoint::{Doubt, GrantError, OAuthEndpoint};
+pub use oauth_endpoint::{Doubt, OAuthEndpoint, TokenEndpointError};
 pub use random::{Random, RandomError};
-pub use refresh_escrow::{EscrowEntry, EscrowError, RefreshEscrow};
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::SessionEndpoint;
+pub use token_journal::{JournalError, JournalRecord, TokenJournal};
+pub use token_store::{Advanced, ProfileChange, SaveOutcome, TokenStore};
 pub use upstream::{
-    BodyFlaw, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest,
+    BodyError, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
 
 #[cfg(test)]

@@ -5,17 +5,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    grant::{CodeGrant, TokenGrant},
     oauth_client::OAuthClient,
     refresh::{Cause, Failure, classify},
     secret::RefreshToken,
+    token_response::{CodeGrant, TokenResponse},
 };
 
 /// Why there is no answer to use. The three differ in what the provider may have done meanwhile.
 ///
 /// The messages are ours: a provider's body never gets further than the adapter that read it.
 #[derive(Debug, thiserror::Error)]
-pub enum GrantError {
+pub enum TokenEndpointError {
     /// A definite no. `code` is the provider's error code if it is a known one, else `unknown`.
     #[error("the provider refused (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
@@ -52,7 +52,7 @@ impl Doubt {
     }
 }
 
-impl GrantError {
+impl TokenEndpointError {
     /// What it means for a refresh token that was presented.
     pub fn failure(&self) -> Failure {
         let unknown = Failure::Unknown;
@@ -77,7 +77,7 @@ impl GrantError {
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
     /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent, whatever comes back.
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError>;
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Presents a refresh token (RFC 6749 section 6), within `limit`. Borrowed: whoever holds it decides what its fate
     /// means. An answer without a refresh token means that the old one stays in force.
@@ -86,8 +86,8 @@ pub trait OAuthEndpoint: Send + Sync {
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenGrant, GrantError>;
+    ) -> Result<TokenResponse, TokenEndpointError>;
 
     /// Revokes a refresh token (RFC 7009). `Ok` means that the provider confirmed it.
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError>;
+    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError>;
 }

@@ -33,11 +33,11 @@ pub enum RequestBody {
 }
 
 /// The bytes of a caller's body as they come, within the bounds of whoever made it.
-pub type BodyPieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyFlaw>> + Send>>;
+pub type BodyPieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
 /// Why a caller's body does not come to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BodyFlaw {
+pub enum BodyError {
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error("the body took too long to arrive; send it again")]
@@ -77,7 +77,7 @@ impl fmt::Debug for RequestBody {
 /// The bytes of an answer as they come. Dropping it ends the request at the provider.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>;
 
-pub struct UpstreamAnswer {
+pub struct UpstreamResponse {
     pub status: StatusCode,
     /// As they came, all of them.
     pub headers: HeaderMap,
@@ -95,7 +95,7 @@ pub enum UpstreamError {
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The caller's doing, not the provider's.
     #[error(transparent)]
-    Body(#[from] BodyFlaw),
+    Body(#[from] BodyError),
 }
 
 #[async_trait]
@@ -106,5 +106,5 @@ pub trait Upstream: Send + Sync {
     /// Contract: MUST send it once and follow no redirect. MUST pass bytes on as they come, neither decoded nor collected.
     /// MUST end with [`UpstreamError::Silent`] when the provider sends nothing for too long. Dropping the future or the
     /// body MUST end the request at the provider.
-    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError>;
+    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError>;
 }

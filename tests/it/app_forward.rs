@@ -1,11 +1,11 @@
-//! Forwarding a request when the provider refuses its token: renewed once, sent once more, and nothing is made worse.
+//! Forwarding a request when the provider refuses its token: refreshed once, sent once more, and nothing is made worse.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use goclaw::{
-    app::{AppError, ForwardRequest},
+    app::{AppError, ProxyRequest},
     domain::ids::Generation,
     ports::RequestBody,
 };
@@ -16,7 +16,7 @@ use crate::support::fakes::{Mishap, OPENAI, Stage, alice, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Connected a while ago, and renewing only when asked.
+/// Connected a while ago, and refreshing only when asked.
 async fn lazy() -> Stage {
     let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     stage.connect().await;
@@ -25,7 +25,7 @@ async fn lazy() -> Stage {
 }
 
 async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
-    let request = ForwardRequest {
+    let request = ProxyRequest {
         name: "openai".to_owned(),
         method: Method::GET,
         path: "wham/usage".to_owned(),
@@ -39,7 +39,7 @@ async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
 }
 
 #[tokio::test]
-async fn a_hundred_refusals_at_once_renew_once() {
+async fn a_hundred_refusals_at_once_refresh_once() {
     let stage = Arc::new(lazy().await);
     stage.upstream.refuse("access-1", "token_expired");
     let mut callers = JoinSet::new();
@@ -54,7 +54,7 @@ async fn a_hundred_refusals_at_once_renew_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_a_renewal_does_not_cure_reaches_the_caller_whole_and_renews_no_more() {
+async fn a_refusal_that_a_refresh_does_not_cure_reaches_the_caller_whole_and_refreshes_no_more() {
     let stage = lazy().await;
     stage.upstream.refuse_all();
     for _ in 0..5 {
@@ -117,7 +117,7 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
     let stage = Stage::open().await;
     assert!(matches!(usage(&stage).await, Err(AppError::NotConnected(_))));
     stage.connect().await;
-    let request = |name: &str, path: &str| ForwardRequest {
+    let request = |name: &str, path: &str| ProxyRequest {
         name: name.to_owned(),
         method: Method::GET,
         path: path.to_owned(),
@@ -128,6 +128,6 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
     let refusal = async |name, path| stage.gateway.forward(request(name, path)).await.err().expect("a refusal");
     assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));
     assert!(matches!(refusal("openai", "wham/tasks").await, AppError::PathNotAllowed { .. }));
-    assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::BadPath(_)));
+    assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::InvalidPath(_)));
     assert!(stage.upstream.seen().is_empty(), "nothing was sent");
 }

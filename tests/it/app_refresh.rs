@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{AppError, LoginStatus, State},
-    domain::{credential::Standing, history::Happening, ids::Generation, refresh::TokenVersion},
+    app::{AccountStatus, AppError},
+    domain::{credential::AccountState, history::EventKind, ids::Generation, refresh::TokenVersion},
 };
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
@@ -12,17 +12,17 @@ use tokio::task::JoinSet;
 use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, settle, spawn, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const IN_DOUBT: State = State::Connected(Standing::InDoubt);
-const NEEDS_REAUTH: State = State::Connected(Standing::NeedsReauth);
+const IN_DOUBT: AccountState = AccountState::InDoubt;
+const NEEDS_REAUTH: AccountState = AccountState::NeedsReauth;
 
-/// A connected gateway that renews only when asked.
+/// A connected gateway that refreshes only when asked.
 async fn lazy() -> Stage {
     let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     stage.connect().await;
     stage
 }
 
-async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<LoginStatus, AppError> {
+async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<AccountStatus, AppError> {
     within(stage.gateway.refresh_account(OPENAI, &alice(), consent)).await
 }
 
@@ -31,7 +31,7 @@ async fn bearer(stage: &Stage) -> Result<String, AppError> {
     Ok(account.access_token.expose_secret().to_owned())
 }
 
-fn version(status: &LoginStatus) -> TokenVersion {
+fn version(status: &AccountStatus) -> TokenVersion {
     let (login_id, generation) = (status.login_id.clone().expect("a login"), status.generation.expect("a generation"));
     TokenVersion { login_id, generation }
 }
@@ -47,13 +47,13 @@ async fn a_refresh_replaces_both_tokens_together_and_is_remembered() {
     assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
     assert_eq!(bearer(&stage).await.expect("a token"), "access-of-refreshed-1");
     let events = stage.gateway.list_events("openai").await.expect("events");
-    let told: Vec<_> = events.iter().map(|event| event.happening).collect();
-    assert_eq!(told, [Happening::Refreshed, Happening::RefreshStarted, Happening::SignedIn]);
-    assert!(stage.escrow.contents().is_empty(), "nothing is left behind");
+    let told: Vec<_> = events.iter().map(|event| event.kind).collect();
+    assert_eq!(told, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
+    assert!(stage.journal.contents().is_empty(), "nothing is left behind");
 }
 
 #[tokio::test]
-async fn tokens_are_renewed_before_somebody_needs_them() {
+async fn tokens_are_refreshed_before_somebody_needs_them() {
     let stage = Stage::open().await;
     stage.connect().await;
     stage.clock.advance(HOUR / 2);
@@ -110,7 +110,7 @@ async fn a_lost_answer_leaves_doubt_and_costs_nothing_while_the_token_is_good() 
     stage.provider.refreshes_meet(&[Mishap::AnswerLost]);
     let status = refresh(&stage, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
-    assert!(status.reason.as_ref().expect("it says so").contains("Renewal unconfirmed"));
+    assert!(status.reason.as_ref().expect("it says so").contains("RefreshMethod unconfirmed"));
     // A retry that its owner wants too soon is not forgotten quietly.
     let too_soon = refresh(&stage, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
@@ -150,7 +150,7 @@ async fn what_was_not_consumed_is_tried_again_after_a_pause() {
         let stage = lazy().await;
         stage.provider.refreshes_meet(&[mishap]);
         let status = refresh(&stage, None).await.expect("a status");
-        assert_eq!((status.state, status.authenticated), (State::Connected(Standing::Active), true), "{mishap:?}");
+        assert_eq!((status.state, status.authenticated), (AccountState::Active, true), "{mishap:?}");
         stage.clock.advance(Duration::from_secs(29));
         refresh(&stage, None).await.expect("a status");
         assert_eq!(stage.provider.presented().len(), 1, "one call in thirty seconds");
@@ -206,16 +206,16 @@ async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
     stage.store.break_down();
     stage.provider.answer_now();
     settle().await;
-    assert_eq!(stage.escrow.contents().len(), 1, "it is safe before the database is asked");
+    assert_eq!(stage.journal.contents().len(), 1, "it is safe before the database is asked");
     assert_eq!(bearer(&stage).await.expect("what is cached serves on"), "access-1");
     stage.store.repair();
     stage.clock.advance(Duration::from_secs(2));
     assert_eq!(within(asked).await.unwrap().expect("a status").generation, Some(Generation(1)));
-    assert!(stage.escrow.contents().is_empty());
+    assert!(stage.journal.contents().is_empty());
 }
 
 #[tokio::test]
-async fn what_a_crash_left_in_the_escrow_is_stored_at_the_next_start() {
+async fn what_a_crash_left_in_the_journal_is_stored_at_the_next_start() {
     let mut stage = lazy().await;
     stage.provider.hang();
     let gateway = Arc::clone(&stage.gateway);
@@ -224,7 +224,7 @@ async fn what_a_crash_left_in_the_escrow_is_stored_at_the_next_start() {
     stage.store.fail_to("refresh an account");
     stage.provider.answer_now();
     settle().await;
-    // A stop does not wait for a database that may never come back: the escrow has it.
+    // A stop does not wait for a database that may never come back: the journal has it.
     let stopping = spawn({
         let gateway = Arc::clone(&stage.gateway);
         async move { gateway.finish().await }
@@ -233,13 +233,13 @@ async fn what_a_crash_left_in_the_escrow_is_stored_at_the_next_start() {
     stage.clock.advance(Duration::from_secs(2));
     within(stopping).await.unwrap();
     asked.abort();
-    assert_eq!(stage.escrow.contents().len(), 1);
+    assert_eq!(stage.journal.contents().len(), 1);
     stage.store.repair();
     stage.gateway = stage.another_gateway(1);
     stage.gateway.wake().await.expect("it wakes");
     assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
     assert_eq!((bearer(&stage).await.expect("a token"), stage.provider.reused()), ("access-of-refreshed-1".into(), 0));
-    assert!(stage.escrow.contents().is_empty());
+    assert!(stage.journal.contents().is_empty());
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! Session tokens: renewed with the browser's cookie where there is one, and otherwise told truthfully to have ended.
+//! Session tokens: refreshed with the browser's cookie where there is one, and otherwise told truthfully to have ended.
 
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, State},
-    domain::{credential::Standing, ids::Generation, provider::AuthMethod},
+    app::{AppError, PastedSecret},
+    domain::{credential::AccountState, ids::Generation, provider::AuthMethod},
 };
 use serde_json::json;
 
@@ -34,9 +34,9 @@ fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
     }
 }
 
-/// The state, whether it is authenticated, and how often it was renewed.
-async fn status(stage: &Stage) -> (State, bool, Option<Generation>) {
-    let status = stage.gateway.login_status(SUNO, &alice()).await.expect("a status");
+/// The state, whether it is authenticated, and how often it was refreshed.
+async fn status(stage: &Stage) -> (AccountState, bool, Option<Generation>) {
+    let status = stage.gateway.account_status(SUNO, &alice()).await.expect("a status");
     (status.state, status.authenticated, status.generation)
 }
 
@@ -54,33 +54,33 @@ async fn a_token_without_a_cookie_ends_and_its_owner_is_told() {
     let refused = stage.gateway.refresh_account(SUNO, &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
     pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (State::Connected(Standing::NeedsReauth), false, Some(Generation::FIRST)));
+    assert_eq!(status(&stage).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
     assert!(matches!(within(stage.gateway.bearer(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
-    assert!(stage.provider.sessions_renewed().is_empty());
+    assert!(stage.provider.sessions_refreshed().is_empty());
 }
 
 #[tokio::test]
-async fn a_token_with_a_cookie_is_renewed_before_it_ends_with_the_same_cookie_every_time() {
+async fn a_token_with_a_cookie_is_refreshed_before_it_ends_with_the_same_cookie_every_time() {
     let stage = Stage::open().await;
     stage.provider.knows_browser("cookie-1", until(2 * 3600));
     hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
     pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (State::Connected(Standing::Active), true, Some(Generation(1))));
+    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
     stage.provider.knows_browser("cookie-1", until(3 * 3600));
     pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (State::Connected(Standing::Active), true, Some(Generation(2))));
+    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
-    assert_eq!(stage.provider.sessions_renewed(), [session.clone(), session.clone(), session], "it was checked, too");
+    assert_eq!(stage.provider.sessions_refreshed(), [session.clone(), session.clone(), session], "it was checked, too");
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_renewed_at_once() {
+async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_refreshed_at_once() {
     let stage = Stage::open().await;
     stage.provider.knows_browser("cookie-1", until(3600));
     assert!(matches!(hand_in(&stage, -10, None).await, Err(AppError::ExpiredSecret(_))));
     hand_in(&stage, -10, Some("cookie-1")).await.expect("it connects");
     settle().await;
-    assert_eq!(status(&stage).await, (State::Connected(Standing::Active), true, Some(Generation(1))));
+    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
 #[tokio::test]
@@ -90,10 +90,10 @@ async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
     hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
     stage.provider.session_timeouts(3);
     let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
-    assert_eq!(after.state, State::Connected(Standing::Active));
+    assert_eq!(after.state, AccountState::Active);
     assert!(after.reason.expect("it says so").contains("did not get through"));
     pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (State::Connected(Standing::Active), true, Some(Generation(1))));
+    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn a_cookie_that_is_refused_needs_its_owner() {
     let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
     stage.gateway.register_secret(SUNO.to_owned(), unchecked).await.expect("it connects");
     let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
-    assert_eq!((after.state, after.authenticated), (State::Connected(Standing::NeedsReauth), true));
+    assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
     for bad in ["a;b", "a b", ""] {
-        assert!(matches!(hand_in(&stage, 3600, Some(bad)).await, Err(AppError::BadSecret(_))), "{bad}");
+        assert!(matches!(hand_in(&stage, 3600, Some(bad)).await, Err(AppError::InvalidSecret(_))), "{bad}");
     }
 }
 

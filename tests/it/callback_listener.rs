@@ -40,7 +40,7 @@ impl Waiting {
         Self { provider, home, gateway, right }
     }
 
-    /// The answer to a request whose head is `head`, with `PORT` standing for the callback's port.
+    /// The answer to a request whose head is `head`, with `PORT` state for the callback's port.
     async fn answer_to(&self, ip: IpAddr, head: &str) -> Reply {
         let port = self.home.callback_port;
         reply(ip, port, &head.replace("PORT", &port.to_string())).await

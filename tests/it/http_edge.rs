@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{fakes::Stage, gateway::PATIENCE, log::CapturedLog};
+use crate::support::{fakes::Stage, gateway::TEST_DEADLINE, log::CapturedLog};
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
@@ -63,7 +63,7 @@ async fn send(address: std::net::SocketAddr, text: &str) -> TcpStream {
 async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     // A reset is a close too.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("the connection is closed");
+    let _ = timeout(TEST_DEADLINE, stream.read_to_end(&mut bytes)).await.expect("the connection is closed");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -82,9 +82,9 @@ async fn a_caller_that_leaves_before_the_answer_cancels_the_work() {
     });
     let (address, _stop, _handle) = served(endpoint).await;
     let caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    timeout(PATIENCE, started.notified()).await.expect("the handler starts");
+    timeout(TEST_DEADLINE, started.notified()).await.expect("the handler starts");
     drop(caller);
-    timeout(PATIENCE, dropped.notified()).await.expect("the handler is dropped with its caller");
+    timeout(TEST_DEADLINE, dropped.notified()).await.expect("the handler is dropped with its caller");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn a_stop_lets_a_request_finish_and_takes_no_new_one() {
     }
     go.notify_one();
     assert!(read_to_close(&mut caller).await.ends_with("finished"));
-    timeout(PATIENCE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn a_request_that_never_ends_does_not_stop_the_stop() {
     let _caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let _half = send(address, "GET / HT").await;
     drop(stop);
-    timeout(PATIENCE, handle).await.expect("it has stopped").unwrap();
+    timeout(TEST_DEADLINE, handle).await.expect("it has stopped").unwrap();
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ mod oauth_endpoint;
 mod openapi;
 mod settings;
 mod store_contract;
-mod store_laws;
+mod store_properties;
 mod upstream;
 
 // Whole processes.

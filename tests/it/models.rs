@@ -140,9 +140,9 @@ async fn names_are_agents_accounts_and_bare_ones() {
     }
     for (model, status, code) in [
         ("suno/v5", 400, "no_models"),
-        ("dashscope/qwen", 400, "no_such_api"),
+        ("dashscope/qwen", 400, "unsupported_api"),
         ("no-such", 400, "bad_request"),
-        ("dashscope/", 400, "no_such_api"),
+        ("dashscope/", 400, "unsupported_api"),
         ("nobody/gpt-5.5", 404, "model_not_found"),
     ] {
         let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
@@ -243,7 +243,7 @@ async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_renews() {
+async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;

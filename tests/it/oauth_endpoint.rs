@@ -9,11 +9,11 @@ use goclaw::{
     },
     domain::{
         authorize_url::authorize_url,
-        grant::CodeGrant,
         oauth_client::OAuthClient,
         secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
+        token_response::CodeGrant,
     },
-    ports::{Doubt, GrantError, OAuthEndpoint},
+    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, TokenStatus};
 use secrecy::ExposeSecret;
@@ -67,7 +67,7 @@ async fn a_code_is_redeemed_once() {
     assert!(tokens.refresh_token.is_some() && tokens.id_token.is_some());
     assert_eq!(provider.token_status(tokens.access_token.unwrap().expose_secret()), TokenStatus::Live);
     let refused = endpoint().exchange_code(&client, again).await.unwrap_err();
-    assert!(matches!(refused, GrantError::Rejected { status: 400, code: "invalid_grant" }), "{refused:?}");
+    assert!(matches!(refused, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }), "{refused:?}");
 }
 
 #[tokio::test]
@@ -75,20 +75,20 @@ async fn a_wrong_verifier_is_refused() {
     let (_provider, client) = provider().await;
     let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved(&client).await };
     let refused = endpoint().exchange_code(&client, grant).await.unwrap_err();
-    assert!(matches!(refused, GrantError::Rejected { .. }), "{refused:?}");
+    assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
 
 /// The name of the error's kind, with what tells it apart.
-fn kind(error: &GrantError) -> String {
+fn kind(error: &TokenEndpointError) -> String {
     match error {
-        GrantError::Rejected { status, code } => format!("rejected {status} {code}"),
-        GrantError::RateLimited { retry_after } => {
+        TokenEndpointError::Rejected { status, code } => format!("rejected {status} {code}"),
+        TokenEndpointError::RateLimited { retry_after } => {
             format!("rate limited {}", retry_after.map_or(0, |wait| wait.as_secs()))
         }
-        GrantError::Unavailable { .. } => "unavailable".to_owned(),
-        GrantError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
-        GrantError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
-        GrantError::Indeterminate(doubt) => format!("{doubt:?}"),
+        TokenEndpointError::Unavailable { .. } => "unavailable".to_owned(),
+        TokenEndpointError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
+        TokenEndpointError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
+        TokenEndpointError::Indeterminate(doubt) => format!("{doubt:?}"),
     }
 }
 
@@ -137,7 +137,7 @@ async fn half_an_answer_is_no_answer() {
     let grant = approved(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
     let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
-    assert!(matches!(error, GrantError::Indeterminate(_)), "{error:?}");
+    assert!(matches!(error, TokenEndpointError::Indeterminate(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -176,5 +176,5 @@ async fn a_server_that_takes_no_connection_is_given_up_before_a_byte_is_sent() {
     let limit = Duration::from_secs(20);
     let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
     // Were it the limit on the whole call that ended it, nobody could know whether the token was taken.
-    assert!(matches!(given_up, GrantError::Unavailable { .. }), "{given_up:?}");
+    assert!(matches!(given_up, TokenEndpointError::Unavailable { .. }), "{given_up:?}");
 }

@@ -263,7 +263,7 @@ async fn a_page_of_another_origin_reads_and_starts_nothing() {
         let answer = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
         assert!(answer.as_str().expect("an error").contains("Failed to fetch"), "{what}: {answer}");
     }
-    // Sent without asking, as a form would be: refused at the entrance.
+    // Sent without asking, as a form would be: refused at the authenticator.
     let post = "Promise.all(['openai/start', 'openai/logout', 'openai/cancel'].map((path) => \
                 fetch(GATEWAY + '/v1/auth/' + path, {method: 'POST', mode: 'no-cors', body: '{}'})))";
     browser.promise(&post.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
@@ -281,5 +281,5 @@ async fn a_page_of_another_origin_reads_and_starts_nothing() {
     // A name that its owner has looked up as this machine is of the gateway's address, and not of its names.
     let port = gateway.base.rsplit(':').next().expect("a port");
     browser.open_page(&format!("http://rebound.example:{port}/")).await;
-    assert!(browser.text().await.contains("other_host"), "{}", browser.text().await);
+    assert!(browser.text().await.contains("host_not_allowed"), "{}", browser.text().await);
 }

@@ -34,16 +34,16 @@ async fn session(gateway: &Gateway, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_session_is_begun_renewed_and_ended() {
+async fn a_session_is_begun_refreshed_and_ended() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let token = session(&gateway, &gateway.token).await;
     assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
     home.change_database("UPDATE api_tokens SET expires_at = expires_at - 1700000");
-    let renewed = with(&gateway, Method::POST, "/v1/session", &token).await.json();
-    assert!(renewed.get("token").is_none(), "it is told once");
+    let refreshed = with(&gateway, Method::POST, "/v1/session", &token).await.json();
+    assert!(refreshed.get("token").is_none(), "it is told once");
     let left =
-        renewed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
+        refreshed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
     assert!((1_790_000..=1_830_000).contains(&left), "{left}");
     // Nobody lists it, and it is nowhere but in the page.
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
@@ -64,7 +64,11 @@ async fn a_session_that_nobody_uses_ends() {
         (with(&gateway, Method::GET, "/v1/providers", &token).await.status == 401).then_some(())
     })
     .await;
-    assert_eq!(with(&gateway, Method::POST, "/v1/session", &token).await.status, 401, "what has ended is not renewed");
+    assert_eq!(
+        with(&gateway, Method::POST, "/v1/session", &token).await.status,
+        401,
+        "what has ended is not refreshed"
+    );
 }
 
 #[tokio::test]
@@ -184,7 +188,7 @@ async fn a_request_that_names_another_host_is_for_nobody_here() {
     for path in ["/", "/docs", "/openapi.json", "/v1/providers", "/v1/models", "/page/app.js", "/nothing"] {
         for host in ["host: evil.example\r\n", "host: 127.0.0.1.evil.example\r\n", "host: 10.0.0.8\r\n", ""] {
             let (status, text) = status(path, host).await;
-            assert_eq!((status, text.contains("other_host")), (421, true), "{path} {host}: {text}");
+            assert_eq!((status, text.contains("host_not_allowed")), (421, true), "{path} {host}: {text}");
         }
     }
     for host in ["localhost:1", "127.0.0.1", "[::1]:3577", "gateway.example", "GATEWAY.example:443", "10.0.0.7:80"] {

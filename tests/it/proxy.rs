@@ -78,7 +78,7 @@ async fn json_and_streams_come_through_and_callers_stay_outside() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_ended_is_renewed_and_nobody_notices() {
+async fn a_token_that_the_provider_ended_is_refreshed_and_nobody_notices() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -93,7 +93,7 @@ async fn a_token_that_the_provider_ended_is_renewed_and_nobody_notices() {
 }
 
 #[tokio::test]
-async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_renewal() {
+async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_refresh() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -104,7 +104,7 @@ async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_renewal(
         "body": r#"{"error":{"code":"token_expired"},"status":401}"#});
     provider.tell("/faults", json!({"endpoint": "backend", "fault": refused})).await;
     let answer = gateway.call(Method::POST, RESPONSES, Some(large.clone())).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("send_again")), "{}", answer.text);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("retry_request")), "{}", answer.text);
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(gateway.status().await["generation"], 1);
     let answer = gateway.call(Method::POST, RESPONSES, Some(large)).await;
@@ -239,7 +239,7 @@ async fn a_provider_that_is_down_is_told_from_one_that_refuses() {
 }
 
 #[tokio::test]
-async fn a_session_is_renewed_with_its_cookie_and_used_through_the_gateway() {
+async fn a_session_is_refreshed_with_its_cookie_and_used_through_the_gateway() {
     let provider = Provider::start(&["--approval", "auto"]);
     provider.tell("/settings", json!({"session_lifetime": "4s"})).await;
     let home = Home::new(&provider);
@@ -248,11 +248,11 @@ async fn a_session_is_renewed_with_its_cookie_and_used_through_the_gateway() {
     let body = json!({"session_token": browser["session_token"], "client_cookie": browser["client_cookie"]});
     let connected = gateway.call(Method::PUT, "/v1/auth/suno/secret", Some(body)).await;
     assert_eq!(connected.status, 200, "{}", connected.text);
-    let renewed = || async {
+    let refreshed = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["generation"].as_u64() >= Some(2)).then_some(())
     };
-    eventually("two renewals", renewed).await;
+    eventually("two refreshes", refreshed).await;
     let credits = gateway.get("/v1/proxy/suno/billing/info/").await;
     assert_eq!((credits.status, &credits.json()["is_active"]), (200, &json!(true)), "{}", credits.text);
 

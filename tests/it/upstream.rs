@@ -11,9 +11,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goclaw::{
-    adapters::upstream::{HttpUpstream, Patience},
+    adapters::upstream::{HttpUpstream, Timeouts},
     domain::secret::AccessToken,
-    ports::{BodyFlaw, RequestBody, Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    ports::{BodyError, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
 use http_message::{HeaderMap, HeaderValue, Method, header};
 use tokio::{
@@ -62,7 +62,7 @@ impl Server {
         UpstreamRequest { method, url: format!("{}/path?query", self.base), headers: HeaderMap::new(), body }
     }
 
-    async fn ask(&self, upstream: &HttpUpstream, method: Method) -> Result<UpstreamAnswer, UpstreamError> {
+    async fn ask(&self, upstream: &HttpUpstream, method: Method) -> Result<UpstreamResponse, UpstreamError> {
         let request = self.request(method, RequestBody::default());
         within(upstream.send(request, &AccessToken::new("token-1"))).await
     }
@@ -70,7 +70,7 @@ impl Server {
 
 fn upstream() -> HttpUpstream {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HttpUpstream::new(Patience::default()).expect("a client")
+    HttpUpstream::new(Timeouts::default()).expect("a client")
 }
 
 /// Reads up to the end of a request's head; None at the end of the connection.
@@ -82,7 +82,7 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).expect("text").to_lowercase())
 }
 
-async fn text(answer: UpstreamAnswer) -> Result<String, UpstreamError> {
+async fn text(answer: UpstreamResponse) -> Result<String, UpstreamError> {
     let pieces: Vec<Bytes> = within(answer.body.try_collect()).await?;
     Ok(String::from_utf8(pieces.concat()).expect("text"))
 }
@@ -232,8 +232,8 @@ async fn silence_ends_and_rest_does_too() {
             tell.send(()).await.expect("a listener");
         }
     });
-    let patience = Patience { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
-    let (server, upstream) = (server.await, HttpUpstream::new(patience).expect("a client"));
+    let timeouts = Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
+    let (server, upstream) = (server.await, HttpUpstream::new(timeouts).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
     within(ended.recv()).await.expect("the end of a silent connection");
     let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
@@ -285,9 +285,9 @@ async fn a_body_that_its_caller_breaks_off_is_not_the_provider_s_fault() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let server = server.await;
-    let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(BodyFlaw::TooSlow)]));
+    let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(BodyError::TooSlow)]));
     let mut request = server.request(Method::POST, RequestBody::Passing { length: None, pieces });
     request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     let broken = within(upstream().send(request, &AccessToken::new("token-1"))).await;
-    assert!(matches!(broken, Err(UpstreamError::Body(BodyFlaw::TooSlow))));
+    assert!(matches!(broken, Err(UpstreamError::Body(BodyError::TooSlow))));
 }

@@ -27,7 +27,7 @@ without! {
     doubt: Doubt breaks [I2] in Setting::new(Kills, 2, &[(Crash, 1)]);
     the_answer_kept_on_a_database_error: AnswerKeptOnDatabaseError breaks [I2, I4, I8]
         in Setting::new(Kills, 2, &[(Database, 1)]);
-    the_escrow: Escrow breaks [I8] in Setting::new(Kills, 2, &[(Crash, 1), (Database, 1)]);
+    the_journal: Journal breaks [I8] in Setting::new(Kills, 2, &[(Crash, 1), (Database, 1)]);
 
     /// I7 by a detour: once an old login's tokens stand in the new one's place, a rejection hits the wrong ones.
     the_version_check_at_commit: VersionCheckAtCommit breaks [I5, I6, I7, I10]

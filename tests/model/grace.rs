@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use goclaw::domain::{
     ids::LoginId,
-    refresh::{Cause, Demand, Effect, Failure, Phase, RefreshPolicy, RefreshState},
+    refresh::{Cause, Effect, Failure, RefreshPolicy, RefreshState, RefreshTrigger, TokenState},
 };
 
 use crate::scenarios::{HOUR, LIFE, LOST, MINUTE, REFUSED, SIGNED_IN_AT, Story};
@@ -23,21 +23,21 @@ fn signed_in() -> Story {
 /// A call whose outcome nobody knows, twenty seconds ago.
 fn in_doubt() -> Story {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Noted);
-    assert_eq!(story.row().phase, Phase::InDoubt);
+    assert_eq!(story.row().state, TokenState::InDoubt);
     story
 }
 
 #[test]
 fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
-    for demand in [Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead] {
+    for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead] {
         let mut story = in_doubt();
         let seen = story.version();
         assert_eq!(story.row().next_attempt_at, None, "the window does not wait");
-        assert_eq!(story.begin("B", demand), Effect::Send, "{demand:?}");
-        assert_eq!(story.answer(&seen), Effect::Stored, "{demand:?}");
+        assert_eq!(story.begin("B", trigger), Effect::Send, "{trigger:?}");
+        assert_eq!(story.answer(&seen), Effect::Stored, "{trigger:?}");
     }
 }
 
@@ -54,7 +54,7 @@ fn the_window_closes_a_little_early_and_then_the_retry_waits_for_the_last_minute
         (last_minutes, Effect::Send),
     ] {
         let mut at_that_time = Story { row: story.row.clone(), now, policy: story.policy.clone() };
-        assert_eq!(at_that_time.begin("B", Demand::Due), effect, "at {now:?}");
+        assert_eq!(at_that_time.begin("B", RefreshTrigger::Due), effect, "at {now:?}");
     }
 }
 
@@ -62,26 +62,26 @@ fn the_window_closes_a_little_early_and_then_the_retry_waits_for_the_last_minute
 fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
     let mut story = signed_in();
     story.policy.grace = MINUTE / 3;
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Noted);
     assert!(story.row().next_attempt_at.is_some(), "with no window left it pauses as everybody does");
     story.pass(HOUR);
-    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(story.last_minutes()));
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
 
 #[test]
 fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(story.policy.lease);
-    assert_eq!((story.row().phase, story.row().cause), (Phase::InDoubt, Some(Cause::Interrupted)));
-    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!((story.row().state, story.row().cause), (TokenState::InDoubt, Some(Cause::Interrupted)));
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 
     let mut late = signed_in();
-    assert_eq!(late.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(late.begin("A", RefreshTrigger::Now), Effect::Send);
     late.pass(GRACE);
-    assert_eq!(late.begin("B", Demand::Due), Effect::Wait(late.last_minutes()));
+    assert_eq!(late.begin("B", RefreshTrigger::Due), Effect::Wait(late.last_minutes()));
 }
 
 #[test]
@@ -89,9 +89,9 @@ fn a_clock_that_was_set_back_behind_the_call_opens_no_window() {
     let mut story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     story.now = sent_at.minus(Duration::from_millis(1));
-    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.last_minutes()));
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
     story.now = sent_at;
-    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 }
 
 /// The provider may have taken the token with the first call, and closes the window counting from there.
@@ -100,41 +100,41 @@ fn a_later_call_does_not_open_the_window_anew() {
     let mut story = in_doubt();
     let first = story.row().sent_at;
     story.pass(MINUTE);
-    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     assert_eq!(story.row().sent_at, first);
     // The provider said that it did not take it this time, which says nothing of the first.
     assert_eq!(story.fail("B", REFUSED), Effect::Noted);
     story.now = first.unwrap().plus(GRACE);
-    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.last_minutes()));
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
 
 /// Refused before anything was taken: there is no doubt, so the next call is again a first one.
 #[test]
 fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     assert_eq!(story.fail("A", REFUSED), Effect::Noted);
     story.pass(HOUR);
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     assert_eq!(story.row().sent_at, Some(story.now));
     assert_eq!(story.fail("A", LOST), Effect::Noted);
-    assert_eq!(story.begin("A", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
 }
 
 #[test]
 fn there_is_one_retry_in_the_window_and_its_wish_to_wait_is_kept() {
     let mut story = in_doubt();
-    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     let wait = Duration::from_secs(150);
     let busy = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: Some(wait) };
     assert_eq!(story.fail("B", busy), Effect::Noted);
-    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(story.now.plus(wait)));
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.now.plus(wait)));
     story.pass(wait);
-    assert_eq!(story.begin("B", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 
     assert_eq!(story.fail("B", LOST), Effect::Noted);
     story.pass(MINUTE);
     assert!(story.now < story.row().sent_at.unwrap().plus(GRACE - MARGIN), "the window is still open");
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
-    assert_eq!(story.begin("B", Demand::Due), Effect::Wait(dead_at));
+    assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(dead_at));
 }

@@ -6,7 +6,7 @@
 use crate::{
     provider::{Family, Reuse},
     system::{Move, System, Who},
-    world::{Chance, Outcome, Phase, Replica, World},
+    world::{Chance, Outcome, Replica, TokenState, World},
 };
 use goclaw::domain::refresh::RevocationScope;
 
@@ -57,7 +57,7 @@ impl Invariant {
         let Some(row) = after.row else { return };
         let family = after.family_of(row.token);
         let is_unused = family.is_unused(row.token.number);
-        next.breaks(I2, row.phase == Phase::Active && !is_unused);
+        next.breaks(I2, row.state == TokenState::Active && !is_unused);
 
         let Some(old) = before.row else {
             next.breaks(I5, next.who != Who::Owner);
@@ -66,7 +66,7 @@ impl Invariant {
         let is_owners = next.who == Who::Owner;
         let is_another = (old.version.login, old.token.family) != (row.version.login, row.token.family);
         next.breaks(I6, is_another && !is_owners);
-        let is_given_up = row.phase == Phase::NeedsReauth && old.phase != Phase::NeedsReauth;
+        let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth;
         next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
         next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
         next.breaks(I10, row.age > old.age && !matches!(next.who, Who::Time | Who::Provider));

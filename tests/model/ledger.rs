@@ -11,9 +11,9 @@ use goclaw::domain::{
     account::AccountLabels,
     ids::{Generation, LoginId},
     provider::AuthMethod,
-    provider_settings::CredentialFacts,
+    provider_settings::TokenMetadata,
     refresh::{
-        self as real, Demand, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
+        self as real, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger,
         RevocationScope, Rotation, Step, TokenVersion,
     },
     sealed::SealedSecret,
@@ -23,7 +23,7 @@ use goclaw::domain::{
 use crate::{
     provider::Reuse,
     without::Mechanism,
-    world::{Age, Answer, Holder, Phase, Row, Sent, Token, Version},
+    world::{Age, Answer, Holder, Row, Sent, Token, TokenState, Version},
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
@@ -59,10 +59,10 @@ impl Ledger {
         self.shrink(&state, Age::Fresh, token)
     }
 
-    pub(crate) fn begin(&self, row: Row, seen: Version, by: usize, demand: Demand) -> (Row, Effect) {
+    pub(crate) fn begin(&self, row: Row, seen: Version, by: usize, trigger: RefreshTrigger) -> (Row, Effect) {
         let by = Holder::Replica(by);
         let (after, effect) =
-            self.step(Some(row), RefreshEvent::Begin { seen: seen.real(), lease: by.real(), demand }, by);
+            self.step(Some(row), RefreshEvent::Begin { seen: seen.real(), lease: by.real(), trigger }, by);
         (after.expect("a begin leaves the row"), effect)
     }
 
@@ -83,7 +83,7 @@ impl Ledger {
     /// The row once its lease has run out, and before anybody has noticed.
     pub(crate) fn lease_over(&self, row: Row) -> Row {
         let mut state = expand(&row);
-        if let real::Phase::Refreshing(lease) = &mut state.phase {
+        if let real::TokenState::Refreshing(lease) = &mut state.state {
             lease.until = NOW;
         }
         let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Noted };
@@ -106,21 +106,21 @@ impl Ledger {
 
     fn shrink(&self, state: &RefreshState, age_before: Age, token: Token) -> Row {
         let is = |age: &Age| state.expires_at == Some(life(*age).1);
-        let is_out = matches!(state.phase, real::Phase::Refreshing(_) | real::Phase::InDoubt);
+        let is_out = matches!(state.state, real::TokenState::Refreshing(_) | real::TokenState::InDoubt);
         let sent_before = |sent: &Sent| state.sent_at.is_some_and(|at| at >= sent_at(*sent));
         Row {
             version: Version {
                 login: number(state.version.login_id.as_str()),
                 generation: state.version.generation.0 as u8,
             },
-            phase: match &state.phase {
-                real::Phase::Active => Phase::Active,
-                real::Phase::Refreshing(lease) => Phase::Refreshing(match number(lease.id.as_str()) {
+            state: match &state.state {
+                real::TokenState::Active => TokenState::Active,
+                real::TokenState::Refreshing(lease) => TokenState::Refreshing(match number(lease.id.as_str()) {
                     0 => Holder::Nobody,
                     replica => Holder::Replica(usize::from(replica) - 1),
                 }),
-                real::Phase::InDoubt => Phase::InDoubt,
-                real::Phase::NeedsReauth => Phase::NeedsReauth,
+                real::TokenState::InDoubt => TokenState::InDoubt,
+                real::TokenState::NeedsReauth => TokenState::NeedsReauth,
             },
             attempt: state.attempt.min(3) as u8,
             // Nothing is asked of it in other phases, or of a provider without grace.
@@ -139,20 +139,20 @@ fn expand(row: &Row) -> RefreshState {
     let (obtained_at, expires_at) = life(row.age);
     RefreshState {
         version: row.version.real(),
-        phase: match row.phase {
-            Phase::Active => real::Phase::Active,
-            Phase::Refreshing(holder) => {
-                real::Phase::Refreshing(Lease { id: holder.real(), until: NOW.plus(MINUTE / 2) })
+        state: match row.state {
+            TokenState::Active => real::TokenState::Active,
+            TokenState::Refreshing(holder) => {
+                real::TokenState::Refreshing(Lease { id: holder.real(), until: NOW.plus(MINUTE / 2) })
             }
-            Phase::InDoubt => real::Phase::InDoubt,
-            Phase::NeedsReauth => real::Phase::NeedsReauth,
+            TokenState::InDoubt => real::TokenState::InDoubt,
+            TokenState::NeedsReauth => real::TokenState::NeedsReauth,
         },
         attempt: row.attempt.into(),
         failures: 0,
         sent_at: Some(sent_at(row.sent)),
         next_attempt_at: Some(NOW.minus(MINUTE)),
         cause: None,
-        renewable: true,
+        refreshable: true,
         obtained_at,
         expires_at: Some(expires_at),
     }
@@ -209,7 +209,7 @@ fn rotation(answer: &Answer) -> Rotation {
         seen: answer.seen.real(),
         access_token: SealedSecret::from_stored(String::new()),
         refresh_token: Some(SealedSecret::from_stored(String::new())),
-        facts: CredentialFacts {
+        metadata: TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at,
             expires_at: Some(expires_at),

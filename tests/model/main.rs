@@ -7,7 +7,7 @@
 //!
 //! Reading order: [`world`], [`replica`], [`surroundings`], [`provider`]; then [`ledger`] and [`invariants`]. [`protocol`]
 //! says that nothing breaks; [`ablations`] that without any one of its mechanisms something does. Beside the search,
-//! [`scenarios`] and [`grace`] are single stories with real times, and [`laws`] are held against random rows.
+//! [`scenarios`] and [`grace`] are single stories with real times, and [`properties`] are held against random rows.
 
 // Says to clippy that all of it is test code, helpers included.
 #![cfg(test)]
@@ -29,6 +29,6 @@ mod without;
 
 // `step` by itself.
 mod grace;
-mod laws;
+mod properties;
 mod random;
 mod scenarios;

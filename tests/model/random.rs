@@ -1,4 +1,4 @@
-//! Random rows, events, policies and times for [`crate::laws`]. What fails shrinks towards the simplest: now, an Active
+//! Random rows, events, policies and times for [`crate::properties`]. What fails shrinks towards the simplest: now, an Active
 //! row, the first version, the lease "A".
 
 use std::time::Duration;
@@ -7,10 +7,10 @@ use goclaw::domain::{
     account::AccountLabels,
     ids::{Generation, LoginId},
     provider::AuthMethod,
-    provider_settings::CredentialFacts,
+    provider_settings::TokenMetadata,
     refresh::{
-        Cause, Demand, Failure, Lease, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope,
-        Rotation, TokenVersion,
+        Cause, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
+        Rotation, TokenState, TokenVersion,
     },
     sealed::SealedSecret,
     time::Timestamp,
@@ -74,8 +74,13 @@ pub(crate) fn leases() -> impl Strategy<Value = LeaseId> {
     prop::sample::select(vec!["A", "B", "C"]).prop_map(|name| LeaseId::from_stored(name.to_owned()))
 }
 
-pub(crate) fn demands() -> impl Strategy<Value = Demand> {
-    prop::sample::select(vec![Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead])
+pub(crate) fn demands() -> impl Strategy<Value = RefreshTrigger> {
+    prop::sample::select(vec![
+        RefreshTrigger::Due,
+        RefreshTrigger::Now,
+        RefreshTrigger::Consented,
+        RefreshTrigger::AccessDead,
+    ])
 }
 
 fn causes() -> impl Strategy<Value = Cause> {
@@ -98,7 +103,7 @@ pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
             seen,
             access_token: SealedSecret::from_stored("access".to_owned()),
             refresh_token: is_rotated.then(|| SealedSecret::from_stored("refresh".to_owned())),
-            facts: CredentialFacts {
+            metadata: TokenMetadata {
                 auth_method: AuthMethod::OAuth,
                 obtained_at,
                 expires_at: lifetime.map(|lifetime| obtained_at.plus(lifetime)),
@@ -111,7 +116,7 @@ pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
 }
 
 pub(crate) fn begins() -> impl Strategy<Value = RefreshEvent> {
-    (versions(), leases(), demands()).prop_map(|(seen, lease, demand)| RefreshEvent::Begin { seen, lease, demand })
+    (versions(), leases(), demands()).prop_map(|(seen, lease, trigger)| RefreshEvent::Begin { seen, lease, trigger })
 }
 
 pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
@@ -137,36 +142,36 @@ pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>
 /// Rows as they can come to be, but for their times: see [`is_sound`].
 pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
     let phases = prop_oneof![
-        Just(Phase::Active),
-        (leases(), times()).prop_map(|(id, until)| Phase::Refreshing(Lease { id, until })),
-        Just(Phase::InDoubt),
-        Just(Phase::NeedsReauth),
+        Just(TokenState::Active),
+        (leases(), times()).prop_map(|(id, until)| TokenState::Refreshing(Lease { id, until })),
+        Just(TokenState::InDoubt),
+        Just(TokenState::NeedsReauth),
     ];
     let calls = (1..4_u32, 0..20_u32, times(), prop::option::of(times()), causes());
     let life = (times(), prop::option::weighted(0.8, durations()), prop::bool::weighted(0.9));
-    (versions(), phases, calls, life).prop_map(|(version, phase, calls, life)| {
+    (versions(), phases, calls, life).prop_map(|(version, state, calls, life)| {
         let (attempt, failures, sent_at, next_attempt_at, cause) = calls;
-        let (obtained_at, lifetime, renewable) = life;
+        let (obtained_at, lifetime, refreshable) = life;
         let expires_at = lifetime.map(|lifetime| obtained_at.plus(lifetime));
         RefreshState {
-            attempt: if phase == Phase::Active { 0 } else { attempt },
+            attempt: if state == TokenState::Active { 0 } else { attempt },
             failures,
             sent_at: Some(sent_at),
             next_attempt_at,
             cause: Some(cause),
             version,
-            phase,
-            ..RefreshState::signed_in(LoginId::from_stored(String::new()), renewable, obtained_at, expires_at)
+            state,
+            ..RefreshState::signed_in(LoginId::from_stored(String::new()), refreshable, obtained_at, expires_at)
         }
     })
 }
 
 /// Whether a row makes sense: an unspent token was presented by nobody, all others by somebody, at some time.
 pub(crate) fn is_sound(row: &RefreshState) -> bool {
-    match row.phase {
-        Phase::Active => row.attempt == 0,
-        Phase::Refreshing(_) => row.attempt > 0 && row.sent_at.is_some(),
-        Phase::InDoubt => row.attempt > 0 && row.sent_at.is_some() && row.cause.is_some(),
-        Phase::NeedsReauth => row.cause.is_some(),
+    match row.state {
+        TokenState::Active => row.attempt == 0,
+        TokenState::Refreshing(_) => row.attempt > 0 && row.sent_at.is_some(),
+        TokenState::InDoubt => row.attempt > 0 && row.sent_at.is_some() && row.cause.is_some(),
+        TokenState::NeedsReauth => row.cause.is_some(),
     }
 }

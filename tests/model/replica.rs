@@ -4,16 +4,16 @@
 //! Idle --begin--> Leased --send--> Sent --answer--> Holding --commit--> Idle
 //!                                  Sent --rejected, lost, refused--> Idle
 //! ```
-//! An answer goes to the escrow, on disk, before anything else; from then on it is committed until that works, and by a
+//! An answer goes to the journal, on disk, before anything else; from then on it is committed until that works, and by a
 //! process that was started anew before it does anything else.
 
-use goclaw::domain::refresh::{Cause, Demand, Effect, Failure, RevocationScope};
+use goclaw::domain::refresh::{Cause, Effect, Failure, RefreshTrigger, RevocationScope};
 
 use crate::{
     invariants::Invariant,
     system::{Move, Moves, System, Who},
     without::Mechanism,
-    world::{Age, Answer, Chance, Flight, Outcome, Phase, Replica, Row, Version, Why, World},
+    world::{Age, Answer, Chance, Flight, Outcome, Replica, Row, TokenState, Version, Why, World},
 };
 
 impl System {
@@ -24,7 +24,7 @@ impl System {
                 moves.go(who, "starts", |to| to.replicas[at] = Replica::Idle);
             }
             Replica::Down(Some(answer)) => {
-                moves.go(who, "starts and replays its escrow", |to| to.replicas[at] = Replica::Holding(answer));
+                moves.go(who, "starts and replays its journal", |to| to.replicas[at] = Replica::Holding(answer));
             }
             Replica::Idle => self.idle(world, at, moves),
             Replica::Asking(flight) => self.ask_again(world, at, flight, moves),
@@ -36,16 +36,16 @@ impl System {
 
     fn idle(&self, world: &World, at: usize, moves: &mut Moves) {
         let Some(row) = world.row.filter(|row| row.version.generation < self.setting.generations) else { return };
-        if let Some((row, why)) = self.begin(row, row.version, at, Demand::Due) {
+        if let Some((row, why)) = self.begin(row, row.version, at, RefreshTrigger::Due) {
             self.take_off(at, row, why, moves, |_| {});
         }
         if row.age == Age::Refused
-            && let Some((row, why)) = self.begin(row, row.version, at, Demand::AccessDead)
+            && let Some((row, why)) = self.begin(row, row.version, at, RefreshTrigger::AccessDead)
         {
             self.take_off(at, row, why, moves, |_| {});
         }
         if let Some(ask) = world.ask
-            && let Some((after, why)) = self.begin(row, ask.seen, at, ask.demand)
+            && let Some((after, why)) = self.begin(row, ask.seen, at, ask.trigger)
         {
             let next = self.take_off(at, after, why, moves, |to| to.ask = None);
             next.breaks(Invariant::I3, ask.seen != row.version);
@@ -53,12 +53,12 @@ impl System {
     }
 
     /// The row and the reason, if a flight may begin. Only production's rules are asked.
-    fn begin(&self, row: Row, seen: Version, at: usize, demand: Demand) -> Option<(Row, Why)> {
-        let (after, effect) = self.ledger.begin(row, seen, at, demand);
-        let why = match row.phase {
-            Phase::InDoubt if demand == Demand::Consented => Why::Consented,
-            Phase::InDoubt => Why::Retry,
-            Phase::Active | Phase::Refreshing(_) | Phase::NeedsReauth => Why::First,
+    fn begin(&self, row: Row, seen: Version, at: usize, trigger: RefreshTrigger) -> Option<(Row, Why)> {
+        let (after, effect) = self.ledger.begin(row, seen, at, trigger);
+        let why = match row.state {
+            TokenState::InDoubt if trigger == RefreshTrigger::Consented => Why::Consented,
+            TokenState::InDoubt => Why::Retry,
+            TokenState::Active | TokenState::Refreshing(_) | TokenState::NeedsReauth => Why::First,
         };
         (effect == Effect::Send).then_some((after, why))
     }
@@ -100,13 +100,13 @@ impl System {
     /// It does not know whether it has the lease, and asks under the same name.
     fn ask_again(&self, world: &World, at: usize, flight: Flight, moves: &mut Moves) {
         let who = Who::Replica(at);
-        let demand = if flight.why == Why::Consented { Demand::Consented } else { Demand::Due };
+        let trigger = if flight.why == Why::Consented { RefreshTrigger::Consented } else { RefreshTrigger::Due };
         let granted =
-            world.row.and_then(|row| self.begin(row, flight.version, at, demand).map(|granted| (row, granted)));
+            world.row.and_then(|row| self.begin(row, flight.version, at, trigger).map(|granted| (row, granted)));
         match granted {
             Some((before, (row, why))) => {
-                let is_renewed = before.phase == Phase::InDoubt;
-                let why = if is_renewed { why } else { flight.why };
+                let is_refreshed = before.state == TokenState::InDoubt;
+                let why = if is_refreshed { why } else { flight.why };
                 let flight = Flight { age: row.age, why, ..flight };
                 moves.go(who, "asks again, is let", |to| {
                     to.row = Some(row);
@@ -171,7 +171,7 @@ impl System {
         crash.by(Chance::Crash);
         let (failure, what, unwritten) = match outcome {
             Outcome::Answered(answer) => {
-                moves.go(who, "receives, writes its escrow", |to| to.replicas[at] = Replica::Holding(answer));
+                moves.go(who, "receives, writes its journal", |to| to.replicas[at] = Replica::Holding(answer));
                 return;
             }
             Outcome::Rejected => {
@@ -184,7 +184,8 @@ impl System {
             }
         };
         let row = self.ledger.failed(world.row, flight.version, at, failure);
-        let condemns_another = row.is_some_and(|row| row.phase == Phase::NeedsReauth && row.version != flight.version);
+        let condemns_another =
+            row.is_some_and(|row| row.state == TokenState::NeedsReauth && row.version != flight.version);
         let next = moves.go(who, what, |to| {
             to.row = row;
             to.replicas[at] = Replica::Idle;
@@ -206,13 +207,13 @@ impl System {
             }
         };
         let keeps = !self.is_without(Mechanism::AnswerKeptOnDatabaseError);
-        let escrow = (!self.is_without(Mechanism::Escrow)).then_some(answer);
+        let journal = (!self.is_without(Mechanism::Journal)).then_some(answer);
 
         match effect {
             Effect::Stored => {
                 moves.go(who, "commits", committed(Replica::Idle));
                 moves
-                    .go(who, "commits, crashes before it clears its escrow", committed(Replica::Down(escrow)))
+                    .go(who, "commits, crashes before it clears its journal", committed(Replica::Down(journal)))
                     .by(Chance::Crash);
                 if keeps {
                     moves
@@ -226,10 +227,10 @@ impl System {
             }
         }
         let crash = moves.go(who, "crashes with its answer", |to| {
-            to.replicas[at] = Replica::Down(escrow);
+            to.replicas[at] = Replica::Down(journal);
             to.excused = true;
         });
-        crash.by(Chance::Crash).breaks(Invariant::I8, is_wanted && escrow.is_none());
+        crash.by(Chance::Crash).breaks(Invariant::I8, is_wanted && journal.is_none());
         if keeps {
             moves.go(who, "cannot commit", |to| to.replicas[at] = Replica::CutOff(answer)).by(Chance::Database);
         } else {

@@ -6,10 +6,10 @@ use goclaw::domain::{
     account::AccountLabels,
     ids::LoginId,
     provider::AuthMethod,
-    provider_settings::CredentialFacts,
+    provider_settings::TokenMetadata,
     refresh::{
-        Cause, Demand, Effect, Failure, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope,
-        Rotation, Step, TokenVersion, step,
+        Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
+        Rotation, Step, TokenState, TokenVersion, step,
     },
     sealed::SealedSecret,
     time::Timestamp,
@@ -32,9 +32,9 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    pub(crate) fn begin(&mut self, lease: &str, demand: Demand) -> Effect {
+    pub(crate) fn begin(&mut self, lease: &str, trigger: RefreshTrigger) -> Effect {
         let seen = self.version();
-        self.happens(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), demand })
+        self.happens(&RefreshEvent::Begin { seen, lease: LeaseId::from_stored(lease.to_owned()), trigger })
     }
 
     pub(crate) fn fail(&mut self, lease: &str, failure: Failure) -> Effect {
@@ -54,11 +54,11 @@ impl Story {
     }
 
     /// Waits as long as it takes until a refresh may begin, and begins it.
-    fn wait_and_begin(&mut self, lease: &str, demand: Demand) {
-        let mut effect = self.begin(lease, demand);
+    fn wait_and_begin(&mut self, lease: &str, trigger: RefreshTrigger) {
+        let mut effect = self.begin(lease, trigger);
         if let Effect::Wait(until) = effect {
             self.now = until;
-            effect = self.begin(lease, demand);
+            effect = self.begin(lease, trigger);
         }
         assert_eq!(effect, Effect::Send, "at {:?}", self.now);
     }
@@ -93,10 +93,10 @@ fn signed_in() -> Story {
 /// One call whose outcome nobody knows, in the middle of the access token's life.
 fn in_doubt() -> Story {
     let mut story = signed_in();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
     assert_eq!(story.fail("A", LOST), Effect::Noted);
-    assert_eq!(story.row().phase, Phase::InDoubt);
+    assert_eq!(story.row().state, TokenState::InDoubt);
     story.pass(HOUR);
     story
 }
@@ -106,7 +106,7 @@ fn rotation(seen: &TokenVersion, now: Timestamp) -> Rotation {
         seen: seen.clone(),
         access_token: SealedSecret::from_stored("access".to_owned()),
         refresh_token: Some(SealedSecret::from_stored("refresh".to_owned())),
-        facts: CredentialFacts {
+        metadata: TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at: now,
             expires_at: Some(now.plus(LIFE)),
@@ -122,14 +122,14 @@ fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_har
     type Meanwhile = fn(&mut Story);
     let meanwhile: [(&str, Meanwhile); 4] = [
         ("in doubt", |_| {}),
-        ("another's retry flies", |story| assert_eq!(story.begin("B", Demand::Consented), Effect::Send)),
+        ("another's retry flies", |story| assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send)),
         ("another's retry was rejected", |story| {
-            assert_eq!(story.begin("B", Demand::Consented), Effect::Send);
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
             assert_eq!(story.fail("B", REJECTED), Effect::Noted);
-            assert_eq!(story.row().phase, Phase::NeedsReauth);
+            assert_eq!(story.row().state, TokenState::NeedsReauth);
         }),
         ("another's retry was lost", |story| {
-            assert_eq!(story.begin("B", Demand::Consented), Effect::Send);
+            assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
             assert_eq!(story.fail("B", LOST), Effect::Noted);
         }),
     ];
@@ -139,7 +139,11 @@ fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_har
         meanwhile(&mut story);
         assert_eq!(story.answer(&seen), Effect::Stored, "{name}");
         let stored = story.row();
-        assert_eq!((&stored.phase, stored.attempt, stored.version.clone()), (&Phase::Active, 0, seen.next()), "{name}");
+        assert_eq!(
+            (&stored.state, stored.attempt, stored.version.clone()),
+            (&TokenState::Active, 0, seen.next()),
+            "{name}"
+        );
         for failure in [LOST, REJECTED, REFUSED] {
             let (seen, lease) = (seen.clone(), LeaseId::from_stored("B".to_owned()));
             assert_eq!(
@@ -156,9 +160,9 @@ fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_har
 fn the_answer_of_a_replica_that_was_cut_off_past_its_lease_is_stored() {
     let mut story = signed_in();
     let seen = story.version();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(24 * HOUR);
-    assert_eq!((story.row().phase, story.row().cause), (Phase::InDoubt, Some(Cause::Interrupted)));
+    assert_eq!((story.row().state, story.row().cause), (TokenState::InDoubt, Some(Cause::Interrupted)));
     assert_eq!(story.answer(&seen), Effect::Stored);
 }
 
@@ -166,12 +170,12 @@ fn the_answer_of_a_replica_that_was_cut_off_past_its_lease_is_stored() {
 fn begin_commit_and_abandon_done_twice_change_nothing_more() {
     let mut story = signed_in();
     let seen = story.version();
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     let leased = story.row();
     story.pass(MINUTE / 6);
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send, "its answer was lost: the lease is its own");
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send, "its answer was lost: the lease is its own");
     assert_eq!(story.row(), leased);
-    assert!(matches!(story.begin("B", Demand::Consented), Effect::Wait(_)));
+    assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
     assert_eq!(story.row(), leased);
 
     for failure in [REFUSED, LOST] {
@@ -196,7 +200,7 @@ fn an_answer_for_an_older_login_is_never_stored_and_revoked_only_where_that_spar
         let mut story = signed_in();
         story.policy.revocation = scope;
         let old = story.version();
-        assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
         story.row = None;
         assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: nobody is signed in");
         assert_eq!(story.row, None);
@@ -211,37 +215,41 @@ fn an_answer_for_an_older_login_is_never_stored_and_revoked_only_where_that_spar
 fn an_answer_for_another_account_is_not_stored() {
     let mut story = signed_in();
     let answer = Rotation { same_account: false, ..rotation(&story.version(), story.now) };
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     assert_eq!(story.happens(&RefreshEvent::Answered(answer)), Effect::Discard);
-    assert_eq!((story.row().phase, story.row().cause), (Phase::NeedsReauth, Some(Cause::AccountMismatch)));
+    assert_eq!((story.row().state, story.row().cause), (TokenState::NeedsReauth, Some(Cause::AccountMismatch)));
 }
 
 #[test]
 fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_token_is_good() {
     let mut story = signed_in();
     for _ in 0..10 {
-        story.wait_and_begin("A", Demand::Now);
+        story.wait_and_begin("A", RefreshTrigger::Now);
         assert_eq!(story.fail("A", REFUSED), Effect::Noted);
-        assert_eq!((story.row().phase, story.row().attempt), (Phase::Active, 0));
+        assert_eq!((story.row().state, story.row().attempt), (TokenState::Active, 0));
     }
-    story.wait_and_begin("A", Demand::Now);
+    story.wait_and_begin("A", RefreshTrigger::Now);
     assert_eq!(story.fail("A", LOST), Effect::Noted);
 
-    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(story.last_minutes()));
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
     for _ in 0..3 {
-        story.wait_and_begin("A", Demand::Due);
+        story.wait_and_begin("A", RefreshTrigger::Due);
         assert!(story.now < story.ends_at());
         assert_eq!(story.fail("A", REFUSED), Effect::Noted);
-        assert_eq!((story.row().phase, story.row().attempt), (Phase::InDoubt, 1), "the doubt of the first call stays");
+        assert_eq!(
+            (story.row().state, story.row().attempt),
+            (TokenState::InDoubt, 1),
+            "the doubt of the first call stays"
+        );
         story.now = story.last_minutes();
         story.row.as_mut().unwrap().next_attempt_at = None;
     }
-    story.wait_and_begin("A", Demand::Due);
+    story.wait_and_begin("A", RefreshTrigger::Due);
     assert_eq!(story.fail("A", LOST), Effect::Noted);
     story.row.as_mut().unwrap().next_attempt_at = None;
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
-    for demand in [Demand::Due, Demand::Now, Demand::Consented] {
-        assert_eq!(story.begin("A", demand), Effect::Wait(dead_at), "{demand:?}");
+    for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented] {
+        assert_eq!(story.begin("A", trigger), Effect::Wait(dead_at), "{trigger:?}");
     }
 }
 
@@ -251,34 +259,34 @@ fn a_plain_demand_starts_no_retry_out_of_doubt_while_the_access_token_is_good() 
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     for now in [story.now, story.last_minutes(), dead_at.minus(Duration::from_millis(1))] {
         story.now = now;
-        assert_eq!(story.begin("A", Demand::Now), Effect::Wait(dead_at), "{now:?}");
+        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Wait(dead_at), "{now:?}");
     }
     story.now = dead_at;
-    assert_eq!(story.begin("A", Demand::Now), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
 }
 
 #[test]
 fn consent_starts_exactly_one_retry() {
     let mut story = in_doubt();
-    assert_eq!(story.begin("A", Demand::Consented), Effect::Send);
-    assert!(matches!(story.begin("B", Demand::Consented), Effect::Wait(_)));
+    assert_eq!(story.begin("A", RefreshTrigger::Consented), Effect::Send);
+    assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
     assert_eq!(story.fail("A", LOST), Effect::Noted);
     story.pass(HOUR);
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
-    assert_eq!(story.begin("B", Demand::Consented), Effect::Wait(dead_at));
+    assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(dead_at));
 }
 
 #[test]
 fn an_outage_longer_than_the_tokens_life_is_waited_out() {
     let mut story = in_doubt();
     story.now = story.last_minutes();
-    story.wait_and_begin("A", Demand::Due);
+    story.wait_and_begin("A", RefreshTrigger::Due);
     let mut last = story.now;
     let mut calls = 0;
     while story.now < story.ends_at().plus(LIFE) {
         story.pass(MINUTE / 3);
         assert_eq!(story.fail("A", LOST), Effect::Noted);
-        story.wait_and_begin("A", Demand::Due);
+        story.wait_and_begin("A", RefreshTrigger::Due);
         let pause = last.until(story.now);
         assert!((MINUTE / 2..6 * MINUTE).contains(&pause), "{pause:?} after {calls} calls");
         (last, calls) = (story.now, calls + 1);
@@ -293,8 +301,8 @@ fn a_clock_set_forward_to_the_last_minutes_starts_the_retry_then_and_not_before(
     let mut story = in_doubt();
     let last_minutes = story.last_minutes();
     story.now = last_minutes.minus(Duration::from_millis(1));
-    assert_eq!(story.begin("A", Demand::Due), Effect::Wait(last_minutes));
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(last_minutes));
     story.now = last_minutes;
     assert!(story.now < story.row().served_until(&story.policy).unwrap(), "the access token serves throughout");
-    assert_eq!(story.begin("A", Demand::Due), Effect::Send);
+    assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
 }

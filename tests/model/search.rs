@@ -8,7 +8,7 @@ use std::{
 use crate::{
     invariants::Invariant,
     system::{Move, Setting, System, Who},
-    world::{Phase, Replica, World},
+    world::{Replica, TokenState, World},
 };
 
 /// What a search found.
@@ -112,7 +112,7 @@ fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
 }
 
 fn rests(world: &World) -> bool {
-    let is_settled = world.row.is_none_or(|row| matches!(row.phase, Phase::Active | Phase::NeedsReauth));
+    let is_settled = world.row.is_none_or(|row| matches!(row.state, TokenState::Active | TokenState::NeedsReauth));
     is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
 }
 

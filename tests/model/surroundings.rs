@@ -1,24 +1,25 @@
 //! What happens to the replicas: time passes, the provider refuses an access token, the owner does something.
 
-use goclaw::domain::refresh::{Demand, Effect, RevocationScope};
+use goclaw::domain::refresh::{Effect, RefreshTrigger, RevocationScope};
 
 use crate::{
     invariants::Invariant,
     provider::Family,
     system::{Moves, System, Who},
     without::Mechanism,
-    world::{Age, Ask, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Phase, Replica, Row, Sent, Token, World},
+    world::{Age, Ask, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Sent, Token, TokenState, World},
 };
 
 impl System {
     pub(crate) fn time_moves(&self, world: &World, moves: &mut Moves) {
         let Some(row) = world.row else { return };
-        if let Phase::Refreshing(holder) = row.phase {
+        if let TokenState::Refreshing(holder) = row.state {
             self.lease_runs_out(world, row, holder, moves);
         }
         // A call is short against the age of a token, and whoever does not know whether it has the lease asks at once.
         let is_at_it = |(at, replica): (usize, &Replica)| {
-            let asks = matches!(replica, Replica::Asking(_)) && row.phase == Phase::Refreshing(Holder::Replica(at));
+            let asks =
+                matches!(replica, Replica::Asking(_)) && row.state == TokenState::Refreshing(Holder::Replica(at));
             asks || replica.waits()
         };
         if world.replicas.iter().enumerate().any(is_at_it) {
@@ -82,9 +83,9 @@ impl System {
     /// Whether the grace window lets a retry begin, and somebody is up to begin it: it does so in time.
     fn is_retried_under_grace(&self, world: &World, row: Row) -> bool {
         row.sent != Sent::LongAgo
-            && row.phase == Phase::InDoubt
+            && row.state == TokenState::InDoubt
             && world.replicas.contains(&Replica::Idle)
-            && self.ledger.begin(row, row.version, MOST_REPLICAS, Demand::Due).1 == Effect::Send
+            && self.ledger.begin(row, row.version, MOST_REPLICAS, RefreshTrigger::Due).1 == Effect::Send
     }
 
     pub(crate) fn provider_moves(&self, world: &World, moves: &mut Moves) {
@@ -125,10 +126,11 @@ impl System {
             to.ask = None;
         });
         logout.by(Chance::Logout);
-        if world.ask.is_none() && row.phase != Phase::NeedsReauth {
-            let demand = if row.phase == Phase::InDoubt { Demand::Consented } else { Demand::Now };
-            let what = if demand == Demand::Consented { "asks, seeing the doubt" } else { "asks" };
-            moves.go(Who::Owner, what, |to| to.ask = Some(Ask { seen: row.version, demand })).by(Chance::Ask);
+        if world.ask.is_none() && row.state != TokenState::NeedsReauth {
+            let trigger =
+                if row.state == TokenState::InDoubt { RefreshTrigger::Consented } else { RefreshTrigger::Now };
+            let what = if trigger == RefreshTrigger::Consented { "asks, seeing the doubt" } else { "asks" };
+            moves.go(Who::Owner, what, |to| to.ask = Some(Ask { seen: row.version, trigger })).by(Chance::Ask);
         }
     }
 }

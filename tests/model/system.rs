@@ -9,7 +9,7 @@ use crate::{
     ledger::Ledger,
     provider::{Family, Reuse},
     without::Mechanism,
-    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Phase, Replica, Token, World},
+    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Token, TokenState, World},
 };
 
 /// What is searched: a provider, so many replicas, so many refreshes of each login, and what may happen.
@@ -111,13 +111,13 @@ impl System {
     /// One form for all worlds that nothing can tell apart.
     fn tidy(&self, world: &mut World) {
         if let Some(row) = &mut world.row {
-            if let Phase::Refreshing(Holder::Replica(at)) = row.phase
+            if let TokenState::Refreshing(Holder::Replica(at)) = row.state
                 && matches!(world.replicas[at], Replica::Idle | Replica::Down(_))
             {
-                row.phase = Phase::Refreshing(Holder::Nobody);
+                row.state = TokenState::Refreshing(Holder::Nobody);
             }
             // The owner is told to look again.
-            let is_void = |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.demand).1 == Effect::Adopt;
+            let is_void = |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::Adopt;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
         let known: Vec<_> =
@@ -131,16 +131,19 @@ impl System {
     }
 
     fn sort_replicas(&self, world: &mut World) {
-        let lease = world.row.and_then(|row| match row.phase {
-            Phase::Refreshing(Holder::Replica(at)) => Some(at),
-            Phase::Refreshing(Holder::Nobody) | Phase::Active | Phase::InDoubt | Phase::NeedsReauth => None,
+        let lease = world.row.and_then(|row| match row.state {
+            TokenState::Refreshing(Holder::Replica(at)) => Some(at),
+            TokenState::Refreshing(Holder::Nobody)
+            | TokenState::Active
+            | TokenState::InDoubt
+            | TokenState::NeedsReauth => None,
         });
         let mut order: [usize; MOST_REPLICAS] = std::array::from_fn(|at| at);
         order[..self.setting.replicas].sort_by_key(|at| (world.replicas[*at], lease == Some(*at)));
         world.replicas = order.map(|at| world.replicas[at]);
         if let (Some(row), Some(lease)) = (&mut world.row, lease) {
             let at = order.iter().position(|at| *at == lease).expect("all are in it");
-            row.phase = Phase::Refreshing(Holder::Replica(at));
+            row.state = TokenState::Refreshing(Holder::Replica(at));
         }
     }
 }

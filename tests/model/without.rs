@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use goclaw::domain::refresh::{
-    Demand, Effect, Failure, Lease, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope, Step,
-    step,
+    Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
+    TokenState, step,
 };
 
 use crate::ledger::NOW;
@@ -19,7 +19,7 @@ pub(crate) enum Mechanism {
     /// A state of its own for an unknown outcome; without it the token is simply sent again.
     Doubt,
     AnswerKeptOnDatabaseError,
-    Escrow,
+    Journal,
     VersionCheckAtCommit,
     CommitWhoeverHoldsTheLease,
     CommitFromInDoubt,
@@ -85,17 +85,18 @@ impl Mechanism {
                     seen, lease, failure: Failure::NotConsumed { .. } | Failure::Unknown(_), ..
                 },
                 Some(row),
-            ) if row.version == *seen && row.phase != Phase::NeedsReauth => {
-                row.phase = Phase::Refreshing(Lease { id: lease.clone(), until: NOW.plus(Duration::from_secs(1)) });
+            ) if row.version == *seen && row.state != TokenState::NeedsReauth => {
+                row.state =
+                    TokenState::Refreshing(Lease { id: lease.clone(), until: NOW.plus(Duration::from_secs(1)) });
             }
-            (AttemptKeptOnTakeOver, RefreshEvent::Begin { .. }, Some(row)) if row.phase == Phase::InDoubt => {
+            (AttemptKeptOnTakeOver, RefreshEvent::Begin { .. }, Some(row)) if row.state == TokenState::InDoubt => {
                 row.attempt = 0;
             }
-            (DeferralOfRetry, RefreshEvent::Begin { demand, .. }, Some(row)) if row.phase == Phase::InDoubt => {
-                *demand = Demand::AccessDead;
+            (DeferralOfRetry, RefreshEvent::Begin { trigger, .. }, Some(row)) if row.state == TokenState::InDoubt => {
+                *trigger = RefreshTrigger::AccessDead;
             }
-            (BoundAsk, RefreshEvent::Begin { seen, demand, .. }, Some(row)) if *demand != Demand::Due => {
-                (*seen, *demand) = (row.version.clone(), Demand::Consented);
+            (BoundAsk, RefreshEvent::Begin { seen, trigger, .. }, Some(row)) if *trigger != RefreshTrigger::Due => {
+                (*seen, *trigger) = (row.version.clone(), RefreshTrigger::Consented);
             }
             _ => {}
         }
@@ -108,7 +109,7 @@ impl Mechanism {
             (LeaseBetweenReplicas, RefreshEvent::Begin { .. }, Effect::Send) => *row = before.clone(),
             (GraceCountedFromFirstCall, RefreshEvent::Begin { .. }, Effect::Send) => row.sent_at = Some(NOW),
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
-                if !self.lets_commit(&before.phase, by) =>
+                if !self.lets_commit(&before.state, by) =>
             {
                 *step = Step { row: Some(before.clone()), effect: Effect::Discard };
             }
@@ -117,7 +118,7 @@ impl Mechanism {
                 RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. },
                 Effect::Noted,
             ) => {
-                row.phase = Phase::Active;
+                row.state = TokenState::Active;
             }
             (RefundOfRefusal, RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => {
                 row.attempt = before.attempt;
@@ -126,20 +127,20 @@ impl Mechanism {
         }
     }
 
-    fn lets_commit(self, phase: &Phase, by: &LeaseId) -> bool {
-        match phase {
-            Phase::Active => self != CommitWhoeverHoldsTheLease,
-            Phase::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,
-            Phase::InDoubt => self == CommitFromNeedsReauth,
-            Phase::NeedsReauth => false,
+    fn lets_commit(self, state: &TokenState, by: &LeaseId) -> bool {
+        match state {
+            TokenState::Active => self != CommitWhoeverHoldsTheLease,
+            TokenState::Refreshing(lease) => self != CommitWhoeverHoldsTheLease || lease.id == *by,
+            TokenState::InDoubt => self == CommitFromNeedsReauth,
+            TokenState::NeedsReauth => false,
         }
     }
 
     pub(crate) fn forget_doubt(self, step: &mut Step) {
         if let (Doubt, Some(row)) = (self, &mut step.row)
-            && row.phase == Phase::InDoubt
+            && row.state == TokenState::InDoubt
         {
-            (row.phase, row.attempt) = (Phase::Active, 0);
+            (row.state, row.attempt) = (TokenState::Active, 0);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The world that the search walks through: one row, a few replicas, what the provider knows, and what may still go wrong.
 //!
-//! Replicas share one row. A process can crash at any step; its disk, and so the escrow, survives. The provider keeps the
+//! Replicas share one row. A process can crash at any step; its disk, and so the journal, survives. The provider keeps the
 //! truth: a refresh token works once. Time is how old the access token is, in four ages: calls, leases and pauses are
 //! short against them, so while somebody waits for an answer no age passes, unless that replica is paused.
 //!
@@ -10,7 +10,7 @@
 //!
 //! Restoring an old database is left out: nothing in production notices it yet, so it has no rule to prove.
 
-use goclaw::domain::refresh::Demand;
+use goclaw::domain::refresh::RefreshTrigger;
 
 use crate::provider::Family;
 
@@ -37,7 +37,7 @@ pub(crate) struct World {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Row {
     pub(crate) version: Version,
-    pub(crate) phase: Phase,
+    pub(crate) state: TokenState,
     /// No more than 3: production counts on, but what it decides by is whether there were two.
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
@@ -61,7 +61,7 @@ pub(crate) struct Token {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Phase {
+pub(crate) enum TokenState {
     Active,
     /// With a lease that is live: one that ran out is doubt.
     Refreshing(Holder),
@@ -119,7 +119,7 @@ pub(crate) enum Replica {
     Leased(Flight),
     /// The call is out; the outcome is decided, though not yet heard.
     Sent(Flight, Outcome),
-    /// It has the answer, in memory and in its escrow.
+    /// It has the answer, in memory and in its journal.
     Holding(Answer),
     /// It has the answer and cannot reach the database.
     CutOff(Answer),
@@ -162,11 +162,11 @@ pub(crate) struct Answer {
     pub(crate) age: Age,
 }
 
-/// What the owner saw, and so may ask for: [`Demand::Consented`] only if the doubt was shown.
+/// What the owner saw, and so may ask for: [`RefreshTrigger::Consented`] only if the doubt was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ask {
     pub(crate) seen: Version,
-    pub(crate) demand: Demand,
+    pub(crate) trigger: RefreshTrigger,
 }
 
 /// What happens only so often.
@@ -234,7 +234,7 @@ impl Replica {
                 Some(answer.token)
             }
             Self::Asking(flight) | Self::Leased(flight) | Self::Sent(flight, _) => Some(flight.token),
-            Self::Down(escrow) => escrow.map(|answer| answer.token),
+            Self::Down(journal) => journal.map(|answer| answer.token),
             Self::Idle => None,
         }
     }

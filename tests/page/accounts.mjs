@@ -32,8 +32,8 @@ const usage = (short, long) => ({
   ],
 });
 
-/** A login whose token was renewed that many seconds ago and lives for ten days. */
-function renewed(age) {
+/** A login whose token was refreshed that many seconds ago and lives for ten days. */
+function refreshed(age) {
   const begun = now() - age;
   return { authenticated: true, state: "active", last_refresh_at: begun, expires_at: begun + 10 * DAY, next_refresh_at: begun + 9 * DAY,
     login_id: LOGIN, generation: 3, scopes: ["openid", "profile", "email", "offline_access"] };
@@ -47,45 +47,45 @@ const history = (begun, ...newest) =>
 const STATES = {
   absent: () => ({}),
   good() {
-    const status = renewed(2 * DAY + 20 * HOUR);
+    const status = refreshed(2 * DAY + 20 * HOUR);
     const begun = status.last_refresh_at;
     const doubts = [event(17, begun - 300, "in_doubt", { cause: "timed_out", generation: 2 }),
       event(16, begun - 500, "refresh_postponed", { cause: "no_connection", generation: 2 })];
     return { status, usage: usage(38, 61.4), events: [...history(begun).slice(0, 2), ...doubts, event(3, begun - 20 * DAY, "signed_in")] };
   },
   needs() {
-    const { next_refresh_at, ...status } = renewed(10 * DAY - 6 * HOUR);
+    const { next_refresh_at, ...status } = refreshed(10 * DAY - 6 * HOUR);
     const refused = event(20, now() - 18 * HOUR, "needs_reauth", { cause: "refresh_token_reused" });
-    const reason = "It cannot be renewed: the provider says that the refresh token was used already. The access token works until it "
+    const reason = "It cannot be refreshed: the provider says that the refresh token was used already. The access token works until it "
       + "ends; sign in again before that.";
     return { status: { ...status, state: "needs_reauth", reason }, usage: usage(4, 93), events: history(status.last_refresh_at, refused) };
   },
   doubt() {
-    const status = renewed(9 * DAY + 300);
-    const reason = "Renewal unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
+    const status = refreshed(9 * DAY + 300);
+    const reason = "RefreshMethod unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
       + "avoids an interruption.";
     return { status: { ...status, state: "in_doubt", next_refresh_at: status.expires_at - 300, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, event(21, now() - 200, "in_doubt", { cause: "timed_out" })) };
   },
   postponed() {
-    const status = renewed(9 * DAY + 300);
-    const reason = "The last renewal did not get through: the provider could not be reached. It is tried again.";
+    const status = refreshed(9 * DAY + 300);
+    const reason = "The last refresh did not get through: the provider could not be reached. It is tried again.";
     const failed = event(21, now() - 100, "refresh_postponed", { cause: "no_connection" });
     return { status: { ...status, next_refresh_at: now() + 125, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, failed) };
   },
   refreshing() {
-    const status = renewed(9 * DAY);
+    const status = refreshed(9 * DAY);
     return { status: { ...status, state: "refreshing" }, usage: usage(38, 61.4), events: history(status.last_refresh_at) };
   },
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
-    const { next_refresh_at, ...status } = renewed(2 * DAY);
+    const { next_refresh_at, ...status } = refreshed(2 * DAY);
     const reason = "This provider is switched off. Nothing is deleted.";
     return { status: { ...status, authenticated: false, state: "disabled", reason, switched_off_by: "owner" },
       enabled: false, events: history(status.last_refresh_at) };
   },
-  /** Signed in with what nothing renews, and most of its hour is over. */
+  /** Signed in with what nothing refreshes, and most of its hour is over. */
   expiring: () => ({
     status: { authenticated: true, state: "active", expires_at: now() + 1080, login_id: LOGIN, generation: 0,
       account: { email: "owner@example.test" } },
@@ -114,10 +114,10 @@ export function account(name, state, { type = typeOf(name), display_name = TYPES
 export const listed = ({ provider, status: { state, authenticated, expires_at, account: owner } }) =>
   ({ ...provider, state, authenticated, ...(expires_at && { expires_at }), ...(owner && { account: owner }) });
 
-/** What a renewal that worked leaves. */
-export function renew(known) {
+/** What a refresh that worked leaves. */
+export function refresh(known) {
   const { reason, ...status } = known.status;
-  known.status = { ...status, ...renewed(0), generation: status.generation + 1, login_id: status.login_id };
+  known.status = { ...status, ...refreshed(0), generation: status.generation + 1, login_id: status.login_id };
   const { generation, login_id } = known.status;
   known.events.unshift(event(known.events[0].id + 1, now(), "refreshed", { generation, login_id }));
 }

@@ -100,7 +100,7 @@ const TRIALS = {
     gateway.set({ sessionSeconds: 1800 });
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use renews a session that is near its end");
+    check(sessionRequests(requests) === before + 1, "use refreshes a session that is near its end");
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
     check(sessionRequests(requests) === before + 1, "and a fresh one not at all");

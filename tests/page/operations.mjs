@@ -1,6 +1,6 @@
 // Plays the operations on one account, and the ways in which the gateway refuses. They are apart from the stand-in so that each file
 // can be read at one sitting.
-import { account, now, renew, TYPES } from "./accounts.mjs";
+import { account, now, refresh, TYPES } from "./accounts.mjs";
 
 const ASKED_FOR = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
 
@@ -71,9 +71,9 @@ export const OPERATIONS = {
   async refresh(gateway, name) {
     await pause(900);
     if (gateway.wish.refreshFails) {
-      throw new Refusal(503, "refresh_unavailable", "Not renewed yet", "The provider could not be reached; nothing was used up.");
+      throw new Refusal(503, "refresh_unavailable", "Not refreshed yet", "The provider could not be reached; nothing was used up.");
     }
-    renew(gateway.accounts.get(name));
+    refresh(gateway.accounts.get(name));
     gateway.tell();
     return OPERATIONS.status(gateway, name);
   },

@@ -66,7 +66,7 @@ export const SCREENS = {
     },
     shows: "not confirmed by OpenAI",
   },
-  "refresh-done": { act: control(NAMES.first, "refresh"), shows: "Renewed at" },
+  "refresh-done": { act: control(NAMES.first, "refresh"), shows: "Refreshed at" },
   "refresh-failed": { set: { refreshFails: true }, act: control(NAMES.first, "refresh"), shows: "nothing was used up", refusals: /503/ },
 
   "account": { act: trial, shows: "41 tokens" },

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     decorated::{Changes, GatewayPoint, Sabotage},
-    support::gateway::{Gateway, Home, PATIENCE, eventually},
+    support::gateway::{Gateway, Home, TEST_DEADLINE, eventually},
 };
 
 /// The first argument of a program that is to be a gateway.
@@ -137,7 +137,7 @@ impl Said {
             }
             Some(self)
         });
-        match tokio::time::timeout(PATIENCE, reading).await {
+        match tokio::time::timeout(TEST_DEADLINE, reading).await {
             Ok(Ok(Some(said))) => said,
             _ => panic!("{failure}; its log: {}", fs::read_to_string(log).unwrap_or_default()),
         }

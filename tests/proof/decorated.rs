@@ -8,17 +8,17 @@ use goclaw::{
     app::Ports,
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        grant::{CodeGrant, TokenGrant},
         ids::ProviderName,
         oauth_client::OAuthClient,
-        refresh::{Demand, Effect, RefreshEvent, RefreshPolicy, TokenVersion},
+        refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
         secret::RefreshToken,
         time::Timestamp,
+        token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, CredentialStore, EscrowEntry, EscrowError, GrantError, OAuthEndpoint, ProfileChange, RefreshEscrow,
-        SaveOutcome, StoreError,
+        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, SaveOutcome, StoreError,
+        TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -37,13 +37,13 @@ pub(crate) enum GatewayPoint {
     BeforeSend,
     /// The whole answer is read and understood.
     Parsed,
-    /// The new tokens are in the escrow.
-    InEscrow,
+    /// The new tokens are in the journal.
+    InJournal,
     /// The commit is on its way: it may or may not be done when the gateway dies.
     Committing,
     /// It is done, and the gateway does not know it yet.
     Committed,
-    /// It is known here, and the escrow still has what it does not need any more.
+    /// It is known here, and the journal still has what it does not need any more.
     BeforeCleanup,
 }
 
@@ -54,7 +54,7 @@ pub(crate) enum Sabotage {
     /// Whoever asks for the right to present a token gets it, whoever else has it.
     Leaseless,
     /// What a refresh brought is not written down before the database has it.
-    Escrowless,
+    Journalless,
     /// A token in doubt is presented again at once.
     Impatient,
 }
@@ -76,7 +76,7 @@ impl Changes {
         Ports {
             credentials: Arc::new(Store { inner: ports.credentials, changes: self }),
             oauth: Arc::new(Endpoint { inner: ports.oauth, changes: self }),
-            escrow: Arc::new(Escrow { inner: ports.escrow, changes: self }),
+            journal: Arc::new(Journal { inner: ports.journal, changes: self }),
             ..ports
         }
     }
@@ -91,12 +91,12 @@ impl Changes {
 }
 
 struct Store {
-    inner: Arc<dyn CredentialStore>,
+    inner: Arc<dyn TokenStore>,
     changes: Changes,
 }
 
 #[async_trait]
-impl CredentialStore for Store {
+impl TokenStore for Store {
     async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
         self.inner.load(name).await
     }
@@ -134,7 +134,7 @@ impl CredentialStore for Store {
                         let begin = RefreshEvent::Begin {
                             seen: seen.clone(),
                             lease: lease.clone(),
-                            demand: Demand::AccessDead,
+                            trigger: RefreshTrigger::AccessDead,
                         };
                         let policy = RefreshPolicy { http_timeout: Duration::ZERO, ..policy.clone() };
                         self.inner.advance(name, &begin, &policy, now).await?
@@ -182,7 +182,7 @@ struct Endpoint {
 
 #[async_trait]
 impl OAuthEndpoint for Endpoint {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
         self.inner.exchange_code(client, grant).await
     }
 
@@ -191,7 +191,7 @@ impl OAuthEndpoint for Endpoint {
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
+    ) -> Result<TokenResponse, TokenEndpointError> {
         self.changes.pass(GatewayPoint::BeforeSend).await;
         let limit = if self.changes.patient { UNTIL_KILLED } else { limit };
         let grant = self.inner.refresh(client, token, limit).await?;
@@ -199,31 +199,31 @@ impl OAuthEndpoint for Endpoint {
         Ok(grant)
     }
 
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
+    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
         self.inner.revoke(client, token).await
     }
 }
 
-struct Escrow {
-    inner: Arc<dyn RefreshEscrow>,
+struct Journal {
+    inner: Arc<dyn TokenJournal>,
     changes: Changes,
 }
 
 #[async_trait]
-impl RefreshEscrow for Escrow {
-    async fn put(&self, entry: &EscrowEntry) -> Result<(), EscrowError> {
-        if self.changes.sabotage != Some(Sabotage::Escrowless) {
+impl TokenJournal for Journal {
+    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+        if self.changes.sabotage != Some(Sabotage::Journalless) {
             self.inner.put(entry).await?;
         }
-        self.changes.pass(GatewayPoint::InEscrow).await;
+        self.changes.pass(GatewayPoint::InJournal).await;
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<EscrowEntry>, EscrowError> {
+    async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
         self.inner.list().await
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), EscrowError> {
+    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
         self.changes.pass(GatewayPoint::BeforeCleanup).await;
         self.inner.remove(name, seen).await
     }

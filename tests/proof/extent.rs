@@ -32,7 +32,7 @@ impl Extent {
                 }
                 "--sabotage" => {
                     let sabotage = arguments.next().as_deref().and_then(composed::parse);
-                    extent.sabotage = Some(sabotage.expect("--sabotage wants leaseless, escrowless or impatient"));
+                    extent.sabotage = Some(sabotage.expect("--sabotage wants leaseless, journalless or impatient"));
                 }
                 _ => left.push(argument),
             }

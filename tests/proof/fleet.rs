@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, PATIENCE, http},
+    gateway::{Answer, Gateway, Home, TEST_DEADLINE, http},
     postgres::Database,
     provider::Provider,
 };
@@ -165,7 +165,7 @@ impl Caller {
         self.send(request).await.map(|answer| answer.json()).unwrap_or_default()
     }
 
-    /// Asks for an account's tokens to be renewed.
+    /// Asks for an account's tokens to be refreshed.
     pub(crate) async fn refresh(&self, account: &str) -> Option<Answer> {
         self.post(&format!("/v1/auth/{account}/refresh"), json!({})).await
     }
@@ -197,7 +197,7 @@ pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// A runtime for one harness, which has a thread of its own.

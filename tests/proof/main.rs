@@ -11,7 +11,7 @@
 //!
 //!     cargo test --test proof -- storm --sabotage leaseless       # whoever asks may present: spent tokens are presented
 //!     cargo test --test proof -- soak --sabotage leaseless        # the same: two at once, and again without a kill
-//!     cargo test --test proof -- kill --sabotage escrowless       # in_escrow, at times committing: what was there is lost
+//!     cargo test --test proof -- kill --sabotage journalless       # in_journal, at times committing: what was there is lost
 //!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: presented because somebody asked
 
 // Says to clippy that all of it is test code, helpers included.

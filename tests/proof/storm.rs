@@ -135,6 +135,6 @@ async fn judge(engine: Engine, size: Size, ground: &Ground, caller: &Caller, tal
         (totals.max_concurrent_in_a_family != 1, format!("two presentations at once: {totals:?}")),
         (presentations < rounds as u64, format!("{rounds} rounds came to {presentations} presentations only")),
     ];
-    let flaws: Vec<String> = flaws.into_iter().filter(|(is_one, _)| *is_one).map(|(_, flaw)| flaw).collect();
+    let flaws: Vec<String> = flaws.into_iter().filter(|(is_one, _)| *is_one).map(|(_, error)| error).collect();
     if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
 }

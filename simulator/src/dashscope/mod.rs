@@ -1,5 +1,5 @@
 //! A model API in the manner of DashScope's: whoever has a key may chat as with OpenAI's API, and order pictures, which
-//! are tasks to ask after. It renews nothing and expires nothing, which is the point of a key.
+//! are tasks to ask after. It refreshes nothing and expires nothing, which is the point of a key.
 
 mod chat;
 mod chunks;

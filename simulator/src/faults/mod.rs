@@ -39,7 +39,7 @@ pub enum Endpoint {
     Usage,
     /// The identity provider of the session tokens, any path.
     Sessions,
-    /// The renewal of a session token.
+    /// The refresh of a session token.
     SessionTokens,
     /// The list of a browser's sessions.
     SessionClient,

@@ -1,4 +1,4 @@
-//! Signed-in browsers at the session provider: a long-lived cookie renews a short-lived session token, which the music
+//! Signed-in browsers at the session provider: a long-lived cookie refreshes a short-lived session token, which the music
 //! API accepts until its time is over, whatever became of the cookie since.
 
 use std::{collections::HashMap, fmt, time::Duration};
@@ -33,8 +33,8 @@ pub struct BrowserLedger {
     pub session_id: String,
     /// Whose it is.
     pub user_id: String,
-    /// How often its token was renewed.
-    pub renewals: u32,
+    /// How often its token was refreshed.
+    pub refreshes: u32,
     /// Whether the cookie is good no more.
     pub revoked: bool,
 }
@@ -87,9 +87,9 @@ impl Browsers {
     }
 }
 
-/// Why a session token is not renewed.
+/// Why a session token is not refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RenewalRefusal {
+pub(crate) enum RefreshRefusal {
     /// The cookie is missing, unknown or revoked.
     Unauthenticated,
     /// The session is not one of this cookie's.
@@ -115,7 +115,7 @@ pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<Sig
         let ledger = BrowserLedger {
             session_id: session_id.clone(),
             user_id: account.user_id.clone(),
-            renewals: 0,
+            refreshes: 0,
             revoked: false,
         };
         let last_active = state.now();
@@ -127,25 +127,25 @@ pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<Sig
     Some(SignedInBrowser { session_id, client_cookie, session_token })
 }
 
-/// Renews the token of a session.
-pub(crate) fn renew_session(
+/// Refreshes the token of a session.
+pub(crate) fn refresh_session(
     provider: &Provider,
     session_id: &str,
     cookie: Option<&str>,
-) -> Result<String, RenewalRefusal> {
+) -> Result<String, RefreshRefusal> {
     let account = {
         let state = &mut *provider.state();
         let now = state.now();
         let known = |browser: &&mut Browser| Some(browser.cookie.as_str()) == cookie && !browser.ledger.revoked;
-        let browser = state.browsers.browsers.iter_mut().find(known).ok_or(RenewalRefusal::Unauthenticated)?;
+        let browser = state.browsers.browsers.iter_mut().find(known).ok_or(RefreshRefusal::Unauthenticated)?;
         if browser.ledger.session_id != session_id {
-            return Err(RenewalRefusal::NoSuchSession);
+            return Err(RefreshRefusal::NoSuchSession);
         }
-        browser.ledger.renewals += 1;
+        browser.ledger.refreshes += 1;
         browser.last_active = now;
         browser.account.clone()
     };
-    issue(provider, session_id, account).or(Err(RenewalRefusal::Internal))
+    issue(provider, session_id, account).or(Err(RefreshRefusal::Internal))
 }
 
 /// Checks a session token: the signature, then the time. Like the real API it asks nobody whether the session ended.

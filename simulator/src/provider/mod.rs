@@ -22,7 +22,7 @@ pub(crate) use access::{AccessRefusal, check_access};
 pub(crate) use answer::TokenAnswer;
 pub use browsers::{BrowserLedger, SignedInBrowser};
 pub(crate) use browsers::{
-    Browsers, RenewalRefusal, SessionRefusal, SessionView, check_session, renew_session, sign_in_browser,
+    Browsers, RefreshRefusal, SessionRefusal, SessionView, check_session, refresh_session, sign_in_browser,
 };
 pub(crate) use codes::{AuthorizationRequest, Codes};
 pub(crate) use entry::Entry;

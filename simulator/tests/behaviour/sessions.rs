@@ -1,4 +1,4 @@
-//! Browser sessions: the cookie renews a token that does not live long, and the music API accepts the token alone.
+//! Browser sessions: the cookie refreshes a token that does not live long, and the music API accepts the token alone.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
 use reqwest::header::{AUTHORIZATION, COOKIE};
@@ -11,7 +11,7 @@ impl Party {
         self.simulator.sign_in_browser(0).unwrap()
     }
 
-    async fn renew(&self, session_id: &str, cookies: &str) -> Answer {
+    async fn refresh_session(&self, session_id: &str, cookies: &str) -> Answer {
         let url = format!("{}/v1/client/sessions/{session_id}/tokens", self.simulator.sessions_url());
         let request = self.http.post(url);
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
@@ -34,15 +34,15 @@ fn session_refusal(answer: &Answer) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn the_cookie_renews_and_the_music_api_accepts_the_token() {
+async fn the_cookie_refreshes_and_the_music_api_accepts_the_token() {
     let party = Party::new().await;
     let browser = party.browser();
     assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 200);
 
     let cookies = format!("other=1; __client={}; __client_uat=2", browser.client_cookie);
-    let renewed = party.renew(&browser.session_id, &cookies).await;
-    assert_eq!(renewed.status, 200, "{}", renewed.text);
-    let jwt = renewed.json()["jwt"].as_str().unwrap().to_owned();
+    let refreshed = party.refresh_session(&browser.session_id, &cookies).await;
+    assert_eq!(refreshed.status, 200, "{}", refreshed.text);
+    let jwt = refreshed.json()["jwt"].as_str().unwrap().to_owned();
     assert_ne!(jwt, browser.session_token);
     let claims = jwt_part(&jwt, 1);
     assert_eq!((&claims["iss"], &claims["sid"]), (&json!(party.simulator.sessions_url()), &json!(browser.session_id)));
@@ -51,7 +51,7 @@ async fn the_cookie_renews_and_the_music_api_accepts_the_token() {
     let billing = party.billing(&format!("bearer {jwt}")).await;
     assert_eq!((billing.status, &billing.json()["user_id"]), (200, &json!("user-simulated-1")));
     let ledger = &party.simulator.browsers()[0];
-    assert_eq!((ledger.renewals, ledger.revoked, ledger.user_id.as_str()), (1, false, "user-simulated-1"));
+    assert_eq!((ledger.refreshes, ledger.revoked, ledger.user_id.as_str()), (1, false, "user-simulated-1"));
 }
 
 #[tokio::test]
@@ -69,36 +69,37 @@ async fn the_list_of_sessions_names_the_one_of_the_cookie() {
 }
 
 #[tokio::test]
-async fn without_the_right_cookie_nothing_is_renewed() {
+async fn without_the_right_cookie_nothing_is_refreshed() {
     let party = Party::new().await;
     let (browser, other) = (party.browser(), party.browser());
     let unauthenticated = (401, "authentication_invalid".to_owned());
     for cookies in ["", "__client=", "__client=client_unknown", "__session=x", &browser.client_cookie] {
-        let refused = party.renew(&browser.session_id, cookies).await;
+        let refused = party.refresh_session(&browser.session_id, cookies).await;
         assert_eq!(session_refusal(&refused), unauthenticated, "{cookies}");
     }
     // A session token is no cookie.
-    let refused = party.renew(&browser.session_id, &format!("__client={}", browser.session_token)).await;
+    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", browser.session_token)).await;
     assert_eq!(session_refusal(&refused), unauthenticated);
     // Nor does a cookie open the session of another browser.
-    let refused = party.renew(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
+    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
     assert_eq!(session_refusal(&refused), (404, "resource_not_found".to_owned()));
-    assert!(party.simulator.browsers().iter().all(|browser| browser.renewals == 0));
+    assert!(party.simulator.browsers().iter().all(|browser| browser.refreshes == 0));
 }
 
 #[tokio::test]
-async fn a_revoked_browser_renews_nothing_and_its_token_lives_out_its_time() {
+async fn a_revoked_browser_refreshes_nothing_and_its_token_lives_out_its_time() {
     let party = Party::new().await;
     let (browser, bystander) = (party.browser(), party.browser());
     assert!(party.simulator.revoke_browser(&browser.session_id));
     assert!(!party.simulator.revoke_browser("session_unknown"));
-    let refused = party.renew(&browser.session_id, &format!("__client={}", browser.client_cookie)).await;
+    let refused = party.refresh_session(&browser.session_id, &format!("__client={}", browser.client_cookie)).await;
     assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
     assert_eq!(party.client(&format!("__client={}", browser.client_cookie)).await.json()["response"], json!(null));
     let revoked: Vec<_> = party.simulator.browsers().iter().map(|browser| browser.revoked).collect();
     assert_eq!(revoked, [true, false]);
-    let renewed = party.renew(&bystander.session_id, &format!("__client={}", bystander.client_cookie)).await;
-    assert_eq!(renewed.status, 200, "another browser is not touched");
+    let refreshed =
+        party.refresh_session(&bystander.session_id, &format!("__client={}", bystander.client_cookie)).await;
+    assert_eq!(refreshed.status, 200, "another browser is not touched");
 
     let bearer = format!("Bearer {}", browser.session_token);
     assert_eq!(party.billing(&bearer).await.status, 200);
@@ -147,8 +148,8 @@ async fn browsers_are_signed_in_and_revoked_over_http_and_faults_strike_here_too
 
     party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionTokens, Fault::session_refused()));
     assert_eq!(party.client(&cookies).await.status, 200, "another endpoint");
-    assert_eq!(party.renew(&browser.session_id, &cookies).await.status, 401);
-    assert_eq!(party.renew(&browser.session_id, &cookies).await.status, 200);
+    assert_eq!(party.refresh_session(&browser.session_id, &cookies).await.status, 401);
+    assert_eq!(party.refresh_session(&browser.session_id, &cookies).await.status, 200);
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Studio, Fault::service_unavailable(None)));
     assert_eq!(party.billing(&format!("Bearer {}", browser.session_token)).await.status, 503);
 

@@ -60,7 +60,7 @@ fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {
 }
 
 #[handler]
-async fn callback(request: &Request, Data(desk): Data<&Desk>) -> Response {
+async fn callback(request: &Request, Data(window): Data<&Desk>) -> Response {
     let Ok(response) = AuthorizationResponse::from_query(request.uri().query().unwrap_or_default()) else {
         return page::outcome(CallbackReply::NotOurs);
     };
@@ -70,10 +70,10 @@ async fn callback(request: &Request, Data(desk): Data<&Desk>) -> Response {
         let _ = answer.send(reply);
     });
     // Both fail only while the listener is being closed.
-    let _ = desk.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
+    let _ = window.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
         ended @ CallbackReply::Ended(_) => {
-            *desk.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+            *window.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
             // Takes the code out of the address bar and out of the history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
@@ -84,9 +84,9 @@ async fn callback(request: &Request, Data(desk): Data<&Desk>) -> Response {
 }
 
 #[handler]
-async fn done(Data(desk): Data<&Desk>) -> Response {
-    let last = *desk.last.read().unwrap_or_else(PoisonError::into_inner);
+async fn done(Data(window): Data<&Desk>) -> Response {
+    let last = *window.last.read().unwrap_or_else(PoisonError::into_inner);
     let Some(reply) = last else { return page::refusal(StatusCode::NOT_FOUND) };
-    let _ = desk.events.send(CallbackEvent::OutcomeShown).await;
+    let _ = window.events.send(CallbackEvent::OutcomeShown).await;
     page::outcome(reply)
 }

@@ -20,7 +20,7 @@ const LENIENT: GeneralPurposeConfig =
 /// A text that is no key. It is never repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an encryption key is 32 random bytes in base64 (or 64 hex digits); make one with: openssl rand -base64 32")]
-pub struct BadKey;
+pub struct InvalidKey;
 
 pub struct EncryptionKey(SecretBox<[u8; KEY_BYTES]>);
 
@@ -36,14 +36,14 @@ impl EncryptionKey {
     }
 
     /// Takes 64 hex digits or base64 (either alphabet, padded or not).
-    pub fn parse(text: &SecretString) -> Result<Self, BadKey> {
+    pub fn parse(text: &SecretString) -> Result<Self, InvalidKey> {
         let text = text.expose_secret().trim();
         let decode = |alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).ok();
         let bytes = match text.len() {
             64 => from_hex(text),
             _ => decode(&STANDARD).or_else(|| decode(&URL_SAFE)),
         };
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self::from_bytes).ok_or(BadKey)
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self::from_bytes).ok_or(InvalidKey)
     }
 
     /// The form that a key file holds.

@@ -15,7 +15,7 @@ use chacha20poly1305::{
 };
 use secrecy::SecretString;
 
-pub use key::{BadKey, EncryptionKey};
+pub use key::{EncryptionKey, InvalidKey};
 
 use crate::{
     domain::{

@@ -2,23 +2,23 @@
 
 use url::{Host, Url};
 
-use super::error::BadAddress;
+use super::error::InvalidAddress;
 
 /// An http(s) URL without credentials, query or fragment; it may have a path, if a reverse proxy wants one.
 #[derive(Debug, Clone)]
 pub(super) struct GatewayAddress(Url);
 
 impl GatewayAddress {
-    pub(super) fn parse(text: &str) -> Result<Self, BadAddress> {
-        let url = Url::parse(text.trim()).map_err(|_not_repeated| BadAddress::NotAUrl)?;
+    pub(super) fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let url = Url::parse(text.trim()).map_err(|_not_repeated| InvalidAddress::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(BadAddress::WrongScheme);
+            return Err(InvalidAddress::WrongScheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(BadAddress::HoldsCredentials);
+            return Err(InvalidAddress::HoldsCredentials);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(BadAddress::HoldsQuery);
+            return Err(InvalidAddress::HoldsQuery);
         }
         Ok(Self(url))
     }
@@ -83,11 +83,11 @@ mod tests {
     #[test]
     fn an_address_is_an_http_url_without_secrets() {
         for (text, expected) in [
-            ("127.0.0.1:3577", BadAddress::NotAUrl),
-            ("localhost:3577", BadAddress::WrongScheme),
-            ("ftp://gateway", BadAddress::WrongScheme),
-            ("http://user:canary@gateway", BadAddress::HoldsCredentials),
-            ("http://gateway/?token=canary", BadAddress::HoldsQuery),
+            ("127.0.0.1:3577", InvalidAddress::NotAUrl),
+            ("localhost:3577", InvalidAddress::WrongScheme),
+            ("ftp://gateway", InvalidAddress::WrongScheme),
+            ("http://user:canary@gateway", InvalidAddress::HoldsCredentials),
+            ("http://gateway/?token=canary", InvalidAddress::HoldsQuery),
         ] {
             let error = GatewayAddress::parse(text).unwrap_err();
             assert_eq!(error, expected, "{text}");

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use super::render;
 use crate::domain::{
     api_token::Scope,
-    ids::{BadProviderName, ProviderName},
+    ids::{InvalidProviderName, ProviderName},
     provider::openai_codex,
 };
 
@@ -115,7 +115,7 @@ pub enum AuthCommand {
     /// Sign in in the browser
     #[command(after_help = LOGIN_HELP)]
     Login(LoginOptions),
-    /// Renew the access token now
+    /// Refresh the access token now
     Refresh(RefreshOptions),
     /// Delete the stored tokens and unregister the provider
     Logout(Target),
@@ -127,7 +127,7 @@ pub enum AuthCommand {
 pub struct RefreshOptions {
     #[command(flatten)]
     pub target: Target,
-    /// If the last renewal is in doubt, try it once more without asking, at the risk of ending the login
+    /// If the last refresh is in doubt, try it once more without asking, at the risk of ending the login
     #[arg(long)]
     pub yes: bool,
 }
@@ -201,7 +201,7 @@ pub struct SetSecretOptions {
     /// The secret is a session token (by default the provider decides)
     #[arg(long)]
     pub session_token: bool,
-    /// Hand in the browser's cookie too, with which the gateway renews the session token: asked for second, or on the second
+    /// Hand in the browser's cookie too, with which the gateway refreshes the session token: asked for second, or on the second
     /// line of what is piped in
     #[arg(long, conflicts_with = "api_key")]
     pub client_cookie: bool,
@@ -247,7 +247,7 @@ pub struct OnboardOptions {
     pub force: bool,
 }
 
-fn provider_name(text: &str) -> Result<ProviderName, BadProviderName> {
+fn provider_name(text: &str) -> Result<ProviderName, InvalidProviderName> {
     ProviderName::parse(text)
 }
 

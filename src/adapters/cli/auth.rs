@@ -18,7 +18,7 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A token that is presented twice may end the login, so nobody does it by accident.
 const RETRY_QUESTION: &str =
-    "The provider may have taken the last renewal: trying once more may end the login. Try? [y/N]";
+    "The provider may have taken the last refresh: trying once more may end the login. Try? [y/N]";
 
 pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
     let answer = client.status(&target.provider).await?;

@@ -152,7 +152,7 @@ impl GatewayClient {
 /// The token as it goes over the wire, and nowhere else.
 fn bearer(token: &SecretString) -> Result<HeaderValue, CliError> {
     let text = format!("Bearer {}", token.expose_secret());
-    let mut value = HeaderValue::try_from(text).map_err(|_holds_the_token| CliError::BadToken)?;
+    let mut value = HeaderValue::try_from(text).map_err(|_holds_the_token| CliError::InvalidToken)?;
     value.set_sensitive(true);
     Ok(value)
 }

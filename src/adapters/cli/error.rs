@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::PathBuf, process::ExitCode};
 
-use crate::domain::{provider::AuthMethod, secret::SecretFlaw};
+use crate::domain::{provider::AuthMethod, secret::InvalidSecret};
 
 /// The exit codes, as documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error("the gateway's address is not usable: {0}")]
-    BadAddress(#[from] BadAddress),
+    InvalidAddress(#[from] InvalidAddress),
     #[error("cannot reach gateway at {url}")]
     Unreachable { url: String, cause: Cause, on_this_machine: bool },
     /// Something answered, but not like a gateway.
@@ -44,17 +44,17 @@ pub(super) enum CliError {
     #[error("{message}")]
     Refused { message: String, detail: Option<String>, status: u16 },
     #[error("the gateway's token holds characters that cannot be sent in an HTTP header")]
-    BadToken,
+    InvalidToken,
     #[error("no gateway token found")]
     NoToken(TokenLookup),
     #[error("unknown provider: {0}")]
     UnknownProvider(String),
     #[error("{name} connects with {}", .method.in_words())]
-    ConnectsWith { name: String, method: AuthMethod },
+    AuthMethodMismatch { name: String, method: AuthMethod },
     #[error("{0} takes an API key as well as a session token: say which with --api-key or --session-token")]
     WhichSecret(String),
     #[error(transparent)]
-    BadSecret(#[from] SecretFlaw),
+    InvalidSecret(#[from] InvalidSecret),
     #[error("the secret could not be read")]
     SecretInput(#[source] io::Error),
     #[error("{} is there already", .0.display())]
@@ -69,7 +69,7 @@ pub(super) enum CliError {
 
 /// Why a text is no gateway address. The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadAddress {
+pub(super) enum InvalidAddress {
     #[error("it is no URL")]
     NotAUrl,
     #[error("it must begin with http:// or https://")]
@@ -133,12 +133,12 @@ impl fmt::Display for TokenLookup {
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::BadAddress(_) | Self::BadToken | Self::BadSecret(_) | Self::WhichSecret(_) => Exit::Usage,
+            Self::InvalidAddress(_) | Self::InvalidToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Exit::Usage,
             // Whatever answered, it is not the gateway.
             Self::Unreachable { .. } | Self::InvalidAnswer { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
             Self::NoToken(_)
-            | Self::ConnectsWith { .. }
+            | Self::AuthMethodMismatch { .. }
             | Self::SecretInput(_)
             | Self::FileExists(_)
             | Self::File { .. }
@@ -170,7 +170,7 @@ impl CliError {
                 "See what there is with: goclaw providers list".to_owned(),
                 format!("Or make it a new account: goclaw providers set-secret {name} --type TYPE"),
             ],
-            Self::ConnectsWith { name, method } => match method {
+            Self::AuthMethodMismatch { name, method } => match method {
                 AuthMethod::OAuth => vec![format!("Sign in with: goclaw auth login {name}")],
                 AuthMethod::ApiKey | AuthMethod::SessionToken => {
                     vec![format!("Connect it with: goclaw providers set-secret {name}")]
@@ -181,8 +181,10 @@ impl CliError {
                 vec![format!("Cause: {source}.")]
             }
             Self::HttpSetup(source) => vec![format!("Cause: {source}.")],
-            Self::BadAddress(_) => vec!["It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.".into()],
-            Self::BadToken | Self::BadSecret(_) | Self::WhichSecret(_) => Vec::new(),
+            Self::InvalidAddress(_) => {
+                vec!["It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.".into()]
+            }
+            Self::InvalidToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Vec::new(),
         }
     }
 }
@@ -201,8 +203,8 @@ mod tests {
         let refused = |status| CliError::Refused { message: "unknown provider: xyz".into(), detail: None, status };
         for (error, code) in [
             (CliError::from(io::Error::other("x")), 1),
-            (CliError::from(BadAddress::NotAUrl), 2),
-            (CliError::from(SecretFlaw::Empty), 2),
+            (CliError::from(InvalidAddress::NotAUrl), 2),
+            (CliError::from(InvalidSecret::Empty), 2),
             (unreachable(), 3),
             (CliError::Unauthorized { message: "no".into(), token: TokenLookup::Missing }, 4),
             (refused(403), 4),

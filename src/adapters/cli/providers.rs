@@ -102,7 +102,7 @@ fn expected_secret(
     match (pasted.next(), pasted.next()) {
         (Some(method), None) => Ok(method),
         (Some(_), Some(_)) => Err(CliError::WhichSecret(name.to_owned())),
-        (None, _) => Err(CliError::ConnectsWith { name: name.to_owned(), method: AuthMethod::OAuth }),
+        (None, _) => Err(CliError::AuthMethodMismatch { name: name.to_owned(), method: AuthMethod::OAuth }),
     }
 }
 

@@ -4,7 +4,7 @@ use poem_openapi::{Enum, Object, Union};
 use secrecy::ExposeSecret;
 
 use crate::{
-    app::{Connected, LoggedOut, LoginStatus, ProviderView, StartOutcome, SwitchedOffBy},
+    app::{AccountStatus, Connected, LoggedOut, ProviderView, StartOutcome, SwitchedOffBy},
     domain::{account::AccountLabels, provider::AuthMethod, time::Timestamp},
 };
 
@@ -63,9 +63,9 @@ pub(super) struct StatusAnswer {
     switched_off_by: Option<SwitchedOffByAnswer>,
     /// When the access token ends, in Unix seconds.
     expires_at: Option<i64>,
-    /// When the access token was renewed last, in Unix seconds.
+    /// When the access token was refreshed last, in Unix seconds.
     last_refresh_at: Option<i64>,
-    /// When it is to be renewed next, in Unix seconds.
+    /// When it is to be refreshed next, in Unix seconds.
     next_refresh_at: Option<i64>,
     /// Which login the credential came from.
     login_id: Option<String>,
@@ -94,8 +94,8 @@ impl From<SwitchedOffBy> for SwitchedOffByAnswer {
     }
 }
 
-impl From<LoginStatus> for StatusAnswer {
-    fn from(status: LoginStatus) -> Self {
+impl From<AccountStatus> for StatusAnswer {
+    fn from(status: AccountStatus) -> Self {
         let authenticated = status.authenticated;
         // The seed's words, for a token that is there and dead.
         let dead = !authenticated && !matches!(status.state.as_str(), "absent" | "disabled");

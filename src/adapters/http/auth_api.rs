@@ -5,9 +5,9 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 use super::{
     App,
     answers::{CancelAnswer, ConnectedAnswer, LogoutAnswer, StartAnswer, StatusAnswer},
+    authenticator::Caller,
     control_json::ControlJson,
     event_answers::{ActivityAnswer, EventsAnswer},
-    guard::Caller,
     model_answers::UsageAnswer,
     problem::Problem,
     refusal::Refusal,
@@ -27,7 +27,7 @@ impl AuthApi {
     /// Reads what is stored; never asks the provider.
     #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
     async fn status(&self, gateway: App<'_>, caller: Caller, provider: Path<String>) -> Answer<StatusAnswer> {
-        Ok(Json(gateway.login_status(&provider.0, &caller.0.principal).await?.into()))
+        Ok(Json(gateway.account_status(&provider.0, &caller.0.principal).await?.into()))
     }
 
     /// Start an OAuth login.
@@ -78,9 +78,9 @@ impl AuthApi {
         Ok(Json(gateway.logout(provider.0).await?.into()))
     }
 
-    /// Renew the access token now.
+    /// Refresh the access token now.
     ///
-    /// Joins a renewal that is under way, on whatever gateway, and answers where the account stands then. A renewal that
+    /// Joins a refresh that is under way, on whatever gateway, and answers where the account stands then. A refresh that
     /// is in doubt is not tried again by this, unless the body names the `login_id` and `generation` that a status in doubt
     /// showed: that consents to one more try, which may end the login.
     #[oai(path = "/v1/auth/:provider/refresh", method = "post", operation_id = "refreshAuth")]
@@ -91,7 +91,7 @@ impl AuthApi {
         provider: Path<String>,
         body: ControlJson<RefreshRequest, true>,
     ) -> Answer<StatusAnswer> {
-        let consent = body.0.consent().map_err(|flaw| Problem::new(flaw.kind(), flaw.to_string()))?;
+        let consent = body.0.consent().map_err(|error| Problem::new(error.kind(), error.to_string()))?;
         Ok(Json(gateway.refresh_account(&provider.0, &caller.0.principal, consent).await?.into()))
     }
 

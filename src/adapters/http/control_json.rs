@@ -24,7 +24,7 @@ pub(super) struct ControlJson<T, const OPTIONAL: bool = false>(pub(super) T);
 
 /// Why a body was refused. It may hold a secret, so none of it is in the message.
 #[derive(Debug)]
-pub(super) enum BadBody {
+pub(super) enum InvalidBody {
     TooLarge,
     Unreadable,
     /// Not JSON, or a member appears twice.
@@ -37,18 +37,18 @@ pub(super) enum BadBody {
     NotAnnouncedAsJson,
 }
 
-impl BadBody {
+impl InvalidBody {
     pub(super) fn kind(&self) -> ProblemKind {
         match self {
             Self::TooLarge => ProblemKind::BodyTooLarge,
             Self::Unreadable | Self::NotJson { .. } => ProblemKind::MalformedJson,
-            Self::WrongShape(_) => ProblemKind::BadBody,
+            Self::WrongShape(_) => ProblemKind::InvalidBody,
             Self::NotAnnouncedAsJson => ProblemKind::NotJson,
         }
     }
 }
 
-impl fmt::Display for BadBody {
+impl fmt::Display for InvalidBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => write!(f, "the body is larger than {MAX_BODY_BYTES} bytes"),
@@ -62,9 +62,9 @@ impl fmt::Display for BadBody {
     }
 }
 
-impl std::error::Error for BadBody {}
+impl std::error::Error for InvalidBody {}
 
-impl ResponseError for BadBody {
+impl ResponseError for InvalidBody {
     fn status(&self) -> StatusCode {
         self.kind().status()
     }
@@ -92,18 +92,18 @@ impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJso
     ) -> poem::Result<Self> {
         let bytes = match body.take()?.into_bytes_limit(MAX_BODY_BYTES).await {
             Ok(bytes) => bytes,
-            Err(ReadBodyError::PayloadTooLarge) => return Err(BadBody::TooLarge.into()),
-            Err(_) => return Err(BadBody::Unreadable.into()),
+            Err(ReadBodyError::PayloadTooLarge) => return Err(InvalidBody::TooLarge.into()),
+            Err(_) => return Err(InvalidBody::Unreadable.into()),
         };
         let value = if OPTIONAL && bytes.is_empty() {
             Value::Object(Map::new())
         } else if is_json(request) {
             serde_json::from_slice::<Strict>(&bytes).map_err(|error| not_json(&error))?.0
         } else {
-            return Err(BadBody::NotAnnouncedAsJson.into());
+            return Err(InvalidBody::NotAnnouncedAsJson.into());
         };
         if let Some(name) = null_member(&value) {
-            return Err(BadBody::WrongShape(format!("`{name}` is null; leave it out")).into());
+            return Err(InvalidBody::WrongShape(format!("`{name}` is null; leave it out")).into());
         }
         let parsed = T::parse_from_json(Some(value)).map_err(|error| wrong_shape(&error.into_message()))?;
         Ok(Self(parsed))
@@ -121,14 +121,14 @@ fn null_member(value: &Value) -> Option<&str> {
     value.as_object()?.iter().find(|(_, member)| member.is_null()).map(|(name, _)| name.as_str())
 }
 
-fn not_json(error: &serde_json::Error) -> BadBody {
-    BadBody::NotJson { line: error.line(), column: error.column() }
+fn not_json(error: &serde_json::Error) -> InvalidBody {
+    InvalidBody::NotJson { line: error.line(), column: error.column() }
 }
 
 /// The framework's message, without the part that shows what was found.
-fn wrong_shape(message: &str) -> BadBody {
+fn wrong_shape(message: &str) -> InvalidBody {
     let named = message.split(", found").next().unwrap_or_default();
-    BadBody::WrongShape(named.to_owned())
+    InvalidBody::WrongShape(named.to_owned())
 }
 
 #[cfg(test)]

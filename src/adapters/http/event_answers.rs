@@ -2,7 +2,7 @@
 
 use poem_openapi::Object;
 
-use crate::{app::Happened, domain::history::CredentialEvent};
+use crate::{app::ActivityEntry, domain::history::CredentialEvent};
 
 /// Something that happened to an account.
 #[derive(Object)]
@@ -31,7 +31,7 @@ pub(super) struct ActivityEventAnswer {
     provider: String,
     /// As in an account's own events, or `sign_in_ended`: a login that came to nothing.
     event: String,
-    /// Why a renewal failed.
+    /// Why a refresh failed.
     cause: Option<String>,
     /// How the login ended: as in `last_login` of a status.
     outcome: Option<String>,
@@ -45,19 +45,19 @@ pub(super) struct ActivityAnswer {
     events: Vec<ActivityEventAnswer>,
 }
 
-impl From<Vec<Happened>> for ActivityAnswer {
-    fn from(events: Vec<Happened>) -> Self {
+impl From<Vec<ActivityEntry>> for ActivityAnswer {
+    fn from(events: Vec<ActivityEntry>) -> Self {
         let answer = |happened| match happened {
-            Happened::ToAccount(event) => ActivityEventAnswer {
+            ActivityEntry::ToAccount(event) => ActivityEventAnswer {
                 at: event.at.unix_seconds(),
                 provider: event.name.to_string(),
-                event: event.happening.as_str().to_owned(),
+                event: event.kind.as_str().to_owned(),
                 cause: event.cause.map(|cause| cause.as_str().to_owned()),
                 outcome: None,
                 login_id: event.login_id.to_string(),
                 generation: Some(event.generation.0),
             },
-            Happened::ToLogin { name, login_id, outcome, at } => ActivityEventAnswer {
+            ActivityEntry::ToLogin { name, login_id, outcome, at } => ActivityEventAnswer {
                 at: at.unix_seconds(),
                 provider: name.to_string(),
                 event: "sign_in_ended".to_owned(),
@@ -82,7 +82,7 @@ impl From<Vec<CredentialEvent>> for EventsAnswer {
         let answer = |event: CredentialEvent| EventAnswer {
             id: event.revision.0,
             at: event.at.unix_seconds(),
-            event: event.happening.as_str().to_owned(),
+            event: event.kind.as_str().to_owned(),
             cause: event.cause.map(|cause| cause.as_str().to_owned()),
             login_id: event.login_id.to_string(),
             generation: event.generation.0,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     App,
-    guard::{Caller, Credential},
+    authenticator::{Caller, Credential},
     refusal::Refusal,
 };
 use crate::app::Gateway;

@@ -15,9 +15,9 @@ use tracing::Instrument;
 
 use super::{
     allowed_methods::AllowedMethods,
+    authenticator::{self, Authenticator},
     current_request::{CurrentRequest, RequestIds},
     events_api::Stopping,
-    guard::{self, Entrance},
     hosts::Hosts,
     large_body::LargeBodies,
     openai_error,
@@ -35,7 +35,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct Front<R, P> {
     pub(super) hosts: Hosts,
     pub(super) ids: RequestIds,
-    pub(super) entrance: Entrance,
+    pub(super) authenticator: Authenticator,
     pub(super) methods: Arc<AllowedMethods>,
     pub(super) proxy: Proxy,
     /// `/` and what is below `/page/`.
@@ -75,7 +75,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
             return Ok(());
         }
         let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
-        Err(ProblemJson(Problem::new(ProblemKind::OtherHost, words)).into_response())
+        Err(ProblemJson(Problem::new(ProblemKind::HostNotAllowed, words)).into_response())
     }
 
     /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the message
@@ -94,7 +94,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
     }
 
     async fn answer(&self, mut request: Request) -> Response {
-        let way_in = self.is_for_us(&request).and_then(|()| self.entrance.admit(&mut request));
+        let way_in = self.is_for_us(&request).and_then(|()| self.authenticator.authenticate(&mut request));
         if let Err(refusal) = way_in.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
@@ -102,7 +102,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
             return self.proxy.forward(request).await;
         }
         let uri = request.uri().clone();
-        let answered = if guard::is_of_page(uri.path()) {
+        let answered = if authenticator::is_of_page(uri.path()) {
             self.page.call(request).await
         } else {
             request.set_data(Arc::clone(&self.gateway));

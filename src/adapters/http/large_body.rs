@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{problem::Problem, problem_kind::ProblemKind};
-use crate::ports::{BodyFlaw, BodyPieces, RequestBody};
+use crate::ports::{BodyError, BodyPieces, RequestBody};
 
 /// The largest body that is taken: a long conversation with pictures.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -43,12 +43,12 @@ impl Default for LargeBodies {
 
 impl LargeBodies {
     /// Reads a body to its end.
-    pub(super) async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Kept<Bytes>, BodyFlaw> {
+    pub(super) async fn read(&self, body: Body, headers: &HeaderMap) -> Result<Kept<Bytes>, BodyError> {
         self.begin(body, headers, MAX_BYTES).await.map(|(kept, _rest)| kept)
     }
 
     /// Keeps a small body, and passes a large one.
-    pub(super) async fn keep_or_pass(&self, body: Body, headers: &HeaderMap) -> Result<Kept<RequestBody>, BodyFlaw> {
+    pub(super) async fn keep_or_pass(&self, body: Body, headers: &HeaderMap) -> Result<Kept<RequestBody>, BodyError> {
         let length = declared_length(headers);
         let keeps = if length.is_some_and(|length| length > KEPT_BYTES as u64) { 0 } else { KEPT_BYTES };
         let (Kept { body: start, room }, rest) = self.begin(body, headers, keeps).await?;
@@ -67,12 +67,12 @@ impl LargeBodies {
         body: Body,
         headers: &HeaderMap,
         limit: usize,
-    ) -> Result<(Kept<Bytes>, Option<BodyPieces>), BodyFlaw> {
+    ) -> Result<(Kept<Bytes>, Option<BodyPieces>), BodyError> {
         if body.is_empty() {
             return Ok((Kept { body: Bytes::new(), room: None }, None));
         }
         if declared_length(headers).is_some_and(|length| length > MAX_BYTES as u64) {
-            return Err(BodyFlaw::TooLarge { limit: MAX_BYTES });
+            return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         let mut pieces = bounded(body);
         let (mut start, mut size, mut room) = (Vec::new(), 0, None);
@@ -92,10 +92,10 @@ impl LargeBodies {
     }
 
     /// Makes it enough for `size` bytes.
-    fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyFlaw> {
+    fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyError> {
         let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let lacks = u32::try_from(size.div_ceil(1024) - has).map_err(|_| BodyFlaw::NoRoom)?;
-        let more = Arc::clone(&self.0).try_acquire_many_owned(lacks).map_err(|_none| BodyFlaw::NoRoom)?;
+        let lacks = u32::try_from(size.div_ceil(1024) - has).map_err(|_| BodyError::NoRoom)?;
+        let more = Arc::clone(&self.0).try_acquire_many_owned(lacks).map_err(|_none| BodyError::NoRoom)?;
         match room {
             Some(room) => room.merge(more),
             None => *room = Some(more),
@@ -113,12 +113,12 @@ fn bounded(body: Body) -> BodyPieces {
         let piece = select! {
             biased;
             piece = pieces.next() => piece,
-            _ = &mut deadline => return Err(BodyFlaw::TooSlow),
+            _ = &mut deadline => return Err(BodyError::TooSlow),
         };
-        let Some(piece) = piece.transpose().map_err(|_left| BodyFlaw::Broken)? else { return Ok(None) };
+        let Some(piece) = piece.transpose().map_err(|_left| BodyError::Broken)? else { return Ok(None) };
         let size = size + piece.len();
         if size > MAX_BYTES {
-            return Err(BodyFlaw::TooLarge { limit: MAX_BYTES });
+            return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         Ok(Some((piece, (pieces, deadline, size))))
     }))
@@ -129,15 +129,15 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-impl From<BodyFlaw> for Problem {
-    fn from(flaw: BodyFlaw) -> Self {
-        let kind = match flaw {
-            BodyFlaw::TooLarge { .. } => ProblemKind::BodyTooLarge,
-            BodyFlaw::TooSlow => ProblemKind::BodyTimeout,
-            BodyFlaw::Broken => ProblemKind::BadRequest,
-            BodyFlaw::NoRoom => ProblemKind::Busy,
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::TooLarge { .. } => ProblemKind::BodyTooLarge,
+            BodyError::TooSlow => ProblemKind::BodyTimeout,
+            BodyError::Broken => ProblemKind::BadRequest,
+            BodyError::NoRoom => ProblemKind::Busy,
         };
-        Self::new(kind, flaw.to_string())
+        Self::new(kind, error.to_string())
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
         [(header::CONTENT_LENGTH, length.into())].into_iter().collect()
     }
 
-    async fn flaw<T>(kept: impl Future<Output = Result<Kept<T>, BodyFlaw>>) -> Option<BodyFlaw> {
+    async fn error<T>(kept: impl Future<Output = Result<Kept<T>, BodyError>>) -> Option<BodyError> {
         kept.await.err()
     }
 
@@ -166,22 +166,22 @@ mod tests {
         let (bodies, unsaid) = (LargeBodies(Arc::new(Semaphore::new(200))), HeaderMap::new());
         let kept = bodies.read(body(2), &unsaid).await.unwrap();
         assert_eq!(kept.body.len(), 128 * 1024);
-        assert_eq!(flaw(bodies.read(body(2), &unsaid)).await, Some(BodyFlaw::NoRoom));
-        assert_eq!(flaw(bodies.keep_or_pass(body(2), &unsaid)).await, Some(BodyFlaw::NoRoom));
-        assert_eq!(flaw(bodies.read(Body::empty(), &unsaid)).await, None);
+        assert_eq!(error(bodies.read(body(2), &unsaid)).await, Some(BodyError::NoRoom));
+        assert_eq!(error(bodies.keep_or_pass(body(2), &unsaid)).await, Some(BodyError::NoRoom));
+        assert_eq!(error(bodies.read(Body::empty(), &unsaid)).await, None);
         drop(kept);
-        assert_eq!(flaw(bodies.read(body(2), &unsaid)).await, None);
+        assert_eq!(error(bodies.read(body(2), &unsaid)).await, None);
     }
 
     #[tokio::test]
     async fn what_is_too_large_is_refused_however_it_is_said() {
         let bodies = LargeBodies::default();
-        let too_large = Some(BodyFlaw::TooLarge { limit: MAX_BYTES });
-        assert_eq!(flaw(bodies.read(body(513), &HeaderMap::new())).await, too_large);
+        let too_large = Some(BodyError::TooLarge { limit: MAX_BYTES });
+        assert_eq!(error(bodies.read(body(513), &HeaderMap::new())).await, too_large);
         // Refused before anything of it is read.
         let endless = || Body::from_bytes_stream(stream::pending::<Result<Bytes, std::io::Error>>());
-        assert_eq!(flaw(bodies.read(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
-        assert_eq!(flaw(bodies.keep_or_pass(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
+        assert_eq!(error(bodies.read(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
+        assert_eq!(error(bodies.keep_or_pass(endless(), &saying(MAX_BYTES as u64 + 1))).await, too_large);
         assert_eq!(bodies.read(body(512), &HeaderMap::new()).await.unwrap().body.len(), MAX_BYTES);
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let endless = stream::iter((0..600).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024]))));
         let large = bodies.keep_or_pass(Body::from_bytes_stream(endless), &HeaderMap::new()).await.unwrap();
         let RequestBody::Passing { pieces, .. } = large.body else { panic!("it is kept whole") };
-        let broken: Result<Vec<Bytes>, BodyFlaw> = pieces.try_collect().await;
-        assert_eq!(broken, Err(BodyFlaw::TooLarge { limit: MAX_BYTES }));
+        let broken: Result<Vec<Bytes>, BodyError> = pieces.try_collect().await;
+        assert_eq!(broken, Err(BodyError::TooLarge { limit: MAX_BYTES }));
     }
 }

@@ -5,6 +5,7 @@
 mod allowed_methods;
 mod answers;
 mod auth_api;
+mod authenticator;
 mod contract;
 mod control_json;
 mod current_request;
@@ -13,7 +14,6 @@ mod event_answers;
 mod events_api;
 mod failed_attempts;
 mod front;
-mod guard;
 mod health_api;
 mod hosts;
 mod large_body;
@@ -39,11 +39,11 @@ use poem_openapi::{OpenApiService, Tags};
 use tokio_util::sync::CancellationToken;
 
 use allowed_methods::AllowedMethods;
+use authenticator::Authenticator;
+pub use authenticator::GatewayToken;
 use current_request::RequestIds;
 use events_api::Stopping;
 use front::Front;
-use guard::Entrance;
-pub use guard::GatewayToken;
 pub use hosts::Hosts;
 use large_body::LargeBodies;
 use proxy_api::Proxy;
@@ -132,7 +132,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     Front {
         hosts,
         ids: RequestIds::default(),
-        entrance: Entrance::new(token, Arc::clone(gateway), Arc::clone(&methods)),
+        authenticator: Authenticator::new(token, Arc::clone(gateway), Arc::clone(&methods)),
         methods,
         proxy: Proxy { gateway: Arc::clone(gateway), bodies: Arc::clone(&bodies) },
         routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),

@@ -10,14 +10,14 @@ use poem_openapi::{
 
 use super::{
     App,
-    guard::Caller,
+    authenticator::Caller,
     large_body::Kept,
     model_answers::{ModelAnswer, ModelsAnswer},
     model_body::{ModelBody, Shape},
     openai_error::OpenAiError,
     proxy_api,
 };
-use crate::app::{AppError, Forwarded, IGNORED_PARAMETERS, ModelRequest};
+use crate::app::{AppError, IGNORED_PARAMETERS, ModelRequest, ProxyResponse};
 
 pub(super) struct ModelApi;
 
@@ -111,7 +111,7 @@ struct Answered(Response);
 
 type Answer<T> = Result<T, OpenAiError>;
 
-fn answer(outcome: Result<Forwarded, AppError>) -> Answer<Answered> {
+fn answer(outcome: Result<ProxyResponse, AppError>) -> Answer<Answered> {
     outcome.map(|answer| Answered(proxy_api::passed_on(answer))).map_err(|error| OpenAiError::of(&error))
 }
 

@@ -66,7 +66,7 @@ impl OpenAiError {
             tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
             return Self::refused(refusal);
         }
-        if let AppError::BadModelRequest(BadRequest { message, param, code }) = error {
+        if let AppError::InvalidModelRequest(BadRequest { message, param, code }) = error {
             let param = param.clone();
             return Self { param, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message) };
         }

@@ -13,7 +13,7 @@ use poem_openapi::{
     types::{ToJSON, Type},
 };
 
-use super::{control_json::BadBody, current_request, openai_error, problem_kind::ProblemKind};
+use super::{control_json::InvalidBody, current_request, openai_error, problem_kind::ProblemKind};
 
 /// What went wrong (RFC 9457).
 #[derive(Debug, Clone, Object)]
@@ -112,7 +112,7 @@ pub(super) async fn from_framework(error: poem::Error) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }
-    if let Some(bad_body) = error.downcast_ref::<BadBody>() {
+    if let Some(bad_body) = error.downcast_ref::<InvalidBody>() {
         return ProblemJson(Problem::new(bad_body.kind(), bad_body.to_string())).into_response();
     }
     let status = error.status();

@@ -5,8 +5,8 @@ use poem_openapi::{OpenApi, param::Path, payload::Json};
 use super::{
     App,
     answers::{ProviderAnswer, ProvidersAnswer},
+    authenticator::Caller,
     control_json::ControlJson,
-    guard::Caller,
     refusal::Refusal,
     requests::UpdateProviderRequest,
 };

@@ -17,7 +17,7 @@ use super::{
     problem::{Problem, ProblemJson},
     problem_kind::ProblemKind,
 };
-use crate::app::{ForwardRequest, Forwarded, Gateway};
+use crate::app::{Gateway, ProxyRequest, ProxyResponse};
 
 pub(super) const PREFIX: &str = "/v1/proxy/";
 
@@ -41,11 +41,11 @@ impl Proxy {
             return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
         }
         let body = self.bodies.keep_or_pass(request.take_body(), request.headers()).await;
-        let Kept { body, room: _room } = body.map_err(|flaw| ProblemJson(flaw.into()).into_response())?;
+        let Kept { body, room: _room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let forwarded = self.gateway.forward(ForwardRequest {
+        let forwarded = self.gateway.forward(ProxyRequest {
             name: name.to_owned(),
             method,
             path: path.to_owned(),
@@ -58,7 +58,7 @@ impl Proxy {
 }
 
 /// A provider's answer as the caller's, byte for byte as the bytes come.
-pub(super) fn passed_on(forwarded: Forwarded) -> Response {
+pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
     // Bytes come after the request has been dealt with; its name goes with them.
     let span = tracing::Span::current();
     let body = forwarded.body.inspect_err(move |error| {

@@ -113,15 +113,15 @@ impl From<&AppError> for Problem {
         let words = error.to_string();
         let (kind, sentence) = match error {
             AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, words),
-            AppError::BadDisplayName(_) => (ProblemKind::BadDisplayName, words),
-            AppError::BadProviderName(_) => (ProblemKind::BadProviderName, words),
+            AppError::InvalidDisplayName(_) => (ProblemKind::InvalidDisplayName, words),
+            AppError::InvalidProviderName(_) => (ProblemKind::InvalidProviderName, words),
             AppError::UnknownProviderType(_) => {
                 let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
                 (ProblemKind::UnknownProviderType, format!("{words}; known are {known}"))
             }
             AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, words),
-            AppError::ConnectsWith { name, method } => {
-                (ProblemKind::ConnectsOtherwise, format!("{words}: {}", how_to_connect(name.as_str(), *method)))
+            AppError::AuthMethodMismatch { name, method } => {
+                (ProblemKind::AuthMethodMismatch, format!("{words}: {}", how_to_connect(name.as_str(), *method)))
             }
             AppError::NotConnected(name) => (
                 ProblemKind::NotConnected,
@@ -136,13 +136,13 @@ impl From<&AppError> for Problem {
             AppError::RefreshNotBegun(_) => {
                 (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
             }
-            AppError::SendAgain(_) => (ProblemKind::SendAgain, words),
-            AppError::BadPath(_) => (ProblemKind::BadPath, words),
+            AppError::RetryRequest(_) => (ProblemKind::RetryRequest, words),
+            AppError::InvalidPath(_) => (ProblemKind::InvalidPath, words),
             AppError::PathNotAllowed { name, .. } => (
                 ProblemKind::PathNotAllowed,
                 format!("{words}; the setting providers.{name}.proxy_paths lists those that do"),
             ),
-            AppError::Upstream(UpstreamError::Body(flaw)) => return (*flaw).into(),
+            AppError::Upstream(UpstreamError::Body(error)) => return (*error).into(),
             AppError::Upstream(UpstreamError::Silent) => {
                 (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
             }
@@ -151,15 +151,15 @@ impl From<&AppError> for Problem {
             AppError::ProviderRefused(refusal) => {
                 (ProblemKind::UpstreamRefused, format!("{words}: {}", refusal.message))
             }
-            AppError::UpstreamNonsense(_) => (ProblemKind::UpstreamNonsense, words),
-            AppError::BadModelRequest(_) => (ProblemKind::BadBody, words),
+            AppError::InvalidUpstreamResponse(_) => (ProblemKind::InvalidUpstreamResponse, words),
+            AppError::InvalidModelRequest(_) => (ProblemKind::InvalidBody, words),
             AppError::UnknownModel(_) => {
                 (ProblemKind::ModelNotFound, format!("{words}; GET /v1/models lists what there is"))
             }
             AppError::NoModels(name) => {
                 (ProblemKind::NoModels, format!("{words}; its own API is at /v1/proxy/{name}/"))
             }
-            AppError::NoSuchApi { .. } => (ProblemKind::NoSuchApi, words),
+            AppError::UnsupportedApi { .. } => (ProblemKind::UnsupportedApi, words),
             AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
             AppError::UnknownScope(_) => (
                 ProblemKind::UnknownScope,
@@ -168,11 +168,11 @@ impl From<&AppError> for Problem {
             AppError::LinkUsed => (ProblemKind::Unauthorized, format!("{words}; make a new one: goclaw open")),
             AppError::UnknownToken => (ProblemKind::UnknownToken, words),
             AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, words),
-            AppError::BadSecret(_) => (ProblemKind::BadSecret, words),
+            AppError::InvalidSecret(_) => (ProblemKind::InvalidSecret, words),
             AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
             AppError::SecretRefused { .. } => (ProblemKind::SecretRefused, words),
             AppError::NotChecked(cause) => (ProblemKind::UpstreamUnavailable, format!("{words}: {cause}")),
-            AppError::BadRedirect(_) => (ProblemKind::BadRedirectUrl, words),
+            AppError::InvalidRedirect(_) => (ProblemKind::InvalidRedirectUrl, words),
             AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, words),
             AppError::CallbackRejected(rejection) => rejected(*rejection),
             AppError::OtherPrincipal => (
@@ -197,7 +197,7 @@ impl From<&AppError> for Problem {
                 "the gateway's database cannot be used now; nothing was changed; its log says why".to_owned(),
             ),
             AppError::Vault(_) => (
-                ProblemKind::Sealed,
+                ProblemKind::DecryptionFailed,
                 "a stored secret cannot be opened with the configured key; nothing was changed; the log says why"
                     .to_owned(),
             ),
@@ -251,7 +251,7 @@ fn failed(outcome: LoginOutcome) -> ProblemKind {
         LoginOutcome::CodeRefused => ProblemKind::CodeRefused,
         LoginOutcome::ProviderUnavailable => ProblemKind::ProviderUnavailable,
         LoginOutcome::ProviderTimeout => ProblemKind::ProviderTimeout,
-        LoginOutcome::BadAnswer => ProblemKind::BadAnswer,
+        LoginOutcome::InvalidResponse => ProblemKind::InvalidResponse,
         LoginOutcome::NotSaved => ProblemKind::NotSaved,
         // A request does not end a login like this; whoever did has been answered.
         LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => ProblemKind::LoginOver,

@@ -6,7 +6,7 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-use super::control_json::BadBody;
+use super::control_json::InvalidBody;
 use crate::{
     app::{PastedSecret, StartOptions},
     domain::{
@@ -69,15 +69,15 @@ pub(super) struct RefreshRequest {
 
 impl RefreshRequest {
     /// What is consented to; an error if only half of it is there.
-    pub(super) fn consent(self) -> Result<Option<TokenVersion>, BadBody> {
+    pub(super) fn consent(self) -> Result<Option<TokenVersion>, InvalidBody> {
         match (self.login_id, self.generation) {
             (None, None) => Ok(None),
             (Some(login_id), Some(generation)) => {
                 let (login_id, generation) = (LoginId::from_stored(login_id), Generation(generation));
                 Ok(Some(TokenVersion { login_id, generation }))
             }
-            (Some(_), None) => Err(BadBody::WrongShape("`generation` is missing beside `login_id`".to_owned())),
-            (None, Some(_)) => Err(BadBody::WrongShape("`login_id` is missing beside `generation`".to_owned())),
+            (Some(_), None) => Err(InvalidBody::WrongShape("`generation` is missing beside `login_id`".to_owned())),
+            (None, Some(_)) => Err(InvalidBody::WrongShape("`login_id` is missing beside `generation`".to_owned())),
         }
     }
 }
@@ -113,7 +113,7 @@ pub(super) struct SessionTokenRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
     session_token: Password,
     /// The value of the browser's long-lived cookie at the identity provider (Suno: `__client` of `auth.suno.com`), with
-    /// which the gateway renews the token. Without it the account needs its owner when the token ends.
+    /// which the gateway refreshes the token. Without it the account needs its owner when the token ends.
     client_cookie: Option<Password>,
     /// What to call the account.
     #[oai(deserialize_with = "text")]

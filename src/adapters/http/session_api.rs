@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     App,
-    guard::{Caller, Credential},
+    authenticator::{Caller, Credential},
     problem::Problem,
     problem_kind::ProblemKind,
     refusal::Refusal,
@@ -22,7 +22,7 @@ pub(super) struct SessionApi;
 
 #[OpenApi(tag = "super::Tag::Session")]
 impl SessionApi {
-    /// Begin a session of the page, or renew it.
+    /// Begin a session of the page, or refresh it.
     ///
     /// With the gateway's token or a one-time link's a session begins, and the answer holds its token, which nothing can tell
     /// again; a link is used up by that. With the token of a session, that session ends later.
@@ -32,7 +32,7 @@ impl SessionApi {
             Credential::GatewayToken => gateway.begin_page_session().await?,
             Credential::ApiToken(link) if link.scope == Scope::Link => gateway.redeem_page_link(&link.id).await?,
             Credential::ApiToken(session) => {
-                return Ok(Json(SessionAnswer::of(&gateway.renew_page_session(&session).await?, None)));
+                return Ok(Json(SessionAnswer::of(&gateway.extend_page_session(&session).await?, None)));
             }
         };
         let IssuedToken { token, secret } = begun;
@@ -68,7 +68,7 @@ impl SessionApi {
 struct SessionAnswer {
     /// What the page sends as `Authorization: Bearer <token>`. Only where a session begins.
     token: Option<String>,
-    /// When it ends unless it is renewed, in Unix seconds: 30 minutes after it was renewed last.
+    /// When it ends unless it is refreshed, in Unix seconds: 30 minutes after it was refreshed last.
     expires_at: i64,
     /// When it ends in any case, in Unix seconds.
     ends_at: i64,

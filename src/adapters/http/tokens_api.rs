@@ -6,8 +6,8 @@ use crate::domain::api_token::Scope;
 
 use super::{
     App,
+    authenticator::Caller,
     control_json::ControlJson,
-    guard::Caller,
     refusal::Refusal,
     requests::CreateTokenRequest,
     token_answers::{IssuedTokenAnswer, RevokedTokenAnswer, TokensAnswer},

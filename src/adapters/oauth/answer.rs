@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::{
-    grant::TokenGrant,
     secret::{AccessToken, IdToken, RefreshToken},
+    token_response::TokenResponse,
 };
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ struct Answer {
 }
 
 /// None if it is not a token answer, or one without any token. OpenAI's client takes each of them alone.
-pub(super) fn parse(body: &[u8]) -> Option<TokenGrant> {
+pub(super) fn parse(body: &[u8]) -> Option<TokenResponse> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
     let access_token = answer.access_token.and_then(text).map(AccessToken::new);
@@ -30,7 +30,7 @@ pub(super) fn parse(body: &[u8]) -> Option<TokenGrant> {
     if access_token.is_none() && refresh_token.is_none() {
         return None;
     }
-    Some(TokenGrant {
+    Some(TokenResponse {
         access_token,
         refresh_token,
         id_token: answer.id_token.and_then(text).map(IdToken::new),

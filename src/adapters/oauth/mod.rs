@@ -1,5 +1,5 @@
 //! The provider's token and revocation endpoints over HTTPS; and, over the same careful client, where the tokens of browser
-//! sessions are renewed.
+//! sessions are refreshed.
 //!
 //! One call is one request: no redirect is followed with a secret in hand, nothing is retried, the answer is bounded in
 //! time and size. What the provider writes stays here; only a known error code gets out.
@@ -18,11 +18,11 @@ use serde_json::json;
 
 use crate::{
     domain::{
-        grant::{CodeGrant, TokenGrant},
         oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
         secret::RefreshToken,
+        token_response::{CodeGrant, TokenResponse},
     },
-    ports::{Doubt, GrantError, OAuthEndpoint},
+    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use send::{Answer, send};
 
@@ -60,7 +60,7 @@ impl HttpOAuthEndpoint {
 
 #[async_trait]
 impl OAuthEndpoint for HttpOAuthEndpoint {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
         let request = self.post(&client.token_url).form(&[
             ("grant_type", "authorization_code"),
             ("client_id", &client.client_id),
@@ -76,7 +76,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
         client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
+    ) -> Result<TokenResponse, TokenEndpointError> {
         let request = self.post(&client.token_url).timeout(limit);
         let (token, kind, id) = (token.expose_secret(), "refresh_token", &client.client_id);
         let request = match client.body_format {
@@ -86,9 +86,9 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
         token_answer(send(request).await?)
     }
 
-    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
+    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
         let Some(url) = &client.revoke_url else {
-            return Err(GrantError::Unavailable { why: "it has no revocation endpoint" });
+            return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         };
         let request = self.post(url).timeout(REVOKE_TIMEOUT);
         let (token, hint, id) = (token.expose_secret(), "refresh_token", &client.client_id);
@@ -100,7 +100,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
     }
 }
 
-fn token_answer(answer: Answer) -> Result<TokenGrant, GrantError> {
+fn token_answer(answer: Answer) -> Result<TokenResponse, TokenEndpointError> {
     let grant = if answer.is_json { answer::parse(&answer.body) } else { None };
-    grant.ok_or(GrantError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
+    grant.ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 
 use super::error_code;
-use crate::ports::{Doubt, GrantError};
+use crate::ports::{Doubt, TokenEndpointError};
 
 /// Far above any real answer, which is a few tokens.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -27,14 +27,14 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// Sends a request and reads a successful answer.
-pub(super) async fn send(request: RequestBuilder) -> Result<Answer, GrantError> {
+pub(super) async fn send(request: RequestBuilder) -> Result<Answer, TokenEndpointError> {
     let response = request.send().await.map_err(|error| lost(&error))?;
     let status = response.status();
     if status.is_server_error() {
-        return Err(GrantError::Indeterminate(Doubt::ServerError(status.as_u16())));
+        return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(GrantError::RateLimited { retry_after: retry_after(&response) });
+        return Err(TokenEndpointError::RateLimited { retry_after: retry_after(&response) });
     }
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));
@@ -42,21 +42,21 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, GrantError> 
     if status.is_client_error() {
         // A refusal is a refusal, readable or not.
         let code = error_code::known(body.as_deref().unwrap_or_default());
-        return Err(GrantError::Rejected { status: status.as_u16(), code });
+        return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
     }
     if !status.is_success() {
-        return Err(GrantError::Indeterminate(Doubt::Unreadable(status.as_u16())));
+        return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
     Ok(Answer { status, is_json, body: body? })
 }
 
 /// Reads a body up to the limit.
-async fn read(mut response: Response) -> Result<Vec<u8>, GrantError> {
+async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(GrantError::Indeterminate(Doubt::Unreadable(status)));
+            return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status)));
         }
         body.extend_from_slice(&chunk);
     }
@@ -64,12 +64,12 @@ async fn read(mut response: Response) -> Result<Vec<u8>, GrantError> {
 }
 
 /// Whether the provider can have seen the request decides everything that follows.
-fn lost(error: &reqwest::Error) -> GrantError {
+fn lost(error: &reqwest::Error) -> TokenEndpointError {
     if error.is_connect() {
-        GrantError::Unavailable { why: "no connection could be made" }
+        TokenEndpointError::Unavailable { why: "no connection could be made" }
     } else if error.is_timeout() {
-        GrantError::Indeterminate(Doubt::TimedOut)
+        TokenEndpointError::Indeterminate(Doubt::TimedOut)
     } else {
-        GrantError::Indeterminate(Doubt::ConnectionLost)
+        TokenEndpointError::Indeterminate(Doubt::ConnectionLost)
     }
 }

@@ -1,4 +1,4 @@
-//! The renewal of session tokens, in the manner of Clerk's frontend API: the browser's cookie in, a JWT out.
+//! The refresh of session tokens, in the manner of Clerk's frontend API: the browser's cookie in, a JWT out.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use super::{
 };
 use crate::{
     domain::{
-        grant::TokenGrant,
         oauth_client::EndpointUrl,
         secret::{AccessToken, RefreshToken},
         session_client::SessionClient,
+        token_response::TokenResponse,
     },
-    ports::{Doubt, GrantError, SessionEndpoint},
+    ports::{Doubt, SessionEndpoint, TokenEndpointError},
 };
 
 #[derive(Deserialize)]
-struct Renewed {
+struct Refreshed {
     jwt: SecretString,
 }
 
@@ -38,49 +38,49 @@ struct Sessions {
 
 #[async_trait]
 impl SessionEndpoint for HttpOAuthEndpoint {
-    async fn renew(
+    async fn refresh(
         &self,
         client: &SessionClient,
         session: Option<&str>,
         cookie: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
-        let renewing = async {
+    ) -> Result<TokenResponse, TokenEndpointError> {
+        let refreshing = async {
             let known = match session.filter(|id| is_id(id)) {
-                Some(id) => self.renew_session(client, id, cookie).await?,
+                Some(id) => self.refresh_session(client, id, cookie).await?,
                 None => None,
             };
             if let Some(grant) = known {
                 return Ok(grant);
             }
             let active = self.last_active_session(client, cookie).await?;
-            let renewed = match active {
-                Some(id) => self.renew_session(client, &id, cookie).await?,
+            let refreshed = match active {
+                Some(id) => self.refresh_session(client, &id, cookie).await?,
                 None => None,
             };
             // Nobody is signed in there any more.
-            renewed.ok_or(GrantError::Rejected { status: 401, code: "unknown" })
+            refreshed.ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })
         };
-        tokio::time::timeout(limit, renewing).await.unwrap_or(Err(GrantError::Indeterminate(Doubt::TimedOut)))
+        tokio::time::timeout(limit, refreshing).await.unwrap_or(Err(TokenEndpointError::Indeterminate(Doubt::TimedOut)))
     }
 }
 
 impl HttpOAuthEndpoint {
     /// None if there is no such session any more.
-    async fn renew_session(
+    async fn refresh_session(
         &self,
         client: &SessionClient,
         id: &str,
         cookie: &RefreshToken,
-    ) -> Result<Option<TokenGrant>, GrantError> {
+    ) -> Result<Option<TokenResponse>, TokenEndpointError> {
         let path = format!("/v1/client/sessions/{id}/tokens");
         let answer = match self.with_cookie(Method::POST, client, &path, cookie).await {
-            Err(GrantError::Rejected { status: 404, .. }) => return Ok(None),
+            Err(TokenEndpointError::Rejected { status: 404, .. }) => return Ok(None),
             answer => answer?,
         };
-        let renewed: Renewed = read(&answer)?;
-        Ok(Some(TokenGrant {
-            access_token: Some(AccessToken::new(renewed.jwt.expose_secret())),
+        let refreshed: Refreshed = read(&answer)?;
+        Ok(Some(TokenResponse {
+            access_token: Some(AccessToken::new(refreshed.jwt.expose_secret())),
             refresh_token: None,
             id_token: None,
             expires_in: None,
@@ -92,7 +92,7 @@ impl HttpOAuthEndpoint {
         &self,
         client: &SessionClient,
         cookie: &RefreshToken,
-    ) -> Result<Option<String>, GrantError> {
+    ) -> Result<Option<String>, TokenEndpointError> {
         let browser: Browser = read(&self.with_cookie(Method::GET, client, "/v1/client", cookie).await?)?;
         Ok(browser.response.and_then(|sessions| sessions.last_active_session_id).filter(|id| is_id(id)))
     }
@@ -103,8 +103,8 @@ impl HttpOAuthEndpoint {
         client: &SessionClient,
         path: &str,
         cookie: &RefreshToken,
-    ) -> Result<Answer, GrantError> {
-        let unusable = |why| GrantError::Unavailable { why };
+    ) -> Result<Answer, TokenEndpointError> {
+        let unusable = |why| TokenEndpointError::Unavailable { why };
         let url: EndpointUrl =
             client.url.join_path(path).map_err(|_not_joined| unusable("its address is not usable"))?;
         let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
@@ -115,8 +115,8 @@ impl HttpOAuthEndpoint {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, GrantError> {
-    let unreadable = || GrantError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&answer.status)));
+fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, TokenEndpointError> {
+    let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&answer.status)));
     if answer.is_json { serde_json::from_slice(&answer.body).map_err(|_| unreadable()) } else { Err(unreadable()) }
 }
 

@@ -9,7 +9,7 @@ pub enum SettingsError {
     #[error("unknown setting {key}; known there: {known}")]
     UnknownKey { key: String, known: String },
     #[error("bad setting {key} = {value}: {allowed}")]
-    BadValue { key: String, value: String, allowed: String },
+    InvalidValue { key: String, value: String, allowed: String },
     #[error("{one} and {other} are both set: set one of them")]
     Both { one: String, other: String },
     #[error("missing setting {key}: {why}")]
@@ -23,11 +23,11 @@ pub(super) const WITHHELD: &str = "(not shown)";
 
 impl SettingsError {
     pub(super) fn bad(key: &str, value: &str, allowed: impl Into<String>) -> Self {
-        Self::BadValue { key: key.to_owned(), value: format!("{value:?}"), allowed: allowed.into() }
+        Self::InvalidValue { key: key.to_owned(), value: format!("{value:?}"), allowed: allowed.into() }
     }
 
     /// For a value that may be a secret, or have one in it.
     pub(super) fn bad_secret(key: &str, allowed: impl Into<String>) -> Self {
-        Self::BadValue { key: key.to_owned(), value: WITHHELD.to_owned(), allowed: allowed.into() }
+        Self::InvalidValue { key: key.to_owned(), value: WITHHELD.to_owned(), allowed: allowed.into() }
     }
 }

@@ -31,7 +31,7 @@ fn agent<'a>(sources: &'a Sources, section: &str) -> Result<(&'a str, ModelRef),
         text.map(|text| (key.clone(), text)).ok_or(SettingsError::Missing { key, why })
     };
     let ((_, key), (at, model)) = (member("key")?, member("provider")?);
-    let model = ModelRef::parse(model).map_err(|flaw| SettingsError::bad(&at, model, flaw.to_string()))?;
+    let model = ModelRef::parse(model).map_err(|error| SettingsError::bad(&at, model, error.to_string()))?;
     Ok((key, model))
 }
 
@@ -39,5 +39,5 @@ fn agent<'a>(sources: &'a Sources, section: &str) -> Result<(&'a str, ModelRef),
 fn default_provider(sources: &Sources) -> Result<ProviderName, SettingsError> {
     let key = "default_provider";
     let text = sources.text(key).unwrap_or(openai_codex::NAME);
-    ProviderName::parse(text).map_err(|flaw| SettingsError::bad(key, text, flaw.to_string()))
+    ProviderName::parse(text).map_err(|error| SettingsError::bad(key, text, error.to_string()))
 }

@@ -45,7 +45,7 @@ impl Section<'_> {
         let provider_type = self.provider_type()?;
         let descriptor = provider_type.descriptor();
         let name = ProviderName::parse(&self.name)
-            .map_err(|flaw| SettingsError::bad("providers", &self.name, flaw.to_string()))?;
+            .map_err(|error| SettingsError::bad("providers", &self.name, error.to_string()))?;
         let enabled = |text: &str| text.parse::<bool>().ok();
         let api_base = self.url("api_base")?.map(String::from);
         Ok(ProviderDefinition {
@@ -95,7 +95,7 @@ impl Section<'_> {
         let issuer = self.url("issuer")?.or(default_issuer);
         let below = |path: &str| {
             let joined = issuer.as_ref().map(|issuer| issuer.join_path(path));
-            joined.transpose().map_err(|flaw| SettingsError::bad(&self.key("issuer"), path, flaw.to_string()))
+            joined.transpose().map_err(|error| SettingsError::bad(&self.key("issuer"), path, error.to_string()))
         };
         let authorize_url =
             self.url("authorize_url")?.map_or_else(|| below(defaults.authorize_path), |url| Ok(Some(url)))?;
@@ -187,7 +187,7 @@ impl Section<'_> {
 
     fn url(&self, member: &str) -> Result<Option<EndpointUrl>, SettingsError> {
         let parse = |text: &str| {
-            EndpointUrl::parse(text).map_err(|flaw| SettingsError::bad(&self.key(member), text, flaw.to_string()))
+            EndpointUrl::parse(text).map_err(|error| SettingsError::bad(&self.key(member), text, error.to_string()))
         };
         self.text(member).map(parse).transpose()
     }

@@ -1,9 +1,9 @@
-//! The section `refresh`: when tokens are renewed, and how patiently.
+//! The section `refresh`: when tokens are refreshed, and how patiently.
 
 use std::time::Duration;
 
 use super::{SettingsError, sources::Sources};
-use crate::domain::refresh::{BadPolicy, RefreshPolicy, RevocationScope};
+use crate::domain::refresh::{InvalidPolicy, RefreshPolicy, RevocationScope};
 
 const A_DURATION: &str = "it must be a duration like 20s or 24h, longer than nothing";
 
@@ -11,7 +11,7 @@ const A_DURATION: &str = "it must be a duration like 20s or 24h, longer than not
 pub struct RefreshSettings {
     /// For every provider that says nothing else.
     pub policy: RefreshPolicy,
-    /// Whether tokens are renewed before somebody needs them.
+    /// Whether tokens are refreshed before somebody needs them.
     pub proactive: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn of_provider(
     sources: &Sources,
     section: &str,
     common: &RefreshPolicy,
-    renews_by_cookie: bool,
+    refreshes_by_cookie: bool,
 ) -> Result<RefreshPolicy, SettingsError> {
     let scope = |text: &str| match text {
         "family" => Some(RevocationScope::Family),
@@ -55,19 +55,19 @@ pub(super) fn of_provider(
     Ok(RefreshPolicy {
         grace: sources
             .parsed(&format!("{section}.refresh_grace"), "it must be a duration like 60s, or 0s", grace)?
-            .unwrap_or(if renews_by_cookie { GRACE_OF_A_COOKIE } else { common.grace }),
+            .unwrap_or(if refreshes_by_cookie { GRACE_OF_A_COOKIE } else { common.grace }),
         revocation: sources.parsed(&format!("{section}.revocation"), a_scope, scope)?.unwrap_or(common.revocation),
         ..common.clone()
     })
 }
 
 fn validated(policy: &RefreshPolicy) -> Result<(), SettingsError> {
-    let Err(flaw) = policy.validate() else { return Ok(()) };
-    let (key, value) = match flaw {
-        BadPolicy::LeaseTooShort => ("refresh.lease", policy.lease),
-        BadPolicy::BackoffInverted => ("refresh.backoff_max", policy.backoff_max),
+    let Err(error) = policy.validate() else { return Ok(()) };
+    let (key, value) = match error {
+        InvalidPolicy::LeaseTooShort => ("refresh.lease", policy.lease),
+        InvalidPolicy::BackoffInverted => ("refresh.backoff_max", policy.backoff_max),
     };
-    Err(SettingsError::bad(key, &humantime::format_duration(value).to_string(), flaw.to_string()))
+    Err(SettingsError::bad(key, &humantime::format_duration(value).to_string(), error.to_string()))
 }
 
 fn duration(sources: &Sources, key: &str) -> Result<Option<Duration>, SettingsError> {

@@ -18,7 +18,8 @@ impl WebhookSettings {
     /// None if nobody is to be called.
     pub(super) fn read(sources: &Sources) -> Result<Option<Self>, SettingsError> {
         let Some(text) = sources.text("webhook.url") else { return Ok(None) };
-        let url = EndpointUrl::parse(text).map_err(|flaw| SettingsError::bad("webhook.url", text, flaw.to_string()))?;
+        let url =
+            EndpointUrl::parse(text).map_err(|error| SettingsError::bad("webhook.url", text, error.to_string()))?;
         let Some(secret) = sources.secret("webhook.secret") else {
             let why = "the receiver knows by it that a call came from this gateway";
             return Err(SettingsError::Missing { key: "webhook.secret".to_owned(), why });

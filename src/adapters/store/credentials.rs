@@ -3,10 +3,10 @@
 /// The key of a row's refresh token in SQL: what `refresh_token_key` says in Rust. The contract suite compares the two.
 pub(super) const KEY_OF_ROW: &str = "'oauth.' || llm_providers.name || '.refresh_token'";
 
-/// Implements [`crate::ports::CredentialStore`] for a store.
+/// Implements [`crate::ports::TokenStore`] for a store.
 ///
 /// `$begin` runs a write transaction; `$write_alone` is called first in it and returns once no other one is under way.
-macro_rules! credential_store {
+macro_rules! token_store {
     ($store:ty, $connection:ty, $begin:path, $write_alone:path) => {
         use async_trait::async_trait;
         use diesel::{
@@ -25,19 +25,19 @@ macro_rules! credential_store {
             },
             domain::{
                 credential::{NewSealedCredential, SealedCredential},
-                history::{CredentialEvent, Happening},
+                history::{CredentialEvent, EventKind},
                 ids::{LoginId, ProviderName},
-                login_outcome::{LoginOutcome, LoginPhase},
+                login_outcome::{LoginOutcome, LoginProgress},
                 refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
                 revocation::{PendingRevocation, RevocationOrder},
                 sealed::{SealedSecret, refresh_token_key},
                 time::Timestamp,
             },
-            ports::{Advanced, CredentialStore, ProfileChange, SaveOutcome, StoreError},
+            ports::{Advanced, TokenStore, ProfileChange, SaveOutcome, StoreError},
         };
 
         #[async_trait]
-        impl CredentialStore for $store {
+        impl TokenStore for $store {
             async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
                 on_connection!(self, "load an account", connection => load(&mut connection, name).await)
             }
@@ -67,7 +67,7 @@ macro_rules! credential_store {
                         $write_alone(connection).await?;
                         let Some(account) = load(connection, name).await? else { return Ok(None) };
                         let row = diesel::update(llm_providers::table.filter(llm_providers::name.eq(name.as_str())));
-                        let changed = record(connection, name, &account.refresh, Happening::Changed, now).await?;
+                        let changed = record(connection, name, &account.refresh, EventKind::Changed, now).await?;
                         let changes = (
                             change.display_name.as_ref().map(|text| llm_providers::display_name.eq(text)),
                             change.enabled.map(|enabled| llm_providers::enabled.eq(enabled)),
@@ -109,7 +109,7 @@ macro_rules! credential_store {
                         $write_alone(connection).await?;
                         let was = load(connection, name).await?;
                         if let Some(account) = &was {
-                            record(connection, name, &account.refresh, Happening::SignedOut, now).await?;
+                            record(connection, name, &account.refresh, EventKind::SignedOut, now).await?;
                             queue(connection, revocation, account, now).await?;
                         }
                         let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
@@ -180,10 +180,10 @@ macro_rules! credential_store {
             let state = RefreshState::signed_in(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
-                new.facts.obtained_at,
-                new.facts.expires_at,
+                new.metadata.obtained_at,
+                new.metadata.expires_at,
             );
-            row.revision = record(connection, &new.name, &state, Happening::SignedIn, now).await?.revision.0;
+            row.revision = record(connection, &new.name, &state, EventKind::SignedIn, now).await?.revision.0;
             diesel::insert_into(llm_providers::table)
                 .values(&row)
                 .on_conflict(llm_providers::id)
@@ -221,12 +221,12 @@ macro_rules! credential_store {
                 _ => None,
             };
             let mut changed = row.after_step(&after, stored, now)?;
-            // A lease that ran out is a happening of its own, however long ago.
+            // A lease that ran out is a kind of its own, however long ago.
             let before = account.refresh.clone().at(now);
             let mut events = Vec::new();
             for (from, to) in [(&account.refresh, &before), (&before, &after)] {
-                if let Some(happening) = Happening::between(from, to) {
-                    let event = record(connection, name, to, happening, now).await?;
+                if let Some(kind) = EventKind::between(from, to) {
+                    let event = record(connection, name, to, kind, now).await?;
                     changed.revision = event.revision.0;
                     events.push(event);
                 }
@@ -248,12 +248,12 @@ macro_rules! credential_store {
             let columns = (login_sessions::outcome, login_sessions::outcome_at, login_sessions::provider);
             let login = login_sessions::table.find(id.as_str());
             let found: Option<(String, i64, String)> = login.select(columns).first(connection).await.optional()?;
-            let Some((phase, claimed_at, provider)) = found else { return Ok(None) };
-            match LoginPhase::parse(&phase) {
-                Some(LoginPhase::Exchanging) => {}
-                Some(LoginPhase::Ended(outcome)) => return Ok(Some(outcome)),
+            let Some((progress, claimed_at, provider)) = found else { return Ok(None) };
+            match LoginProgress::parse(&progress) {
+                Some(LoginProgress::Exchanging) => {}
+                Some(LoginProgress::Ended(outcome)) => return Ok(Some(outcome)),
                 // Nobody has claimed it, or the row is damaged: it is not this caller's to complete.
-                Some(LoginPhase::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
+                Some(LoginProgress::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
             }
             let ended_as = |outcome: LoginOutcome| {
                 (login_sessions::outcome.eq(outcome.as_str()), login_sessions::outcome_at.eq(now.unix_millis()))
@@ -295,10 +295,10 @@ macro_rules! credential_store {
             connection: &mut $connection,
             name: &ProviderName,
             state: &RefreshState,
-            happening: Happening,
+            kind: EventKind,
             now: Timestamp,
         ) -> Result<CredentialEvent, TransactionError> {
-            let event = NewEventRow::new(name, state, happening, now);
+            let event = NewEventRow::new(name, state, kind, now);
             let numbered = diesel::insert_into(credential_events::table).values(&event);
             let row: EventRow = numbered.returning(EventRow::as_returning()).get_result(connection).await?;
             Ok(row.into_event()?)

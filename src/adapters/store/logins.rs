@@ -46,7 +46,7 @@ macro_rules! login_store {
         impl LoginStore for $store {
             async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
                 let row = LoginRow::of(login)?;
-                let (name, principal) = (login.ticket.name.as_str(), login.ticket.principal.as_str());
+                let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
                 on_connection!(self, "begin a login", connection => {
                     $begin(&mut *connection, async |connection| {
                         $write_alone(connection).await?;
@@ -169,10 +169,10 @@ macro_rules! login_store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::login_outcome::LoginPhase;
+    use crate::domain::login_outcome::LoginProgress;
 
     #[test]
     fn the_words_in_the_queries_are_the_domain_s() {
-        assert_eq!((PENDING, EXCHANGING), (LoginPhase::Pending.as_str(), LoginPhase::Exchanging.as_str()));
+        assert_eq!((PENDING, EXCHANGING), (LoginProgress::Pending.as_str(), LoginProgress::Exchanging.as_str()));
     }
 }

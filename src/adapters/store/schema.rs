@@ -85,7 +85,7 @@ diesel::table! {
         provider -> Text,
         login_id -> Text,
         generation -> BigInt,
-        happening -> Text,
+        kind -> Text,
         cause -> Nullable<Text>,
         at -> BigInt,
     }

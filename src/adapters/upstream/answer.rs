@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use super::{
     HttpUpstream,
     connection::{Connection, broken},
-    resting::{Origin, Resting},
+    idle_pool::{IdlePool, Origin},
 };
-use crate::ports::{UpstreamAnswer, UpstreamError};
+use crate::ports::{UpstreamError, UpstreamResponse};
 
 /// A body that is read by moving its connection on. Dropped before its end, it closes the connection.
 struct Arriving {
@@ -26,16 +26,17 @@ struct Arriving {
     /// None once it rests again, or is lost.
     connection: Option<Connection>,
     origin: Origin,
-    resting: Arc<Resting>,
+    idle_pool: Arc<IdlePool>,
 }
 
 impl HttpUpstream {
     /// The answer whose head has come over `connection`.
-    pub(super) fn begin(&self, answer: Response<Incoming>, connection: Connection, origin: Origin) -> UpstreamAnswer {
+    pub(super) fn begin(&self, answer: Response<Incoming>, connection: Connection, origin: Origin) -> UpstreamResponse {
         let (head, body) = answer.into_parts();
-        let mut arriving = Arriving { body, connection: Some(connection), origin, resting: Arc::clone(&self.resting) };
+        let mut arriving =
+            Arriving { body, connection: Some(connection), origin, idle_pool: Arc::clone(&self.idle_pool) };
         arriving.rest_at_end();
-        let silence = self.patience.silence;
+        let silence = self.timeouts.silence;
         let pieces = stream::unfold(Some(arriving), move |arriving| async move {
             let mut arriving = arriving?;
             match timeout(silence, poll_fn(|context| arriving.poll_piece(context))).await {
@@ -43,7 +44,7 @@ impl HttpUpstream {
                 Err(_elapsed) => Some((Err(UpstreamError::Silent), None)),
             }
         });
-        UpstreamAnswer { status: head.status, headers: head.headers, body: Box::pin(pieces) }
+        UpstreamResponse { status: head.status, headers: head.headers, body: Box::pin(pieces) }
     }
 }
 
@@ -88,7 +89,7 @@ impl Arriving {
 
     fn rest(&mut self) {
         if let Some(connection) = self.connection.take() {
-            self.resting.put(&self.origin, connection);
+            self.idle_pool.put(&self.origin, connection);
         }
     }
 }

@@ -16,8 +16,8 @@ use hyper::{
     },
 };
 
-use super::{dial::Stream, message::Payload};
-use crate::ports::{BodyFlaw, UpstreamError};
+use super::{connector::Stream, message::Payload};
+use crate::ports::{BodyError, UpstreamError};
 
 /// An HTTP/1.1 connection. Nothing happens on it while nobody polls.
 pub(super) struct Connection {
@@ -70,8 +70,8 @@ impl fmt::Debug for Connection {
 /// A body that its sender did not finish is not the provider's fault.
 pub(super) fn broken(error: hyper::Error) -> UpstreamError {
     let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
-    match causes.find_map(|cause| cause.downcast_ref::<BodyFlaw>()) {
-        Some(flaw) => UpstreamError::Body(*flaw),
+    match causes.find_map(|cause| cause.downcast_ref::<BodyError>()) {
+        Some(error) => UpstreamError::Body(*error),
         None => UpstreamError::Lost(error.into()),
     }
 }

@@ -10,7 +10,7 @@ use http_message::{
 use hyper::body::Frame;
 use secrecy::ExposeSecret;
 
-use super::resting::Origin;
+use super::idle_pool::Origin;
 use crate::{
     domain::secret::AccessToken,
     ports::{BodyPieces, RequestBody, UpstreamRequest},

@@ -5,9 +5,9 @@
 
 mod answer;
 mod connection;
-mod dial;
+mod connector;
+mod idle_pool;
 mod message;
-mod resting;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,22 +16,22 @@ use tokio::time::timeout;
 
 use crate::{
     domain::secret::AccessToken,
-    ports::{Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    ports::{Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
-use dial::Dial;
-use resting::Resting;
+use connector::Connector;
+use idle_pool::IdlePool;
 
 /// How long it waits for others.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct Timeouts {
     /// The longest silence of a provider, before an answer and within one.
     pub silence: Duration,
     /// A connection rests for this long at least, and for twice as long at most; then it is closed.
     pub rest: Duration,
 }
 
-impl Default for Patience {
-    /// The silence that OpenAI's own client bears in a stream. Servers close a resting connection after a minute or more,
+impl Default for Timeouts {
+    /// The silence that OpenAI's own client bears in a stream. Servers close a idle_pool connection after a minute or more,
     /// and a request that is sent into that moment is lost: here it is closed before.
     fn default() -> Self {
         Self { silence: Duration::from_secs(300), rest: Duration::from_secs(25) }
@@ -40,32 +40,32 @@ impl Default for Patience {
 
 #[derive(Debug)]
 pub struct HttpUpstream {
-    dial: Dial,
-    resting: Arc<Resting>,
-    patience: Patience,
+    connector: Connector,
+    idle_pool: Arc<IdlePool>,
+    timeouts: Timeouts,
 }
 
 impl HttpUpstream {
     /// Fails if the system's TLS roots cannot be read. Wants a runtime of tokio around it.
-    pub fn new(patience: Patience) -> Result<Self, rustls::Error> {
-        let resting = Arc::<Resting>::default();
-        resting::sweep_while_used(&resting, patience.rest);
-        Ok(Self { dial: Dial::new()?, resting, patience })
+    pub fn new(timeouts: Timeouts) -> Result<Self, rustls::Error> {
+        let idle_pool = Arc::<IdlePool>::default();
+        idle_pool::sweep_while_used(&idle_pool, timeouts.rest);
+        Ok(Self { connector: Connector::new()?, idle_pool, timeouts })
     }
 }
 
 #[async_trait]
 impl Upstream for HttpUpstream {
-    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
+    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unreachable)?;
         loop {
-            let rested = self.resting.take(&origin);
+            let rested = self.idle_pool.take(&origin);
             let has_rested = rested.is_some();
             let mut connection = match rested {
                 Some(rested) => rested,
-                None => self.dial.connect(&origin).await?,
+                None => self.connector.connect(&origin).await?,
             };
-            let sent = timeout(self.patience.silence, connection.send(message));
+            let sent = timeout(self.timeouts.silence, connection.send(message));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
                 Ok(answer) => return Ok(self.begin(answer, connection, origin)),
                 Err(mut failed) => match failed.take_message() {

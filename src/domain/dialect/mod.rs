@@ -8,10 +8,10 @@
 //!
 //! Reading order: [`sse`] (bytes to events), [`responses`] (the shorter translation), [`chat`] (the longer one).
 
-mod bad_request;
 pub mod chat;
 mod event;
 mod failure;
+mod invalid_request;
 mod members;
 pub mod responses;
 pub mod sse;
@@ -20,11 +20,11 @@ mod system_text;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]
-mod laws;
+mod properties;
 
-pub use bad_request::BadRequest;
 pub use chat::{ChatOptions, ChatRequest, ChatStream, completion};
 pub use failure::{FailureKind, ResponseFailure};
+pub use invalid_request::BadRequest;
 pub use responses::{ResponseReader, ResponsesRequest};
 pub use sse::{EventTooLong, SseDecoder, SseEvent};
 

@@ -26,16 +26,16 @@ pub struct ProviderDefinition {
     pub models: Vec<String>,
     /// How to sign in in the browser, if that is possible.
     pub oauth: Option<OAuthClient>,
-    /// How session tokens are renewed, if they can be.
+    /// How session tokens are refreshed, if they can be.
     pub sessions: Option<SessionClient>,
-    /// When and how often its tokens are renewed.
+    /// When and how often its tokens are refreshed.
     pub refresh: RefreshPolicy,
     pub enabled: bool,
 }
 
-/// Where a credential is renewed.
+/// Where a credential is refreshed.
 #[derive(Debug, Clone, Copy)]
-pub enum Renewal<'a> {
+pub enum RefreshMethod<'a> {
     OAuth(&'a OAuthClient),
     Session(&'a SessionClient),
 }
@@ -47,11 +47,11 @@ impl ProviderDefinition {
         query.map_or_else(|| format!("{base}/{path}"), |query| format!("{base}/{path}?{query}"))
     }
 
-    /// How a credential that was obtained in this way is renewed; None if it cannot be.
-    pub fn renewal(&self, auth_method: AuthMethod) -> Option<Renewal<'_>> {
+    /// How a credential that was obtained in this way is refreshed; None if it cannot be.
+    pub fn refresh_method(&self, auth_method: AuthMethod) -> Option<RefreshMethod<'_>> {
         match auth_method {
-            AuthMethod::OAuth => self.oauth.as_ref().map(Renewal::OAuth),
-            AuthMethod::SessionToken => self.sessions.as_ref().map(Renewal::Session),
+            AuthMethod::OAuth => self.oauth.as_ref().map(RefreshMethod::OAuth),
+            AuthMethod::SessionToken => self.sessions.as_ref().map(RefreshMethod::Session),
             AuthMethod::ApiKey => None,
         }
     }

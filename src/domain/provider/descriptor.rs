@@ -99,7 +99,7 @@ pub struct Descriptor {
     pub pasted: Option<AuthMethod>,
     /// Whether a browser sign-in exists. A type may have one whose endpoints only the owner can tell: see `issuer`.
     pub oauth: Option<&'static OAuthDefaults>,
-    /// Where session tokens are renewed with the browser's cookie, if that is known.
+    /// Where session tokens are refreshed with the browser's cookie, if that is known.
     pub sessions: Option<&'static SessionDefaults>,
     /// Where requests go.
     pub api_base: &'static str,

@@ -8,6 +8,6 @@ pub mod openai_codex;
 mod provider_type;
 pub mod suno;
 
-pub use definition::{ProviderDefinition, Renewal};
+pub use definition::{ProviderDefinition, RefreshMethod};
 pub use descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults, SessionDefaults};
 pub use provider_type::ProviderType;

@@ -1,5 +1,5 @@
 //! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour. The
-//! browser's own cookie, where its owner hands it in, renews it.
+//! browser's own cookie, where its owner hands it in, refreshes it.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, SessionDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};

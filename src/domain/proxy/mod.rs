@@ -4,4 +4,4 @@
 pub mod headers;
 mod path;
 
-pub use path::{PathFlaw, ProxyPath};
+pub use path::{InvalidPath, ProxyPath};

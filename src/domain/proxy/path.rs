@@ -15,7 +15,7 @@ pub struct ProxyPath(String);
 
 /// Why a path cannot pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PathFlaw {
+pub enum InvalidPath {
     #[error("the path is empty")]
     Empty,
     #[error("the path is longer than {MAX_PATH_BYTES} bytes")]
@@ -27,25 +27,25 @@ pub enum PathFlaw {
     #[error("the path encodes a slash, a dot, a percent sign or a control character")]
     HidesCharacters,
     #[error("the path holds a character that is not allowed there")]
-    BadCharacter,
+    InvalidCharacter,
 }
 
 impl ProxyPath {
     /// Takes the raw path of a request, without its query and without a leading slash.
-    pub fn parse(raw: &str) -> Result<Self, PathFlaw> {
+    pub fn parse(raw: &str) -> Result<Self, InvalidPath> {
         if raw.is_empty() {
-            return Err(PathFlaw::Empty);
+            return Err(InvalidPath::Empty);
         }
         if raw.len() > MAX_PATH_BYTES {
-            return Err(PathFlaw::TooLong);
+            return Err(InvalidPath::TooLong);
         }
         let mut segments = raw.split('/').peekable();
         while let Some(segment) = segments.next() {
             if segment.is_empty() && segments.peek().is_some() {
-                return Err(PathFlaw::EmptySegment);
+                return Err(InvalidPath::EmptySegment);
             }
             if !segment.is_empty() && segment.bytes().all(|byte| byte == b'.') {
-                return Err(PathFlaw::DotSegment);
+                return Err(InvalidPath::DotSegment);
             }
             check_characters(segment)?;
         }
@@ -77,24 +77,24 @@ impl fmt::Display for ProxyPath {
 }
 
 /// RFC 3986 section 3.3 without `;`, by which some servers cut a segment short.
-fn check_characters(segment: &str) -> Result<(), PathFlaw> {
+fn check_characters(segment: &str) -> Result<(), InvalidPath> {
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {
         match byte {
             b'%' => {
                 let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
                 let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
-                    return Err(PathFlaw::BadCharacter);
+                    return Err(InvalidPath::InvalidCharacter);
                 };
                 // 0x25 is the percent sign itself: a server that decodes twice would find anything behind it.
                 if matches!(high * 16 + low, 0x00..=0x1f | 0x25 | 0x2e | 0x2f | 0x5c | 0x7f) {
-                    return Err(PathFlaw::HidesCharacters);
+                    return Err(InvalidPath::HidesCharacters);
                 }
             }
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {}
             b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' => {}
             b':' | b'@' => {}
-            _ => return Err(PathFlaw::BadCharacter),
+            _ => return Err(InvalidPath::InvalidCharacter),
         }
     }
     Ok(())
@@ -111,27 +111,27 @@ mod tests {
         for good in ["codex/responses", "wham/usage", "billing/info/", "a/b-c_d~e/f:g@h", "v1/%C3%A9", "..a/b.."] {
             assert_eq!(ProxyPath::parse(good).map(|path| path.as_str().to_owned()), Ok(good.to_owned()));
         }
-        for (bad, flaw) in [
-            ("", PathFlaw::Empty),
-            ("/codex", PathFlaw::EmptySegment),
-            ("codex//responses", PathFlaw::EmptySegment),
-            ("codex/../wham/usage", PathFlaw::DotSegment),
-            ("codex/.", PathFlaw::DotSegment),
-            ("codex/...", PathFlaw::DotSegment),
-            ("codex/%2e%2e/wham", PathFlaw::HidesCharacters),
-            ("codex/%2E./wham", PathFlaw::HidesCharacters),
-            ("codex%2Fresponses", PathFlaw::HidesCharacters),
-            ("codex/%5c..", PathFlaw::HidesCharacters),
-            ("codex/%252e%252e/", PathFlaw::HidesCharacters),
-            ("codex/%00", PathFlaw::HidesCharacters),
-            ("codex/..;/wham", PathFlaw::BadCharacter),
-            ("codex\\responses", PathFlaw::BadCharacter),
-            ("codex/%zz", PathFlaw::BadCharacter),
-            ("codex/%2", PathFlaw::BadCharacter),
-            ("https://evil.example/", PathFlaw::EmptySegment),
-            ("codex/a b", PathFlaw::BadCharacter),
+        for (bad, error) in [
+            ("", InvalidPath::Empty),
+            ("/codex", InvalidPath::EmptySegment),
+            ("codex//responses", InvalidPath::EmptySegment),
+            ("codex/../wham/usage", InvalidPath::DotSegment),
+            ("codex/.", InvalidPath::DotSegment),
+            ("codex/...", InvalidPath::DotSegment),
+            ("codex/%2e%2e/wham", InvalidPath::HidesCharacters),
+            ("codex/%2E./wham", InvalidPath::HidesCharacters),
+            ("codex%2Fresponses", InvalidPath::HidesCharacters),
+            ("codex/%5c..", InvalidPath::HidesCharacters),
+            ("codex/%252e%252e/", InvalidPath::HidesCharacters),
+            ("codex/%00", InvalidPath::HidesCharacters),
+            ("codex/..;/wham", InvalidPath::InvalidCharacter),
+            ("codex\\responses", InvalidPath::InvalidCharacter),
+            ("codex/%zz", InvalidPath::InvalidCharacter),
+            ("codex/%2", InvalidPath::InvalidCharacter),
+            ("https://evil.example/", InvalidPath::EmptySegment),
+            ("codex/a b", InvalidPath::InvalidCharacter),
         ] {
-            assert_eq!(ProxyPath::parse(bad), Err(flaw), "{bad}");
+            assert_eq!(ProxyPath::parse(bad), Err(error), "{bad}");
         }
     }
 

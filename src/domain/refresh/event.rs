@@ -1,12 +1,12 @@
 //! What happens to an account's tokens, and what is to be done about it.
 
-use crate::domain::{provider_settings::CredentialFacts, sealed::SealedSecret, time::Timestamp};
+use crate::domain::{provider_settings::TokenMetadata, sealed::SealedSecret, time::Timestamp};
 
 use super::{Failure, LeaseId, TokenVersion};
 
 /// How much somebody wants a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Demand {
+pub enum RefreshTrigger {
     /// When its time has come.
     Due,
     /// Now, because somebody asked or an access token was refused. Never out of doubt.
@@ -17,7 +17,7 @@ pub enum Demand {
     AccessDead,
 }
 
-/// What a refresh brought, sealed: ready for the escrow and the store.
+/// What a refresh brought, sealed: ready for the journal and the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rotation {
     /// What was presented.
@@ -25,7 +25,7 @@ pub struct Rotation {
     pub access_token: SealedSecret,
     /// None if the provider kept the old one in force (RFC 6749 section 6).
     pub refresh_token: Option<SealedSecret>,
-    pub facts: CredentialFacts,
+    pub metadata: TokenMetadata,
     /// Whether the tokens are of the account that was refreshed.
     pub same_account: bool,
 }
@@ -33,8 +33,8 @@ pub struct Rotation {
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefreshEvent {
     /// Somebody wants to present the refresh token of `seen`.
-    Begin { seen: TokenVersion, lease: LeaseId, demand: Demand },
-    /// It was presented, and this came back, now or from the escrow.
+    Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
+    /// It was presented, and this came back, now or from the journal.
     Answered(Rotation),
     /// It was presented, or was about to be, and this went wrong. `spread` is random and spreads the pauses.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },

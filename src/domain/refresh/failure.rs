@@ -48,7 +48,7 @@ pub enum Cause {
     RateLimited,
     NoConnection,
     /// The stored refresh token does not open.
-    Sealed,
+    DecryptionFailed,
 }
 
 impl Cause {
@@ -68,7 +68,7 @@ impl Cause {
         Self::HeldUp,
         Self::RateLimited,
         Self::NoConnection,
-        Self::Sealed,
+        Self::DecryptionFailed,
     ];
 
     /// As stored, and as `cause` in events.
@@ -89,7 +89,7 @@ impl Cause {
             Self::HeldUp => "held_up",
             Self::RateLimited => "rate_limited",
             Self::NoConnection => "no_connection",
-            Self::Sealed => "sealed",
+            Self::DecryptionFailed => "sealed",
         }
     }
 
@@ -97,7 +97,7 @@ impl Cause {
         Self::ALL.into_iter().find(|cause| cause.as_str() == text)
     }
 
-    /// For a sentence: "the renewal failed: ...".
+    /// For a sentence: "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::RefreshTokenExpired => "the refresh token has expired",
@@ -112,10 +112,10 @@ impl Cause {
             Self::Unreadable => "the provider's answer was not readable",
             Self::Refused => "the provider refused the request for another reason than the token",
             Self::Interrupted => "the gateway was interrupted before the answer came",
-            Self::HeldUp => "the gateway was held up and did not send the renewal in time",
+            Self::HeldUp => "the gateway was held up and did not send the refresh in time",
             Self::RateLimited => "the provider asked to come back later",
             Self::NoConnection => "the provider could not be reached",
-            Self::Sealed => "the stored refresh token cannot be opened with the configured key",
+            Self::DecryptionFailed => "the stored refresh token cannot be opened with the configured key",
         }
     }
 }

@@ -21,8 +21,8 @@ mod state;
 mod step;
 
 pub use breaker::Breaker;
-pub use event::{Demand, Effect, RefreshEvent, Rotation};
+pub use event::{Effect, RefreshEvent, RefreshTrigger, Rotation};
 pub use failure::{Cause, Failure, classify};
-pub use policy::{BadPolicy, RefreshPolicy, RevocationScope};
-pub use state::{Lease, LeaseId, Phase, RefreshState, TokenVersion};
+pub use policy::{InvalidPolicy, RefreshPolicy, RevocationScope};
+pub use state::{Lease, LeaseId, RefreshState, TokenState, TokenVersion};
 pub use step::{Step, step};

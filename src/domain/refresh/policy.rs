@@ -35,7 +35,7 @@ pub struct RefreshPolicy {
 
 /// Why a policy cannot work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadPolicy {
+pub enum InvalidPolicy {
     #[error("refresh.lease must be more than twice refresh.http_timeout")]
     LeaseTooShort,
     #[error("refresh.backoff_max must not be less than refresh.backoff_min")]
@@ -58,12 +58,12 @@ impl Default for RefreshPolicy {
 }
 
 impl RefreshPolicy {
-    pub fn validate(&self) -> Result<(), BadPolicy> {
+    pub fn validate(&self) -> Result<(), InvalidPolicy> {
         if self.lease <= self.http_timeout * 2 {
-            return Err(BadPolicy::LeaseTooShort);
+            return Err(InvalidPolicy::LeaseTooShort);
         }
         if self.backoff_max < self.backoff_min {
-            return Err(BadPolicy::BackoffInverted);
+            return Err(InvalidPolicy::BackoffInverted);
         }
         Ok(())
     }
@@ -146,8 +146,8 @@ mod tests {
         let policy = RefreshPolicy::default();
         assert_eq!(policy.validate(), Ok(()));
         let short = RefreshPolicy { lease: seconds(40), ..policy.clone() };
-        assert_eq!(short.validate(), Err(BadPolicy::LeaseTooShort));
+        assert_eq!(short.validate(), Err(InvalidPolicy::LeaseTooShort));
         let inverted = RefreshPolicy { backoff_max: seconds(1), ..policy };
-        assert_eq!(inverted.validate(), Err(BadPolicy::BackoffInverted));
+        assert_eq!(inverted.validate(), Err(InvalidPolicy::BackoffInverted));
     }
 }

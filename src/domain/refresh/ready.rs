@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::time::Timestamp;
 
-use super::{Demand, Phase, RefreshPolicy, RefreshState};
+use super::{RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
 /// How often a token may be presented while its access token is good: once, and once more out of doubt.
 const PRESENTATIONS_WHILE_GOOD: u32 = 2;
@@ -16,19 +16,19 @@ const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 impl RefreshState {
     /// From when on a refresh may begin; None if never again. For a state [`RefreshState::at`] `now`.
-    pub fn ready_at(&self, policy: &RefreshPolicy, demand: Demand, now: Timestamp) -> Option<Timestamp> {
-        if !self.renewable {
+    pub fn ready_at(&self, policy: &RefreshPolicy, trigger: RefreshTrigger, now: Timestamp) -> Option<Timestamp> {
+        if !self.refreshable {
             return None;
         }
         let not_before = self.next_attempt_at.unwrap_or(ALWAYS);
-        match &self.phase {
-            Phase::Active => match demand {
-                Demand::Due => Some(self.due_at(policy)?.max(not_before)),
-                Demand::Now | Demand::Consented | Demand::AccessDead => Some(not_before),
+        match &self.state {
+            TokenState::Active => match trigger {
+                RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
+                RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead => Some(not_before),
             },
-            Phase::Refreshing(lease) => Some(lease.until),
-            Phase::InDoubt => self.retry_at(policy, demand, now, not_before),
-            Phase::NeedsReauth => None,
+            TokenState::Refreshing(lease) => Some(lease.until),
+            TokenState::InDoubt => self.retry_at(policy, trigger, now, not_before),
+            TokenState::NeedsReauth => None,
         }
     }
 
@@ -63,21 +63,21 @@ impl RefreshState {
     fn retry_at(
         &self,
         policy: &RefreshPolicy,
-        demand: Demand,
+        trigger: RefreshTrigger,
         now: Timestamp,
         not_before: Timestamp,
     ) -> Option<Timestamp> {
         if self.has_grace(policy, now) {
             return Some(not_before);
         }
-        let worth_it_at = match demand {
-            Demand::AccessDead => ALWAYS,
-            Demand::Consented if self.has_retry() => ALWAYS,
-            Demand::Due | Demand::Consented if self.has_retry() => {
+        let worth_it_at = match trigger {
+            RefreshTrigger::AccessDead => ALWAYS,
+            RefreshTrigger::Consented if self.has_retry() => ALWAYS,
+            RefreshTrigger::Due | RefreshTrigger::Consented if self.has_retry() => {
                 self.served_until(policy)?.min(self.last_minutes_at()?)
             }
             // Joins whatever is under way, but starts no retry while there is something to lose.
-            Demand::Due | Demand::Now | Demand::Consented => self.served_until(policy)?,
+            RefreshTrigger::Due | RefreshTrigger::Now | RefreshTrigger::Consented => self.served_until(policy)?,
         };
         let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.longest_call());
         Some(worth_it_at.max(not_before).max(settled_at))

@@ -50,7 +50,7 @@ pub struct Lease {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub enum TokenState {
     /// The refresh token is unspent.
     Active,
     /// Somebody presents it, or died trying.
@@ -61,7 +61,7 @@ pub enum Phase {
     NeedsReauth,
 }
 
-impl Phase {
+impl TokenState {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -76,7 +76,7 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RefreshState {
     pub version: TokenVersion,
-    pub phase: Phase,
+    pub state: TokenState,
     /// How often the current refresh token was presented without proof that it was not taken.
     pub attempt: u32,
     /// Calls that failed in a row: what the pauses between them grow with.
@@ -88,7 +88,7 @@ pub struct RefreshState {
     /// Why it is not simply Active.
     pub cause: Option<Cause>,
     /// Whether there is anything to refresh with.
-    pub renewable: bool,
+    pub refreshable: bool,
     /// When the access token was received.
     pub obtained_at: Timestamp,
     /// When it ends, if that is known.
@@ -99,19 +99,19 @@ impl RefreshState {
     /// A login that was just saved: whatever was before is over, whoever held a lease.
     pub fn signed_in(
         login_id: LoginId,
-        renewable: bool,
+        refreshable: bool,
         obtained_at: Timestamp,
         expires_at: Option<Timestamp>,
     ) -> Self {
         Self {
             version: TokenVersion::first_of(login_id),
-            phase: Phase::Active,
+            state: TokenState::Active,
             attempt: 0,
             failures: 0,
             sent_at: None,
             next_attempt_at: None,
             cause: None,
-            renewable,
+            refreshable,
             obtained_at,
             expires_at,
         }
@@ -120,10 +120,10 @@ impl RefreshState {
     /// As it is at `now`: a lease that ran out leaves doubt, and nobody has to write that down first.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
-        if let Phase::Refreshing(lease) = &self.phase
+        if let TokenState::Refreshing(lease) = &self.state
             && lease.until <= now
         {
-            self.phase = Phase::InDoubt;
+            self.state = TokenState::InDoubt;
             self.cause = Some(Cause::Interrupted);
         }
         self

@@ -3,8 +3,8 @@
 use crate::domain::time::Timestamp;
 
 use super::{
-    Cause, Demand, Effect, Failure, Lease, LeaseId, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope,
-    Rotation, TokenVersion,
+    Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
+    Rotation, TokenState, TokenVersion,
 };
 
 /// What a step comes to.
@@ -23,7 +23,7 @@ pub struct Step {
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
     let row = row.cloned().map(|row| row.at(now));
     match event {
-        RefreshEvent::Begin { seen, lease, demand } => begin(row, seen, lease, *demand, policy, now),
+        RefreshEvent::Begin { seen, lease, trigger } => begin(row, seen, lease, *trigger, policy, now),
         RefreshEvent::Answered(rotation) => answered(row, rotation, policy, now),
         RefreshEvent::Failed { seen, lease, failure, spread } => {
             failed(row, seen, lease, *failure, *spread, policy, now)
@@ -35,7 +35,7 @@ fn begin(
     row: Option<RefreshState>,
     seen: &TokenVersion,
     lease: &LeaseId,
-    demand: Demand,
+    trigger: RefreshTrigger,
     policy: &RefreshPolicy,
     now: Timestamp,
 ) -> Step {
@@ -44,16 +44,16 @@ fn begin(
         return Step { row: Some(row), effect: Effect::Adopt };
     }
     // The answer to an earlier try of the same acquisition was lost.
-    if let Phase::Refreshing(held) = &row.phase
+    if let TokenState::Refreshing(held) = &row.state
         && held.id == *lease
     {
         return Step { row: Some(row), effect: Effect::Send };
     }
-    let effect = match row.ready_at(policy, demand, now) {
+    let effect = match row.ready_at(policy, trigger, now) {
         None => Effect::Adopt,
         Some(at) if at > now => Effect::Wait(at),
         Some(_) => {
-            row.phase = Phase::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
+            row.state = TokenState::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
             // A token in doubt may have been taken by the first call.
             if row.attempt == 0 {
                 row.sent_at = Some(now);
@@ -80,8 +80,8 @@ fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPoli
     }
     if !rotation.same_account {
         // What was given up before keeps its cause.
-        if row.phase != Phase::NeedsReauth {
-            row.phase = Phase::NeedsReauth;
+        if row.state != TokenState::NeedsReauth {
+            row.state = TokenState::NeedsReauth;
             row.cause = Some(Cause::AccountMismatch);
         }
         return Step { row: Some(row), effect: Effect::Discard };
@@ -91,9 +91,9 @@ fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPoli
         sent_at: row.sent_at,
         ..RefreshState::signed_in(
             row.version.login_id,
-            row.renewable,
-            rotation.facts.obtained_at,
-            rotation.facts.expires_at,
+            row.refreshable,
+            rotation.metadata.obtained_at,
+            rotation.metadata.expires_at,
         )
     };
     // An answer without an access token makes nothing younger, and must not be asked for again at once.
@@ -117,26 +117,26 @@ fn failed(
         return Step { row: Some(row), effect: Effect::Adopt };
     }
     let backoff = |failures| now.plus(policy.backoff(failures, spread));
-    let is_ours = matches!(&row.phase, Phase::Refreshing(held) if held.id == *lease);
+    let is_ours = matches!(&row.state, TokenState::Refreshing(held) if held.id == *lease);
     match failure {
         // True of the token itself, whoever holds the lease: nobody needs to present it again.
         Failure::Rejected(cause) => {
-            if row.phase != Phase::NeedsReauth {
-                row.phase = Phase::NeedsReauth;
+            if row.state != TokenState::NeedsReauth {
+                row.state = TokenState::NeedsReauth;
                 row.cause = Some(cause);
             }
         }
         Failure::NotConsumed { cause, retry_after } if is_ours => {
             row.attempt = row.attempt.saturating_sub(1);
             // A token that was in doubt before stays so.
-            row.phase = if row.attempt == 0 { Phase::Active } else { Phase::InDoubt };
+            row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
             let wished = retry_after.map(|wait| now.plus(wait));
             row.next_attempt_at = Some(backoff(row.failures)).max(wished);
         }
         Failure::Unknown(cause) if is_ours => {
-            row.phase = Phase::InDoubt;
+            row.state = TokenState::InDoubt;
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
             // A grace window does not wait.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, State, SwitchedOffBy},
+    app::{AppError, PastedSecret, SwitchedOffBy},
     domain::{
-        credential::Standing,
+        credential::AccountState,
         provider::{AuthMethod, ProviderType},
     },
     ports::ProfileChange,
@@ -13,8 +13,8 @@ use goclaw::{
 
 use crate::support::fakes::{OPENAI, Stage, alice, name};
 
-const ACTIVE: State = State::Connected(Standing::Active);
-const DISABLED: State = State::Connected(Standing::Disabled);
+const ACTIVE: AccountState = AccountState::Active;
+const DISABLED: AccountState = AccountState::Disabled;
 
 fn switch(enabled: bool) -> ProfileChange {
     ProfileChange { enabled: Some(enabled), display_name: None }
@@ -37,7 +37,7 @@ async fn add(stage: &Stage, account: &str) {
     stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
 }
 
-async fn states(stage: &Stage) -> Vec<(String, State)> {
+async fn states(stage: &Stage) -> Vec<(String, AccountState)> {
     let views = stage.gateway.list_providers().await.expect("a list");
     views.into_iter().map(|view| (view.name.as_str().to_owned(), view.state)).collect()
 }
@@ -45,7 +45,7 @@ async fn states(stage: &Stage) -> Vec<(String, State)> {
 #[tokio::test]
 async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
     let stage = Stage::open().await;
-    let absent = |name: &str| (name.to_owned(), State::Absent);
+    let absent = |name: &str| (name.to_owned(), AccountState::Absent);
     assert_eq!(states(&stage).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
 
     stage.connect().await;
@@ -61,7 +61,7 @@ async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
 
     stage.clock.advance(Duration::from_secs(3600));
     let views = stage.gateway.list_providers().await.expect("a list");
-    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has ended and can be renewed");
+    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has ended and can be refreshed");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn what_the_configuration_switches_off_no_request_switches_on() {
     assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
     let renamed = stage.gateway.update_provider("studio".to_owned(), rename("Studio")).await.expect("that it may");
     assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
-    let status = stage.gateway.login_status("studio", &alice()).await.expect("a status");
+    let status = stage.gateway.account_status("studio", &alice()).await.expect("a status");
     assert_eq!((status.state, status.switched_off_by), (DISABLED, Some(SwitchedOffBy::Configuration)));
     assert!(states(&stage).await.contains(&("studio".to_owned(), DISABLED)));
 }

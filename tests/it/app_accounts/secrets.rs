@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, Connected, PastedSecret, State},
+    app::{AppError, Connected, PastedSecret},
     domain::{
-        credential::Standing,
-        grant::AlreadyExpired,
+        credential::AccountState,
         provider::{AuthMethod, ProviderType},
-        secret::SecretFlaw,
+        secret::InvalidSecret,
+        token_response::AlreadyExpired,
     },
 };
 use serde_json::json;
@@ -42,9 +42,9 @@ async fn a_session_token_that_tells_its_end_is_kept_until_then() {
     let connected = register(&stage, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
     assert_eq!(stage.tokens("suno").await, Some((token, None)));
 
-    let status = async || stage.gateway.login_status("suno", &alice()).await.expect("a status");
+    let status = async || stage.gateway.account_status("suno", &alice()).await.expect("a status");
     let now = status().await;
-    assert_eq!((now.state, now.expires_at), (State::Connected(Standing::Active), Some(end)));
+    assert_eq!((now.state, now.expires_at), (AccountState::Active, Some(end)));
     assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
     let registered = stage.gateway.registry().get(&connected.name).expect("it is registered");
     assert_eq!(
@@ -53,7 +53,7 @@ async fn a_session_token_that_tells_its_end_is_kept_until_then() {
     );
 
     stage.clock.advance(Duration::from_secs(600));
-    assert_eq!(status().await.state, State::Connected(Standing::NeedsReauth));
+    assert_eq!(status().await.state, AccountState::NeedsReauth);
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
     register(&stage, "dashscope", api_key(&key)).await.expect("it connects");
     stage.clock.advance(Duration::from_secs(365 * 24 * 3600));
     for account in ["suno", "dashscope"] {
-        let status = stage.gateway.login_status(account, &alice()).await.expect("a status");
-        assert_eq!((status.state, status.expires_at), (State::Connected(Standing::Active), None), "{account}");
+        let status = stage.gateway.account_status(account, &alice()).await.expect("a status");
+        assert_eq!((status.state, status.expires_at), (AccountState::Active, None), "{account}");
     }
 }
 
@@ -114,13 +114,16 @@ async fn what_cannot_be_registered_says_why_and_changes_nothing() {
 
     let expired = jwt(&json!({"exp": NOW.unix_seconds()}));
     assert!(matches!(refused("suno", session(&expired)).await, AppError::ExpiredSecret(AlreadyExpired)));
-    for (flaw, text) in [
-        (SecretFlaw::Empty, " \n".to_owned()),
-        (SecretFlaw::NotHeaderSafe, "two words".to_owned()),
-        (SecretFlaw::NotHeaderSafe, "a\r\nHost: evil.example".to_owned()),
-        (SecretFlaw::TooLong, "k".repeat(16 * 1024 + 1)),
+    for (error, text) in [
+        (InvalidSecret::Empty, " \n".to_owned()),
+        (InvalidSecret::NotHeaderSafe, "two words".to_owned()),
+        (InvalidSecret::NotHeaderSafe, "a\r\nHost: evil.example".to_owned()),
+        (InvalidSecret::TooLong, "k".repeat(16 * 1024 + 1)),
     ] {
-        assert!(matches!(refused("suno", session(&text)).await, AppError::BadSecret(why) if why == flaw), "{flaw}");
+        assert!(
+            matches!(refused("suno", session(&text)).await, AppError::InvalidSecret(why) if why == error),
+            "{error}"
+        );
     }
     for (account, pasted, method) in [
         ("suno", api_key("sk-1"), AuthMethod::SessionToken),
@@ -128,12 +131,12 @@ async fn what_cannot_be_registered_says_why_and_changes_nothing() {
         (OPENAI, session("token"), AuthMethod::OAuth),
     ] {
         let error = refused(account, pasted).await;
-        assert!(matches!(error, AppError::ConnectsWith { method: known, .. } if known == method), "{error}");
+        assert!(matches!(error, AppError::AuthMethodMismatch { method: known, .. } if known == method), "{error}");
     }
     assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
     assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
     assert!(matches!(refused("studio", typed("xyz", api_key("sk-1"))).await, AppError::UnknownProviderType(_)));
-    assert!(matches!(refused("Studio!", typed("suno", session("token"))).await, AppError::BadProviderName(_)));
+    assert!(matches!(refused("Studio!", typed("suno", session("token"))).await, AppError::InvalidProviderName(_)));
     assert!(matches!(refused("suno", typed("dashscope", api_key("sk-1"))).await, AppError::TypeConflict { .. }));
 
     assert_eq!(stage.store.contents(), (vec![], vec![]));

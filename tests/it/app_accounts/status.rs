@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, StartOptions, StartOutcome, State},
-    domain::{credential::Standing, ids::Generation, login_outcome::LoginOutcome},
+    app::{AppError, StartOptions, StartOutcome},
+    domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome},
 };
 
 use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, query_of, settle};
@@ -12,8 +12,8 @@ use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, query_of, se
 #[tokio::test]
 async fn an_account_that_was_never_connected_is_absent() {
     let stage = Stage::open().await;
-    let status = stage.gateway.login_status("openai", &alice()).await.expect("a status");
-    assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, State::Absent, None));
+    let status = stage.gateway.account_status("openai", &alice()).await.expect("a status");
+    assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, AccountState::Absent, None));
     assert_eq!((status.login_id, status.generation, status.expires_at), (None, None, None));
     assert_eq!((status.pending, status.last_login), (None, None));
     assert!(!status.authenticated);
@@ -27,7 +27,7 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
     stage.approve(&login).shown().await;
     let status = stage.status(&alice()).await;
     let last = status.last_login.expect("it is remembered");
-    assert_eq!((status.state, status.generation), (State::Connected(Standing::Active), Some(Generation::FIRST)));
+    assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation::FIRST)));
     assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
     assert_eq!((last.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3610))));
@@ -36,7 +36,7 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
 
     // Whoever else asks sees the account, not the login.
     let of_bob = stage.status(&bob()).await;
-    assert_eq!((of_bob.state, of_bob.last_login), (State::Connected(Standing::Active), None));
+    assert_eq!((of_bob.state, of_bob.last_login), (AccountState::Active, None));
 }
 
 #[tokio::test]
@@ -44,11 +44,11 @@ async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
     let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     stage.connect().await;
     stage.clock.advance(Duration::from_millis(3_599_999));
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
     stage.clock.advance(Duration::from_millis(1));
     let status = stage.status(&alice()).await;
     assert!(!status.authenticated);
-    assert_eq!(status.state, State::Connected(Standing::Active), "it can be renewed");
+    assert_eq!(status.state, AccountState::Active, "it can be refreshed");
     assert!(status.reason.expect("it says why").contains("has ended"));
     assert!(stage.account(OPENAI).await.is_some());
 }
@@ -69,7 +69,7 @@ async fn the_last_login_is_the_newest_and_says_how_it_ended() {
     assert_eq!(last().await, None, "the newest is still under way");
     stage.approve(&refused).shown().await;
     assert_eq!(last().await, Some((refused.login_id, LoginOutcome::CodeRefused)));
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active), "the account is as it was");
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active, "the account is as it was");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
     let status = stage.status(&alice()).await;
     let last = status.last_login.expect("it has ended");
     assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Completed));
-    assert_eq!(status.state, State::Connected(Standing::Active));
+    assert_eq!(status.state, AccountState::Active);
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
     let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
     let started = stage.gateway.start_login("work".to_owned(), alice(), options).await;
     let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
-    let status = async |principal| stage.gateway.login_status("work", &principal).await;
+    let status = async |principal| stage.gateway.account_status("work", &principal).await;
     let pending = status(alice()).await.expect("a status").pending.expect("it waits");
     assert_eq!(pending.login_id, login.login_id);
     assert!(matches!(status(bob()).await, Err(AppError::UnknownProvider(_))));
@@ -109,7 +109,7 @@ async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
     // How it ended must be told, even though nothing came of it.
     stage.listener.browser_comes_back(query_of(&stage.provider.decline(&login.auth_url))).shown().await;
     let after = status(alice()).await.expect("a status");
-    assert_eq!((after.state, after.last_login.expect("an end").outcome), (State::Absent, LoginOutcome::Denied));
+    assert_eq!((after.state, after.last_login.expect("an end").outcome), (AccountState::Absent, LoginOutcome::Denied));
 }
 
 #[tokio::test]
@@ -120,17 +120,17 @@ async fn an_exchange_under_way_is_neither_pending_nor_over() {
     let _page = stage.approve(&login);
     settle().await;
     let status = stage.status(&alice()).await;
-    assert_eq!((status.state, status.pending, status.last_login), (State::Absent, None, None));
+    assert_eq!((status.state, status.pending, status.last_login), (AccountState::Absent, None, None));
 }
 
 #[tokio::test]
 async fn unknown_names_and_a_store_that_is_down_are_errors() {
     let stage = Stage::open().await;
     for unknown in ["xyz", "", "../etc", "OPENAI"] {
-        let refused = stage.gateway.login_status(unknown, &alice()).await;
+        let refused = stage.gateway.account_status(unknown, &alice()).await;
         assert!(matches!(refused, Err(AppError::UnknownProvider(name)) if name == unknown));
     }
     stage.store.break_down();
-    assert!(matches!(stage.gateway.login_status(OPENAI, &alice()).await, Err(AppError::Store(_))));
+    assert!(matches!(stage.gateway.account_status(OPENAI, &alice()).await, Err(AppError::Store(_))));
     assert!(matches!(stage.gateway.list_providers().await, Err(AppError::Store(_))));
 }

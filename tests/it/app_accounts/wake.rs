@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, State, VaultError},
-    domain::{credential::Standing, login_outcome::LoginOutcome},
+    app::{AppError, VaultError},
+    domain::{credential::AccountState, login_outcome::LoginOutcome},
     ports::OpenError,
 };
 
@@ -18,7 +18,7 @@ async fn a_restart_finds_the_accounts_again() {
     stage.restart().await;
     let again = stage.gateway.registry().get(&name(OPENAI)).expect("it is found again");
     assert_eq!((&again.refresh, again.revision), (&registered.refresh, registered.revision));
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
@@ -100,5 +100,5 @@ async fn the_sweeper_outlives_a_store_that_is_down() {
     stage.clock.advance(Duration::from_secs(60));
     settle().await;
     let (_, logins) = stage.store.contents();
-    assert_eq!(logins[0].phase.as_str(), "expired");
+    assert_eq!(logins[0].state.as_str(), "expired");
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::State,
-    domain::{credential::Standing, login_outcome::LoginOutcome, time::Timestamp},
+    domain::{credential::AccountState, login_outcome::LoginOutcome, time::Timestamp},
     ports::CallbackReply,
 };
 
@@ -20,7 +19,7 @@ async fn an_approved_login_ends_with_both_tokens_saved_and_the_account_registere
 
     assert_eq!(stage.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
     let status = stage.status(&alice()).await;
-    assert_eq!((status.state, status.reason, status.pending), (State::Connected(Standing::Active), None, None));
+    assert_eq!((status.state, status.reason, status.pending), (AccountState::Active, None, None));
     assert_eq!(status.login_id.as_ref(), Some(&login.login_id));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
     assert_eq!(status.account.email.as_deref(), Some("owner@example.org"));
@@ -99,7 +98,7 @@ async fn declining_at_the_provider_ends_the_login() {
 
     let status = stage.status(&alice()).await;
     let last = status.last_login.expect("it is remembered");
-    assert_eq!((status.state, status.pending), (State::Absent, None));
+    assert_eq!((status.state, status.pending), (AccountState::Absent, None));
     assert_eq!((last.login_id, last.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
     assert_eq!(stage.provider.exchanges(), 0);
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, StartOptions, StartOutcome, State},
+    app::{AppError, PastedSecret, StartOptions, StartOutcome},
     domain::{
-        credential::Standing,
+        credential::AccountState,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
     },
@@ -20,8 +20,8 @@ const FAILURES: [(Answer, LoginOutcome); 5] = [
     (Answer::Refused, LoginOutcome::CodeRefused),
     (Answer::Unavailable, LoginOutcome::ProviderUnavailable),
     (Answer::TimedOut, LoginOutcome::ProviderTimeout),
-    (Answer::Unreadable, LoginOutcome::BadAnswer),
-    (WITHOUT_REFRESH_TOKEN, LoginOutcome::BadAnswer),
+    (Answer::Unreadable, LoginOutcome::InvalidResponse),
+    (WITHOUT_REFRESH_TOKEN, LoginOutcome::InvalidResponse),
 ];
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_failed_exchange_stores_nothing_and_says_why() {
         assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(outcome), "{answer:?}");
         let status = stage.status(&alice()).await;
         let last = status.last_login.expect("it is remembered");
-        assert_eq!((status.state, status.pending), (State::Absent, None));
+        assert_eq!((status.state, status.pending), (AccountState::Absent, None));
         assert_eq!((last.login_id, last.outcome, last.at), (login.login_id.clone(), outcome, NOW));
         assert_eq!(stage.account(OPENAI).await, None);
 
@@ -69,7 +69,7 @@ async fn a_failed_new_sign_in_leaves_the_old_one_serving() {
         let login = stage.start_anew(alice()).await;
         stage.approve(&login).shown().await;
         assert_eq!(stage.account(OPENAI).await, before);
-        assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+        assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
     }
 }
 
@@ -94,7 +94,7 @@ async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
     stage.store.fail_to("load an account");
     assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
     stage.store.repair();
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
     assert!(stage.gateway.cached_bearer(&name(OPENAI)).is_some(), "it serves at once");
 }
 
@@ -112,7 +112,7 @@ async fn a_store_that_is_down_after_the_exchange_does_not_block_the_next_login()
     stage.store.repair();
     assert_eq!(stage.account(OPENAI).await, None);
     stage.connect().await;
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
     let shown = stage.approve(&login).shown().await;
     assert_eq!(shown, CallbackReply::Unavailable, "the login has ended, so it is not said to go on");
     assert_eq!(stage.account("work").await, before);
-    let status = stage.gateway.login_status("work", &alice()).await.expect("a status");
+    let status = stage.gateway.account_status("work", &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").outcome, LoginOutcome::NotSaved);
     assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
 }

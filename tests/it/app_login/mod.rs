@@ -2,9 +2,9 @@
 //! saved tokens, and everything that may come between.
 
 mod callback;
-mod desk;
-mod desk_trouble;
 mod exchange;
 mod paste;
 mod races;
 mod start;
+mod window;
+mod window_trouble;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use goclaw::{
     app::{AppError, Callback},
     domain::{
-        authorization_response::{ResponseFlaw, WrongPart},
+        authorization_response::{InvalidRedirect, WrongPart},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
     },
@@ -52,13 +52,13 @@ async fn an_address_that_is_not_the_login_s_leaves_it_pending() {
         let expected = CallbackRejection::WrongAddress(part);
         assert!(matches!(rejected, Err(AppError::CallbackRejected(why)) if why == expected), "{rejected:?}");
     }
-    for (flaw, text) in [
-        (ResponseFlaw::NotAUrl, "ac_1"),
-        (ResponseFlaw::NoState, "http://localhost:1455/auth/callback?code=ac_1"),
-        (ResponseFlaw::Repeated("code"), &format!("{approved}&code=ac_2")),
+    for (error, text) in [
+        (InvalidRedirect::NotAUrl, "ac_1"),
+        (InvalidRedirect::NoState, "http://localhost:1455/auth/callback?code=ac_1"),
+        (InvalidRedirect::Repeated("code"), &format!("{approved}&code=ac_2")),
     ] {
         let rejected = stage.paste(text, alice()).await;
-        assert!(matches!(rejected, Err(AppError::BadRedirect(why)) if why == flaw), "{rejected:?}");
+        assert!(matches!(rejected, Err(AppError::InvalidRedirect(why)) if why == error), "{rejected:?}");
     }
     assert_eq!(stage.provider.exchanges(), 0);
     stage.paste(&approved, alice()).await.expect("it connects");

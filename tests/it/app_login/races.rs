@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, Callback, State},
-    domain::{authorization_response::AuthorizationResponse, credential::Standing, login_outcome::LoginOutcome},
+    app::{AppError, Callback},
+    domain::{authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome},
     ports::CallbackReply,
 };
 use tokio::task::JoinSet;
 
 use crate::support::fakes::{OPENAI, Stage, alice, query_of, settle, within};
 
-const ACTIVE: State = State::Connected(Standing::Active);
+const ACTIVE: AccountState = AccountState::Active;
 
 fn received(redirect_url: &str) -> Callback {
     Callback::Received(AuthorizationResponse::from_query(query_of(redirect_url)).expect("a callback"))

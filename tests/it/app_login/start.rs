@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, StartOptions, StartOutcome, State},
+    app::{AppError, StartOptions, StartOutcome},
     domain::{
-        credential::Standing,
+        credential::AccountState,
         ids::Principal,
         provider::{AuthMethod, ProviderType},
     },
@@ -37,7 +37,7 @@ async fn a_start_opens_the_listener_and_says_where_to_approve() {
     let status = stage.status(&alice()).await;
     let pending = status.pending.expect("it waits");
     assert_eq!((pending.login_id, pending.expires_at), (login.login_id, login.expires_at));
-    assert_eq!((status.state, status.last_login), (State::Absent, None));
+    assert_eq!((status.state, status.last_login), (AccountState::Absent, None));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
     stage.gateway.update_provider(OPENAI.to_owned(), off).await.expect("it changes");
     let login = stage.start(alice()).await;
     stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn while_a_forced_login_waits_the_old_credential_serves() {
     let login = stage.start_anew(alice()).await;
     let approved = stage.provider.approve(&login.auth_url);
     assert_eq!(stage.account(OPENAI).await, old);
-    assert_eq!(stage.status(&alice()).await.state, State::Connected(Standing::Active));
+    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
 
     let after = stage.paste(&approved, alice()).await.expect("it connects");
     assert_eq!(after.id, before.id, "it is the same account");
@@ -164,15 +164,21 @@ async fn what_cannot_be_signed_in_to_says_why() {
     let plain = StartOptions::default;
     assert!(matches!(refused("xyz", plain()).await, AppError::UnknownProvider(name) if name == "xyz"));
     assert!(matches!(refused("X Y Z", plain()).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused("X Y Z", of_type(OPENAI)).await, AppError::BadProviderName(_)));
+    assert!(matches!(refused("X Y Z", of_type(OPENAI)).await, AppError::InvalidProviderName(_)));
     assert!(matches!(refused("work", of_type("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
     assert!(matches!(
         refused("suno", of_type(OPENAI)).await,
         AppError::TypeConflict { existing: ProviderType::Suno, .. }
     ));
-    assert!(matches!(refused("suno", plain()).await, AppError::ConnectsWith { method: AuthMethod::SessionToken, .. }));
+    assert!(matches!(
+        refused("suno", plain()).await,
+        AppError::AuthMethodMismatch { method: AuthMethod::SessionToken, .. }
+    ));
     // Its endpoints must be configured, and are not.
-    assert!(matches!(refused("dashscope", plain()).await, AppError::ConnectsWith { method: AuthMethod::ApiKey, .. }));
+    assert!(matches!(
+        refused("dashscope", plain()).await,
+        AppError::AuthMethodMismatch { method: AuthMethod::ApiKey, .. }
+    ));
     assert!(matches!(refused("openai", plain()).await, AppError::DisabledByConfiguration(_)));
     assert!(!stage.listener.is_open());
     assert_eq!(stage.store.contents(), (vec![], vec![]));

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{approved, navigation, raw, target_of};
 use crate::support::{
-    gateway::{Home, PATIENCE},
+    gateway::{Home, TEST_DEADLINE},
     provider::Provider,
 };
 
@@ -127,7 +127,7 @@ async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callbac
     let good = timeout(SLOW_AT_MOST, raw((Ipv4Addr::LOCALHOST, port), &navigation(port, &right))).await;
     assert_eq!(good.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
-    let closed = timeout(PATIENCE, crowd.join_all()).await.expect("all of them are closed");
+    let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all of them are closed");
     assert!(closed.iter().all(|answer| !answer.starts_with("HTTP/1.1 2")), "nobody was served for half a request");
 }
 
@@ -144,12 +144,13 @@ async fn a_head_that_is_too_large_or_has_too_many_lines_is_refused_and_the_login
         format!("GET {right} HTTP/1.1\r\n{host}X-Large: {}\r\n\r\n", "y".repeat(17 * 1024)),
         format!("GET {right} HTTP/1.1\r\n{host}{many}\r\n"),
     ] {
-        let (status, text) = timeout(PATIENCE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("it is closed");
+        let (status, text) =
+            timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &request)).await.expect("it is closed");
         assert!(status == 0 || (400..500).contains(&status), "{text}");
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
     // A body that never comes is not waited for.
     let with_body = format!("GET {right} HTTP/1.1\r\n{host}Content-Length: 1000000\r\n\r\n");
-    assert_eq!(timeout(PATIENCE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("an answer").0, 303);
+    assert_eq!(timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("an answer").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
 }

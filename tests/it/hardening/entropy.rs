@@ -12,13 +12,13 @@ use goclaw::{
     adapters::system::SystemRandom,
     app::{AppError, Callback, Ports, StartOptions, StartOutcome},
     domain::{
-        grant::{CodeGrant, TokenGrant},
         ids::Principal,
         login_outcome::LoginOutcome,
         oauth_client::OAuthClient,
         secret::RefreshToken,
+        token_response::{CodeGrant, TokenResponse},
     },
-    ports::{GrantError, OAuthEndpoint},
+    ports::{OAuthEndpoint, TokenEndpointError},
 };
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -34,9 +34,13 @@ struct Witness(Mutex<Vec<String>>);
 
 #[async_trait]
 impl OAuthEndpoint for Witness {
-    async fn exchange_code(&self, _client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+    async fn exchange_code(
+        &self,
+        _client: &OAuthClient,
+        grant: CodeGrant,
+    ) -> Result<TokenResponse, TokenEndpointError> {
         self.0.lock().expect("no test panics with it").push(grant.verifier.expose_secret().to_owned());
-        Err(GrantError::Unavailable { why: "it only looks" })
+        Err(TokenEndpointError::Unavailable { why: "it only looks" })
     }
 
     async fn refresh(
@@ -44,12 +48,12 @@ impl OAuthEndpoint for Witness {
         _client: &OAuthClient,
         _token: &RefreshToken,
         _limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
-        Err(GrantError::Unavailable { why: "it only looks" })
+    ) -> Result<TokenResponse, TokenEndpointError> {
+        Err(TokenEndpointError::Unavailable { why: "it only looks" })
     }
 
-    async fn revoke(&self, _client: &OAuthClient, _token: &RefreshToken) -> Result<(), GrantError> {
-        Err(GrantError::Unavailable { why: "it only looks" })
+    async fn revoke(&self, _client: &OAuthClient, _token: &RefreshToken) -> Result<(), TokenEndpointError> {
+        Err(TokenEndpointError::Unavailable { why: "it only looks" })
     }
 }
 

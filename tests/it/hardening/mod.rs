@@ -1,8 +1,8 @@
 //! The promises of `docs/security.md` that no other test holds: what a web page, a program on the machine, a careless
 //! paste or a caller without the token can do, which is nothing.
 
+mod authentication;
 mod callback_flood;
-mod entrance;
 mod entropy;
 mod errors_tell_nothing;
 mod opened_browser;

@@ -6,7 +6,7 @@ use std::{io::ErrorKind, net::TcpListener};
 use goclaw::{
     app::AppError,
     domain::{
-        authorization_response::{AuthorizationResponse, PastedRedirect, ResponseFlaw},
+        authorization_response::{AuthorizationResponse, InvalidRedirect, PastedRedirect},
         login::CallbackRejection,
     },
 };
@@ -121,7 +121,7 @@ async fn an_address_that_only_reads_like_the_login_s_own_lets_no_code_in() {
         let refused = stage.paste(&text, alice()).await;
         let rejected = matches!(
             refused,
-            Err(AppError::BadRedirect(_) | AppError::CallbackRejected(CallbackRejection::WrongAddress(_)))
+            Err(AppError::InvalidRedirect(_) | AppError::CallbackRejected(CallbackRejection::WrongAddress(_)))
         );
         assert!(rejected, "{text:?}: {refused:?}");
         assert!(!refused.unwrap_err().to_string().contains("ac_1"), "{text:?} is repeated");
@@ -175,8 +175,8 @@ proptest! {
         let repeated = ["code", "state", "error", "error_description", "iss"].iter().any(|name| count(name) > 1);
         let state = parameters.iter().find(|(name, value, _)| name == "state" && !value.is_empty());
         match (AuthorizationResponse::from_query(&query(&parameters)), state) {
-            (Err(ResponseFlaw::Repeated(_)), _) => prop_assert!(repeated),
-            (Err(ResponseFlaw::NoState), None) => prop_assert!(!repeated),
+            (Err(InvalidRedirect::Repeated(_)), _) => prop_assert!(repeated),
+            (Err(InvalidRedirect::NoState), None) => prop_assert!(!repeated),
             (Ok(response), Some((_, value, _))) => {
                 prop_assert!(!repeated);
                 prop_assert_eq!(response.state.expose_secret(), value);

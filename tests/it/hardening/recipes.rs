@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{approved, raw};
 use crate::support::{
-    gateway::{Answer, Gateway, Home, PATIENCE, http},
+    gateway::{Answer, Gateway, Home, TEST_DEADLINE, http},
     provider::Provider,
 };
 
@@ -52,7 +52,7 @@ async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
 async fn browse(here: Ipv4Addr, url: &str) -> Answer {
     // Prepares TLS as the tests' other clients do.
     drop(http());
-    let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(PATIENCE);
+    let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(TEST_DEADLINE);
     let browser = browser.resolve("localhost", SocketAddr::from((here, 0))).build().expect("a browser");
     Answer::of(browser.get(url).send().await.expect("a page")).await
 }

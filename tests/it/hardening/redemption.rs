@@ -7,11 +7,11 @@ use goclaw::{
     },
     domain::{
         authorize_url::authorize_url,
-        grant::CodeGrant,
         oauth_client::OAuthClient,
         secret::{AuthorizationCode, OAuthState, PkceVerifier},
+        token_response::CodeGrant,
     },
-    ports::{GrantError, OAuthEndpoint},
+    ports::{OAuthEndpoint, TokenEndpointError},
 };
 use goclaw_simulator::{Options, Simulator};
 use secrecy::ExposeSecret;
@@ -59,7 +59,7 @@ fn client_of(issuer: &str) -> OAuthClient {
 }
 
 /// A code for `client`'s redirect URI, redeemed with `presented`.
-async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), GrantError> {
+async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenEndpointError> {
     let verifier = PkceVerifier::from_bytes(&[7; 64]);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
     let answer = http().get(url.expose_secret()).send().await.unwrap();
@@ -87,7 +87,7 @@ async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
     ];
     for wrong in wrong {
         let refused = redeem_with(&client, &wrong).await.unwrap_err();
-        assert!(matches!(refused, GrantError::Rejected { status: 400, .. }), "{wrong}: {refused:?}");
+        assert!(matches!(refused, TokenEndpointError::Rejected { status: 400, .. }), "{wrong}: {refused:?}");
     }
     redeem_with(&client, &uri).await.unwrap();
 }

@@ -88,7 +88,7 @@ async fn a_code_that_is_not_the_provider_s_is_refused_there() {
 }
 
 #[tokio::test]
-async fn tokens_that_cannot_be_renewed_are_not_kept() {
+async fn tokens_that_cannot_be_refreshed_are_not_kept() {
     let provider = Provider::start(&["--approval", "auto", "--settings", r#"{"omit_refresh_token": true}"#]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -98,7 +98,7 @@ async fn tokens_that_cannot_be_renewed_are_not_kept() {
     assert_eq!(home.stored(), (0, 0));
 }
 
-/// Takes as long as the gateway's patience: 20 s.
+/// Takes as long as the gateway's timeouts: 20 s.
 #[tokio::test]
 async fn a_provider_that_never_answers_is_given_up() {
     let provider = Provider::approving();

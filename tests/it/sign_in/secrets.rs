@@ -94,7 +94,7 @@ async fn a_provider_without_browser_sign_in_says_how_it_connects() {
     let gateway = home.start().await;
     let answer = gateway.post("/v1/auth/suno/start", json!({})).await;
     let problem = answer.json();
-    assert_eq!((answer.status, &problem["code"]), (409, &json!("connects_otherwise")));
+    assert_eq!((answer.status, &problem["code"]), (409, &json!("auth_method_mismatch")));
     let how = problem["error"].as_str().unwrap();
     assert!(how.contains("PUT /v1/auth/suno/secret") && how.contains("goclaw providers set-secret suno"), "{how}");
 }

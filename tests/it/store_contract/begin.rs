@@ -4,7 +4,7 @@ use goclaw::{
     domain::{
         ids::{Principal, StateDigest},
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginPhase},
+        login_outcome::{LoginOutcome, LoginProgress},
     },
     ports::{BeginOutcome, ClaimOutcome, LoginStore},
 };
@@ -29,7 +29,7 @@ contract!(
 );
 
 async fn begin(store: &impl LoginStore, login: &SealedLogin) -> BeginOutcome {
-    store.begin(login, login.ticket.started_at).await.expect("it begins")
+    store.begin(login, login.session.started_at).await.expect("it begins")
 }
 
 async fn find(store: &impl LoginStore, login: &SealedLogin) -> Option<SealedLogin> {
@@ -85,14 +85,14 @@ async fn an_expired_login_does_not_stand_in_the_way(fixture: impl Fixture) {
     let store = fixture.store();
     let first = login(1, "work", "alice", at(0));
     begin(&*store, &first).await;
-    let end = first.ticket.expires_at;
+    let end = first.session.expires_at;
     let too_early = login(2, "work", "alice", at(359));
     assert!(matches!(begin(&*store, &too_early).await, BeginOutcome::AlreadyPending(_)));
 
     let second = login(3, "work", "alice", end);
     assert_eq!(begin(&*store, &second).await, BeginOutcome::Begun);
     let first = find(&*store, &first).await.unwrap();
-    assert_eq!((first.phase, first.phase_since), (LoginPhase::Ended(LoginOutcome::Expired), end));
+    assert_eq!((first.progress, first.progress_since), (LoginProgress::Ended(LoginOutcome::Expired), end));
     assert_eq!(store.open_logins(end).await.unwrap(), [second]);
 }
 
@@ -100,30 +100,30 @@ async fn a_login_that_is_being_finished_or_has_ended_does_not_stand_in_the_way(f
     let store = fixture.store();
     let [first, second, third] = [1, 2, 3].map(|number| login(number, "work", "alice", at(i64::from(number))));
     begin(&*store, &first).await;
-    assert_eq!(store.claim(&first.ticket.id, at(1)).await.unwrap(), ClaimOutcome::Claimed);
+    assert_eq!(store.claim(&first.session.id, at(1)).await.unwrap(), ClaimOutcome::Claimed);
     assert_eq!(begin(&*store, &second).await, BeginOutcome::Begun);
-    assert!(store.end(&second.ticket.id, LoginOutcome::Cancelled, at(2)).await.unwrap());
+    assert!(store.end(&second.session.id, LoginOutcome::Cancelled, at(2)).await.unwrap());
     assert_eq!(begin(&*store, &third).await, BeginOutcome::Begun);
-    assert_eq!(find(&*store, &first).await.unwrap().phase, LoginPhase::Exchanging);
+    assert_eq!(find(&*store, &first).await.unwrap().progress, LoginProgress::Exchanging);
 }
 
 async fn a_login_is_found_in_whatever_phase_it_is(fixture: impl Fixture) {
     let store = fixture.store();
     let mut expected = login(1, "work", "alice", at(0));
     begin(&*store, &expected).await;
-    store.claim(&expected.ticket.id, at(3)).await.unwrap();
-    (expected.phase, expected.phase_since) = (LoginPhase::Exchanging, at(3));
+    store.claim(&expected.session.id, at(3)).await.unwrap();
+    (expected.progress, expected.progress_since) = (LoginProgress::Exchanging, at(3));
     assert_eq!(find(&*store, &expected).await.as_ref(), Some(&expected));
-    assert!(store.end(&expected.ticket.id, LoginOutcome::Completed, at(4)).await.unwrap());
-    (expected.phase, expected.phase_since) = (LoginPhase::Ended(LoginOutcome::Completed), at(4));
+    assert!(store.end(&expected.session.id, LoginOutcome::Completed, at(4)).await.unwrap());
+    (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
     // Every outcome there is can be stored and comes back as itself.
     for (number, outcome) in (10..).zip(LoginOutcome::ALL) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
         begin(&*store, &ended).await;
-        store.end(&ended.ticket.id, outcome, at(20)).await.unwrap();
-        assert_eq!(find(&*store, &ended).await.unwrap().phase, LoginPhase::Ended(outcome));
+        store.end(&ended.session.id, outcome, at(20)).await.unwrap();
+        assert_eq!(find(&*store, &ended).await.unwrap().progress, LoginProgress::Ended(outcome));
     }
 }
 
@@ -138,7 +138,7 @@ async fn the_latest_login_is_the_newest_of_that_principal(fixture: impl Fixture)
     for (number, seconds) in [(9, 0), (2, 30), (3, 20)] {
         let login = login(number, "work", "alice", at(seconds));
         begin(&*store, &login).await;
-        store.end(&login.ticket.id, LoginOutcome::Denied, at(seconds)).await.unwrap();
+        store.end(&login.session.id, LoginOutcome::Denied, at(seconds)).await.unwrap();
     }
     begin(&*store, &login(4, "work", "bob", at(40))).await;
     begin(&*store, &login(5, "private", "alice", at(50))).await;
@@ -155,11 +155,11 @@ async fn open_logins_are_those_that_still_wait(fixture: impl Fixture) {
     for login in [&pending, &claimed, &ended, &later] {
         begin(&*store, login).await;
     }
-    store.claim(&claimed.ticket.id, at(1)).await.unwrap();
-    store.end(&ended.ticket.id, LoginOutcome::Denied, at(1)).await.unwrap();
+    store.claim(&claimed.session.id, at(1)).await.unwrap();
+    store.end(&ended.session.id, LoginOutcome::Denied, at(1)).await.unwrap();
     let open = async |seconds| {
         let mut open = store.open_logins(at(seconds)).await.unwrap();
-        open.sort_by_key(|login| login.ticket.started_at);
+        open.sort_by_key(|login| login.session.started_at);
         open
     };
     assert_eq!(open(359).await, [pending, later.clone()]);

@@ -1,4 +1,4 @@
-//! What every `CredentialStore` keeps to.
+//! What every `TokenStore` keeps to.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use goclaw::{
         ids::Generation,
         provider::{AuthMethod, ProviderType},
     },
-    ports::{CredentialStore, ProfileChange, SaveOutcome},
+    ports::{ProfileChange, SaveOutcome, TokenStore},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -33,7 +33,7 @@ contract!(
     accounts_are_listed_by_name,
 );
 
-async fn save(store: &impl CredentialStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
+async fn save(store: &impl TokenStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
     store.save_login(new, at(seconds)).await.expect("it saves")
 }
 
@@ -49,7 +49,7 @@ async fn a_first_login_is_stored_as_it_was_given(fixture: impl Fixture) {
     assert_eq!((account.provider_type, &account.api_base), (new.provider_type, &new.api_base));
     assert_eq!(account.display_name, new.display_name);
     assert_eq!((&account.access_token, &account.refresh_token), (&new.access_token, &new.refresh_token));
-    assert_eq!(account.facts, new.facts);
+    assert_eq!(account.metadata, new.metadata);
     assert_eq!((account.enabled, account.generation()), (true, Generation::FIRST));
     assert_eq!((account.created_at, account.updated_at), (at(5), at(5)));
 }
@@ -68,7 +68,7 @@ async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl
     assert_eq!((&account.id, account.created_at, account.updated_at), (&first.id, at(5), at(7)));
     assert_eq!((account.login_id(), account.generation()), (&second.login_id, Generation::FIRST));
     assert_eq!((&account.access_token, &account.refresh_token), (&second.access_token, &second.refresh_token));
-    assert_eq!((&account.facts, &account.api_base), (&second.facts, &second.api_base));
+    assert_eq!((&account.metadata, &account.api_base), (&second.metadata, &second.api_base));
     assert_eq!(account.display_name.as_deref(), Some("Work"));
     assert!(account.enabled, "who signs in wants to use it");
 }
@@ -78,11 +78,11 @@ async fn a_further_login_keeps_settings_that_are_not_ours(fixture: impl Fixture)
     save(&*store, &credential(1, "work"), 5).await;
     fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]})).await;
     let mut second = credential(2, "work");
-    (second.facts.expires_at, second.facts.account.email) = (None, None);
+    (second.metadata.expires_at, second.metadata.account.email) = (None, None);
     save(&*store, &second, 6).await;
 
     let account = store.load(&name("work")).await.unwrap().unwrap();
-    assert_eq!(account.facts, second.facts, "no fact of the earlier login is left");
+    assert_eq!(account.metadata, second.metadata, "no fact of the earlier login is left");
     let settings = account.settings.into_json();
     assert_eq!(settings["pool"], json!({"strategy": ["x", 1]}));
     assert_eq!((settings.get("expires_at"), settings.get("email")), (None, None));
@@ -122,9 +122,9 @@ async fn a_reader_never_sees_the_tokens_of_two_logins(fixture: impl Fixture) {
         let loaded = store.load(&name("work")).await.unwrap().unwrap();
         let listed = store.list().await.unwrap().remove(0);
         for account in [loaded, listed] {
-            let number = account.facts.obtained_at.unix_seconds() - at(0).unix_seconds();
+            let number = account.metadata.obtained_at.unix_seconds() - at(0).unix_seconds();
             let whole = credential(number.try_into().unwrap(), "work");
-            assert_eq!((account.login_id().clone(), account.facts), (whole.login_id, whole.facts));
+            assert_eq!((account.login_id().clone(), account.metadata), (whole.login_id, whole.metadata));
             assert_eq!((account.access_token, account.refresh_token), (whole.access_token, whole.refresh_token));
         }
         tokio::task::yield_now().await;
@@ -136,7 +136,7 @@ async fn another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl F
     save(&*store, &credential(1, "work"), 5).await;
     let before = store.load(&name("work")).await.unwrap();
     let mut other = NewSealedCredential { provider_type: ProviderType::Suno, ..credential(2, "work") };
-    other.facts.auth_method = AuthMethod::SessionToken;
+    other.metadata.auth_method = AuthMethod::SessionToken;
     for refresh_token in [None, other.refresh_token.clone()] {
         let other = NewSealedCredential { refresh_token, ..other.clone() };
         assert_eq!(save(&*store, &other, 6).await, SaveOutcome::TypeConflict(ProviderType::OpenaiCodex));

@@ -6,7 +6,7 @@ use goclaw::{
     domain::{
         ids::LoginId,
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginPhase},
+        login_outcome::{LoginOutcome, LoginProgress},
         time::Timestamp,
     },
     ports::{ClaimOutcome, LoginStore},
@@ -43,42 +43,42 @@ async fn begun(store: &impl LoginStore, number: u8, account: &str, started_at: T
 }
 
 /// Where a login stands, and since when.
-async fn phase(store: &impl LoginStore, login: &SealedLogin) -> Option<(LoginPhase, Timestamp)> {
+async fn progress(store: &impl LoginStore, login: &SealedLogin) -> Option<(LoginProgress, Timestamp)> {
     let found = store.find(&login.state_digest).await.expect("the store answers")?;
-    Some((found.phase, found.phase_since))
+    Some((found.progress, found.progress_since))
 }
 
 async fn of_many_concurrent_claims_exactly_one_wins(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
     for _ in 0..MANY {
-        let (store, id) = (fixture.store(), pending.ticket.id.clone());
+        let (store, id) = (fixture.store(), pending.session.id.clone());
         calls.spawn(async move { store.claim(&id, at(5)).await.expect("it answers") });
     }
     let claimed = calls.join_all().await.into_iter().filter(|outcome| *outcome == ClaimOutcome::Claimed);
     assert_eq!(claimed.count(), 1);
-    assert_eq!(phase(&*fixture.store(), &pending).await, Some((LoginPhase::Exchanging, at(5))));
+    assert_eq!(progress(&*fixture.store(), &pending).await, Some((LoginProgress::Exchanging, at(5))));
 }
 
 async fn what_has_ended_or_never_was_cannot_be_claimed(fixture: impl Fixture) {
     let store = fixture.store();
     let ended = begun(&*store, 1, "work", at(0)).await;
-    store.end(&ended.ticket.id, LoginOutcome::Denied, at(1)).await.unwrap();
-    for id in [ended.ticket.id.clone(), LoginId::from_bytes([9; 16])] {
+    store.end(&ended.session.id, LoginOutcome::Denied, at(1)).await.unwrap();
+    for id in [ended.session.id.clone(), LoginId::from_bytes([9; 16])] {
         assert_eq!(store.claim(&id, at(2)).await.unwrap(), ClaimOutcome::Taken);
     }
-    assert_eq!(phase(&*store, &ended).await, Some((LoginPhase::Ended(LoginOutcome::Denied), at(1))));
+    assert_eq!(progress(&*store, &ended).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(1))));
 }
 
 async fn the_first_outcome_stays(fixture: impl Fixture) {
     let store = fixture.store();
     let (pending, claimed) = (begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await);
-    store.claim(&claimed.ticket.id, at(1)).await.unwrap();
+    store.claim(&claimed.session.id, at(1)).await.unwrap();
     for login in [pending, claimed] {
-        let end = async |outcome, seconds| store.end(&login.ticket.id, outcome, at(seconds)).await.unwrap();
+        let end = async |outcome, seconds| store.end(&login.session.id, outcome, at(seconds)).await.unwrap();
         assert!(end(LoginOutcome::Cancelled, 2).await);
         assert!(!end(LoginOutcome::Completed, 3).await);
-        assert_eq!(phase(&*store, &login).await, Some((LoginPhase::Ended(LoginOutcome::Cancelled), at(2))));
+        assert_eq!(progress(&*store, &login).await, Some((LoginProgress::Ended(LoginOutcome::Cancelled), at(2))));
     }
     assert!(!store.end(&LoginId::from_bytes([9; 16]), LoginOutcome::Denied, at(4)).await.unwrap());
 }
@@ -87,12 +87,12 @@ async fn of_many_concurrent_ends_exactly_one_counts(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
     for outcome in LoginOutcome::ALL {
-        let (store, id) = (fixture.store(), pending.ticket.id.clone());
+        let (store, id) = (fixture.store(), pending.session.id.clone());
         calls.spawn(async move { (outcome, store.end(&id, outcome, at(5)).await.expect("it answers")) });
     }
     let ended: Vec<_> = calls.join_all().await.into_iter().filter(|(_, ended)| *ended).collect();
     assert_eq!(ended.len(), 1);
-    assert_eq!(phase(&*fixture.store(), &pending).await, Some((LoginPhase::Ended(ended[0].0), at(5))));
+    assert_eq!(progress(&*fixture.store(), &pending).await, Some((LoginProgress::Ended(ended[0].0), at(5))));
 }
 
 async fn cancelling_ends_what_is_under_way_for_that_account_whoever_started_it(fixture: impl Fixture) {
@@ -101,16 +101,16 @@ async fn cancelling_ends_what_is_under_way_for_that_account_whoever_started_it(f
     let (of_bob, of_carol) = (login(2, "work", "bob", at(0)), login(3, "work", "carol", at(0)));
     store.begin(&of_bob, at(0)).await.unwrap();
     store.begin(&of_carol, at(0)).await.unwrap();
-    store.claim(&of_carol.ticket.id, at(1)).await.unwrap();
+    store.claim(&of_carol.session.id, at(1)).await.unwrap();
     let elsewhere = begun(&*store, 4, "private", at(0)).await;
 
     assert_eq!(store.cancel_all(&name("work"), at(2)).await.unwrap(), 3);
     assert_eq!(store.cancel_all(&name("work"), at(3)).await.unwrap(), 0);
-    let cancelled = Some((LoginPhase::Ended(LoginOutcome::Cancelled), at(2)));
+    let cancelled = Some((LoginProgress::Ended(LoginOutcome::Cancelled), at(2)));
     for login in [&of_alice, &of_bob, &of_carol] {
-        assert_eq!(phase(&*store, login).await, cancelled);
+        assert_eq!(progress(&*store, login).await, cancelled);
     }
-    assert_eq!(phase(&*store, &elsewhere).await, Some((LoginPhase::Pending, at(0))));
+    assert_eq!(progress(&*store, &elsewhere).await, Some((LoginProgress::Pending, at(0))));
 }
 
 async fn a_sweep_ends_what_is_overdue_at_the_time_it_was_due(fixture: impl Fixture) {
@@ -118,46 +118,46 @@ async fn a_sweep_ends_what_is_overdue_at_the_time_it_was_due(fixture: impl Fixtu
     let overdue = begun(&*store, 1, "work", at(0)).await;
     let in_time = begun(&*store, 2, "private", at(1)).await;
     let denied = begun(&*store, 3, "other", at(0)).await;
-    store.end(&denied.ticket.id, LoginOutcome::Denied, at(1)).await.unwrap();
+    store.end(&denied.session.id, LoginOutcome::Denied, at(1)).await.unwrap();
 
     assert_eq!(store.sweep(at(359), STUCK_AFTER, KEEP).await.unwrap(), 0);
-    assert_eq!(phase(&*store, &overdue).await, Some((LoginPhase::Pending, at(0))));
+    assert_eq!(progress(&*store, &overdue).await, Some((LoginProgress::Pending, at(0))));
     assert_eq!(store.sweep(at(360), STUCK_AFTER, KEEP).await.unwrap(), 1);
-    assert_eq!(phase(&*store, &overdue).await, Some((LoginPhase::Ended(LoginOutcome::Expired), at(360))));
-    assert_eq!(phase(&*store, &in_time).await, Some((LoginPhase::Pending, at(1))));
-    assert_eq!(phase(&*store, &denied).await, Some((LoginPhase::Ended(LoginOutcome::Denied), at(1))));
+    assert_eq!(progress(&*store, &overdue).await, Some((LoginProgress::Ended(LoginOutcome::Expired), at(360))));
+    assert_eq!(progress(&*store, &in_time).await, Some((LoginProgress::Pending, at(1))));
+    assert_eq!(progress(&*store, &denied).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(1))));
     assert_eq!(store.sweep(at(10_000), STUCK_AFTER, KEEP).await.unwrap(), 1);
-    assert_eq!(phase(&*store, &in_time).await, Some((LoginPhase::Ended(LoginOutcome::Expired), at(361))));
+    assert_eq!(progress(&*store, &in_time).await, Some((LoginProgress::Ended(LoginOutcome::Expired), at(361))));
 }
 
 async fn a_sweep_ends_what_has_been_exchanging_for_too_long(fixture: impl Fixture) {
     let store = fixture.store();
     let stuck = begun(&*store, 1, "work", at(0)).await;
     let at_work = begun(&*store, 2, "private", at(0)).await;
-    store.claim(&stuck.ticket.id, at(10)).await.unwrap();
-    store.claim(&at_work.ticket.id, at(11)).await.unwrap();
+    store.claim(&stuck.session.id, at(10)).await.unwrap();
+    store.claim(&at_work.session.id, at(11)).await.unwrap();
 
     // Exactly as long is not longer. That both logins are overdue is no matter: their callbacks came in time.
     assert_eq!(store.sweep(at(130), STUCK_AFTER, KEEP).await.unwrap(), 0);
     assert_eq!(store.sweep(at(131), STUCK_AFTER, KEEP).await.unwrap(), 1);
-    assert_eq!(phase(&*store, &stuck).await, Some((LoginPhase::Ended(LoginOutcome::Interrupted), at(131))));
-    assert_eq!(phase(&*store, &at_work).await, Some((LoginPhase::Exchanging, at(11))));
+    assert_eq!(progress(&*store, &stuck).await, Some((LoginProgress::Ended(LoginOutcome::Interrupted), at(131))));
+    assert_eq!(progress(&*store, &at_work).await, Some((LoginProgress::Exchanging, at(11))));
 }
 
 async fn a_sweep_forgets_what_ended_long_ago(fixture: impl Fixture) {
     let store = fixture.store();
     let keep = i64::try_from(KEEP.as_secs()).unwrap();
     let [old, recent] = [begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await];
-    store.end(&old.ticket.id, LoginOutcome::Completed, at(10)).await.unwrap();
-    store.end(&recent.ticket.id, LoginOutcome::Denied, at(11)).await.unwrap();
+    store.end(&old.session.id, LoginOutcome::Completed, at(10)).await.unwrap();
+    store.end(&recent.session.id, LoginOutcome::Denied, at(11)).await.unwrap();
     let open = begun(&*store, 3, "other", at(keep)).await;
 
     assert_eq!(store.sweep(at(10 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0);
-    assert!(phase(&*store, &old).await.is_some(), "it is kept for as long as was said");
+    assert!(progress(&*store, &old).await.is_some(), "it is kept for as long as was said");
     assert_eq!(store.sweep(at(11 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0, "forgetting is not ending");
-    assert_eq!(phase(&*store, &old).await, None);
-    assert_eq!(phase(&*store, &recent).await, Some((LoginPhase::Ended(LoginOutcome::Denied), at(11))));
-    assert_eq!(phase(&*store, &open).await, Some((LoginPhase::Pending, at(keep))));
+    assert_eq!(progress(&*store, &old).await, None);
+    assert_eq!(progress(&*store, &recent).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(11))));
+    assert_eq!(progress(&*store, &open).await, Some((LoginProgress::Pending, at(keep))));
 }
 
 async fn what_has_ended_is_listed_newest_first(fixture: impl Fixture) {
@@ -165,16 +165,16 @@ async fn what_has_ended_is_listed_newest_first(fixture: impl Fixture) {
     let mut ended = Vec::new();
     for (number, account, seconds) in [(1, "work", 30), (2, "private", 10), (3, "third", 20)] {
         let login = begun(&*store, number, account, at(0)).await;
-        store.end(&login.ticket.id, LoginOutcome::Denied, at(seconds)).await.unwrap();
-        ended.push((seconds, login.ticket.id));
+        store.end(&login.session.id, LoginOutcome::Denied, at(seconds)).await.unwrap();
+        ended.push((seconds, login.session.id));
     }
     begun(&*store, 4, "waiting", at(0)).await;
     let claimed = begun(&*store, 5, "exchanging", at(0)).await;
-    store.claim(&claimed.ticket.id, at(1)).await.unwrap();
+    store.claim(&claimed.session.id, at(1)).await.unwrap();
     ended.sort_by_key(|(seconds, _)| *seconds);
     let expected: Vec<_> = ended.into_iter().rev().map(|(_, id)| id).collect();
     let listed = async |limit| -> Vec<LoginId> {
-        store.ended(limit).await.unwrap().into_iter().map(|login| login.ticket.id).collect()
+        store.ended(limit).await.unwrap().into_iter().map(|login| login.session.id).collect()
     };
     assert_eq!((listed(9).await, listed(2).await.as_slice()), (expected.clone(), &expected[..2]));
 }

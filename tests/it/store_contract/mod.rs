@@ -1,4 +1,4 @@
-//! The contracts of `CredentialStore`, `CredentialHistory`, `LoginStore` and `RevocationQueue`, one suite for every
+//! The contracts of `TokenStore`, `CredentialHistory`, `LoginStore` and `RevocationQueue`, one suite for every
 //! implementation, the in-memory one included.
 //!
 //! A further store is a further [`Fixture`] and a further line in [`contract!`].

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use goclaw::{
     adapters::store::{OpenStoreError, PostgresStore},
-    ports::CredentialStore,
+    ports::TokenStore,
 };
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ async fn the_tables_hold_what_the_documentation_says() {
     let postgres = Postgres::open().await;
     let credential = credential(1, "openai-codex");
     postgres.store().save_login(&credential, at(0)).await.unwrap();
-    let expires_at = credential.facts.expires_at.map(|at| at.unix_seconds().to_string());
+    let expires_at = credential.metadata.expires_at.map(|at| at.unix_seconds().to_string());
     assert_eq!(postgres.database.cell("settings ->> 'expires_at'", "llm_providers").await, expires_at);
     let secret = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
     assert_eq!(postgres.database.cell("count(*)", secret).await.as_deref(), Some("1"));

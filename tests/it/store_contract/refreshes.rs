@@ -2,13 +2,14 @@
 
 use goclaw::{
     domain::{
-        history::Happening,
+        history::EventKind,
         refresh::{
-            Cause, Demand, Effect, Failure, LeaseId, Phase, RefreshEvent, RefreshPolicy, Rotation, TokenVersion,
+            Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, Rotation, TokenState,
+            TokenVersion,
         },
         time::Timestamp,
     },
-    ports::{Advanced, CredentialHistory, CredentialStore},
+    ports::{Advanced, CredentialHistory, TokenStore},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -32,7 +33,7 @@ contract!(
 );
 
 /// When the sample's token may be refreshed without its time having come.
-const NOW: Demand = Demand::Now;
+const NOW: RefreshTrigger = RefreshTrigger::Now;
 
 fn policy() -> RefreshPolicy {
     RefreshPolicy::default()
@@ -48,7 +49,7 @@ fn version(login: u8, generation: u64) -> TokenVersion {
 }
 
 fn begin(holder: u8, seen: TokenVersion) -> RefreshEvent {
-    RefreshEvent::Begin { seen, lease: lease(holder), demand: NOW }
+    RefreshEvent::Begin { seen, lease: lease(holder), trigger: NOW }
 }
 
 fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
@@ -59,14 +60,14 @@ fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
 fn answer(number: u8, seen: TokenVersion) -> Rotation {
     let new = credential(number, "work");
     let (access_token, refresh_token) = (new.access_token, new.refresh_token);
-    Rotation { seen, access_token, refresh_token, facts: new.facts, same_account: true }
+    Rotation { seen, access_token, refresh_token, metadata: new.metadata, same_account: true }
 }
 
-async fn advance(store: &impl CredentialStore, event: &RefreshEvent, now: Timestamp) -> Advanced {
+async fn advance(store: &impl TokenStore, event: &RefreshEvent, now: Timestamp) -> Advanced {
     store.advance(&name("work"), event, &policy(), now).await.expect("the store works")
 }
 
-async fn signed_in(store: &impl CredentialStore) {
+async fn signed_in(store: &impl TokenStore) {
     store.save_login(&credential(1, "work"), at(0)).await.expect("it is saved");
 }
 
@@ -85,7 +86,7 @@ async fn one_of_many_gets_the_lease_and_only_the_holder_may_send(fixture: impl F
     assert!(others.iter().all(|(_, it)| it.effect == Effect::Wait(until)), "{others:?}");
     let (holder, first) = granted[0];
     let state = &first.credential.as_ref().expect("it is there").refresh;
-    assert!(matches!(&state.phase, Phase::Refreshing(held) if held.id == lease(*holder) && held.until == until));
+    assert!(matches!(&state.state, TokenState::Refreshing(held) if held.id == lease(*holder) && held.until == until));
     assert_eq!((state.attempt, state.sent_at), (1, Some(at(5))), "durable before the send");
 
     // Its own lease, asked for again, is still its own.
@@ -103,10 +104,10 @@ async fn an_answer_is_stored_as_a_whole_and_only_once(fixture: impl Fixture) {
     assert_eq!(stored.effect, Effect::Stored);
     let account = stored.credential.expect("it is there");
     assert_eq!(store.load(&name("work")).await.unwrap().as_ref(), Some(&account));
-    assert_eq!((account.refresh.version.clone(), &account.refresh.phase), (version(1, 1), &Phase::Active));
+    assert_eq!((account.refresh.version.clone(), &account.refresh.state), (version(1, 1), &TokenState::Active));
     assert_eq!((&account.access_token, &account.refresh_token), (&rotation.access_token, &rotation.refresh_token));
-    assert_eq!((&account.facts, account.updated_at), (&rotation.facts, at(7)));
-    assert_eq!((account.refresh.attempt, account.refresh.expires_at), (0, rotation.facts.expires_at));
+    assert_eq!((&account.metadata, account.updated_at), (&rotation.metadata, at(7)));
+    assert_eq!((account.refresh.attempt, account.refresh.expires_at), (0, rotation.metadata.expires_at));
     assert_eq!(account.settings.clone().into_json()["codex_pool"], json!({"a": 1}));
 
     // The store's answer was lost, and the commit is tried again.
@@ -122,7 +123,7 @@ async fn a_refresh_that_keeps_the_old_token_keeps_it(fixture: impl Fixture) {
     let after = advance(&*store, &RefreshEvent::Answered(unrotated), at(7)).await.credential.unwrap();
     assert_eq!(after.refresh_token, before.refresh_token);
     assert_ne!(after.access_token, before.access_token);
-    assert!(after.refresh.renewable);
+    assert!(after.refresh.refreshable);
 }
 
 async fn an_answer_is_stored_whoever_holds_the_lease_by_then(fixture: impl Fixture) {
@@ -130,11 +131,11 @@ async fn an_answer_is_stored_whoever_holds_the_lease_by_then(fixture: impl Fixtu
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     // The first holder is slow; long after its lease another one is at the same token.
-    let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), demand: Demand::AccessDead };
+    let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
     assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
     let late = advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
-    assert_eq!(late.credential.unwrap().refresh.phase, Phase::Active, "whoever held the lease");
+    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "whoever held the lease");
 
     // And from where nobody hopes any more.
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
@@ -143,7 +144,7 @@ async fn an_answer_is_stored_whoever_holds_the_lease_by_then(fixture: impl Fixtu
     let healing = advance(&*store, &RefreshEvent::Answered(answer(3, version(1, 1))), at(104)).await;
     assert_eq!(healing.effect, Effect::Stored);
     let healed = healing.credential.unwrap().refresh;
-    assert_eq!((healed.phase, healed.cause), (Phase::Active, None));
+    assert_eq!((healed.state, healed.cause), (TokenState::Active, None));
 }
 
 async fn a_failure_is_noted_by_the_holder_alone(fixture: impl Fixture) {
@@ -157,7 +158,7 @@ async fn a_failure_is_noted_by_the_holder_alone(fixture: impl Fixture) {
 
     let own = advance(&*store, &failed(1, version(1, 0), lost), at(6)).await;
     let state = own.credential.unwrap().refresh;
-    assert_eq!((own.effect, state.phase, state.cause), (Effect::Noted, Phase::InDoubt, Some(Cause::TimedOut)));
+    assert_eq!((own.effect, state.state, state.cause), (Effect::Noted, TokenState::InDoubt, Some(Cause::TimedOut)));
     assert_eq!((state.attempt, state.failures), (1, 1));
     assert_eq!(state.next_attempt_at, Some(at(36)));
 }
@@ -168,7 +169,7 @@ async fn a_rejection_leaves_everything_but_the_hope(fixture: impl Fixture) {
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenExpired));
     let account = advance(&*store, &rejected, at(6)).await.credential.unwrap();
-    assert_eq!(account.refresh.phase, Phase::NeedsReauth);
+    assert_eq!(account.refresh.state, TokenState::NeedsReauth);
     let new = credential(1, "work");
     assert_eq!((account.access_token, account.refresh_token), (new.access_token, new.refresh_token));
 }
@@ -179,7 +180,11 @@ async fn what_is_gone_or_signed_in_anew_takes_no_old_answer(fixture: impl Fixtur
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     store.save_login(&credential(2, "work"), at(6)).await.unwrap();
     let anew = store.load(&name("work")).await.unwrap();
-    assert_eq!(anew.as_ref().unwrap().refresh.phase, Phase::Active, "a login clears the lease of whoever holds it");
+    assert_eq!(
+        anew.as_ref().unwrap().refresh.state,
+        TokenState::Active,
+        "a login clears the lease of whoever holds it"
+    );
     let old = RefreshEvent::Answered(answer(3, version(1, 0)));
     let late = advance(&*store, &old, at(7)).await;
     assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
@@ -200,7 +205,7 @@ async fn a_lease_that_ran_out_is_written_down_as_doubt(fixture: impl Fixture) {
     let asked = advance(&*store, &begin(2, version(1, 0)), later).await;
     assert!(matches!(asked.effect, Effect::Wait(_)), "nobody presents a token in doubt while its access token is good");
     let state = store.load(&name("work")).await.unwrap().unwrap().refresh;
-    assert_eq!((state.phase, state.cause, state.attempt), (Phase::InDoubt, Some(Cause::Interrupted), 1));
+    assert_eq!((state.state, state.cause, state.attempt), (TokenState::InDoubt, Some(Cause::Interrupted), 1));
 }
 
 async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl Fixture) {
@@ -215,16 +220,16 @@ async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl F
     store.remove(&name("work"), None, at(9)).await.unwrap();
 
     let all = store.since(start, 100).await.unwrap();
-    let told: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.happening, event.generation.0)).collect();
+    let told: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.kind, event.generation.0)).collect();
     assert_eq!(
         told,
         [
-            ("work", Happening::SignedIn, 0),
-            ("work", Happening::RefreshStarted, 0),
-            ("work", Happening::InDoubt, 0),
-            ("work", Happening::Refreshed, 1),
-            ("other", Happening::SignedIn, 0),
-            ("work", Happening::SignedOut, 1),
+            ("work", EventKind::SignedIn, 0),
+            ("work", EventKind::RefreshStarted, 0),
+            ("work", EventKind::InDoubt, 0),
+            ("work", EventKind::Refreshed, 1),
+            ("other", EventKind::SignedIn, 0),
+            ("work", EventKind::SignedOut, 1),
         ]
     );
     assert_eq!((all[2].cause, all[2].at), (Some(Cause::TimedOut), at(6)));

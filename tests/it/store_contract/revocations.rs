@@ -1,4 +1,4 @@
-//! What every `RevocationQueue` keeps to, and every `CredentialStore` that puts tokens into it; and that a login which is
+//! What every `RevocationQueue` keeps to, and every `TokenStore` that puts tokens into it; and that a login which is
 //! over can no longer be saved.
 
 use std::time::Duration;
@@ -7,10 +7,10 @@ use goclaw::{
     domain::{
         credential::NewSealedCredential,
         ids::LoginId,
-        login_outcome::{LoginOutcome, LoginPhase},
+        login_outcome::{LoginOutcome, LoginProgress},
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
     },
-    ports::{CredentialStore, LoginStore, RevocationQueue, SaveOutcome},
+    ports::{LoginStore, RevocationQueue, SaveOutcome, TokenStore},
 };
 use tokio::task::JoinSet;
 
@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 fn order(number: u8) -> RevocationOrder {
     RevocationOrder {
         id: RevocationId::from_bytes([number; 16]),
-        client: login(number, "work", "alice", at(0)).ticket.client,
+        client: login(number, "work", "alice", at(0)).session.client,
     }
 }
 
@@ -132,10 +132,10 @@ async fn a_save_completes_its_login(fixture: impl Fixture) {
     let store = fixture.store();
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, at(0)).await.unwrap();
-    store.claim(&pending.ticket.id, at(1)).await.unwrap();
+    store.claim(&pending.session.id, at(1)).await.unwrap();
     assert!(matches!(store.save_login(&credential(1, "work"), at(2)).await.unwrap(), SaveOutcome::Saved(_)));
     let found = store.find(&pending.state_digest).await.unwrap().expect("a login");
-    assert_eq!((found.phase, found.phase_since), (LoginPhase::Ended(LoginOutcome::Completed), at(2)));
+    assert_eq!((found.progress, found.progress_since), (LoginProgress::Ended(LoginOutcome::Completed), at(2)));
 }
 
 async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
@@ -146,7 +146,7 @@ async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
     store.begin(&pending, at(0)).await.unwrap();
     let late = NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") };
     assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Interrupted));
-    store.claim(&pending.ticket.id, at(1)).await.unwrap();
+    store.claim(&pending.session.id, at(1)).await.unwrap();
     store.cancel_all(&name("work"), at(2)).await.unwrap();
     for _ in 0..2 {
         assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Cancelled));
@@ -160,11 +160,11 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
     let logins = [(1, "alice"), (2, "bob"), (3, "carol")].map(|(number, who)| login(number, "work", who, at(0)));
     for (seconds, login) in (1..).zip(&logins) {
         store.begin(login, at(0)).await.unwrap();
-        store.claim(&login.ticket.id, at(seconds)).await.unwrap();
+        store.claim(&login.session.id, at(seconds)).await.unwrap();
     }
     let elsewhere = login(4, "private", "alice", at(0));
     store.begin(&elsewhere, at(0)).await.unwrap();
-    store.claim(&elsewhere.ticket.id, at(1)).await.unwrap();
+    store.claim(&elsewhere.session.id, at(1)).await.unwrap();
 
     let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));

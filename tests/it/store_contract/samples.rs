@@ -6,11 +6,11 @@ use goclaw::domain::{
     account::AccountLabels,
     credential::NewSealedCredential,
     ids::{LoginId, Principal, ProviderId, ProviderName, StateDigest},
-    login::{LoginTicket, SealedLogin},
-    login_outcome::LoginPhase,
+    login::{LoginSession, SealedLogin},
+    login_outcome::LoginProgress,
     oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
     provider::{AuthMethod, ProviderType},
-    provider_settings::CredentialFacts,
+    provider_settings::TokenMetadata,
     sealed::SealedSecret,
     time::Timestamp,
 };
@@ -42,7 +42,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
         login_id: LoginId::from_bytes([number; 16]),
         access_token: sealed("access", number),
         refresh_token: Some(sealed("refresh", number)),
-        facts: CredentialFacts {
+        metadata: TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at: at(i64::from(number)),
             expires_at: Some(at(3600 + i64::from(number))),
@@ -57,7 +57,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
 pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
     let endpoint = |path: &str| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("an address");
     SealedLogin {
-        ticket: LoginTicket {
+        session: LoginSession {
             id: LoginId::from_bytes([number; 16]),
             name: name(account),
             provider_type: ProviderType::OpenaiCodex,
@@ -83,7 +83,7 @@ pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Time
         state_digest: StateDigest::from_text(format!("digest-{number}")),
         state: sealed("state", number),
         verifier: sealed("verifier", number),
-        phase: LoginPhase::Pending,
-        phase_since: started_at,
+        progress: LoginProgress::Pending,
+        progress_since: started_at,
     }
 }

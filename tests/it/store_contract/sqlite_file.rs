@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use goclaw::{
     adapters::store::{OpenStoreError, SqliteStore},
-    ports::{BeginOutcome, CredentialStore, LoginStore},
+    ports::{BeginOutcome, LoginStore, TokenStore},
 };
 use tokio::task::JoinSet;
 

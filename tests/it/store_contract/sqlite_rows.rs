@@ -11,7 +11,7 @@ use goclaw::{
         login::PendingLogin,
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
     },
-    ports::{CredentialStore, LoginStore, StoreError},
+    ports::{LoginStore, StoreError, TokenStore},
 };
 use serde_json::{Value, json};
 
@@ -37,12 +37,12 @@ async fn with_one_of_each() -> Sqlite {
         login_id: sample.login_id,
         access_token: AccessToken::new(access_token),
         refresh_token: Some(RefreshToken::new(refresh_token)),
-        facts: sample.facts,
+        metadata: sample.metadata,
     };
     let sealed = vault.seal_credential(new, ProviderId::new(at(0), &[0; 10]), None).unwrap();
     sqlite.store().save_login(&sealed, at(0)).await.unwrap();
     let pending = PendingLogin {
-        ticket: login(1, "openai-codex", "alice", at(0)).ticket,
+        session: login(1, "openai-codex", "alice", at(0)).session,
         state: OAuthState::new(state),
         verifier: PkceVerifier::new(verifier),
     };

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::gateway::{PATIENCE, eventually, free_port, http};
+use super::gateway::{TEST_DEADLINE, eventually, free_port, http};
 
 const FLAGS: [&str; 9] = [
     "--headless",
@@ -69,20 +69,21 @@ impl Browser {
 
     /// Presses the button with this id, as soon as there is one.
     pub(crate) async fn press(&self, id: &str) {
-        let button = self.tab.wait().at_most(PATIENCE).for_element(Locator::Id(id)).await.expect("a button");
+        let button = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Id(id)).await.expect("a button");
         button.click().await.expect("a click");
     }
 
     /// Clicks the link or button whose text contains this.
     pub(crate) async fn choose(&self, text: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
-        let element = self.tab.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await.expect("an element");
+        let element =
+            self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::XPath(&path)).await.expect("an element");
         element.click().await.expect("a click");
     }
 
     /// Types into the field that a CSS selector means.
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
-        let field = self.tab.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.expect("a field");
+        let field = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Css(selector)).await.expect("a field");
         field.send_keys(text).await.expect("keys");
     }
 
@@ -133,13 +134,13 @@ impl Browser {
     }
 
     pub(crate) async fn heading(&self) -> String {
-        let heading = self.tab.wait().at_most(PATIENCE).for_element(Locator::Css("h1")).await.expect("a heading");
+        let heading = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Css("h1")).await.expect("a heading");
         heading.text().await.expect("its text")
     }
 
     /// All text that a person sees.
     pub(crate) async fn text(&self) -> String {
-        let body = self.tab.wait().at_most(PATIENCE).for_element(Locator::Css("body")).await.expect("a body");
+        let body = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Css("body")).await.expect("a body");
         body.text().await.expect("its text")
     }
 

@@ -23,7 +23,7 @@ use super::provider::Provider;
 /// How often a condition is looked at while waiting for it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long anything may take before a test gives up. Above the gateway's own limit for an answer of the provider.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
 /// Below the ports that Linux gives to outgoing connections, any of which could take a port between probe and use.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
@@ -43,7 +43,7 @@ pub(crate) fn browser_like() -> Client {
 fn client(redirects: redirect::Policy) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // No connection is kept: one that the gateway closes meanwhile would fail a request for no reason of interest.
-    let client = Client::builder().redirect(redirects).no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE);
+    let client = Client::builder().redirect(redirects).no_proxy().pool_max_idle_per_host(0).timeout(TEST_DEADLINE);
     client.build().expect("a client")
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Lets real time pass; only for looking again.
@@ -238,7 +238,7 @@ impl Said {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
         let share = |file: &fs::File| file.try_clone().expect("an output file");
         let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
-        let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        let looks = TEST_DEADLINE.as_millis() / LOOK_EVERY.as_millis();
         let status = (0..looks).find_map(|_| {
             let ended = child.try_wait().expect("its status");
             if ended.is_none() {

@@ -11,7 +11,7 @@ use crate::{
     composed::{self, Victim},
     decorated::{Changes, Sabotage},
     fleet::{Caller, Ground, LOOK_EVERY, now_unix_ms, pause, sooner_or_later},
-    support::gateway::{Gateway, Home, PATIENCE},
+    support::gateway::{Gateway, Home, TEST_DEADLINE},
 };
 
 const ACCOUNT: &str = "openai";
@@ -33,7 +33,7 @@ pub(super) enum Ending {
     /// The new tokens were found; nothing was presented again.
     Found,
     /// Nothing had been presented; the next refresh was the first.
-    Renewed,
+    Refreshed,
     /// One retry, at once, brought new tokens.
     RetriedAtOnce,
     /// One retry, in the last minutes, brought new tokens.
@@ -46,7 +46,7 @@ impl Ending {
     pub(super) fn in_words(self) -> &'static str {
         match self {
             Self::Found => "found on disk",
-            Self::Renewed => "renewed",
+            Self::Refreshed => "refreshed",
             Self::RetriedAtOnce => "one retry at once",
             Self::RetriedLate => "served; one late retry",
             Self::InDoubtThenOver => "served; one late retry, refused",
@@ -155,8 +155,8 @@ impl Aftermath<'_> {
     async fn judge(&self) -> Result<Ending, String> {
         let ending = match (self.case.point.leaves, self.case.reuse) {
             (Leaves::Nothing, _) => {
-                self.renewed_since(0).await?;
-                Ending::Renewed
+                self.refreshed_since(0).await?;
+                Ending::Refreshed
             }
             (Leaves::NewTokens, _) => {
                 self.recovered().await?;
@@ -190,7 +190,7 @@ impl Aftermath<'_> {
 
     /// Waits until the status is as wanted.
     async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
-        let give_up = now_unix_ms() + millis(PATIENCE);
+        let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let status = self.status().await;
             if is_so(&status) {
@@ -202,8 +202,8 @@ impl Aftermath<'_> {
     }
 
     /// Ends once there are newer tokens than these because somebody asked for them.
-    async fn renewed_since(&self, generation: u64) -> Result<(), String> {
-        let give_up = now_unix_ms() + millis(PATIENCE);
+    async fn refreshed_since(&self, generation: u64) -> Result<(), String> {
+        let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
             let answer = self.caller.refresh(ACCOUNT).await;
             let status = self.status().await;
@@ -277,15 +277,15 @@ impl Aftermath<'_> {
         let said = answer.map(|answer| (answer.status, answer.text));
         check(said.as_ref().is_some_and(|(status, _)| *status == 200), || format!("does not serve: {said:?}"))?;
         let generation = self.status().await["generation"].as_u64();
-        self.renewed_since(generation.unwrap_or_default()).await?;
+        self.refreshed_since(generation.unwrap_or_default()).await?;
         let totals = self.ground.totals().await;
         let spent = totals.reuse_refused + totals.families_killed + totals.refused;
         check(spent == 0, || format!("a token was refused: {totals:?}"))
     }
 }
 
-fn check(is_so: bool, flaw: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(flaw()) }
+fn check(is_so: bool, error: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(error()) }
 }
 
 fn millis(time: Duration) -> u64 {

@@ -37,7 +37,7 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
     let flaws: Vec<String> = results
         .iter()
         .flat_map(|(cell, endings)| endings.iter().filter_map(move |ending| Some((cell, ending.as_ref().err()?))))
-        .map(|((point, policy), flaw)| format!("{}, {:?}: {flaw}", POINTS[*point].name(), POLICIES[*policy]))
+        .map(|((point, policy), error)| format!("{}, {:?}: {error}", POINTS[*point].name(), POLICIES[*policy]))
         .collect();
     if flaws.is_empty() { Ok(()) } else { Err(flaws.join("\n").into()) }
 }

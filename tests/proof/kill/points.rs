@@ -58,7 +58,7 @@ pub(super) const POINTS: [KillPoint; 15] = [
     at_provider(Step::BodyHalf, Leaves::Window),
     at_provider(Step::BodySent, Leaves::Window),
     in_gateway(GatewayPoint::Parsed, Leaves::Window),
-    in_gateway(GatewayPoint::InEscrow, Leaves::NewTokens),
+    in_gateway(GatewayPoint::InJournal, Leaves::NewTokens),
     in_gateway(GatewayPoint::Committing, Leaves::NewTokens),
     in_gateway(GatewayPoint::Committed, Leaves::NewTokens),
     in_gateway(GatewayPoint::BeforeCleanup, Leaves::NewTokens),

@@ -127,7 +127,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
     match &case.strike {
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
         Strike::FaultBeyondLife(fault) => {
-            let order = json!({"endpoint": "refresh", "fault": fault, "times": "standing"});
+            let order = json!({"endpoint": "refresh", "fault": fault, "times": "state"});
             provider.tell("/faults", order).await;
         }
         Strike::Stop(stop) => provider.tell("/stops", stop.clone()).await,
@@ -209,8 +209,8 @@ async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &S
     }
     let status = status(gateway).await;
     let lives = status["state"] == "active" && status["authenticated"] == true;
-    let is_renewed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
-    (!lives || !is_renewed).then(|| format!("what the owner does does not help: {status}"))
+    let is_refreshed = status["generation"] == json!(generation + 1) && Ledger::of(provider).await.reuse == reuse;
+    (!lives || !is_refreshed).then(|| format!("what the owner does does not help: {status}"))
 }
 
 /// What the kernel says of the gateway's memory, in KiB.

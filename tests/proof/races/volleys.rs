@@ -78,7 +78,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     let pair = Pair::start(revocation, sabotage).await;
     // A moment for everything, so that there is something to run into.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
-        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
+        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "state"});
         pair.tell("/faults", &slowly).await;
     }
     let notes = Arc::<Mutex<Notes>>::default();
@@ -215,7 +215,7 @@ impl Run {
         }
     }
 
-    /// A login is the last word, and it lives: a refresh renews it, and no other.
+    /// A login is the last word, and it lives: a refresh refreshes it, and no other.
     async fn end_logged_in(&mut self, gateway: usize, thrown: JoinSet<()>) {
         self.operations += 2;
         let (id, status) = self.pair.login(gateway).await;

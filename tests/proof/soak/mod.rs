@@ -1,4 +1,4 @@
-//! A long life in a short time: accounts whose tokens live for seconds, three gateways that renew them, and one of the
+//! A long life in a short time: accounts whose tokens live for seconds, three gateways that refresh them, and one of the
 //! gateways killed every few seconds, in the middle of somebody's refresh.
 //!
 //! Before each kill the provider holds a refresh at a random step; the gateway that is killed is any of the three, so every
@@ -24,7 +24,7 @@ const REPLICAS: usize = 3;
 /// How long an access token lives.
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
 /// How long the short form may take; the long form has as much for each ten rotations.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TEST_DEADLINE: Duration = Duration::from_secs(120);
 /// How long it may be until a refresh comes to a step: far above the time between two of them.
 const PATIENCE_FOR_A_STEP: Duration = Duration::from_secs(30);
 /// The shortest pause between kills, and what may come on top of it.
@@ -64,7 +64,7 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
         ground.sign_in(&caller, name, person).await;
     }
 
-    let give_up = now_unix_ms() + millis(PATIENCE) * size.rotations / 10;
+    let give_up = now_unix_ms() + millis(TEST_DEADLINE) * size.rotations / 10;
     let (mut dice, mut kills) = (Dice(seed), Vec::new());
     loop {
         let statuses = statuses(&replicas, &names).await;

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::gateway::{PATIENCE, free_port};
+use crate::support::gateway::{TEST_DEADLINE, free_port};
 
 const BACKLOG: u32 = 128;
 const BUFFER: usize = 16 * 1024;
@@ -125,7 +125,7 @@ impl Link {
 
     async fn reached(&self, traffic: Traffic) {
         let mut actual = self.actual.clone();
-        let reached = tokio::time::timeout(PATIENCE, actual.wait_for(|actual| *actual == traffic)).await;
+        let reached = tokio::time::timeout(TEST_DEADLINE, actual.wait_for(|actual| *actual == traffic)).await;
         assert!(reached.is_ok_and(|reached| reached.is_ok()), "the link never came to {traffic:?}");
     }
 }

@@ -6,7 +6,7 @@ use super::{
     Outcome, Running, away,
     link::{AtCommit, Link},
     readers::Readers,
-    scene::{HTTP_TIMEOUT, escrow_files, escrow_has, hold_refresh, prove_it_lives},
+    scene::{HTTP_TIMEOUT, hold_refresh, journal_files, journal_has, prove_it_lives},
 };
 use crate::{
     composed,
@@ -96,7 +96,7 @@ impl Scene {
     }
 
     async fn outcome(&self, gateway: &Gateway, reads: (u64, u64), committed_after: Duration) -> Outcome {
-        escrow_has(&self.home.data_dir(), 0).await;
+        journal_has(&self.home.data_dir(), 0).await;
         let ledger = prove_it_lives(gateway, &self.provider).await;
         let (presentations, reuse) = (ledger.presentations, ledger.reuse);
         Outcome { reads, kept_in: "escrow", committed_after, presentations, reuse, integrity: self.integrity().await }
@@ -117,7 +117,7 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
     let readers = Readers::of(&gateway);
     scene.strike(fault).await;
     held.release(&scene.provider).await;
-    escrow_has(&scene.home.data_dir(), 1).await;
+    journal_has(&scene.home.data_dir(), 1).await;
     pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the database was not away");
 
@@ -137,13 +137,13 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     scene.link.order(at_commit);
     held.release(&scene.provider).await;
     scene.link.happened(at_commit).await;
-    assert_eq!(escrow_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
+    assert_eq!(journal_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
     pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT did not arrive");
 
     scene.link.join().await;
     let returned = clock();
-    escrow_has(&scene.home.data_dir(), 0).await;
+    journal_has(&scene.home.data_dir(), 0).await;
     let committed_after = returned.elapsed();
     let reads = readers.stop().await;
     held.ended().await;
@@ -157,7 +157,7 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     let readers = Readers::of(&gateway);
     scene.strike(Fault::Gone).await;
     held.release(&scene.provider).await;
-    escrow_has(&scene.home.data_dir(), 1).await;
+    journal_has(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping it is a kill -9.
     drop(Arc::into_inner(gateway).expect("nobody else holds it"));
@@ -166,7 +166,7 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
     pass(away(extent)).await;
-    assert_eq!(escrow_files(&scene.home.data_dir()), 1, "the token that was received is gone");
+    assert_eq!(journal_files(&scene.home.data_dir()), 1, "the token that was received is gone");
 
     scene.recover(Fault::Gone).await;
     let returned = clock();

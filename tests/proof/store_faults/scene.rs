@@ -52,18 +52,18 @@ impl Held {
     }
 }
 
-/// How many entries an escrow has.
-pub(super) fn escrow_files(data_dir: &Path) -> usize {
-    let files = fs::read_dir(data_dir.join("escrow")).expect("the escrow");
+/// How many entries an journal has.
+pub(super) fn journal_files(data_dir: &Path) -> usize {
+    let files = fs::read_dir(data_dir.join("escrow")).expect("the journal");
     // A draft is no entry yet: a gateway that is killed over it has saved nothing.
     let is_entry = |file: &fs::DirEntry| !file.file_name().to_string_lossy().contains(".draft-");
     files.map(|file| file.expect("a file")).filter(is_entry).count()
 }
 
-/// Waits until the escrow has so many files.
-pub(super) async fn escrow_has(data_dir: &Path, files: usize) {
-    let look = || std::future::ready((escrow_files(data_dir) == files).then_some(()));
-    eventually(&format!("{files} files in the escrow"), look).await;
+/// Waits until the journal has so many files.
+pub(super) async fn journal_has(data_dir: &Path, files: usize) {
+    let look = || std::future::ready((journal_files(data_dir) == files).then_some(()));
+    eventually(&format!("{files} files in the journal"), look).await;
 }
 
 pub(super) async fn generation(gateway: &Gateway) -> Value {

@@ -1,4 +1,4 @@
-//! SQLite: a full disk, with the escrow elsewhere and with the escrow on it, a disk that takes no write at all, one that is
+//! SQLite: a full disk, with the journal elsewhere and with the journal on it, a disk that takes no write at all, one that is
 //! read-only when the gateway starts, and a database that somebody else holds.
 
 use std::{
@@ -16,7 +16,7 @@ use super::{
     Outcome, Running, away,
     disk::Disk,
     readers::Readers,
-    scene::{HTTP_TIMEOUT, escrow_files, escrow_has, generation, hold_refresh, prove_it_lives},
+    scene::{HTTP_TIMEOUT, generation, hold_refresh, journal_files, journal_has, prove_it_lives},
 };
 use crate::{
     composed,
@@ -32,8 +32,8 @@ const DATABASE: &str = "goclaw.db";
 
 pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     vec![
-        ("disk full, escrow elsewhere", Box::pin(full(extent, false))),
-        ("disk full, escrow on it", Box::pin(full(extent, true))),
+        ("disk full, journal elsewhere", Box::pin(full(extent, false))),
+        ("disk full, journal on it", Box::pin(full(extent, true))),
         ("no write goes through", Box::pin(unwritable(extent))),
         ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(extent))),
         ("held by another process", Box::pin(held_by_another(extent))),
@@ -100,15 +100,15 @@ fn outcome(reads: (u64, u64), kept_in: &'static str, after: Duration, ledger: Le
     Outcome { reads, kept_in, committed_after: after, presentations, reuse, integrity }
 }
 
-async fn full(extent: Extent, escrow_on_it: bool) -> Outcome {
-    let scene = Scene::new(escrow_on_it);
+async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
+    let scene = Scene::new(journal_on_it);
     let gateway = Arc::new(scene.start().await);
     let held = hold_refresh(&gateway, &scene.provider).await;
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    if !escrow_on_it {
-        escrow_has(&scene.data_dir, 1).await;
+    if !journal_on_it {
+        journal_has(&scene.data_dir, 1).await;
     }
     pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the disk was not full");
@@ -117,13 +117,13 @@ async fn full(extent: Extent, escrow_on_it: bool) -> Outcome {
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
     held.ended().await;
-    escrow_has(&scene.data_dir, 0).await;
+    journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("nobody else holds it")).await;
-    outcome(reads, if escrow_on_it { "memory" } else { "escrow" }, after, ledger, integrity)
+    outcome(reads, if journal_on_it { "memory" } else { "escrow" }, after, ledger, integrity)
 }
 
-/// A limit of the process makes every write fail, the escrow's too, as on a disk that went read-only under it.
+/// A limit of the process makes every write fail, the journal's too, as on a disk that went read-only under it.
 async fn unwritable(extent: Extent) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
@@ -146,7 +146,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     let after = committed_after(&gateway, clock()).await;
     let reads = readers.stop().await;
     held.ended().await;
-    escrow_has(&home.data_dir(), 0).await;
+    journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
     outcome(reads, "memory", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
@@ -169,7 +169,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     let readers = Readers::of(&gateway);
     scene.disk.fill();
     held.release(&scene.provider).await;
-    escrow_has(&scene.data_dir, 1).await;
+    journal_has(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
     // Dropping it is a kill -9.
     drop(Arc::into_inner(gateway).expect("nobody else holds it"));
@@ -180,13 +180,13 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
     pass(away(extent)).await;
-    assert_eq!(escrow_files(&scene.data_dir), 1, "the token that was received is gone");
+    assert_eq!(journal_files(&scene.data_dir), 1, "the token that was received is gone");
 
     scene.disk.remount("rw");
     let returned = clock();
     let gateway = scene.start().await;
     let after = committed_after(&gateway, returned).await;
-    escrow_has(&scene.data_dir, 0).await;
+    journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
     outcome(reads, "escrow", after, ledger, scene.integrity(gateway).await)
 }
@@ -201,7 +201,7 @@ async fn held_by_another(extent: Extent) -> Outcome {
     let mut other = SqliteConnection::establish(&path).expect("a database");
     other.batch_execute("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE").expect("the lock");
     held.release(&provider).await;
-    escrow_has(&home.data_dir(), 1).await;
+    journal_has(&home.data_dir(), 1).await;
     pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the database was not held");
 
@@ -210,7 +210,7 @@ async fn held_by_another(extent: Extent) -> Outcome {
     drop(other);
     let reads = readers.stop().await;
     held.ended().await;
-    escrow_has(&home.data_dir(), 0).await;
+    journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
     outcome(reads, "escrow", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))

@@ -101,7 +101,7 @@ async fn write_alone(connection: &mut Connection) -> QueryResult<()> {
 
 mod credentials {
     //! Connected accounts in PostgreSQL.
-    credential_store!(
+    token_store!(
         super::PostgresStore,
         super::Connection,
         diesel_async::AsyncConnection::transaction,

@@ -14,7 +14,7 @@ use crate::{
         ids::{Generation, LoginId, ProviderId, ProviderName},
         provider::ProviderType,
         provider_settings::ProviderSettings,
-        refresh::{Cause, Lease, LeaseId, Phase, RefreshState, Rotation, TokenVersion},
+        refresh::{Cause, Lease, LeaseId, RefreshState, Rotation, TokenState, TokenVersion},
         sealed::SealedSecret,
         time::Timestamp,
     },
@@ -66,12 +66,12 @@ impl ProviderRow {
             api_base: new.api_base.clone(),
             api_key: new.access_token.as_str().to_owned(),
             enabled: true,
-            settings: settings.with_facts(&new.facts).into_json().to_string().into(),
+            settings: settings.with_metadata(&new.metadata).into_json().to_string().into(),
             login_id: new.login_id.as_str().to_owned(),
             generation: 0,
             created_at,
             updated_at: now.unix_millis(),
-            state: Phase::Active.as_str().to_owned(),
+            state: TokenState::Active.as_str().to_owned(),
             attempt: 0,
             failures: 0,
             lease_id: None,
@@ -93,20 +93,20 @@ impl ProviderRow {
         let (api_key, settings) = match stored {
             None => (self.api_key, self.settings),
             Some(rotation) => {
-                let settings = settings(&self.name, &self.settings)?.with_facts(&rotation.facts);
+                let settings = settings(&self.name, &self.settings)?.with_metadata(&rotation.metadata);
                 (rotation.access_token.as_str().to_owned(), settings.into_json().to_string().into())
             }
         };
-        let lease = match &state.phase {
-            Phase::Refreshing(lease) => Some(lease),
-            Phase::Active | Phase::InDoubt | Phase::NeedsReauth => None,
+        let lease = match &state.state {
+            TokenState::Refreshing(lease) => Some(lease),
+            TokenState::Active | TokenState::InDoubt | TokenState::NeedsReauth => None,
         };
         Ok(Self {
             api_key,
             settings,
             generation: state.version.generation.0.try_into().unwrap_or(i64::MAX),
             updated_at: now.unix_millis(),
-            state: state.phase.as_str().to_owned(),
+            state: state.state.as_str().to_owned(),
             attempt: state.attempt.into(),
             failures: state.failures.into(),
             lease_id: lease.map(|lease| lease.id.as_str().to_owned()),
@@ -140,19 +140,19 @@ impl ProviderRow {
             }
             _ => None,
         };
-        let phase = match (self.state.as_str(), lease) {
-            ("active", None) => Phase::Active,
-            ("refreshing", Some(lease)) => Phase::Refreshing(lease),
-            ("in_doubt", None) => Phase::InDoubt,
-            ("needs_reauth", None) => Phase::NeedsReauth,
+        let state = match (self.state.as_str(), lease) {
+            ("active", None) => TokenState::Active,
+            ("refreshing", Some(lease)) => TokenState::Refreshing(lease),
+            ("in_doubt", None) => TokenState::InDoubt,
+            ("needs_reauth", None) => TokenState::NeedsReauth,
             _ => return Err(wrong("state")),
         };
         let settings = settings(&self.name, &self.settings)?;
-        let facts = settings.facts().map_err(|flaw| StoreError::Inconsistent {
+        let metadata = settings.metadata().map_err(|error| StoreError::Inconsistent {
             table: "llm_providers",
             column: "settings",
             row: self.name.clone(),
-            source: Some(Box::new(flaw)),
+            source: Some(Box::new(error)),
         })?;
         Ok(SealedCredential {
             id: ProviderId::from_stored(self.id),
@@ -166,20 +166,20 @@ impl ProviderRow {
                     login_id: LoginId::from_stored(self.login_id),
                     generation: Generation(generation),
                 },
-                phase,
+                state,
                 attempt,
                 failures,
                 sent_at: self.sent_at.map(Timestamp::from_unix_millis),
                 next_attempt_at: self.next_attempt_at.map(Timestamp::from_unix_millis),
                 cause,
-                renewable: refresh_token.is_some(),
-                obtained_at: facts.obtained_at,
-                expires_at: facts.expires_at,
+                refreshable: refresh_token.is_some(),
+                obtained_at: metadata.obtained_at,
+                expires_at: metadata.expires_at,
             },
             revision: Revision(self.revision),
             access_token: SealedSecret::from_stored(self.api_key),
             refresh_token: refresh_token.map(SealedSecret::from_stored),
-            facts,
+            metadata,
             settings,
             created_at: Timestamp::from_unix_millis(self.created_at),
             updated_at: Timestamp::from_unix_millis(self.updated_at),
@@ -188,14 +188,14 @@ impl ProviderRow {
 }
 
 fn settings(row: &str, document: &Document) -> Result<ProviderSettings, StoreError> {
-    let wrong = |flaw| StoreError::Inconsistent {
+    let wrong = |error| StoreError::Inconsistent {
         table: "llm_providers",
         column: "settings",
         row: row.to_owned(),
-        source: Some(flaw),
+        source: Some(error),
     };
     let value = serde_json::from_str(document.as_str()).map_err(|error| wrong(Box::new(error)))?;
-    ProviderSettings::from_json(value).map_err(|flaw| wrong(Box::new(flaw)))
+    ProviderSettings::from_json(value).map_err(|error| wrong(Box::new(error)))
 }
 
 #[derive(Insertable)]

@@ -6,7 +6,7 @@ use super::impossible;
 use crate::{
     adapters::store::schema::credential_events,
     domain::{
-        history::{CredentialEvent, Happening, Revision},
+        history::{CredentialEvent, EventKind, Revision},
         ids::{Generation, LoginId, ProviderName},
         refresh::{Cause, RefreshState},
         time::Timestamp,
@@ -21,7 +21,7 @@ pub(in crate::adapters::store) struct NewEventRow {
     provider: String,
     login_id: String,
     generation: i64,
-    happening: &'static str,
+    kind: &'static str,
     cause: Option<&'static str>,
     at: i64,
 }
@@ -30,14 +30,14 @@ impl NewEventRow {
     pub(in crate::adapters::store) fn new(
         name: &ProviderName,
         state: &RefreshState,
-        happening: Happening,
+        kind: EventKind,
         at: Timestamp,
     ) -> Self {
         Self {
             provider: name.as_str().to_owned(),
             login_id: state.version.login_id.as_str().to_owned(),
             generation: state.version.generation.0.try_into().unwrap_or(i64::MAX),
-            happening: happening.as_str(),
+            kind: kind.as_str(),
             cause: state.cause.map(Cause::as_str),
             at: at.unix_millis(),
         }
@@ -51,7 +51,7 @@ pub(in crate::adapters::store) struct EventRow {
     provider: String,
     login_id: String,
     generation: i64,
-    happening: String,
+    kind: String,
     cause: Option<String>,
     at: i64,
 }
@@ -63,7 +63,7 @@ impl EventRow {
             revision: Revision(self.id),
             name: ProviderName::parse(&self.provider).map_err(|_| wrong("provider"))?,
             generation: Generation(u64::try_from(self.generation).map_err(|_| wrong("generation"))?),
-            happening: Happening::parse(&self.happening).ok_or_else(|| wrong("happening"))?,
+            kind: EventKind::parse(&self.kind).ok_or_else(|| wrong("kind"))?,
             cause: self.cause.as_deref().map(|code| Cause::parse(code).ok_or_else(|| wrong("cause"))).transpose()?,
             at: Timestamp::from_unix_millis(self.at),
             login_id: LoginId::from_stored(self.login_id),

@@ -7,8 +7,8 @@ use crate::{
     adapters::store::{json_text::Document, schema::login_sessions},
     domain::{
         ids::{LoginId, Principal, ProviderName, StateDigest},
-        login::{LoginTicket, SealedLogin},
-        login_outcome::LoginPhase,
+        login::{LoginSession, SealedLogin},
+        login_outcome::LoginProgress,
         provider::ProviderType,
         sealed::SealedSecret,
         time::Timestamp,
@@ -38,21 +38,21 @@ pub(in crate::adapters::store) struct LoginRow {
 
 impl LoginRow {
     pub(in crate::adapters::store) fn of(login: &SealedLogin) -> Result<Self, StoreError> {
-        let ticket = &login.ticket;
+        let session = &login.session;
         Ok(Self {
-            id: ticket.id.as_str().to_owned(),
+            id: session.id.as_str().to_owned(),
             state_digest: login.state_digest.as_str().to_owned(),
             state: login.state.as_str().to_owned(),
             verifier: login.verifier.as_str().to_owned(),
-            provider: ticket.name.as_str().to_owned(),
-            provider_type: ticket.provider_type.as_str().to_owned(),
-            display_name: ticket.display_name.clone(),
-            principal: ticket.principal.as_str().to_owned(),
-            client: client_document(TABLE, ticket.id.as_str(), &ticket.client)?,
-            outcome: login.phase.as_str().to_owned(),
-            outcome_at: login.phase_since.unix_millis(),
-            started_at: ticket.started_at.unix_millis(),
-            expires_at: ticket.expires_at.unix_millis(),
+            provider: session.name.as_str().to_owned(),
+            provider_type: session.provider_type.as_str().to_owned(),
+            display_name: session.display_name.clone(),
+            principal: session.principal.as_str().to_owned(),
+            client: client_document(TABLE, session.id.as_str(), &session.client)?,
+            outcome: login.progress.as_str().to_owned(),
+            outcome_at: login.progress_since.unix_millis(),
+            started_at: session.started_at.unix_millis(),
+            expires_at: session.expires_at.unix_millis(),
         })
     }
 
@@ -60,7 +60,7 @@ impl LoginRow {
         let wrong = |column| impossible(TABLE, column, &self.id);
         let id = LoginId::from_stored(self.id.clone());
         Ok(SealedLogin {
-            ticket: LoginTicket {
+            session: LoginSession {
                 name: ProviderName::parse(&self.provider).map_err(|_| wrong("provider"))?,
                 provider_type: ProviderType::parse(&self.provider_type).ok_or_else(|| wrong("provider_type"))?,
                 display_name: self.display_name,
@@ -73,8 +73,8 @@ impl LoginRow {
             state_digest: StateDigest::from_text(self.state_digest),
             state: SealedSecret::from_stored(self.state),
             verifier: SealedSecret::from_stored(self.verifier),
-            phase: LoginPhase::parse(&self.outcome).ok_or_else(|| impossible(TABLE, "outcome", &self.id))?,
-            phase_since: Timestamp::from_unix_millis(self.outcome_at),
+            progress: LoginProgress::parse(&self.outcome).ok_or_else(|| impossible(TABLE, "outcome", &self.id))?,
+            progress_since: Timestamp::from_unix_millis(self.outcome_at),
         })
     }
 }

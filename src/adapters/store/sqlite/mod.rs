@@ -67,12 +67,7 @@ async fn write_alone(_connection: &mut Connection) -> QueryResult<()> {
 
 mod credentials {
     //! Connected accounts in SQLite.
-    credential_store!(
-        super::SqliteStore,
-        super::Connection,
-        super::Connection::immediate_transaction,
-        super::write_alone
-    );
+    token_store!(super::SqliteStore, super::Connection, super::Connection::immediate_transaction, super::write_alone);
 }
 
 mod history {

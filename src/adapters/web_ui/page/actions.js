@@ -28,7 +28,7 @@ function focusOn(f) {
 
 const busy = new Set();
 
-/** Renews at once. `consent` names the doubtful token that may be presented once more. */
+/** Refreshes at once. `consent` names the doubtful token that may be presented once more. */
 export async function refreshNow(account, slot, consent = null) {
 	const { name, provider } = account;
 	if (busy.has(name)) return;
@@ -55,20 +55,20 @@ export async function refreshNow(account, slot, consent = null) {
 }
 
 function refreshed(status, before, v) {
-	const renewed = status.generation !== before.status.generation || status.login_id !== before.status.login_id;
-	if (status.state === "active" && renewed) {
-		return notice("ok", `Renewed at ${clockSeconds(status.last_refresh_at ?? now())}`,
-			[status.expires_at && `The new token is good until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next renewal is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
+	const refreshed = status.generation !== before.status.generation || status.login_id !== before.status.login_id;
+	if (status.state === "active" && refreshed) {
+		return notice("ok", `Refreshed at ${clockSeconds(status.last_refresh_at ?? now())}`,
+			[status.expires_at && `The new token is good until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next refresh is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
 	}
 	if (status.state === "in_doubt") return notice("doubt", `In doubt: ${v}’s answer got lost`, status.reason, { level: "h3" });
-	if (status.state === "needs_reauth") return notice("bad", `${v} refused to renew this sign-in`, status.reason, { level: "h3" });
-	return notice("warn", "Not renewed", [status.reason ?? "The gateway gave no reason. ",
+	if (status.state === "needs_reauth") return notice("bad", `${v} refused to refresh this sign-in`, status.reason, { level: "h3" });
+	return notice("warn", "Not refreshed", [status.reason ?? "The gateway gave no reason. ",
 		status.next_refresh_at > now() ? [" The gateway tries again by itself in ", left(status.next_refresh_at), "."] : null], { level: "h3" });
 }
 
 function notRefreshed(error, { status }) {
 	const good = status.authenticated && status.expires_at > now() ? ` The token in use works until ${moment(status.expires_at)}.` : "";
-	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not renewed: ${error.title.toLowerCase()}` : "Not renewed", `${error.sentence}${good}`, { level: "h3" });
+	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not refreshed: ${error.title.toLowerCase()}` : "Not refreshed", `${error.sentence}${good}`, { level: "h3" });
 }
 
 /** Asks once, in place, and says what it will do. */

@@ -1,4 +1,4 @@
-// What happened to all accounts, so that "did it renew last night?" has an answer: first the answer, then the list.
+// What happened to all accounts, so that "did it refresh last night?" has an answer: first the answer, then the list.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
 import { code, h, notice, put, replace, uid } from "./dom.js";
@@ -83,20 +83,20 @@ function days(happened) {
 	});
 }
 
-/** The last day in one sentence: how often it renewed, when last, and whether anything went wrong. */
+/** The last day in one sentence: how often it refreshed, when last, and whether anything went wrong. */
 function lately(happened) {
 	const since = now() - DAY;
 	const recent = happened.filter(({ at: time }) => time >= since);
-	const renewed = recent.filter(({ event }) => event === "refreshed");
+	const refreshed = recent.filter(({ event }) => event === "refreshed");
 	const failed = recent.filter(({ event, outcome }) => ["needs_reauth", "in_doubt", "refresh_postponed"].includes(event)
 		|| (outcome && !["cancelled", "expired", "denied"].includes(outcome)));
 	const words = h("span");
-	if (renewed.length === 0 && failed.length === 0) {
+	if (refreshed.length === 0 && failed.length === 0) {
 		const before = happened.find(({ event }) => event === "refreshed");
-		return put(words, "In the last 24 hours nothing had to be renewed and nothing failed.", before && ` The last renewal was ${before.provider}’s, ${at(before.at)}.`);
+		return put(words, "In the last 24 hours nothing had to be refreshed and nothing failed.", before && ` The last refresh was ${before.provider}’s, ${at(before.at)}.`);
 	}
 	const told = (list, one, many) => `${list.length === 1 ? `one ${one},` : `${list.length} ${many}, the last`} ${list[0].provider} at ${clock(list[0].at)}`;
-	return put(words, "In the last 24 hours: ", renewed.length ? told(renewed, "renewal", "renewals") : "no renewal", "; ",
+	return put(words, "In the last 24 hours: ", refreshed.length ? told(refreshed, "refresh", "refreshes") : "no refresh", "; ",
 		failed.length ? told(failed, "failure", "failures") : "nothing failed", ".");
 }
 

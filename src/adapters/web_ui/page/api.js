@@ -108,7 +108,7 @@ export const api = {
 	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
 	/** `credential` is the gateway's token or a link's: both travel like every other. */
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
-	renew: () => json("POST", "/v1/session"),
+	refresh: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
 };
 

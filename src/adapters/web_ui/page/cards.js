@@ -22,7 +22,7 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
 	const oauth = signsIn(provider);
-	const renews = status.next_refresh_at > 0;
+	const refreshes = status.next_refresh_at > 0;
 	const off = line.isOffline;
 	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
 	const connect = (label, kind) => link(status.pending ? "Go on signing in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
@@ -30,7 +30,7 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
 	const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
 	const tryIt = (kind) => !detail && hasModels(provider) && link("Try it", pathOf(name), { kind, f: f("try"), "aria-label": `Try it: ${name}` });
-	const refresh = (kind) => renews && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
+	const refresh = (kind) => refreshes && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
 	const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
 	if (off) return [];
 	switch (told.kind) {
@@ -52,7 +52,7 @@ export function controls(account, told, slot, { detail = false } = {}) {
 export function statement(account, told, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
-		const was = next ? `Was to renew by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
+		const was = next ? `Was to refresh by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
 		return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
 	return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
@@ -90,7 +90,7 @@ export function hint({ provider_type: type, name }, kind) {
 		: ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
 	if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
 		: ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model in chat completions."];
-	return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and renewed by themselves."
+	return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and refreshed by themselves."
 		: "Its tokens stay encrypted on the gateway’s machine.";
 }
 

@@ -147,7 +147,7 @@ export function connectView(name, provider, draft) {
 		const who = whoLine(account?.status.account);
 		const next = account?.status.next_refresh_at;
 		heading.textContent = `${label} is connected`;
-		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Renews by itself; the next time is ${moment(next)}.`],
+		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Refreshes by itself; the next time is ${moment(next)}.`],
 			{ role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
 	}
 
@@ -183,7 +183,7 @@ function returnsTo(address) {
 function asksFor(address, v) {
 	const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
 	if (scopes.length === 0) return null;
-	const words = { openid: "who you are", offline_access: "leave to renew by itself", "api.connectors.read": "your connectors" };
+	const words = { openid: "who you are", offline_access: "leave to refresh by itself", "api.connectors.read": "your connectors" };
 	const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
 	return h("details", { class: "more" }, h("summary", null, `What the gateway asks ${v} for`),
 		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `In ${v}’s words: `, code(scopes.join(" ")), ". It never sees your password."));

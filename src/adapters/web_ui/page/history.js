@@ -3,7 +3,7 @@ import { h, mark } from "./dom.js";
 import { clock, moment, when } from "./time.js";
 import { story, worthTelling } from "./words.js";
 
-export const NOTHING = "Nothing yet. Sign-ins, renewals and failures are listed here.";
+export const NOTHING = "Nothing yet. Sign-ins, refreshes and failures are listed here.";
 
 export function historyList(events, provider, limit = 12) {
 	const told = worthTelling(events);

@@ -11,15 +11,15 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	const from = begunAt(account);
 	const to = status.expires_at;
 	if (!from || !to || to <= from) return null;
-	const renews = status.next_refresh_at > 0 && !["needs", "doubt", "off"].includes(kind);
-	const due = renews ? Math.min(to, Math.max(from, status.next_refresh_at)) : null;
+	const refreshes = status.next_refresh_at > 0 && !["needs", "doubt", "off"].includes(kind);
+	const due = refreshes ? Math.min(to, Math.max(from, status.next_refresh_at)) : null;
 	const percent = (time) => `${Math.round(Math.min(1, Math.max(0, (time - from) / (to - from))) * 1e4) / 100}%`;
 	const y = large ? 34 : 10;
 	const across = (name, x, y1, y2) => svg("line", { class: name, x1: x, x2: x, y1, y2 });
 	const along = (name, a, b) => svg("line", { class: name, x1: a, x2: b, y1: y, y2: y });
 	const shown = to - from < 2 * DAY ? moment : day;
-	const began = status.last_refresh_at ? "renewed" : "issued";
-	const label = `Token life: ${began} ${moment(from)}${due ? `, renewal due ${moment(due)}` : ", no renewal ahead"}, expires ${moment(to)}`;
+	const began = status.last_refresh_at ? "refreshed" : "issued";
+	const label = `Token life: ${began} ${moment(from)}${due ? `, refresh due ${moment(due)}` : ", no refresh ahead"}, expires ${moment(to)}`;
 	const gone = along("gone", "0", percent(at));
 	const leftLine = along("left", percent(at), due ? percent(due) : "100%");
 	const nowTick = across("now", percent(at), large ? 26 : 2, large ? 37 : 18);
@@ -37,7 +37,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 		due && svg("svg", { x: percent(due), y, overflow: "visible" }, svg("path", { class: "due", d: "M0-5L5 0 0 5-5 0z" })),
 		across("end", "0", y - 5, y + 7), across("end", "100%", y - 5, y + 7), nowTick, nowText,
 		large && due && to - due > 0 && (due - from) / (to - from) < 0.88 && svg("text", { class: "roomy", x: "100%", y: 18, "text-anchor": "end" }, `${span(to - due)} spare`),
-		large && due && svg("text", { x: percent(due), y: 18, "text-anchor": late ? "end" : "start", transform: `translate(${late ? 5 : -5})` }, `renewal due ${moment(due)}`));
+		large && due && svg("text", { x: percent(due), y: 18, "text-anchor": late ? "end" : "start", transform: `translate(${late ? 5 : -5})` }, `refresh due ${moment(due)}`));
 	const life = h("div", { class: `life ${tone}` }, drawing,
 		h("p", { class: "ends" },
 			h("span", null, `${began} `, when(from, large ? moment : shown)),

@@ -59,7 +59,7 @@ export function providersView() {
 		told = next;
 		title.lastChild.textContent = line.isOffline ? "The gateway is not answering" : line1.title;
 		replace(about, line.isOffline ? "What it said last is below."
-			: line1.first ? "The gateway signs in for you, keeps the credentials encrypted on this machine, and renews them."
+			: line1.first ? "The gateway signs in for you, keeps the credentials encrypted on this machine, and refreshes them."
 				: concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
 		list.hidden = Boolean(line1.first);
 		add.node.hidden = line.isOffline;

@@ -50,7 +50,7 @@ export function secretView(name, provider, draft) {
 	const secret = isSession
 		? secretField("Session token", ["Sign in at suno.com, open the browser’s developer tools, and copy the value of the cookie ", code("__session"), "."], { name: "session_token" })
 		: secretField("API key", "From the provider’s console. It begins with sk-, and the console shows it once.", { name: "api_key" });
-	const cookie = isSession && secretField("Client cookie", ["The value of the cookie ", code("__client"), " of auth.suno.com. With it the gateway renews the token by itself; without it you paste a new one when the token ends."],
+	const cookie = isSession && secretField("Client cookie", ["The value of the cookie ", code("__client"), " of auth.suno.com. With it the gateway refreshes the token by itself; without it you paste a new one when the token ends."],
 		{ name: "client_cookie", required: false });
 	const told = h("div", { role: "status" });
 	const go = h("button", { class: "btn btn-fill" }, "Check and save");
@@ -88,7 +88,7 @@ export function secretView(name, provider, draft) {
 		const who = whoLine(account?.status.account);
 		const next = account?.status.next_refresh_at;
 		notices.show(notice("ok", who ? `Connected ${name} as ${who}` : `Connected ${name}`,
-			[`Checked, encrypted and saved at ${clockSeconds(now())}. It is never shown again.`, next && ` Renews by itself; the next time is ${moment(next)}.`]));
+			[`Checked, encrypted and saved at ${clockSeconds(now())}. It is never shown again.`, next && ` Refreshes by itself; the next time is ${moment(next)}.`]));
 		location.hash = pathOf(name);
 	}
 

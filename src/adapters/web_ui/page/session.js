@@ -5,7 +5,7 @@ import { now } from "./time.js";
 const KEY = "goclaw.session";
 const RENEW_BELOW = 20 * 60;
 let current = load();
-let renewing = false;
+let refreshing = false;
 let link = takeLink();
 const listeners = new Set();
 
@@ -82,15 +82,15 @@ function judge() {
 
 /** Use of the page keeps it open; being merely open does not. */
 async function used() {
-	if (!current || renewing) return;
+	if (!current || refreshing) return;
 	const over = judge();
 	if (over) return end(over);
 	if (current.expires_at - now() > RENEW_BELOW || current.expires_at >= current.ends_at) return;
-	renewing = true;
+	refreshing = true;
 	try {
-		keep({ ...current, ...(await api.renew()) });
+		keep({ ...current, ...(await api.refresh()) });
 	} catch { /* a refusal has ended it already; silence is shown elsewhere */ }
-	renewing = false;
+	refreshing = false;
 }
 
 for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, used, { passive: true });

@@ -5,7 +5,7 @@ import { code } from "./dom.js";
 
 const HOUR = 3600;
 
-/** When the token in use began: its renewal, or the sign-in that it came from. */
+/** When the token in use began: its refresh, or the sign-in that it came from. */
 export function begunAt({ status, events }) {
 	if (!status.expires_at) return null;
 	if (status.last_refresh_at) return status.last_refresh_at;
@@ -22,15 +22,15 @@ export function kindOf(account, at) {
 	if (status.state === "needs_reauth") return "needs";
 	if (status.state === "in_doubt") return "doubt";
 	if (status.state === "refreshing") return "refreshing";
-	const renews = status.next_refresh_at > 0;
-	if (!status.authenticated) return renews && status.expires_at <= at ? "stalled" : "needs";
-	if (status.expires_at && !renews) return expiresSoon(account, at) ? "expiring" : "ending";
+	const refreshes = status.next_refresh_at > 0;
+	if (!status.authenticated) return refreshes && status.expires_at <= at ? "stalled" : "needs";
+	if (status.expires_at && !refreshes) return expiresSoon(account, at) ? "expiring" : "ending";
 	if (status.reason) return "postponed";
 	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
 	return "good";
 }
 
-/** A token that nothing renews: soon is the last half of its life, and a day at most. */
+/** A token that nothing refreshes: soon is the last half of its life, and a day at most. */
 function expiresSoon(account, at) {
 	const begun = begunAt(account);
 	const life = begun ? account.status.expires_at - begun : 2 * HOUR;
@@ -72,7 +72,7 @@ export function verdict(account, at) {
 		}
 		case "doubt": {
 			const event = last("in_doubt");
-			const asked = event ? `At ${moment(event.at)} the gateway asked ${v} to renew this sign-in, and no usable answer came. ` : "";
+			const asked = event ? `At ${moment(event.at)} the gateway asked ${v} to refresh this sign-in, and no usable answer came. ` : "";
 			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s answer got lost; a new sign-in is the safe way`],
 				why: [asked, "The refresh token may be used up. ",
 					serves ? `Programs go on working until ${moment(status.expires_at)}. ` : "The token in use has ended. ",
@@ -81,9 +81,9 @@ export function verdict(account, at) {
 				aside: "Trying now may end the token that still works: some providers cancel a whole sign-in when they see an old token twice.", main: "again" };
 		}
 		case "refreshing":
-			return { kind, shape: "warn", tone: "", word: "Renewing now", say: [`Asking ${v} for a new token`], why: ["Programs are not interrupted."] };
+			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Asking ${v} for a new token`], why: ["Programs are not interrupted."] };
 		case "stalled":
-			return { kind, shape: "warn", tone: "is-warn", word: "Token has ended", say: ["Renewed as soon as ", `${v} can be reached`],
+			return { kind, shape: "warn", tone: "is-warn", word: "Token has ended", say: ["Refreshed as soon as ", `${v} can be reached`],
 				why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
 		case "expiring":
 		case "ending": {
@@ -91,12 +91,12 @@ export function verdict(account, at) {
 			return { kind, shape: soon ? "warn" : "ok", tone: soon ? "is-warn" : "", word: soon ? "Expires soon" : "Connected",
 				say: [`${secret[0].toUpperCase()}${secret.slice(1)} ends in `, left(status.expires_at)],
 				aside: provider.provider_type === "suno"
-					? "A session token alone cannot be renewed. Paste a new one, or add Suno’s client cookie, and the gateway renews by itself. What you paste is checked before it is saved."
-					: "Nothing renews it: connect again before it ends.", main: "again" };
+					? "A session token alone cannot be refreshed. Paste a new one, or add Suno’s client cookie, and the gateway refreshes by itself. What you paste is checked before it is saved."
+					: "Nothing refreshes it: connect again before it ends.", main: "again" };
 		}
 		case "postponed": {
 			const next = status.next_refresh_at;
-			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not renewed yet",
+			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not refreshed yet",
 				say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
 				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The token in use works until ${moment(status.expires_at)}.` : ""] };
 		}
@@ -107,7 +107,7 @@ export function verdict(account, at) {
 		default:
 			return { kind, shape: "ok", tone: "", word: "Connected",
 				say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is withdrawn`]
-					: ["Renews by itself in ", left(status.next_refresh_at)] };
+					: ["Refreshes by itself in ", left(status.next_refresh_at)] };
 	}
 }
 
@@ -156,6 +156,6 @@ export function concern(account, at) {
 		case "expiring": return `ends ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
 		case "off": return "is switched off";
 		case "down": return "is fine, its provider is not answering";
-		default: return "could not be renewed yet";
+		default: return "could not be refreshed yet";
 	}
 }

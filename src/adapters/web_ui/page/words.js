@@ -18,12 +18,12 @@ export const person = (account) => account?.email ?? account?.user_id ?? account
 
 export const whoLine = (account) => [person(account), plan(account?.plan_type)].filter(Boolean).join(", ");
 
-/** Why a renewal ended or failed. `{v}` is who refused. */
+/** Why a refresh ended or failed. `{v}` is who refused. */
 const CAUSES = {
-	refresh_token_expired: "{v} refused to renew this sign-in: its refresh token has expired.",
+	refresh_token_expired: "{v} refused to refresh this sign-in: its refresh token has expired.",
 	refresh_token_reused:
-		"{v} refused to renew this sign-in: its refresh token had already been used, most likely by another program that shares the login.",
-	refresh_token_invalidated: "{v} refused to renew this sign-in: its refresh token was revoked, for instance by signing out everywhere.",
+		"{v} refused to refresh this sign-in: its refresh token had already been used, most likely by another program that shares the login.",
+	refresh_token_invalidated: "{v} refused to refresh this sign-in: its refresh token was revoked, for instance by signing out everywhere.",
 	invalid_grant: "{v} no longer accepts the refresh token of this sign-in.",
 	unauthorized: "{v} refused the refresh token and gave no reason.",
 	account_mismatch: "{v} answered for another account, so the answer was thrown away.",
@@ -83,9 +83,9 @@ export function story(event, provider) {
 		case "refresh_started":
 			return { shape: "warn", tone: "", title: "Asking for a new token", text: `Sent to ${v}. Programs are not interrupted.` };
 		case "refreshed":
-			return { shape: "ok", tone: "", title: "Renewed", text: `Renewal number ${event.generation} of this sign-in.` };
+			return { shape: "ok", tone: "", title: "Refreshed", text: `RefreshMethod number ${event.generation} of this sign-in.` };
 		case "refresh_postponed":
-			return { shape: "warn", tone: "is-warn", title: "Not renewed yet", text: `${cause} The token in use was not touched, and the gateway tries again by itself.`.trim() };
+			return { shape: "warn", tone: "is-warn", title: "Not refreshed yet", text: `${cause} The token in use was not touched, and the gateway tries again by itself.`.trim() };
 		case "in_doubt":
 			return { shape: "doubt", tone: "is-warn", title: "In doubt", text: `${cause} ${v} may or may not have used up the refresh token. The token in use was not touched.`.trim() };
 		case "needs_reauth":

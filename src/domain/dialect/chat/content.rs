@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::dialect::{
     BadRequest,
-    bad_request::shown,
+    invalid_request::shown,
     members::{Members, TextOrList},
 };
 

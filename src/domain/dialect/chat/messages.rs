@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::content;
 use crate::domain::dialect::{
     BadRequest,
-    bad_request::shown,
+    invalid_request::shown,
     members::Members,
     system_text::{SystemTexts, developer_item},
 };

@@ -16,7 +16,7 @@ mod text_format;
 mod tools;
 
 #[cfg(test)]
-mod laws;
+mod properties;
 
 pub use answer::completion;
 pub use request::{ChatOptions, ChatRequest};

@@ -2,7 +2,7 @@
 //! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
 
 mod clock;
-mod escrow;
+mod journal;
 mod listener;
 mod memory_store;
 mod oauth_provider;
@@ -13,7 +13,7 @@ mod stage;
 mod upstream;
 
 pub(crate) use clock::FakeClock;
-pub(crate) use escrow::MemoryEscrow;
+pub(crate) use journal::MemoryJournal;
 pub(crate) use listener::{FakeListener, Page};
 pub(crate) use memory_store::MemoryStore;
 pub(crate) use oauth_provider::{Answer, FakeProvider, jwt, query_of};

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     domain::{
-        grant::{CodeGrant, TokenGrant},
         oauth_client::OAuthClient,
         secret::{AccessToken, IdToken, RefreshToken},
+        token_response::{CodeGrant, TokenResponse},
     },
-    ports::{Doubt, GrantError, OAuthEndpoint},
+    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -154,14 +154,14 @@ impl FakeProvider {
         sessions.until = until;
     }
 
-    /// So many of the next renewals of a session's token time out.
+    /// So many of the next refreshes of a session's token time out.
     pub(crate) fn session_timeouts(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
-    /// The sessions whose tokens were to be renewed, in order.
-    pub(crate) fn sessions_renewed(&self) -> Vec<Option<String>> {
-        self.sessions().renewed.clone()
+    /// The sessions whose tokens were to be refreshed, in order.
+    pub(crate) fn sessions_refreshed(&self) -> Vec<Option<String>> {
+        self.sessions().refreshed.clone()
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -175,7 +175,7 @@ impl FakeProvider {
 
 #[async_trait]
 impl OAuthEndpoint for FakeProvider {
-    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenGrant, GrantError> {
+    async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
         self.books().exchanges += 1;
         // Fails only if the provider is gone, which is borrowed here.
         let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
@@ -183,14 +183,16 @@ impl OAuthEndpoint for FakeProvider {
         let mut books = self.books();
         let (lifetime, with_refresh_token) = match books.answer {
             Answer::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Answer::Unavailable => return Err(GrantError::Unavailable { why: "no connection could be made" }),
+            Answer::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
             Answer::Refused => {
-                return Err(books.spend(&grant, GrantError::Rejected { status: 400, code: "invalid_grant" }));
+                return Err(books.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }
-            Answer::TimedOut => return Err(books.spend(&grant, GrantError::Indeterminate(Doubt::TimedOut))),
-            Answer::Unreadable => return Err(books.spend(&grant, GrantError::Indeterminate(Doubt::Unreadable(200)))),
+            Answer::TimedOut => return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::TimedOut))),
+            Answer::Unreadable => {
+                return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::Unreadable(200))));
+            }
         };
-        let refused = GrantError::Rejected { status: 400, code: "invalid_grant" };
+        let refused = TokenEndpointError::Rejected { status: 400, code: "invalid_grant" };
         let Some(approved) = books.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
         let asked_for_it = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
@@ -202,7 +204,7 @@ impl OAuthEndpoint for FakeProvider {
         if with_refresh_token {
             books.refreshes.issue(&format!("refresh-{number}"), number);
         }
-        Ok(TokenGrant {
+        Ok(TokenResponse {
             access_token: Some(AccessToken::new(format!("access-{number}"))),
             refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
             id_token: Some(IdToken::new(jwt(&json!({
@@ -219,7 +221,7 @@ impl OAuthEndpoint for FakeProvider {
         _client: &OAuthClient,
         token: &RefreshToken,
         _limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
+    ) -> Result<TokenResponse, TokenEndpointError> {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
         let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
@@ -231,11 +233,11 @@ impl OAuthEndpoint for FakeProvider {
         books.refreshes.present(token.expose_secret(), lifetime)
     }
 
-    async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), GrantError> {
+    async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
         let mut books = self.books();
         books.revocations_asked += 1;
         if books.revocation_fails {
-            return Err(GrantError::Indeterminate(Doubt::ServerError(503)));
+            return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
         }
         books.revoked.push(token.expose_secret().to_owned());
         Ok(())
@@ -244,7 +246,7 @@ impl OAuthEndpoint for FakeProvider {
 
 impl Books {
     /// The code is worth nothing any more; the error goes back to who presented it.
-    fn spend(&mut self, grant: &CodeGrant, error: GrantError) -> GrantError {
+    fn spend(&mut self, grant: &CodeGrant, error: TokenEndpointError) -> TokenEndpointError {
         self.codes.remove(grant.code.expose_secret());
         error
     }

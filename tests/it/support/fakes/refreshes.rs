@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use goclaw::{
     domain::{
-        grant::TokenGrant,
         secret::{AccessToken, IdToken, RefreshToken},
+        token_response::TokenResponse,
     },
-    ports::{Doubt, GrantError},
+    ports::{Doubt, TokenEndpointError},
 };
 use serde_json::json;
 
@@ -53,20 +53,22 @@ impl RefreshBooks {
         self.families.clear();
     }
 
-    pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenGrant, GrantError> {
+    pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenResponse, TokenEndpointError> {
         self.presented.push(token.to_owned());
         let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };
         match mishap {
-            Some(Mishap::RequestLost) => return Err(GrantError::Indeterminate(Doubt::ConnectionLost)),
-            Some(Mishap::RateLimited) => return Err(GrantError::RateLimited { retry_after: None }),
-            Some(Mishap::NotReached) => return Err(GrantError::Unavailable { why: "no connection could be made" }),
+            Some(Mishap::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
+            Some(Mishap::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
+            Some(Mishap::NotReached) => {
+                return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
+            }
             _ => {}
         }
-        let family = *self.families.get(token).ok_or(GrantError::Rejected { status: 401, code: "unknown" })?;
+        let family = *self.families.get(token).ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })?;
         if !self.unused.contains(token) || self.ended.contains(&family) {
             self.reused += 1;
             self.ended.insert(family);
-            return Err(GrantError::Rejected { status: 401, code: "refresh_token_reused" });
+            return Err(TokenEndpointError::Rejected { status: 401, code: "refresh_token_reused" });
         }
         self.issued += 1;
         let new = format!("refreshed-{}", self.issued);
@@ -75,10 +77,10 @@ impl RefreshBooks {
             self.issue(&new, family);
         }
         if mishap == Some(Mishap::AnswerLost) {
-            return Err(GrantError::Indeterminate(Doubt::TimedOut));
+            return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
         let whose = if mishap == Some(Mishap::OtherAccount) { "workspace-2" } else { "workspace-1" };
-        Ok(TokenGrant {
+        Ok(TokenResponse {
             access_token: (mishap != Some(Mishap::NoAccessToken)).then(|| AccessToken::new(format!("access-of-{new}"))),
             refresh_token: (mishap != Some(Mishap::NotRotated)).then(|| RefreshToken::new(new)),
             id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),

@@ -1,15 +1,15 @@
-//! The identity provider behind browser sessions: a cookie that it knows renews a session's token, as often as one likes.
+//! The identity provider behind browser sessions: a cookie that it knows refreshes a session's token, as often as one likes.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        grant::TokenGrant,
         secret::{AccessToken, RefreshToken},
         session_client::SessionClient,
+        token_response::TokenResponse,
     },
-    ports::{Doubt, GrantError, SessionEndpoint},
+    ports::{Doubt, SessionEndpoint, TokenEndpointError},
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -21,35 +21,35 @@ use super::{FakeProvider, jwt};
 pub(super) struct Sessions {
     /// The cookies of browsers that are signed in.
     pub(super) cookies: Vec<String>,
-    /// So many of the next renewals time out.
+    /// So many of the next refreshes time out.
     pub(super) timeouts: usize,
-    /// The sessions that renewals asked for, in order.
-    pub(super) renewed: Vec<Option<String>>,
+    /// The sessions that refreshes asked for, in order.
+    pub(super) refreshed: Vec<Option<String>>,
     /// When the tokens that it gives out end, in Unix seconds.
     pub(super) until: i64,
 }
 
 #[async_trait]
 impl SessionEndpoint for FakeProvider {
-    async fn renew(
+    async fn refresh(
         &self,
         _client: &SessionClient,
         session: Option<&str>,
         cookie: &RefreshToken,
         _limit: Duration,
-    ) -> Result<TokenGrant, GrantError> {
+    ) -> Result<TokenResponse, TokenEndpointError> {
         tokio::task::yield_now().await;
         let mut sessions = self.sessions();
-        sessions.renewed.push(session.map(str::to_owned));
+        sessions.refreshed.push(session.map(str::to_owned));
         if sessions.timeouts > 0 {
             sessions.timeouts -= 1;
-            return Err(GrantError::Indeterminate(Doubt::TimedOut));
+            return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
         if !sessions.cookies.iter().any(|known| known == cookie.expose_secret()) {
-            return Err(GrantError::Rejected { status: 401, code: "unknown" });
+            return Err(TokenEndpointError::Rejected { status: 401, code: "unknown" });
         }
-        let claims = json!({"sid": "sess_1", "exp": sessions.until, "n": sessions.renewed.len()});
-        Ok(TokenGrant {
+        let claims = json!({"sid": "sess_1", "exp": sessions.until, "n": sessions.refreshed.len()});
+        Ok(TokenResponse {
             access_token: Some(AccessToken::new(jwt(&claims))),
             refresh_token: None,
             id_token: None,

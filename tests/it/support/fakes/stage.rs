@@ -8,7 +8,7 @@ use goclaw::{
         settings::{Environment, Settings},
     },
     app::{
-        AppError, Callback, Connected, Gateway, GatewaySettings, LoginStatus, Ports, ProviderCatalog, StartOptions,
+        AccountStatus, AppError, Callback, Connected, Gateway, GatewaySettings, Ports, ProviderCatalog, StartOptions,
         StartOutcome, StartedLogin,
     },
     domain::{
@@ -17,14 +17,14 @@ use goclaw::{
         sealed::{SealContext, SealedSecret},
         time::Timestamp,
     },
-    ports::{CredentialStore, SecretCipher},
+    ports::{SecretCipher, TokenStore},
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use tokio::task::JoinHandle;
 
 use super::{
-    FakeClock, FakeListener, FakeProvider, FakeUpstream, MemoryEscrow, MemoryStore, Page, SeededRandom, query_of,
+    FakeClock, FakeListener, FakeProvider, FakeUpstream, MemoryJournal, MemoryStore, Page, SeededRandom, query_of,
 };
 
 /// When every test begins.
@@ -32,7 +32,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 /// The account most tests are about.
 pub(crate) const OPENAI: &str = "openai-codex";
 /// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_DEADLINE: Duration = Duration::from_secs(20);
 /// How often every runnable task gets its turn before it is taken for idle. No chain of wake-ups is nearly as long.
 const TURNS: usize = 200;
 
@@ -64,7 +64,7 @@ pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 's
 
 /// Waits, but not for ever.
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.expect("it did not end in time")
+    tokio::time::timeout(TEST_DEADLINE, work).await.expect("it did not end in time")
 }
 
 /// What is around a gateway, and outlives it.
@@ -73,7 +73,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) provider: Arc<FakeProvider>,
     pub(crate) listener: Arc<FakeListener>,
-    pub(crate) escrow: Arc<MemoryEscrow>,
+    pub(crate) journal: Arc<MemoryJournal>,
     pub(crate) upstream: Arc<FakeUpstream>,
     random: Arc<SeededRandom>,
 }
@@ -118,7 +118,7 @@ impl Stage {
             models: settings.models,
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
-            renews_early: settings.refresh.proactive,
+            proactive: settings.refresh.proactive,
         };
         let world = World::new();
         let gateway = Gateway::new(world.ports(1), settings.clone());
@@ -186,8 +186,8 @@ impl Stage {
         within(self.gateway.complete_login(pasted)).await.expect("it connects");
     }
 
-    pub(crate) async fn status(&self, principal: &Principal) -> LoginStatus {
-        self.gateway.login_status(OPENAI, principal).await.expect("a status")
+    pub(crate) async fn status(&self, principal: &Principal) -> AccountStatus {
+        self.gateway.account_status(OPENAI, principal).await.expect("a status")
     }
 
     pub(crate) async fn account(&self, account: &str) -> Option<SealedCredential> {
@@ -219,7 +219,7 @@ impl World {
             store: Arc::new(MemoryStore::new()),
             provider: Arc::new(FakeProvider::new()),
             listener: Arc::new(FakeListener::default()),
-            escrow: Arc::new(MemoryEscrow::default()),
+            journal: Arc::new(MemoryJournal::default()),
             upstream: Arc::new(FakeUpstream::default()),
             random: SeededRandom::new(7),
         }
@@ -230,7 +230,7 @@ impl World {
         Ports {
             credentials: self.store.clone(),
             history: self.store.clone(),
-            escrow: self.escrow.clone(),
+            journal: self.journal.clone(),
             logins: self.store.clone(),
             revocations: self.store.clone(),
             api_tokens: self.store.clone(),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use goclaw::{
     domain::secret::AccessToken,
-    ports::{Upstream, UpstreamAnswer, UpstreamError, UpstreamRequest},
+    ports::{Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
 use http_message::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
@@ -56,7 +56,7 @@ impl FakeUpstream {
 
 #[async_trait]
 impl Upstream for FakeUpstream {
-    async fn send(&self, _request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamAnswer, UpstreamError> {
+    async fn send(&self, _request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
         let mut books = self.books();
@@ -68,6 +68,6 @@ impl Upstream for FakeUpstream {
             None => (StatusCode::OK, "{}".to_owned()),
         };
         let body = Box::pin(stream::once(async { Ok(Bytes::from(body)) }));
-        Ok(UpstreamAnswer { status, headers: HeaderMap::new(), body })
+        Ok(UpstreamResponse { status, headers: HeaderMap::new(), body })
     }
 }

@@ -1,5 +1,5 @@
 //! Streams by example. That a stream says what the answer in one piece says, whatever the backend leaves out, is in
-//! `chat::laws`.
+//! `chat::properties`.
 
 use super::*;
 use crate::domain::dialect::FailureKind;

@@ -4,20 +4,20 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        history::{Happening, Revision},
+        history::{EventKind, Revision},
         ids::ProviderName,
         provider_settings::ProviderSettings,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
         revocation::RevocationOrder,
         time::Timestamp,
     },
-    ports::{Advanced, CredentialStore, ProfileChange, SaveOutcome, StoreError},
+    ports::{Advanced, ProfileChange, SaveOutcome, StoreError, TokenStore},
 };
 
 use super::MemoryStore;
 
 #[async_trait]
-impl CredentialStore for MemoryStore {
+impl TokenStore for MemoryStore {
     async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
         Ok(self.tables_to("load an account").await?.credentials.get(name).cloned())
     }
@@ -50,18 +50,18 @@ impl CredentialStore for MemoryStore {
             refresh: RefreshState::signed_in(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
-                new.facts.obtained_at,
-                new.facts.expires_at,
+                new.metadata.obtained_at,
+                new.metadata.expires_at,
             ),
             revision: Revision::default(),
             access_token: new.access_token.clone(),
             refresh_token: new.refresh_token.clone(),
-            facts: new.facts.clone(),
-            settings: settings.with_facts(&new.facts),
+            metadata: new.metadata.clone(),
+            settings: settings.with_metadata(&new.metadata),
             created_at: before.map_or(now, |account| account.created_at),
             updated_at: now,
         };
-        let saved = tables.put(account, Happening::SignedIn, now);
+        let saved = tables.put(account, EventKind::SignedIn, now);
         Ok(SaveOutcome::Saved(Box::new(saved)))
     }
 
@@ -76,7 +76,7 @@ impl CredentialStore for MemoryStore {
         account.display_name = change.display_name.clone().or(account.display_name);
         account.enabled = change.enabled.unwrap_or(account.enabled);
         account.updated_at = now;
-        Ok(Some(tables.put(account, Happening::Changed, now)))
+        Ok(Some(tables.put(account, EventKind::Changed, now)))
     }
 
     async fn advance(
@@ -95,17 +95,17 @@ impl CredentialStore for MemoryStore {
         if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
             account.access_token = rotation.access_token.clone();
             account.refresh_token = rotation.refresh_token.clone().or(account.refresh_token);
-            account.settings = account.settings.with_facts(&rotation.facts);
-            account.facts = rotation.facts.clone();
+            account.settings = account.settings.with_metadata(&rotation.metadata);
+            account.metadata = rotation.metadata.clone();
             account.updated_at = now;
         }
         let (first, then) = (account.refresh.clone(), account.refresh.clone().at(now));
         let seen = tables.recorded;
         for (from, to) in [(&first, &then), (&then, &after)] {
             account.refresh = to.clone();
-            if let Some(happening) = Happening::between(from, to) {
+            if let Some(kind) = EventKind::between(from, to) {
                 account.updated_at = now;
-                account = tables.put(account, happening, now);
+                account = tables.put(account, kind, now);
             }
         }
         tables.credentials.insert(name.clone(), account.clone());
@@ -122,7 +122,7 @@ impl CredentialStore for MemoryStore {
         let mut tables = self.tables_to("remove an account").await?;
         let Some(account) = tables.credentials.remove(name) else { return Ok(None) };
         tables.queue(revocation, Some(&account), now);
-        tables.record(&account, Happening::SignedOut, now);
+        tables.record(&account, EventKind::SignedOut, now);
         Ok(Some(account))
     }
 }

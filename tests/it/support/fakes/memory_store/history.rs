@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::SealedCredential,
-        history::{CredentialEvent, Happening, Revision},
+        history::{CredentialEvent, EventKind, Revision},
         ids::ProviderName,
         time::Timestamp,
     },
@@ -44,18 +44,13 @@ impl CredentialHistory for MemoryStore {
 
 impl Tables {
     /// Stores an account with the number of what happened to it.
-    pub(super) fn put(
-        &mut self,
-        mut account: SealedCredential,
-        happening: Happening,
-        now: Timestamp,
-    ) -> SealedCredential {
-        account.revision = self.record(&account, happening, now);
+    pub(super) fn put(&mut self, mut account: SealedCredential, kind: EventKind, now: Timestamp) -> SealedCredential {
+        account.revision = self.record(&account, kind, now);
         self.credentials.insert(account.name.clone(), account.clone());
         account
     }
 
-    pub(super) fn record(&mut self, account: &SealedCredential, happening: Happening, now: Timestamp) -> Revision {
+    pub(super) fn record(&mut self, account: &SealedCredential, kind: EventKind, now: Timestamp) -> Revision {
         self.recorded += 1;
         let revision = Revision(self.recorded);
         self.events.push(CredentialEvent {
@@ -63,7 +58,7 @@ impl Tables {
             name: account.name.clone(),
             login_id: account.login_id().clone(),
             generation: account.generation(),
-            happening,
+            kind,
             cause: account.refresh.cause,
             at: now,
         });

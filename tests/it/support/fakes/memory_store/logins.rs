@@ -7,7 +7,7 @@ use goclaw::{
     domain::{
         ids::{LoginId, Principal, ProviderName, StateDigest},
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginPhase},
+        login_outcome::{LoginOutcome, LoginProgress},
         time::Timestamp,
     },
     ports::{BeginOutcome, ClaimOutcome, LoginStore, StoreError},
@@ -20,11 +20,11 @@ impl LoginStore for MemoryStore {
     async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
         let mut tables = self.tables_to("begin a login").await?;
         tables.expire(now);
-        let ticket = &login.ticket;
+        let session = &login.session;
         let open = tables
             .logins
             .iter()
-            .find(|earlier| earlier.is_open(now) && is_of(earlier, &ticket.name, &ticket.principal));
+            .find(|earlier| earlier.is_open(now) && is_of(earlier, &session.name, &session.principal));
         if let Some(earlier) = open {
             return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.clone())));
         }
@@ -40,7 +40,7 @@ impl LoginStore for MemoryStore {
     async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let tables = self.tables_to("find the latest login").await?;
         let theirs = tables.logins.iter().filter(|login| is_of(login, name, principal));
-        Ok(theirs.max_by_key(|login| (login.ticket.started_at, login.ticket.id.as_str())).cloned())
+        Ok(theirs.max_by_key(|login| (login.session.started_at, login.session.id.as_str())).cloned())
     }
 
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
@@ -51,37 +51,38 @@ impl LoginStore for MemoryStore {
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
         let tables = self.tables_to("list the logins that have ended").await?;
         let mut ended: Vec<_> = tables.logins.iter().filter(|login| has_ended(login)).cloned().collect();
-        ended.sort_by_key(|login| Reverse((login.phase_since, login.ticket.id.as_str().to_owned())));
+        ended.sort_by_key(|login| Reverse((login.progress_since, login.session.id.as_str().to_owned())));
         ended.truncate(limit);
         Ok(ended)
     }
 
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
         let mut tables = self.tables_to("claim a login").await?;
-        let is_pending = |login: &SealedLogin| login.ticket.id == *id && login.phase == LoginPhase::Pending;
-        let claimed = tables.move_to(LoginPhase::Exchanging, now, is_pending);
+        let is_pending = |login: &SealedLogin| login.session.id == *id && login.progress == LoginProgress::Pending;
+        let claimed = tables.move_to(LoginProgress::Exchanging, now, is_pending);
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
     async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("end a login").await?;
-        let is_under_way = |login: &SealedLogin| login.ticket.id == *id && !has_ended(login);
-        Ok(tables.move_to(LoginPhase::Ended(outcome), now, is_under_way) == 1)
+        let is_under_way = |login: &SealedLogin| login.session.id == *id && !has_ended(login);
+        Ok(tables.move_to(LoginProgress::Ended(outcome), now, is_under_way) == 1)
     }
 
     async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
-        let is_under_way = |login: &SealedLogin| login.ticket.name == *name && !has_ended(login);
-        Ok(tables.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, is_under_way))
+        let is_under_way = |login: &SealedLogin| login.session.name == *name && !has_ended(login);
+        Ok(tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, is_under_way))
     }
 
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("sweep the logins").await?;
         let expired = tables.expire(now);
-        let is_stuck =
-            |login: &SealedLogin| login.phase == LoginPhase::Exchanging && login.phase_since.plus(stuck_after) < now;
-        let interrupted = tables.move_to(LoginPhase::Ended(LoginOutcome::Interrupted), now, is_stuck);
-        tables.logins.retain(|login| !has_ended(login) || login.phase_since.plus(keep) >= now);
+        let is_stuck = |login: &SealedLogin| {
+            login.progress == LoginProgress::Exchanging && login.progress_since.plus(stuck_after) < now
+        };
+        let interrupted = tables.move_to(LoginProgress::Ended(LoginOutcome::Interrupted), now, is_stuck);
+        tables.logins.retain(|login| !has_ended(login) || login.progress_since.plus(keep) >= now);
         Ok(expired + interrupted)
     }
 }
@@ -89,16 +90,18 @@ impl LoginStore for MemoryStore {
 impl Tables {
     /// Ends the login as completed if its code is being redeemed; Some if it is over.
     pub(super) fn complete(&mut self, id: &LoginId, now: Timestamp) -> Option<LoginOutcome> {
-        let login = self.logins.iter().find(|login| login.ticket.id == *id)?;
-        let (name, claimed_at) = (login.ticket.name.clone(), login.phase_since);
-        match login.phase {
-            LoginPhase::Ended(outcome) => return Some(outcome),
-            LoginPhase::Pending => return Some(LoginOutcome::Interrupted),
-            LoginPhase::Exchanging => {}
+        let login = self.logins.iter().find(|login| login.session.id == *id)?;
+        let (name, claimed_at) = (login.session.name.clone(), login.progress_since);
+        match login.progress {
+            LoginProgress::Ended(outcome) => return Some(outcome),
+            LoginProgress::Pending => return Some(LoginOutcome::Interrupted),
+            LoginProgress::Exchanging => {}
         }
-        self.move_to(LoginPhase::Ended(LoginOutcome::Completed), now, |login| login.ticket.id == *id);
-        self.move_to(LoginPhase::Ended(LoginOutcome::Cancelled), now, |login| {
-            login.ticket.name == name && login.phase == LoginPhase::Exchanging && login.phase_since <= claimed_at
+        self.move_to(LoginProgress::Ended(LoginOutcome::Completed), now, |login| login.session.id == *id);
+        self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, |login| {
+            login.session.name == name
+                && login.progress == LoginProgress::Exchanging
+                && login.progress_since <= claimed_at
         });
         None
     }
@@ -106,24 +109,24 @@ impl Tables {
     /// Ends what is overdue, at the time it was due.
     fn expire(&mut self, now: Timestamp) -> usize {
         let is_overdue =
-            |login: &&mut SealedLogin| login.phase == LoginPhase::Pending && login.ticket.expires_at <= now;
+            |login: &&mut SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= now;
         let overdue = self.logins.iter_mut().filter(is_overdue);
-        overdue.map(|login| enter(login, LoginPhase::Ended(LoginOutcome::Expired), login.ticket.expires_at)).count()
+        overdue.map(|login| enter(login, LoginProgress::Ended(LoginOutcome::Expired), login.session.expires_at)).count()
     }
 
-    fn move_to(&mut self, phase: LoginPhase, now: Timestamp, which: impl Fn(&SealedLogin) -> bool) -> usize {
-        self.logins.iter_mut().filter(|login| which(login)).map(|login| enter(login, phase, now)).count()
+    fn move_to(&mut self, progress: LoginProgress, now: Timestamp, which: impl Fn(&SealedLogin) -> bool) -> usize {
+        self.logins.iter_mut().filter(|login| which(login)).map(|login| enter(login, progress, now)).count()
     }
 }
 
-fn enter(login: &mut SealedLogin, phase: LoginPhase, at: Timestamp) {
-    (login.phase, login.phase_since) = (phase, at);
+fn enter(login: &mut SealedLogin, progress: LoginProgress, at: Timestamp) {
+    (login.progress, login.progress_since) = (progress, at);
 }
 
 fn has_ended(login: &SealedLogin) -> bool {
-    matches!(login.phase, LoginPhase::Ended(_))
+    matches!(login.progress, LoginProgress::Ended(_))
 }
 
 fn is_of(login: &SealedLogin, name: &ProviderName, principal: &Principal) -> bool {
-    login.ticket.name == *name && login.ticket.principal == *principal
+    login.session.name == *name && login.session.principal == *principal
 }

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use goclaw::domain::refresh::{
-    Cause, Demand, Effect, Failure, Phase, RefreshEvent, RefreshPolicy, RefreshState, RevocationScope, Step, step,
+    Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
+    TokenState, step,
 };
 use proptest::prelude::*;
 
@@ -33,7 +34,7 @@ proptest! {
         prop_assert_eq!(&after.version.login_id, &row.version.login_id);
         let stored = u64::from(effect == Effect::Stored);
         prop_assert_eq!(after.version.generation.0, row.version.generation.0 + stored);
-        prop_assert_eq!(after.renewable, row.renewable);
+        prop_assert_eq!(after.refreshable, row.refreshable);
         if stored == 0 {
             prop_assert_eq!((after.obtained_at, after.expires_at), (row.obtained_at, row.expires_at));
         }
@@ -59,9 +60,9 @@ proptest! {
         match (rotation.seen == row.version, rotation.same_account) {
             (true, true) => {
                 prop_assert_eq!(effect, Effect::Stored);
-                let facts = &rotation.facts;
+                let metadata = &rotation.metadata;
                 let login_id = row.version.login_id.clone();
-                let fresh = RefreshState::signed_in(login_id, row.renewable, facts.obtained_at, facts.expires_at);
+                let fresh = RefreshState::signed_in(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
                 let fresh = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh };
                 // What would be due again at once is left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
@@ -70,9 +71,9 @@ proptest! {
             }
             (true, false) => {
                 prop_assert_eq!(effect, Effect::Discard);
-                let was_given_up = row.phase == Phase::NeedsReauth;
+                let was_given_up = row.state == TokenState::NeedsReauth;
                 let cause = if was_given_up { row.cause } else { Some(Cause::AccountMismatch) };
-                prop_assert_eq!((after.phase, after.cause), (Phase::NeedsReauth, cause));
+                prop_assert_eq!((after.state, after.cause), (TokenState::NeedsReauth, cause));
             }
             (false, _) => {
                 let spares_the_newer = is_same_login || policy.revocation == RevocationScope::Grant;
@@ -87,7 +88,7 @@ proptest! {
         let RefreshEvent::Failed { seen, lease, failure, .. } = &event else { unreachable!() };
         let before = row.at(NOW);
         let (after, effect) = one_step(&before, &event, &policy);
-        let is_holder = matches!(&before.phase, Phase::Refreshing(held) if held.id == *lease);
+        let is_holder = matches!(&before.state, TokenState::Refreshing(held) if held.id == *lease);
         let concerns = *seen == before.version && (is_holder || matches!(failure, Failure::Rejected(_)));
         prop_assert_eq!(effect, if concerns { Effect::Noted } else { Effect::Adopt });
         if !concerns {
@@ -95,15 +96,15 @@ proptest! {
             return Ok(());
         }
         match failure {
-            Failure::Rejected(_) => prop_assert_eq!(&after.phase, &Phase::NeedsReauth),
+            Failure::Rejected(_) => prop_assert_eq!(&after.state, &TokenState::NeedsReauth),
             Failure::Unknown(cause) => {
-                prop_assert_eq!((&after.phase, after.cause), (&Phase::InDoubt, Some(*cause)));
+                prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, Some(*cause)));
                 prop_assert_eq!(after.attempt, before.attempt);
             }
             Failure::NotConsumed { cause, retry_after } => {
                 prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, Some(*cause)));
-                let phase = if before.attempt == 1 { Phase::Active } else { Phase::InDoubt };
-                prop_assert_eq!(&after.phase, &phase);
+                let state = if before.attempt == 1 { TokenState::Active } else { TokenState::InDoubt };
+                prop_assert_eq!(&after.state, &state);
                 let wished = retry_after.unwrap_or_default().max(policy.backoff_min);
                 prop_assert!(after.next_attempt_at >= Some(NOW.plus(wished)));
             }
@@ -113,7 +114,7 @@ proptest! {
     #[test]
     fn only_a_definite_answer_for_these_tokens_gives_them_up(row in rows(), event in events(), policy in policies()) {
         let (after, _) = one_step(&row, &event, &policy);
-        if row.phase != Phase::NeedsReauth && after.phase == Phase::NeedsReauth {
+        if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
                 RefreshEvent::Failed { seen, failure: Failure::Rejected(cause), .. } => (seen, cause),
                 RefreshEvent::Answered(rotation) if !rotation.same_account => (rotation.seen, Cause::AccountMismatch),
@@ -127,17 +128,17 @@ proptest! {
 
     #[test]
     fn whoever_is_to_send_holds_the_lease_and_its_time_has_come(row in rows(), event in begins(), policy in policies()) {
-        let RefreshEvent::Begin { seen, lease, demand } = &event else { unreachable!() };
+        let RefreshEvent::Begin { seen, lease, trigger } = &event else { unreachable!() };
         let before = row.at(NOW);
-        let ready_at = before.ready_at(&policy, *demand, NOW);
+        let ready_at = before.ready_at(&policy, *trigger, NOW);
         let (after, effect) = one_step(&before, &event, &policy);
         match effect {
             Effect::Send => {
                 prop_assert_eq!(seen, &before.version);
-                let Phase::Refreshing(held) = &after.phase else { panic!("sent from {after:?}") };
+                let TokenState::Refreshing(held) = &after.state else { panic!("sent from {after:?}") };
                 prop_assert_eq!(&held.id, lease);
                 if after != before {
-                    prop_assert!(!matches!(before.phase, Phase::Refreshing(_)), "another's lease was live");
+                    prop_assert!(!matches!(before.state, TokenState::Refreshing(_)), "another's lease was live");
                     prop_assert!(ready_at.is_some_and(|at| at <= NOW));
                     prop_assert_eq!((held.until, after.attempt), (NOW.plus(policy.lease), before.attempt + 1));
                     // What was in doubt may have been taken by the first call.
@@ -161,20 +162,20 @@ proptest! {
     fn no_retry_out_of_doubt_costs_an_access_token_that_is_still_good(
         row in rows(), event in begins(), policy in policies(),
     ) {
-        let RefreshEvent::Begin { demand, .. } = &event else { unreachable!() };
+        let RefreshEvent::Begin { trigger, .. } = &event else { unreachable!() };
         let before = row.at(NOW);
         let (after, effect) = one_step(&before, &event, &policy);
-        if before.phase != Phase::InDoubt || effect != Effect::Send || policy.grace > Duration::ZERO {
+        if before.state != TokenState::InDoubt || effect != Effect::Send || policy.grace > Duration::ZERO {
             return Ok(());
         }
         let sent_at = after.sent_at.expect("it was sent before");
         prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "somebody may still wait for the first answer");
         prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
         let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
-        if was_good && *demand != Demand::AccessDead {
+        if was_good && *trigger != RefreshTrigger::AccessDead {
             prop_assert_eq!(before.attempt, 1, "it is the second presentation, and the last while it is good");
-            if *demand != Demand::Consented {
-                prop_assert_eq!(*demand, Demand::Due);
+            if *trigger != RefreshTrigger::Consented {
+                prop_assert_eq!(*trigger, RefreshTrigger::Due);
                 let lifetime = before.expires_at.map_or(Duration::ZERO, |end| before.obtained_at.until(end));
                 let left = before.expires_at.map(|end| NOW.until(end));
                 prop_assert!(left <= Some(FIVE_MINUTES.min(lifetime / 10)), "{:?} were left", left);
@@ -185,8 +186,8 @@ proptest! {
     #[test]
     fn who_wants_it_more_waits_no_longer(row in rows(), policy in policies()) {
         let before = row.at(NOW);
-        let [due, now, consented, dead] = [Demand::Due, Demand::Now, Demand::Consented, Demand::AccessDead]
-            .map(|demand| before.ready_at(&policy, demand, NOW).map_or(i64::MAX, |at| at.unix_millis()));
+        let [due, now, consented, dead] = [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead]
+            .map(|trigger| before.ready_at(&policy, trigger, NOW).map_or(i64::MAX, |at| at.unix_millis()));
         prop_assert!(dead <= consented && consented <= now && consented <= due, "{:?}", (due, now, consented, dead));
     }
 
@@ -203,13 +204,13 @@ proptest! {
 
     #[test]
     fn a_begin_whose_answer_was_lost_is_granted_again_while_its_lease_lives(
-        row in rows(), event in begins(), policy in policies(), later in durations(), demand in demands(),
+        row in rows(), event in begins(), policy in policies(), later in durations(), trigger in demands(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
-        if let (Phase::Refreshing(held), Effect::Send) = (&after.phase, effect) {
+        if let (TokenState::Refreshing(held), Effect::Send) = (&after.state, effect) {
             let RefreshEvent::Begin { seen, lease, .. } = event else { unreachable!() };
             let now = NOW.plus(later);
-            let again = step(Some(&after), &RefreshEvent::Begin { seen, lease, demand }, &policy, now);
+            let again = step(Some(&after), &RefreshEvent::Begin { seen, lease, trigger }, &policy, now);
             let is_live = now < held.until;
             prop_assert_eq!(again.effect == Effect::Send && again.row.as_ref() == Some(&after), is_live);
         }
@@ -220,7 +221,7 @@ proptest! {
         let before = row.at(NOW);
         let (_, effect) = one_step(&before, &event, &policy);
         // The end of a lease leaves doubt, and a grace window may close meanwhile.
-        let is_fixed = !matches!(before.phase, Phase::Refreshing(_)) && policy.grace == Duration::ZERO;
+        let is_fixed = !matches!(before.state, TokenState::Refreshing(_)) && policy.grace == Duration::ZERO;
         if let (Effect::Wait(until), true) = (effect, is_fixed) {
             let early = step(Some(&before), &event, &policy, until.minus(Duration::from_millis(1)));
             prop_assert_eq!(early.effect, Effect::Wait(until));
@@ -234,7 +235,7 @@ proptest! {
         row in rows(), policy in policies(), history in histories(),
     ) {
         let policy = RefreshPolicy { grace: Duration::ZERO, ..policy };
-        let (mut row, mut now) = (RefreshState { phase: Phase::Active, attempt: 0, ..row }, NOW);
+        let (mut row, mut now) = (RefreshState { state: TokenState::Active, attempt: 0, ..row }, NOW);
         let mut presented = 0;
         for (pause, event) in history {
             now = now.plus(pause);
@@ -244,10 +245,10 @@ proptest! {
             prop_assert!(row.version == before.version || effect == Effect::Stored);
             match (&event, effect) {
                 _ if effect == Effect::Stored => presented = 0,
-                (RefreshEvent::Begin { demand, .. }, Effect::Send) if row != before => {
+                (RefreshEvent::Begin { trigger, .. }, Effect::Send) if row != before => {
                     presented += 1;
                     let was_good = before.served_until(&policy).is_none_or(|until| now < until);
-                    prop_assert!(presented <= 2 || !was_good || *demand == Demand::AccessDead, "{presented} times");
+                    prop_assert!(presented <= 2 || !was_good || *trigger == RefreshTrigger::AccessDead, "{presented} times");
                 }
                 (RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => presented -= 1,
                 _ => {}

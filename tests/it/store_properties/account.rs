@@ -6,13 +6,13 @@ use goclaw::{
     domain::{
         account::AccountLabels,
         credential::{NewSealedCredential, SealedCredential},
-        history::{CredentialEvent, Happening},
+        history::{CredentialEvent, EventKind},
         ids::{LoginId, ProviderId, ProviderName},
         provider::AuthMethod,
-        provider_settings::CredentialFacts,
+        provider_settings::TokenMetadata,
         refresh::{
-            Cause, Demand, Effect, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, Rotation, Step, TokenVersion,
-            step,
+            Cause, Effect, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, Rotation, Step,
+            TokenVersion, step,
         },
         sealed::SealedSecret,
         time::Timestamp,
@@ -29,7 +29,7 @@ pub(super) struct Held {
     refresh: RefreshState,
     access_token: SealedSecret,
     refresh_token: Option<SealedSecret>,
-    facts: CredentialFacts,
+    metadata: TokenMetadata,
     id: ProviderId,
     display_name: Option<String>,
     enabled: bool,
@@ -40,7 +40,7 @@ pub(super) struct Held {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Told {
     version: TokenVersion,
-    happening: Happening,
+    kind: EventKind,
     cause: Option<Cause>,
     at: Timestamp,
 }
@@ -83,12 +83,12 @@ impl Account {
     /// What the store shows of what the model holds.
     pub(super) fn shown(stored: &SealedCredential) -> Held {
         let stored = stored.clone();
-        assert_eq!(stored.settings.facts(), Ok(stored.facts.clone()), "the settings say the same");
+        assert_eq!(stored.settings.metadata(), Ok(stored.metadata.clone()), "the settings say the same");
         Held {
             refresh: stored.refresh,
             access_token: stored.access_token,
             refresh_token: stored.refresh_token,
-            facts: stored.facts,
+            metadata: stored.metadata,
             id: stored.id,
             display_name: stored.display_name,
             enabled: stored.enabled,
@@ -98,12 +98,12 @@ impl Account {
 
     pub(super) fn tell(event: &CredentialEvent) -> Told {
         let version = TokenVersion { login_id: event.login_id.clone(), generation: event.generation };
-        Told { version, happening: event.happening, cause: event.cause, at: event.at }
+        Told { version, kind: event.kind, cause: event.cause, at: event.at }
     }
 
     /// The login, and the id that the account has after it.
     pub(super) fn signs_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
-        let (access_token, refresh_token, facts) = self.answer(kind);
+        let (access_token, refresh_token, metadata) = self.answer(kind);
         let number = (u64::from(self.number) << 32) | u64::from(self.answers);
         let mut entropy = [0; 16];
         entropy[..8].copy_from_slice(&number.to_be_bytes());
@@ -113,7 +113,7 @@ impl Account {
             login_id: LoginId::from_bytes(entropy),
             access_token,
             refresh_token,
-            facts,
+            metadata,
             ..credential(0, self.name.as_str())
         };
         let before = self.held.take();
@@ -121,25 +121,25 @@ impl Account {
             refresh: RefreshState::signed_in(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
-                new.facts.obtained_at,
-                new.facts.expires_at,
+                new.metadata.obtained_at,
+                new.metadata.expires_at,
             ),
             access_token: new.access_token.clone(),
             refresh_token: new.refresh_token.clone(),
-            facts: new.facts.clone(),
+            metadata: new.metadata.clone(),
             id: before.as_ref().map_or_else(|| new.id.clone(), |before| before.id.clone()),
             created_at: before.as_ref().map_or(self.now, |before| before.created_at),
             display_name: before.and_then(|before| before.display_name),
             enabled: true,
         };
         let id = held.id.clone();
-        self.becomes(held, Happening::SignedIn);
+        self.becomes(held, EventKind::SignedIn);
         (new, id)
     }
 
     pub(super) fn signs_out(&mut self) {
         if let Some(held) = self.held.take() {
-            self.record(&held.refresh, Happening::SignedOut);
+            self.record(&held.refresh, EventKind::SignedOut);
         }
     }
 
@@ -147,7 +147,7 @@ impl Account {
         if let Some(mut held) = self.held.take() {
             held.display_name = change.display_name.clone().or(held.display_name);
             held.enabled = change.enabled.unwrap_or(held.enabled);
-            self.becomes(held, Happening::Changed);
+            self.becomes(held, EventKind::Changed);
         }
     }
 
@@ -158,17 +158,17 @@ impl Account {
             return effect;
         };
         let after = row.expect("no event removes an account");
-        // A lease that ran out is a happening of its own, noticed only now.
+        // A lease that ran out is a kind of its own, noticed only now.
         let noticed = held.refresh.clone().at(self.now);
         for (from, to) in [(&held.refresh, &noticed), (&noticed, &after)] {
-            if let Some(happening) = Happening::between(from, to) {
-                self.record(to, happening);
+            if let Some(kind) = EventKind::between(from, to) {
+                self.record(to, kind);
             }
         }
         if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, effect) {
             held.access_token = rotation.access_token.clone();
             held.refresh_token = rotation.refresh_token.clone().or(held.refresh_token);
-            held.facts = rotation.facts.clone();
+            held.metadata = rotation.metadata.clone();
             self.versions.push(after.version.clone());
         }
         self.held = Some(Held { refresh: after, ..held });
@@ -179,25 +179,27 @@ impl Account {
     pub(super) fn concrete(&mut self, event: &Event) -> RefreshEvent {
         let lease = |replica: u8| LeaseId::from_bytes([replica; 16]);
         let concrete = match event.clone() {
-            Event::Begin { seen, lease: replica, demand } => {
-                RefreshEvent::Begin { seen: self.version(&seen), lease: lease(replica), demand }
+            Event::Begin { seen, lease: replica, trigger } => {
+                RefreshEvent::Begin { seen: self.version(&seen), lease: lease(replica), trigger }
             }
             Event::Failed { seen, lease: replica, failure, spread } => {
                 RefreshEvent::Failed { seen: self.version(&seen), lease: lease(replica), failure, spread }
             }
             Event::Answered { seen, kind, same_account } => {
-                let (access_token, refresh_token, facts) = self.answer(kind);
+                let (access_token, refresh_token, metadata) = self.answer(kind);
                 // Nobody can present what is not there, so no answer brings the first refresh token.
                 let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
                 let refresh_token = refresh_token.filter(|_| has_one);
                 let seen = self.version(&seen);
-                RefreshEvent::Answered(Rotation { seen, access_token, refresh_token, facts, same_account })
+                RefreshEvent::Answered(Rotation { seen, access_token, refresh_token, metadata, same_account })
             }
             Event::Again => match &self.last {
                 Some(last) => last.clone(),
-                None => {
-                    RefreshEvent::Begin { seen: self.version(&Seen::Current), lease: lease(0), demand: Demand::Now }
-                }
+                None => RefreshEvent::Begin {
+                    seen: self.version(&Seen::Current),
+                    lease: lease(0),
+                    trigger: RefreshTrigger::Now,
+                },
             },
         };
         self.last = Some(concrete.clone());
@@ -211,30 +213,30 @@ impl Account {
         }
     }
 
-    fn answer(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, CredentialFacts) {
+    fn answer(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, TokenMetadata) {
         self.answers += 1;
         let sealed = |what| SealedSecret::from_stored(format!("v1:key:{what}-{}-{}", self.number, self.answers));
         let obtained_at = Timestamp::from_unix_seconds(self.now.unix_seconds());
-        let facts = CredentialFacts {
+        let metadata = TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at,
             expires_at: kind.lifetime.map(|seconds| obtained_at.plus(Duration::from_secs(seconds.into()))),
             scopes: vec![format!("scope-{}", self.answers)],
             account: AccountLabels { plan_type: Some(format!("plan-{}", self.answers)), ..AccountLabels::default() },
         };
-        (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), facts)
+        (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), metadata)
     }
 
-    fn becomes(&mut self, held: Held, happening: Happening) {
-        self.record(&held.refresh, happening);
-        if happening == Happening::SignedIn {
+    fn becomes(&mut self, held: Held, kind: EventKind) {
+        self.record(&held.refresh, kind);
+        if kind == EventKind::SignedIn {
             self.versions.push(held.refresh.version.clone());
         }
         self.held = Some(held);
     }
 
-    fn record(&mut self, state: &RefreshState, happening: Happening) {
+    fn record(&mut self, state: &RefreshState, kind: EventKind) {
         let (version, cause) = (state.version.clone(), state.cause);
-        self.told.push(Told { version, happening, cause, at: self.now });
+        self.told.push(Told { version, kind, cause, at: self.now });
     }
 }

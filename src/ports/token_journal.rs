@@ -10,10 +10,10 @@ use crate::domain::{
     refresh::{Rotation, TokenVersion},
 };
 
-/// The escrow cannot be used. Whoever holds the tokens goes on without it.
+/// The journal cannot be used. Whoever holds the tokens goes on without it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} the escrow")]
-pub struct EscrowError {
+#[error("cannot {doing} the journal")]
+pub struct JournalError {
     pub doing: &'static str,
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
@@ -21,22 +21,22 @@ pub struct EscrowError {
 
 /// New tokens on their way to an account.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EscrowEntry {
+pub struct JournalRecord {
     pub name: ProviderName,
     pub rotation: Rotation,
 }
 
-/// Contract: several processes may share one escrow; an entry is named by account, login and generation.
+/// Contract: several processes may share one journal; an entry is named by account, login and generation.
 #[async_trait]
-pub trait RefreshEscrow: Send + Sync {
+pub trait TokenJournal: Send + Sync {
     /// Keeps an entry.
     ///
     /// Contract: MUST survive a power cut from the moment it returns, and MUST NOT be seen in part.
-    async fn put(&self, entry: &EscrowEntry) -> Result<(), EscrowError>;
+    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
     /// Everything in it, of any process. What cannot be read is left where it is and logged.
-    async fn list(&self) -> Result<Vec<EscrowEntry>, EscrowError>;
+    async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
     /// Forgets an entry. Idempotent.
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), EscrowError>;
+    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError>;
 }

@@ -11,7 +11,7 @@ use std::{cell::Cell, fmt::Debug};
 
 use goclaw::{
     domain::{history::CredentialEvent, refresh::RefreshPolicy},
-    ports::{Advanced, CredentialHistory, CredentialStore, ProfileChange, SaveOutcome},
+    ports::{Advanced, CredentialHistory, ProfileChange, SaveOutcome, TokenStore},
 };
 use proptest::{
     prelude::*,
@@ -75,11 +75,7 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
     assert_eq!(runtime.block_on(store.load(&bystander.name)).expect("it is read"), before);
 }
 
-async fn lead(
-    store: &(impl CredentialStore + CredentialHistory),
-    life: Life,
-    number: u32,
-) -> Result<(), TestCaseError> {
+async fn lead(store: &(impl TokenStore + CredentialHistory), life: Life, number: u32) -> Result<(), TestCaseError> {
     let policy = life.provider.policy();
     let mut account = Account::new(number);
     // Of the lives before it nothing is asked any more.
@@ -110,7 +106,7 @@ async fn lead(
 
 /// Does the operation to both, compares the answers, and returns the events that the store told of, if it tells any.
 async fn happens(
-    store: &impl CredentialStore,
+    store: &impl TokenStore,
     account: &mut Account,
     policy: &RefreshPolicy,
     operation: &Operation,

@@ -1,4 +1,4 @@
-//! The escrow as a folder: one file for each account, login and generation, written whole or not at all.
+//! The journal as a folder: one file for each account, login and generation, written whole or not at all.
 //!
 //! The tokens in it are sealed, as in the database.
 
@@ -22,16 +22,16 @@ use crate::{
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{EscrowEntry, EscrowError, RefreshEscrow},
+    ports::{JournalError, JournalRecord, TokenJournal},
 };
 
 const SUFFIX: &str = ".json";
 
-pub struct FolderEscrow {
+pub struct FolderJournal {
     folder: PathBuf,
 }
 
-impl FolderEscrow {
+impl FolderJournal {
     /// The folder must be there, and private.
     pub fn in_folder(folder: PathBuf) -> Self {
         Self { folder }
@@ -41,7 +41,7 @@ impl FolderEscrow {
         self.folder.join(format!("{name}.{seen}{SUFFIX}"))
     }
 
-    async fn write(&self, entry: &EscrowEntry) -> io::Result<()> {
+    async fn write(&self, entry: &JournalRecord) -> io::Result<()> {
         let path = self.path(&entry.name, &entry.rotation.seen);
         let draft = path.with_extension(format!("draft-{}", std::process::id()));
         let text = serde_json::to_vec(&Letter::of(entry))?;
@@ -52,7 +52,7 @@ impl FolderEscrow {
         File::open(&self.folder).await?.sync_all().await
     }
 
-    async fn read_all(&self) -> io::Result<Vec<EscrowEntry>> {
+    async fn read_all(&self) -> io::Result<Vec<JournalRecord>> {
         let (mut entries, mut files) = (Vec::new(), fs::read_dir(&self.folder).await?);
         while let Some(file) = files.next_entry().await? {
             let path = file.path();
@@ -64,7 +64,7 @@ impl FolderEscrow {
                 // Somebody else has brought it in meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    tracing::error!(path = %path.display(), error = %error, "tokens in the escrow cannot be read");
+                    tracing::error!(path = %path.display(), error = %error, "tokens in the journal cannot be read");
                 }
             }
         }
@@ -73,26 +73,26 @@ impl FolderEscrow {
 }
 
 #[async_trait]
-impl RefreshEscrow for FolderEscrow {
-    async fn put(&self, entry: &EscrowEntry) -> Result<(), EscrowError> {
-        self.write(entry).await.map_err(|source| EscrowError { doing: "write to", source: Box::new(source) })
+impl TokenJournal for FolderJournal {
+    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+        self.write(entry).await.map_err(|source| JournalError { doing: "write to", source: Box::new(source) })
     }
 
-    async fn list(&self) -> Result<Vec<EscrowEntry>, EscrowError> {
-        self.read_all().await.map_err(|source| EscrowError { doing: "read", source: Box::new(source) })
+    async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
+        self.read_all().await.map_err(|source| JournalError { doing: "read", source: Box::new(source) })
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), EscrowError> {
+    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
         match fs::remove_file(self.path(name, seen)).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(EscrowError { doing: "empty", source: Box::new(error) })
+                Err(JournalError { doing: "empty", source: Box::new(error) })
             }
             _ => Ok(()),
         }
     }
 }
 
-async fn read(path: &Path) -> io::Result<EscrowEntry> {
+async fn read(path: &Path) -> io::Result<JournalRecord> {
     let letter: Letter = serde_json::from_slice(&fs::read(path).await?)?;
     letter.into_entry().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it is not what the gateway writes"))
 }
@@ -110,7 +110,7 @@ struct Letter {
 }
 
 impl Letter {
-    fn of(entry: &EscrowEntry) -> Self {
+    fn of(entry: &JournalRecord) -> Self {
         let rotation = &entry.rotation;
         Self {
             name: entry.name.to_string(),
@@ -119,12 +119,12 @@ impl Letter {
             access_token: rotation.access_token.as_str().to_owned(),
             refresh_token: rotation.refresh_token.as_ref().map(|token| token.as_str().to_owned()),
             same_account: rotation.same_account,
-            settings: ProviderSettings::default().with_facts(&rotation.facts).into_json(),
+            settings: ProviderSettings::default().with_metadata(&rotation.metadata).into_json(),
         }
     }
 
-    fn into_entry(self) -> Option<EscrowEntry> {
-        Some(EscrowEntry {
+    fn into_entry(self) -> Option<JournalRecord> {
+        Some(JournalRecord {
             name: ProviderName::parse(&self.name).ok()?,
             rotation: Rotation {
                 seen: TokenVersion {
@@ -133,7 +133,7 @@ impl Letter {
                 },
                 access_token: SealedSecret::from_stored(self.access_token),
                 refresh_token: self.refresh_token.map(SealedSecret::from_stored),
-                facts: ProviderSettings::from_json(self.settings).ok()?.facts().ok()?,
+                metadata: ProviderSettings::from_json(self.settings).ok()?.metadata().ok()?,
                 same_account: self.same_account,
             },
         })

@@ -10,7 +10,7 @@ use rustls_platform_verifier::ConfigVerifierExt;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use super::{connection::Connection, resting::Origin};
+use super::{connection::Connection, idle_pool::Origin};
 use crate::ports::UpstreamError;
 
 /// For all of it.
@@ -19,9 +19,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 #[derive(Debug)]
-pub(super) struct Dial(HttpsConnector<HttpConnector>);
+pub(super) struct Connector(HttpsConnector<HttpConnector>);
 
-impl Dial {
+impl Connector {
     pub(super) fn new() -> Result<Self, rustls::Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);

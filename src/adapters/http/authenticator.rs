@@ -42,9 +42,9 @@ impl GatewayToken {
     }
 }
 
-/// For whom a request was let in, and by what. Only [`Entrance::admit`] makes one.
+/// For whom a request was let in, and by what. Only [`Authenticator::authenticate`] makes one.
 #[derive(Clone)]
-pub(super) struct Admitted {
+pub(super) struct AuthContext {
     pub(super) principal: Principal,
     pub(super) credential: Credential,
 }
@@ -58,18 +58,18 @@ pub(super) enum Credential {
     ApiToken(Arc<ApiToken>),
 }
 
-// The check itself is [`Entrance::admit`]'s; this is how operations say in the contract that they need a token.
+// The check itself is [`Authenticator::authenticate`]'s; this is how operations say in the contract that they need a token.
 /// The gateway's own token or that of a session of its page; where models are asked, a program's too.
 #[derive(SecurityScheme)]
-#[oai(ty = "bearer", rename = "GatewayToken", checker = "admitted")]
-pub(super) struct Caller(pub(super) Admitted);
+#[oai(ty = "bearer", rename = "GatewayToken", checker = "auth_context")]
+pub(super) struct Caller(pub(super) AuthContext);
 
-async fn admitted(request: &Request, _presented: Bearer) -> Option<Admitted> {
+async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthContext> {
     request.data().cloned()
 }
 
-/// What the entrance knows and remembers.
-pub(super) struct Entrance {
+/// What the authenticator knows and remembers.
+pub(super) struct Authenticator {
     token: GatewayToken,
     gateway: Arc<Gateway>,
     /// What there is to open.
@@ -77,7 +77,7 @@ pub(super) struct Entrance {
     failed: FailedAttempts,
 }
 
-impl Entrance {
+impl Authenticator {
     pub(super) fn new(token: GatewayToken, gateway: Arc<Gateway>, methods: Arc<AllowedMethods>) -> Self {
         Self { token, gateway, methods, failed: FailedAttempts::default() }
     }
@@ -92,7 +92,7 @@ impl Entrance {
 
     /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path; the error
     /// is its answer. Whoever carries a right one never meets the limit on wrong ones.
-    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Response> {
+    pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
         if OPEN.contains(&path) || is_of_page(path) {
             return Ok(());
@@ -117,7 +117,7 @@ impl Entrance {
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
-        request.set_data(Admitted { principal: Principal::gateway_token(), credential });
+        request.set_data(AuthContext { principal: Principal::gateway_token(), credential });
         Ok(())
     }
 }

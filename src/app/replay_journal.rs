@@ -3,13 +3,13 @@
 use super::{AppError, Gateway};
 
 impl Gateway {
-    /// Ends when the database has said what became of every entry. An escrow that cannot be read is an error only for its
+    /// Ends when the database has said what became of every entry. An journal that cannot be read is an error only for its
     /// reader: the gateway starts without it.
-    pub(super) async fn replay_escrow(&self) -> Result<(), AppError> {
-        let entries = match self.escrow.list().await {
+    pub(super) async fn replay_journal(&self) -> Result<(), AppError> {
+        let entries = match self.journal.list().await {
             Ok(entries) => entries,
             Err(error) => {
-                tracing::error!(error = %error, "the escrow cannot be read; tokens in it are not lost");
+                tracing::error!(error = %error, "the journal cannot be read; tokens in it are not lost");
                 return Ok(());
             }
         };
@@ -21,7 +21,7 @@ impl Gateway {
                 None => self.catalog.get(&entry.name).cloned(),
             };
             let Some(definition) = definition else { continue };
-            tracing::info!(provider.name = %entry.name, "tokens found in the escrow");
+            tracing::info!(provider.name = %entry.name, "tokens found in the journal");
             self.commit(&definition, entry, true).await;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The desk where browsers come back to: open while somebody is signing in, closed as soon as nobody is.
+//! The window where browsers come back to: open while somebody is signing in, closed as soon as nobody is.
 //!
 //! One listener serves all pending logins, since a callback says by its `state` which one it is for. It opens with the
 //! first pending login and closes when none is left: at once after a cancel or the end of the time, and after a
@@ -22,41 +22,41 @@ const FOR_PAGE: Duration = Duration::from_secs(10);
 /// How soon to ask a store again that does not answer.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
-pub struct CallbackDesk {
+pub struct CallbackWindow {
     listener: Arc<dyn CallbackListener>,
     address: CallbackAddress,
-    /// Whether a listener is at work. Held while opening and closing, so that a login that starts while the desk closes
+    /// Whether a listener is at work. Held while opening and closing, so that a login that starts while the window closes
     /// finds it either open or closed, never in between.
     open: Mutex<bool>,
     /// A login was started or ended by other means than a callback.
     changed: Notify,
 }
 
-impl CallbackDesk {
+impl CallbackWindow {
     pub fn new(listener: Arc<dyn CallbackListener>, address: CallbackAddress) -> Self {
         Self { listener, address, open: Mutex::new(false), changed: Notify::new() }
     }
 
-    /// Tells the desk to look again at what is pending.
+    /// Tells the window to look again at what is pending.
     pub(super) fn logins_changed(&self) {
         self.changed.notify_one();
     }
 }
 
 impl Gateway {
-    /// Opens the desk unless it is open. The error is a sentence for the person who signs in.
-    pub(super) async fn listen_for_callbacks(self: &Arc<Self>) -> Result<(), String> {
-        let mut open = self.desk.open.lock().await;
+    /// Opens the window unless it is open. The error is a sentence for the person who signs in.
+    pub(super) async fn open_callback_window(self: &Arc<Self>) -> Result<(), String> {
+        let mut open = self.window.open.lock().await;
         if *open {
-            self.desk.logins_changed();
+            self.window.logins_changed();
             return Ok(());
         }
-        let port = self.desk.address.port();
-        match self.desk.listener.bind(&self.desk.address).await {
+        let port = self.window.address.port();
+        match self.window.listener.bind(&self.window.address).await {
             Ok(bound) => {
                 *open = true;
                 let gateway = Arc::clone(self);
-                self.tasks.start(async move { gateway.attend(bound).await });
+                self.tasks.start(async move { gateway.run(bound).await });
                 Ok(())
             }
             Err(error) => {
@@ -68,16 +68,16 @@ impl Gateway {
         }
     }
 
-    /// Opens the desk again if logins were pending when the gateway stopped.
-    pub(super) async fn resume_callbacks(self: &Arc<Self>) -> Result<(), AppError> {
+    /// Opens the window again if logins were pending when the gateway stopped.
+    pub(super) async fn reopen_callback_window(self: &Arc<Self>) -> Result<(), AppError> {
         if !self.logins.open_logins(self.now()).await?.is_empty() {
             // A port that is taken was logged; the logins can still be finished by pasting.
-            let _ = self.listen_for_callbacks().await;
+            let _ = self.open_callback_window().await;
         }
         Ok(())
     }
 
-    async fn attend(self: Arc<Self>, mut bound: Box<dyn BoundCallback>) {
+    async fn run(self: Arc<Self>, mut bound: Box<dyn BoundCallback>) {
         let mut answers: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
         let mut closing: Option<BoxFuture<'static, ()>> = None;
         loop {
@@ -113,7 +113,7 @@ impl Gateway {
                 Some(()) = answers.next() => closing = Some(self.timer(FOR_PAGE)),
                 () = closing_time => closing = None,
                 () = look_again => {}
-                () = self.desk.changed.notified() => {}
+                () = self.window.changed.notified() => {}
                 () = self.tasks.stopping().cancelled() => break,
             }
         }
@@ -127,16 +127,16 @@ impl Gateway {
         let open = self.logins.open_logins(now).await.inspect_err(|error| {
             tracing::warn!(error = %error, "cannot see which logins are pending; the callback listener stays open");
         })?;
-        Ok(open.iter().map(|login| now.until(login.ticket.expires_at)).min())
+        Ok(open.iter().map(|login| now.until(login.session.expires_at)).min())
     }
 
-    /// Closes the desk; if a login has started meanwhile, it stays open and the listener comes back.
+    /// Closes the window; if a login has started meanwhile, it stays open and the listener comes back.
     async fn close_if_idle(&self, bound: Box<dyn BoundCallback>) -> Option<Box<dyn BoundCallback>> {
-        let mut open = self.desk.open.lock().await;
+        let mut open = self.window.open.lock().await;
         if !matches!(self.next_login_end().await, Ok(None)) {
             return Some(bound);
         }
-        // The port is free before the desk counts as closed: the next login finds no port taken by ourselves.
+        // The port is free before the window counts as closed: the next login finds no port taken by ourselves.
         bound.close().await;
         *open = false;
         None

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use goclaw::domain::refresh::{Cause, Demand, Failure, RefreshPolicy, RevocationScope};
+use goclaw::domain::refresh::{Cause, Failure, RefreshPolicy, RefreshTrigger, RevocationScope};
 use proptest::{collection::vec, prelude::*};
 
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(super) enum Event {
     Begin {
         seen: Seen,
         lease: u8,
-        demand: Demand,
+        trigger: RefreshTrigger,
     },
     Answered {
         seen: Seen,
@@ -104,7 +104,7 @@ fn operations() -> impl Strategy<Value = Operation> {
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => (seen(), leases(), demands()).prop_map(|(seen, lease, demand)| Event::Begin { seen, lease, demand }),
+        4 => (seen(), leases(), demands()).prop_map(|(seen, lease, trigger)| Event::Begin { seen, lease, trigger }),
         2 => (seen(), kinds(), prop::bool::weighted(0.9))
             .prop_map(|(seen, kind, same_account)| Event::Answered { seen, kind, same_account }),
         3 => (seen(), leases(), failures(), any::<u16>())
@@ -128,8 +128,13 @@ fn leases() -> impl Strategy<Value = u8> {
     0..2_u8
 }
 
-fn demands() -> impl Strategy<Value = Demand> {
-    prop::sample::select(vec![Demand::Now, Demand::AccessDead, Demand::Consented, Demand::Due])
+fn demands() -> impl Strategy<Value = RefreshTrigger> {
+    prop::sample::select(vec![
+        RefreshTrigger::Now,
+        RefreshTrigger::AccessDead,
+        RefreshTrigger::Consented,
+        RefreshTrigger::Due,
+    ])
 }
 
 fn failures() -> impl Strategy<Value = Failure> {

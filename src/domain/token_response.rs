@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     claims::UnverifiedClaims,
     provider::{AuthMethod, ProviderType},
-    provider_settings::CredentialFacts,
+    provider_settings::TokenMetadata,
     secret::{AccessToken, AuthorizationCode, IdToken, PkceVerifier, RefreshToken},
     time::Timestamp,
 };
@@ -25,7 +25,7 @@ pub struct CodeGrant {
 
 /// A successful answer, as parsed; which members are required is the caller's rule.
 #[derive(Debug)]
-pub struct TokenGrant {
+pub struct TokenResponse {
     /// A refresh may bring another member alone.
     pub access_token: Option<AccessToken>,
     pub refresh_token: Option<RefreshToken>,
@@ -36,15 +36,15 @@ pub struct TokenGrant {
     pub scope: Option<String>,
 }
 
-impl TokenGrant {
+impl TokenResponse {
     /// What to remember about this grant besides its secrets.
-    pub fn facts(
+    pub fn metadata(
         &self,
         auth_method: AuthMethod,
         provider_type: ProviderType,
         requested_scopes: &[String],
         now: Timestamp,
-    ) -> CredentialFacts {
+    ) -> TokenMetadata {
         let access = self.access_token.as_ref().and_then(UnverifiedClaims::of);
         let id = self.id_token.as_ref().and_then(UnverifiedClaims::of);
         let labels =
@@ -53,7 +53,7 @@ impl TokenGrant {
             None | Some("") => requested_scopes.to_vec(),
             Some(granted) => granted.split_ascii_whitespace().map(str::to_owned).collect(),
         };
-        CredentialFacts {
+        TokenMetadata {
             auth_method,
             obtained_at: now,
             expires_at: told_expiry(access.as_ref(), self.expires_in, now).or_else(|| default_expiry(auth_method, now)),
@@ -89,25 +89,25 @@ fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> 
 pub struct AlreadyExpired;
 
 /// What to remember about a secret its owner pasted. A session token tells its own end, if it is a JWT; a key has none. One
-/// that is over is taken only if it can be renewed.
-pub fn pasted_facts(
+/// that is over is taken only if it can be refreshed.
+pub fn pasted_metadata(
     provider_type: ProviderType,
     auth_method: AuthMethod,
     token: &AccessToken,
-    is_renewable: bool,
+    is_refreshable: bool,
     now: Timestamp,
-) -> Result<CredentialFacts, AlreadyExpired> {
+) -> Result<TokenMetadata, AlreadyExpired> {
     let claims = match auth_method {
         AuthMethod::SessionToken => UnverifiedClaims::of(token),
         AuthMethod::ApiKey | AuthMethod::OAuth => None,
     };
     let told = claims.as_ref().and_then(UnverifiedClaims::expires_at);
     let expires_at = told.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
-    if !is_renewable && expires_at.is_some_and(|at| at <= now) {
+    if !is_refreshable && expires_at.is_some_and(|at| at <= now) {
         return Err(AlreadyExpired);
     }
     let account = claims.as_ref().map(provider_type.descriptor().labels).unwrap_or_default();
-    Ok(CredentialFacts { auth_method, obtained_at: now, expires_at, scopes: Vec::new(), account })
+    Ok(TokenMetadata { auth_method, obtained_at: now, expires_at, scopes: Vec::new(), account })
 }
 
 #[cfg(test)]
@@ -123,8 +123,8 @@ mod tests {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
     }
 
-    fn grant(access_token: String, expires_in: Option<i64>) -> TokenGrant {
-        TokenGrant {
+    fn grant(access_token: String, expires_in: Option<i64>) -> TokenResponse {
+        TokenResponse {
             access_token: Some(AccessToken::new(access_token)),
             refresh_token: None,
             id_token: None,
@@ -134,8 +134,8 @@ mod tests {
     }
 
     fn expiry(access_token: String, expires_in: Option<i64>) -> i64 {
-        let facts = grant(access_token, expires_in).facts(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], NOW);
-        facts.expires_at.unwrap().unix_seconds() - NOW.unix_seconds()
+        let metadata = grant(access_token, expires_in).metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], NOW);
+        metadata.expires_at.unwrap().unix_seconds() - NOW.unix_seconds()
     }
 
     #[test]
@@ -158,24 +158,24 @@ mod tests {
         let mut grant = grant(jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}})), None);
         grant.id_token = Some(IdToken::new(jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}))));
         grant.scope = Some("openid email".into());
-        let facts = grant.facts(AuthMethod::OAuth, ProviderType::OpenaiCodex, &["openid".into()], NOW);
-        assert_eq!(facts.account.plan_type.as_deref(), Some("plus"));
-        assert_eq!(facts.account.account_id.as_deref(), Some("acc"));
-        assert_eq!(facts.account.email.as_deref(), Some("a@b.example"));
-        assert_eq!(facts.scopes, ["openid", "email"]);
+        let metadata = grant.metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &["openid".into()], NOW);
+        assert_eq!(metadata.account.plan_type.as_deref(), Some("plus"));
+        assert_eq!(metadata.account.account_id.as_deref(), Some("acc"));
+        assert_eq!(metadata.account.email.as_deref(), Some("a@b.example"));
+        assert_eq!(metadata.scopes, ["openid", "email"]);
     }
 
     #[test]
     fn a_pasted_session_token_tells_its_end_and_a_key_has_none() {
-        let facts =
-            |method, text: String| pasted_facts(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);
+        let metadata =
+            |method, text: String| pasted_metadata(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);
         let token = jwt(&json!({"exp": 1_000_500, "https://suno.example/email": "a@b.example"}));
-        let session = facts(AuthMethod::SessionToken, token).unwrap();
+        let session = metadata(AuthMethod::SessionToken, token).unwrap();
         assert_eq!(session.expires_at, Some(Timestamp::from_unix_seconds(1_000_500)));
         assert_eq!(session.account.email.as_deref(), Some("a@b.example"));
-        assert_eq!(facts(AuthMethod::SessionToken, "opaque".into()).unwrap().expires_at, None);
-        assert_eq!(facts(AuthMethod::SessionToken, jwt(&json!({"exp": -5}))).unwrap().expires_at, None);
-        assert_eq!(facts(AuthMethod::SessionToken, jwt(&json!({"exp": 999_999}))), Err(AlreadyExpired));
-        assert_eq!(facts(AuthMethod::ApiKey, jwt(&json!({"exp": 1_000_500}))).unwrap().expires_at, None);
+        assert_eq!(metadata(AuthMethod::SessionToken, "opaque".into()).unwrap().expires_at, None);
+        assert_eq!(metadata(AuthMethod::SessionToken, jwt(&json!({"exp": -5}))).unwrap().expires_at, None);
+        assert_eq!(metadata(AuthMethod::SessionToken, jwt(&json!({"exp": 999_999}))), Err(AlreadyExpired));
+        assert_eq!(metadata(AuthMethod::ApiKey, jwt(&json!({"exp": 1_000_500}))).unwrap().expires_at, None);
     }
 }

@@ -1,37 +1,37 @@
-//! An escrow in memory: what a disk would keep over a crash.
+//! An journal in memory: what a disk would keep over a crash.
 
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use goclaw::{
     domain::{ids::ProviderName, refresh::TokenVersion},
-    ports::{EscrowEntry, EscrowError, RefreshEscrow},
+    ports::{JournalError, JournalRecord, TokenJournal},
 };
 
 #[derive(Default)]
-pub(crate) struct MemoryEscrow {
-    entries: Mutex<Vec<EscrowEntry>>,
+pub(crate) struct MemoryJournal {
+    entries: Mutex<Vec<JournalRecord>>,
 }
 
-impl MemoryEscrow {
-    pub(crate) fn contents(&self) -> Vec<EscrowEntry> {
+impl MemoryJournal {
+    pub(crate) fn contents(&self) -> Vec<JournalRecord> {
         self.entries.lock().expect("no test panics while it holds the entries").clone()
     }
 }
 
 #[async_trait]
-impl RefreshEscrow for MemoryEscrow {
-    async fn put(&self, entry: &EscrowEntry) -> Result<(), EscrowError> {
+impl TokenJournal for MemoryJournal {
+    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         self.remove(&entry.name, &entry.rotation.seen).await?;
         self.entries.lock().expect("no test panics while it holds the entries").push(entry.clone());
         Ok(())
     }
 
-    async fn list(&self) -> Result<Vec<EscrowEntry>, EscrowError> {
+    async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
         Ok(self.contents())
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), EscrowError> {
+    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
         let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
         entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);
         Ok(())

@@ -23,7 +23,7 @@ pub(super) struct Origin {
 
 /// The connections that nobody uses now, by where they lead to: a handful of places, which a glance over them finds.
 #[derive(Debug, Default)]
-pub(super) struct Resting(Mutex<Vec<(Origin, Vec<Rested>)>>);
+pub(super) struct IdlePool(Mutex<Vec<(Origin, Vec<Rested>)>>);
 
 #[derive(Debug)]
 struct Rested {
@@ -32,7 +32,7 @@ struct Rested {
     is_old: bool,
 }
 
-impl Resting {
+impl IdlePool {
     /// The one that was used last, if it is still good.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         loop {
@@ -48,11 +48,11 @@ impl Resting {
         if !connection.is_free() {
             return;
         }
-        let (mut resting, rested) = (self.lock(), Rested { connection, is_old: false });
-        match there(&mut resting, origin) {
+        let (mut idle_pool, rested) = (self.lock(), Rested { connection, is_old: false });
+        match there(&mut idle_pool, origin) {
             Some(there) if there.len() < KEPT => there.push(rested),
             Some(_full) => {}
-            None => resting.push((origin.clone(), vec![rested])),
+            None => idle_pool.push((origin.clone(), vec![rested])),
         }
     }
 
@@ -70,13 +70,13 @@ impl Resting {
     }
 }
 
-fn there<'a>(resting: &'a mut [(Origin, Vec<Rested>)], origin: &Origin) -> Option<&'a mut Vec<Rested>> {
-    resting.iter_mut().find_map(|(leads_to, there)| (leads_to == origin).then_some(there))
+fn there<'a>(idle_pool: &'a mut [(Origin, Vec<Rested>)], origin: &Origin) -> Option<&'a mut Vec<Rested>> {
+    idle_pool.iter_mut().find_map(|(leads_to, there)| (leads_to == origin).then_some(there))
 }
 
 /// Sweeps every `rest` for as long as somebody uses the connections.
-pub(super) fn sweep_while_used(resting: &Arc<Resting>, rest: Duration) {
-    let resting = Arc::downgrade(resting);
+pub(super) fn sweep_while_used(idle_pool: &Arc<IdlePool>, rest: Duration) {
+    let idle_pool = Arc::downgrade(idle_pool);
     #[expect(
         clippy::disallowed_methods,
         reason = "it ends with the connections and holds nothing that a stop waits for"
@@ -85,8 +85,8 @@ pub(super) fn sweep_while_used(resting: &Arc<Resting>, rest: Duration) {
         loop {
             // Nothing to wait for: the timeout is the wait.
             let _ = timeout(rest, pending::<()>()).await;
-            let Some(resting) = resting.upgrade() else { return };
-            resting.sweep();
+            let Some(idle_pool) = idle_pool.upgrade() else { return };
+            idle_pool.sweep();
         }
     });
 }

@@ -47,7 +47,7 @@ pub struct ProfileChange {
 /// and only the answer was lost. Every change is an event of the account's history ([`super::CredentialHistory`]), written
 /// in the same transaction.
 #[async_trait]
-pub trait CredentialStore: Send + Sync {
+pub trait TokenStore: Send + Sync {
     /// The account of that name, or None.
     async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
 
@@ -58,7 +58,7 @@ pub trait CredentialStore: Send + Sync {
     /// hide that the tokens are safe.
     ///
     /// Contract:
-    /// - Access token, refresh token and facts MUST become visible together or not at all.
+    /// - Access token, refresh token and metadata MUST become visible together or not at all.
     /// - A first login MUST create the row with `id`; a further one MUST keep id, creation time and unknown settings,
     ///   replace login id and tokens (a refresh token that is no longer there MUST go), set the generation to 0 and
     ///   enable the account.
@@ -82,7 +82,7 @@ pub trait CredentialStore: Send + Sync {
     ///
     /// Contract:
     /// - MUST read the row, ask [`step`](crate::domain::refresh::step) and write what it says in one transaction that no
-    ///   other write can come between, durable when it returns. New tokens and facts are written with [`Effect::Stored`]
+    ///   other write can come between, durable when it returns. New tokens and metadata are written with [`Effect::Stored`]
     ///   alone; other accounts' settings survive.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST go by its own instead.

@@ -2,26 +2,26 @@
 //! back. What each outcome means for the row is the domain's `step`; here is only the order of things.
 //!
 //! 1. The lease is durable before the token is sent.
-//! 2. What comes back is in the escrow before the database is asked.
-//! 3. The commit is tried until the database answers; only then the escrow forgets.
+//! 2. What comes back is in the journal before the database is asked.
+//! 3. The commit is tried until the database answers; only then the journal forgets.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     AppError, Gateway,
-    flights::{Boarding, Landing},
+    single_flight::{RefreshOutcome, Role},
 };
 use crate::{
     domain::{
         account::AccountLabels,
         credential::SealedCredential,
-        grant::TokenGrant,
         ids::ProviderName,
         provider::ProviderDefinition,
-        refresh::{Cause, Demand, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
+        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
         revocation::{PendingRevocation, RevocationOrder},
+        token_response::TokenResponse,
     },
-    ports::{Advanced, EscrowEntry, StoreError},
+    ports::{Advanced, JournalRecord, StoreError},
 };
 
 /// Pauses between tries to commit: the first, and the longest.
@@ -36,33 +36,38 @@ impl Gateway {
         self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
-        demand: Demand,
-    ) -> impl Future<Output = Landing> + Send + use<> {
-        let flight = match self.flights.board(&definition.name, seen) {
-            Boarding::Passenger(flight) => flight,
-            Boarding::Pilot(boarded, flight) => {
+        trigger: RefreshTrigger,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        let follower = match self.single_flight.join(&definition.name, seen) {
+            Role::Follower(follower) => follower,
+            Role::Leader(leader, follower) => {
                 let (gateway, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
                 self.tasks.start(async move {
-                    let landing = gateway.fly(&definition, seen, demand).await;
-                    boarded.land(landing);
+                    let outcome = gateway.run_refresh(&definition, seen, trigger).await;
+                    leader.finish(outcome);
                 });
-                flight
+                follower
             }
         };
-        super::flights::landed(flight)
+        follower.outcome()
     }
 
-    async fn fly(&self, definition: &ProviderDefinition, seen: TokenVersion, demand: Demand) -> Landing {
-        if demand != Demand::Consented
+    async fn run_refresh(
+        &self,
+        definition: &ProviderDefinition,
+        seen: TokenVersion,
+        trigger: RefreshTrigger,
+    ) -> RefreshOutcome {
+        if trigger != RefreshTrigger::Consented
             && let Some(until) = self.breaker_open_until(definition)
         {
-            return Landing::Waiting(until);
+            return RefreshOutcome::Waiting(until);
         }
-        match self.present(definition, seen, demand).await {
-            Ok(landing) => landing,
+        match self.present(definition, seen, trigger).await {
+            Ok(outcome) => outcome,
             Err(error) => {
                 tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
-                Landing::StoreDown
+                RefreshOutcome::StoreDown
             }
         }
     }
@@ -71,19 +76,23 @@ impl Gateway {
         &self,
         definition: &ProviderDefinition,
         seen: TokenVersion,
-        demand: Demand,
-    ) -> Result<Landing, AppError> {
+        trigger: RefreshTrigger,
+    ) -> Result<RefreshOutcome, AppError> {
         let (name, policy) = (&definition.name, &definition.refresh);
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.now();
         // Asked again after an error, with the same name: if the first one was granted, it is ours.
-        let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), demand };
+        let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await?;
         let credential = match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {
                 self.adopt(name, &seen, credential)?;
-                return Ok(if let Effect::Wait(until) = effect { Landing::Waiting(until) } else { Landing::Settled });
+                return Ok(if let Effect::Wait(until) = effect {
+                    RefreshOutcome::Waiting(until)
+                } else {
+                    RefreshOutcome::Settled
+                });
             }
         };
         let outcome = match self.vault.open_refresh_token(&credential) {
@@ -93,12 +102,12 @@ impl Gateway {
             }
             Ok(Some(token)) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
-                self.call_to_renew(definition, &credential, &token).await
+                self.present_token(definition, &credential, &token).await
             }
-            Ok(None) => Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None }),
+            Ok(None) => Err(Failure::NotConsumed { cause: Cause::DecryptionFailed, retry_after: None }),
             Err(error) => {
                 tracing::error!(provider.name = %name, error = %error, "the stored refresh token cannot be opened");
-                Err(Failure::NotConsumed { cause: Cause::Sealed, retry_after: None })
+                Err(Failure::NotConsumed { cause: Cause::DecryptionFailed, retry_after: None })
             }
         };
         match outcome {
@@ -111,21 +120,31 @@ impl Gateway {
                 self.adopt(name, &seen, noted.credential)?;
             }
         }
-        Ok(Landing::Settled)
+        Ok(RefreshOutcome::Settled)
     }
 
     /// Makes sure that what came back is not lost, whatever fails from here on.
-    async fn keep(&self, definition: &ProviderDefinition, presented: &SealedCredential, grant: TokenGrant) -> Landing {
-        let mut facts =
-            grant.facts(presented.facts.auth_method, definition.provider_type, &presented.facts.scopes, self.now());
+    async fn keep(
+        &self,
+        definition: &ProviderDefinition,
+        presented: &SealedCredential,
+        grant: TokenResponse,
+    ) -> RefreshOutcome {
+        let mut metadata = grant.metadata(
+            presented.metadata.auth_method,
+            definition.provider_type,
+            &presented.metadata.scopes,
+            self.now(),
+        );
         if grant.access_token.is_none() {
             // Nothing is known of the one that stays in force but what was.
-            (facts.obtained_at, facts.expires_at) = (presented.facts.obtained_at, presented.facts.expires_at);
+            (metadata.obtained_at, metadata.expires_at) =
+                (presented.metadata.obtained_at, presented.metadata.expires_at);
         }
-        let same_account = is_same(&facts.account, &presented.facts.account);
-        facts.account = facts.account.or(presented.facts.account.clone());
+        let same_account = is_same(&metadata.account, &presented.metadata.account);
+        metadata.account = metadata.account.or(presented.metadata.account.clone());
         let rotation = loop {
-            match self.vault.seal_rotation(presented, &grant, facts.clone(), same_account) {
+            match self.vault.seal_rotation(presented, &grant, metadata.clone(), same_account) {
                 Ok(rotation) => break rotation,
                 Err(error) => {
                     tracing::error!(error = %error, "new tokens cannot be sealed; they are kept in memory");
@@ -134,8 +153,8 @@ impl Gateway {
             }
         };
         drop(grant);
-        let entry = EscrowEntry { name: definition.name.clone(), rotation };
-        let is_safe = match self.escrow.put(&entry).await {
+        let entry = JournalRecord { name: definition.name.clone(), rotation };
+        let is_safe = match self.journal.put(&entry).await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(provider.name = %entry.name, error = %error, "new tokens are kept in memory only");
@@ -145,10 +164,15 @@ impl Gateway {
         self.commit(definition, entry, is_safe).await
     }
 
-    /// Brings an entry of the escrow into the database. Ends only when the database has said what became of it, or, if it
-    /// `is_safe` in the escrow, when the gateway stops: the next start goes on.
-    pub(super) async fn commit(&self, definition: &ProviderDefinition, entry: EscrowEntry, is_safe: bool) -> Landing {
-        let EscrowEntry { name, rotation } = entry;
+    /// Brings an entry of the journal into the database. Ends only when the database has said what became of it, or, if it
+    /// `is_safe` in the journal, when the gateway stops: the next start goes on.
+    pub(super) async fn commit(
+        &self,
+        definition: &ProviderDefinition,
+        entry: JournalRecord,
+        is_safe: bool,
+    ) -> RefreshOutcome {
+        let JournalRecord { name, rotation } = entry;
         let (seen, answered) = (rotation.seen.clone(), RefreshEvent::Answered(rotation));
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
@@ -157,7 +181,7 @@ impl Gateway {
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     if is_safe && self.tasks.stopping().is_cancelled() {
-                        return Landing::StoreDown;
+                        return RefreshOutcome::StoreDown;
                     }
                 }
             }
@@ -172,10 +196,10 @@ impl Gateway {
         if let Err(error) = self.adopt(&name, &seen, committed.credential) {
             tracing::error!(provider.name = %name, error = %error, "tokens that were just stored cannot be opened");
         }
-        if let Err(error) = self.escrow.remove(&name, &seen).await {
-            tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the escrow");
+        if let Err(error) = self.journal.remove(&name, &seen).await {
+            tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the journal");
         }
-        Landing::Settled
+        RefreshOutcome::Settled
     }
 
     /// Nobody may use what came back after a logout, so the provider is told to forget it.
