@@ -11,6 +11,8 @@ packages=()
 # need PROGRAM PACKAGE...
 need() { has "$1" || packages+=("${@:2}"); }
 
+need_postgres() { [ -n "$(postgres_programs)" ] || packages+=(postgresql); }
+
 need_cargo() { has cargo || fail "cargo is missing: install Rust 1.95 or newer, then run this again."; }
 
 # Debian's python3 comes without what makes a venv.
@@ -69,4 +71,37 @@ with_npm() {
         export NODE_EXTRA_CA_CERTS=$trusted
     fi
     npm install --silent --fetch-retries=1 --no-audit --no-fund --ignore-scripts --prefix "$1" "${@:2}" </dev/null
+}
+
+# Prints the folder with PostgreSQL's programs; nothing if there is none.
+postgres_programs() {
+    if has initdb && has pg_ctl; then dirname "$(command -v initdb)"; else ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1; fi
+}
+
+# Starts a PostgreSQL server of our own on a free port of this machine, with a random password, and exports TEST_POSTGRES_URL. A trap
+# on EXIT stops it. PostgreSQL refuses to run as root, so root runs it as another user.
+start_postgres() {
+    local programs folder password port as_owner=()
+    programs=$(postgres_programs)
+    folder=$(mktemp -d)
+    password=$(python3 -c 'import secrets; print(secrets.token_hex(16))')
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    if [ "$(id -u)" -eq 0 ]; then
+        as_owner=(runuser -u postgres --)
+        chown postgres "$folder"
+    fi
+    say "starting a throwaway PostgreSQL server"
+    # The other user may not be allowed to enter the current folder.
+    (
+        cd /
+        "${as_owner[@]}" bash -c 'umask 077; printf "%s\n" "$1" >"$2"' - "$password" "$folder/password"
+        "${as_owner[@]}" "$programs/initdb" --pgdata="$folder/data" --username=postgres --auth=scram-sha-256 \
+            --pwfile="$folder/password" --encoding=UTF8 --no-sync >"$folder.log" 2>&1
+        "${as_owner[@]}" "$programs/pg_ctl" --pgdata="$folder/data" --silent --wait --log="$folder/server.log" \
+            --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= -c fsync=off -c max_connections=400" \
+            start >>"$folder.log" 2>&1
+    ) || { cat "$folder.log" "$folder/server.log" >&2; fail "PostgreSQL did not start; see what it said above."; }
+    # shellcheck disable=SC2064 # expand the values now
+    trap "(cd / && ${as_owner[*]} '$programs/pg_ctl' --pgdata='$folder/data' --silent --mode=immediate stop) || true; rm -rf '$folder' '$folder.log'" EXIT
+    export TEST_POSTGRES_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
 }

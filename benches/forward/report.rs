@@ -111,7 +111,7 @@ pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
     let open_for = OPEN_FOR.as_secs();
     writeln!(
         out,
-        "\n| 50 events, 20 ms apart | first event ms | gap p50 ms | gap p99 ms | a caller left, noticed after ms: median, highest | \
+        "\n| 50 events, 20 ms apart | first event ms | gap p50 ms | gap p99 ms | disconnect noticed after ms: median, highest | \
          memory for {MANY} open streams, MiB | growth in {open_for} s, MiB |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;

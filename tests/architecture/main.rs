@@ -12,6 +12,7 @@
 //! Beside it, a few rules of tidiness that no other tool checks. [`cases`] proves that every rule bites.
 
 mod cases;
+mod documents;
 mod scan;
 mod table;
 

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Runs what is too slow for CI, one step after the other, and prints a dated table for docs/testing.md. A step that fails does not
+# stop the others; the script then exits with 1. Installs what is missing; safe to repeat.
+#
+# Usage: tests/full.sh [STEP...]: with names of steps, only those.
+#
+#   dependencies     cargo-deny: banned crates, licences, sources
+#   clients          clients generated from openapi/v1.json, against a running gateway
+#   kill, storm, soak, races, provider_faults, store_faults
+#                    the long form of each proof, in a release build
+#   page             pictures, accessibility and behaviour of the page
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly proofs=(kill storm soak races provider_faults store_faults)
+readonly all=(dependencies clients "${proofs[@]}" page)
+readonly deny_version=0.20.2
+readonly logs=target/full
+. tests/tools.sh
+
+# contains NAME LIST...
+contains() {
+    local name=$1 entry
+    shift
+    for entry; do [ "$entry" != "$name" ] || return 0; done
+    return 1
+}
+
+# Prints the path of cargo-deny; installs it into target/ if this machine has none.
+cargo_deny() {
+    local folder=$PWD/target/cargo-deny-$deny_version
+    if has cargo-deny; then
+        command -v cargo-deny
+        return
+    fi
+    if [ ! -x "$folder/bin/cargo-deny" ]; then
+        say "installing cargo-deny $deny_version into ${folder#"$PWD"/} (a few minutes)"
+        cargo install cargo-deny --version "$deny_version" --locked --quiet --root "$folder" >&2 || return 1
+    fi
+    printf '%s\n' "$folder/bin/cargo-deny"
+}
+
+check_dependencies() {
+    local deny
+    deny=$(cargo_deny) || return 1
+    "$deny" check bans licenses sources
+}
+
+# One proof at a time: they measure, and each one wants the whole machine.
+run_proof() { cargo test --release --locked --test proof -- "$1" --long --test-threads=1 --nocapture; }
+
+run_step() {
+    case $1 in
+        dependencies) check_dependencies ;;
+        clients) tests/generated_clients/run.sh ;;
+        page) tests/page.sh ;;
+        *) run_proof "$1" ;;
+    esac
+}
+
+rows=()
+failed=0
+
+# timed NAME: runs a step with its output in a log, and notes its result and time.
+timed() {
+    local name=$1 begun=$SECONDS result=ok
+    say "$name (log: $logs/$name.log)"
+    # `set -e` does not hold inside a condition: a step is one command, or checks each.
+    if ! run_step "$name" >"$logs/$name.log" 2>&1 </dev/null; then
+        result=FAILED
+        failed=1
+        tail -n 20 "$logs/$name.log" >&2
+    fi
+    say "$name: $result, $((SECONDS - begun)) s"
+    rows+=("| $name | $result | $((SECONDS - begun)) s |")
+}
+
+print_summary() {
+    local commit
+    commit=$(git rev-parse --short HEAD 2>/dev/null || printf unknown)
+    [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit, with changes"
+    printf '\n%s, commit %s, %s cores, %s:\n\n' "$(date --utc +%F)" "$commit" "$(nproc)" "$(rustc --version | cut -d' ' -f1,2)"
+    printf '| step | result | time |\n|---|---|---|\n'
+    printf '%s\n' "${rows[@]}"
+}
+
+steps=("${all[@]}")
+if [ $# -gt 0 ]; then
+    for name; do
+        contains "$name" "${all[@]}" || { printf 'usage: %s [STEP...]; steps are: %s\n' "$0" "${all[*]}" >&2; exit 2; }
+    done
+    steps=("$@")
+fi
+
+need_cargo
+need cc gcc libc6-dev
+needs_proofs=
+for name in "${steps[@]}"; do
+    if contains "$name" "${proofs[@]}"; then needs_proofs=1; fi
+done
+if [ -n "$needs_proofs" ]; then
+    need_postgres
+    # The script that starts the server picks a port and a password with it.
+    need python3 python3
+fi
+install_packages
+mkdir -p "$logs"
+if [ -n "$needs_proofs" ]; then start_postgres; fi
+
+for name in "${steps[@]}"; do timed "$name"; done
+print_summary
+exit "$failed"
