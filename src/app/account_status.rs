@@ -137,10 +137,10 @@ fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option
         },
         AccountState::Disabled => "This provider is switched off. Nothing is deleted.".to_owned(),
         AccountState::InDoubt if ended => {
-            format!("RefreshMethod unconfirmed{because}. The access token has ended; the refresh is tried again.")
+            format!("Refresh unconfirmed{because}. The access token has ended; the refresh is tried again.")
         }
         AccountState::InDoubt => format!(
-            "RefreshMethod unconfirmed{because}. The access token works until it ends; signing in now avoids an interruption."
+            "Refresh unconfirmed{because}. The access token works until it ends; signing in now avoids an interruption."
         ),
         AccountState::NeedsReauth if ended => {
             format!("The access token has expired{because}. Sign in again; nothing is deleted until then.")

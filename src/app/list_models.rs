@@ -24,7 +24,7 @@ use crate::domain::{
 };
 
 /// How long a provider has for its list: what OpenAI's own client gives it.
-const TEST_DEADLINE: Duration = Duration::from_secs(5);
+const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a list is passed on without asking again; and how long a provider that did not answer is left alone.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const LEFT_ALONE_FOR: Duration = Duration::from_secs(5);
@@ -113,7 +113,7 @@ impl Gateway {
         }
         let asked = select! {
             asked = self.ask_for_models(definition, api, known.as_ref()) => asked,
-            () = self.clock.sleep(TEST_DEADLINE) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
+            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
         };
         let ((etag, models), fresh_for) = match asked {
             Ok(answered) => (answered, FRESH_FOR),

@@ -22,7 +22,7 @@ use crate::domain::{
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// How long a provider has to tell.
-const TEST_DEADLINE: Duration = Duration::from_secs(10);
+const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is known of each account's plan, and from which login's answers.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Gateway {
         let call = ProviderCall::get(url, HeaderMap::new());
         let answer = select! {
             answer = self.call_provider(name, call) => answer?,
-            () = self.clock.sleep(TEST_DEADLINE) => return Err(AppError::InvalidUpstreamResponse("it takes too long to tell its usage")),
+            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to tell its usage")),
         };
         if !answer.status.is_success() {
             return Err(self.refused(answer).await);

@@ -110,7 +110,7 @@ async fn a_lost_answer_leaves_doubt_and_costs_nothing_while_the_token_is_good() 
     stage.provider.refreshes_meet(&[Mishap::AnswerLost]);
     let status = refresh(&stage, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
-    assert!(status.reason.as_ref().expect("it says so").contains("RefreshMethod unconfirmed"));
+    assert!(status.reason.as_ref().expect("it says so").contains("Refresh unconfirmed"));
     // A retry that its owner wants too soon is not forgotten quietly.
     let too_soon = refresh(&stage, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");

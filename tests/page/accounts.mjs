@@ -62,7 +62,7 @@ const STATES = {
   },
   doubt() {
     const status = refreshed(9 * DAY + 300);
-    const reason = "RefreshMethod unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
+    const reason = "Refresh unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
       + "avoids an interruption.";
     return { status: { ...status, state: "in_doubt", next_refresh_at: status.expires_at - 300, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, event(21, now() - 200, "in_doubt", { cause: "timed_out" })) };

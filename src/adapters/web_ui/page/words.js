@@ -83,7 +83,7 @@ export function story(event, provider) {
 		case "refresh_started":
 			return { shape: "warn", tone: "", title: "Asking for a new token", text: `Sent to ${v}. Programs are not interrupted.` };
 		case "refreshed":
-			return { shape: "ok", tone: "", title: "Refreshed", text: `RefreshMethod number ${event.generation} of this sign-in.` };
+			return { shape: "ok", tone: "", title: "Refreshed", text: `Refresh number ${event.generation} of this sign-in.` };
 		case "refresh_postponed":
 			return { shape: "warn", tone: "is-warn", title: "Not refreshed yet", text: `${cause} The token in use was not touched, and the gateway tries again by itself.`.trim() };
 		case "in_doubt":
