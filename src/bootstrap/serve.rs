@@ -17,7 +17,7 @@ use crate::{
     adapters::{
         callback::LoopbackListener,
         cipher::XChaChaCipher,
-        http::{self, GatewayToken, Hosts},
+        http::{self, GatewayToken, Hosts, RequestIds},
         journal::FolderJournal,
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
@@ -38,6 +38,7 @@ pub struct Started {
     listener: TcpListener,
     token: GatewayToken,
     hosts: Hosts,
+    request_ids: RequestIds,
 }
 
 /// Builds everything and starts to listen.
@@ -59,8 +60,10 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
-    let upstream = HttpUpstream::new(Timeouts::default()).map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let request_ids = RequestIds::new(random.as_ref())?;
     let clock = Arc::new(SystemClock);
+    let upstream = HttpUpstream::new(Timeouts::default(), clock.clone());
+    let upstream = upstream.map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(|error| StartError::HttpClient(Box::new(error)))?;
     let ports = decorate(Ports {
@@ -91,15 +94,16 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     );
     gateway.wake().await.map_err(StartError::Wake)?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
-    Ok(Started { address, gateway, listener, token, hosts })
+    Ok(Started { address, gateway, listener, token, hosts, request_ids })
 }
 
 /// Serves until `stop` is cancelled and everything under way is done.
 pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
-    let endpoint = http::endpoint(&started.gateway, started.token, started.hosts, page, stop.clone());
-    serving::serve(vec![started.listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
-    started.gateway.finish().await;
+    let Started { gateway, listener, token, hosts, request_ids, .. } = started;
+    let endpoint = http::endpoint(&gateway, token, hosts, request_ids, page, stop.clone());
+    serving::serve(vec![listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
+    gateway.finish().await;
     tracing::info!("stopped");
 }
 

@@ -11,6 +11,8 @@ use crate::domain::{
 #[async_trait]
 pub trait ApiTokenStore: Send + Sync {
     /// Keeps a new token.
+    ///
+    /// Contract: a second token of the same id or digest MUST be an error and change nothing.
     async fn put(&self, token: &ApiToken) -> Result<(), StoreError>;
 
     /// All of them, oldest first.

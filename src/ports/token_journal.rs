@@ -26,17 +26,26 @@ pub struct JournalRecord {
     pub rotation: Rotation,
 }
 
-/// Contract: several processes may share one journal; an entry is named by account, login and generation.
+/// Contract: several processes may share one journal; an entry is named by account, login and generation. An entry may be
+/// replayed while its writer lives: a commit of the same version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
     /// Keeps an entry.
     ///
-    /// Contract: MUST survive a power cut from the moment it returns, and MUST NOT be seen in part.
+    /// Contract: an `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an error.
+    /// What was written in part MUST NOT count as an entry. What another process wrote MUST NOT be overwritten before this
+    /// entry is complete.
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Everything in it, of any process. What cannot be read is left where it is and logged.
+    /// Everything in it, of any process.
+    ///
+    /// Contract: MUST return each entry that was written completely, even if its process was killed before `put` returned,
+    /// and MUST return it once. What is incomplete or cannot be read MUST be skipped, logged and left where it is: another
+    /// process may still be writing it. It MUST NOT be an error.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
     /// Forgets an entry. Idempotent.
+    ///
+    /// Contract: MUST remove every copy that `list` would return, and MUST NOT touch another version.
     async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError>;
 }

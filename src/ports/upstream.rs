@@ -75,6 +75,8 @@ impl fmt::Debug for RequestBody {
 }
 
 /// The bytes of an answer as they come. Dropping it ends the request at the provider.
+///
+/// Contract: the stream MUST be fused. After its end or an error, polling it again yields `None`.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>;
 
 pub struct UpstreamResponse {

@@ -18,6 +18,8 @@ mod http_edge;
 mod migrations;
 mod oauth_endpoint;
 mod openapi;
+mod port_contracts;
+mod token_journal;
 mod settings;
 mod store_contract;
 mod store_properties;

@@ -33,7 +33,7 @@ async fn provider() -> (Simulator, OAuthClient) {
     (simulator, client)
 }
 
-fn client_of(issuer: &str) -> OAuthClient {
+pub(crate) fn client_of(issuer: &str) -> OAuthClient {
     let variables = [("HOME", "/"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", issuer)];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let settings = Settings::load(None, &Environment::from_pairs(variables)).unwrap();

@@ -11,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use goclaw::{
-    adapters::upstream::{HttpUpstream, Timeouts},
+    adapters::{
+        system::SystemClock,
+        upstream::{HttpUpstream, Timeouts},
+    },
     domain::secret::AccessToken,
     ports::{BodyError, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
@@ -70,7 +73,7 @@ impl Server {
 
 fn upstream() -> HttpUpstream {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HttpUpstream::new(Timeouts::default()).expect("a client")
+    HttpUpstream::new(Timeouts::default(), Arc::new(SystemClock)).expect("a client")
 }
 
 /// Reads up to the end of a request's head; None at the end of the connection.
@@ -233,7 +236,7 @@ async fn silence_ends_and_rest_does_too() {
         }
     });
     let timeouts = Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
-    let (server, upstream) = (server.await, HttpUpstream::new(timeouts).expect("a client"));
+    let (server, upstream) = (server.await, HttpUpstream::new(timeouts, Arc::new(SystemClock)).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
     within(ended.recv()).await.expect("the end of a silent connection");
     let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");

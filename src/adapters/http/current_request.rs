@@ -4,9 +4,11 @@
 //! complaint leads to the line in the log.
 
 use std::{
-    hash::{BuildHasher, RandomState},
+    hash::{DefaultHasher, Hash, Hasher},
     sync::atomic::{AtomicU64, Ordering},
 };
+
+use crate::ports::{Random, RandomError};
 
 tokio::task_local! {
     static CURRENT: CurrentRequest;
@@ -35,15 +37,58 @@ pub(super) fn speaks_openai() -> bool {
     CURRENT.try_with(|current| current.speaks_openai).unwrap_or(false)
 }
 
-/// Makes names: 16 hex digits, unlikely to meet again, meaning nothing. They protect nothing, so a hash will do.
-#[derive(Debug, Default)]
-pub(super) struct RequestIds {
-    key: RandomState,
+/// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for each
+/// request are enough.
+pub struct RequestIds {
+    key: [u8; 16],
     count: AtomicU64,
 }
 
 impl RequestIds {
+    /// Draws the key.
+    ///
+    /// # Errors
+    ///
+    /// Returns what `random` returns.
+    pub fn new(random: &dyn Random) -> Result<Self, RandomError> {
+        let mut key = [0; 16];
+        random.fill(&mut key)?;
+        Ok(Self { key, count: AtomicU64::new(0) })
+    }
+
     pub(super) fn next(&self) -> String {
-        format!("{:016x}", self.key.hash_one(self.count.fetch_add(1, Ordering::Relaxed)))
+        let mut hasher = DefaultHasher::new();
+        (self.key, self.count.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Fills with one byte.
+    struct Only(u8);
+
+    impl Random for Only {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+            bytes.fill(self.0);
+            Ok(())
+        }
+    }
+
+    fn ids(byte: u8) -> Vec<String> {
+        let ids = RequestIds::new(&Only(byte)).unwrap();
+        (0..1000).map(|_| ids.next()).collect()
+    }
+
+    #[test]
+    fn request_ids_come_from_the_random_port_and_do_not_repeat() {
+        assert_eq!(ids(1), ids(1));
+        let all: BTreeSet<String> = ids(1).into_iter().chain(ids(2)).collect();
+        assert_eq!(all.len(), 2000);
+        assert!(all.iter().all(|id| id.len() == 16));
     }
 }

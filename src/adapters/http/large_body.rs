@@ -1,6 +1,6 @@
 //! Prompts and uploads: bounded each, and all together, while they stream in.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -11,7 +11,7 @@ use poem::{
 use tokio::{
     select,
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
+    time::sleep,
 };
 
 use super::{problem::Problem, problem_kind::ProblemKind};
@@ -107,13 +107,13 @@ impl LargeBodies {
 /// The body's bytes, no more of them and for no longer than is allowed.
 fn bounded(body: Body) -> BodyPieces {
     let pieces = Box::pin(body.into_bytes_stream());
-    // Nothing to wait for: the timeout is the wait.
-    let deadline = Box::pin(timeout(BODY_TIMEOUT, pending::<()>()));
+    #[expect(clippy::disallowed_methods, reason = "a deadline for a real connection, like a timeout")]
+    let deadline = Box::pin(sleep(BODY_TIMEOUT));
     Box::pin(stream::try_unfold((pieces, deadline, 0), |(mut pieces, mut deadline, size)| async move {
         let piece = select! {
             biased;
             piece = pieces.next() => piece,
-            _ = &mut deadline => return Err(BodyError::TooSlow),
+            () = &mut deadline => return Err(BodyError::TooSlow),
         };
         let Some(piece) = piece.transpose().map_err(|_left| BodyError::Broken)? else { return Ok(None) };
         let size = size + piece.len();

@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use allowed_methods::AllowedMethods;
 use authenticator::Authenticator;
 pub use authenticator::GatewayToken;
-use current_request::RequestIds;
+pub use current_request::RequestIds;
 use events_api::Stopping;
 use front::Front;
 pub use hosts::Hosts;
@@ -121,6 +121,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     gateway: &Arc<Gateway>,
     token: GatewayToken,
     hosts: Hosts,
+    ids: RequestIds,
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
@@ -131,7 +132,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     Front {
         hosts,
-        ids: RequestIds::default(),
+        ids,
         authenticator: Authenticator::new(token, Arc::clone(gateway), Arc::clone(&methods)),
         methods,
         proxy: Proxy { gateway: Arc::clone(gateway), bodies: Arc::clone(&bodies) },

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_message::Response;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
@@ -40,11 +40,14 @@ impl HttpUpstream {
         let pieces = stream::unfold(Some(arriving), move |arriving| async move {
             let mut arriving = arriving?;
             match timeout(silence, poll_fn(|context| arriving.poll_piece(context))).await {
-                Ok(piece) => piece.map(|piece| (piece, Some(arriving))),
+                Ok(None) => None,
+                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(arriving))),
+                Ok(Some(Err(error))) => Some((Err(error), None)),
                 Err(_elapsed) => Some((Err(UpstreamError::Silent), None)),
             }
         });
-        UpstreamResponse { status: head.status, headers: head.headers, body: Box::pin(pieces) }
+        // `unfold` panics when it is polled after its end.
+        UpstreamResponse { status: head.status, headers: head.headers, body: Box::pin(pieces.fuse()) }
     }
 }
 

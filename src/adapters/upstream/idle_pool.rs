@@ -1,15 +1,14 @@
 //! Connections between two requests.
 
 use std::{
-    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use http_message::uri::{Authority, Scheme};
-use tokio::time::timeout;
 
 use super::connection::Connection;
+use crate::ports::Clock;
 
 /// How many are kept for one origin.
 const KEPT: usize = 256;
@@ -75,7 +74,7 @@ fn there<'a>(idle_pool: &'a mut [(Origin, Vec<Rested>)], origin: &Origin) -> Opt
 }
 
 /// Sweeps every `rest` for as long as somebody uses the connections.
-pub(super) fn sweep_while_used(idle_pool: &Arc<IdlePool>, rest: Duration) {
+pub(super) fn sweep_while_used(idle_pool: &Arc<IdlePool>, rest: Duration, clock: Arc<dyn Clock>) {
     let idle_pool = Arc::downgrade(idle_pool);
     #[expect(
         clippy::disallowed_methods,
@@ -83,8 +82,7 @@ pub(super) fn sweep_while_used(idle_pool: &Arc<IdlePool>, rest: Duration) {
     )]
     tokio::spawn(async move {
         loop {
-            // Nothing to wait for: the timeout is the wait.
-            let _ = timeout(rest, pending::<()>()).await;
+            clock.sleep(rest).await;
             let Some(idle_pool) = idle_pool.upgrade() else { return };
             idle_pool.sweep();
         }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::{
     domain::secret::AccessToken,
-    ports::{Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
+    ports::{Clock, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
 use connector::Connector;
 use idle_pool::IdlePool;
@@ -47,9 +47,9 @@ pub struct HttpUpstream {
 
 impl HttpUpstream {
     /// Fails if the system's TLS roots cannot be read. Wants a runtime of tokio around it.
-    pub fn new(timeouts: Timeouts) -> Result<Self, rustls::Error> {
+    pub fn new(timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, rustls::Error> {
         let idle_pool = Arc::<IdlePool>::default();
-        idle_pool::sweep_while_used(&idle_pool, timeouts.rest);
+        idle_pool::sweep_while_used(&idle_pool, timeouts.rest, clock);
         Ok(Self { connector: Connector::new()?, idle_pool, timeouts })
     }
 }

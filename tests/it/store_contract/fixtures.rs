@@ -6,7 +6,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connect
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
     domain::ids::ProviderName,
-    ports::{CredentialHistory, LoginStore, RevocationQueue, TokenStore},
+    ports::{ApiTokenStore, CredentialHistory, TokenStore, LoginStore, RevocationQueue},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -19,6 +19,9 @@ pub(crate) trait Fixture {
     async fn open() -> Self;
 
     fn store(&self) -> Arc<Self::Store>;
+
+    /// The same store. Its methods share names with those of the others, so it has no place in [`Fixture::Store`].
+    fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
     /// Puts a member that is not the gateway's into an account's settings, as another program might.
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
@@ -35,6 +38,10 @@ impl Fixture for Memory {
 
     fn store(&self) -> Arc<MemoryStore> {
         Arc::clone(&self.0)
+    }
+
+    fn api_tokens(&self) -> Arc<dyn ApiTokenStore> {
+        self.store()
     }
 
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
@@ -59,6 +66,10 @@ impl Fixture for Sqlite {
 
     fn store(&self) -> Arc<SqliteStore> {
         Arc::clone(&self.store)
+    }
+
+    fn api_tokens(&self) -> Arc<dyn ApiTokenStore> {
+        self.store()
     }
 
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
@@ -86,6 +97,10 @@ impl Fixture for Postgres {
 
     fn store(&self) -> Arc<PostgresStore> {
         Arc::clone(&self.store)
+    }
+
+    fn api_tokens(&self) -> Arc<dyn ApiTokenStore> {
+        self.store()
     }
 
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {

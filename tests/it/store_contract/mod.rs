@@ -1,8 +1,9 @@
-//! The contracts of `TokenStore`, `CredentialHistory`, `LoginStore` and `RevocationQueue`, one suite for every
-//! implementation, the in-memory one included.
+//! The contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue` and `ApiTokenStore`, one suite
+//! for every implementation, the in-memory one included.
 //!
 //! A further store is a further [`Fixture`] and a further line in [`contract!`].
 
+mod api_tokens;
 mod begin;
 mod credentials;
 pub(crate) mod fixtures;

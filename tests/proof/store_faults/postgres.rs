@@ -6,7 +6,7 @@ use super::{
     Outcome, Running, away,
     link::{AtCommit, Link},
     readers::Readers,
-    scene::{HTTP_TIMEOUT, hold_refresh, journal_files, journal_has, prove_it_lives},
+    scene::{HTTP_TIMEOUT, hold_refresh, journal_files, journal_has, kept_in, prove_it_lives},
 };
 use crate::{
     composed,
@@ -95,11 +95,17 @@ impl Scene {
         eventually("the commit", look).await
     }
 
-    async fn outcome(&self, gateway: &Gateway, reads: (u64, u64), committed_after: Duration) -> Outcome {
+    async fn outcome(
+        &self,
+        gateway: &Gateway,
+        reads: (u64, u64),
+        kept_in: &'static str,
+        committed_after: Duration,
+    ) -> Outcome {
         journal_has(&self.home.data_dir(), 0).await;
         let ledger = prove_it_lives(gateway, &self.provider).await;
         let (presentations, reuse) = (ledger.presentations, ledger.reuse);
-        Outcome { reads, kept_in: "escrow", committed_after, presentations, reuse, integrity: self.integrity().await }
+        Outcome { reads, kept_in, committed_after, presentations, reuse, integrity: self.integrity().await }
     }
 
     /// The two tables tell of one account, once.
@@ -120,12 +126,13 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
     journal_has(&scene.home.data_dir(), 1).await;
     pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("0"), "the database was not away");
+    let kept_in = kept_in(&scene.home.data_dir());
 
     scene.recover(fault).await;
     let committed_after = scene.committed_after(clock()).await;
     let reads = readers.stop().await;
     held.ended().await;
-    scene.outcome(&gateway, reads, committed_after).await
+    scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
 /// The token is in the database, and the gateway cannot know: it must find out, and store it once.
@@ -140,6 +147,7 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     assert_eq!(journal_files(&scene.home.data_dir()), 1, "it is not kept until the database has answered");
     pass(away(extent)).await;
     assert_eq!(scene.generation().await.as_deref(), Some("1"), "the COMMIT did not arrive");
+    let kept_in = kept_in(&scene.home.data_dir());
 
     scene.link.join().await;
     let returned = clock();
@@ -147,7 +155,7 @@ async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     let committed_after = returned.elapsed();
     let reads = readers.stop().await;
     held.ended().await;
-    scene.outcome(&gateway, reads, committed_after).await
+    scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
 async fn killed_meanwhile(extent: Extent) -> Outcome {
@@ -166,11 +174,12 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);
     assert!(refused.stderr.contains("cannot open the database"), "{}", refused.stderr);
     pass(away(extent)).await;
-    assert_eq!(journal_files(&scene.home.data_dir()), 1, "the token that was received is gone");
+    let kept_in = kept_in(&scene.home.data_dir());
+    assert_eq!(kept_in, "escrow", "the token that was received is gone");
 
     scene.recover(Fault::Gone).await;
     let returned = clock();
     let gateway = scene.start().await;
     let committed_after = scene.committed_after(returned).await;
-    scene.outcome(&gateway, reads, committed_after).await
+    scene.outcome(&gateway, reads, kept_in, committed_after).await
 }

@@ -52,18 +52,33 @@ impl Held {
     }
 }
 
-/// How many entries an journal has.
-pub(super) fn journal_files(data_dir: &Path) -> usize {
-    let files = fs::read_dir(data_dir.join("escrow")).expect("the journal");
-    // A draft is no entry yet: a gateway that is killed over it has saved nothing.
-    let is_entry = |file: &fs::DirEntry| !file.file_name().to_string_lossy().contains(".draft-");
-    files.map(|file| file.expect("a file")).filter(is_entry).count()
+/// For each file of an journal, whether it holds a complete record, whatever its name.
+fn journal(data_dir: &Path) -> Vec<bool> {
+    let is_complete =
+        |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
+    let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
+    // A file that is gone by now was committed or moved into place.
+    files.filter_map(|path| fs::read(path).ok().map(is_complete)).collect()
 }
 
-/// Waits until the journal has so many files.
+/// How many complete records an journal has.
+pub(super) fn journal_files(data_dir: &Path) -> usize {
+    journal(data_dir).into_iter().filter(|is_complete| *is_complete).count()
+}
+
+/// Waits until the journal has this many complete records, and nothing else.
 pub(super) async fn journal_has(data_dir: &Path, files: usize) {
-    let look = || std::future::ready((journal_files(data_dir) == files).then_some(()));
+    let look = || std::future::ready((journal(data_dir) == vec![true; files]).then_some(()));
     eventually(&format!("{files} files in the journal"), look).await;
+}
+
+/// Where the received token is, as the folder shows it. With an empty folder, the gateway's memory has the only copy.
+pub(super) fn kept_in(data_dir: &Path) -> &'static str {
+    match journal(data_dir).as_slice() {
+        [] => "memory",
+        [true] => "escrow",
+        _ => "an incomplete file",
+    }
 }
 
 pub(super) async fn generation(gateway: &Gateway) -> Value {

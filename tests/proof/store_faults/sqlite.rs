@@ -16,7 +16,7 @@ use super::{
     Outcome, Running, away,
     disk::Disk,
     readers::Readers,
-    scene::{HTTP_TIMEOUT, generation, hold_refresh, journal_files, journal_has, prove_it_lives},
+    scene::{HTTP_TIMEOUT, generation, hold_refresh, journal_has, kept_in, prove_it_lives},
 };
 use crate::{
     composed,
@@ -112,6 +112,8 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     }
     pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the disk was not full");
+    let kept_in = kept_in(&scene.data_dir);
+    assert_eq!(kept_in, if journal_on_it { "memory" } else { "escrow" });
 
     scene.disk.free();
     let after = committed_after(&gateway, clock()).await;
@@ -120,7 +122,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("nobody else holds it")).await;
-    outcome(reads, if journal_on_it { "memory" } else { "escrow" }, after, ledger, integrity)
+    outcome(reads, kept_in, after, ledger, integrity)
 }
 
 /// A limit of the process makes every write fail, the journal's too, as on a disk that went read-only under it.
@@ -141,6 +143,8 @@ async fn unwritable(extent: Extent) -> Outcome {
     held.release(&provider).await;
     pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "writes went through");
+    let kept_in = kept_in(&home.data_dir());
+    assert_eq!(kept_in, "memory");
 
     limit_files(&gateway, "unlimited");
     let after = committed_after(&gateway, clock()).await;
@@ -149,7 +153,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
-    outcome(reads, "memory", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
 /// How large a file of this gateway may become from now on.
@@ -180,7 +184,8 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
     pass(away(extent)).await;
-    assert_eq!(journal_files(&scene.data_dir), 1, "the token that was received is gone");
+    let kept_in = kept_in(&scene.data_dir);
+    assert_eq!(kept_in, "escrow", "the token that was received is gone");
 
     scene.disk.remount("rw");
     let returned = clock();
@@ -188,7 +193,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     let after = committed_after(&gateway, returned).await;
     journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
-    outcome(reads, "escrow", after, ledger, scene.integrity(gateway).await)
+    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
 }
 
 async fn held_by_another(extent: Extent) -> Outcome {
@@ -204,6 +209,7 @@ async fn held_by_another(extent: Extent) -> Outcome {
     journal_has(&home.data_dir(), 1).await;
     pass(away(extent)).await;
     assert_eq!(generation(&gateway).await, json!(0), "the database was not held");
+    let kept_in = kept_in(&home.data_dir());
 
     other.batch_execute("ROLLBACK").expect("the lock is given back");
     let after = committed_after(&gateway, clock()).await;
@@ -213,5 +219,5 @@ async fn held_by_another(extent: Extent) -> Outcome {
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
     Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
-    outcome(reads, "escrow", after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
+    outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }

@@ -22,16 +22,21 @@ impl MemoryJournal {
 #[async_trait]
 impl TokenJournal for MemoryJournal {
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
-        self.remove(&entry.name, &entry.rotation.seen).await?;
-        self.entries.lock().expect("no test panics while it holds the entries").push(entry.clone());
+        tokio::task::yield_now().await;
+        // Under one lock: a reader sees the old entry or the new one.
+        let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
+        entries.retain(|other| other.name != entry.name || other.rotation.seen != entry.rotation.seen);
+        entries.push(entry.clone());
         Ok(())
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
+        tokio::task::yield_now().await;
         Ok(self.contents())
     }
 
     async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
         let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
         entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);
         Ok(())

@@ -1,10 +1,14 @@
 //! A callback listener without a port: the test is the browser.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::authorization_response::AuthorizationResponse,
+    domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -13,6 +17,7 @@ use super::within;
 
 /// Room for every browser of a test at once.
 const QUEUE: usize = 128;
+const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// One port of the machine. It is taken while a [`BoundCallback`] lives, or while another program holds it.
 #[derive(Default)]
@@ -22,15 +27,23 @@ pub(crate) struct FakeListener {
 
 #[derive(Default)]
 struct Port {
-    held_by_another: bool,
+    /// The addresses on which another program holds it.
+    held_by_another: BTreeSet<IpAddr>,
     browsers: Option<mpsc::Sender<CallbackEvent>>,
+    /// How the last login ended whose browser came back to the open listener.
+    last: Option<LoginOutcome>,
     times_opened: usize,
 }
 
 impl FakeListener {
     /// Another program takes the port, or lets it go.
     pub(crate) fn hold_port(&self, held: bool) {
-        lock(&self.port).held_by_another = held;
+        lock(&self.port).held_by_another = if held { LOOPBACK.into() } else { BTreeSet::new() };
+    }
+
+    /// Another program takes the port on one address.
+    pub(crate) fn hold_address(&self, ip: IpAddr) {
+        lock(&self.port).held_by_another.insert(ip);
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -41,20 +54,29 @@ impl FakeListener {
         lock(&self.port).times_opened
     }
 
-    /// A browser comes back with this query; what it will be shown.
+    /// A browser comes back with this query; what it will be shown. Without a well-formed state it is no event.
     pub(crate) fn browser_comes_back(&self, query: &str) -> Page {
         let (show, page) = oneshot::channel();
-        let response = AuthorizationResponse::from_query(query).expect("a callback with a state");
+        let Ok(response) = AuthorizationResponse::from_query(query) else {
+            let _ = show.send(CallbackReply::NotOurs);
+            return Page(page);
+        };
+        let port = Arc::clone(&self.port);
         let reply = Box::new(move |reply| {
+            if let CallbackReply::Ended(outcome) = reply {
+                lock(&port).last = Some(outcome);
+            }
             let _ = show.send(reply);
         });
         self.send(CallbackEvent::Hit(CallbackHit { response, reply }));
         Page(page)
     }
 
-    /// A browser fetches the page with the outcome.
-    pub(crate) fn browser_fetches_the_outcome(&self) {
+    /// A browser fetches the page with the outcome; what it says. There is none before a login has ended.
+    pub(crate) fn browser_fetches_the_outcome(&self) -> Option<LoginOutcome> {
+        let outcome = lock(&self.port).last?;
         self.send(CallbackEvent::OutcomeShown);
+        Some(outcome)
     }
 
     fn send(&self, event: CallbackEvent) {
@@ -67,8 +89,9 @@ impl FakeListener {
 pub(crate) struct Page(oneshot::Receiver<CallbackReply>);
 
 impl Page {
+    /// A reply that was dropped shows that something went wrong.
     pub(crate) async fn shown(self) -> CallbackReply {
-        within(self.0).await.expect("the browser is shown something")
+        within(self.0).await.unwrap_or(CallbackReply::Unavailable)
     }
 
     /// Whether the browser still waits.
@@ -81,11 +104,21 @@ impl Page {
 impl CallbackListener for FakeListener {
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError> {
         let mut port = lock(&self.port);
-        if port.held_by_another || port.browsers.is_some() {
-            return Err(BindError::InUse { held: format!("127.0.0.1:{}", address.port()) });
+        let ips = match address {
+            CallbackAddress::Loopback { .. } => LOOPBACK.to_vec(),
+            CallbackAddress::Explicit { ip, .. } => vec![*ip],
+        };
+        let is_taken = |ip: &IpAddr| {
+            let is_held =
+                if ip.is_unspecified() { !port.held_by_another.is_empty() } else { port.held_by_another.contains(ip) };
+            is_held || port.browsers.is_some()
+        };
+        if let Some(held) = ips.into_iter().find(is_taken) {
+            return Err(BindError::InUse { held: SocketAddr::new(held, address.port()).to_string() });
         }
         let (browsers, events) = mpsc::channel(QUEUE);
         port.browsers = Some(browsers);
+        port.last = None;
         port.times_opened += 1;
         Ok(Box::new(Bound { events, port: Arc::clone(&self.port) }))
     }

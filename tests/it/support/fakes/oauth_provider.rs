@@ -20,13 +20,17 @@ use goclaw::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use url::Url;
 
 use super::{
     refreshes::{Mishap, RefreshBooks},
     sessions::Sessions,
 };
+
+/// How long an exchange and a revocation wait for an answer, as the adapter does.
+const TOTAL_LIMIT: Duration = Duration::from_secs(20);
+const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +51,15 @@ pub(crate) struct FakeProvider {
     sessions: Mutex<Sessions>,
     /// While true, a request for tokens is read and not answered.
     hanging: watch::Sender<bool>,
+    /// While true, a revocation is read and not answered.
+    revocations_hanging: watch::Sender<bool>,
 }
 
 struct Books {
     answer: Answer,
     revocation_fails: bool,
     codes: BTreeMap<String, Request>,
+    approvals: usize,
     exchanges: usize,
     revoked: Vec<String>,
     revocations_asked: usize,
@@ -72,19 +79,26 @@ impl FakeProvider {
             answer: Answer::HOUR,
             revocation_fails: false,
             codes: BTreeMap::new(),
+            approvals: 0,
             exchanges: 0,
             revoked: Vec::new(),
             revocations_asked: 0,
             refreshes: RefreshBooks::default(),
         };
-        Self { books: Mutex::new(books), sessions: Mutex::default(), hanging: watch::Sender::new(false) }
+        Self {
+            books: Mutex::new(books),
+            sessions: Mutex::default(),
+            hanging: watch::Sender::new(false),
+            revocations_hanging: watch::Sender::new(false),
+        }
     }
 
     /// A person opens the address and approves; where their browser is sent then.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
         let asked = Asked::read(auth_url);
         let mut books = self.books();
-        let code = format!("ac_{}", books.codes.len() + 1);
+        books.approvals += 1;
+        let code = format!("ac_{}", books.approvals);
         let back = asked.back(&format!("code={code}&scope=openid"));
         let Asked { challenge, redirect_uri, client_id, .. } = asked;
         books.codes.insert(code, Request { challenge, redirect_uri, client_id });
@@ -111,6 +125,10 @@ impl FakeProvider {
 
     pub(crate) fn hang(&self) {
         self.hanging.send_replace(true);
+    }
+
+    pub(crate) fn hang_revocations(&self) {
+        self.revocations_hanging.send_replace(true);
     }
 
     pub(crate) fn answer_now(&self) {
@@ -164,6 +182,21 @@ impl FakeProvider {
         self.sessions().refreshed.clone()
     }
 
+    /// No connection can be made to the identity provider behind browser sessions.
+    pub(crate) fn sessions_go_away(&self) {
+        self.sessions().is_gone = true;
+    }
+
+    /// A browser is signed out.
+    pub(crate) fn forgets_browser(&self, cookie: &str) {
+        self.sessions().cookies.retain(|known| known != cookie);
+    }
+
+    /// Waits while the provider hangs, for as long as its caller does.
+    pub(super) async fn answers_within(&self, limit: Duration) -> Result<(), TokenEndpointError> {
+        answers_within(&self.hanging, limit).await
+    }
+
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().expect("no test panics while it holds the sessions")
     }
@@ -177,10 +210,11 @@ impl FakeProvider {
 impl OAuthEndpoint for FakeProvider {
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
         self.books().exchanges += 1;
-        // Fails only if the provider is gone, which is borrowed here.
-        let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
-
+        let answered = self.answers_within(TOTAL_LIMIT).await;
         let mut books = self.books();
+        if let Err(error) = answered {
+            return Err(books.spend(&grant, error));
+        }
         let (lifetime, with_refresh_token) = match books.answer {
             Answer::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
             Answer::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
@@ -220,25 +254,34 @@ impl OAuthEndpoint for FakeProvider {
         &self,
         _client: &OAuthClient,
         token: &RefreshToken,
-        _limit: Duration,
+        limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
-        let _ = self.hanging.subscribe().wait_for(|hanging| !hanging).await;
-        let mut books = self.books();
-        let lifetime = match books.answer {
-            Answer::Tokens { lifetime, .. } => lifetime,
-            Answer::Refused | Answer::Unavailable | Answer::TimedOut | Answer::Unreadable => Some(3600),
+        let answer = {
+            let mut books = self.books();
+            let lifetime = match books.answer {
+                Answer::Tokens { lifetime, .. } => lifetime,
+                Answer::Refused | Answer::Unavailable | Answer::TimedOut | Answer::Unreadable => Some(3600),
+            };
+            books.refreshes.present(token.expose_secret(), lifetime)
         };
-        books.refreshes.present(token.expose_secret(), lifetime)
+        // The token is spent, whether or not its caller waits for the answer.
+        self.answers_within(limit).await?;
+        answer
     }
 
-    async fn revoke(&self, _client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
+    async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
+        if client.revoke_url.is_none() {
+            return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
+        }
+        self.books().revocations_asked += 1;
+        answers_within(&self.revocations_hanging, REVOKE_LIMIT).await?;
         let mut books = self.books();
-        books.revocations_asked += 1;
         if books.revocation_fails {
             return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
         }
+        books.refreshes.revoke(token.expose_secret());
         books.revoked.push(token.expose_secret().to_owned());
         Ok(())
     }
@@ -250,6 +293,12 @@ impl Books {
         self.codes.remove(grant.code.expose_secret());
         error
     }
+}
+
+async fn answers_within(hanging: &watch::Sender<bool>, limit: Duration) -> Result<(), TokenEndpointError> {
+    let mut hanging = hanging.subscribe();
+    let answered = timeout(limit, hanging.wait_for(|hanging| !hanging)).await;
+    answered.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
 }
 
 /// An authorization request as the provider reads it.

@@ -53,6 +53,11 @@ impl RefreshBooks {
         self.families.clear();
     }
 
+    /// The login that a token came from ends.
+    pub(super) fn revoke(&mut self, token: &str) {
+        self.ended.extend(self.families.get(token));
+    }
+
     pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenResponse, TokenEndpointError> {
         self.presented.push(token.to_owned());
         let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };

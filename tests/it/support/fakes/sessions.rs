@@ -11,6 +11,7 @@ use goclaw::{
     },
     ports::{Doubt, SessionEndpoint, TokenEndpointError},
 };
+use http_message::HeaderValue;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -27,6 +28,7 @@ pub(super) struct Sessions {
     pub(super) refreshed: Vec<Option<String>>,
     /// When the tokens that it gives out end, in Unix seconds.
     pub(super) until: i64,
+    pub(super) is_gone: bool,
 }
 
 #[async_trait]
@@ -36,9 +38,16 @@ impl SessionEndpoint for FakeProvider {
         _client: &SessionClient,
         session: Option<&str>,
         cookie: &RefreshToken,
-        _limit: Duration,
+        limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
         tokio::task::yield_now().await;
+        if HeaderValue::from_str(cookie.expose_secret()).is_err() {
+            return Err(TokenEndpointError::Unavailable { why: "the stored cookie is none" });
+        }
+        if self.sessions().is_gone {
+            return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
+        }
+        self.answers_within(limit).await?;
         let mut sessions = self.sessions();
         sessions.refreshed.push(session.map(str::to_owned));
         if sessions.timeouts > 0 {

@@ -1,24 +1,27 @@
-//! A provider's API that takes any token but those it was told to refuse.
+//! A provider's API that takes any token but those it was told to refuse, and can be told what to answer.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::TryStreamExt;
 use goclaw::{
     domain::secret::AccessToken,
-    ports::{Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
+    ports::{RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
-use http_message::{HeaderMap, StatusCode};
+use http_message::{HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde_json::json;
+
+use super::scripted_answer::{Exchange, ScriptedAnswer};
 
 #[derive(Default)]
 pub(crate) struct FakeUpstream {
     books: Mutex<Books>,
+    exchange: Arc<Exchange>,
 }
 
 #[derive(Default)]
@@ -26,6 +29,9 @@ struct Books {
     /// Access tokens and the code that they are refused with.
     refused: HashMap<String, String>,
     refuses_all: bool,
+    is_unreachable: bool,
+    /// What every request is answered with instead.
+    script: Option<ScriptedAnswer>,
     /// The tokens that requests came with, in order.
     seen: Vec<String>,
 }
@@ -45,8 +51,40 @@ impl FakeUpstream {
         self.books().refuses_all = true;
     }
 
+    /// No connection can be made from now on.
+    pub(crate) fn go_away(&self) {
+        self.books().is_unreachable = true;
+    }
+
+    /// Answers every request with `script` from now on.
+    pub(crate) fn play(&self, script: ScriptedAnswer) {
+        self.books().script = Some(script);
+    }
+
+    /// The pacing of scripted answers, and which of them were left.
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
     pub(crate) fn seen(&self) -> Vec<String> {
         self.books().seen.clone()
+    }
+
+    /// Notes the request and returns how it is answered.
+    fn receive(&self, token: &str) -> ScriptedAnswer {
+        let mut books = self.books();
+        books.seen.push(token.to_owned());
+        if let Some(script) = &books.script {
+            return script.clone();
+        }
+        let code = books.refused.get(token).cloned().or_else(|| books.refuses_all.then(|| "unknown".to_owned()));
+        match code {
+            Some(code) => {
+                let refusal = json!({"error": {"code": code, "message": "no"}});
+                ScriptedAnswer::whole(StatusCode::UNAUTHORIZED, refusal.to_string())
+            }
+            None => ScriptedAnswer::whole(StatusCode::OK, "{}"),
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -56,18 +94,26 @@ impl FakeUpstream {
 
 #[async_trait]
 impl Upstream for FakeUpstream {
-    async fn send(&self, _request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
+    async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
-        let mut books = self.books();
-        let token = bearer.expose_secret().to_owned();
-        let code = books.refused.get(&token).cloned().or_else(|| books.refuses_all.then(|| "unknown".to_owned()));
-        books.seen.push(token);
-        let (status, body) = match code {
-            Some(code) => (StatusCode::UNAUTHORIZED, json!({"error": {"code": code, "message": "no"}}).to_string()),
-            None => (StatusCode::OK, "{}".to_owned()),
-        };
-        let body = Box::pin(stream::once(async { Ok(Bytes::from(body)) }));
-        Ok(UpstreamResponse { status, headers: HeaderMap::new(), body })
+        check(&request, bearer).map_err(UpstreamError::Unreachable)?;
+        if self.books().is_unreachable {
+            return Err(UpstreamError::Unreachable("the provider was told to go away".into()));
+        }
+        if let RequestBody::Passing { pieces, .. } = request.body {
+            let _read: Vec<Bytes> = pieces.try_collect().await?;
+        }
+        self.receive(bearer.expose_secret()).played(&self.exchange).await
     }
+}
+
+/// Refuses a URL or a credential that no request can carry.
+fn check(request: &UpstreamRequest, bearer: &AccessToken) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let url: Uri = request.url.parse()?;
+    if url.scheme().is_none() || url.authority().is_none() {
+        return Err("the URL is not absolute".into());
+    }
+    HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()))?;
+    Ok(())
 }

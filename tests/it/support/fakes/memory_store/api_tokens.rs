@@ -14,12 +14,19 @@ use super::MemoryStore;
 #[async_trait]
 impl ApiTokenStore for MemoryStore {
     async fn put(&self, token: &ApiToken) -> Result<(), StoreError> {
-        self.tables_to("keep a token").await?.api_tokens.push(token.clone());
+        const DOING: &str = "keep a token";
+        let mut tables = self.tables_to(DOING).await?;
+        if tables.api_tokens.iter().any(|other| other.id == token.id || other.digest == token.digest) {
+            return Err(StoreError::Unavailable { doing: DOING, source: "the token is not unique".into() });
+        }
+        tables.api_tokens.push(token.clone());
         Ok(())
     }
 
     async fn list(&self) -> Result<Vec<ApiToken>, StoreError> {
-        Ok(self.tables_to("list the tokens").await?.api_tokens.clone())
+        let mut tokens = self.tables_to("list the tokens").await?.api_tokens.clone();
+        tokens.sort_by(|one, other| (one.created_at, one.id.as_str()).cmp(&(other.created_at, other.id.as_str())));
+        Ok(tokens)
     }
 
     async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError> {

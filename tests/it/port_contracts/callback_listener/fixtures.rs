@@ -1,0 +1,167 @@
+//! The listeners the contract suite runs over, each with its browsers and another program that may hold the port.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    pin::Pin,
+};
+
+use goclaw::{
+    adapters::callback::LoopbackListener,
+    domain::login_outcome::LoginOutcome,
+    ports::{BindError, BoundCallback, CallbackAddress, CallbackListener, CallbackReply},
+};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{
+    fakes::{FakeListener, spawn, within},
+    gateway::free_port,
+    wire::raw,
+};
+
+/// What a browser gets to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The way to the page with the outcome.
+    Outcome,
+    NotOurs,
+    Finishing,
+    Unavailable,
+}
+
+pub(super) type Page = Pin<Box<dyn Future<Output = Shown> + Send>>;
+
+pub(super) trait Fixture {
+    fn open() -> Self;
+
+    fn listener(&self) -> &dyn CallbackListener;
+
+    fn port(&self) -> u16;
+
+    /// Another program takes the port on `ip`.
+    async fn hold(&mut self, ip: IpAddr);
+
+    /// The other program lets the port go.
+    fn release(&mut self);
+
+    /// A browser comes back with `query`, on IPv4.
+    fn visit(&self, query: &str) -> Page;
+
+    /// A browser fetches the page with the outcome; whether it says that the account is connected, if there is a page.
+    async fn fetch_outcome(&self) -> Option<bool>;
+
+    /// Whether something of ours listens on `ip`.
+    async fn is_open(&self, ip: IpAddr) -> bool;
+
+    async fn bind(&self) -> Result<Box<dyn BoundCallback>, BindError> {
+        self.listener().bind(&CallbackAddress::Loopback { port: self.port() }).await
+    }
+
+    async fn bound(&self) -> Box<dyn BoundCallback> {
+        self.bind().await.unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Fake(FakeListener);
+
+impl Fixture for Fake {
+    fn open() -> Self {
+        Self::default()
+    }
+
+    fn listener(&self) -> &dyn CallbackListener {
+        &self.0
+    }
+
+    fn port(&self) -> u16 {
+        1455
+    }
+
+    async fn hold(&mut self, ip: IpAddr) {
+        self.0.hold_address(ip);
+    }
+
+    fn release(&mut self) {
+        self.0.hold_port(false);
+    }
+
+    fn visit(&self, query: &str) -> Page {
+        let page = self.0.browser_comes_back(query);
+        Box::pin(async {
+            match page.shown().await {
+                CallbackReply::Ended(_) => Shown::Outcome,
+                CallbackReply::NotOurs => Shown::NotOurs,
+                CallbackReply::Finishing => Shown::Finishing,
+                CallbackReply::Unavailable => Shown::Unavailable,
+            }
+        })
+    }
+
+    async fn fetch_outcome(&self) -> Option<bool> {
+        self.0.browser_fetches_the_outcome().map(|outcome| outcome == LoginOutcome::Completed)
+    }
+
+    async fn is_open(&self, _ip: IpAddr) -> bool {
+        self.0.is_open()
+    }
+}
+
+pub(super) struct Loopback {
+    port: u16,
+    other_program: Option<TcpListener>,
+}
+
+impl Loopback {
+    async fn get(port: u16, target: &str) -> (u16, String) {
+        within(raw(
+            (IpAddr::V4(Ipv4Addr::LOCALHOST), port),
+            &format!("GET {target} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"),
+        ))
+        .await
+    }
+}
+
+impl Fixture for Loopback {
+    fn open() -> Self {
+        Self { port: free_port(), other_program: None }
+    }
+
+    fn listener(&self) -> &dyn CallbackListener {
+        &LoopbackListener
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    async fn hold(&mut self, ip: IpAddr) {
+        self.other_program = Some(TcpListener::bind((ip, self.port)).await.expect("the port is free"));
+    }
+
+    fn release(&mut self) {
+        self.other_program = None;
+    }
+
+    fn visit(&self, query: &str) -> Page {
+        let (port, target) = (self.port, format!("/auth/callback?{query}"));
+        let visit = spawn(async move { Self::get(port, &target).await });
+        Box::pin(async {
+            match visit.await.expect("the browser gets an answer") {
+                (303, _) => Shown::Outcome,
+                (400, _) => Shown::NotOurs,
+                (409, _) => Shown::Finishing,
+                (503, _) => Shown::Unavailable,
+                (status, text) => panic!("{status}: {text}"),
+            }
+        })
+    }
+
+    async fn fetch_outcome(&self) -> Option<bool> {
+        let (status, text) = Self::get(self.port, "/auth/done").await;
+        (status == 200).then(|| text.contains("<h1>Connected</h1>"))
+    }
+
+    async fn is_open(&self, ip: IpAddr) -> bool {
+        TcpStream::connect((ip, self.port)).await.is_ok()
+    }
+}

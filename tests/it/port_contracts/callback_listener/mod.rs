@@ -1,0 +1,201 @@
+//! The contract of `CallbackListener`: over the fake whose test is the browser, and over the adapter on real loopback ports.
+//! What the adapter does with requests that are no callbacks is in `callback_listener.rs` beside this folder.
+
+mod fixtures;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use futures_util::FutureExt;
+use goclaw::{
+    domain::{
+        authorization_response::{AuthorizationResponse, Verdict},
+        login_outcome::LoginOutcome,
+    },
+    ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackReply},
+};
+use secrecy::ExposeSecret;
+
+use super::contract;
+use crate::support::{
+    fakes::{settle, within},
+    gateway::eventually,
+};
+use fixtures::{Fake, Fixture, Loopback, Page, Shown};
+
+contract!(fake: Fake, loopback: Loopback; [
+    a_callback_is_an_event_and_its_reply_is_shown,
+    a_dropped_reply_shows_that_something_went_wrong,
+    a_callback_without_a_well_formed_state_is_answered_and_is_no_event,
+    no_event_is_lost_when_the_future_is_dropped,
+    the_page_of_an_outcome_is_an_event_and_no_other_page_is,
+    a_port_that_another_program_holds_is_named_and_nothing_is_taken,
+    an_explicit_address_is_the_only_one,
+    a_port_is_bound_once,
+    a_closed_port_can_be_bound_at_once,
+    a_dropped_listener_frees_its_port,
+]);
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
+    match within(bound.next_event()).await {
+        CallbackEvent::Hit(hit) => hit,
+        CallbackEvent::OutcomeShown => panic!("a page was fetched before there was one"),
+    }
+}
+
+/// The state and the code of a response.
+fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
+    let code = match &response.verdict {
+        Verdict::Approved(code) => Some(code.expose_secret()),
+        Verdict::Denied | Verdict::MissingEntitlement | Verdict::Failed | Verdict::Nothing => None,
+    };
+    (response.state.expose_secret(), code)
+}
+
+async fn a_callback_is_an_event_and_its_reply_is_shown<F: Fixture>() {
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    for (query, code, reply, shown) in [
+        ("code=c-1&state=s-1", Some("c-1"), CallbackReply::Ended(LoginOutcome::Completed), Shown::Outcome),
+        ("error=access_denied&state=s-1", None, CallbackReply::Ended(LoginOutcome::Denied), Shown::Outcome),
+        ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::NotOurs, Shown::NotOurs),
+        ("code=c-3&state=s-1", Some("c-3"), CallbackReply::Finishing, Shown::Finishing),
+        ("code=c-4&state=s-1", Some("c-4"), CallbackReply::Unavailable, Shown::Unavailable),
+    ] {
+        let page = fixture.visit(query);
+        let CallbackHit { response, reply: show } = hit(&mut bound).await;
+        assert_eq!(parts(&response), ("s-1", code), "{query}");
+        show(reply);
+        assert_eq!(within(page).await, shown, "{query}");
+    }
+    bound.close().await;
+}
+
+async fn a_dropped_reply_shows_that_something_went_wrong<F: Fixture>() {
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    let page = fixture.visit("code=c&state=s");
+    drop(hit(&mut bound).await);
+    assert_eq!(within(page).await, Shown::Unavailable);
+}
+
+async fn a_callback_without_a_well_formed_state_is_answered_and_is_no_event<F: Fixture>() {
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    for query in ["", "code=c", "code=c&state=", "code=c&state=a&state=b", "error=access_denied"] {
+        assert_eq!(within(fixture.visit(query)).await, Shown::NotOurs, "{query}");
+        assert!(bound.next_event().now_or_never().is_none(), "{query}");
+    }
+    let page = fixture.visit("code=c&state=right");
+    let CallbackHit { response, reply } = hit(&mut bound).await;
+    assert_eq!(parts(&response).0, "right");
+    reply(CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(within(page).await, Shown::Outcome);
+}
+
+async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
+    const BROWSERS: usize = 8;
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    let pages: Vec<Page> = (0..BROWSERS).map(|browser| fixture.visit(&format!("code=c&state=s-{browser}"))).collect();
+    let mut states = Vec::new();
+    let timeouts = async {
+        while states.len() < BROWSERS {
+            match bound.next_event().now_or_never() {
+                Some(CallbackEvent::Hit(CallbackHit { response, reply })) => {
+                    states.push(parts(&response).0.to_owned());
+                    reply(CallbackReply::Finishing);
+                }
+                Some(CallbackEvent::OutcomeShown) => panic!("no outcome was fetched"),
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    within(timeouts).await;
+    states.sort();
+    assert_eq!(states, (0..BROWSERS).map(|browser| format!("s-{browser}")).collect::<Vec<_>>());
+    for page in pages {
+        assert_eq!(within(page).await, Shown::Finishing);
+    }
+}
+
+async fn the_page_of_an_outcome_is_an_event_and_no_other_page_is<F: Fixture>() {
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    for (reply, expected) in [
+        (CallbackReply::Finishing, None),
+        (CallbackReply::Ended(LoginOutcome::Denied), Some(false)),
+        (CallbackReply::NotOurs, Some(false)),
+        (CallbackReply::Ended(LoginOutcome::Completed), Some(true)),
+    ] {
+        let page = fixture.visit("code=c&state=s");
+        let show = hit(&mut bound).await.reply;
+        show(reply);
+        within(page).await;
+        assert_eq!(within(fixture.fetch_outcome()).await, expected, "{reply:?}");
+        let event = bound.next_event().now_or_never();
+        assert_eq!(matches!(event, Some(CallbackEvent::OutcomeShown)), expected.is_some(), "{reply:?}");
+    }
+}
+
+async fn a_port_that_another_program_holds_is_named_and_nothing_is_taken<F: Fixture>() {
+    for (held, other) in [(V4, V6), (V6, V4)] {
+        let mut fixture = F::open();
+        fixture.hold(held).await;
+        let refused = fixture.bind().await.map(drop).expect_err("the port is taken");
+        let expected = SocketAddr::new(held, fixture.port()).to_string();
+        assert!(matches!(&refused, BindError::InUse { held } if *held == expected), "{refused:?}");
+        assert!(!fixture.is_open(other).await, "{other} is open although {held} is taken");
+        fixture.release();
+        let bound = fixture.bound().await;
+        assert!(fixture.is_open(V4).await && fixture.is_open(V6).await);
+        bound.close().await;
+    }
+}
+
+async fn an_explicit_address_is_the_only_one<F: Fixture>() {
+    let mut fixture = F::open();
+    let address = CallbackAddress::Explicit { ip: V4, port: fixture.port() };
+    fixture.hold(V6).await;
+    let bound = fixture.listener().bind(&address).await;
+    bound.unwrap_or_else(|error| panic!("only the other family is taken: {error}")).close().await;
+    fixture.release();
+    fixture.hold(V4).await;
+    let refused = fixture.listener().bind(&address).await.map(drop).expect_err("the port is taken");
+    assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
+}
+
+async fn a_port_is_bound_once<F: Fixture>() {
+    let fixture = F::open();
+    let mut bound = fixture.bound().await;
+    let refused = fixture.bind().await.map(drop).expect_err("we hold it ourselves");
+    assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
+    let page = fixture.visit("code=c&state=s");
+    let show = hit(&mut bound).await.reply;
+    show(CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(within(page).await, Shown::Outcome, "the first listener still works");
+}
+
+async fn a_closed_port_can_be_bound_at_once<F: Fixture>() {
+    let fixture = F::open();
+    for round in 0..20 {
+        let mut bound = fixture.bind().await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        // A browser that still waits does not hold the port.
+        let page = fixture.visit("code=c&state=s");
+        let waiting = hit(&mut bound).await;
+        within(bound.close()).await;
+        drop(waiting);
+        assert_eq!(within(page).await, Shown::Unavailable, "round {round}");
+    }
+}
+
+async fn a_dropped_listener_frees_its_port<F: Fixture>() {
+    let fixture = F::open();
+    for _ in 0..5 {
+        drop(eventually("the port to be free", async || fixture.bind().await.ok()).await);
+        settle().await;
+    }
+    assert!(eventually("the port to close", async || (!fixture.is_open(V4).await).then_some(true)).await);
+}

@@ -1,0 +1,173 @@
+//! The contract of `Notifier`: over a receiver in memory, and over the webhook against a server. The webhook's signature is
+//! tested in `webhook.rs` beside this folder.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    adapters::{system::SystemClock, webhook::Webhook},
+    domain::{
+        history::{CredentialEvent, EventKind, Revision},
+        ids::{Generation, LoginId},
+        oauth_client::EndpointUrl,
+        refresh::Cause,
+    },
+    ports::{Notifier, NotifyError},
+};
+use http_message::{HeaderValue, StatusCode, header};
+use tokio::time::timeout;
+
+use super::{contract, scripted_server::ScriptedServer};
+use crate::support::{
+    fakes::{End, FakeNotifier, NOW, Reception, ScriptedAnswer, name, within},
+    gateway::free_port,
+};
+
+contract!(fake: Fake, webhook: Hook; [
+    an_event_is_told_once_with_what_happened,
+    an_event_told_again_is_recognised_and_no_other_is_taken_for_it,
+    a_refusal_is_an_error_with_its_status_and_is_not_tried_again,
+    a_receiver_that_takes_no_connection_is_an_error,
+    a_receiver_that_does_not_answer_is_given_up_within_seconds,
+]);
+
+const SECRET: &str = "a-secret-of-the-receiver-alone";
+/// Within seconds, as the contract has it.
+const SECONDS: Duration = Duration::from_secs(10);
+
+/// A notice as it arrived.
+struct Told {
+    /// What the receiver recognises it by.
+    id: String,
+    text: String,
+}
+
+trait Fixture {
+    async fn receiving(reception: Reception) -> Self;
+
+    fn notifier(&self) -> &dyn Notifier;
+
+    fn told(&self) -> Vec<Told>;
+}
+
+#[derive(Default)]
+struct Fake(FakeNotifier);
+
+impl Fixture for Fake {
+    async fn receiving(reception: Reception) -> Self {
+        let fake = Self::default();
+        fake.0.receive_as(reception);
+        fake
+    }
+
+    fn notifier(&self) -> &dyn Notifier {
+        &self.0
+    }
+
+    fn told(&self) -> Vec<Told> {
+        let told = |event: CredentialEvent| Told {
+            id: format!("{:?}", (&event.login_id, event.generation, event.revision)),
+            text: format!("{} {} {:?}", event.name, event.kind.as_str(), event.cause.map(Cause::as_str)),
+        };
+        self.0.received().into_iter().map(told).collect()
+    }
+}
+
+struct Hook {
+    server: ScriptedServer,
+    webhook: Webhook,
+}
+
+impl Fixture for Hook {
+    async fn receiving(reception: Reception) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let status = if let Reception::Refuses(status) = reception { status } else { 204 };
+        let mut script = ScriptedAnswer::whole(StatusCode::from_u16(status).expect("a status"), "");
+        script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
+        if reception == Reception::Hangs {
+            script = ScriptedAnswer { status: None, end: End::Open, ..script };
+        }
+        let server = ScriptedServer::start(script).await;
+        let base = if reception == Reception::Gone {
+            format!("http://127.0.0.1:{}", free_port())
+        } else {
+            server.base.clone()
+        };
+        let url = EndpointUrl::parse(&format!("{base}/hook")).expect("a loopback address");
+        let webhook = Webhook::new(url, SECRET.into(), Arc::new(SystemClock)).expect("a client");
+        Self { server, webhook }
+    }
+
+    fn notifier(&self) -> &dyn Notifier {
+        &self.webhook
+    }
+
+    fn told(&self) -> Vec<Told> {
+        let told = |text: String| {
+            let id = text.lines().find_map(|line| line.strip_prefix("webhook-id: ")).expect("an id").to_owned();
+            Told { id, text }
+        };
+        self.server.requests().into_iter().map(told).collect()
+    }
+}
+
+/// An event of the login `login`, told apart by generation and revision.
+fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
+    CredentialEvent {
+        revision: Revision(revision),
+        name: name("openai-codex"),
+        login_id: LoginId::from_bytes([login; 16]),
+        generation: Generation(generation),
+        kind: EventKind::InDoubt,
+        cause: Some(Cause::ConnectionLost),
+        at: NOW,
+    }
+}
+
+async fn an_event_is_told_once_with_what_happened<F: Fixture>() {
+    let fixture = F::receiving(Reception::Takes).await;
+    within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("it is taken");
+    let told = fixture.told();
+    assert_eq!(told.len(), 1);
+    for fact in ["openai-codex", "in_doubt", "connection_lost"] {
+        assert!(told[0].text.contains(fact), "no {fact} in {}", told[0].text);
+    }
+    assert!(!told[0].text.contains(SECRET), "{}", told[0].text);
+}
+
+async fn an_event_told_again_is_recognised_and_no_other_is_taken_for_it<F: Fixture>() {
+    let fixture = F::receiving(Reception::Takes).await;
+    let events = [event(1, 0, 1), event(1, 0, 2), event(1, 1, 3), event(2, 0, 4)];
+    for event in events.iter().chain(&events) {
+        within(fixture.notifier().notify(event)).await.expect("it is taken");
+    }
+    let ids: Vec<String> = fixture.told().into_iter().map(|told| told.id).collect();
+    let (first, again) = ids.split_at(events.len());
+    assert_eq!(first, again);
+    let mut different = first.to_vec();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), events.len(), "{first:?}");
+}
+
+async fn a_refusal_is_an_error_with_its_status_and_is_not_tried_again<F: Fixture>() {
+    for expected in [301, 307, 400, 404, 410, 429, 500, 503] {
+        let fixture = F::receiving(Reception::Refuses(expected)).await;
+        let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
+        assert!(matches!(refused, Err(NotifyError::Refused { status }) if status == expected), "{refused:?}");
+        assert_eq!(fixture.told().len(), 1, "{expected}");
+    }
+}
+
+async fn a_receiver_that_takes_no_connection_is_an_error<F: Fixture>() {
+    let fixture = F::receiving(Reception::Gone).await;
+    let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
+    assert!(matches!(refused, Err(NotifyError::Unreachable(_))), "{refused:?}");
+    assert_eq!(fixture.told().len(), 0);
+}
+
+async fn a_receiver_that_does_not_answer_is_given_up_within_seconds<F: Fixture>() {
+    let fixture = F::receiving(Reception::Hangs).await;
+    let given_up = timeout(SECONDS, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
+    assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
+    assert_eq!(fixture.told().len(), 1);
+}

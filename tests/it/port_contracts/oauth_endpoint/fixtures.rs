@@ -1,0 +1,223 @@
+//! The endpoints the contract suite runs over, each with a provider that issues codes and tokens.
+
+use std::time::Duration;
+
+use goclaw::{
+    adapters::oauth::HttpOAuthEndpoint,
+    domain::{
+        authorize_url::authorize_url,
+        token_response::{CodeGrant, TokenResponse},
+        oauth_client::OAuthClient,
+        secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
+    },
+    ports::{TokenEndpointError, OAuthEndpoint},
+};
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::{
+    oauth_endpoint::client_of,
+    support::{
+        fakes::{Answer, FakeProvider, Mishap, within},
+        gateway::http,
+    },
+};
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// What goes wrong with the next request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// A definite refusal of a code.
+    Refused,
+    /// HTTP 429, before the provider did anything.
+    RateLimited,
+    /// The request is lost with its connection, before the provider did anything.
+    RequestLost,
+    /// The provider does what it was asked for and answers nothing.
+    AnswerLost,
+    /// The provider takes no connection.
+    NotReached,
+    /// An answer that is no answer, after the provider did what it was asked for.
+    Unreadable,
+}
+
+pub(super) trait Fixture {
+    type Port: OAuthEndpoint;
+
+    async fn open() -> Self;
+
+    fn endpoint(&self) -> &Self::Port;
+
+    fn client(&self) -> OAuthClient;
+
+    /// A person opens the address and approves; where their browser is sent then.
+    async fn approve(&self, auth_url: &SecretString) -> String;
+
+    /// The next exchange or refresh meets this.
+    async fn meet(&self, trouble: Trouble);
+
+    /// Nothing goes wrong any more.
+    async fn recover(&self);
+
+    /// The next revocation fails.
+    fn fail_revocation(&self);
+
+    /// From now on no request is answered.
+    fn hang(&self);
+
+    /// The next refresh does not rotate.
+    fn keep_refresh_token(&self);
+
+    /// Requests that were made so far; those that met no provider may be missing.
+    fn requests(&self) -> usize;
+
+    /// A code that was approved for `verifier`.
+    async fn approved(&self, verifier: u8) -> CodeGrant {
+        let verifier = PkceVerifier::from_bytes(&[verifier; 64]);
+        let auth_url = authorize_url(&self.client(), &verifier.challenge(), &OAuthState::new("state"));
+        let back = Url::parse(&self.approve(&auth_url).await).expect("an address");
+        let (_, code) = back.query_pairs().find(|(name, _)| name == "code").expect("a code");
+        CodeGrant { code: AuthorizationCode::new(code), verifier }
+    }
+
+    async fn exchange(&self, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
+        within(self.endpoint().exchange_code(&self.client(), grant)).await
+    }
+
+    async fn refresh(&self, token: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
+        within(self.endpoint().refresh(&self.client(), token, LIMIT)).await
+    }
+
+    /// The refresh token of a new login.
+    async fn signed_in(&self) -> RefreshToken {
+        let tokens = self.exchange(self.approved(7).await).await.expect("tokens");
+        assert!(tokens.access_token.is_some());
+        tokens.refresh_token.expect("a refresh token")
+    }
+}
+
+pub(super) struct Fake(FakeProvider);
+
+impl Fixture for Fake {
+    type Port = FakeProvider;
+
+    async fn open() -> Self {
+        Self(FakeProvider::new())
+    }
+
+    fn endpoint(&self) -> &FakeProvider {
+        &self.0
+    }
+
+    fn client(&self) -> OAuthClient {
+        client_of("https://issuer.example")
+    }
+
+    async fn approve(&self, auth_url: &SecretString) -> String {
+        self.0.approve(auth_url)
+    }
+
+    async fn meet(&self, trouble: Trouble) {
+        let (answer, mishap) = match trouble {
+            Trouble::Refused => (Answer::Refused, None),
+            Trouble::RateLimited => (Answer::HOUR, Some(Mishap::RateLimited)),
+            Trouble::RequestLost => (Answer::HOUR, Some(Mishap::RequestLost)),
+            Trouble::AnswerLost => (Answer::TimedOut, Some(Mishap::AnswerLost)),
+            Trouble::NotReached => (Answer::Unavailable, Some(Mishap::NotReached)),
+            Trouble::Unreadable => (Answer::Unreadable, None),
+        };
+        self.0.will_answer(answer);
+        self.0.refreshes_meet(mishap.as_slice());
+    }
+
+    async fn recover(&self) {
+        self.0.will_answer(Answer::HOUR);
+    }
+
+    fn fail_revocation(&self) {
+        self.0.revocation_fails(true);
+    }
+
+    fn hang(&self) {
+        self.0.hang();
+        self.0.hang_revocations();
+    }
+
+    fn keep_refresh_token(&self) {
+        self.0.refreshes_meet(&[Mishap::NotRotated]);
+    }
+
+    fn requests(&self) -> usize {
+        self.0.exchanges() + self.0.presented().len() + self.0.revocations_asked()
+    }
+}
+
+pub(super) struct Http {
+    endpoint: HttpOAuthEndpoint,
+    provider: Simulator,
+}
+
+impl Fixture for Http {
+    type Port = HttpOAuthEndpoint;
+
+    async fn open() -> Self {
+        let _ = http();
+        let provider = Simulator::start(Options::default()).await.expect("it starts");
+        Self { endpoint: HttpOAuthEndpoint::new().expect("a client"), provider }
+    }
+
+    fn endpoint(&self) -> &HttpOAuthEndpoint {
+        &self.endpoint
+    }
+
+    fn client(&self) -> OAuthClient {
+        client_of(self.provider.issuer())
+    }
+
+    async fn approve(&self, auth_url: &SecretString) -> String {
+        let answer = http().get(auth_url.expose_secret()).send().await.expect("an answer");
+        answer.headers()["location"].to_str().expect("text").to_owned()
+    }
+
+    async fn meet(&self, trouble: Trouble) {
+        let fault = match trouble {
+            Trouble::Refused => Fault::Status {
+                status: 400,
+                body: r#"{"error":"invalid_grant"}"#.to_owned(),
+                content_type: "application/json".to_owned(),
+                retry_after: None,
+            },
+            Trouble::RateLimited => Fault::too_many_requests(None),
+            Trouble::RequestLost => Fault::ResetBefore,
+            Trouble::AnswerLost => Fault::HangAfterCommit,
+            Trouble::NotReached => return self.provider.take_down(Site::Auth).await,
+            Trouble::Unreadable => Fault::HugeBody,
+        };
+        self.provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
+    }
+
+    async fn recover(&self) {
+        self.provider.bring_back(Site::Auth).await;
+    }
+
+    fn fail_revocation(&self) {
+        self.provider.queue_fault(FaultOrder::once(Endpoint::Revoke, Fault::service_unavailable(None)));
+    }
+
+    fn hang(&self) {
+        for endpoint in [Endpoint::Token, Endpoint::Revoke] {
+            self.provider.queue_fault(FaultOrder::state(endpoint, Fault::Hang));
+        }
+    }
+
+    fn keep_refresh_token(&self) {
+        self.provider.update_settings(|settings| settings.omit_refresh_token = true);
+    }
+
+    fn requests(&self) -> usize {
+        let of_ours = |path: &str| path == "/oauth/token" || path == "/oauth/revoke";
+        self.provider.journal().iter().filter(|entry| of_ours(&entry.path)).count()
+    }
+}

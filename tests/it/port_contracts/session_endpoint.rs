@@ -1,0 +1,211 @@
+//! The contract of `SessionEndpoint`: over the provider in memory, and over the HTTP adapter against the simulator.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use goclaw::{
+    adapters::oauth::HttpOAuthEndpoint,
+    domain::{grant::TokenResponse, oauth_client::EndpointUrl, secret::RefreshToken, session_client::SessionClient},
+    ports::{Doubt, TokenEndpointError, SessionEndpoint},
+};
+use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::contract;
+use crate::support::{
+    fakes::{FakeProvider, NOW, within},
+    gateway::http,
+};
+
+contract!(fake: Fake, http_client: Http; [
+    a_cookie_refreshes_its_session_again_and_again,
+    an_unknown_session_means_the_last_active_one,
+    a_cookie_that_nobody_is_signed_in_with_is_refused,
+    a_cookie_that_no_request_can_carry_is_not_sent,
+    a_refresh_ends_within_its_limit_and_spends_nothing,
+    a_provider_that_is_gone_is_unavailable,
+]);
+
+const LIMIT: Duration = Duration::from_secs(15);
+/// Long after a short limit, and long before the adapter's own one.
+const SOON: Duration = Duration::from_secs(8);
+
+trait Fixture {
+    type Port: SessionEndpoint;
+
+    async fn open() -> Self;
+
+    fn endpoint(&self) -> &Self::Port;
+
+    fn client(&self) -> SessionClient;
+
+    /// Somebody signs in with a browser; the session and the cookie.
+    fn sign_in(&self) -> (String, RefreshToken);
+
+    /// Signs the session's browser out.
+    fn sign_out(&self, session: &str, cookie: &RefreshToken);
+
+    /// The next request is not answered.
+    fn hang_once(&self);
+
+    /// The next request is answered.
+    fn answer(&self);
+
+    async fn go_away(&self);
+
+    async fn refresh(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
+        within(self.endpoint().refresh(&self.client(), session, cookie, LIMIT)).await
+    }
+}
+
+struct Fake(FakeProvider);
+
+impl Fixture for Fake {
+    type Port = FakeProvider;
+
+    async fn open() -> Self {
+        Self(FakeProvider::new())
+    }
+
+    fn endpoint(&self) -> &FakeProvider {
+        &self.0
+    }
+
+    fn client(&self) -> SessionClient {
+        SessionClient { url: EndpointUrl::parse("https://sessions.example").expect("an address"), cookie: "__client" }
+    }
+
+    fn sign_in(&self) -> (String, RefreshToken) {
+        self.0.knows_browser("cookie-1", NOW.unix_seconds());
+        ("sess_1".to_owned(), RefreshToken::new("cookie-1"))
+    }
+
+    fn sign_out(&self, _session: &str, cookie: &RefreshToken) {
+        self.0.forgets_browser(cookie.expose_secret());
+    }
+
+    fn hang_once(&self) {
+        self.0.hang();
+    }
+
+    fn answer(&self) {
+        self.0.answer_now();
+    }
+
+    async fn go_away(&self) {
+        self.0.sessions_go_away();
+    }
+}
+
+struct Http {
+    endpoint: HttpOAuthEndpoint,
+    provider: Simulator,
+}
+
+impl Fixture for Http {
+    type Port = HttpOAuthEndpoint;
+
+    async fn open() -> Self {
+        let _ = http();
+        let provider = Simulator::start(Options::default()).await.expect("it starts");
+        Self { endpoint: HttpOAuthEndpoint::new().expect("a client"), provider }
+    }
+
+    fn endpoint(&self) -> &HttpOAuthEndpoint {
+        &self.endpoint
+    }
+
+    fn client(&self) -> SessionClient {
+        SessionClient { url: EndpointUrl::parse(self.provider.sessions_url()).expect("an address"), cookie: "__client" }
+    }
+
+    fn sign_in(&self) -> (String, RefreshToken) {
+        let browser = self.provider.sign_in_browser(0).expect("an account");
+        (browser.session_id, RefreshToken::new(browser.client_cookie))
+    }
+
+    fn sign_out(&self, session: &str, _cookie: &RefreshToken) {
+        assert!(self.provider.revoke_browser(session));
+    }
+
+    fn hang_once(&self) {
+        self.provider.queue_fault(FaultOrder::once(Endpoint::Sessions, Fault::Hang));
+    }
+
+    fn answer(&self) {
+        self.provider.clear_faults();
+    }
+
+    async fn go_away(&self) {
+        self.provider.take_down(Site::Sessions).await;
+    }
+}
+
+/// The session that a refreshed token is of. The cookie is never replaced.
+fn session_of(grant: &TokenResponse) -> String {
+    assert!(grant.refresh_token.is_none());
+    let token = grant.access_token.as_ref().expect("a token").expose_secret();
+    let claims = token.split('.').nth(1).expect("a JWT");
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
+    claims["sid"].as_str().expect("a session").to_owned()
+}
+
+async fn a_cookie_refreshes_its_session_again_and_again<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, cookie) = fixture.sign_in();
+    for _ in 0..3 {
+        let grant = fixture.refresh(Some(&session), &cookie).await.expect("a token");
+        assert_eq!(session_of(&grant), session);
+    }
+}
+
+async fn an_unknown_session_means_the_last_active_one<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, cookie) = fixture.sign_in();
+    for other in [None, Some("sess_over"), Some(""), Some("../../oauth/token")] {
+        let grant = fixture.refresh(other, &cookie).await.expect("a token");
+        assert_eq!(session_of(&grant), session, "{other:?}");
+    }
+}
+
+async fn a_cookie_that_nobody_is_signed_in_with_is_refused<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, cookie) = fixture.sign_in();
+    fixture.sign_out(&session, &cookie);
+    for cookie in [cookie, RefreshToken::new("made-up")] {
+        for session in [None, Some(session.as_str())] {
+            let refused = fixture.refresh(session, &cookie).await.expect_err("nobody is signed in");
+            assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{session:?}: {refused:?}");
+        }
+    }
+}
+
+async fn a_cookie_that_no_request_can_carry_is_not_sent<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, _) = fixture.sign_in();
+    let refused = fixture.refresh(Some(&session), &RefreshToken::new("two\nlines")).await.expect_err("no cookie");
+    assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
+}
+
+async fn a_refresh_ends_within_its_limit_and_spends_nothing<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, cookie) = fixture.sign_in();
+    fixture.hang_once();
+    let limit = Duration::from_millis(300);
+    let client = fixture.client();
+    let refresh = timeout(SOON, fixture.endpoint().refresh(&client, Some(&session), &cookie, limit)).await;
+    let error = refresh.expect("it ends soon after its limit").expect_err("nobody answers");
+    assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
+    fixture.answer();
+    assert_eq!(session_of(&fixture.refresh(Some(&session), &cookie).await.expect("a token")), session);
+}
+
+async fn a_provider_that_is_gone_is_unavailable<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, cookie) = fixture.sign_in();
+    fixture.go_away().await;
+    let error = fixture.refresh(Some(&session), &cookie).await.expect_err("there is no connection");
+    assert!(matches!(error, TokenEndpointError::Unavailable { .. }), "{error:?}");
+}

@@ -1,0 +1,109 @@
+//! The upstreams the contract suite runs over, each with a provider that plays a script.
+
+use std::time::Duration;
+
+use goclaw::{
+    adapters::upstream::{HttpUpstream, Timeouts},
+    ports::Upstream,
+};
+use http_message::StatusCode;
+
+use crate::{
+    port_contracts::scripted_server::ScriptedServer,
+    support::{
+        fakes::{End, Exchange, FakeUpstream, ScriptedAnswer},
+        gateway::free_port,
+    },
+};
+
+pub(super) trait Fixture {
+    type Port: Upstream;
+
+    /// A provider that answers every request with `script`.
+    async fn playing(script: ScriptedAnswer) -> Self;
+
+    /// A provider that takes no connection.
+    async fn gone() -> Self;
+
+    fn upstream(&self) -> &Self::Port;
+
+    fn base(&self) -> &str;
+
+    fn exchange(&self) -> &Exchange;
+
+    /// The bearer tokens of all requests the provider has received in full, in order.
+    fn seen(&self) -> Vec<String>;
+}
+
+pub(super) struct Fake(FakeUpstream);
+
+impl Fixture for Fake {
+    type Port = FakeUpstream;
+
+    async fn playing(script: ScriptedAnswer) -> Self {
+        let upstream = FakeUpstream::default();
+        upstream.play(script);
+        Self(upstream)
+    }
+
+    async fn gone() -> Self {
+        let upstream = FakeUpstream::default();
+        upstream.go_away();
+        Self(upstream)
+    }
+
+    fn upstream(&self) -> &FakeUpstream {
+        &self.0
+    }
+
+    fn base(&self) -> &str {
+        "https://provider.example"
+    }
+
+    fn exchange(&self) -> &Exchange {
+        self.0.exchange()
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.0.seen()
+    }
+}
+
+pub(super) struct Http {
+    upstream: HttpUpstream,
+    server: ScriptedServer,
+    base: String,
+}
+
+impl Fixture for Http {
+    type Port = HttpUpstream;
+
+    async fn playing(script: ScriptedAnswer) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
+        let upstream = HttpUpstream::new(Timeouts { silence, ..Timeouts::default() }).expect("a client");
+        let server = ScriptedServer::start(script).await;
+        Self { upstream, base: server.base.clone(), server }
+    }
+
+    async fn gone() -> Self {
+        let fixture = Self::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+        Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
+    }
+
+    fn upstream(&self) -> &HttpUpstream {
+        &self.upstream
+    }
+
+    fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn exchange(&self) -> &Exchange {
+        &self.server.exchange
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.server.tokens()
+    }
+}

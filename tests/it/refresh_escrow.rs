@@ -1,0 +1,160 @@
+//! The folder of new tokens, against real files and a disk that is really full.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    slice,
+};
+
+use goclaw::{
+    adapters::journal::FolderJournal,
+    domain::{
+        account::AccountLabels,
+        ids::{Generation, LoginId},
+        provider::AuthMethod,
+        provider_settings::TokenMetadata,
+        refresh::{Rotation, TokenVersion},
+        sealed::SealedSecret,
+    },
+    ports::{JournalRecord, TokenJournal},
+};
+use tempfile::TempDir;
+
+use crate::support::fakes::{NOW, OPENAI, name};
+
+#[path = "../proof/store_faults/disk.rs"]
+#[expect(dead_code, reason = "the proof uses the rest of it")]
+mod disk;
+
+use disk::Disk;
+
+/// A record whose refresh token is `size` bytes long.
+fn entry(generation: u64, size: usize) -> JournalRecord {
+    let seen = TokenVersion { login_id: LoginId::from_stored("login".to_owned()), generation: Generation(generation) };
+    let rotation = Rotation {
+        seen,
+        access_token: SealedSecret::from_stored("access".to_owned()),
+        refresh_token: Some(SealedSecret::from_stored("r".repeat(size))),
+        metadata: TokenMetadata {
+            auth_method: AuthMethod::OAuth,
+            obtained_at: NOW,
+            expires_at: None,
+            scopes: Vec::new(),
+            account: AccountLabels::default(),
+        },
+        same_account: true,
+    };
+    JournalRecord { name: name(OPENAI), rotation }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Writes one record; returns its file.
+async fn put(folder: &TempDir, entry: &JournalRecord) -> (FolderJournal, PathBuf) {
+    let journal = FolderJournal::in_folder(folder.path().to_owned());
+    journal.put(entry).await.unwrap();
+    let [file] = files(folder.path()).try_into().unwrap();
+    (journal, file)
+}
+
+/// As a draft of the process with this number is called.
+fn draft_of(file: &Path, process: u32) -> PathBuf {
+    file.with_extension(format!("draft-{process}-0"))
+}
+
+#[tokio::test]
+async fn a_complete_draft_of_a_killed_process_is_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = entry(0, 100);
+    let (journal, file) = put(&folder, &entry).await;
+    fs::rename(&file, draft_of(&file, 4_000_000)).unwrap();
+
+    assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
+    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    assert!(files(folder.path()).is_empty(), "a committed draft is left behind");
+}
+
+#[tokio::test]
+async fn a_record_found_more_than_once_counts_once_and_goes_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (entry, other) = (entry(1, 100), entry(11, 100));
+    let (journal, file) = put(&folder, &entry).await;
+    for process in [1, 2] {
+        fs::copy(&file, draft_of(&file, process)).unwrap();
+    }
+    fs::copy(&file, folder.path().join("saved by hand")).unwrap();
+    journal.put(&other).await.unwrap();
+
+    let mut found = journal.list().await.unwrap();
+    found.sort_by_key(|entry| entry.rotation.seen.generation.0);
+    assert_eq!(found, [entry.clone(), other.clone()]);
+    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    assert_eq!(journal.list().await.unwrap(), [other], "another generation is not touched");
+    assert_eq!(files(folder.path()).len(), 1);
+    journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+}
+
+#[tokio::test]
+async fn files_that_do_not_parse_are_skipped_and_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let entry = entry(0, 100);
+    let (journal, file) = put(&folder, &entry).await;
+    let text = fs::read(&file).unwrap();
+    // A draft of another process in the middle of its write, an empty file, a record of another program, and a folder.
+    let half = file.with_file_name(format!("{OPENAI}.login.7.draft-1-0"));
+    fs::write(&half, &text[..text.len() - 1]).unwrap();
+    fs::write(folder.path().join("empty.json"), "").unwrap();
+    fs::write(folder.path().join("other.json"), "{}").unwrap();
+    fs::create_dir(folder.path().join("folder.json")).unwrap();
+
+    assert_eq!(journal.list().await.unwrap(), [entry]);
+    assert_eq!(files(folder.path()).len(), 5, "a file that does not parse was removed");
+    // Its writer goes on.
+    fs::write(&half, &text).unwrap();
+    assert_eq!(journal.list().await.unwrap().len(), 1, "one record under two names");
+}
+
+/// The only copy of what another process received may be in a draft of this name: in containers, numbers of processes repeat.
+#[tokio::test]
+async fn a_draft_that_is_there_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (entry(0, 100), entry(0, 200));
+    let (journal, file) = put(&folder, &first).await;
+    let draft = draft_of(&file, std::process::id());
+    fs::rename(&file, &draft).unwrap();
+    let before = fs::read(&draft).unwrap();
+
+    journal.put(&second).await.unwrap();
+    assert_eq!(fs::read(&draft).unwrap(), before);
+    assert_eq!(journal.list().await.unwrap(), [second], "the file with the final name goes before a draft");
+}
+
+/// Small enough to fail at the first byte, and large enough to fail halfway.
+#[tokio::test]
+async fn on_a_full_disk_a_write_fails_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Disk::at(folder.path().to_owned());
+    let journal = FolderJournal::in_folder(disk.seen_from_outside());
+    let ballast = disk.seen_from_outside().join("ballast");
+    for (size, room) in [(100, 0), (32 * 1024, 8 * 1024)] {
+        disk.fill();
+        let filled = fs::metadata(&ballast).unwrap().len();
+        fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(filled - room).unwrap();
+
+        let entry = entry(0, size);
+        let error = journal.put(&entry).await.expect_err("a write to a full disk counts as safe");
+        let cause = error.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        assert_eq!(cause, Some(std::io::ErrorKind::StorageFull), "{}", error.source);
+        assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "an incomplete file is left behind");
+        assert!(journal.list().await.unwrap().is_empty());
+
+        disk.free();
+        journal.put(&entry).await.unwrap();
+        assert_eq!(journal.list().await.unwrap(), slice::from_ref(&entry));
+        journal.remove(&entry.name, &entry.rotation.seen).await.unwrap();
+    }
+}

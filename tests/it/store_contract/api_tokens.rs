@@ -1,0 +1,98 @@
+//! The contract of `ApiTokenStore`.
+
+use std::sync::Arc;
+
+use goclaw::{
+    domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope},
+        ids::DisplayName,
+    },
+    ports::ApiTokenStore,
+};
+use tokio::task::JoinSet;
+
+use super::{contract, fixtures::Fixture, samples::at};
+
+contract!(
+    a_token_is_listed_as_it_was_put,
+    tokens_are_listed_oldest_first,
+    a_second_token_of_an_id_or_a_digest_is_an_error_and_changes_nothing,
+    an_extension_moves_the_end_of_one_token,
+    of_many_removals_of_a_token_one_finds_it,
+    tokens_that_have_ended_are_forgotten,
+);
+
+/// The token `number`, made `seconds` after the beginning of the test.
+fn token(number: u8, scope: Scope, seconds: i64) -> ApiToken {
+    let name = DisplayName::parse(&format!("Program {number}")).expect("a name");
+    ApiToken::issue(ApiTokenId::from_bytes([number; 16]), name, scope, &[number; ENTROPY], at(seconds)).0
+}
+
+async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[ApiToken]) {
+    for token in tokens {
+        store.put(token).await.expect("it is kept");
+    }
+}
+
+async fn a_token_is_listed_as_it_was_put(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    assert_eq!(store.list().await.unwrap(), []);
+    for (number, scope) in Scope::ALL.into_iter().enumerate() {
+        let token = token(u8::try_from(number).unwrap(), scope, 0);
+        store.put(&token).await.unwrap();
+        assert_eq!(store.list().await.unwrap().last(), Some(&token), "{scope:?}");
+    }
+}
+
+async fn tokens_are_listed_oldest_first(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (oldest, middle, newest) = (token(3, Scope::Proxy, 0), token(1, Scope::Proxy, 1), token(2, Scope::Proxy, 2));
+    put(&store, &[newest.clone(), oldest.clone(), middle.clone()]).await;
+    assert_eq!(store.list().await.unwrap(), [oldest, middle, newest]);
+}
+
+async fn a_second_token_of_an_id_or_a_digest_is_an_error_and_changes_nothing(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (first, other) = (token(1, Scope::Proxy, 0), token(2, Scope::Proxy, 1));
+    put(&store, std::slice::from_ref(&first)).await;
+    assert!(store.put(&ApiToken { id: first.id.clone(), ..other.clone() }).await.is_err());
+    assert!(store.put(&ApiToken { digest: first.digest.clone(), ..other }).await.is_err());
+    assert_eq!(store.list().await.unwrap(), [first]);
+}
+
+async fn an_extension_moves_the_end_of_one_token(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let (extended, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 1));
+    put(&store, &[extended.clone(), other.clone()]).await;
+    assert!(store.extend(&extended.id, at(9_000)).await.unwrap());
+    let extended = ApiToken { expires_at: Some(at(9_000)), ..extended };
+    assert!(!store.extend(&ApiTokenId::from_bytes([9; 16]), at(9_000)).await.unwrap(), "there is no such token");
+    assert_eq!(store.list().await.unwrap(), [extended, other]);
+}
+
+async fn of_many_removals_of_a_token_one_finds_it(fixture: impl Fixture) {
+    const CALLS: usize = 20;
+    let store = fixture.api_tokens();
+    let (removed, other) = (token(1, Scope::Link, 0), token(2, Scope::Link, 1));
+    put(&store, &[removed.clone(), other.clone()]).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let (store, id) = (Arc::clone(&store), removed.id.clone());
+        calls.spawn(async move { store.remove(&id).await.expect("the store answers") });
+    }
+    let found = calls.join_all().await.into_iter().filter(|found| *found).count();
+    assert_eq!(found, 1);
+    assert_eq!(store.list().await.unwrap(), [other]);
+}
+
+async fn tokens_that_have_ended_are_forgotten(fixture: impl Fixture) {
+    let store = fixture.api_tokens();
+    let until = |number, seconds: Option<i64>| ApiToken {
+        expires_at: seconds.map(at),
+        ..token(number, Scope::Page, i64::from(number))
+    };
+    let (past, now, future, endless) = (until(1, Some(9)), until(2, Some(10)), until(3, Some(11)), until(4, None));
+    put(&store, &[past, now, future.clone(), endless.clone()]).await;
+    store.remove_expired(at(10)).await.unwrap();
+    assert_eq!(store.list().await.unwrap(), [future, endless]);
+}

@@ -1,0 +1,172 @@
+//! An answer of a provider's API, written down to the byte and to its end: played by the fake in memory, and by the contract
+//! suite's server over TCP.
+
+use std::{collections::VecDeque, future::pending, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use goclaw::ports::{UpstreamError, UpstreamResponse};
+use http_message::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::sync::Semaphore;
+
+use super::within;
+
+#[derive(Debug, Clone)]
+pub(crate) struct ScriptedAnswer {
+    /// Without one, the answer has no head and only `end` happens.
+    pub(crate) status: Option<StatusCode>,
+    /// All but the framing.
+    pub(crate) headers: HeaderMap,
+    pub(crate) framing: Framing,
+    pub(crate) pieces: Vec<Bytes>,
+    /// Whether each piece but the first waits for [`Exchange::send_piece`].
+    pub(crate) is_paced: bool,
+    pub(crate) end: End,
+}
+
+/// How a reader finds the end of a body (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Chunked,
+    Length,
+    UntilClose,
+}
+
+/// What comes after the last piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Complete,
+    /// The connection closes although more was announced.
+    BreaksOff,
+    /// Nothing more, for longer than the caller waits.
+    Silent,
+    /// Nothing more, and the caller has not waited long yet.
+    Open,
+}
+
+impl ScriptedAnswer {
+    /// An answer of one piece and a known length.
+    pub(crate) fn whole(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self {
+            status: Some(status),
+            headers: HeaderMap::new(),
+            framing: Framing::Length,
+            pieces: vec![body.into()],
+            is_paced: false,
+            end: End::Complete,
+        }
+    }
+
+    /// All headers, the framing's included. A body that breaks off announces more than it has.
+    pub(crate) fn all_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        match self.framing {
+            Framing::Chunked => {
+                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+            Framing::Length => {
+                let length = self.pieces.iter().map(Bytes::len).sum::<usize>() + usize::from(self.end != End::Complete);
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            Framing::UntilClose => {}
+        }
+        headers
+    }
+
+    /// Plays it in memory, as `Upstream::send` returns it.
+    pub(super) async fn played(self, exchange: &Arc<Exchange>) -> Result<UpstreamResponse, UpstreamError> {
+        let headers = self.all_headers();
+        let status = self.status;
+        let mut playing = Playing {
+            pieces: self.pieces.into(),
+            is_paced: self.is_paced,
+            end: self.end,
+            is_over: false,
+            exchange: Arc::clone(exchange),
+        };
+        let Some(status) = status else { return Err(playing.end().await.unwrap_or_else(lost)) };
+        let body = stream::unfold(Some((playing, true)), |playing| async move {
+            let (mut playing, is_first) = playing?;
+            match playing.next(is_first).await? {
+                Ok(piece) => Some((Ok(piece), Some((playing, false)))),
+                Err(error) => Some((Err(error), None)),
+            }
+        });
+        Ok(UpstreamResponse { status, headers, body: Box::pin(body.fuse()) })
+    }
+}
+
+/// An answer under way. Dropped before its end, it counts as left.
+struct Playing {
+    pieces: VecDeque<Bytes>,
+    is_paced: bool,
+    end: End,
+    is_over: bool,
+    exchange: Arc<Exchange>,
+}
+
+impl Playing {
+    async fn next(&mut self, is_first: bool) -> Option<Result<Bytes, UpstreamError>> {
+        let Some(piece) = self.pieces.pop_front() else { return self.end().await.map(Err) };
+        if self.is_paced && !is_first {
+            self.exchange.piece_is_due().await;
+        }
+        Some(Ok(piece))
+    }
+
+    async fn end(&mut self) -> Option<UpstreamError> {
+        let error = match self.end {
+            End::Complete => None,
+            End::BreaksOff => Some(lost()),
+            End::Silent => Some(UpstreamError::Silent),
+            End::Open => pending().await,
+        };
+        self.is_over = true;
+        error
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.exchange.note_left();
+        }
+    }
+}
+
+fn lost() -> UpstreamError {
+    UpstreamError::Lost("the connection closed before the answer was complete".into())
+}
+
+/// What a test and a provider that plays scripts agree on.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    due: Semaphore,
+    left: Semaphore,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self { due: Semaphore::new(0), left: Semaphore::new(0) }
+    }
+}
+
+impl Exchange {
+    /// Lets the next piece of a paced answer go.
+    pub(crate) fn send_piece(&self) {
+        self.due.add_permits(1);
+    }
+
+    pub(crate) async fn piece_is_due(&self) {
+        self.due.acquire().await.expect("the semaphore is never closed").forget();
+    }
+
+    pub(crate) fn note_left(&self) {
+        self.left.add_permits(1);
+    }
+
+    /// Waits until the provider has noticed that its caller left a request.
+    pub(crate) async fn left(&self) {
+        within(self.left.acquire()).await.expect("the semaphore is never closed").forget();
+    }
+}
