@@ -14,7 +14,7 @@ use std::{
 
 use goclaw::{
     adapters::system::SystemClock,
-    app::{Gateway, Ports},
+    app::{App, Ports},
     domain::ids::ProviderName,
     ports::Clock,
 };
@@ -43,9 +43,9 @@ async fn reads_while_a_refresh_hangs() {
     let stage = Stage::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
     stage.connect().await;
     stage.provider.hang();
-    let gateway = Arc::clone(&stage.gateway);
-    let refresh = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await.map(drop) });
-    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&stage.gateway), name(OPENAI), Instant::now() + HANG)));
+    let gateway = Arc::clone(&stage.app);
+    let refresh = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await.map(drop) });
+    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&stage.app), name(OPENAI), Instant::now() + HANG)));
     let mut times = Vec::new();
     for reader in readers {
         times.extend(reader.await.expect("it reads"));
@@ -66,11 +66,11 @@ async fn reads_while_a_refresh_hangs() {
 }
 
 /// Reads the token again and again until a time; how long each read took.
-async fn read(gateway: Arc<Gateway>, account: ProviderName, until: Instant) -> Vec<Duration> {
+async fn read(gateway: Arc<App>, account: ProviderName, until: Instant) -> Vec<Duration> {
     let mut times = Vec::with_capacity(1 << 22);
     while Instant::now() < until {
         let begun = Instant::now();
-        let account = gateway.bearer(&account).await;
+        let account = gateway.tokens.usable(&account).await;
         times.push(begun.elapsed());
         assert!(account.is_ok(), "every read is answered");
         // As between two requests: the other tasks get their turn.

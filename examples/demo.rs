@@ -9,7 +9,7 @@ use goclaw::{
         cli::render,
         settings::{Environment, Settings},
     },
-    app::Gateway,
+    app::App,
     bootstrap::serve,
 };
 use goclaw_simulator::{Approval, Options, Simulator, UsedPercent};
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
-    let (base, gateway) = (format!("http://{}", started.address), started.gateway.clone());
+    let (base, gateway) = (format!("http://{}", started.address), started.app.clone());
     let mut asked_to_end = signal(SignalKind::terminate())?;
     let (stop, token_file) = (CancellationToken::new(), settings.server.token_file.display().to_string());
 
@@ -54,13 +54,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Says where the page is, and how to ask from a terminal, and leaves both running for whatever the visitor wants to try.
-async fn tell(
-    provider: &Simulator,
-    gateway: &Arc<Gateway>,
-    base: &str,
-    token_file: &str,
-) -> Result<(), Box<dyn Error>> {
-    let link = gateway.make_page_link().await?.secret;
+async fn tell(provider: &Simulator, gateway: &Arc<App>, base: &str, token_file: &str) -> Result<(), Box<dyn Error>> {
+    let link = gateway.access.create_page_link().await?.secret;
     render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
     render::line(
         "Open this link in a browser, go to ChatGPT, connect it (choose Approve, or Deny), and ask it something:\n",

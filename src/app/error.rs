@@ -18,7 +18,7 @@ use crate::{
     ports::{RandomError, StoreError, TokenEndpointError, UpstreamError},
 };
 
-use super::vault::VaultError;
+use super::VaultError;
 
 /// `Display` is for the log and never prints its source; what a caller reads is made in one place per transport.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Work that nobody's leaving may cancel: whatever changes state runs in a tracked task, and shutdown waits for it.
+//! Tasks that finish even if the caller disconnects: whatever changes state runs in one, and a shutdown waits for it.
 
 use std::future::Future;
 
@@ -15,7 +15,7 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Runs `work` to its end, whether or not the caller stays to see it.
+    /// Runs `work` to its end, also if the caller disconnects.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
@@ -29,7 +29,7 @@ impl Tasks {
         }
     }
 
-    /// Starts a loop that ends by itself once [`Tasks::stopping`] is cancelled.
+    /// Starts a loop that ends once [`Tasks::stopping`] is cancelled.
     pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
         // The handle is not needed: the tracker knows the task.
         drop(self.tracker.spawn(work));

@@ -4,26 +4,21 @@ use std::{
     io::{self, IsTerminal},
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    sync::Arc,
 };
 
 use secrecy::ExposeSecret;
 
 use crate::{
     adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
-    app::{AccountStatus, Gateway, IssuedToken},
+    app::{AccountStatus, App, IssuedToken, account_name},
     domain::{credential::AccountState, ids::Principal, provider::openai_codex},
     ports::Clock,
 };
 
-pub(super) async fn text(
-    settings: &Settings,
-    config: Option<&Path>,
-    address: SocketAddr,
-    gateway: &Arc<Gateway>,
-) -> String {
+pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
     let base = format!("http://{}", reachable(address));
-    let status = gateway.account_status(openai_codex::NAME, &Principal::gateway_token()).await.ok();
+    let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
+    let status = status.await.ok();
     let token = match &settings.server.token {
         Some(_) => "as configured".to_owned(),
         None => settings.server.token_file.display().to_string(),
@@ -32,7 +27,7 @@ pub(super) async fn text(
         None => program_name(),
         Some(file) => format!("{} --config {}", program_name(), file.display()),
     };
-    let page = page(&base, &goclaw, gateway).await;
+    let page = page(&base, &goclaw, app).await;
     let connected = status.as_ref().is_some_and(|status| status.authenticated);
     let next = if connected { format!("{goclaw} auth status") } else { format!("{goclaw} auth login") };
     format!(
@@ -46,9 +41,9 @@ pub(super) async fn text(
 }
 
 /// The address of the page; where a person reads along, with a link that opens it once. A log must hold no such thing.
-async fn page(base: &str, goclaw: &str, gateway: &Arc<Gateway>) -> String {
+async fn page(base: &str, goclaw: &str, app: &App) -> String {
     if io::stdout().is_terminal()
-        && let Ok(IssuedToken { secret, .. }) = gateway.make_page_link().await
+        && let Ok(IssuedToken { secret, .. }) = app.access.create_page_link().await
     {
         return format!("{base}/#link={} (opens it once, for 10 minutes)", secret.expose_secret());
     }

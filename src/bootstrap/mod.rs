@@ -48,7 +48,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             let settings = Settings::load(config.clone(), environment)?;
             let started = serve::start(&settings).await?;
             let stop = serve::stop_signal()?;
-            let banner = banner::text(&settings, config.as_deref(), started.address, &started.gateway).await;
+            let banner = banner::text(&settings, config.as_deref(), started.address, &started.app).await;
             render::line(&banner).map_err(StartError::Output)?;
             serve::run(started, stop).await;
         }

@@ -28,13 +28,13 @@ use crate::{
         web_ui,
         webhook::Webhook,
     },
-    app::{Gateway, GatewaySettings, Ports, ProviderCatalog},
+    app::{App, AppSettings, Ports, ProviderCatalog},
 };
 
 /// A gateway that listens and waits to be run.
 pub struct Started {
     pub address: SocketAddr,
-    pub gateway: Arc<Gateway>,
+    pub app: Arc<App>,
     listener: TcpListener,
     token: GatewayToken,
     hosts: Hosts,
@@ -82,9 +82,9 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         clock,
         random,
     });
-    let gateway = Gateway::new(
+    let app = App::new(
         ports,
-        GatewaySettings {
+        AppSettings {
             catalog: ProviderCatalog::new(settings.providers.iter().cloned()),
             models: settings.models.clone(),
             callback_address: settings.callback.address(),
@@ -92,18 +92,18 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             proactive: settings.refresh.proactive,
         },
     );
-    gateway.wake().await.map_err(StartError::Wake)?;
+    app.start().await.map_err(StartError::Wake)?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
-    Ok(Started { address, gateway, listener, token, hosts, request_ids })
+    Ok(Started { address, app, listener, token, hosts, request_ids })
 }
 
 /// Serves until `stop` is cancelled and everything under way is done.
 pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
-    let Started { gateway, listener, token, hosts, request_ids, .. } = started;
-    let endpoint = http::endpoint(&gateway, token, hosts, request_ids, page, stop.clone());
+    let Started { app, listener, token, hosts, request_ids, .. } = started;
+    let endpoint = http::endpoint(&app, token, hosts, request_ids, page, stop.clone());
     serving::serve(vec![listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
-    gateway.finish().await;
+    app.shut_down().await;
     tracing::info!("stopped");
 }
 

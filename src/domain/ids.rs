@@ -111,7 +111,13 @@ macro_rules! random_id {
                 Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
             }
 
-            /// Takes an id back from where it was stored, or from a request that names one.
+            /// Parses an id that a request names: 32 lower-case hex digits.
+            pub fn parse(text: &str) -> Option<Self> {
+                let is_id = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                is_id.then(|| Self(text.to_owned()))
+            }
+
+            /// Takes an id back from where it was stored.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }

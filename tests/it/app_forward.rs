@@ -12,7 +12,7 @@ use goclaw::{
 use http_message::{HeaderMap, Method};
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{Mishap, OPENAI, Stage, alice, within};
+use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -26,14 +26,14 @@ async fn lazy() -> Stage {
 
 async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
     let request = ProxyRequest {
-        name: "openai".to_owned(),
+        name: name(OPENAI),
         method: Method::GET,
         path: "wham/usage".to_owned(),
         query: None,
         headers: HeaderMap::new(),
         body: RequestBody::default(),
     };
-    let answer = within(stage.gateway.forward(request)).await?;
+    let answer = within(stage.app.models.forward(request)).await?;
     let body: Vec<Bytes> = answer.body.try_collect().await.expect("a body");
     Ok((answer.status.as_u16(), String::from_utf8(body.concat()).expect("text")))
 }
@@ -69,7 +69,7 @@ async fn a_refusal_that_a_refresh_does_not_cure_reaches_the_caller_whole_and_ref
 async fn in_doubt(code: &str) -> Stage {
     let stage = lazy().await;
     stage.provider.refreshes_meet(&[Mishap::RequestLost]);
-    stage.gateway.refresh_account(OPENAI, &alice(), None).await.expect("a status");
+    stage.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
     stage.clock.advance(HOUR / 10);
     stage.upstream.refuse("access-1", code);
     stage
@@ -117,15 +117,16 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
     let stage = Stage::open().await;
     assert!(matches!(usage(&stage).await, Err(AppError::NotConnected(_))));
     stage.connect().await;
-    let request = |name: &str, path: &str| ProxyRequest {
-        name: name.to_owned(),
+    let request = |account: &str, path: &str| ProxyRequest {
+        name: name(account),
         method: Method::GET,
         path: path.to_owned(),
         query: None,
         headers: HeaderMap::new(),
         body: RequestBody::default(),
     };
-    let refusal = async |name, path| stage.gateway.forward(request(name, path)).await.err().expect("a refusal");
+    let refusal =
+        async |account, path| stage.app.models.forward(request(account, path)).await.err().expect("a refusal");
     assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));
     assert!(matches!(refusal("openai", "wham/tasks").await, AppError::PathNotAllowed { .. }));
     assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::InvalidPath(_)));

@@ -23,11 +23,11 @@ async fn lazy() -> Stage {
 }
 
 async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<AccountStatus, AppError> {
-    within(stage.gateway.refresh_account(OPENAI, &alice(), consent)).await
+    within(stage.app.accounts.refresh(&name(OPENAI), &alice(), consent)).await
 }
 
 async fn bearer(stage: &Stage) -> Result<String, AppError> {
-    let account = within(stage.gateway.bearer(&name(OPENAI))).await?;
+    let account = within(stage.app.tokens.usable(&name(OPENAI))).await?;
     Ok(account.access_token.expose_secret().to_owned())
 }
 
@@ -46,7 +46,7 @@ async fn a_refresh_replaces_both_tokens_together_and_is_remembered() {
     let tokens = stage.tokens(OPENAI).await.expect("tokens");
     assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
     assert_eq!(bearer(&stage).await.expect("a token"), "access-of-refreshed-1");
-    let events = stage.gateway.list_events("openai").await.expect("events");
+    let events = stage.app.accounts.events(&name(OPENAI)).await.expect("events");
     let told: Vec<_> = events.iter().map(|event| event.kind).collect();
     assert_eq!(told, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
     assert!(stage.journal.contents().is_empty(), "nothing is left behind");
@@ -85,15 +85,16 @@ async fn fifty_callers_at_expiry_share_one_refresh() {
 async fn two_gateways_share_one_refresh() {
     let stage = lazy().await;
     let other = stage.another_gateway(1);
-    other.wake().await.expect("it wakes");
+    other.start().await.expect("it wakes");
     stage.clock.advance(HOUR);
     stage.provider.hang();
-    let (openai, gateway) = (name(OPENAI), Arc::clone(&stage.gateway));
+    let (openai, gateway) = (name(OPENAI), Arc::clone(&stage.app));
     let first =
-        spawn(async move { gateway.bearer(&name(OPENAI)).await.map(|account| account.refresh.version.clone()) });
+        spawn(async move { gateway.tokens.usable(&name(OPENAI)).await.map(|account| account.refresh.version.clone()) });
     settle().await;
     let gateway = Arc::clone(&other);
-    let second = spawn(async move { gateway.bearer(&openai).await.map(|account| account.refresh.version.clone()) });
+    let second =
+        spawn(async move { gateway.tokens.usable(&openai).await.map(|account| account.refresh.version.clone()) });
     settle().await;
     stage.provider.answer_now();
     settle().await;
@@ -200,8 +201,8 @@ async fn a_refresh_token_that_comes_alone_is_kept_beside_the_old_access_token() 
 async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
     let stage = lazy().await;
     stage.provider.hang();
-    let gateway = Arc::clone(&stage.gateway);
-    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    let gateway = Arc::clone(&stage.app);
+    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
     stage.store.break_down();
     stage.provider.answer_now();
@@ -218,16 +219,16 @@ async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
 async fn what_a_crash_left_in_the_journal_is_stored_at_the_next_start() {
     let mut stage = lazy().await;
     stage.provider.hang();
-    let gateway = Arc::clone(&stage.gateway);
-    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    let gateway = Arc::clone(&stage.app);
+    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
     stage.store.fail_to("refresh an account");
     stage.provider.answer_now();
     settle().await;
     // A stop does not wait for a database that may never come back: the journal has it.
     let stopping = spawn({
-        let gateway = Arc::clone(&stage.gateway);
-        async move { gateway.finish().await }
+        let gateway = Arc::clone(&stage.app);
+        async move { gateway.shut_down().await }
     });
     settle().await;
     stage.clock.advance(Duration::from_secs(2));
@@ -235,8 +236,8 @@ async fn what_a_crash_left_in_the_journal_is_stored_at_the_next_start() {
     asked.abort();
     assert_eq!(stage.journal.contents().len(), 1);
     stage.store.repair();
-    stage.gateway = stage.another_gateway(1);
-    stage.gateway.wake().await.expect("it wakes");
+    stage.app = stage.another_gateway(1);
+    stage.app.start().await.expect("it wakes");
     assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
     assert_eq!((bearer(&stage).await.expect("a token"), stage.provider.reused()), ("access-of-refreshed-1".into(), 0));
     assert!(stage.journal.contents().is_empty());
@@ -246,14 +247,14 @@ async fn what_a_crash_left_in_the_journal_is_stored_at_the_next_start() {
 async fn after_a_logout_nothing_comes_back_and_what_does_is_revoked() {
     let stage = lazy().await;
     stage.provider.hang();
-    let gateway = Arc::clone(&stage.gateway);
-    let asked = spawn(async move { gateway.refresh_account(OPENAI, &alice(), None).await });
+    let gateway = Arc::clone(&stage.app);
+    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    stage.gateway.logout(OPENAI.to_owned()).await.expect("it logs out");
+    stage.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
     stage.provider.answer_now();
     within(asked).await.unwrap().expect("a status");
     assert!(stage.account(OPENAI).await.is_none());
-    assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
+    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
     assert_eq!(stage.provider.revoked(), ["refresh-1", "refreshed-1"]);
 }
 

@@ -20,7 +20,7 @@ fn until(seconds: i64) -> i64 {
 
 async fn hand_in(stage: &Stage, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
     let pasted = pasted(seconds, cookie);
-    stage.gateway.register_secret(SUNO.to_owned(), pasted).await.map(drop)
+    stage.app.accounts.register_secret(name(SUNO), pasted).await.map(drop)
 }
 
 fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
@@ -36,7 +36,7 @@ fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
 
 /// The state, whether it is authenticated, and how often it was refreshed.
 async fn status(stage: &Stage) -> (AccountState, bool, Option<Generation>) {
-    let status = stage.gateway.account_status(SUNO, &alice()).await.expect("a status");
+    let status = stage.app.accounts.status(&name(SUNO), &alice()).await.expect("a status");
     (status.state, status.authenticated, status.generation)
 }
 
@@ -51,11 +51,11 @@ async fn pass(stage: &Stage, time: Duration) {
 async fn a_token_without_a_cookie_ends_and_its_owner_is_told() {
     let stage = Stage::open().await;
     hand_in(&stage, 3600, None).await.expect("it connects");
-    let refused = stage.gateway.refresh_account(SUNO, &alice(), None).await;
+    let refused = stage.app.accounts.refresh(&name(SUNO), &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
     pass(&stage, HOUR).await;
     assert_eq!(status(&stage).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
-    assert!(matches!(within(stage.gateway.bearer(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
+    assert!(matches!(within(stage.app.tokens.usable(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
     assert!(stage.provider.sessions_refreshed().is_empty());
 }
 
@@ -89,7 +89,7 @@ async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
     stage.provider.knows_browser("cookie-1", until(2 * 3600));
     hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
     stage.provider.session_timeouts(3);
-    let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
+    let after = within(stage.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
     assert!(after.reason.expect("it says so").contains("did not get through"));
     pass(&stage, HOUR).await;
@@ -100,8 +100,8 @@ async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
 async fn a_cookie_that_is_refused_needs_its_owner() {
     let stage = Stage::open().await;
     let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
-    stage.gateway.register_secret(SUNO.to_owned(), unchecked).await.expect("it connects");
-    let after = within(stage.gateway.refresh_account(SUNO, &alice(), None)).await.expect("a status");
+    stage.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
+    let after = within(stage.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
     for bad in ["a;b", "a b", ""] {
         assert!(matches!(hand_in(&stage, 3600, Some(bad)).await, Err(AppError::InvalidSecret(_))), "{bad}");

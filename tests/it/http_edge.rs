@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use goclaw::adapters::{
-    http::{GatewayToken, Hosts, endpoint},
+    http::{GatewayToken, Hosts, RequestIds, endpoint},
     serving::{Limits, serve},
+    system::SystemRandom,
 };
 use poem::{Endpoint, Response, Route, endpoint::make, get};
 use tokio::{
@@ -165,7 +166,8 @@ async fn a_panic_is_a_500_with_the_request_id_and_a_line_in_the_request_s_span()
     let page = make(|_| async { panic!("on purpose") as poem::Result<Response> });
     let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
     let token = GatewayToken::new(&"token".into());
-    let whole = endpoint(&stage.gateway, token, hosts, page, CancellationToken::new());
+    let ids = RequestIds::new(&SystemRandom).expect("random bytes");
+    let whole = endpoint(&stage.app, token, hosts, ids, page, CancellationToken::new());
     let (address, _stop, _handle) = served(whole).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;

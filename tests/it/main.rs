@@ -19,10 +19,10 @@ mod migrations;
 mod oauth_endpoint;
 mod openapi;
 mod port_contracts;
-mod token_journal;
 mod settings;
 mod store_contract;
 mod store_properties;
+mod token_journal;
 mod upstream;
 
 // Whole processes.

@@ -186,7 +186,10 @@ impl From<StartOutcome> for StartAnswer {
                 login_id: login.login_id.to_string(),
                 started_at: login.started_at.unix_seconds(),
                 expires_at: login.expires_at.unix_seconds(),
-                callback: CallbackState { listening: login.callback_error.is_none(), error: login.callback_error },
+                callback: CallbackState {
+                    listening: login.callback_error.is_none(),
+                    error: login.callback_error.map(|error| error.to_string()),
+                },
             }),
         }
     }

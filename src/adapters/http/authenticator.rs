@@ -17,7 +17,7 @@ use super::{
     session_api,
 };
 use crate::{
-    app::Gateway,
+    app::Access,
     domain::{
         api_token::{ApiToken, Scope, TokenDigest},
         ids::Principal,
@@ -71,15 +71,15 @@ async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthConte
 /// What the authenticator knows and remembers.
 pub(super) struct Authenticator {
     token: GatewayToken,
-    gateway: Arc<Gateway>,
+    access: Arc<Access>,
     /// What there is to open.
     methods: Arc<AllowedMethods>,
     failed: FailedAttempts,
 }
 
 impl Authenticator {
-    pub(super) fn new(token: GatewayToken, gateway: Arc<Gateway>, methods: Arc<AllowedMethods>) -> Self {
-        Self { token, gateway, methods, failed: FailedAttempts::default() }
+    pub(super) fn new(token: GatewayToken, access: Arc<Access>, methods: Arc<AllowedMethods>) -> Self {
+        Self { token, access, methods, failed: FailedAttempts::default() }
     }
 
     /// What a presented token is; None if it is none of ours.
@@ -87,7 +87,7 @@ impl Authenticator {
         if self.token.matches(presented) {
             return Some(Credential::GatewayToken);
         }
-        self.gateway.api_token(&TokenDigest::of(presented)).map(Credential::ApiToken)
+        self.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
     /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path; the error

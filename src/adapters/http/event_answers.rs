@@ -48,7 +48,7 @@ pub(super) struct ActivityAnswer {
 impl From<Vec<ActivityEntry>> for ActivityAnswer {
     fn from(events: Vec<ActivityEntry>) -> Self {
         let answer = |happened| match happened {
-            ActivityEntry::ToAccount(event) => ActivityEventAnswer {
+            ActivityEntry::Account(event) => ActivityEventAnswer {
                 at: event.at.unix_seconds(),
                 provider: event.name.to_string(),
                 event: event.kind.as_str().to_owned(),
@@ -57,7 +57,7 @@ impl From<Vec<ActivityEntry>> for ActivityAnswer {
                 login_id: event.login_id.to_string(),
                 generation: Some(event.generation.0),
             },
-            ActivityEntry::ToLogin { name, login_id, outcome, at } => ActivityEventAnswer {
+            ActivityEntry::Login { name, login_id, outcome, at } => ActivityEventAnswer {
                 at: at.unix_seconds(),
                 provider: name.to_string(),
                 event: "sign_in_ended".to_owned(),

@@ -12,11 +12,11 @@ use tokio::{select, sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    App,
+    Service,
     authenticator::{Caller, Credential},
     refusal::Refusal,
 };
-use crate::app::Gateway;
+use crate::app::{Access, Tokens};
 
 /// How long it is silent at most: what stands in between must not take it for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -34,12 +34,18 @@ impl EventsApi {
     /// `ready` once at the beginning, then `change` whenever an account or a sign-in has changed, here or on another gateway;
     /// what has changed is for the caller to ask. The stream ends with the session that asked for it.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
-    async fn follow(&self, gateway: App<'_>, caller: Caller, stopping: Data<&Stopping>) -> Result<Changes, Refusal> {
+    async fn follow(
+        &self,
+        tokens: Service<'_, Tokens>,
+        access: Service<'_, Access>,
+        caller: Caller,
+        stopping: Data<&Stopping>,
+    ) -> Result<Changes, Refusal> {
         let credential = caller.0.credential;
-        let changes = gateway.registry().changes();
+        let changes = tokens.registry().changes();
         let listener = Listener {
             changes,
-            gateway: Arc::clone(gateway.0),
+            access: Arc::clone(access.0),
             credential,
             stopping: stopping.0.0.clone(),
             is_new: true,
@@ -54,7 +60,7 @@ impl EventsApi {
 
 struct Listener {
     changes: watch::Receiver<()>,
-    gateway: Arc<Gateway>,
+    access: Arc<Access>,
     credential: Credential,
     stopping: CancellationToken,
     is_new: bool,
@@ -75,7 +81,7 @@ impl Listener {
         };
         let may_hear = match &self.credential {
             Credential::GatewayToken => true,
-            Credential::ApiToken(token) => self.gateway.api_token(&token.digest).is_some(),
+            Credential::ApiToken(token) => self.access.find(&token.digest).is_some(),
         };
         may_hear.then_some(frame)
     }

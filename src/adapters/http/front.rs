@@ -25,7 +25,7 @@ use super::{
     problem_kind::ProblemKind,
     proxy_api::{self, Proxy},
 };
-use crate::app::Gateway;
+use crate::app::App;
 
 const HEALTH: &str = "/healthz";
 /// What is no page runs nothing and stands in no frame, whatever a browser takes it for.
@@ -42,7 +42,7 @@ pub(super) struct Front<R, P> {
     pub(super) page: P,
     /// Whatever else there is.
     pub(super) routes: R,
-    pub(super) gateway: Arc<Gateway>,
+    pub(super) app: Arc<App>,
     pub(super) bodies: Arc<LargeBodies>,
     pub(super) stopping: Stopping,
 }
@@ -105,7 +105,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         let answered = if authenticator::is_of_page(uri.path()) {
             self.page.call(request).await
         } else {
-            request.set_data(Arc::clone(&self.gateway));
+            let App { tokens, logins, accounts, models, access, .. } = self.app.as_ref();
+            request.set_data(Arc::clone(tokens));
+            request.set_data(Arc::clone(logins));
+            request.set_data(Arc::clone(accounts));
+            request.set_data(Arc::clone(models));
+            request.set_data(Arc::clone(access));
             request.set_data(Arc::clone(&self.bodies));
             request.set_data(self.stopping.clone());
             self.routes.call(request).await

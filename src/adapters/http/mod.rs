@@ -48,7 +48,7 @@ pub use hosts::Hosts;
 use large_body::LargeBodies;
 use proxy_api::Proxy;
 
-use crate::{adapters::serving::Limits, app::Gateway};
+use crate::{adapters::serving::Limits, app::App};
 
 /// How the API's listener treats its callers.
 pub const LIMITS: Limits = Limits {
@@ -68,8 +68,8 @@ type Apis = (
     health_api::HealthApi,
 );
 
-/// The use cases, as a handler asks for them.
-type App<'a> = Data<&'a Arc<Gateway>>;
+/// A service of the application, as a handler takes it.
+type Service<'a, T> = Data<&'a Arc<T>>;
 
 /// How the contract groups its operations.
 #[derive(Tags)]
@@ -118,7 +118,7 @@ pub fn openapi_document() -> String {
 /// The whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; streams that have no end of
 /// their own end when `stop` is cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
-    gateway: &Arc<Gateway>,
+    app: &Arc<App>,
     token: GatewayToken,
     hosts: Hosts,
     ids: RequestIds,
@@ -133,12 +133,12 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     Front {
         hosts,
         ids,
-        authenticator: Authenticator::new(token, Arc::clone(gateway), Arc::clone(&methods)),
+        authenticator: Authenticator::new(token, Arc::clone(&app.access), Arc::clone(&methods)),
         methods,
-        proxy: Proxy { gateway: Arc::clone(gateway), bodies: Arc::clone(&bodies) },
+        proxy: Proxy { models: Arc::clone(&app.models), bodies: Arc::clone(&bodies) },
         routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),
         page,
-        gateway: Arc::clone(gateway),
+        app: Arc::clone(app),
         bodies,
         stopping: Stopping(stop),
     }

@@ -9,7 +9,7 @@ use poem_openapi::{
 };
 
 use super::{
-    App,
+    Service,
     authenticator::Caller,
     large_body::Kept,
     model_answers::{ModelAnswer, ModelsAnswer},
@@ -17,7 +17,7 @@ use super::{
     openai_error::OpenAiError,
     proxy_api,
 };
-use crate::app::{AppError, IGNORED_PARAMETERS, ModelRequest, ProxyResponse};
+use crate::app::{AppError, IGNORED_PARAMETERS, ModelRequest, Models, ProxyResponse};
 
 pub(super) struct ModelApi;
 
@@ -66,14 +66,14 @@ impl ModelApi {
     #[oai(path = "/v1/responses", method = "post", operation_id = "createResponse")]
     async fn response(
         &self,
-        gateway: App<'_>,
+        models: Service<'_, Models>,
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
     ) -> Answer<Answered> {
         // Its room is taken until the answer begins.
         let Kept { body, room: _room } = body.kept;
-        answer(gateway.create_response(ModelRequest { headers: headers.clone(), body }).await)
+        answer(models.create_response(ModelRequest { headers: headers.clone(), body }).await)
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -82,27 +82,32 @@ impl ModelApi {
     #[oai(path = "/v1/chat/completions", method = "post", operation_id = "createChatCompletion")]
     async fn chat_completion(
         &self,
-        gateway: App<'_>,
+        models: Service<'_, Models>,
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
     ) -> Answer<Answered> {
         let Kept { body, room: _room } = body.kept;
-        answer(gateway.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await)
+        answer(models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await)
     }
 
     /// List the models of all connected accounts.
     ///
     /// Asked of the providers, and kept for a minute.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, gateway: App<'_>, _caller: Caller) -> Answer<Json<ModelsAnswer>> {
-        Ok(Json(gateway.list_models().await.into()))
+    async fn models(&self, models: Service<'_, Models>, _caller: Caller) -> Answer<Json<ModelsAnswer>> {
+        Ok(Json(models.list().await.into()))
     }
 
     /// Find a model by its name.
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
-    async fn model(&self, gateway: App<'_>, _caller: Caller, model: Path<String>) -> Answer<Json<ModelAnswer>> {
-        gateway.find_model(&model.0).await.map(|model| Json(model.into())).map_err(|error| OpenAiError::of(&error))
+    async fn model(
+        &self,
+        models: Service<'_, Models>,
+        _caller: Caller,
+        model: Path<String>,
+    ) -> Answer<Json<ModelAnswer>> {
+        models.find(&model.0).await.map(|model| Json(model.into())).map_err(|error| OpenAiError::of(&error))
     }
 }
 

@@ -3,13 +3,14 @@
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{
-    App,
+    Service,
     answers::{ProviderAnswer, ProvidersAnswer},
     authenticator::Caller,
     control_json::ControlJson,
     refusal::Refusal,
     requests::UpdateProviderRequest,
 };
+use crate::app::{Accounts, account_name};
 
 pub(super) struct ProvidersApi;
 
@@ -17,19 +18,19 @@ pub(super) struct ProvidersApi;
 impl ProvidersApi {
     /// List the providers, connected or not.
     #[oai(path = "/v1/providers", method = "get", operation_id = "listProviders")]
-    async fn list(&self, gateway: App<'_>, _caller: Caller) -> Result<Json<ProvidersAnswer>, Refusal> {
-        Ok(Json(gateway.list_providers().await?.into()))
+    async fn list(&self, accounts: Service<'_, Accounts>, _caller: Caller) -> Result<Json<ProvidersAnswer>, Refusal> {
+        Ok(Json(accounts.list().await?.into()))
     }
 
     /// Rename a connected account, or switch it on and off.
     #[oai(path = "/v1/providers/:name", method = "patch", operation_id = "updateProvider")]
     async fn update(
         &self,
-        gateway: App<'_>,
+        accounts: Service<'_, Accounts>,
         _caller: Caller,
         name: Path<String>,
         body: ControlJson<UpdateProviderRequest>,
     ) -> Result<Json<ProviderAnswer>, Refusal> {
-        Ok(Json(gateway.update_provider(name.0, body.0.into()).await?.into()))
+        Ok(Json(accounts.update(account_name(&name.0)?, body.0.into()).await?.into()))
     }
 }

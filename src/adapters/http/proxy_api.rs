@@ -17,7 +17,7 @@ use super::{
     problem::{Problem, ProblemJson},
     problem_kind::ProblemKind,
 };
-use crate::app::{Gateway, ProxyRequest, ProxyResponse};
+use crate::app::{Models, ProxyRequest, ProxyResponse, account_name};
 
 pub(super) const PREFIX: &str = "/v1/proxy/";
 
@@ -25,7 +25,7 @@ const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::P
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 pub(super) struct Proxy {
-    pub(super) gateway: Arc<Gateway>,
+    pub(super) models: Arc<Models>,
     pub(super) bodies: Arc<LargeBodies>,
 }
 
@@ -45,8 +45,9 @@ impl Proxy {
         let (uri, method) = (request.uri().clone(), request.method().clone());
         let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let forwarded = self.gateway.forward(ProxyRequest {
-            name: name.to_owned(),
+        let name = account_name(name).map_err(|error| OpenAiError::of(&error).into_response())?;
+        let forwarded = self.models.forward(ProxyRequest {
+            name,
             method,
             path: path.to_owned(),
             query: uri.query().map(str::to_owned),

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::control_json::InvalidBody;
 use crate::{
-    app::{PastedSecret, StartOptions},
+    app::PastedSecret,
     domain::{
         ids::{Generation, LoginId},
-        provider::AuthMethod,
+        provider::{AuthMethod, ProviderType},
         refresh::TokenVersion,
     },
     ports::ProfileChange,
@@ -35,18 +35,12 @@ fn needed_text(value: Option<Value>) -> ParseResult<String> {
 pub(super) struct StartRequest {
     /// Sign in anew although the login is sound; the old one serves until the new one is saved.
     #[oai(default)]
-    force: bool,
+    pub(super) force: bool,
     /// What to call the account.
     #[oai(deserialize_with = "text")]
-    display_name: Option<String>,
+    pub(super) display_name: Option<String>,
     /// For a name that is not built in: what type of provider it is, e.g. `openai-codex`.
-    provider_type: Option<String>,
-}
-
-impl From<StartRequest> for StartOptions {
-    fn from(request: StartRequest) -> Self {
-        Self { force: request.force, display_name: request.display_name, provider_type: request.provider_type }
-    }
+    pub(super) provider_type: Option<String>,
 }
 
 /// The address that the browser came back to.
@@ -73,8 +67,10 @@ impl RefreshRequest {
         match (self.login_id, self.generation) {
             (None, None) => Ok(None),
             (Some(login_id), Some(generation)) => {
-                let (login_id, generation) = (LoginId::from_stored(login_id), Generation(generation));
-                Ok(Some(TokenVersion { login_id, generation }))
+                let not_an_id =
+                    || InvalidBody::WrongShape("`login_id` is not an id: 32 lower-case hex digits".to_owned());
+                let login_id = LoginId::parse(&login_id).ok_or_else(not_an_id)?;
+                Ok(Some(TokenVersion { login_id, generation: Generation(generation) }))
             }
             (Some(_), None) => Err(InvalidBody::WrongShape("`generation` is missing beside `login_id`".to_owned())),
             (None, Some(_)) => Err(InvalidBody::WrongShape("`login_id` is missing beside `generation`".to_owned())),
@@ -125,23 +121,26 @@ pub(super) struct SessionTokenRequest {
     unchecked: bool,
 }
 
-impl From<SecretRequest> for PastedSecret {
-    fn from(request: SecretRequest) -> Self {
-        match request {
-            SecretRequest::ApiKey(ApiKeyRequest { api_key, display_name, provider_type, unchecked }) => {
+impl SecretRequest {
+    pub(super) fn provider_type(&self) -> Option<&str> {
+        match self {
+            Self::ApiKey(ApiKeyRequest { provider_type, .. })
+            | Self::SessionToken(SessionTokenRequest { provider_type, .. }) => provider_type.as_deref(),
+        }
+    }
+
+    pub(super) fn into_secret(self, provider_type: Option<ProviderType>) -> PastedSecret {
+        match self {
+            Self::ApiKey(ApiKeyRequest { api_key, display_name, unchecked, .. }) => {
                 let (method, secret) = (AuthMethod::ApiKey, api_key.0.into());
-                Self { method, secret, client_cookie: None, display_name, provider_type, unchecked }
+                PastedSecret { method, secret, client_cookie: None, display_name, provider_type, unchecked }
             }
-            SecretRequest::SessionToken(SessionTokenRequest {
-                session_token,
-                client_cookie,
-                display_name,
-                provider_type,
-                unchecked,
+            Self::SessionToken(SessionTokenRequest {
+                session_token, client_cookie, display_name, unchecked, ..
             }) => {
                 let (method, secret) = (AuthMethod::SessionToken, session_token.0.into());
                 let client_cookie = client_cookie.map(|cookie| cookie.0.into());
-                Self { method, secret, client_cookie, display_name, provider_type, unchecked }
+                PastedSecret { method, secret, client_cookie, display_name, provider_type, unchecked }
             }
         }
     }

@@ -5,14 +5,14 @@ use poem_openapi::{Object, OpenApi, payload::Json};
 use secrecy::ExposeSecret;
 
 use super::{
-    App,
+    Service,
     authenticator::{Caller, Credential},
     problem::Problem,
     problem_kind::ProblemKind,
     refusal::Refusal,
 };
 use crate::{
-    app::IssuedToken,
+    app::{Access, IssuedToken},
     domain::api_token::{ApiToken, Scope},
 };
 
@@ -27,12 +27,12 @@ impl SessionApi {
     /// With the gateway's token or a one-time link's a session begins, and the answer holds its token, which nothing can tell
     /// again; a link is used up by that. With the token of a session, that session ends later.
     #[oai(path = "/v1/session", method = "post", operation_id = "beginSession")]
-    async fn begin(&self, gateway: App<'_>, caller: Caller) -> Result<Json<SessionAnswer>, Refusal> {
+    async fn begin(&self, access: Service<'_, Access>, caller: Caller) -> Result<Json<SessionAnswer>, Refusal> {
         let begun = match caller.0.credential {
-            Credential::GatewayToken => gateway.begin_page_session().await?,
-            Credential::ApiToken(link) if link.scope == Scope::Link => gateway.redeem_page_link(&link.id).await?,
+            Credential::GatewayToken => access.start_page_session().await?,
+            Credential::ApiToken(link) if link.scope == Scope::Link => access.redeem_page_link(&link.id).await?,
             Credential::ApiToken(session) => {
-                return Ok(Json(SessionAnswer::of(&gateway.extend_page_session(&session).await?, None)));
+                return Ok(Json(SessionAnswer::of(&access.extend_page_session(&session).await?, None)));
             }
         };
         let IssuedToken { token, secret } = begun;
@@ -42,9 +42,9 @@ impl SessionApi {
 
     /// End the session whose token this is.
     #[oai(path = "/v1/session", method = "delete", operation_id = "endSession")]
-    async fn end(&self, gateway: App<'_>, caller: Caller) -> Result<Json<SessionEndedAnswer>, Refusal> {
+    async fn end(&self, access: Service<'_, Access>, caller: Caller) -> Result<Json<SessionEndedAnswer>, Refusal> {
         match caller.0.credential {
-            Credential::ApiToken(session) => gateway.end_page_session(&session.id).await?,
+            Credential::ApiToken(session) => access.end_page_session(&session.id).await?,
             Credential::GatewayToken => {
                 let words = "the gateway's own token is no session, and does not end";
                 return Err(Problem::new(ProblemKind::NoSession, words).into());
@@ -55,8 +55,8 @@ impl SessionApi {
 
     /// Make a link that opens the page once, within ten minutes.
     #[oai(path = "/v1/session/link", method = "post", operation_id = "makePageLink")]
-    async fn link(&self, gateway: App<'_>, _caller: Caller) -> Result<Json<PageLinkAnswer>, Refusal> {
-        let IssuedToken { token, secret } = gateway.make_page_link().await?;
+    async fn link(&self, access: Service<'_, Access>, _caller: Caller) -> Result<Json<PageLinkAnswer>, Refusal> {
+        let IssuedToken { token, secret } = access.create_page_link().await?;
         let expires_at = token.expires_at.map_or(0, |at| at.unix_seconds());
         Ok(Json(PageLinkAnswer { link: secret.expose_secret().to_owned(), expires_at }))
     }

@@ -2,10 +2,10 @@
 
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 
-use crate::domain::api_token::Scope;
+use crate::{app::Access, domain::api_token::Scope};
 
 use super::{
-    App,
+    Service,
     authenticator::Caller,
     control_json::ControlJson,
     refusal::Refusal,
@@ -23,30 +23,30 @@ impl TokensApi {
     #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
     async fn create(
         &self,
-        gateway: App<'_>,
+        access: Service<'_, Access>,
         _caller: Caller,
         body: ControlJson<CreateTokenRequest>,
     ) -> Result<Json<IssuedTokenAnswer>, Refusal> {
         let CreateTokenRequest { name, scope } = body.0;
         let scope = scope.unwrap_or_else(|| Scope::Proxy.as_str().to_owned());
-        Ok(Json(gateway.create_api_token(name, scope).await?.into()))
+        Ok(Json(access.create_token(name, scope).await?.into()))
     }
 
     /// List the tokens of programs, oldest first. None of them is shown.
     #[oai(path = "/v1/tokens", method = "get", operation_id = "listTokens")]
-    async fn list(&self, gateway: App<'_>, _caller: Caller) -> Result<Json<TokensAnswer>, Refusal> {
-        Ok(Json(gateway.list_api_tokens().await?.into()))
+    async fn list(&self, access: Service<'_, Access>, _caller: Caller) -> Result<Json<TokensAnswer>, Refusal> {
+        Ok(Json(access.list_tokens().await?.into()))
     }
 
     /// Take a token back. Every gateway on the database refuses it within a second.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
     async fn revoke(
         &self,
-        gateway: App<'_>,
+        access: Service<'_, Access>,
         _caller: Caller,
         id: Path<String>,
     ) -> Result<Json<RevokedTokenAnswer>, Refusal> {
-        gateway.revoke_api_token(id.0).await?;
+        access.revoke_token(&id.0).await?;
         Ok(Json(RevokedTokenAnswer::revoked()))
     }
 }

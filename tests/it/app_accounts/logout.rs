@@ -10,7 +10,7 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, Stage, alice, bob, name, settle, spawn, within};
 
 async fn log_out(stage: &Stage, account: &str) -> (bool, Revocation) {
-    let out = stage.gateway.logout(account.to_owned()).await.expect("it logs out");
+    let out = stage.app.accounts.logout(name(account)).await.expect("it logs out");
     (out.removed, out.revocation)
 }
 
@@ -20,7 +20,7 @@ async fn a_logout_forgets_both_tokens_and_has_the_provider_revoke_them() {
     stage.connect().await;
     assert_eq!(log_out(&stage, "openai").await, (true, Revocation::Revoked));
     assert_eq!(stage.account(OPENAI).await, None);
-    assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
+    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
     assert_eq!(stage.provider.revoked(), ["refresh-1"]);
 }
 
@@ -41,7 +41,7 @@ async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal_and_
     stage.provider.revocation_fails(true);
     assert_eq!(log_out(&stage, OPENAI).await, (true, Revocation::Pending));
     assert_eq!(stage.account(OPENAI).await, None);
-    assert!(stage.gateway.registry().get(&name(OPENAI)).is_none());
+    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
     for _ in 0..9 {
         minute(&stage).await;
     }
@@ -135,7 +135,7 @@ async fn where_nothing_can_be_revoked_that_is_said() {
             provider_type: None,
             unchecked: false,
         };
-        stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
+        stage.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
         assert_eq!(log_out(&stage, account).await, (true, Revocation::NotApplicable));
         assert_eq!(stage.account(account).await, None);
     }
@@ -147,7 +147,7 @@ async fn a_token_that_does_not_open_is_removed_all_the_same() {
     let stage = Stage::open().await;
     stage.connect().await;
     let with_another_key = stage.another_gateway(2);
-    let out = with_another_key.logout(OPENAI.to_owned()).await.expect("it logs out");
+    let out = with_another_key.accounts.logout(name(OPENAI)).await.expect("it logs out");
     assert_eq!((out.removed, out.revocation), (true, Revocation::Failed));
     assert_eq!(stage.account(OPENAI).await, None);
     assert!(stage.provider.revoked().is_empty());
@@ -184,23 +184,23 @@ async fn logging_out_of_one_account_leaves_the_others() {
         provider_type: None,
         unchecked: false,
     };
-    stage.gateway.register_secret("suno".to_owned(), pasted).await.expect("it connects");
+    stage.app.accounts.register_secret(name("suno"), pasted).await.expect("it connects");
     log_out(&stage, "suno").await;
     assert!(stage.account(OPENAI).await.is_some());
-    assert!(stage.gateway.registry().get(&name(OPENAI)).is_some());
+    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_some());
 }
 
 #[tokio::test]
 async fn an_unknown_provider_and_a_store_that_is_down_are_errors_and_change_nothing() {
     let stage = Stage::open().await;
     stage.connect().await;
-    let unknown = stage.gateway.logout("xyz".to_owned()).await;
+    let unknown = stage.app.accounts.logout(name("xyz")).await;
     assert!(matches!(unknown, Err(AppError::UnknownProvider(name)) if name == "xyz"));
     stage.store.break_down();
-    assert!(matches!(stage.gateway.logout(OPENAI.to_owned()).await, Err(AppError::Store(_))));
+    assert!(matches!(stage.app.accounts.logout(name(OPENAI)).await, Err(AppError::Store(_))));
     stage.store.repair();
     assert!(stage.account(OPENAI).await.is_some());
-    assert!(stage.gateway.registry().get(&name(OPENAI)).is_some());
+    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_some());
     assert!(stage.provider.revoked().is_empty());
 }
 

@@ -31,14 +31,14 @@ async fn add(stage: &Stage, account: &str) {
         secret: "sk-1".into(),
         client_cookie: None,
         display_name: None,
-        provider_type: Some("dashscope".to_owned()),
+        provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    stage.gateway.register_secret(account.to_owned(), pasted).await.expect("it connects");
+    stage.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
 }
 
 async fn states(stage: &Stage) -> Vec<(String, AccountState)> {
-    let views = stage.gateway.list_providers().await.expect("a list");
+    let views = stage.app.accounts.list().await.expect("a list");
     views.into_iter().map(|view| (view.name.as_str().to_owned(), view.state)).collect()
 }
 
@@ -52,7 +52,7 @@ async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
     add(&stage, "a-studio").await;
     let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
     assert_eq!(states(&stage).await, expected);
-    let views = stage.gateway.list_providers().await.expect("a list");
+    let views = stage.app.accounts.list().await.expect("a list");
     let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is there");
     assert_eq!((openai.provider_type, openai.enabled), (ProviderType::OpenaiCodex, true));
     assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
@@ -60,7 +60,7 @@ async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
     assert!(openai.expires_at.is_some());
 
     stage.clock.advance(Duration::from_secs(3600));
-    let views = stage.gateway.list_providers().await.expect("a list");
+    let views = stage.app.accounts.list().await.expect("a list");
     assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has ended and can be refreshed");
 }
 
@@ -69,16 +69,16 @@ async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
     let stage = Stage::open().await;
     stage.connect().await;
     let tokens = stage.tokens(OPENAI).await;
-    let enabled_in_memory = || stage.gateway.registry().get(&name(OPENAI)).expect("it is registered").enabled;
+    let enabled_in_memory = || stage.app.tokens.registry().get(&name(OPENAI)).expect("it is registered").enabled;
 
-    let off = stage.gateway.update_provider("openai".to_owned(), switch(false)).await.expect("it changes");
+    let off = stage.app.accounts.update(name(OPENAI), switch(false)).await.expect("it changes");
     assert_eq!((off.state, off.enabled, enabled_in_memory()), (DISABLED, false, false));
     let status = stage.status(&alice()).await;
     assert_eq!((status.state, states(&stage).await[1].1), (DISABLED, DISABLED));
     assert!(status.reason.expect("it says why").contains("switched off"));
     assert_eq!(status.switched_off_by, Some(SwitchedOffBy::Owner));
 
-    let on = stage.gateway.update_provider(OPENAI.to_owned(), switch(true)).await.expect("it changes");
+    let on = stage.app.accounts.update(name(OPENAI), switch(true)).await.expect("it changes");
     assert_eq!((on.state, on.enabled, enabled_in_memory()), (ACTIVE, true, true));
     assert_eq!(stage.status(&alice()).await.switched_off_by, None);
     assert_eq!(stage.tokens(OPENAI).await, tokens);
@@ -88,18 +88,17 @@ async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
 async fn a_new_name_for_people_is_shown_and_survives_the_next_sign_in() {
     let stage = Stage::open().await;
     stage.connect().await;
-    let view = stage.gateway.update_provider(OPENAI.to_owned(), rename("Mine")).await.expect("it changes");
+    let view = stage.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("it changes");
     assert_eq!((view.display_name.as_str(), view.enabled), ("Mine", true));
     stage.connect().await;
-    let views = stage.gateway.list_providers().await.expect("a list");
+    let views = stage.app.accounts.list().await.expect("a list");
     assert!(views.iter().any(|view| view.display_name == "Mine"));
 }
 
 #[tokio::test]
 async fn what_is_not_connected_cannot_be_changed() {
     let stage = Stage::open().await;
-    let refused =
-        async |account: &str| stage.gateway.update_provider(account.to_owned(), rename("x")).await.unwrap_err();
+    let refused = async |account: &str| stage.app.accounts.update(name(account), rename("x")).await.unwrap_err();
     assert!(matches!(refused("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
     assert!(matches!(refused("xyz").await, AppError::UnknownProvider(_)));
     stage.connect().await;
@@ -120,11 +119,11 @@ async fn what_the_configuration_switches_off_no_request_switches_on() {
     let stored = before.store.contents().0.remove(0);
     stage.store.put(stored);
 
-    let refused = stage.gateway.update_provider("studio".to_owned(), switch(true)).await;
+    let refused = stage.app.accounts.update(name("studio"), switch(true)).await;
     assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
-    let renamed = stage.gateway.update_provider("studio".to_owned(), rename("Studio")).await.expect("that it may");
+    let renamed = stage.app.accounts.update(name("studio"), rename("Studio")).await.expect("that it may");
     assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
-    let status = stage.gateway.account_status("studio", &alice()).await.expect("a status");
+    let status = stage.app.accounts.status(&name("studio"), &alice()).await.expect("a status");
     assert_eq!((status.state, status.switched_off_by), (DISABLED, Some(SwitchedOffBy::Configuration)));
     assert!(states(&stage).await.contains(&("studio".to_owned(), DISABLED)));
 }

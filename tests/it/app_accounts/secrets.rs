@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, Connected, PastedSecret},
+    app::{AppError, Connected, PastedSecret, new_account},
     domain::{
         credential::AccountState,
         provider::{AuthMethod, ProviderType},
@@ -31,7 +31,7 @@ fn api_key(secret: &str) -> PastedSecret {
 }
 
 async fn register(stage: &Stage, account: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
-    stage.gateway.register_secret(account.to_owned(), pasted).await
+    stage.app.accounts.register_secret(name(account), pasted).await
 }
 
 #[tokio::test]
@@ -42,11 +42,11 @@ async fn a_session_token_that_tells_its_end_is_kept_until_then() {
     let connected = register(&stage, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
     assert_eq!(stage.tokens("suno").await, Some((token, None)));
 
-    let status = async || stage.gateway.account_status("suno", &alice()).await.expect("a status");
+    let status = async || stage.app.accounts.status(&name("suno"), &alice()).await.expect("a status");
     let now = status().await;
     assert_eq!((now.state, now.expires_at), (AccountState::Active, Some(end)));
     assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
-    let registered = stage.gateway.registry().get(&connected.name).expect("it is registered");
+    let registered = stage.app.tokens.registry().get(&connected.name).expect("it is registered");
     assert_eq!(
         (registered.definition.provider_type, Some(registered.refresh.version.login_id.clone())),
         (ProviderType::Suno, now.login_id)
@@ -65,7 +65,7 @@ async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
     register(&stage, "dashscope", api_key(&key)).await.expect("it connects");
     stage.clock.advance(Duration::from_secs(365 * 24 * 3600));
     for account in ["suno", "dashscope"] {
-        let status = stage.gateway.account_status(account, &alice()).await.expect("a status");
+        let status = stage.app.accounts.status(&name(account), &alice()).await.expect("a status");
         assert_eq!((status.state, status.expires_at), (AccountState::Active, None), "{account}");
     }
 }
@@ -86,7 +86,7 @@ async fn a_further_secret_replaces_the_first_in_the_same_account() {
 async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
     let stage = Stage::open().await;
     let pasted = PastedSecret {
-        provider_type: Some("dashscope".into()),
+        provider_type: Some(ProviderType::Dashscope),
         display_name: Some("Studio".into()),
         ..api_key("sk-1")
     };
@@ -98,7 +98,7 @@ async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
 
     // Its type is known from now on, and does not change.
     register(&stage, "studio", api_key("sk-2")).await.expect("it connects");
-    let other = PastedSecret { provider_type: Some("suno".into()), ..session("token") };
+    let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
     let conflict = register(&stage, "studio", other).await;
     assert!(
         matches!(&conflict, Err(AppError::TypeConflict { name, existing: ProviderType::Dashscope }) if name.as_str() == "studio")
@@ -110,7 +110,10 @@ async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
 async fn what_cannot_be_registered_says_why_and_changes_nothing() {
     let stage = Stage::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
     let refused = async |account: &str, pasted| register(&stage, account, pasted).await.map(drop).unwrap_err();
-    let typed = |provider_type: &str, pasted| PastedSecret { provider_type: Some(provider_type.into()), ..pasted };
+    let typed = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {
+        Ok((_, provider_type)) => refused(account, PastedSecret { provider_type, ..pasted }).await,
+        Err(error) => error,
+    };
 
     let expired = jwt(&json!({"exp": NOW.unix_seconds()}));
     assert!(matches!(refused("suno", session(&expired)).await, AppError::ExpiredSecret(AlreadyExpired)));
@@ -135,12 +138,12 @@ async fn what_cannot_be_registered_says_why_and_changes_nothing() {
     }
     assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
     assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused("studio", typed("xyz", api_key("sk-1"))).await, AppError::UnknownProviderType(_)));
-    assert!(matches!(refused("Studio!", typed("suno", session("token"))).await, AppError::InvalidProviderName(_)));
-    assert!(matches!(refused("suno", typed("dashscope", api_key("sk-1"))).await, AppError::TypeConflict { .. }));
+    assert!(matches!(typed("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
+    assert!(matches!(typed("Studio!", "suno", session("token")).await, AppError::InvalidProviderName(_)));
+    assert!(matches!(typed("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
 
     assert_eq!(stage.store.contents(), (vec![], vec![]));
-    assert!(stage.gateway.registry().get(&name("suno")).is_none());
+    assert!(stage.app.tokens.registry().get(&name("suno")).is_none());
 }
 
 #[tokio::test]
@@ -148,5 +151,5 @@ async fn a_secret_that_cannot_be_saved_is_not_registered() {
     let stage = Stage::open().await;
     stage.store.fail_to("save a login");
     assert!(matches!(register(&stage, "suno", session("token")).await, Err(AppError::Store(_))));
-    assert!(stage.gateway.registry().get(&name("suno")).is_none());
+    assert!(stage.app.tokens.registry().get(&name("suno")).is_none());
 }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, StartOptions, StartOutcome},
-    domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome},
+    app::{AppError, StartOptions, StartOutcome, account_name},
+    domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome, provider::ProviderType},
 };
 
-use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, query_of, settle};
+use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, name, query_of, settle};
 
 #[tokio::test]
 async fn an_account_that_was_never_connected_is_absent() {
     let stage = Stage::open().await;
-    let status = stage.gateway.account_status("openai", &alice()).await.expect("a status");
+    let status = stage.app.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
     assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, AccountState::Absent, None));
     assert_eq!((status.login_id, status.generation, status.expires_at), (None, None, None));
     assert_eq!((status.pending, status.last_login), (None, None));
@@ -98,10 +98,10 @@ async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
 #[tokio::test]
 async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
     let stage = Stage::open().await;
-    let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
-    let started = stage.gateway.start_login("work".to_owned(), alice(), options).await;
+    let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
+    let started = stage.app.logins.start(name("work"), alice(), options).await;
     let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
-    let status = async |principal| stage.gateway.account_status("work", &principal).await;
+    let status = async |principal| stage.app.accounts.status(&name("work"), &principal).await;
     let pending = status(alice()).await.expect("a status").pending.expect("it waits");
     assert_eq!(pending.login_id, login.login_id);
     assert!(matches!(status(bob()).await, Err(AppError::UnknownProvider(_))));
@@ -127,10 +127,11 @@ async fn an_exchange_under_way_is_neither_pending_nor_over() {
 async fn unknown_names_and_a_store_that_is_down_are_errors() {
     let stage = Stage::open().await;
     for unknown in ["xyz", "", "../etc", "OPENAI"] {
-        let refused = stage.gateway.account_status(unknown, &alice()).await;
+        let refused = async { stage.app.accounts.status(&account_name(unknown)?, &alice()).await };
+        let refused = refused.await;
         assert!(matches!(refused, Err(AppError::UnknownProvider(name)) if name == unknown));
     }
     stage.store.break_down();
-    assert!(matches!(stage.gateway.account_status(OPENAI, &alice()).await, Err(AppError::Store(_))));
-    assert!(matches!(stage.gateway.list_providers().await, Err(AppError::Store(_))));
+    assert!(matches!(stage.app.accounts.status(&name(OPENAI), &alice()).await, Err(AppError::Store(_))));
+    assert!(matches!(stage.app.accounts.list().await, Err(AppError::Store(_))));
 }

@@ -14,9 +14,9 @@ use crate::support::fakes::{OPENAI, Stage, alice, name, settle};
 async fn a_restart_finds_the_accounts_again() {
     let mut stage = Stage::open().await;
     stage.connect().await;
-    let registered = stage.gateway.registry().get(&name(OPENAI)).expect("it is registered");
+    let registered = stage.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
     stage.restart().await;
-    let again = stage.gateway.registry().get(&name(OPENAI)).expect("it is found again");
+    let again = stage.app.tokens.registry().get(&name(OPENAI)).expect("it is found again");
     assert_eq!((&again.refresh, again.revision), (&registered.refresh, registered.revision));
     assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
 }
@@ -31,12 +31,12 @@ async fn a_wrong_key_stops_the_start_before_anything_is_changed() {
     let before = stage.store.contents();
     let opened = stage.listener.times_opened();
 
-    let error = stage.another_gateway(2).wake().await.unwrap_err();
+    let error = stage.another_gateway(2).start().await.unwrap_err();
     let AppError::Vault(VaultError::Open { source, .. }) = &error else { panic!("{error:?}") };
     assert!(matches!(source, OpenError::UnknownKey { .. }), "{source}");
     assert_eq!(stage.store.contents(), before);
     assert_eq!(stage.listener.times_opened(), opened);
-    stage.another_gateway(1).wake().await.expect("the right key opens everything");
+    stage.another_gateway(1).start().await.expect("the right key opens everything");
     assert_ne!(stage.store.contents(), before, "the overdue login was swept");
 }
 
@@ -49,7 +49,7 @@ async fn a_refresh_token_that_was_moved_here_from_another_login_stops_the_start(
     let new = stage.account(OPENAI).await.expect("it is connected");
     (old.refresh, old.access_token) = (new.refresh, new.access_token);
     stage.store.put(old);
-    let error = stage.another_gateway(1).wake().await.unwrap_err();
+    let error = stage.another_gateway(1).start().await.unwrap_err();
     assert!(
         matches!(&error, AppError::Vault(VaultError::Open { what: "refresh token", source: OpenError::Tampered })),
         "{error:?}"
@@ -60,14 +60,14 @@ async fn a_refresh_token_that_was_moved_here_from_another_login_stops_the_start(
 async fn a_store_that_is_down_stops_the_start() {
     let stage = Stage::open().await;
     stage.store.break_down();
-    assert!(matches!(stage.another_gateway(1).wake().await, Err(AppError::Store(_))));
+    assert!(matches!(stage.another_gateway(1).start().await, Err(AppError::Store(_))));
 }
 
 #[tokio::test]
 async fn a_gateway_that_wakes_ends_what_is_overdue() {
     let mut stage = Stage::open().await;
     stage.start(alice()).await;
-    stage.gateway.finish().await;
+    stage.app.shut_down().await;
     stage.clock.advance(Duration::from_secs(1000));
     stage.restart().await;
     let last = stage.status(&alice()).await.last_login.expect("an end");

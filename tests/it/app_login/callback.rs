@@ -23,7 +23,7 @@ async fn an_approved_login_ends_with_both_tokens_saved_and_the_account_registere
     assert_eq!(status.login_id.as_ref(), Some(&login.login_id));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
     assert_eq!(status.account.email.as_deref(), Some("owner@example.org"));
-    let registered = stage.gateway.registry().get(&name(OPENAI)).expect("it is registered");
+    let registered = stage.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
     assert_eq!((registered.refresh.version.login_id.clone(), registered.enabled), (login.login_id, true));
 }
 

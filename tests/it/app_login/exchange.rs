@@ -95,7 +95,7 @@ async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
     assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
     stage.store.repair();
     assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
-    assert!(stage.gateway.cached_bearer(&name(OPENAI)).is_some(), "it serves at once");
+    assert!(stage.app.tokens.cached(&name(OPENAI)).is_some(), "it serves at once");
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn a_store_that_is_down_when_the_browser_comes_back_spends_no_code() {
 #[tokio::test]
 async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
     let stage = Stage::open().await;
-    let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
-    let Ok(StartOutcome::Pending(login)) = stage.gateway.start_login("work".to_owned(), alice(), options).await else {
+    let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
+    let Ok(StartOutcome::Pending(login)) = stage.app.logins.start(name("work"), alice(), options).await else {
         panic!("it does not start")
     };
     let pasted = PastedSecret {
@@ -139,16 +139,16 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
         secret: "sk-1".into(),
         client_cookie: None,
         display_name: None,
-        provider_type: Some("dashscope".to_owned()),
+        provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    stage.gateway.register_secret("work".to_owned(), pasted).await.expect("it is free");
+    stage.app.accounts.register_secret(name("work"), pasted).await.expect("it is free");
     let before = stage.account("work").await;
 
     let shown = stage.approve(&login).shown().await;
     assert_eq!(shown, CallbackReply::Unavailable, "the login has ended, so it is not said to go on");
     assert_eq!(stage.account("work").await, before);
-    let status = stage.gateway.account_status("work", &alice()).await.expect("a status");
+    let status = stage.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").outcome, LoginOutcome::NotSaved);
     assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
 }

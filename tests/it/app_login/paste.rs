@@ -11,7 +11,7 @@ use goclaw::{
     },
 };
 
-use crate::support::fakes::{OPENAI, Stage, alice, bob, settle};
+use crate::support::fakes::{OPENAI, Stage, alice, bob, name, settle};
 
 #[tokio::test]
 async fn a_pasted_address_signs_in() {
@@ -30,7 +30,7 @@ async fn another_principal_can_neither_finish_nor_cancel_a_login() {
     for url in [&approved, &stage.provider.decline(&login.auth_url)] {
         assert!(matches!(stage.paste(url, bob()).await, Err(AppError::OtherPrincipal)));
     }
-    assert!(!stage.gateway.cancel_login(OPENAI.to_owned(), bob()).await.expect("it answers"));
+    assert!(!stage.app.logins.cancel(name(OPENAI), bob()).await.expect("it answers"));
     assert_eq!(stage.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
     assert_eq!(stage.provider.exchanges(), 0);
     stage.paste(&approved, alice()).await.expect("it connects");
@@ -80,15 +80,15 @@ async fn without_a_login_there_is_nothing_to_paste_for() {
     let stage = Stage::open().await;
     let url = "http://localhost:1455/auth/callback?code=ac_1&state=guess";
     assert!(matches!(stage.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
-    let elsewhere = Callback::Pasted { name: "xyz".into(), redirect_url: url.into(), principal: alice() };
-    assert!(matches!(stage.gateway.complete_login(elsewhere).await, Err(AppError::UnknownProvider(_))));
+    let elsewhere = Callback::Pasted { name: name("xyz"), redirect_url: url.into(), principal: alice() };
+    assert!(matches!(stage.app.logins.complete(elsewhere).await, Err(AppError::UnknownProvider(_))));
 
     // A login that waits for another account or somebody else is none for this one.
     let login = stage.start(bob()).await;
     assert!(matches!(stage.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
     let approved = stage.provider.approve(&login.auth_url);
-    let elsewhere = Callback::Pasted { name: "suno".into(), redirect_url: approved.into(), principal: bob() };
-    assert!(matches!(stage.gateway.complete_login(elsewhere).await, Err(AppError::NoPendingLogin)));
+    let elsewhere = Callback::Pasted { name: name("suno"), redirect_url: approved.into(), principal: bob() };
+    assert!(matches!(stage.app.logins.complete(elsewhere).await, Err(AppError::NoPendingLogin)));
     assert!(stage.status(&bob()).await.pending.is_some());
 }
 
@@ -97,8 +97,8 @@ async fn pasting_for_openai_means_the_same_account() {
     let stage = Stage::open().await;
     let login = stage.start(alice()).await;
     let redirect_url = stage.provider.approve(&login.auth_url).into();
-    let pasted = Callback::Pasted { name: "openai".into(), redirect_url, principal: alice() };
-    stage.gateway.complete_login(pasted).await.expect("it connects");
+    let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: alice() };
+    stage.app.logins.complete(pasted).await.expect("it connects");
 }
 
 #[tokio::test]
@@ -117,13 +117,13 @@ async fn what_is_cancelled_stays_cancelled() {
     let stage = Stage::open().await;
     let login = stage.start(alice()).await;
     let approved = stage.provider.approve(&login.auth_url);
-    assert!(stage.gateway.cancel_login("openai".to_owned(), alice()).await.expect("it answers"));
-    assert!(!stage.gateway.cancel_login(OPENAI.to_owned(), alice()).await.expect("there is nothing more to cancel"));
+    assert!(stage.app.logins.cancel(name(OPENAI), alice()).await.expect("it answers"));
+    assert!(!stage.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
     let over = stage.paste(&approved, alice()).await;
     assert!(matches!(over, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{over:?}");
     assert_eq!((stage.provider.exchanges(), stage.account(OPENAI).await), (0, None));
     assert_ne!(stage.start(alice()).await.login_id, login.login_id);
-    let unknown = stage.gateway.cancel_login("xyz".to_owned(), alice()).await;
+    let unknown = stage.app.logins.cancel(name("xyz"), alice()).await;
     assert!(matches!(unknown, Err(AppError::UnknownProvider(_))), "{unknown:?}");
 }
 

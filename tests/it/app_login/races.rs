@@ -9,7 +9,7 @@ use goclaw::{
 };
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{OPENAI, Stage, alice, query_of, settle, within};
+use crate::support::fakes::{OPENAI, Stage, alice, name, query_of, settle, within};
 
 const ACTIVE: AccountState = AccountState::Active;
 
@@ -25,11 +25,11 @@ async fn of_fifty_parallel_completions_one_redeems_the_code() {
     stage.provider.hang();
     let mut completions = JoinSet::new();
     for number in 0..50 {
-        let gateway = stage.gateway.clone();
+        let gateway = stage.app.clone();
         let pasted =
-            || Callback::Pasted { name: OPENAI.to_owned(), redirect_url: approved.as_str().into(), principal: alice() };
+            || Callback::Pasted { name: name(OPENAI), redirect_url: approved.as_str().into(), principal: alice() };
         let callback = if number % 2 == 0 { received(&approved) } else { pasted() };
-        completions.spawn(async move { gateway.complete_login(callback).await });
+        completions.spawn(async move { gateway.logins.complete(callback).await });
     }
     settle().await;
     assert_eq!(stage.provider.exchanges(), 1);
@@ -50,7 +50,7 @@ async fn two_gateways_on_one_store_redeem_a_code_once() {
     let approved = stage.provider.approve(&login.auth_url);
     let other = stage.another_gateway(1);
     let results =
-        tokio::join!(stage.gateway.complete_login(received(&approved)), other.complete_login(received(&approved)),);
+        tokio::join!(stage.app.logins.complete(received(&approved)), other.logins.complete(received(&approved)),);
     let results = [results.0, results.1];
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
     assert_eq!(stage.provider.exchanges(), 1);
@@ -63,7 +63,7 @@ async fn a_caller_that_leaves_stops_nothing() {
     let approved = stage.provider.approve(&login.auth_url);
     stage.provider.hang();
     {
-        let completion = stage.gateway.complete_login(received(&approved));
+        let completion = stage.app.logins.complete(received(&approved));
         tokio::select! {
             result = completion => panic!("the provider has not answered: {result:?}"),
             () = settle() => {}
@@ -95,7 +95,7 @@ async fn stopping_waits_for_the_exchange_and_shows_how_it_ended() {
     stage.provider.hang();
     let mut page = stage.approve(&login);
     settle().await;
-    let finish = stage.gateway.finish();
+    let finish = stage.app.shut_down();
     tokio::pin!(finish);
     tokio::select! {
         () = &mut finish => panic!("it stopped with a code in its hands"),

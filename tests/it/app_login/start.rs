@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, StartOptions, StartOutcome},
+    app::{AppError, StartOptions, StartOutcome, new_account},
     domain::{
         credential::AccountState,
         ids::Principal,
@@ -14,14 +14,17 @@ use goclaw::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{NOW, OPENAI, Stage, alice, bob};
+use crate::support::fakes::{NOW, OPENAI, Stage, alice, bob, name};
 
-async fn start(stage: &Stage, name: &str, options: StartOptions) -> Result<StartOutcome, AppError> {
-    stage.gateway.start_login(name.to_owned(), alice(), options).await
-}
-
-fn of_type(provider_type: &str) -> StartOptions {
-    StartOptions { provider_type: Some(provider_type.to_owned()), ..StartOptions::default() }
+/// Starts a login as the API does: for the name and the type that a request states.
+async fn start(
+    stage: &Stage,
+    text: &str,
+    provider_type: Option<&str>,
+    options: StartOptions,
+) -> Result<StartOutcome, AppError> {
+    let (name, provider_type) = new_account(text, provider_type)?;
+    stage.app.logins.start(name, alice(), StartOptions { provider_type, ..options }).await
 }
 
 #[tokio::test]
@@ -31,7 +34,7 @@ async fn a_start_opens_the_listener_and_says_where_to_approve() {
     let login = stage.start(alice()).await;
     assert!(stage.listener.is_open());
     assert!(login.auth_url.expose_secret().starts_with("https://auth.openai.com/oauth/authorize?response_type=code&"));
-    assert_eq!((login.name.as_str(), login.callback_error), (OPENAI, None));
+    assert!(login.name.as_str() == OPENAI && login.callback_error.is_none());
     assert_eq!(login.expires_at, NOW.plus(Duration::from_secs(360)));
 
     let status = stage.status(&alice()).await;
@@ -62,15 +65,15 @@ async fn twenty_starts_at_once_are_one_login_and_one_listener() {
     let stage = Stage::open().await;
     let mut starts = JoinSet::new();
     for _ in 0..20 {
-        let gateway = stage.gateway.clone();
-        starts.spawn(async move { gateway.start_login(OPENAI.to_owned(), alice(), StartOptions::default()).await });
+        let gateway = stage.app.clone();
+        starts.spawn(async move { gateway.logins.start(name(OPENAI), alice(), StartOptions::default()).await });
     }
     let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("it starts") {
-        StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error),
+        StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error.is_none()),
         StartOutcome::AlreadyAuthenticated { .. } => panic!("nobody has signed in"),
     });
     let started: Vec<_> = started.collect();
-    assert!(started.iter().all(|login| *login == started[0] && login.1.is_none()));
+    assert!(started.iter().all(|login| *login == started[0] && login.1));
     assert_eq!(stage.listener.times_opened(), 1);
 }
 
@@ -88,7 +91,7 @@ async fn two_principals_have_a_login_each() {
 async fn the_seed_s_word_openai_means_the_same_account() {
     let stage = Stage::open().await;
     let login = stage.start(alice()).await;
-    match start(&stage, "openai", StartOptions::default()).await {
+    match start(&stage, "openai", None, StartOptions::default()).await {
         Ok(StartOutcome::Pending(again)) => assert_eq!((again.name, again.login_id), (login.name, login.login_id)),
         other => panic!("{other:?}"),
     }
@@ -99,7 +102,7 @@ async fn a_sound_account_is_not_signed_in_again_unless_forced() {
     let stage = Stage::open().await;
     stage.connect().await;
     for principal in [alice(), bob()] {
-        let outcome = stage.gateway.start_login(OPENAI.to_owned(), principal, StartOptions::default()).await;
+        let outcome = stage.app.logins.start(name(OPENAI), principal, StartOptions::default()).await;
         assert!(matches!(&outcome, Ok(StartOutcome::AlreadyAuthenticated { name }) if name.as_str() == OPENAI));
     }
     assert_eq!(stage.status(&alice()).await.pending, None);
@@ -113,7 +116,7 @@ async fn an_expired_account_may_be_signed_in_again() {
     let stage = Stage::open().await;
     stage.connect().await;
     stage.clock.advance(Duration::from_secs(3599));
-    let outcome = start(&stage, OPENAI, StartOptions::default()).await;
+    let outcome = start(&stage, OPENAI, None, StartOptions::default()).await;
     assert!(matches!(outcome, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{outcome:?}");
     stage.clock.advance(Duration::from_secs(1));
     stage.start(alice()).await;
@@ -124,7 +127,7 @@ async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
     let stage = Stage::open().await;
     stage.connect().await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
-    stage.gateway.update_provider(OPENAI.to_owned(), off).await.expect("it changes");
+    stage.app.accounts.update(name(OPENAI), off).await.expect("it changes");
     let login = stage.start(alice()).await;
     stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
     assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
@@ -149,7 +152,12 @@ async fn while_a_forced_login_waits_the_old_credential_serves() {
 #[tokio::test]
 async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
     let stage = Stage::open().await;
-    let outcome = start(&stage, "openai-work", StartOptions { display_name: Some("Work".into()), ..of_type(OPENAI) });
+    let outcome = start(
+        &stage,
+        "openai-work",
+        Some(OPENAI),
+        StartOptions { display_name: Some("Work".into()), ..StartOptions::default() },
+    );
     let Ok(StartOutcome::Pending(login)) = outcome.await else { panic!("it does not start") };
     stage.approve(&login).shown().await;
     let account = stage.account("openai-work").await.expect("it is connected");
@@ -160,26 +168,24 @@ async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
 #[tokio::test]
 async fn what_cannot_be_signed_in_to_says_why() {
     let stage = Stage::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
-    let refused = async |name: &str, options| start(&stage, name, options).await.map(drop).unwrap_err();
-    let plain = StartOptions::default;
-    assert!(matches!(refused("xyz", plain()).await, AppError::UnknownProvider(name) if name == "xyz"));
-    assert!(matches!(refused("X Y Z", plain()).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused("X Y Z", of_type(OPENAI)).await, AppError::InvalidProviderName(_)));
-    assert!(matches!(refused("work", of_type("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
+    let refused = async |text: &str, provider_type| {
+        start(&stage, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
+    };
+    assert!(matches!(refused("xyz", None).await, AppError::UnknownProvider(name) if name == "xyz"));
+    assert!(matches!(refused("X Y Z", None).await, AppError::UnknownProvider(_)));
+    assert!(matches!(refused("X Y Z", Some(OPENAI)).await, AppError::InvalidProviderName(_)));
+    assert!(matches!(refused("work", Some("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
+    assert!(matches!(refused("suno", Some(OPENAI)).await, AppError::TypeConflict { existing: ProviderType::Suno, .. }));
     assert!(matches!(
-        refused("suno", of_type(OPENAI)).await,
-        AppError::TypeConflict { existing: ProviderType::Suno, .. }
-    ));
-    assert!(matches!(
-        refused("suno", plain()).await,
+        refused("suno", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::SessionToken, .. }
     ));
     // Its endpoints must be configured, and are not.
     assert!(matches!(
-        refused("dashscope", plain()).await,
+        refused("dashscope", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::ApiKey, .. }
     ));
-    assert!(matches!(refused("openai", plain()).await, AppError::DisabledByConfiguration(_)));
+    assert!(matches!(refused("openai", None).await, AppError::DisabledByConfiguration(_)));
     assert!(!stage.listener.is_open());
     assert_eq!(stage.store.contents(), (vec![], vec![]));
 }
@@ -188,7 +194,7 @@ async fn what_cannot_be_signed_in_to_says_why() {
 async fn a_store_that_is_down_stops_a_start_and_the_next_one_works() {
     let stage = Stage::open().await;
     stage.store.fail_next(1);
-    assert!(matches!(start(&stage, OPENAI, StartOptions::default()).await, Err(AppError::Store(_))));
+    assert!(matches!(start(&stage, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));
     assert!(!stage.listener.is_open());
     stage.start(alice()).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use goclaw::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
 
-use crate::support::fakes::{OPENAI, Stage, alice, bob, query_of, settle};
+use crate::support::fakes::{OPENAI, Stage, alice, bob, name, query_of, settle};
 
 impl Stage {
     /// Whether the listener is still there after some time.
@@ -72,7 +72,7 @@ async fn it_closes_at_once_when_the_last_login_is_cancelled() {
     let stage = Stage::open().await;
     stage.start(alice()).await;
     stage.start(bob()).await;
-    let cancel = async |principal| stage.gateway.cancel_login(OPENAI.to_owned(), principal).await.expect("it answers");
+    let cancel = async |principal| stage.app.logins.cancel(name(OPENAI), principal).await.expect("it answers");
     cancel(alice()).await;
     settle().await;
     assert!(stage.listener.is_open());
@@ -90,7 +90,7 @@ async fn a_page_that_was_fetched_long_ago_does_not_keep_it_open_after_a_cancel()
     stage.listener.browser_fetches_the_outcome();
     settle().await;
     assert!(stage.listens_after(60 * SECOND).await);
-    stage.gateway.cancel_login(OPENAI.to_owned(), bob()).await.expect("it answers");
+    stage.app.logins.cancel(name(OPENAI), bob()).await.expect("it answers");
     settle().await;
     assert!(!stage.listener.is_open());
 }
@@ -122,7 +122,7 @@ async fn it_closes_at_once_after_a_pasted_address() {
 async fn it_closes_at_once_after_a_logout() {
     let stage = Stage::open().await;
     stage.start(alice()).await;
-    stage.gateway.logout(OPENAI.to_owned()).await.expect("it logs out");
+    stage.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
     settle().await;
     assert!(!stage.listener.is_open());
 }
@@ -145,7 +145,7 @@ async fn it_opens_again_for_the_next_login() {
     let stage = Stage::open().await;
     for round in 1..=3 {
         let login = stage.start_anew(alice()).await;
-        assert_eq!(login.callback_error, None);
+        assert!(login.callback_error.is_none());
         assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
         settle().await;
         assert!(!stage.listens_after(10 * SECOND).await);

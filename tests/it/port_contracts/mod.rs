@@ -10,10 +10,10 @@ mod clock;
 mod notifier;
 mod oauth_endpoint;
 mod random;
-mod token_journal;
 mod scripted_server;
 mod secret_cipher;
 mod session_endpoint;
+mod token_journal;
 mod upstream;
 
 /// Makes a test of each function for each fixture. A function that is not listed here is reported as dead code.

@@ -5,8 +5,10 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     adapters::oauth::HttpOAuthEndpoint,
-    domain::{grant::TokenResponse, oauth_client::EndpointUrl, secret::RefreshToken, session_client::SessionClient},
-    ports::{Doubt, TokenEndpointError, SessionEndpoint},
+    domain::{
+        oauth_client::EndpointUrl, secret::RefreshToken, session_client::SessionClient, token_response::TokenResponse,
+    },
+    ports::{Doubt, SessionEndpoint, TokenEndpointError},
 };
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
 use secrecy::ExposeSecret;

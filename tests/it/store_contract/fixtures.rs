@@ -6,7 +6,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connect
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
     domain::ids::ProviderName,
-    ports::{ApiTokenStore, CredentialHistory, TokenStore, LoginStore, RevocationQueue},
+    ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
 };
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,11 +6,11 @@ use goclaw::{
     adapters::oauth::HttpOAuthEndpoint,
     domain::{
         authorize_url::authorize_url,
-        token_response::{CodeGrant, TokenResponse},
         oauth_client::OAuthClient,
         secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
+        token_response::{CodeGrant, TokenResponse},
     },
-    ports::{TokenEndpointError, OAuthEndpoint},
+    ports::{OAuthEndpoint, TokenEndpointError},
 };
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
 use secrecy::{ExposeSecret, SecretString};
@@ -208,7 +208,7 @@ impl Fixture for Http {
 
     fn hang(&self) {
         for endpoint in [Endpoint::Token, Endpoint::Revoke] {
-            self.provider.queue_fault(FaultOrder::state(endpoint, Fault::Hang));
+            self.provider.queue_fault(FaultOrder::standing(endpoint, Fault::Hang));
         }
     }
 

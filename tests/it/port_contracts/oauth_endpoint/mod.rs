@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use goclaw::{
     domain::{
-        token_response::CodeGrant,
         oauth_client::OAuthClient,
         secret::{AuthorizationCode, PkceVerifier, RefreshToken},
+        token_response::CodeGrant,
     },
-    ports::{Doubt, TokenEndpointError, OAuthEndpoint},
+    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use secrecy::ExposeSecret;
 use tokio::time::timeout;

@@ -1,9 +1,12 @@
 //! The upstreams the contract suite runs over, each with a provider that plays a script.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    adapters::upstream::{HttpUpstream, Timeouts},
+    adapters::{
+        system::SystemClock,
+        upstream::{HttpUpstream, Timeouts},
+    },
     ports::Upstream,
 };
 use http_message::StatusCode;
@@ -81,7 +84,8 @@ impl Fixture for Http {
     async fn playing(script: ScriptedAnswer) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
-        let upstream = HttpUpstream::new(Timeouts { silence, ..Timeouts::default() }).expect("a client");
+        let upstream =
+            HttpUpstream::new(Timeouts { silence, ..Timeouts::default() }, Arc::new(SystemClock)).expect("a client");
         let server = ScriptedServer::start(script).await;
         Self { upstream, base: server.base.clone(), server }
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use goclaw::{
     domain::secret::AccessToken,
-    ports::{BodyError, ByteStream, RequestBody, Upstream, UpstreamResponse, UpstreamError, UpstreamRequest},
+    ports::{BodyError, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
 };
 use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 

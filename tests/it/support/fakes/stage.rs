@@ -8,12 +8,13 @@ use goclaw::{
         settings::{Environment, Settings},
     },
     app::{
-        AccountStatus, AppError, Callback, Connected, Gateway, GatewaySettings, Ports, ProviderCatalog, StartOptions,
-        StartOutcome, StartedLogin,
+        AccountStatus, App, AppError, AppSettings, Callback, Connected, Ports, ProviderCatalog, StartOptions,
+        StartOutcome, StartedLogin, account_name,
     },
     domain::{
         credential::SealedCredential,
         ids::{Principal, ProviderName},
+        provider::ProviderType,
         sealed::{SealContext, SealedSecret},
         time::Timestamp,
     },
@@ -45,7 +46,7 @@ pub(crate) fn bob() -> Principal {
 }
 
 pub(crate) fn name(text: &str) -> ProviderName {
-    ProviderName::parse(text).expect("a provider name")
+    account_name(text).expect("the name of an account")
 }
 
 /// Lets every task run until all of them wait for something only the test can do. With nothing but fakes around, on one
@@ -80,8 +81,8 @@ pub(crate) struct World {
 
 pub(crate) struct Stage {
     world: World,
-    pub(crate) gateway: Arc<Gateway>,
-    settings: GatewaySettings,
+    pub(crate) app: Arc<App>,
+    settings: AppSettings,
 }
 
 /// A test speaks of `stage.clock`, not of the world in between.
@@ -102,9 +103,9 @@ impl Stage {
     /// A gateway with other ports than the stage's own, awake.
     pub(crate) async fn with_ports(change: impl FnOnce(Ports) -> Ports) -> Self {
         let mut stage = Self::open().await;
-        within(stage.gateway.finish()).await;
-        stage.gateway = Gateway::new(change(stage.world.ports(1)), stage.settings.clone());
-        stage.gateway.wake().await.expect("the gateway wakes");
+        within(stage.app.shut_down()).await;
+        stage.app = App::new(change(stage.world.ports(1)), stage.settings.clone());
+        stage.app.start().await.expect("the gateway wakes");
         stage
     }
 
@@ -113,7 +114,7 @@ impl Stage {
         let variables = variables.iter().chain(&[("GOCLAW_DATA_DIR", "unused")]);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
-        let settings = GatewaySettings {
+        let settings = AppSettings {
             catalog: ProviderCatalog::new(settings.providers),
             models: settings.models,
             callback_address: settings.callback.address(),
@@ -121,21 +122,21 @@ impl Stage {
             proactive: settings.refresh.proactive,
         };
         let world = World::new();
-        let gateway = Gateway::new(world.ports(1), settings.clone());
-        gateway.wake().await.expect("the gateway wakes");
-        Self { world, gateway, settings }
+        let app = App::new(world.ports(1), settings.clone());
+        app.start().await.expect("the gateway wakes");
+        Self { world, app, settings }
     }
 
     /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
-    pub(crate) fn another_gateway(&self, key: u8) -> Arc<Gateway> {
-        Gateway::new(self.world.ports(key), self.settings.clone())
+    pub(crate) fn another_gateway(&self, key: u8) -> Arc<App> {
+        App::new(self.world.ports(key), self.settings.clone())
     }
 
     /// Stops the gateway and starts it again on the same stores.
     pub(crate) async fn restart(&mut self) {
-        within(self.gateway.finish()).await;
-        self.gateway = self.another_gateway(1);
-        self.gateway.wake().await.expect("the gateway wakes");
+        within(self.app.shut_down()).await;
+        self.app = self.another_gateway(1);
+        self.app.start().await.expect("the gateway wakes");
     }
 
     /// Starts a login for the ChatGPT account.
@@ -149,7 +150,7 @@ impl Stage {
     }
 
     async fn start_with(&self, principal: Principal, options: StartOptions) -> StartedLogin {
-        let started = self.gateway.start_login(OPENAI.to_owned(), principal, options).await;
+        let started = self.app.logins.start(name(OPENAI), principal, options).await;
         // The listener is at work before the test goes on.
         settle().await;
         match started.expect("it starts") {
@@ -166,8 +167,8 @@ impl Stage {
     /// Pastes an address for the ChatGPT account.
     pub(crate) async fn paste(&self, redirect_url: &str, principal: Principal) -> Result<Connected, AppError> {
         let redirect_url = SecretString::from(redirect_url);
-        let pasted = Callback::Pasted { name: OPENAI.to_owned(), redirect_url, principal };
-        within(self.gateway.complete_login(pasted)).await
+        let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal };
+        within(self.app.logins.complete(pasted)).await
     }
 
     /// Signs alice in to the ChatGPT account.
@@ -178,16 +179,16 @@ impl Stage {
 
     /// Signs alice in to a further ChatGPT account of that name.
     pub(crate) async fn connect_as(&self, account: &str) {
-        let options = StartOptions { provider_type: Some(OPENAI.to_owned()), ..StartOptions::default() };
-        let started = self.gateway.start_login(account.to_owned(), alice(), options).await.expect("it starts");
+        let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
+        let started = self.app.logins.start(name(account), alice(), options).await.expect("it starts");
         let StartOutcome::Pending(login) = started else { panic!("{account} is connected already") };
         let redirect_url = self.provider.approve(&login.auth_url).into();
-        let pasted = Callback::Pasted { name: account.to_owned(), redirect_url, principal: alice() };
-        within(self.gateway.complete_login(pasted)).await.expect("it connects");
+        let pasted = Callback::Pasted { name: name(account), redirect_url, principal: alice() };
+        within(self.app.logins.complete(pasted)).await.expect("it connects");
     }
 
     pub(crate) async fn status(&self, principal: &Principal) -> AccountStatus {
-        self.gateway.account_status(OPENAI, principal).await.expect("a status")
+        self.app.accounts.status(&name(OPENAI), principal).await.expect("a status")
     }
 
     pub(crate) async fn account(&self, account: &str) -> Option<SealedCredential> {

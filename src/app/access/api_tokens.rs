@@ -1,0 +1,75 @@
+//! Tokens for programs: creates, lists and revokes them.
+
+use std::sync::Arc;
+
+use super::Access;
+use crate::{
+    app::{AppError, random_bytes},
+    domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope},
+        ids::DisplayName,
+        secret::ApiTokenSecret,
+    },
+};
+
+/// Tokens of one scope; more than one owner needs.
+const MAX_TOKENS: usize = 1_000;
+
+/// A new token with its text, which is not stored and cannot be shown again.
+#[derive(Debug)]
+pub struct IssuedToken {
+    pub token: ApiToken,
+    pub secret: ApiTokenSecret,
+}
+
+impl Access {
+    /// Creates a token for a program.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownScope`] for a scope that cannot be granted, [`AppError::InvalidDisplayName`],
+    /// [`AppError::TooManyTokens`], [`AppError::Store`].
+    pub async fn create_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
+        let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
+        let scope = granted.ok_or_else(|| AppError::UnknownScope(scope))?;
+        let (access, name) = (Arc::clone(self), DisplayName::parse(&name)?);
+        self.tasks.run(async move { access.issue(name, scope).await }).await
+    }
+
+    pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+        let _alone = self.issuing.lock().await;
+        self.store.remove_expired(self.now()).await?;
+        let of_scope = self.store.list().await?.into_iter().filter(|token| token.scope == scope);
+        if of_scope.count() >= MAX_TOKENS {
+            return Err(AppError::TooManyTokens(MAX_TOKENS));
+        }
+        let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
+        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
+        self.store.put(&token).await?;
+        self.reload().await?;
+        tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
+        Ok(IssuedToken { token, secret })
+    }
+
+    /// Returns the tokens of programs, oldest first.
+    pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
+        let tokens = self.store.list().await?.into_iter();
+        Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
+    }
+
+    /// Revokes a token.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownToken`], also for a text that cannot be an id.
+    pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
+        let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
+        let revoke = async move {
+            if !access.store.remove(&id).await? {
+                return Err(AppError::UnknownToken);
+            }
+            access.reload().await?;
+            tracing::info!(token.id = id.as_str(), "token revoked");
+            Ok(())
+        };
+        self.tasks.run(revoke).await
+    }
+}

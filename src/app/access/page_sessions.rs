@@ -1,0 +1,61 @@
+//! Sessions of the page: started with the gateway's token or with a single-use link, extended while the page is used, ended by
+//! signing out. They are API tokens, so every replica knows them.
+
+use std::sync::Arc;
+
+use super::{Access, IssuedToken};
+use crate::{
+    app::AppError,
+    domain::{
+        api_token::{ApiToken, ApiTokenId, Scope},
+        ids::DisplayName,
+    },
+};
+
+impl Access {
+    /// Creates a link that starts one session, within ten minutes.
+    pub async fn create_page_link(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
+        self.issue_for_page(Scope::Link).await
+    }
+
+    /// Starts a session for a caller that presented the gateway's token.
+    pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
+        self.issue_for_page(Scope::Page).await
+    }
+
+    /// Starts a session for a link. Of all callers that present the same link, on any number of replicas, one succeeds.
+    ///
+    /// # Errors
+    /// [`AppError::LinkUsed`].
+    pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
+        if !self.store.remove(link).await? {
+            return Err(AppError::LinkUsed);
+        }
+        self.start_page_session().await
+    }
+
+    /// Extends a session and returns it with its new expiry.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownToken`] if it has ended.
+    pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
+        let extended = session.clone().refreshed(self.now());
+        if let Some(expires_at) = extended.expires_at
+            && self.store.extend(&extended.id, expires_at).await?
+        {
+            self.reload().await?;
+            return Ok(extended);
+        }
+        Err(AppError::UnknownToken)
+    }
+
+    pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
+        self.store.remove(session).await?;
+        self.reload().await
+    }
+
+    async fn issue_for_page(self: &Arc<Self>, scope: Scope) -> Result<IssuedToken, AppError> {
+        let (access, name) = (Arc::clone(self), DisplayName::parse("page")?);
+        self.tasks.run(async move { access.issue(name, scope).await }).await
+    }
+}

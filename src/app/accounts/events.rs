@@ -1,0 +1,74 @@
+//! Lists what happened, newest first: to one account, or to all of them and to logins that ended without tokens.
+
+use std::cmp::Reverse;
+
+use super::Accounts;
+use crate::{
+    app::AppError,
+    domain::{
+        history::CredentialEvent,
+        ids::{LoginId, ProviderName},
+        login_outcome::{LoginOutcome, LoginProgress},
+        time::Timestamp,
+    },
+};
+
+/// Entries that are returned at most.
+const MAX_ENTRIES: usize = 200;
+
+/// One entry of the activity list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActivityEntry {
+    Account(CredentialEvent),
+    /// A login that ended without tokens.
+    Login {
+        name: ProviderName,
+        login_id: LoginId,
+        outcome: LoginOutcome,
+        at: Timestamp,
+    },
+}
+
+impl ActivityEntry {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Account(event) => event.at,
+            Self::Login { at, .. } => *at,
+        }
+    }
+}
+
+impl Accounts {
+    /// Returns the events of one account, also of one that was removed.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    pub async fn events(&self, name: &ProviderName) -> Result<Vec<CredentialEvent>, AppError> {
+        let events = self.history.of(name, MAX_ENTRIES).await?;
+        if events.is_empty() {
+            // An unknown account is reported as such.
+            self.directory.resolve(name, None).await?;
+        }
+        Ok(events)
+    }
+
+    /// Returns the events of all accounts and the logins that ended without tokens. A completed login shows as its account's
+    /// event.
+    pub async fn activity(&self) -> Result<Vec<ActivityEntry>, AppError> {
+        let events = self.history.newest(MAX_ENTRIES).await?.into_iter().map(ActivityEntry::Account);
+        let logins = self.login_store.ended(MAX_ENTRIES).await?.into_iter().filter_map(|login| match login.progress {
+            LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::Login {
+                name: login.session.name,
+                login_id: login.session.id,
+                outcome,
+                at: login.progress_since,
+            }),
+            LoginProgress::Ended(_) | LoginProgress::Pending | LoginProgress::Exchanging => None,
+        });
+        let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
+        // Stable: entries of the same moment keep their order.
+        all.sort_by_key(|entry| Reverse(entry.at()));
+        all.truncate(MAX_ENTRIES);
+        Ok(all)
+    }
+}

@@ -1,0 +1,46 @@
+//! Logs out: removes both tokens, asks the provider to revoke the refresh token, and reports what became of it.
+
+use std::sync::Arc;
+
+use super::Accounts;
+use crate::{
+    app::{AppError, Revocation},
+    domain::ids::ProviderName,
+};
+
+#[derive(Debug, Clone)]
+pub struct LoggedOut {
+    pub name: ProviderName,
+    /// Whether there was an account to remove.
+    pub removed: bool,
+    /// What became of its refresh token at the provider.
+    pub revocation: Revocation,
+}
+
+impl Accounts {
+    /// Removes the account's tokens, whatever the provider says to their revocation. Idempotent.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    pub async fn logout(self: &Arc<Self>, name: ProviderName) -> Result<LoggedOut, AppError> {
+        let accounts = Arc::clone(self);
+        self.tasks.run(async move { accounts.remove(&name).await }).await
+    }
+
+    async fn remove(&self, name: &ProviderName) -> Result<LoggedOut, AppError> {
+        let definition = self.directory.resolve(name, None).await?.definition;
+        let order = self.tokens.revocation_order(&definition)?;
+        let name = definition.name;
+        // Pending logins first: one that is saved afterwards would connect the account again, and one that is saved before is
+        // removed with the rest.
+        self.logins.cancel_all(&name).await?;
+        let removed = self.tokens.remove(&name, order.as_ref()).await?;
+        let had_token = removed.as_ref().is_some_and(|credential| credential.refresh_token.is_some());
+        let revocation = match order {
+            Some(order) if had_token => self.tokens.revoke_queued(&order.id).await,
+            _ => Revocation::NotApplicable,
+        };
+        tracing::info!(provider.name = %name, removed = removed.is_some(), revocation = revocation.as_str(), "logged out");
+        Ok(LoggedOut { name, removed: removed.is_some(), revocation })
+    }
+}

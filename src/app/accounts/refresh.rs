@@ -1,0 +1,77 @@
+//! Refreshes an account on demand: joins a refresh that is running, and retries one in doubt only with the owner's consent.
+
+use std::sync::Arc;
+
+use super::{AccountStatus, Accounts};
+use crate::{
+    app::{AppError, tokens::RefreshOutcome},
+    domain::{
+        ids::{Principal, ProviderName},
+        provider::ProviderDefinition,
+        refresh::{RefreshTrigger, TokenState, TokenVersion},
+    },
+};
+
+impl Accounts {
+    /// Waits for the refresh and returns the status after it. `consent` names the tokens whose doubt the owner was shown.
+    ///
+    /// # Errors
+    /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
+    /// [`AppError::StaleConsent`] if `consent` names other tokens, [`AppError::RefreshNotYet`] and
+    /// [`AppError::RefreshNotBegun`] where a later call may succeed.
+    pub async fn refresh(
+        self: &Arc<Self>,
+        name: &ProviderName,
+        principal: &Principal,
+        consent: Option<TokenVersion>,
+    ) -> Result<AccountStatus, AppError> {
+        let resolved = self.directory.resolve(name, None).await?;
+        let definition = resolved.definition;
+        let Some(credential) = resolved.credential else { return Err(AppError::NotConnected(definition.name)) };
+        if !definition.enabled {
+            return Err(AppError::DisabledByConfiguration(definition.name));
+        }
+        let refresh = credential.refresh.clone().at(self.now());
+        if !refresh.refreshable || definition.refresh_method(credential.metadata.auth_method).is_none() {
+            return Err(AppError::NothingToRefresh(definition.name));
+        }
+        if refresh.state != TokenState::NeedsReauth {
+            let trigger = match consent {
+                None => RefreshTrigger::Now,
+                Some(seen) if seen != refresh.version => return Err(AppError::StaleConsent(definition.name)),
+                Some(_) => RefreshTrigger::Consented,
+            };
+            self.refresh_and_wait(&definition, &refresh.version, trigger).await?;
+        }
+        self.status(name, principal).await
+    }
+
+    async fn refresh_and_wait(
+        &self,
+        definition: &ProviderDefinition,
+        version: &TokenVersion,
+        trigger: RefreshTrigger,
+    ) -> Result<(), AppError> {
+        let mut outcome = self.tokens.refresh(definition, version, trigger).await;
+        if let (RefreshOutcome::Waiting(until), RefreshTrigger::Consented) = (outcome, trigger) {
+            // The first call may still be running, if not for long: the consented retry begins right after it.
+            let wait = self.now().until(until);
+            if wait <= definition.refresh.longest_call() {
+                self.clock.sleep(wait).await;
+                outcome = self.tokens.refresh(definition, version, trigger).await;
+            }
+        }
+        match outcome {
+            RefreshOutcome::Settled => Ok(()),
+            RefreshOutcome::Waiting(until) => {
+                let was_running = self.tokens.wait_for_other_replica(definition, version).await?;
+                if trigger == RefreshTrigger::Consented && !was_running {
+                    let wait = self.now().until(until);
+                    return Err(AppError::RefreshNotYet { name: definition.name.clone(), wait });
+                }
+                Ok(())
+            }
+            RefreshOutcome::StoreDown => Err(AppError::RefreshNotBegun(definition.name.clone())),
+        }
+    }
+}

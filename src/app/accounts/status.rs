@@ -1,0 +1,181 @@
+//! Reports the status of an account. Reads the store and memory, never the network.
+
+use super::Accounts;
+use crate::{
+    app::AppError,
+    domain::{
+        account::AccountLabels,
+        credential::{AccountState, SealedCredential},
+        ids::{Generation, LoginId, Principal, ProviderName},
+        login::SealedLogin,
+        login_outcome::{LoginOutcome, LoginProgress},
+        provider::ProviderDefinition,
+        refresh::{Cause, RefreshState, RefreshTrigger},
+        time::Timestamp,
+    },
+};
+
+/// The last login that the principal started, if it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastLogin {
+    pub login_id: LoginId,
+    pub outcome: LoginOutcome,
+    pub at: Timestamp,
+}
+
+/// A login that waits for its callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingLogin {
+    pub login_id: LoginId,
+    pub expires_at: Timestamp,
+}
+
+/// Who switched an account off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SwitchedOffBy {
+    Owner,
+    Configuration,
+}
+
+#[derive(Debug, Clone)]
+pub struct AccountStatus {
+    pub name: ProviderName,
+    pub state: AccountState,
+    /// Whether there is a usable access token.
+    pub authenticated: bool,
+    /// What happened and what to do; None if the account works.
+    pub reason: Option<String>,
+    /// The configuration if both did; None if it is switched on.
+    pub switched_off_by: Option<SwitchedOffBy>,
+    pub login_id: Option<LoginId>,
+    pub generation: Option<Generation>,
+    pub expires_at: Option<Timestamp>,
+    /// When the access token was last refreshed; None if it is the login's own.
+    pub last_refresh_at: Option<Timestamp>,
+    /// When the next refresh is scheduled; None if only a new login helps.
+    pub next_refresh_at: Option<Timestamp>,
+    /// What the provider granted (RFC 6749 section 5.1).
+    pub scopes: Vec<String>,
+    pub account: AccountLabels,
+    pub pending: Option<WaitingLogin>,
+    pub last_login: Option<LastLogin>,
+}
+
+impl Accounts {
+    /// Returns the status of an account, and the last login that this principal started for it.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    pub async fn status(&self, name: &ProviderName, principal: &Principal) -> Result<AccountStatus, AppError> {
+        let now = self.now();
+        let latest = self.login_store.latest(name, principal).await?;
+        let resolved = match (self.directory.resolve(name, None).await, &latest) {
+            // A new account is known by its first login before anything is stored, also if that login fails.
+            (Err(AppError::UnknownProvider(_)), Some(login)) => {
+                self.directory.resolve(name, Some(login.session.provider_type)).await?
+            }
+            (resolved, _) => resolved?,
+        };
+        let (definition, credential) = (resolved.definition, resolved.credential);
+        let refresh = credential.as_ref().map(|found| found.refresh.clone().at(now));
+        // The provider's word counts more than the clock.
+        let is_dead =
+            refresh.as_ref().is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
+        let state = state_of(&definition, credential.as_ref(), now);
+        let switched_off_by = match state {
+            _ if !definition.enabled => Some(SwitchedOffBy::Configuration),
+            AccountState::Disabled => Some(SwitchedOffBy::Owner),
+            _ => None,
+        };
+        let next = |refresh: &RefreshState| refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
+        Ok(AccountStatus {
+            reason: if !definition.enabled {
+                Some("The configuration switches this provider off.".to_owned())
+            } else if is_dead {
+                Some(
+                    "The provider refuses the access token as dead. Sign in again; nothing is deleted until then."
+                        .to_owned(),
+                )
+            } else {
+                refresh.as_ref().and_then(|refresh| reason(state, refresh, now))
+            },
+            state,
+            switched_off_by,
+            authenticated: definition.enabled
+                && !is_dead
+                && credential.as_ref().is_some_and(|found| found.is_usable(now)),
+            last_refresh_at: refresh
+                .as_ref()
+                .filter(|refresh| refresh.version.generation > Generation::FIRST)
+                .map(|refresh| refresh.obtained_at),
+            next_refresh_at: refresh.as_ref().and_then(next).filter(|_| definition.enabled).map(|at| at.max(now)),
+            login_id: credential.as_ref().map(|found| found.login_id().clone()),
+            generation: credential.as_ref().map(|found| found.generation()),
+            expires_at: credential.as_ref().and_then(|found| found.metadata.expires_at),
+            scopes: credential.as_ref().map(|found| found.metadata.scopes.clone()).unwrap_or_default(),
+            account: credential.as_ref().map(|found| found.metadata.account.clone()).unwrap_or_default(),
+            pending: latest.as_ref().filter(|login| login.is_open(now)).map(waiting),
+            last_login: latest.and_then(|login| last_login(login, credential.as_ref(), now)),
+            name: definition.name,
+        })
+    }
+}
+
+/// Returns the state of an account, its configuration included.
+pub(super) fn state_of(
+    definition: &ProviderDefinition,
+    credential: Option<&SealedCredential>,
+    now: Timestamp,
+) -> AccountState {
+    match credential {
+        None => AccountState::Absent,
+        Some(_) if !definition.enabled => AccountState::Disabled,
+        Some(credential) => credential.state(now),
+    }
+}
+
+/// Returns what happened and what to do, for a state that needs explaining.
+fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
+    let because = refresh.cause.map(|cause| format!(": {}", Cause::in_words(cause))).unwrap_or_default();
+    let ended = refresh.has_ended(now);
+    let sentence = match state {
+        AccountState::Active if ended => {
+            "The access token has ended; it is refreshed as soon as the provider can be reached.".to_owned()
+        }
+        AccountState::Active => match refresh.cause {
+            None => return None,
+            Some(_) => format!("The last refresh did not get through{because}. It is tried again."),
+        },
+        AccountState::Disabled => "This provider is switched off. Nothing is deleted.".to_owned(),
+        AccountState::InDoubt if ended => {
+            format!("Refresh unconfirmed{because}. The access token has ended; the refresh is tried again.")
+        }
+        AccountState::InDoubt => format!(
+            "Refresh unconfirmed{because}. The access token works until it ends; signing in now avoids an interruption."
+        ),
+        AccountState::NeedsReauth if ended => {
+            format!("The access token has expired{because}. Sign in again; nothing is deleted until then.")
+        }
+        AccountState::NeedsReauth => {
+            format!("It cannot be refreshed{because}. The access token works until it ends; sign in again before that.")
+        }
+        AccountState::Absent | AccountState::Refreshing => return None,
+    };
+    Some(sentence)
+}
+
+fn waiting(login: &SealedLogin) -> WaitingLogin {
+    WaitingLogin { login_id: login.session.id.clone(), expires_at: login.session.expires_at }
+}
+
+fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Timestamp) -> Option<LastLogin> {
+    let saved = credential.is_some_and(|credential| *credential.login_id() == login.session.id);
+    let (outcome, at) = match login.progress {
+        LoginProgress::Ended(outcome) => (outcome, login.progress_since),
+        // Saved, but the process died before it could be marked as completed.
+        LoginProgress::Exchanging if saved => (LoginOutcome::Completed, login.progress_since),
+        LoginProgress::Pending if !login.is_open(now) => (LoginOutcome::Expired, login.session.expires_at),
+        LoginProgress::Pending | LoginProgress::Exchanging => return None,
+    };
+    Some(LastLogin { login_id: login.session.id, outcome, at })
+}

@@ -1,0 +1,34 @@
+//! Renames a connected account, or switches it on and off.
+
+use std::sync::Arc;
+
+use super::{Accounts, ProviderView, list::view};
+use crate::{
+    app::AppError,
+    domain::ids::{DisplayName, ProviderName},
+    ports::ProfileChange,
+};
+
+impl Accounts {
+    /// Applies a change and returns the account as it is then.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`], [`AppError::Store`], and
+    /// [`AppError::DisabledByConfiguration`] for an account that only the configuration can switch on.
+    pub async fn update(self: &Arc<Self>, name: ProviderName, change: ProfileChange) -> Result<ProviderView, AppError> {
+        let accounts = Arc::clone(self);
+        self.tasks.run(async move { accounts.change_profile(&name, change).await }).await
+    }
+
+    async fn change_profile(&self, name: &ProviderName, change: ProfileChange) -> Result<ProviderView, AppError> {
+        let definition = self.directory.resolve(name, None).await?.definition;
+        if change.enabled == Some(true) && !definition.enabled {
+            return Err(AppError::DisabledByConfiguration(definition.name));
+        }
+        let display_name = change.display_name.as_deref().map(DisplayName::parse).transpose()?;
+        let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
+        let changed = self.tokens.change_profile(&definition.name, &change).await?;
+        let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
+        Ok(view(definition, Some(credential), self.now()))
+    }
+}

@@ -1,0 +1,80 @@
+//! Emits account events: one log line for every row of the history, with the fields that a metric counts by, and a call to the
+//! owner's webhook if the event needs them.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Ports, Tasks};
+use crate::{
+    domain::{
+        history::{CredentialEvent, EventKind},
+        refresh::Cause,
+    },
+    ports::{Clock, Notifier},
+};
+
+/// Pauses between the tries to reach the webhook. After the last, the log and the status remain.
+const PAUSES: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(10 * 60),
+    Duration::from_secs(60 * 60),
+];
+
+#[derive(Clone)]
+pub(super) struct Events {
+    notifier: Option<Arc<dyn Notifier>>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+}
+
+impl Events {
+    pub(super) fn new(ports: &Ports, tasks: &Tasks) -> Self {
+        Self { notifier: ports.notifier.clone(), clock: Arc::clone(&ports.clock), tasks: tasks.clone() }
+    }
+
+    pub(super) fn emit(&self, event: &CredentialEvent) {
+        let CredentialEvent { name, login_id, generation, kind, .. } = event;
+        let cause = event.cause.map(Cause::as_str);
+        /// tracing's macros need the level as a constant.
+        macro_rules! line {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(
+                    event.id = event.revision.0, event = kind.as_str(), provider.name = %name, login.id = %login_id,
+                    credential.generation = generation.0, cause, $message
+                )
+            };
+        }
+        match kind {
+            EventKind::SignedIn => line!(info, "account signed in"),
+            EventKind::SignedOut => line!(info, "account signed out"),
+            EventKind::Changed => line!(info, "account changed"),
+            EventKind::RefreshStarted => line!(info, "token refresh started"),
+            EventKind::Refreshed => line!(info, "tokens refreshed"),
+            EventKind::RefreshPostponed => line!(warn, "token refresh postponed; the access token still serves"),
+            EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token still serves"),
+            EventKind::NeedsReauth => line!(error, "the refresh token was refused; the account needs a new login"),
+        }
+        if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth) {
+            self.notify(event.clone());
+        }
+    }
+
+    /// Calls the webhook in a task that a stop does not wait for: the event is in the history.
+    fn notify(&self, event: CredentialEvent) {
+        let Some(notifier) = self.notifier.clone() else { return };
+        let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
+        let calling = async move {
+            for pause in PAUSES.map(Some).into_iter().chain([None]) {
+                let Err(error) = notifier.notify(&event).await else { return };
+                tracing::warn!(event.id = event.revision.0, error = %error, "the webhook did not accept an event");
+                let Some(pause) = pause else { return };
+                clock.sleep(pause).await;
+            }
+        };
+        self.tasks.start(async move {
+            stopping.run_until_cancelled(calling).await;
+        });
+    }
+}

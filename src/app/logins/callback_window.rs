@@ -1,0 +1,159 @@
+//! The time in which the callback port is open.
+//!
+//! One listener serves all pending logins, because a callback's `state` says which login it belongs to. The window opens with the
+//! first pending login. It closes when none is left: at once after a cancellation or a time-out; after a callback, 1 s after the
+//! browser has fetched the result page, or 10 s if it does not.
+
+use std::{future, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::sync::{Mutex, Notify};
+
+use super::{Callback, Logins};
+use crate::{
+    app::AppError,
+    domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
+    ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
+};
+
+/// How long the listener stays open after the result page was fetched.
+const AFTER_PAGE: Duration = Duration::from_secs(1);
+/// How long it waits for that page to be fetched.
+const FOR_PAGE: Duration = Duration::from_secs(10);
+/// Pause before a store that failed is asked again.
+const STORE_RETRY: Duration = Duration::from_secs(5);
+
+/// The callback port is not open. The redirect URL can be pasted instead.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start OAuth flow (is port {port} available?): {source}")]
+pub struct CallbackUnavailable {
+    pub port: u16,
+    pub source: BindError,
+}
+
+pub(super) struct CallbackWindow {
+    listener: Arc<dyn CallbackListener>,
+    address: CallbackAddress,
+    /// Whether a listener runs. Held while it opens and closes, so that a login that starts meanwhile finds it open or closed,
+    /// never in between.
+    open: Mutex<bool>,
+    /// A login was started, or ended by other means than a callback.
+    changed: Notify,
+}
+
+impl CallbackWindow {
+    pub(super) fn new(listener: Arc<dyn CallbackListener>, address: CallbackAddress) -> Self {
+        Self { listener, address, open: Mutex::new(false), changed: Notify::new() }
+    }
+
+    pub(super) fn notify_changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
+impl Logins {
+    /// Opens the window unless it is open.
+    pub(super) async fn open_callback_window(self: &Arc<Self>) -> Result<(), CallbackUnavailable> {
+        let mut open = self.window.open.lock().await;
+        if *open {
+            self.window.notify_changed();
+            return Ok(());
+        }
+        let bound = self.window.listener.bind(&self.window.address).await.map_err(|source| {
+            let error = CallbackUnavailable { port: self.window.address.port(), source };
+            tracing::warn!(error = %error, "{error}; the redirect URL can be pasted instead");
+            error
+        })?;
+        *open = true;
+        let logins = Arc::clone(self);
+        self.tasks.start(async move { logins.run_callback_window(bound).await });
+        Ok(())
+    }
+
+    /// Opens the window again if logins were pending when the gateway stopped.
+    pub(in crate::app) async fn reopen_callback_window(self: &Arc<Self>) -> Result<(), AppError> {
+        if !self.store.open_logins(self.now()).await?.is_empty() {
+            // A port that is taken was logged; the logins can still be finished by pasting.
+            let _ = self.open_callback_window().await;
+        }
+        Ok(())
+    }
+
+    async fn run_callback_window(self: Arc<Self>, mut bound: Box<dyn BoundCallback>) {
+        let mut replies: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let mut closing: Option<BoxFuture<'static, ()>> = None;
+        loop {
+            let next_end = self.next_login_end().await;
+            let is_idle = replies.is_empty() && matches!(next_end, Ok(None));
+            if is_idle && closing.is_none() {
+                match self.close_if_idle(bound).await {
+                    None => return,
+                    Some(still_needed) => bound = still_needed,
+                }
+            }
+            let next_look = next_end.unwrap_or(Some(STORE_RETRY)).map(|wait| self.timer(wait));
+            tokio::select! {
+                event = bound.next_event() => match event {
+                    CallbackEvent::Hit(hit) => {
+                        let logins = Arc::clone(&self);
+                        replies.push(Box::pin(async move { (hit.reply)(logins.reply_to(hit.response).await) }));
+                    }
+                    CallbackEvent::OutcomeShown => closing = Some(self.timer(AFTER_PAGE)),
+                },
+                Some(()) = replies.next() => closing = Some(self.timer(FOR_PAGE)),
+                () = or_never(closing.as_mut()) => closing = None,
+                () = or_never(next_look) => {}
+                () = self.window.changed.notified() => {}
+                () = self.tasks.stopping().cancelled() => break,
+            }
+        }
+        // The exchange is a tracked task of its own; this only lets the browsers see its result.
+        while replies.next().await.is_some() {}
+    }
+
+    /// Returns the time until the next pending login ends; None if none is pending.
+    async fn next_login_end(&self) -> Result<Option<Duration>, StoreError> {
+        let now = self.now();
+        let open = self.store.open_logins(now).await.inspect_err(|error| {
+            tracing::warn!(error = %error, "pending logins cannot be read; the callback listener stays open");
+        })?;
+        Ok(open.iter().map(|login| now.until(login.session.expires_at)).min())
+    }
+
+    /// Closes the window. If a login has started meanwhile, the listener is returned and stays open.
+    async fn close_if_idle(&self, bound: Box<dyn BoundCallback>) -> Option<Box<dyn BoundCallback>> {
+        let mut open = self.window.open.lock().await;
+        if !matches!(self.next_login_end().await, Ok(None)) {
+            return Some(bound);
+        }
+        // The port is free before the window counts as closed, so that the next login can bind it.
+        bound.close().await;
+        *open = false;
+        None
+    }
+
+    fn timer(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let clock = Arc::clone(&self.clock);
+        Box::pin(async move { clock.sleep(duration).await })
+    }
+
+    /// Completes the login and says what to show in the browser, once the login has really ended.
+    async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
+        match self.complete(Callback::Received(response)).await {
+            Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
+            Err(AppError::LoginFailed { outcome, .. } | AppError::LoginOver(outcome)) => CallbackReply::Ended(outcome),
+            Err(AppError::LoginInProgress) => CallbackReply::Finishing,
+            Err(AppError::CallbackRejected(_)) => CallbackReply::NotOurs,
+            // Every other error is the gateway's, also after the login was accepted; the log has the reason.
+            Err(_) => CallbackReply::Unavailable,
+        }
+    }
+}
+
+/// Waits for the timer, or for ever without one.
+async fn or_never(timer: Option<impl Future<Output = ()> + Unpin>) {
+    match timer {
+        Some(timer) => timer.await,
+        None => future::pending().await,
+    }
+}

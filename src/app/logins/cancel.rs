@@ -1,0 +1,44 @@
+//! Cancels pending logins: one of its owner's, or all of an account at a logout.
+
+use std::sync::Arc;
+
+use super::Logins;
+use crate::{
+    app::AppError,
+    domain::{
+        ids::{Principal, ProviderName},
+        login_outcome::LoginOutcome,
+    },
+};
+
+impl Logins {
+    /// Cancels the login that this principal has pending for the account. Returns whether there was one.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    pub async fn cancel(self: &Arc<Self>, name: ProviderName, principal: Principal) -> Result<bool, AppError> {
+        let logins = Arc::clone(self);
+        self.tasks.run(async move { logins.cancel_pending(&name, &principal).await }).await
+    }
+
+    async fn cancel_pending(&self, name: &ProviderName, principal: &Principal) -> Result<bool, AppError> {
+        let pending = self.store.latest(name, principal).await?.filter(|login| login.is_open(self.now()));
+        let Some(login) = pending else {
+            // An unknown account is reported as such.
+            self.directory.resolve(name, None).await?;
+            return Ok(false);
+        };
+        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
+        self.notify_changed();
+        tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
+        Ok(cancelled)
+    }
+
+    /// Cancels every pending or exchanging login of an account, by whomever it was started.
+    pub(in crate::app) async fn cancel_all(&self, name: &ProviderName) -> Result<(), AppError> {
+        if self.store.cancel_all(name, self.now()).await? > 0 {
+            self.notify_changed();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Logins: start one, finish it with its callback, cancel it, sweep those that are overdue. A login belongs to the principal that
+//! started it.
+
+mod callback_window;
+mod cancel;
+mod complete;
+mod start;
+mod sweep;
+
+use std::{sync::Arc, time::Duration};
+
+pub use callback_window::CallbackUnavailable;
+pub use complete::Callback;
+pub use start::{StartOptions, StartOutcome, StartedLogin};
+
+use super::{AppSettings, Ports, Tasks, Tokens, Vault, directory::Directory, random_bytes};
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, LoginStore, OAuthEndpoint, Random, RandomError},
+};
+use callback_window::CallbackWindow;
+
+pub struct Logins {
+    store: Arc<dyn LoginStore>,
+    oauth: Arc<dyn OAuthEndpoint>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    vault: Vault,
+    directory: Directory,
+    tokens: Arc<Tokens>,
+    window: CallbackWindow,
+    lifetime: Duration,
+    tasks: Tasks,
+}
+
+impl Logins {
+    pub(super) fn new(
+        ports: &Ports,
+        settings: &AppSettings,
+        directory: &Directory,
+        tokens: &Arc<Tokens>,
+        tasks: &Tasks,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&ports.logins),
+            oauth: Arc::clone(&ports.oauth),
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
+            vault: Vault::new(Arc::clone(&ports.cipher)),
+            directory: directory.clone(),
+            tokens: Arc::clone(tokens),
+            window: CallbackWindow::new(Arc::clone(&ports.callback_listener), settings.callback_address.clone()),
+            lifetime: settings.login_lifetime,
+            tasks: tasks.clone(),
+        }
+    }
+
+    /// Notifies the callback window and the subscribers of the registry that a login has started or ended.
+    fn notify_changed(&self) {
+        self.window.notify_changed();
+        self.tokens.registry().notify_changed();
+    }
+
+    fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
+        random_bytes(self.random.as_ref())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

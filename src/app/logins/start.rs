@@ -1,0 +1,142 @@
+//! Starts a login: stores a PKCE verifier and a state, opens the callback window, and returns the authorize URL.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::{CallbackUnavailable, Logins};
+use crate::{
+    app::AppError,
+    domain::{
+        credential::{AccountState, SealedCredential},
+        ids::{DisplayName, LoginId, Principal, ProviderName},
+        login::{LoginSession, PendingLogin},
+        login_outcome::LoginOutcome,
+        pkce::{STATE_BYTES, VERIFIER_BYTES},
+        provider::{AuthMethod, ProviderType},
+        secret::{OAuthState, PkceVerifier},
+        time::Timestamp,
+    },
+    ports::BeginOutcome,
+};
+
+#[derive(Debug, Clone, Default)]
+pub struct StartOptions {
+    /// Start a login although the account is connected. The old tokens serve until the new ones are saved.
+    pub force: bool,
+    /// What to call the account.
+    pub display_name: Option<String>,
+    /// The provider type of a name that is neither configured nor stored.
+    pub provider_type: Option<ProviderType>,
+}
+
+#[derive(Debug)]
+pub enum StartOutcome {
+    AlreadyAuthenticated { name: ProviderName },
+    Pending(StartedLogin),
+}
+
+/// A login that waits for its owner's approval.
+#[derive(Debug)]
+pub struct StartedLogin {
+    pub name: ProviderName,
+    /// Where to approve. It carries the state: show it to the person who started the login and log it nowhere.
+    pub auth_url: SecretString,
+    pub login_id: LoginId,
+    /// Earlier than this call if the login was pending already.
+    pub started_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Why the browser cannot return to the gateway, if it cannot. Its address can be pasted then.
+    pub callback_error: Option<CallbackUnavailable>,
+}
+
+impl Logins {
+    /// Starts a login, or returns the one that this principal has pending for this account.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
+    /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::Store`].
+    pub async fn start(
+        self: &Arc<Self>,
+        name: ProviderName,
+        principal: Principal,
+        options: StartOptions,
+    ) -> Result<StartOutcome, AppError> {
+        let logins = Arc::clone(self);
+        self.tasks.run(async move { logins.start_or_resume(&name, principal, options).await }).await
+    }
+
+    async fn start_or_resume(
+        self: &Arc<Self>,
+        name: &ProviderName,
+        principal: Principal,
+        options: StartOptions,
+    ) -> Result<StartOutcome, AppError> {
+        let resolved = self.directory.resolve(name, options.provider_type).await?;
+        let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
+        let (definition, now) = (resolved.definition, self.now());
+        let name = definition.name.clone();
+        if !definition.enabled {
+            return Err(AppError::DisabledByConfiguration(name));
+        }
+        let Some(client) = definition.oauth else {
+            let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
+            return Err(AppError::AuthMethodMismatch { name, method });
+        };
+        if !options.force && resolved.credential.is_some_and(|credential| is_sound(&credential, now)) {
+            return Ok(StartOutcome::AlreadyAuthenticated { name });
+        }
+        let fresh = PendingLogin {
+            state: OAuthState::from_bytes(&self.random_bytes::<STATE_BYTES>()?),
+            verifier: PkceVerifier::from_bytes(&self.random_bytes::<VERIFIER_BYTES>()?),
+            session: LoginSession {
+                id: LoginId::from_bytes(self.random_bytes()?),
+                provider_type: definition.provider_type,
+                display_name: display_name.map(DisplayName::into_string),
+                principal,
+                client,
+                started_at: now,
+                expires_at: now.plus(self.lifetime),
+                name,
+            },
+        };
+        let login = self.begin_or_resume(fresh, now).await?;
+        let callback_error = self.open_callback_window().await.err();
+        Ok(StartOutcome::Pending(StartedLogin {
+            auth_url: login.authorize_url(),
+            name: login.session.name,
+            login_id: login.session.id,
+            started_at: login.session.started_at,
+            expires_at: login.session.expires_at,
+            callback_error,
+        }))
+    }
+
+    /// Stores a fresh login, or opens the pending one.
+    async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
+        let sealed = self.vault.seal_login(&fresh)?;
+        let mut begun = self.store.begin(&sealed, now).await?;
+        if let BeginOutcome::AlreadyPending(earlier) = &begun
+            && !earlier.session.client.asks_like(&fresh.session.client)
+        {
+            // The configuration has changed: the pending login names another server or other scopes.
+            self.store.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;
+            begun = self.store.begin(&sealed, now).await?;
+        }
+        match begun {
+            BeginOutcome::Begun => {
+                tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
+                Ok(fresh)
+            }
+            BeginOutcome::AlreadyPending(earlier) => Ok(self.vault.open_login(*earlier)?),
+        }
+    }
+}
+
+/// Whether a new login would change nothing. In doubt it would: the old login may be lost.
+fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
+    match credential.state(now) {
+        AccountState::Active | AccountState::Refreshing => credential.is_usable(now),
+        AccountState::Absent | AccountState::InDoubt | AccountState::Disabled | AccountState::NeedsReauth => false,
+    }
+}

@@ -1,0 +1,38 @@
+//! Sweeps logins: ends those that are overdue and deletes those that ended long ago.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Logins;
+use crate::app::AppError;
+
+/// Pause between two sweeps.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// How long an ended login is kept for `last_login`.
+const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// An exchange takes 20 s at most; an older one was interrupted by a crash.
+const STUCK_AFTER: Duration = Duration::from_secs(120);
+
+impl Logins {
+    pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
+        let ended = self.store.sweep(self.now(), STUCK_AFTER, KEPT_FOR).await?;
+        if ended > 0 {
+            tracing::info!(logins = ended, "overdue logins ended");
+        }
+        Ok(())
+    }
+
+    pub(in crate::app) fn start_sweeping(self: &Arc<Self>) {
+        let logins = Arc::clone(self);
+        self.tasks.start(async move {
+            loop {
+                tokio::select! {
+                    () = logins.clock.sleep(SWEEP_INTERVAL) => {}
+                    () = logins.tasks.stopping().cancelled() => return,
+                }
+                if let Err(error) = logins.sweep().await {
+                    tracing::warn!(error = %error, "logins could not be swept; the next sweep tries again");
+                }
+            }
+        });
+    }
+}

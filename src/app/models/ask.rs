@@ -1,0 +1,166 @@
+//! What the two model APIs share: from a model's name to its account, and from the account to a successful response.
+//! [`responses`](super::responses) and [`chat`](super::chat) are the APIs.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use http_message::{
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER},
+};
+use serde_json::Value;
+use tokio::select;
+
+use super::{
+    Models,
+    call::{ProviderCall, listed, peek, read_start},
+};
+use crate::{
+    app::AppError,
+    domain::{
+        dialect::{ResponseFailure, ResponseReader, SseDecoder},
+        provider::{Dialect, ModelApi, ProviderDefinition},
+        provider_refusal::{ProviderRefusal, RefusedAnswer},
+        proxy::{ProxyPath, headers},
+        time::Timestamp,
+        usage::Usage,
+    },
+    ports::{ByteStream, RequestBody, UpstreamResponse},
+};
+
+/// Bytes of a JSON document that are read at most.
+const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a stream that are read for one whole response at most.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a stream may stay open after its last event.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A caller's request to one of the two APIs.
+#[derive(Debug)]
+pub struct ModelRequest {
+    /// The caller's; those of `headers::steers_a_turn` pass.
+    pub headers: HeaderMap,
+    /// JSON, as received.
+    pub body: Bytes,
+}
+
+/// The model that a request is for.
+pub(super) struct Target {
+    pub(super) definition: Arc<ProviderDefinition>,
+    pub(super) api: &'static ModelApi,
+    /// The provider's name for it.
+    pub(super) model: String,
+}
+
+impl Models {
+    /// Resolves the name of a model.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`].
+    pub(super) fn target(&self, asked: &str) -> Result<Target, AppError> {
+        let is_account = |name: &_| self.tokens.registry().get(name).is_some() || self.catalog.get(name).is_some();
+        let found = self.names.resolve(asked, is_account);
+        let definition = self.definition(&found.provider)?;
+        let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
+        // No model of ChatGPT has a slash in its name: the part before it names an account that does not exist, and the prompt
+        // must not go to another one.
+        if api.dialect == Dialect::Codex && found.model.contains('/') {
+            return Err(AppError::UnknownModel(asked.to_owned()));
+        }
+        Ok(Target { definition, api, model: found.model })
+    }
+
+    /// Sends the prompt. A non-2xx response becomes an error.
+    pub(super) async fn prompt(
+        &self,
+        target: &Target,
+        from_caller: &HeaderMap,
+        body: Bytes,
+        accept: &'static str,
+    ) -> Result<UpstreamResponse, AppError> {
+        let mut headers = listed(from_caller, headers::steers_a_turn);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
+        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Whole(body) };
+        let response = self.call(&target.definition.name, call).await?;
+        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
+    }
+
+    /// Reads a stream of events to its end and returns the whole response.
+    pub(super) async fn whole_response(&self, response: UpstreamResponse) -> Result<Value, AppError> {
+        let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
+        let mut body = response.body;
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            size += piece.len();
+            if size > MAX_RESPONSE_BYTES {
+                return Err(AppError::InvalidUpstreamResponse("its answer is larger than any answer of a model"));
+            }
+            for event in decoder.push(&piece)? {
+                if let Some(whole) = reader.on_event(&event)? {
+                    self.drain(body);
+                    return Ok(whole);
+                }
+            }
+        }
+        Err(ResponseFailure::ended_early().into())
+    }
+
+    /// Reads a finished response to its end in the background, so that its connection can be reused.
+    pub(super) fn drain(&self, mut body: ByteStream) {
+        if let Some(None) = body.next().now_or_never() {
+            return;
+        }
+        let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
+        self.tasks.start(async move {
+            select! {
+                () = async { while let Some(Ok(_)) = body.next().await {} } => {}
+                () = clock.sleep(DRAIN_TIMEOUT) => {}
+                () = stopping.cancelled() => {}
+            }
+        });
+    }
+}
+
+/// Returns the JSON of a short response; null if it is not JSON.
+pub(super) async fn json_of(response: UpstreamResponse) -> Result<Value, AppError> {
+    Ok(serde_json::from_slice(&read_start(response.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
+}
+
+/// Whether a response is an event stream. A proxy in front of the provider may answer with a page instead.
+pub(super) fn is_event_stream(response: &UpstreamResponse) -> bool {
+    has_media_type(response, "text/event-stream")
+}
+
+/// Whether a response has a media type (RFC 9110 section 8.3.1: case-insensitive).
+pub(super) fn has_media_type(response: &UpstreamResponse, wanted: &str) -> bool {
+    let content_type = response.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
+}
+
+/// Turns a non-2xx response into the error that it means.
+pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestamp) -> AppError {
+    if response.status.is_redirection() {
+        return AppError::UpstreamRedirect;
+    }
+    match peek(response).await {
+        Ok((response, body)) => AppError::ProviderRefused(Box::new(read_refusal(&response, &body, now))),
+        Err(error) => error,
+    }
+}
+
+/// Reads a refusal from the head of a response and the beginning of its body.
+pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timestamp) -> ProviderRefusal {
+    let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
+    let refused = RefusedAnswer {
+        status: response.status.as_u16(),
+        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+        full_until: Usage::of_headers(text, now).and_then(|usage| usage.full_until()),
+        cf_ray: text("cf-ray"),
+        body,
+    };
+    ProviderRefusal::read(refused, now)
+}

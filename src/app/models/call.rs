@@ -1,0 +1,146 @@
+//! Sends a request to a provider with an account's token.
+//!
+//! A 401 means that the token is not accepted, whatever the clock says. It is refreshed once, by version, so that concurrent
+//! refusals cause one refresh, and the request is sent once more if its body is still there. The caller sees none of that. A 403
+//! does not trigger a refresh.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
+use serde_json::Value;
+
+use super::Models;
+use crate::{
+    app::{AppError, ProviderRegistration},
+    domain::{ids::ProviderName, provider::ProviderDefinition, proxy::headers},
+    ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
+};
+
+/// Bytes of a refusal that are read for its code and message.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// Error codes that say that a token is dead, not only refused for this request.
+const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
+
+/// A request to a provider, before the account's own headers and token.
+#[derive(Debug)]
+pub(super) struct ProviderCall {
+    pub(super) method: Method,
+    /// Absolute, below the provider's configured base.
+    pub(super) url: String,
+    /// The caller's; those of `headers::goes_upstream` pass.
+    pub(super) headers: HeaderMap,
+    pub(super) body: RequestBody,
+}
+
+impl ProviderCall {
+    /// Makes a request of the gateway's own.
+    pub(super) fn get(url: String, headers: HeaderMap) -> Self {
+        Self { method: Method::GET, url, headers, body: RequestBody::default() }
+    }
+}
+
+impl Models {
+    /// Returns the definition of an account. Memory only: no store call delays a request.
+    pub(super) fn definition(&self, name: &ProviderName) -> Result<Arc<ProviderDefinition>, AppError> {
+        let connected = self.tokens.registry().get(name).map(|account| Arc::clone(&account.definition));
+        connected
+            .or_else(|| self.catalog.get(name).map(|known| Arc::new(known.clone())))
+            .ok_or_else(|| AppError::UnknownProvider(name.to_string()))
+    }
+
+    /// Sends a call as the account `name` and returns the response once its head is there, whatever its status.
+    ///
+    /// # Errors
+    /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
+    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    pub(super) async fn call(&self, name: &ProviderName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
+        let account = self.tokens.usable(name).await?;
+        let ProviderCall { method, url, headers, body } = call;
+        let kept = body.again();
+        let request = |account: &ProviderRegistration, body| UpstreamRequest {
+            method: method.clone(),
+            url: url.clone(),
+            headers: upstream_headers(&headers, account),
+            body,
+        };
+        let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
+        if response.status == StatusCode::UNAUTHORIZED {
+            let (refusal, is_dead) = read_refusal(response).await?;
+            response = match (self.tokens.replace_refused(name, &account, is_dead).await, kept) {
+                (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
+                (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
+                (None, _) => refusal,
+            };
+        }
+        if response.status.is_success() {
+            self.tokens.note_accepted(name);
+        }
+        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
+        Ok(response)
+    }
+}
+
+/// Returns the caller's headers that pass upstream, and those that name the account to the provider.
+fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
+    let mut headers = listed(from_caller, headers::goes_upstream);
+    let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
+    set_user_agent(&mut headers, &account.definition);
+    if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())
+        && let Ok(value) = HeaderValue::from_str(originator)
+    {
+        headers.entry(HeaderName::from_static("originator")).or_insert(value);
+    }
+    if let (Some(name), Some(id)) = (provider_type.descriptor().account_header, &account.account_id)
+        && let Ok(value) = HeaderValue::from_str(id)
+    {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    headers
+}
+
+/// Sets the configured `User-Agent`, if there is one.
+pub(in crate::app) fn set_user_agent(headers: &mut HeaderMap, definition: &ProviderDefinition) {
+    if let Some(Ok(value)) = definition.user_agent.as_deref().map(HeaderValue::from_str) {
+        headers.insert(USER_AGENT, value);
+    }
+}
+
+/// Returns the headers whose names pass the filter.
+pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> HeaderMap {
+    let kept = headers.iter().filter(|(name, _)| is_listed(name.as_str()));
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Returns whether a 401 says that the token is dead, and the response with its body still whole.
+async fn read_refusal(response: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
+    let (response, read) = peek(response).await?;
+    let json: Value = serde_json::from_slice(&read).unwrap_or_default();
+    let in_header = response.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
+    let in_body = json.pointer("/error/code").or_else(|| json.get("code")).and_then(Value::as_str);
+    let is_dead = [in_header, in_body].into_iter().flatten().any(|code| DEAD.contains(&code));
+    Ok((response, is_dead))
+}
+
+/// Reads the beginning of a response's body, and returns the response with its body still whole.
+pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
+    let UpstreamResponse { status, headers, body } = response;
+    let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
+    let read = Bytes::from(read);
+    let start = read.clone();
+    let body = Box::pin(stream::once(async { Ok(start) }).chain(rest));
+    Ok((UpstreamResponse { status, headers, body }, read))
+}
+
+/// Reads a body up to `limit` bytes or one piece further, and returns the rest beside it. The rest may be polled again although
+/// the body has ended.
+pub(super) async fn read_start(body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
+    let (mut body, mut read) = (body.fuse(), Vec::new());
+    while read.len() <= limit
+        && let Some(piece) = body.next().await
+    {
+        read.extend_from_slice(&piece?);
+    }
+    Ok((read, Box::pin(body)))
+}

@@ -1,0 +1,150 @@
+//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, translated for a provider that speaks the Responses API, and passed
+//! through otherwise.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_message::HeaderMap;
+use serde_json::{Value, json};
+
+use super::{
+    ModelRequest, Models, ProxyResponse,
+    ask::{Target, has_media_type, is_event_stream},
+};
+use crate::{
+    app::AppError,
+    domain::{
+        dialect::{
+            BackendRequest, ResponseFailure, SseDecoder,
+            chat::{self, ChatRequest, ChatStream},
+        },
+        provider::Dialect,
+        provider_refusal::ProviderRefusal,
+    },
+    ports::{ByteStream, UpstreamError},
+};
+
+impl Models {
+    pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
+        let ModelRequest { headers, body } = request;
+        let asked = ChatRequest::parse(&body)?;
+        // The parsed request has what it needs.
+        drop(body);
+        let target = self.target(asked.model())?;
+        match target.api.dialect {
+            Dialect::Codex => self.translated(asked, &target, &headers).await,
+            Dialect::ChatCompletions => {
+                let body = asked.with_model(&target.model);
+                let response = self.prompt(&target, &headers, body.into(), "*/*").await?;
+                if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
+                    return Err(AppError::InvalidUpstreamResponse("its answer is neither JSON nor a stream of events"));
+                }
+                ProxyResponse::of(response)
+            }
+        }
+    }
+
+    async fn translated(
+        self: &Arc<Self>,
+        asked: ChatRequest,
+        target: &Target,
+        headers: &HeaderMap,
+    ) -> Result<ProxyResponse, AppError> {
+        let (BackendRequest { body, stream, ignored }, options) = asked.into_backend(&target.model)?;
+        let response = self.prompt(target, headers, body.into(), "text/event-stream").await?;
+        if !is_event_stream(&response) {
+            return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
+        }
+        if !stream {
+            let response = self.collect(response, |whole| chat::completion(&whole, &options)).await?;
+            return Ok(response.with_ignored(&ignored));
+        }
+        let mut response = ProxyResponse::of(response)?;
+        response.set_content_type("text/event-stream");
+        response.body = chunks(Arc::clone(self), response.body, ChatStream::new(options));
+        Ok(response.with_ignored(&ignored))
+    }
+}
+
+/// A stream of Responses events that becomes a stream of chat chunks.
+struct Translation {
+    models: Arc<Models>,
+    events: ByteStream,
+    decoder: SseDecoder,
+    chat: ChatStream,
+    is_over: bool,
+    /// The request's span, for log lines while the body streams.
+    span: tracing::Span,
+}
+
+/// Translates events into chunks. The stream ends with `[DONE]` if the response was completed, and with an error if the stream
+/// broke or the response failed.
+fn chunks(models: Arc<Models>, events: ByteStream, chat: ChatStream) -> ByteStream {
+    let span = tracing::Span::current();
+    let translation = Translation { models, events, decoder: SseDecoder::default(), chat, is_over: false, span };
+    Box::pin(stream::unfold(translation, |mut translation| async move {
+        while !translation.is_over {
+            let frames = match translation.events.next().await {
+                Some(Ok(piece)) => translation.translate(&piece),
+                Some(Err(error)) => translation.broken(&error),
+                None => translation.failed(&ResponseFailure::ended_early().into()),
+            };
+            if !frames.is_empty() {
+                return Some((Ok(Bytes::from(frames)), translation));
+            }
+        }
+        if translation.chat.is_complete() {
+            translation.models.drain(translation.events);
+        }
+        None
+    }))
+}
+
+impl Translation {
+    fn translate(&mut self, piece: &[u8]) -> String {
+        let events = match self.decoder.push(piece) {
+            Ok(events) => events,
+            Err(error) => return self.error_frame("server_error", "invalid_upstream_response", &error.to_string()),
+        };
+        let mut frames = String::new();
+        for event in events {
+            match self.chat.on_event(&event) {
+                Ok(chunks) => chunks.iter().for_each(|chunk| frame(&mut frames, chunk)),
+                Err(failure) => {
+                    frames.push_str(&self.failed(&failure.into()));
+                    return frames;
+                }
+            }
+            if self.chat.is_complete() {
+                self.is_over = true;
+                frames.push_str("data: [DONE]\n\n");
+                return frames;
+            }
+        }
+        frames
+    }
+
+    fn broken(&mut self, error: &UpstreamError) -> String {
+        self.span.in_scope(|| tracing::warn!(error = %error, "a model's stream broke off"));
+        self.error_frame("server_error", "upstream_unavailable", &error.to_string())
+    }
+
+    fn failed(&mut self, refusal: &ProviderRefusal) -> String {
+        self.error_frame(refusal.verdict.openai_type(), &refusal.code, &refusal.message)
+    }
+
+    /// Ends the stream with an error, which OpenAI's clients raise.
+    fn error_frame(&mut self, kind: &str, code: &str, message: &str) -> String {
+        self.is_over = true;
+        let mut frames = String::new();
+        frame(&mut frames, &json!({"error": {"message": message, "type": kind, "code": code, "param": null}}));
+        frames
+    }
+}
+
+fn frame(frames: &mut String, value: &Value) {
+    frames.push_str("data: ");
+    frames.push_str(&value.to_string());
+    frames.push_str("\n\n");
+}

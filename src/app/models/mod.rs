@@ -1,0 +1,56 @@
+//! Requests to providers: models through OpenAI's APIs, the list of models, plan usage, and the pass-through.
+
+mod ask;
+mod call;
+mod chat;
+mod list;
+mod proxy;
+mod responses;
+mod usage;
+
+use std::sync::Arc;
+
+pub use ask::ModelRequest;
+pub(super) use ask::refusal_of;
+pub(super) use call::set_user_agent;
+pub use list::ListedModel;
+pub use proxy::{ProxyRequest, ProxyResponse};
+pub use responses::IGNORED_PARAMETERS;
+
+use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens};
+use crate::{
+    domain::{model_ref::ModelNames, time::Timestamp},
+    ports::{Clock, Upstream},
+};
+use list::ModelLists;
+use usage::Usages;
+
+pub struct Models {
+    upstream: Arc<dyn Upstream>,
+    clock: Arc<dyn Clock>,
+    catalog: ProviderCatalog,
+    names: ModelNames,
+    lists: ModelLists,
+    usages: Usages,
+    tokens: Arc<Tokens>,
+    tasks: Tasks,
+}
+
+impl Models {
+    pub(super) fn new(ports: &Ports, settings: AppSettings, tokens: &Arc<Tokens>, tasks: &Tasks) -> Self {
+        Self {
+            upstream: Arc::clone(&ports.upstream),
+            clock: Arc::clone(&ports.clock),
+            catalog: settings.catalog,
+            names: settings.models,
+            lists: ModelLists::default(),
+            usages: Usages::default(),
+            tokens: Arc::clone(tokens),
+            tasks: tasks.clone(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,89 @@
+//! Forwards a request to a provider's own API and streams the response back.
+
+use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
+
+use super::{
+    Models,
+    ask::read_refusal,
+    call::{ProviderCall, listed, peek},
+};
+use crate::{
+    app::AppError,
+    domain::{
+        ids::ProviderName,
+        provider_refusal::SHOULD_RETRY,
+        proxy::{ProxyPath, headers},
+        time::retry_after_seconds,
+    },
+    ports::{ByteStream, RequestBody, UpstreamResponse},
+};
+
+/// A caller's request.
+#[derive(Debug)]
+pub struct ProxyRequest {
+    pub name: ProviderName,
+    pub method: Method,
+    /// As received: without a leading slash, not decoded.
+    pub path: String,
+    pub query: Option<String>,
+    /// The caller's; those of `headers::goes_upstream` pass.
+    pub headers: HeaderMap,
+    pub body: RequestBody,
+}
+
+/// A provider's response, as the caller receives it.
+pub struct ProxyResponse {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: ByteStream,
+}
+
+impl Models {
+    /// Forwards a request to the account's provider.
+    ///
+    /// # Errors
+    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`],
+    /// [`AppError::Upstream`], [`AppError::RetryRequest`], and those of [`Tokens::usable`](crate::app::Tokens::usable).
+    pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
+        let ProxyRequest { name, method, path, query, headers, body } = request;
+        let definition = self.definition(&name)?;
+        let path = ProxyPath::parse(&path)?;
+        // Before the token is looked up: a refused path must not start a refresh.
+        if !path.is_allowed_by(&definition.proxy_paths) {
+            return Err(AppError::PathNotAllowed { name, path });
+        }
+        let url = definition.url_of(&path, query.as_deref());
+        let call = ProviderCall { method, url, headers, body };
+        let response = self.call(&name, call).await?;
+        if response.status == StatusCode::TOO_MANY_REQUESTS {
+            return self.forward_limit(response).await;
+        }
+        ProxyResponse::of(response)
+    }
+
+    /// Copies the retry hints of a 429 body into headers, the only place where automatic retries look for them.
+    async fn forward_limit(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
+        let (response, body) = peek(response).await?;
+        let refusal = read_refusal(&response, &body, self.now());
+        let mut forwarded = ProxyResponse::of(response)?;
+        if let Some(wait) = refusal.retry_after {
+            forwarded.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(retry_after_seconds(wait)));
+        }
+        if refusal.is_lasting() {
+            forwarded.headers.insert(HeaderName::from_static(SHOULD_RETRY), HeaderValue::from_static("false"));
+        }
+        Ok(forwarded)
+    }
+}
+
+impl ProxyResponse {
+    /// Keeps the headers of `headers::comes_back`.
+    pub(super) fn of(response: UpstreamResponse) -> Result<Self, AppError> {
+        // `Location` does not pass, and a redirect without it is no response.
+        if response.status.is_redirection() && response.status != StatusCode::NOT_MODIFIED {
+            return Err(AppError::UpstreamRedirect);
+        }
+        let headers = listed(&response.headers, headers::comes_back);
+        Ok(Self { status: response.status, headers, body: response.body })
+    }
+}

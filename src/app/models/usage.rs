@@ -1,0 +1,89 @@
+//! How much of an account's plan is used. Responses of the provider carry it in headers; if none did lately, the provider is asked.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http_message::HeaderMap;
+use tokio::select;
+
+use super::{
+    Models,
+    ask::{json_of, refusal_of},
+    call::ProviderCall,
+};
+use crate::{
+    app::AppError,
+    domain::{
+        ids::{LoginId, ProviderName},
+        proxy::ProxyPath,
+        time::Timestamp,
+        usage::Usage,
+    },
+};
+
+/// How long a known usage is served without asking again.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// How long a provider may take to respond.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The last known usage of each account, with the login it belongs to.
+#[derive(Debug, Default)]
+pub(super) struct Usages(Mutex<HashMap<ProviderName, (LoginId, Usage)>>);
+
+impl Usages {
+    /// Takes the usage from a response's headers, if they have it.
+    pub(super) fn note(&self, name: &ProviderName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
+        // Most responses have none; one lookup decides.
+        if headers.contains_key("x-codex-primary-used-percent")
+            && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
+        {
+            self.put(name, login_id, usage);
+        }
+    }
+
+    fn put(&self, name: &ProviderName, login_id: &LoginId, usage: Usage) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(name.clone(), (login_id.clone(), usage));
+    }
+
+    fn get(&self, name: &ProviderName, login_id: &LoginId) -> Option<Usage> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).filter(|(of, _)| of == login_id).map(|(_, usage)| usage.clone())
+    }
+}
+
+impl Models {
+    /// Returns the plan's usage, asked of the provider if the known one is older than a minute.
+    ///
+    /// # Errors
+    /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`], and those of
+    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    pub async fn usage(&self, name: &ProviderName) -> Result<Usage, AppError> {
+        let definition = self.definition(name)?;
+        let name = &definition.name;
+        let path = definition.descriptor().usage_path.ok_or_else(|| AppError::NoUsage(name.clone()))?;
+        let account = self.tokens.usable(name).await?;
+        let login_id = &account.refresh.version.login_id;
+        if let Some(fresh) = self.usages.get(name, login_id).filter(|usage| usage.as_of.plus(FRESH_FOR) > self.now()) {
+            return Ok(fresh);
+        }
+        let url = definition.url_of(&ProxyPath::fixed(path), None);
+        let call = ProviderCall::get(url, HeaderMap::new());
+        let response = select! {
+            response = self.call(name, call) => response?,
+            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to tell its usage")),
+        };
+        if !response.status.is_success() {
+            return Err(refusal_of(response, self.now()).await);
+        }
+        let json = json_of(response).await?;
+        let usage =
+            Usage::of_json(&json, self.now()).ok_or(AppError::InvalidUpstreamResponse("its answer tells no usage"))?;
+        self.usages.put(name, login_id, usage.clone());
+        Ok(usage)
+    }
+}

@@ -1,0 +1,154 @@
+//! The tokens of accounts: hands out access tokens from memory, refreshes them exactly once over all replicas, and loses none
+//! that it received. The only service that opens a refresh token.
+
+mod breaker;
+mod journal;
+mod present;
+mod refresh;
+mod refused;
+mod registry;
+mod revoke;
+mod save;
+mod schedule;
+mod single_flight;
+mod source;
+mod vault;
+
+use std::sync::Arc;
+
+pub use registry::{ProviderRegistration, ProviderRegistry};
+pub use revoke::Revocation;
+pub use save::Connected;
+pub use vault::{Vault, VaultError};
+
+use super::{AppError, Ports, Tasks, directory::Directory, events::Events, random_bytes};
+use crate::{
+    domain::{
+        credential::SealedCredential,
+        ids::{LoginId, ProviderName},
+        refresh::{RefreshTrigger, TokenVersion},
+        time::Timestamp,
+    },
+    ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
+};
+use breaker::Breakers;
+use refused::RefusedTokens;
+use schedule::RefreshSchedule;
+pub(super) use single_flight::RefreshOutcome;
+use single_flight::SingleFlight;
+
+pub struct Tokens {
+    store: Arc<dyn TokenStore>,
+    journal: Arc<dyn TokenJournal>,
+    revocations: Arc<dyn RevocationQueue>,
+    oauth: Arc<dyn OAuthEndpoint>,
+    sessions: Arc<dyn SessionEndpoint>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    vault: Vault,
+    directory: Directory,
+    events: Events,
+    registry: ProviderRegistry,
+    single_flight: SingleFlight,
+    breakers: Breakers,
+    refused: RefusedTokens,
+    schedule: RefreshSchedule,
+    proactive: bool,
+    tasks: Tasks,
+}
+
+impl Tokens {
+    pub(super) fn new(ports: &Ports, directory: &Directory, tasks: &Tasks, proactive: bool) -> Self {
+        Self {
+            store: Arc::clone(&ports.credentials),
+            journal: Arc::clone(&ports.journal),
+            revocations: Arc::clone(&ports.revocations),
+            oauth: Arc::clone(&ports.oauth),
+            sessions: Arc::clone(&ports.sessions),
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
+            vault: Vault::new(Arc::clone(&ports.cipher)),
+            directory: directory.clone(),
+            events: Events::new(ports, tasks),
+            registry: ProviderRegistry::default(),
+            single_flight: SingleFlight::default(),
+            breakers: Breakers::default(),
+            refused: RefusedTokens::default(),
+            schedule: RefreshSchedule::default(),
+            proactive,
+            tasks: tasks.clone(),
+        }
+    }
+
+    pub fn registry(&self) -> &ProviderRegistry {
+        &self.registry
+    }
+
+    /// Registers every stored account.
+    ///
+    /// # Errors
+    /// [`AppError::Vault`] if a stored secret does not open.
+    pub(super) async fn register_all(&self) -> Result<(), AppError> {
+        for credential in self.store.list().await? {
+            self.vault.check(&credential)?;
+            self.register(&credential)?;
+        }
+        Ok(())
+    }
+
+    /// Registers an account as stored, and schedules its next refresh.
+    pub(super) fn register(&self, credential: &SealedCredential) -> Result<(), AppError> {
+        let (name, now) = (&credential.name, self.now());
+        let Some(definition) = self.directory.definition_of(name, credential.provider_type).map(Arc::new) else {
+            return Ok(());
+        };
+        let policy = &definition.refresh;
+        let account = ProviderRegistration {
+            definition: Arc::clone(&definition),
+            enabled: credential.enabled,
+            auth_method: credential.metadata.auth_method,
+            refresh: credential.refresh.clone(),
+            revision: credential.revision,
+            access_token: self.vault.open_access_token(credential)?,
+            account_id: credential.metadata.account.account_id.clone(),
+            served_until: credential.refresh.served_until(policy),
+        };
+        // Schedule only newer snapshots; older ones are already scheduled or in flight.
+        let is_newer = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
+        self.registry.register(name, account);
+        if is_newer && let Some(at) = credential.refresh.clone().at(now).ready_at(policy, RefreshTrigger::Due, now) {
+            self.schedule.put(at, name);
+        }
+        Ok(())
+    }
+
+    /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
+    pub(super) async fn reload(&self, name: &ProviderName, login_id: &LoginId) -> Result<(), AppError> {
+        let stored = self.store.load(name).await?;
+        self.adopt(name, login_id, stored)
+    }
+
+    /// Registers what the store returned, or unregisters the login if nothing is stored.
+    fn adopt(&self, name: &ProviderName, login_id: &LoginId, stored: Option<SealedCredential>) -> Result<(), AppError> {
+        match stored {
+            Some(credential) => self.register(&credential),
+            None => {
+                self.registry.unregister(name, login_id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the provider said that these access tokens are dead.
+    pub(super) fn are_refused(&self, name: &ProviderName, version: &TokenVersion) -> bool {
+        self.refused.are_dead(name, version)
+    }
+
+    fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
+        random_bytes(self.random.as_ref())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

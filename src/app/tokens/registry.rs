@@ -1,0 +1,178 @@
+//! The provider registry: the accounts that this process knows, with their access tokens. Every request looks one up.
+//!
+//! A lookup takes no lock and copies nothing. A change registers a new snapshot; one that is older than the registered one, or
+//! that belongs to a login that was signed out, is ignored, in whatever order they arrive.
+
+use std::{collections::HashMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::domain::{
+    history::Revision,
+    ids::{LoginId, ProviderName},
+    provider::{AuthMethod, ProviderDefinition},
+    refresh::RefreshState,
+    secret::AccessToken,
+    time::Timestamp,
+};
+
+/// A connected account at one moment.
+#[derive(Debug, Clone)]
+pub struct ProviderRegistration {
+    /// Its provider, as configured.
+    pub definition: Arc<ProviderDefinition>,
+    pub enabled: bool,
+    /// How it was connected, which decides how it is refreshed.
+    pub auth_method: AuthMethod,
+    pub refresh: RefreshState,
+    pub revision: Revision,
+    pub access_token: AccessToken,
+    /// ChatGPT's workspace id, which its backend requires beside the token.
+    pub account_id: Option<String>,
+    /// Until when the access token is used; None means without a limit.
+    pub served_until: Option<Timestamp>,
+}
+
+impl ProviderRegistration {
+    /// Whether a request may be sent with it at `now`.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.enabled && self.definition.enabled && self.served_until.is_none_or(|until| now < until)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    account: Option<Arc<ProviderRegistration>>,
+    /// The login that was signed out last; it is never registered again.
+    signed_out: Option<LoginId>,
+}
+
+#[derive(Debug)]
+pub struct ProviderRegistry {
+    slots: ArcSwap<HashMap<ProviderName, Slot>>,
+    changes: watch::Sender<()>,
+}
+
+impl Default for ProviderRegistry {
+    fn default() -> Self {
+        Self { slots: ArcSwap::default(), changes: watch::Sender::new(()) }
+    }
+}
+
+impl ProviderRegistry {
+    pub fn get(&self, name: &ProviderName) -> Option<Arc<ProviderRegistration>> {
+        self.slots.load().get(name)?.account.clone()
+    }
+
+    pub fn names(&self) -> Vec<ProviderName> {
+        let slots = self.slots.load();
+        slots.iter().filter(|(_, slot)| slot.account.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Registers a snapshot, unless it is out of date.
+    pub fn register(&self, name: &ProviderName, account: ProviderRegistration) {
+        let account = Arc::new(account);
+        self.change(name, |slot| {
+            let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
+                || slot.account.as_ref().is_some_and(|there| there.revision > account.revision);
+            if !is_late {
+                slot.account = Some(Arc::clone(&account));
+            }
+        });
+    }
+
+    /// Unregisters a login for good.
+    pub fn unregister(&self, name: &ProviderName, login_id: &LoginId) {
+        self.change(name, |slot| {
+            slot.account = slot.account.take().filter(|account| account.refresh.version.login_id != *login_id);
+            slot.signed_out = Some(login_id.clone());
+        });
+    }
+
+    /// Notifies subscribers of a change that is not part of a snapshot.
+    pub(in crate::app) fn notify_changed(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// Returns a channel that is notified of every change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    fn change(&self, name: &ProviderName, change: impl Fn(&mut Slot)) {
+        self.slots.rcu(|slots| {
+            let mut slots = HashMap::clone(slots);
+            change(slots.entry(name.clone()).or_default());
+            slots
+        });
+        self.notify_changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{provider::ProviderType, refresh::RefreshPolicy};
+
+    fn name() -> ProviderName {
+        ProviderName::parse("work").unwrap()
+    }
+
+    fn definition() -> Arc<ProviderDefinition> {
+        Arc::new(ProviderDefinition {
+            name: name(),
+            provider_type: ProviderType::OpenaiCodex,
+            display_name: String::new(),
+            api_base: String::new(),
+            proxy_paths: Vec::new(),
+            user_agent: None,
+            client_version: None,
+            models: Vec::new(),
+            oauth: None,
+            sessions: None,
+            refresh: RefreshPolicy::default(),
+            enabled: true,
+        })
+    }
+
+    fn snapshot(login: u8, revision: i64) -> ProviderRegistration {
+        let now = Timestamp::from_unix_seconds(0);
+        ProviderRegistration {
+            definition: definition(),
+            enabled: true,
+            auth_method: AuthMethod::OAuth,
+            refresh: RefreshState::signed_in(LoginId::from_bytes([login; 16]), true, now, None),
+            revision: Revision(revision),
+            access_token: AccessToken::new("token"),
+            account_id: None,
+            served_until: None,
+        }
+    }
+
+    fn revision(registry: &ProviderRegistry) -> Option<i64> {
+        registry.get(&name()).map(|account| account.revision.0)
+    }
+
+    #[test]
+    fn a_snapshot_never_gets_older() {
+        let registry = ProviderRegistry::default();
+        registry.register(&name(), snapshot(1, 5));
+        registry.register(&name(), snapshot(1, 4));
+        assert_eq!(revision(&registry), Some(5));
+        registry.register(&name(), snapshot(2, 6));
+        assert_eq!(revision(&registry), Some(6));
+    }
+
+    #[test]
+    fn a_login_that_was_signed_out_never_comes_back() {
+        let registry = ProviderRegistry::default();
+        registry.register(&name(), snapshot(1, 5));
+        registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+        registry.register(&name(), snapshot(1, 9));
+        assert_eq!(revision(&registry), None);
+        registry.register(&name(), snapshot(2, 7));
+        registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
+        assert_eq!(revision(&registry), Some(7), "the next login is another one's business");
+    }
+}

@@ -1,0 +1,109 @@
+//! Refreshes tokens before a caller needs them, also those of idle accounts.
+//!
+//! A heap of times, one for each change of an account, so the cost does not grow with the number of accounts. An entry may be
+//! out of date: the registration says whether the account is due.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Notify, Semaphore};
+
+use super::{RefreshOutcome, Tokens};
+use crate::domain::{ids::ProviderName, refresh::RefreshTrigger, time::Timestamp};
+
+/// Longest sleep: the wall clock may be stepped.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
+/// Pause after a refresh that could not be begun.
+const STORE_PAUSE: Duration = Duration::from_secs(5);
+/// Shortest wait before the store is asked again.
+const MIN_WAIT: Duration = Duration::from_secs(1);
+/// Refreshes that run at a time, so that a thousand overdue accounts cause no storm.
+const MAX_CONCURRENT: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct RefreshSchedule {
+    times: Mutex<BinaryHeap<Reverse<(Timestamp, ProviderName)>>>,
+    sooner: Notify,
+    slots: Arc<Semaphore>,
+}
+
+impl Default for RefreshSchedule {
+    fn default() -> Self {
+        Self { times: Mutex::default(), sooner: Notify::new(), slots: Arc::new(Semaphore::new(MAX_CONCURRENT)) }
+    }
+}
+
+impl RefreshSchedule {
+    pub(super) fn put(&self, at: Timestamp, name: &ProviderName) {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = times.peek().is_none_or(|Reverse((first, _))| at < *first);
+        times.push(Reverse((at, name.clone())));
+        if is_first {
+            self.sooner.notify_one();
+        }
+    }
+
+    fn first(&self) -> Option<Timestamp> {
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn take_due(&self, now: Timestamp) -> Option<ProviderName> {
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.peek().filter(|Reverse((at, _))| *at <= now)?;
+        times.pop().map(|Reverse((_, name))| name)
+    }
+}
+
+impl Tokens {
+    /// Starts to refresh accounts as they become due, if the configuration wants that.
+    pub(in crate::app) fn start_refreshing(self: &Arc<Self>) {
+        if !self.proactive {
+            return;
+        }
+        let tokens = Arc::clone(self);
+        self.tasks.start(async move {
+            loop {
+                let now = tokens.now();
+                let wait = tokens.schedule.first().map_or(MAX_SLEEP, |first| now.until(first).min(MAX_SLEEP));
+                tokio::select! {
+                    () = tokens.clock.sleep(wait) => {}
+                    () = tokens.schedule.sooner.notified() => {}
+                    () = tokens.tasks.stopping().cancelled() => return,
+                }
+                while let Some(name) = tokens.schedule.take_due(tokens.now()) {
+                    tokens.refresh_if_due(&name);
+                }
+            }
+        });
+    }
+
+    fn refresh_if_due(self: &Arc<Self>, name: &ProviderName) {
+        let (now, Some(account)) = (self.now(), self.registry.get(name)) else { return };
+        let definition = Arc::clone(&account.definition);
+        let refresh = account.refresh.clone().at(now);
+        match refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
+            Some(at) if at <= now && account.enabled && definition.enabled => {}
+            Some(at) if at > now => return self.schedule.put(at, name),
+            _ => return,
+        }
+        let (tokens, slots) = (Arc::clone(self), Arc::clone(&self.schedule.slots));
+        self.tasks.start(async move {
+            let Ok(_slot) = slots.acquire().await else { return };
+            let name = &definition.name;
+            match tokens.refresh(&definition, &refresh.version, RefreshTrigger::Due).await {
+                // The result is registered, and with it the account's next time.
+                RefreshOutcome::Settled => {}
+                // The store's clock may be behind this one.
+                RefreshOutcome::Waiting(until) => {
+                    tokens.schedule.put(until.max(tokens.now().plus(MIN_WAIT)), name);
+                }
+                RefreshOutcome::StoreDown => tokens.schedule.put(tokens.now().plus(STORE_PAUSE), name),
+            }
+        });
+    }
+}

@@ -1,0 +1,79 @@
+//! Joins concurrent refreshes of the same tokens in this process: the first caller leads, the others wait for its outcome.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::domain::{ids::ProviderName, refresh::TokenVersion, time::Timestamp};
+
+/// How a refresh ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum RefreshOutcome {
+    /// The account's row has the result: look at it.
+    Settled,
+    /// Nothing can be done before this time. Another replica may hold the lease.
+    Waiting(Timestamp),
+    /// The store did not answer.
+    StoreDown,
+}
+
+type Key = (ProviderName, TokenVersion);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, watch::Receiver<Option<RefreshOutcome>>>>>);
+
+/// A caller's part in a refresh.
+pub(super) enum Role {
+    /// No refresh was under way: this caller runs it.
+    Leader(Leader, Follower),
+    Follower(Follower),
+}
+
+/// The right to run a refresh, until it is dropped.
+pub(super) struct Leader {
+    single_flight: SingleFlight,
+    key: Key,
+    outcome: watch::Sender<Option<RefreshOutcome>>,
+}
+
+/// Waits for the end of a refresh.
+pub(super) struct Follower(watch::Receiver<Option<RefreshOutcome>>);
+
+impl SingleFlight {
+    pub(super) fn join(&self, name: &ProviderName, version: &TokenVersion) -> Role {
+        let key = (name.clone(), version.clone());
+        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = running.get(&key) {
+            return Role::Follower(Follower(outcome.clone()));
+        }
+        let (outcome, receiver) = watch::channel(None);
+        running.insert(key.clone(), receiver.clone());
+        Role::Leader(Leader { single_flight: self.clone(), key, outcome }, Follower(receiver))
+    }
+}
+
+impl Leader {
+    pub(super) fn finish(self, outcome: RefreshOutcome) {
+        self.outcome.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Leader {
+    /// Also when the refresh panicked: no follower may wait for it then.
+    fn drop(&mut self) {
+        self.single_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl Follower {
+    /// Returns the outcome. A refresh that panicked counts as settled: the account's row says what happened.
+    pub(super) async fn outcome(mut self) -> RefreshOutcome {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.unwrap_or(RefreshOutcome::Settled),
+            Err(_leader_panicked) => RefreshOutcome::Settled,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The token source: returns the access token that a request is sent with.
+//!
+//! A usable token comes out of memory, without a lock or a wait. Otherwise the caller waits for the refresh, within bounds, and
+//! learns whether to retry or to sign in again.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{ProviderRegistration, RefreshOutcome, Tokens};
+use crate::{
+    app::AppError,
+    domain::{
+        ids::ProviderName,
+        provider::ProviderDefinition,
+        refresh::{RefreshTrigger, TokenState, TokenVersion},
+    },
+};
+
+/// Poll interval while another replica holds the lease.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// Refreshes that one caller waits for.
+const MAX_REFRESHES: usize = 3;
+
+impl Tokens {
+    /// Returns the account if its access token in memory is usable.
+    pub fn cached(&self, name: &ProviderName) -> Option<Arc<ProviderRegistration>> {
+        self.registry.get(name).filter(|account| account.is_usable(self.now()))
+    }
+
+    /// Returns the account with a usable access token, after a refresh if there is none.
+    ///
+    /// # Errors
+    /// [`AppError::NotConnected`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`], [`AppError::NeedsReauth`]
+    /// where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
+    pub async fn usable(self: &Arc<Self>, name: &ProviderName) -> Result<Arc<ProviderRegistration>, AppError> {
+        let mut waited_for = None;
+        // More than one round only if the refreshed token has expired again: it may live for seconds while callers queue.
+        for _ in 0..MAX_REFRESHES {
+            if let Some(account) = self.cached(name) {
+                return Ok(account);
+            }
+            let account = self.registry.get(name).ok_or_else(|| AppError::NotConnected(name.clone()))?;
+            let ProviderRegistration { definition, refresh, .. } = account.as_ref();
+            if !account.enabled {
+                return Err(AppError::SwitchedOff(name.clone()));
+            }
+            if !definition.enabled {
+                return Err(AppError::DisabledByConfiguration(name.clone()));
+            }
+            let is_hopeless = !refresh.refreshable || refresh.state == TokenState::NeedsReauth;
+            if is_hopeless || waited_for.as_ref() == Some(&refresh.version) {
+                break;
+            }
+            match self.refresh(definition, &refresh.version, RefreshTrigger::Due).await {
+                RefreshOutcome::Settled => {}
+                RefreshOutcome::Waiting(_) => {
+                    self.wait_for_other_replica(definition, &refresh.version).await?;
+                }
+                RefreshOutcome::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
+            }
+            waited_for = Some(refresh.version.clone());
+        }
+        self.cached(name).ok_or_else(|| self.without_token(name))
+    }
+
+    /// Says why there is no usable token, and whether waiting helps.
+    fn without_token(&self, name: &ProviderName) -> AppError {
+        match self.registry.get(name).map(|account| account.refresh.clone().at(self.now())) {
+            None => AppError::NotConnected(name.clone()),
+            Some(refresh) if !refresh.refreshable || refresh.state == TokenState::NeedsReauth => {
+                AppError::NeedsReauth(name.clone())
+            }
+            Some(_) => AppError::RefreshNotBegun(name.clone()),
+        }
+    }
+
+    /// Waits until another replica has refreshed these tokens or has had the time to. Returns whether one was at it.
+    pub(in crate::app) async fn wait_for_other_replica(
+        &self,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+    ) -> Result<bool, AppError> {
+        let mut was_running = false;
+        // As long as the call may take, and as long again for the commit.
+        let mut polls = 2 * definition.refresh.http_timeout.as_millis() / POLL_INTERVAL.as_millis() + 1;
+        loop {
+            self.reload(&definition.name, &seen.login_id).await?;
+            let refresh = self.registry.get(&definition.name).map(|account| account.refresh.clone().at(self.now()));
+            let is_running = refresh
+                .is_some_and(|refresh| refresh.version == *seen && matches!(refresh.state, TokenState::Refreshing(_)));
+            if !is_running || polls == 0 {
+                return Ok(was_running);
+            }
+            was_running = true;
+            polls -= 1;
+            self.clock.sleep(POLL_INTERVAL).await;
+        }
+    }
+}
