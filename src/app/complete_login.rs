@@ -13,7 +13,6 @@ use crate::{
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
         login_outcome::{LoginOutcome, LoginProgress},
         provider::{AuthMethod, ProviderDefinition},
-        revocation::{PendingRevocation, RevocationOrder},
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{ClaimOutcome, Doubt, SaveOutcome, TokenEndpointError},
@@ -172,10 +171,8 @@ impl Gateway {
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
             SaveOutcome::LoginOver(outcome) => {
                 // Its owner has changed their mind while the code was redeemed: nobody is to use what it gave.
-                if let (Some(RevocationOrder { id, client }), Some(token)) = (order, sealed.refresh_token) {
-                    let (provider_type, login_id) = (sealed.provider_type, sealed.login_id);
-                    let surplus =
-                        PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now };
+                if let (Some(order), Some(token)) = (order, sealed.refresh_token) {
+                    let surplus = order.into_pending(name, sealed.provider_type, sealed.login_id, token, now);
                     self.revoke_unstored(surplus).await;
                 }
                 Err(AppError::LoginOver(outcome))

@@ -18,7 +18,6 @@ use crate::{
         ids::ProviderName,
         provider::ProviderDefinition,
         refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
-        revocation::{PendingRevocation, RevocationOrder},
         token_response::TokenResponse,
     },
     ports::{Advanced, JournalRecord, StoreError},
@@ -205,19 +204,9 @@ impl Gateway {
     /// Nobody may use what came back after a logout, so the provider is told to forget it.
     async fn revoke_surplus(&self, definition: &ProviderDefinition, rotation: &Rotation) {
         let order = self.revocation_order(definition).ok().flatten();
-        let (Some(RevocationOrder { id, client }), Some(token)) = (order, rotation.refresh_token.clone()) else {
-            return;
-        };
-        self.revoke_unstored(PendingRevocation {
-            id,
-            client,
-            token,
-            name: definition.name.clone(),
-            provider_type: definition.provider_type,
-            login_id: rotation.seen.login_id.clone(),
-            created_at: self.now(),
-        })
-        .await;
+        let (Some(order), Some(token)) = (order, rotation.refresh_token.clone()) else { return };
+        let (name, login_id) = (definition.name.clone(), rotation.seen.login_id.clone());
+        self.revoke_unstored(order.into_pending(name, definition.provider_type, login_id, token, self.now())).await;
     }
 
     /// One step of the protocol, told to whom it may concern.

@@ -27,6 +27,21 @@ pub struct RevocationOrder {
     pub client: OAuthClient,
 }
 
+impl RevocationOrder {
+    /// Returns the queue's entry for `token`, which was sealed for the login `login_id` of the account `name`.
+    pub fn into_pending(
+        self,
+        name: ProviderName,
+        provider_type: ProviderType,
+        login_id: LoginId,
+        token: SealedSecret,
+        now: Timestamp,
+    ) -> PendingRevocation {
+        let Self { id, client } = self;
+        PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now }
+    }
+}
+
 /// A refresh token in the queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingRevocation {
