@@ -1,12 +1,14 @@
 //! A connected account: which login it came from, and whether its token may be used now.
 
+use std::mem;
+
 use super::{
     history::Revision,
     ids::{Generation, LoginId, ProviderId, ProviderName},
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
-    refresh::{RefreshState, TokenState},
-    revocation::RevocationOrder,
+    refresh::{RefreshState, Rotation, TokenState},
+    revocation::{PendingRevocation, RevocationOrder},
     sealed::SealedSecret,
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
@@ -96,6 +98,50 @@ impl AccountState {
 }
 
 impl SealedCredential {
+    /// Returns the account after a login. `before` is the account that the login replaces, if there is one.
+    pub fn after_login(new: &NewSealedCredential, before: Option<&Self>, now: Timestamp) -> Self {
+        let metadata = &new.metadata;
+        let settings = before.map_or_else(ProviderSettings::default, |account| account.settings.clone());
+        Self {
+            id: before.map_or(&new.id, |account| &account.id).clone(),
+            name: new.name.clone(),
+            provider_type: new.provider_type,
+            display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
+            api_base: new.api_base.clone(),
+            enabled: true,
+            refresh: RefreshState::signed_in(
+                new.login_id.clone(),
+                new.refresh_token.is_some(),
+                metadata.obtained_at,
+                metadata.expires_at,
+            ),
+            revision: Revision::default(),
+            access_token: new.access_token.clone(),
+            refresh_token: new.refresh_token.clone(),
+            metadata: metadata.clone(),
+            settings: settings.with_metadata(metadata),
+            created_at: before.map_or(now, |account| account.created_at),
+            updated_at: now,
+        }
+    }
+
+    /// Takes over the tokens of a refresh that was stored. A rotation without a refresh token keeps the old one.
+    pub fn take_tokens(&mut self, rotation: &Rotation) {
+        self.access_token = rotation.access_token.clone();
+        if let Some(token) = &rotation.refresh_token {
+            self.refresh_token = Some(token.clone());
+        }
+        self.settings = mem::take(&mut self.settings).with_metadata(&rotation.metadata);
+        self.metadata = rotation.metadata.clone();
+    }
+
+    /// Returns what to queue if the account's refresh token goes: nothing without an order or without a token.
+    pub fn revocation(&self, order: Option<&RevocationOrder>, now: Timestamp) -> Option<PendingRevocation> {
+        let token = self.refresh_token.clone()?;
+        let (order, login_id) = (order?.clone(), self.login_id().clone());
+        Some(order.into_pending(self.name.clone(), self.provider_type, login_id, token, now))
+    }
+
     pub fn login_id(&self) -> &LoginId {
         &self.refresh.version.login_id
     }

@@ -2,7 +2,7 @@
 
 use super::{
     ids::{Generation, LoginId, ProviderName},
-    refresh::{Cause, RefreshState, TokenState},
+    refresh::{Cause, RefreshState},
     time::Timestamp,
 };
 
@@ -21,6 +21,21 @@ pub struct CredentialEvent {
     pub kind: EventKind,
     pub cause: Option<Cause>,
     pub at: Timestamp,
+}
+
+impl CredentialEvent {
+    /// Returns an event that the history has not numbered yet. `state` is the account's after it.
+    pub fn unnumbered(name: &ProviderName, kind: EventKind, state: &RefreshState, at: Timestamp) -> Self {
+        Self {
+            revision: Revision::default(),
+            name: name.clone(),
+            login_id: state.version.login_id.clone(),
+            generation: state.version.generation,
+            kind,
+            cause: state.cause,
+            at,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,22 +80,6 @@ impl EventKind {
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// What lies between two states of one login; None if nothing worth telling does.
-    pub fn between(before: &RefreshState, after: &RefreshState) -> Option<Self> {
-        if before.version != after.version {
-            return Some(Self::Refreshed);
-        }
-        if before.state == after.state {
-            return None;
-        }
-        Some(match after.state {
-            TokenState::Active => Self::RefreshPostponed,
-            TokenState::Refreshing(_) => Self::RefreshStarted,
-            TokenState::InDoubt => Self::InDoubt,
-            TokenState::NeedsReauth => Self::NeedsReauth,
-        })
     }
 }
 

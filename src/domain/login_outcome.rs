@@ -40,7 +40,7 @@ impl LoginOutcome {
         Self::Interrupted,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::Denied => "denied",
@@ -97,7 +97,7 @@ pub enum LoginProgress {
 }
 
 impl LoginProgress {
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Exchanging => "exchanging",

@@ -28,7 +28,7 @@ pub struct RevocationOrder {
 }
 
 impl RevocationOrder {
-    /// Returns the queue entry for a refresh token of that login.
+    /// Returns the queue's entry for `token`, which was sealed for the login `login_id` of the account `name`.
     pub fn into_pending(
         self,
         name: ProviderName,

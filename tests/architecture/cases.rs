@@ -83,6 +83,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/domain/mod.rs", "mod config;", "the name `config` is a dependency's"),
     ("src/domain/ids.rs", "use crate::domain::time as url;", "the name `url` is a dependency's"),
     ("src/domain/ids.rs", "#[path = \"../adapters/store/mod.rs\"] mod store;", "`#[path]` puts"),
+    ("src/adapters/store/sqlite/mod.rs", "#[path = \"../queries/mod.rs\"] mod queries;", ""),
+    ("src/adapters/store/sqlite/mod.rs", "#[path = \"../../../app/mod.rs\"] mod app;", "`#[path]` puts"),
     ("src/domain/ids.rs", "include!(\"../adapters/store/mod.rs\");", "`include!` puts"),
     // cfg(test) adds what its own column says, to its own item.
     ("src/ports/clock.rs", "#[cfg_attr(test, mockall::automock)] trait Clock {}", ""),

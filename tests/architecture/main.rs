@@ -93,6 +93,11 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
 /// The dependency rule itself, and what would get around it.
 fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
     let mut problems: Vec<_> = source.misshapen.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
+    for (line, mount) in &source.mounts {
+        if !layer.covers(&beside(file, mount)) {
+            problems.push(format!("{file}:{line}: `#[path]` puts a file into a layer it does not lie in"));
+        }
+    }
     let dependencies = dependencies();
     for (line, name, stands_for) in &source.names {
         let is_made_here = stands_for == "mod" || stands_for.rsplit("::").next() != Some(name);
@@ -157,6 +162,16 @@ impl Layer {
 
 fn lies_in(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Returns the file that `path` names from the folder of `file`.
+fn beside(file: &str, path: &str) -> String {
+    let mut parts: Vec<_> = file.split('/').collect();
+    parts.pop();
+    for part in path.split('/') {
+        if part == ".." { drop(parts.pop()) } else { parts.push(part) }
+    }
+    parts.join("/")
 }
 
 /// `src/adapters/http/mod.rs` is the module `adapters::http`.

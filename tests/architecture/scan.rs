@@ -25,6 +25,8 @@ pub(crate) struct Source {
     /// Identifiers outside `cfg(test)`.
     pub(crate) words: Vec<(usize, String)>,
     pub(crate) misshapen: Vec<(usize, &'static str)>,
+    /// The files that `#[path]` compiles as modules, as the attribute names them.
+    pub(crate) mounts: Vec<(usize, String)>,
     pub(crate) test_modules: BTreeSet<String>,
 }
 
@@ -47,7 +49,7 @@ enum Kind {
     Arrow,
     Mark(char),
     Group(Delimiter, Vec<Token>),
-    Literal,
+    Literal(String),
 }
 use Kind::{Colons, Group, Mark, Word};
 
@@ -59,7 +61,7 @@ fn lex(stream: TokenStream) -> Vec<Token> {
         let before = joint.take();
         let kind = match tree {
             TokenTree::Ident(word) => Word(word.to_string().trim_start_matches("r#").to_owned()),
-            TokenTree::Literal(_) => Kind::Literal,
+            TokenTree::Literal(literal) => Kind::Literal(literal.to_string()),
             TokenTree::Group(group) => Group(group.delimiter(), lex(group.stream())),
             TokenTree::Punct(mark) => {
                 let pair = match (before, mark.as_char()) {
@@ -144,8 +146,8 @@ impl Source {
             [(_, Word(word)), (_, Group(_, inner))] if word == "cfg_attr" && requires_test(inner) => {
                 self.walk(inner, place.under_test());
             }
-            [(line, Word(word)), (_, Mark('=')), ..] if word == "path" => {
-                self.misshapen.push((*line, "`#[path]` puts a file into a layer it does not lie in"));
+            [(line, Word(word)), (_, Mark('=')), (_, Kind::Literal(text))] if word == "path" => {
+                self.mounts.push((*line, text.trim_matches('"').to_owned()));
             }
             _ => self.walk(attribute, place),
         }
@@ -265,7 +267,7 @@ fn item_length(tokens: &[Token]) -> usize {
             Group(Delimiter::Brace, _) if !after_colons => return index + 1,
             Mark('<') => angles += 1,
             Mark('>') => angles = angles.saturating_sub(1),
-            Word(_) | Colons | Kind::Arrow | Mark(_) | Group(..) | Kind::Literal => {}
+            Word(_) | Colons | Kind::Arrow | Mark(_) | Group(..) | Kind::Literal(_) => {}
         }
         after_colons = matches!(token.1, Colons);
     }

@@ -86,7 +86,7 @@ impl Ledger {
         if let real::TokenState::Refreshing(lease) = &mut state.state {
             lease.until = NOW;
         }
-        let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Noted };
+        let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Noted, events: Vec::new() };
         if let Some(mechanism) = self.without {
             mechanism.forget_doubt(&mut step);
         }

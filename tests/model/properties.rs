@@ -5,9 +5,12 @@
 
 use std::time::Duration;
 
-use goclaw::domain::refresh::{
-    Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
-    TokenState, step,
+use goclaw::domain::{
+    history::EventKind,
+    refresh::{
+        Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
+        TokenState, step,
+    },
 };
 use proptest::prelude::*;
 
@@ -19,7 +22,7 @@ const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
 /// A step of a row that there is.
 fn one_step(row: &RefreshState, event: &RefreshEvent, policy: &RefreshPolicy) -> (RefreshState, Effect) {
-    let Step { row, effect } = step(Some(row), event, policy, NOW);
+    let Step { row, effect, .. } = step(Some(row), event, policy, NOW);
     (row.expect("no event removes a row"), effect)
 }
 
@@ -41,6 +44,31 @@ proptest! {
         prop_assert!(is_sound(&after), "{:?}", after);
     }
 
+    /// The stores write an account and its history only if a step has events.
+    #[test]
+    fn the_events_of_a_step_lead_from_the_row_before_it_to_the_row_after_it(
+        row in rows(), event in events(), policy in policies(), now in times(),
+    ) {
+        let Step { row: after, events, .. } = step(Some(&row), &event, &policy, now);
+        let after = after.expect("no event removes a row");
+        prop_assert_eq!(events.last().map_or(&row, |event| &event.state), &after);
+        let lapsed = row.clone().at(now);
+        let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+        if lapsed != row {
+            prop_assert_eq!((kinds[0], &events[0].state), (EventKind::InDoubt, &lapsed), "the lease expired first");
+        }
+        let own = if lapsed == row { &kinds[..] } else { &kinds[1..] };
+        let expected = match after.state {
+            _ if after.version != lapsed.version => vec![EventKind::Refreshed],
+            _ if after == lapsed => vec![],
+            TokenState::Active => vec![EventKind::RefreshPostponed],
+            TokenState::Refreshing(_) => vec![EventKind::RefreshStarted],
+            TokenState::InDoubt => vec![EventKind::InDoubt],
+            TokenState::NeedsReauth => vec![EventKind::NeedsReauth],
+        };
+        prop_assert_eq!(own, expected);
+    }
+
     #[test]
     fn nothing_comes_of_nothing(event in events(), policy in policies(), now in times()) {
         let effect = match event {
@@ -48,7 +76,7 @@ proptest! {
             RefreshEvent::Answered(_) => Effect::Revoke,
             RefreshEvent::Failed { .. } => Effect::Noted,
         };
-        prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect });
+        prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect, events: Vec::new() });
     }
 
     #[test]
@@ -240,7 +268,7 @@ proptest! {
         for (pause, event) in history {
             now = now.plus(pause);
             let before = row.clone().at(now);
-            let Step { row: after, effect } = step(Some(&row), &event, &policy, now);
+            let Step { row: after, effect, .. } = step(Some(&row), &event, &policy, now);
             row = after.expect("no event removes a row");
             prop_assert!(row.version == before.version || effect == Effect::Stored);
             match (&event, effect) {

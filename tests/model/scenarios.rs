@@ -48,7 +48,7 @@ impl Story {
     }
 
     fn happens(&mut self, event: &RefreshEvent) -> Effect {
-        let Step { row, effect } = step(self.row.as_ref(), event, &self.policy, self.now);
+        let Step { row, effect, .. } = step(self.row.as_ref(), event, &self.policy, self.now);
         self.row = row;
         effect
     }

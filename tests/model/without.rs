@@ -111,7 +111,7 @@ impl Mechanism {
             (CommitWhoeverHoldsTheLease | CommitFromInDoubt | CommitFromNeedsReauth, _, Effect::Stored)
                 if !self.lets_commit(&before.state, by) =>
             {
-                *step = Step { row: Some(before.clone()), effect: Effect::Discard };
+                *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
             }
             (
                 DoubtKeptThroughRefusal,

@@ -25,33 +25,24 @@ pub enum OpenStoreError {
     NotDurable { name: String },
 }
 
-/// What goes wrong inside a transaction: the database, or what it holds.
+/// Why work on a connection failed: the database, or the data in it.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum TransactionError {
-    Database(DieselError),
-    Store(StoreError),
+    #[error(transparent)]
+    Database(#[from] DieselError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl TransactionError {
     pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
         match self {
-            Self::Database(source) => unavailable(doing)(source),
+            Self::Database(source) => unavailable(doing, source),
             Self::Store(error) => error,
         }
     }
 }
 
-impl From<DieselError> for TransactionError {
-    fn from(error: DieselError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<StoreError> for TransactionError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-pub(super) fn unavailable(doing: &'static str) -> impl Fn(DieselError) -> StoreError {
-    move |source| StoreError::Unavailable { doing, source: Box::new(source) }
+pub(super) fn unavailable(doing: &'static str, source: impl Into<Cause>) -> StoreError {
+    StoreError::Unavailable { doing, source: source.into() }
 }

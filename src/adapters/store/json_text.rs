@@ -1,5 +1,5 @@
-//! JSON columns: text in SQLite, so that any tool can read it, and `jsonb` in PostgreSQL. Rust sees a text in both, which
-//! `rows` parses, so that a value that is no JSON is told from a database that does not answer.
+//! JSON columns: text in SQLite, so that any tool can read it, and `jsonb` in PostgreSQL. Rust sees text in both. `rows`
+//! parses it, so that invalid JSON is not mistaken for a database that does not answer.
 
 use std::io::Write;
 
@@ -20,21 +20,9 @@ pub struct JsonText;
 /// The text of a JSON column.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]
 #[diesel(sql_type = JsonText)]
-pub(super) struct Document(String);
+pub(super) struct Document(pub(super) String);
 
-impl Document {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Document {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-/// The only version of the binary form there is; the text follows it.
+/// The only version of PostgreSQL's binary form. The JSON text follows it.
 const JSONB_VERSION: u8 = 1;
 
 impl FromSql<JsonText, Sqlite> for Document {

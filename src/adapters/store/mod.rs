@@ -1,30 +1,10 @@
-//! The stores for credentials, their history, logins, revocations and the tokens of programs, on diesel: SQLite as the embedded default, PostgreSQL
-//! as what replicas share.
+//! The store for accounts, their history, logins, revocations and API tokens, on diesel: SQLite as the embedded default,
+//! PostgreSQL for several replicas.
 //!
-//! One schema, one set of rows, one text for each query. What differs (connections, how a write is kept alone, opening
-//! and migrating) is in [`sqlite`] and [`postgres`]; [`credentials`], [`history`], [`logins`], [`revocations`] and [`api_tokens`] hold the
-//! queries as macros that each of the two fills in, since diesel checks a query against one backend at a time.
+//! Both databases share one schema, one set of [`rows`] and the text of every query. [`sqlite`] and [`postgres`] hold what
+//! differs (connections, exclusive write transactions, opening, migrations), and each compiles the files in `queries`.
 
-/// Does something on a connection of a store. `$doing` completes "the database is not available while it should ...", and
-/// `$work` comes to a `Result<_, TransactionError>`.
-macro_rules! on_connection {
-    ($store:expr, $doing:literal, $connection:ident => $work:expr) => {{
-        let mut $connection = $store.connection($doing).await?;
-        let outcome = $store.limited(async { $work }).await;
-        $store.settled($doing, $connection, outcome)
-    }};
-}
-
-#[macro_use]
-mod api_tokens;
-#[macro_use]
-mod credentials;
-#[macro_use]
-mod history;
-#[macro_use]
-mod logins;
-#[macro_use]
-mod revocations;
+mod connection;
 mod error;
 mod json_text;
 mod migrating;

@@ -1,11 +1,6 @@
 //! The tables as diesel sees them, in either database.
 
-use super::json_text::JsonText;
-
 diesel::table! {
-    use diesel::sql_types::*;
-    use super::JsonText;
-
     llm_providers (id) {
         id -> Text,
         name -> Text,
@@ -14,7 +9,7 @@ diesel::table! {
         api_base -> Text,
         api_key -> Text,
         enabled -> Bool,
-        settings -> JsonText,
+        settings -> crate::adapters::store::json_text::JsonText,
         login_id -> Text,
         generation -> BigInt,
         created_at -> BigInt,
@@ -43,9 +38,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use super::JsonText;
-
     login_sessions (id) {
         id -> Text,
         state_digest -> Text,
@@ -55,7 +47,7 @@ diesel::table! {
         provider_type -> Text,
         display_name -> Nullable<Text>,
         principal -> Text,
-        client -> JsonText,
+        client -> crate::adapters::store::json_text::JsonText,
         outcome -> Text,
         outcome_at -> BigInt,
         started_at -> BigInt,
@@ -64,16 +56,13 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::*;
-    use super::JsonText;
-
     revocations (id) {
         id -> Text,
         provider -> Text,
         provider_type -> Text,
         login_id -> Text,
         token -> Text,
-        client -> JsonText,
+        client -> crate::adapters::store::json_text::JsonText,
         created_at -> BigInt,
         next_attempt_at -> BigInt,
     }

@@ -25,4 +25,4 @@ pub use event::{Effect, RefreshEvent, RefreshTrigger, Rotation};
 pub use failure::{Cause, Failure, classify};
 pub use policy::{InvalidPolicy, RefreshPolicy, RevocationScope};
 pub use state::{Lease, LeaseId, RefreshState, TokenState, TokenVersion};
-pub use step::{Step, step};
+pub use step::{Step, StepEvent, step};

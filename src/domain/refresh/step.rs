@@ -1,148 +1,176 @@
-//! One step of the protocol: a row, an event, and what becomes of both.
+//! One step of the protocol: from a row and an event to the row after it, what the caller has to do, and the history.
 
-use crate::domain::time::Timestamp;
+use crate::domain::{history::EventKind, time::Timestamp};
 
 use super::{
     Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
     Rotation, TokenState, TokenVersion,
 };
 
-/// What a step comes to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The row as it is to be from now on; None if there is none.
+    /// The row after the step; None if the account is not connected.
     pub row: Option<RefreshState>,
     pub effect: Effect,
+    /// The changes of the row, oldest first. Empty if and only if the row stays as it is.
+    pub events: Vec<StepEvent>,
+}
+
+/// A change of the row that belongs in the account's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEvent {
+    pub kind: EventKind,
+    /// The row after the change.
+    pub state: RefreshState,
 }
 
 /// Applies `event` to `row` (None: the account is not connected) at `now`, on the store's clock.
 ///
 /// Two rules carry the whole protocol. An *answer* is stored if the row still has the login and generation that were
-/// presented, whoever holds a lease by now: it is the only live token. A *failure* is written down only by the holder of
-/// the lease: anybody else would clear another one's. Applying an event twice changes nothing more.
+/// presented, no matter who holds the lease by now: it is the only live token. A *failure* is written down only by the
+/// holder of the lease: any other caller would clear a lease that is not its own. Applying an event twice changes nothing
+/// more.
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
-    let row = row.cloned().map(|row| row.at(now));
-    match event {
-        RefreshEvent::Begin { seen, lease, trigger } => begin(row, seen, lease, *trigger, policy, now),
-        RefreshEvent::Answered(rotation) => answered(row, rotation, policy, now),
+    let Some(stored) = row else {
+        let effect = match event {
+            RefreshEvent::Begin { .. } => Effect::Adopt,
+            RefreshEvent::Answered(_) => Effect::Revoke,
+            RefreshEvent::Failed { .. } => Effect::Noted,
+        };
+        return Step { row: None, effect, events: Vec::new() };
+    };
+    let before = stored.clone().at(now);
+    let mut row = before.clone();
+    let effect = match event {
+        RefreshEvent::Begin { seen, lease, trigger } => begin(&mut row, seen, lease, *trigger, policy, now),
+        RefreshEvent::Answered(rotation) => answered(&mut row, rotation, policy, now),
         RefreshEvent::Failed { seen, lease, failure, spread } => {
-            failed(row, seen, lease, *failure, *spread, policy, now)
+            failed(&mut row, seen, lease, *failure, *spread, policy, now)
         }
-    }
+    };
+    // A lease that expired before this step is an event of its own.
+    let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
+    Step { row: Some(row), effect, events }
+}
+
+/// Returns the event between two rows of one login, if they differ.
+fn change(before: &RefreshState, after: &RefreshState) -> Option<StepEvent> {
+    let kind = match after.state {
+        _ if before.version != after.version => EventKind::Refreshed,
+        _ if before.state == after.state => return None,
+        TokenState::Active => EventKind::RefreshPostponed,
+        TokenState::Refreshing(_) => EventKind::RefreshStarted,
+        TokenState::InDoubt => EventKind::InDoubt,
+        TokenState::NeedsReauth => EventKind::NeedsReauth,
+    };
+    Some(StepEvent { kind, state: after.clone() })
 }
 
 fn begin(
-    row: Option<RefreshState>,
+    row: &mut RefreshState,
     seen: &TokenVersion,
     lease: &LeaseId,
     trigger: RefreshTrigger,
     policy: &RefreshPolicy,
     now: Timestamp,
-) -> Step {
-    let Some(mut row) = row else { return Step { row: None, effect: Effect::Adopt } };
+) -> Effect {
     if row.version != *seen {
-        return Step { row: Some(row), effect: Effect::Adopt };
+        return Effect::Adopt;
     }
     // The answer to an earlier try of the same acquisition was lost.
-    if let TokenState::Refreshing(held) = &row.state
-        && held.id == *lease
-    {
-        return Step { row: Some(row), effect: Effect::Send };
+    if holds(row, lease) {
+        return Effect::Send;
     }
-    let effect = match row.ready_at(policy, trigger, now) {
+    match row.ready_at(policy, trigger, now) {
         None => Effect::Adopt,
         Some(at) if at > now => Effect::Wait(at),
         Some(_) => {
             row.state = TokenState::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
-            // A token in doubt may have been taken by the first call.
+            // The provider may have consumed a token in doubt on the first call, so its time stays.
             if row.attempt == 0 {
                 row.sent_at = Some(now);
             }
             row.attempt = row.attempt.saturating_add(1);
             Effect::Send
         }
-    };
-    Step { row: Some(row), effect }
+    }
 }
 
-fn answered(row: Option<RefreshState>, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Step {
-    let Some(mut row) = row else { return Step { row: None, effect: Effect::Revoke } };
+fn answered(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
     if row.version.login_id != rotation.seen.login_id {
         // Revoking the whole grant would end the newer login too.
-        let effect = match policy.revocation {
+        return match policy.revocation {
             RevocationScope::Family => Effect::Revoke,
             RevocationScope::Grant => Effect::Discard,
         };
-        return Step { row: Some(row), effect };
     }
     if row.version != rotation.seen {
-        return Step { row: Some(row), effect: Effect::Discard };
+        return Effect::Discard;
     }
     if !rotation.same_account {
-        // What was given up before keeps its cause.
-        if row.state != TokenState::NeedsReauth {
-            row.state = TokenState::NeedsReauth;
-            row.cause = Some(Cause::AccountMismatch);
-        }
-        return Step { row: Some(row), effect: Effect::Discard };
+        give_up(row, Cause::AccountMismatch);
+        return Effect::Discard;
     }
-    let mut row = RefreshState {
-        version: row.version.next(),
-        sent_at: row.sent_at,
-        ..RefreshState::signed_in(
-            row.version.login_id,
-            row.refreshable,
-            rotation.metadata.obtained_at,
-            rotation.metadata.expires_at,
-        )
-    };
-    // An answer without an access token makes nothing younger, and must not be asked for again at once.
+    let signed_in = RefreshState::signed_in(
+        row.version.login_id.clone(),
+        row.refreshable,
+        rotation.metadata.obtained_at,
+        rotation.metadata.expires_at,
+    );
+    *row = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..signed_in };
+    // A response without an access token leaves the old one due; do not ask again at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));
     }
-    Step { row: Some(row), effect: Effect::Stored }
+    Effect::Stored
 }
 
 fn failed(
-    row: Option<RefreshState>,
+    row: &mut RefreshState,
     seen: &TokenVersion,
     lease: &LeaseId,
     failure: Failure,
     spread: u16,
     policy: &RefreshPolicy,
     now: Timestamp,
-) -> Step {
-    let Some(mut row) = row else { return Step { row: None, effect: Effect::Noted } };
+) -> Effect {
     if row.version != *seen {
-        return Step { row: Some(row), effect: Effect::Adopt };
+        return Effect::Adopt;
     }
     let backoff = |failures| now.plus(policy.backoff(failures, spread));
-    let is_ours = matches!(&row.state, TokenState::Refreshing(held) if held.id == *lease);
     match failure {
-        // True of the token itself, whoever holds the lease: nobody needs to present it again.
-        Failure::Rejected(cause) => {
-            if row.state != TokenState::NeedsReauth {
-                row.state = TokenState::NeedsReauth;
-                row.cause = Some(cause);
-            }
-        }
-        Failure::NotConsumed { cause, retry_after } if is_ours => {
+        // True of the token itself, no matter who holds the lease: nobody needs to present it again.
+        Failure::Rejected(cause) => give_up(row, cause),
+        Failure::NotConsumed { .. } | Failure::Unknown(_) if !holds(row, lease) => return Effect::Adopt,
+        Failure::NotConsumed { cause, retry_after } => {
             row.attempt = row.attempt.saturating_sub(1);
             // A token that was in doubt before stays so.
             row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
-            let wished = retry_after.map(|wait| now.plus(wait));
-            row.next_attempt_at = Some(backoff(row.failures)).max(wished);
+            let retry_at = retry_after.map(|wait| now.plus(wait));
+            row.next_attempt_at = Some(backoff(row.failures)).max(retry_at);
         }
-        Failure::Unknown(cause) if is_ours => {
+        Failure::Unknown(cause) => {
             row.state = TokenState::InDoubt;
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
-            // A grace window does not wait.
+            // Within the grace period the token may be presented again at once.
             row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
         }
-        Failure::NotConsumed { .. } | Failure::Unknown(_) => return Step { row: Some(row), effect: Effect::Adopt },
     }
-    Step { row: Some(row), effect: Effect::Noted }
+    Effect::Noted
+}
+
+fn holds(row: &RefreshState, lease: &LeaseId) -> bool {
+    matches!(&row.state, TokenState::Refreshing(held) if held.id == *lease)
+}
+
+/// Marks the login as over. A row that is given up already keeps its first cause.
+fn give_up(row: &mut RefreshState, cause: Cause) {
+    if row.state != TokenState::NeedsReauth {
+        row.state = TokenState::NeedsReauth;
+        row.cause = Some(cause);
+    }
 }

@@ -152,19 +152,16 @@ impl Account {
     }
 
     pub(super) fn advances(&mut self, event: &RefreshEvent, policy: &RefreshPolicy) -> Effect {
-        let Step { row, effect } = step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
+        let Step { row, effect, events } =
+            step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
+        for event in events {
+            self.record(&event.state, event.kind);
+        }
         let Some(mut held) = self.held.take() else {
             assert_eq!(row, None);
             return effect;
         };
         let after = row.expect("no event removes an account");
-        // A lease that ran out is a kind of its own, noticed only now.
-        let noticed = held.refresh.clone().at(self.now);
-        for (from, to) in [(&held.refresh, &noticed), (&noticed, &after)] {
-            if let Some(kind) = EventKind::between(from, to) {
-                self.record(to, kind);
-            }
-        }
         if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, effect) {
             held.access_token = rotation.access_token.clone();
             held.refresh_token = rotation.refresh_token.clone().or(held.refresh_token);

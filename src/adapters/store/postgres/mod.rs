@@ -1,32 +1,40 @@
-//! PostgreSQL: what several gateways share.
+//! PostgreSQL: the database that several replicas share.
 //!
-//! A write transaction that reads before it writes first takes the tables for itself, which leaves readers alone.
-//! Such writes are rare and short, and this makes them behave exactly as in SQLite.
+//! A write transaction starts by locking the tables against other writers, not against readers. Such writes are rare and
+//! short, and this makes them behave exactly as in SQLite.
 
 mod opening;
+#[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
+#[path = "../queries/mod.rs"]
+mod queries;
 
 use std::time::Duration;
 
 use diesel::{QueryResult, QueryableByName, sql_query, sql_types::BigInt};
 use diesel_async::{
-    AsyncPgConnection, RunQueryDsl,
+    AsyncConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::deadpool::{Object, Pool},
 };
 use tokio::time::{error::Elapsed, timeout};
 
-use super::error::TransactionError;
+use super::{
+    connection::{Work, take},
+    error::{TransactionError, unavailable},
+};
 use crate::{domain::time::Timestamp, ports::StoreError};
 
-/// How long a caller waits for a connection, a new one included.
-const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
-
-/// How long anything on a connection may take. All of it is short, a wait for another gateway's write included, and all of it
-/// may be done again.
+/// How long any work on a connection may take. All of it is short, including the wait for another replica's write, and all
+/// of it can be repeated. Without a limit, a link that swallows packets would block callers forever.
 const LONGEST_WORK: Duration = Duration::from_secs(5);
+/// Waits until no other write transaction is under way, and keeps further ones waiting until this one ends.
+const LOCK: &str = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations \
+                    IN SHARE ROW EXCLUSIVE MODE";
 
+type Backend = diesel::pg::Pg;
 type Connection = AsyncPgConnection;
+type Store = PostgresStore;
 
-/// Both stores in one database.
+/// All stores in one database.
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool<Connection>,
@@ -40,44 +48,53 @@ impl PostgresStore {
         &self.name
     }
 
-    /// A connection to do something with; `doing` completes "the database is not available while it should ...".
-    async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {
-        match timeout(WAIT_FOR_CONNECTION, self.pool.get()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(source)) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
-            Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
-        }
+    /// Works on a connection.
+    async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
+    {
+        let mut connection = take(self.pool.get(), doing).await?;
+        let outcome = timeout(LONGEST_WORK, work(&mut connection)).await;
+        self.settle(doing, connection, outcome)
     }
 
-    /// Gives up what takes too long: behind a link that swallows answers, nothing would ever come.
-    async fn limited<T>(&self, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-        timeout(LONGEST_WORK, work).await
+    /// Works in a transaction that no other write can come between.
+    async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
+    {
+        let mut connection = take(self.pool.get(), doing).await?;
+        let transaction = connection.transaction(async |connection| {
+            sql_query(LOCK).execute(connection).await?;
+            work(connection).await
+        });
+        let outcome = timeout(LONGEST_WORK, transaction).await;
+        self.settle(doing, connection, outcome)
     }
 
-    /// Gives a connection back; one that did not answer in time is thrown away, with all that are idle: they lead to the same
-    /// place.
-    fn settled<T>(
+    /// Returns a connection to the pool. One that did not answer in time is discarded, with all idle ones: they lead to the
+    /// same server.
+    fn settle<T>(
         &self,
         doing: &'static str,
         connection: Object<Connection>,
         outcome: Result<Result<T, TransactionError>, Elapsed>,
     ) -> Result<T, StoreError> {
-        outcome
-            .map_err(|late| {
-                drop(Object::take(connection));
-                self.pool.retain(|_, _| false);
-                StoreError::Unavailable { doing, source: Box::new(late) }
-            })?
-            .map_err(|error| error.while_doing(doing))
+        let outcome = outcome.map_err(|late| {
+            drop(Object::take(connection));
+            self.pool.retain(|_, _| false);
+            unavailable(doing, late)
+        })?;
+        outcome.map_err(|error| error.while_doing(doing))
     }
 
-    /// Goes by its callers' clocks, which then must agree: for tests that set the time.
+    /// Uses the callers' clocks instead of the server's. They must agree: for tests that set the time.
     #[must_use]
     pub fn on_callers_clock(self) -> Self {
         Self { has_own_clock: false, ..self }
     }
 
-    /// The server's clock: leases of several machines are counted on one.
+    /// Returns the server's time: leases of several machines must be measured on one clock.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         if !self.has_own_clock {
             return Ok(now);
@@ -91,45 +108,4 @@ impl PostgresStore {
 struct ServerTime {
     #[diesel(sql_type = BigInt)]
     millis: i64,
-}
-
-/// Waits until no other write transaction is under way, and keeps further ones waiting until this one ends.
-async fn write_alone(connection: &mut Connection) -> QueryResult<()> {
-    let lock = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations IN SHARE ROW EXCLUSIVE MODE";
-    sql_query(lock).execute(connection).await.map(drop)
-}
-
-mod credentials {
-    //! Connected accounts in PostgreSQL.
-    token_store!(
-        super::PostgresStore,
-        super::Connection,
-        diesel_async::AsyncConnection::transaction,
-        super::write_alone
-    );
-}
-
-mod history {
-    //! What happened to accounts, in PostgreSQL.
-    credential_history!(super::PostgresStore);
-}
-
-mod logins {
-    //! Logins under way in PostgreSQL.
-    login_store!(
-        super::PostgresStore,
-        super::Connection,
-        diesel_async::AsyncConnection::transaction,
-        super::write_alone
-    );
-}
-
-mod revocations {
-    //! Tokens that wait to be revoked, in PostgreSQL.
-    revocation_queue!(super::PostgresStore);
-}
-
-mod api_tokens {
-    //! The tokens of programs, in PostgreSQL.
-    api_token_store!(super::PostgresStore);
 }

@@ -4,88 +4,50 @@
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
 
 mod opening;
-
-use std::time::Duration;
+#[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
+#[path = "../queries/mod.rs"]
+mod queries;
 
 use diesel::{QueryResult, SqliteConnection};
-use diesel_async::{
-    pooled_connection::deadpool::{Object, Pool},
-    sync_connection_wrapper::SyncConnectionWrapper,
-};
-use tokio::time::timeout;
+use diesel_async::{pooled_connection::deadpool::Pool, sync_connection_wrapper::SyncConnectionWrapper};
 
-use super::error::TransactionError;
+use super::{
+    connection::{Work, take},
+    error::TransactionError,
+};
 use crate::{domain::time::Timestamp, ports::StoreError};
 
-/// How long a caller waits for a free connection.
-const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
-
+type Backend = diesel::sqlite::Sqlite;
 type Connection = SyncConnectionWrapper<SqliteConnection>;
+type Store = SqliteStore;
 
-/// Both stores in one database file.
+/// All stores in one database file.
 #[derive(Clone)]
 pub struct SqliteStore {
     pool: Pool<Connection>,
 }
 
 impl SqliteStore {
-    /// A connection to do something with; `doing` completes "the database is not available while it should ...".
-    async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {
-        match timeout(WAIT_FOR_CONNECTION, self.pool.get()).await {
-            Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(source)) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
-            Err(source) => Err(StoreError::Unavailable { doing, source: Box::new(source) }),
-        }
+    /// Works on a connection. There is no time limit: SQLite waits for a lock no longer than `busy_timeout`.
+    async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
+    {
+        let mut connection = take(self.pool.get(), doing).await?;
+        work(&mut connection).await.map_err(|error| error.while_doing(doing))
     }
 
-    /// A file answers, if only with an error: SQLite waits for a lock no longer than `busy_timeout`. And to leave a write
-    /// before its end would leave its transaction open.
-    async fn limited<T>(&self, work: impl Future<Output = T>) -> T {
-        work.await
+    /// Works in a transaction that no other write can come between.
+    async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
+    {
+        let mut connection = take(self.pool.get(), doing).await?;
+        connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))
     }
 
-    /// Gives a connection back.
-    fn settled<T>(
-        &self,
-        doing: &'static str,
-        _connection: Object<Connection>,
-        outcome: Result<T, TransactionError>,
-    ) -> Result<T, StoreError> {
-        outcome.map_err(|error| error.while_doing(doing))
-    }
-
-    /// The file is on one machine, so the caller's clock is everybody's.
+    /// Returns `now`: the file is on one machine, so all callers share its clock.
     async fn clock(&self, _connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         Ok(now)
     }
-}
-
-/// Nothing to do: whoever began with `BEGIN IMMEDIATE` writes alone.
-async fn write_alone(_connection: &mut Connection) -> QueryResult<()> {
-    Ok(())
-}
-
-mod credentials {
-    //! Connected accounts in SQLite.
-    token_store!(super::SqliteStore, super::Connection, super::Connection::immediate_transaction, super::write_alone);
-}
-
-mod history {
-    //! What happened to accounts, in SQLite.
-    credential_history!(super::SqliteStore);
-}
-
-mod logins {
-    //! Logins under way in SQLite.
-    login_store!(super::SqliteStore, super::Connection, super::Connection::immediate_transaction, super::write_alone);
-}
-
-mod revocations {
-    //! Tokens that wait to be revoked, in SQLite.
-    revocation_queue!(super::SqliteStore);
-}
-
-mod api_tokens {
-    //! The tokens of programs, in SQLite.
-    api_token_store!(super::SqliteStore);
 }

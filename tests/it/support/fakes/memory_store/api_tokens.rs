@@ -36,7 +36,7 @@ impl ApiTokenStore for MemoryStore {
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.tables_to("forget tokens that have ended").await?.api_tokens.retain(|token| token.is_good(now));
+        self.tables_to("forget expired tokens").await?.api_tokens.retain(|token| token.is_good(now));
         Ok(())
     }
 

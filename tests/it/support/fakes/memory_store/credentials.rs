@@ -4,10 +4,9 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        history::{EventKind, Revision},
+        history::EventKind,
         ids::ProviderName,
-        provider_settings::ProviderSettings,
-        refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshState, step},
+        refresh::{Effect, RefreshEvent, RefreshPolicy, StepEvent, step},
         revocation::RevocationOrder,
         time::Timestamp,
     },
@@ -37,30 +36,10 @@ impl TokenStore for MemoryStore {
             return Ok(SaveOutcome::LoginOver(outcome));
         }
         let before = tables.credentials.get(&new.name).cloned();
-        let before = before.as_ref();
-        tables.queue(new.superseded.as_ref(), before, now);
-        let settings = before.map_or_else(ProviderSettings::default, |account| account.settings.clone());
-        let account = SealedCredential {
-            id: before.map_or_else(|| new.id.clone(), |account| account.id.clone()),
-            name: new.name.clone(),
-            provider_type: new.provider_type,
-            display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
-            api_base: new.api_base.clone(),
-            enabled: true,
-            refresh: RefreshState::signed_in(
-                new.login_id.clone(),
-                new.refresh_token.is_some(),
-                new.metadata.obtained_at,
-                new.metadata.expires_at,
-            ),
-            revision: Revision::default(),
-            access_token: new.access_token.clone(),
-            refresh_token: new.refresh_token.clone(),
-            metadata: new.metadata.clone(),
-            settings: settings.with_metadata(&new.metadata),
-            created_at: before.map_or(now, |account| account.created_at),
-            updated_at: now,
-        };
+        if let Some(revocation) = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now)) {
+            tables.queue(revocation);
+        }
+        let account = SealedCredential::after_login(new, before.as_ref(), now);
         let saved = tables.put(account, EventKind::SignedIn, now);
         Ok(SaveOutcome::Saved(Box::new(saved)))
     }
@@ -89,28 +68,21 @@ impl TokenStore for MemoryStore {
         let mut tables = self.tables_to("refresh an account").await?;
         let account = tables.credentials.get(name).cloned();
         let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
-        let (Some(mut account), Some(after)) = (account, stepped.row) else {
+        let (Some(mut account), Some(refresh)) = (account, stepped.row) else {
             return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
         };
+        account.refresh = refresh;
         if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
-            account.access_token = rotation.access_token.clone();
-            account.refresh_token = rotation.refresh_token.clone().or(account.refresh_token);
-            account.settings = account.settings.with_metadata(&rotation.metadata);
-            account.metadata = rotation.metadata.clone();
-            account.updated_at = now;
+            account.take_tokens(rotation);
         }
-        let (first, then) = (account.refresh.clone(), account.refresh.clone().at(now));
-        let seen = tables.recorded;
-        for (from, to) in [(&first, &then), (&then, &after)] {
-            account.refresh = to.clone();
-            if let Some(kind) = EventKind::between(from, to) {
-                account.updated_at = now;
-                account = tables.put(account, kind, now);
-            }
+        let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
+        let events: Vec<_> = stepped.events.into_iter().map(record).collect();
+        if let Some(last) = events.last() {
+            (account.revision, account.updated_at) = (last.revision, now);
+            tables.credentials.insert(name.clone(), account.clone());
         }
-        tables.credentials.insert(name.clone(), account.clone());
-        let events = tables.events.iter().filter(|event| event.revision.0 > seen).cloned().collect();
-        Ok(Advanced { effect: stepped.effect, credential: Some(account), events })
+        let credential = tables.credentials.get(name).cloned();
+        Ok(Advanced { effect: stepped.effect, credential, events })
     }
 
     async fn remove(
@@ -121,8 +93,10 @@ impl TokenStore for MemoryStore {
     ) -> Result<Option<SealedCredential>, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;
         let Some(account) = tables.credentials.remove(name) else { return Ok(None) };
-        tables.queue(revocation, Some(&account), now);
-        tables.record(&account, EventKind::SignedOut, now);
+        if let Some(revocation) = account.revocation(revocation, now) {
+            tables.queue(revocation);
+        }
+        tables.record(name, EventKind::SignedOut, &account.refresh, now);
         Ok(Some(account))
     }
 }

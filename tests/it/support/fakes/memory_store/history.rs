@@ -6,6 +6,7 @@ use goclaw::{
         credential::SealedCredential,
         history::{CredentialEvent, EventKind, Revision},
         ids::ProviderName,
+        refresh::RefreshState,
         time::Timestamp,
     },
     ports::{CredentialHistory, StoreError},
@@ -43,25 +44,24 @@ impl CredentialHistory for MemoryStore {
 }
 
 impl Tables {
-    /// Stores an account with the number of what happened to it.
+    /// Stores an account together with the event that changed it.
     pub(super) fn put(&mut self, mut account: SealedCredential, kind: EventKind, now: Timestamp) -> SealedCredential {
-        account.revision = self.record(&account, kind, now);
+        account.revision = self.record(&account.name, kind, &account.refresh, now).revision;
         self.credentials.insert(account.name.clone(), account.clone());
         account
     }
 
-    pub(super) fn record(&mut self, account: &SealedCredential, kind: EventKind, now: Timestamp) -> Revision {
+    pub(super) fn record(
+        &mut self,
+        name: &ProviderName,
+        kind: EventKind,
+        state: &RefreshState,
+        now: Timestamp,
+    ) -> CredentialEvent {
         self.recorded += 1;
-        let revision = Revision(self.recorded);
-        self.events.push(CredentialEvent {
-            revision,
-            name: account.name.clone(),
-            login_id: account.login_id().clone(),
-            generation: account.generation(),
-            kind,
-            cause: account.refresh.cause,
-            at: now,
-        });
-        revision
+        let event = CredentialEvent::unnumbered(name, kind, state, now);
+        let event = CredentialEvent { revision: Revision(self.recorded), ..event };
+        self.events.push(event.clone());
+        event
     }
 }

@@ -49,7 +49,7 @@ impl LoginStore for MemoryStore {
     }
 
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
-        let tables = self.tables_to("list the logins that have ended").await?;
+        let tables = self.tables_to("list the ended logins").await?;
         let mut ended: Vec<_> = tables.logins.iter().filter(|login| has_ended(login)).cloned().collect();
         ended.sort_by_key(|login| Reverse((login.progress_since, login.session.id.as_str().to_owned())));
         ended.truncate(limit);

@@ -5,8 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        credential::SealedCredential,
-        revocation::{PendingRevocation, RevocationId, RevocationOrder},
+        revocation::{PendingRevocation, RevocationId},
         time::Timestamp,
     },
     ports::{RevocationQueue, StoreError},
@@ -17,7 +16,7 @@ use super::{MemoryStore, Tables};
 #[async_trait]
 impl RevocationQueue for MemoryStore {
     async fn put(&self, revocation: &PendingRevocation) -> Result<(), StoreError> {
-        self.tables_to("queue a revocation").await?.put_revocation(revocation.clone());
+        self.tables_to("queue a revocation").await?.queue(revocation.clone());
         Ok(())
     }
 
@@ -56,27 +55,8 @@ impl RevocationQueue for MemoryStore {
 }
 
 impl Tables {
-    /// Queues an account's refresh token, if that was ordered.
-    pub(super) fn queue(
-        &mut self,
-        order: Option<&RevocationOrder>,
-        account: Option<&SealedCredential>,
-        now: Timestamp,
-    ) {
-        let (Some(order), Some(account)) = (order, account) else { return };
-        let Some(token) = &account.refresh_token else { return };
-        self.put_revocation(PendingRevocation {
-            id: order.id.clone(),
-            name: account.name.clone(),
-            provider_type: account.provider_type,
-            login_id: account.login_id().clone(),
-            token: token.clone(),
-            client: order.client.clone(),
-            created_at: now,
-        });
-    }
-
-    fn put_revocation(&mut self, revocation: PendingRevocation) {
+    /// Queues a revocation. One with the same id stays as it is.
+    pub(super) fn queue(&mut self, revocation: PendingRevocation) {
         if self.revocations.iter().all(|(queued, _)| queued.id != revocation.id) {
             let due_at = revocation.created_at;
             self.revocations.push((revocation, due_at));

@@ -1,0 +1,34 @@
+//! Connections of a pool, and the work that is done on them.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::error::{Cause, TransactionError, unavailable};
+use crate::ports::StoreError;
+
+/// How long a caller waits for a free connection, a new one included.
+const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
+
+/// Waits for a connection of a pool. `doing` completes "the database is not available while it should ...".
+pub(super) async fn take<C, E: Into<Cause>>(
+    connection: impl Future<Output = Result<C, E>>,
+    doing: &'static str,
+) -> Result<C, StoreError> {
+    let connection = timeout(WAIT_FOR_CONNECTION, connection).await.map_err(|late| unavailable(doing, late))?;
+    connection.map_err(|error| unavailable(doing, error))
+}
+
+/// An async closure on a connection `C` whose future may move between threads, which a bound on `AsyncFnOnce` alone cannot
+/// express yet.
+pub(super) trait Work<C, T>: FnOnce(C) -> <Self as Work<C, T>>::Future + Send {
+    type Future: Future<Output = Result<T, TransactionError>> + Send;
+}
+
+impl<C, T, F, Fut> Work<C, T> for F
+where
+    F: FnOnce(C) -> Fut + Send,
+    Fut: Future<Output = Result<T, TransactionError>> + Send,
+{
+    type Future = Fut;
+}

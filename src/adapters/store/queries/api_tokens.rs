@@ -1,0 +1,88 @@
+//! The tokens that the gateway issued: `api_tokens`.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Store;
+use crate::{
+    adapters::store::{
+        rows::{Place, from_rows},
+        schema::api_tokens as table,
+    },
+    domain::{
+        api_token::{ApiToken, ApiTokenId, Scope, TokenDigest},
+        ids::DisplayName,
+        time::Timestamp,
+    },
+    ports::{ApiTokenStore, StoreError},
+};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+struct ApiTokenRow {
+    id: String,
+    name: String,
+    scope: String,
+    digest: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+impl From<&ApiToken> for ApiTokenRow {
+    fn from(token: &ApiToken) -> Self {
+        Self {
+            id: token.id.as_str().to_owned(),
+            name: token.name.as_str().to_owned(),
+            scope: token.scope.as_str().to_owned(),
+            digest: token.digest.as_str().to_owned(),
+            created_at: token.created_at.unix_millis(),
+            expires_at: token.expires_at.map(Timestamp::unix_millis),
+        }
+    }
+}
+
+impl TryFrom<ApiTokenRow> for ApiToken {
+    type Error = StoreError;
+
+    fn try_from(row: ApiTokenRow) -> Result<Self, StoreError> {
+        let place = Place { table: "api_tokens", row: &row.id };
+        Ok(Self {
+            name: DisplayName::parse(&row.name).map_err(|_| place.invalid("name"))?,
+            scope: Scope::parse(&row.scope).ok_or_else(|| place.invalid("scope"))?,
+            id: ApiTokenId::from_stored(row.id),
+            digest: TokenDigest::from_stored(row.digest),
+            created_at: Timestamp::from_unix_millis(row.created_at),
+            expires_at: row.expires_at.map(Timestamp::from_unix_millis),
+        })
+    }
+}
+
+#[async_trait]
+impl ApiTokenStore for Store {
+    async fn put(&self, token: &ApiToken) -> Result<(), StoreError> {
+        let insert = diesel::insert_into(table::table).values(ApiTokenRow::from(token));
+        self.run("keep a token", async |connection| Ok(insert.execute(connection).await.map(drop)?)).await
+    }
+
+    async fn list(&self) -> Result<Vec<ApiToken>, StoreError> {
+        let all = table::table.order((table::created_at.asc(), table::id.asc())).select(ApiTokenRow::as_select());
+        self.run("list the tokens", async |connection| from_rows(all.load(connection).await?)).await
+    }
+
+    async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
+        let row = diesel::update(table::table.find(id.as_str()));
+        let row = row.set(table::expires_at.eq(expires_at.unix_millis()));
+        self.run("extend a token", async |connection| Ok(row.execute(connection).await? > 0)).await
+    }
+
+    async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError> {
+        let row = diesel::delete(table::table.find(id.as_str()));
+        self.run("forget a token", async |connection| Ok(row.execute(connection).await? > 0)).await
+    }
+
+    async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {
+        let rows = diesel::delete(table::table.filter(table::expires_at.le(now.unix_millis())));
+        self.run("forget expired tokens", async |connection| Ok(rows.execute(connection).await.map(drop)?)).await
+    }
+}

@@ -1,0 +1,312 @@
+//! Connected accounts: `llm_providers`, with the refresh tokens in `config_secrets`.
+
+use async_trait::async_trait;
+use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text};
+use diesel_async::RunQueryDsl;
+
+use super::{Backend, Connection, Store, history::record, logins::complete, revocations::queue};
+use crate::{
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::{Place, from_rows},
+        schema::{config_secrets, llm_providers},
+    },
+    domain::{
+        credential::{NewSealedCredential, SealedCredential},
+        history::{CredentialEvent, EventKind, Revision},
+        ids::{Generation, LoginId, ProviderId, ProviderName},
+        provider::ProviderType,
+        provider_settings::ProviderSettings,
+        refresh::{
+            Cause, Effect, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, StepEvent, TokenState,
+            TokenVersion, step,
+        },
+        revocation::RevocationOrder,
+        sealed::{SealedSecret, refresh_token_key},
+        time::Timestamp,
+    },
+    ports::{Advanced, ProfileChange, SaveOutcome, StoreError, TokenStore},
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = llm_providers, treat_none_as_null = true)]
+struct ProviderRow {
+    id: String,
+    name: String,
+    display_name: Option<String>,
+    provider_type: String,
+    api_base: String,
+    api_key: String,
+    enabled: bool,
+    settings: Document,
+    login_id: String,
+    generation: i64,
+    created_at: i64,
+    updated_at: i64,
+    state: String,
+    attempt: i64,
+    failures: i64,
+    lease_id: Option<String>,
+    lease_until: Option<i64>,
+    sent_at: Option<i64>,
+    next_attempt_at: Option<i64>,
+    cause: Option<String>,
+    revision: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = config_secrets)]
+struct SecretRow<'a> {
+    key: String,
+    value: &'a str,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl From<&SealedCredential> for ProviderRow {
+    fn from(account: &SealedCredential) -> Self {
+        let refresh = &account.refresh;
+        let lease = match &refresh.state {
+            TokenState::Refreshing(lease) => Some(lease),
+            TokenState::Active | TokenState::InDoubt | TokenState::NeedsReauth => None,
+        };
+        Self {
+            id: account.id.as_str().to_owned(),
+            name: account.name.as_str().to_owned(),
+            display_name: account.display_name.clone(),
+            provider_type: account.provider_type.as_str().to_owned(),
+            api_base: account.api_base.clone(),
+            api_key: account.access_token.as_str().to_owned(),
+            enabled: account.enabled,
+            settings: Document(account.settings.clone().into_json().to_string()),
+            login_id: account.login_id().as_str().to_owned(),
+            generation: account.generation().0.try_into().unwrap_or(i64::MAX),
+            created_at: account.created_at.unix_millis(),
+            updated_at: account.updated_at.unix_millis(),
+            state: refresh.state.as_str().to_owned(),
+            attempt: refresh.attempt.into(),
+            failures: refresh.failures.into(),
+            lease_id: lease.map(|lease| lease.id.as_str().to_owned()),
+            lease_until: lease.map(|lease| lease.until.unix_millis()),
+            sent_at: refresh.sent_at.map(Timestamp::unix_millis),
+            next_attempt_at: refresh.next_attempt_at.map(Timestamp::unix_millis),
+            cause: refresh.cause.map(|cause| cause.as_str().to_owned()),
+            revision: account.revision.0,
+        }
+    }
+}
+
+/// The account of a row and its refresh token.
+impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
+    type Error = StoreError;
+
+    fn try_from((row, refresh_token): (ProviderRow, Option<String>)) -> Result<Self, StoreError> {
+        let place = Place { table: "llm_providers", row: &row.name };
+        let settings = ProviderSettings::from_json(place.from_json("settings", &row.settings)?);
+        let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
+        let metadata = settings.metadata().map_err(|error| place.invalid_because("settings", error))?;
+        let lease = row
+            .lease_id
+            .zip(row.lease_until)
+            .map(|(id, until)| Lease { id: LeaseId::from_stored(id), until: Timestamp::from_unix_millis(until) });
+        let state = match (row.state.as_str(), lease) {
+            ("active", None) => TokenState::Active,
+            ("refreshing", Some(lease)) => TokenState::Refreshing(lease),
+            ("in_doubt", None) => TokenState::InDoubt,
+            ("needs_reauth", None) => TokenState::NeedsReauth,
+            _ => return Err(place.invalid("state")),
+        };
+        let cause = row.cause.map(|code| Cause::parse(&code).ok_or_else(|| place.invalid("cause")));
+        let generation = row.generation.try_into().map_err(|_| place.invalid("generation"))?;
+        Ok(Self {
+            id: ProviderId::from_stored(row.id),
+            name: ProviderName::parse(&row.name).map_err(|_| place.invalid("name"))?,
+            provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
+            display_name: row.display_name,
+            api_base: row.api_base,
+            enabled: row.enabled,
+            refresh: RefreshState {
+                version: TokenVersion {
+                    login_id: LoginId::from_stored(row.login_id),
+                    generation: Generation(generation),
+                },
+                state,
+                attempt: row.attempt.try_into().map_err(|_| place.invalid("attempt"))?,
+                failures: row.failures.try_into().map_err(|_| place.invalid("failures"))?,
+                sent_at: row.sent_at.map(Timestamp::from_unix_millis),
+                next_attempt_at: row.next_attempt_at.map(Timestamp::from_unix_millis),
+                cause: cause.transpose()?,
+                refreshable: refresh_token.is_some(),
+                obtained_at: metadata.obtained_at,
+                expires_at: metadata.expires_at,
+            },
+            revision: Revision(row.revision),
+            access_token: SealedSecret::from_stored(row.api_key),
+            refresh_token: refresh_token.map(SealedSecret::from_stored),
+            metadata,
+            settings,
+            created_at: Timestamp::from_unix_millis(row.created_at),
+            updated_at: Timestamp::from_unix_millis(row.updated_at),
+        })
+    }
+}
+
+/// [`refresh_token_key`] in SQL. The contract suite fails if the two differ.
+const KEY_OF_ROW: &str = "'oauth.' || llm_providers.name || '.refresh_token'";
+
+#[async_trait]
+impl TokenStore for Store {
+    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+        self.run("load an account", async |connection| find(connection, name).await).await
+    }
+
+    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
+        self.run("list the accounts", async |connection| accounts(connection, None).await).await
+    }
+
+    async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
+        self.write("save a login", async |connection| {
+            let before = find(connection, &new.name).await?;
+            if let Some(other) = before.as_ref().filter(|account| account.provider_type != new.provider_type) {
+                return Ok(SaveOutcome::TypeConflict(other.provider_type));
+            }
+            if let Some(outcome) = complete(connection, &new.login_id, now).await? {
+                return Ok(SaveOutcome::LoginOver(outcome));
+            }
+            let superseded = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now));
+            if let Some(revocation) = superseded {
+                queue(connection, &revocation).await?;
+            }
+            let account = SealedCredential::after_login(new, before.as_ref(), now);
+            let signed_in = CredentialEvent::unnumbered(&new.name, EventKind::SignedIn, &account.refresh, now);
+            let (saved, _) = put(connection, account, vec![signed_in], before.as_ref()).await?;
+            Ok(SaveOutcome::Saved(Box::new(saved)))
+        })
+        .await
+    }
+
+    async fn change_profile(
+        &self,
+        name: &ProviderName,
+        change: &ProfileChange,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError> {
+        self.write("change an account", async |connection| {
+            let Some(before) = find(connection, name).await? else { return Ok(None) };
+            let mut account = before.clone();
+            account.display_name = change.display_name.clone().or(account.display_name);
+            account.enabled = change.enabled.unwrap_or(account.enabled);
+            let changed = CredentialEvent::unnumbered(name, EventKind::Changed, &account.refresh, now);
+            let (saved, _) = put(connection, account, vec![changed], Some(&before)).await?;
+            Ok(Some(saved))
+        })
+        .await
+    }
+
+    async fn advance(
+        &self,
+        name: &ProviderName,
+        event: &RefreshEvent,
+        policy: &RefreshPolicy,
+        now: Timestamp,
+    ) -> Result<Advanced, StoreError> {
+        self.write("refresh an account", async |connection| {
+            let now = self.clock(connection, now).await?;
+            let before = find(connection, name).await?;
+            let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
+            let (Some(before), Some(refresh)) = (before, stepped.row) else {
+                return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
+            };
+            if stepped.events.is_empty() {
+                return Ok(Advanced { effect: stepped.effect, credential: Some(before), events: Vec::new() });
+            }
+            let mut account = SealedCredential { refresh, ..before.clone() };
+            if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+                account.take_tokens(rotation);
+            }
+            let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
+            let events = stepped.events.into_iter().map(unnumbered).collect();
+            let (saved, events) = put(connection, account, events, Some(&before)).await?;
+            Ok(Advanced { effect: stepped.effect, credential: Some(saved), events })
+        })
+        .await
+    }
+
+    async fn remove(
+        &self,
+        name: &ProviderName,
+        revocation: Option<&RevocationOrder>,
+        now: Timestamp,
+    ) -> Result<Option<SealedCredential>, StoreError> {
+        self.write("remove an account", async |connection| {
+            let account = find(connection, name).await?;
+            if let Some(account) = &account {
+                let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
+                record(connection, &signed_out).await?;
+                if let Some(revocation) = account.revocation(revocation, now) {
+                    queue(connection, &revocation).await?;
+                }
+            }
+            let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
+            diesel::delete(row).execute(connection).await?;
+            diesel::delete(config_secrets::table.find(refresh_token_key(name))).execute(connection).await?;
+            Ok(account)
+        })
+        .await
+    }
+}
+
+async fn find(connection: &mut Connection, name: &ProviderName) -> Result<Option<SealedCredential>, TransactionError> {
+    Ok(accounts(connection, Some(name)).await?.pop())
+}
+
+/// Reads accounts with their refresh tokens, by name. One statement reads both: two could see two different logins.
+async fn accounts(
+    connection: &mut Connection,
+    name: Option<&ProviderName>,
+) -> Result<Vec<SealedCredential>, TransactionError> {
+    let mut accounts = llm_providers::table
+        .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
+        .select((ProviderRow::as_select(), config_secrets::value.nullable()))
+        .order(llm_providers::name)
+        .into_boxed::<Backend>();
+    if let Some(name) = name {
+        accounts = accounts.filter(llm_providers::name.eq(name.as_str()));
+    }
+    from_rows::<(ProviderRow, Option<String>), _>(accounts.load(connection).await?)
+}
+
+/// Records the events and writes the account and, if it differs from the one in `before`, its refresh token. Returns both as
+/// they are stored.
+async fn put(
+    connection: &mut Connection,
+    mut account: SealedCredential,
+    mut events: Vec<CredentialEvent>,
+    before: Option<&SealedCredential>,
+) -> Result<(SealedCredential, Vec<CredentialEvent>), TransactionError> {
+    for event in &mut events {
+        event.revision = record(connection, event).await?;
+        (account.revision, account.updated_at) = (event.revision, event.at);
+    }
+    let row = ProviderRow::from(&account);
+    let insert = diesel::insert_into(llm_providers::table).values(&row);
+    insert.on_conflict(llm_providers::id).do_update().set(&row).execute(connection).await?;
+    let key = refresh_token_key(&account.name);
+    match &account.refresh_token {
+        token if before.is_some_and(|before| before.refresh_token == *token) => {}
+        None => drop(diesel::delete(config_secrets::table.find(key)).execute(connection).await?),
+        Some(token) => {
+            let (value, now) = (token.as_str(), account.updated_at.unix_millis());
+            diesel::insert_into(config_secrets::table)
+                .values(SecretRow { key, value, created_at: now, updated_at: now })
+                .on_conflict(config_secrets::key)
+                .do_update()
+                .set((config_secrets::value.eq(value), config_secrets::updated_at.eq(now)))
+                .execute(connection)
+                .await?;
+        }
+    }
+    let saved = find(connection, &account.name).await?.ok_or(DieselError::NotFound)?;
+    Ok((saved, events))
+}

@@ -1,0 +1,237 @@
+//! Logins under way: `login_sessions`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, Store};
+use crate::{
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::{Place, from_rows},
+        schema::login_sessions as table,
+    },
+    domain::{
+        ids::{LoginId, Principal, ProviderName, StateDigest},
+        login::{LoginSession, SealedLogin},
+        login_outcome::{LoginOutcome, LoginProgress},
+        provider::ProviderType,
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::{BeginOutcome, ClaimOutcome, LoginStore, StoreError},
+};
+
+const TABLE: &str = "login_sessions";
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+struct LoginRow {
+    id: String,
+    state_digest: String,
+    state: String,
+    verifier: String,
+    provider: String,
+    provider_type: String,
+    display_name: Option<String>,
+    principal: String,
+    client: Document,
+    outcome: String,
+    outcome_at: i64,
+    started_at: i64,
+    expires_at: i64,
+}
+
+/// The columns that change while a login is under way.
+#[derive(AsChangeset)]
+#[diesel(table_name = table)]
+struct ProgressRow {
+    outcome: &'static str,
+    outcome_at: i64,
+}
+
+impl ProgressRow {
+    fn new(progress: LoginProgress, since: Timestamp) -> Self {
+        Self { outcome: progress.as_str(), outcome_at: since.unix_millis() }
+    }
+
+    fn ended(outcome: LoginOutcome, at: Timestamp) -> Self {
+        Self::new(LoginProgress::Ended(outcome), at)
+    }
+}
+
+impl TryFrom<&SealedLogin> for LoginRow {
+    type Error = StoreError;
+
+    fn try_from(login: &SealedLogin) -> Result<Self, StoreError> {
+        let session = &login.session;
+        let id = session.id.as_str();
+        Ok(Self {
+            id: id.to_owned(),
+            state_digest: login.state_digest.as_str().to_owned(),
+            state: login.state.as_str().to_owned(),
+            verifier: login.verifier.as_str().to_owned(),
+            provider: session.name.as_str().to_owned(),
+            provider_type: session.provider_type.as_str().to_owned(),
+            display_name: session.display_name.clone(),
+            principal: session.principal.as_str().to_owned(),
+            client: Place { table: TABLE, row: id }.to_json("client", &session.client)?,
+            outcome: login.progress.as_str().to_owned(),
+            outcome_at: login.progress_since.unix_millis(),
+            started_at: session.started_at.unix_millis(),
+            expires_at: session.expires_at.unix_millis(),
+        })
+    }
+}
+
+impl TryFrom<LoginRow> for SealedLogin {
+    type Error = StoreError;
+
+    fn try_from(row: LoginRow) -> Result<Self, StoreError> {
+        let place = Place { table: TABLE, row: &row.id };
+        Ok(Self {
+            progress: LoginProgress::parse(&row.outcome).ok_or_else(|| place.invalid("outcome"))?,
+            session: LoginSession {
+                name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+                provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
+                display_name: row.display_name,
+                principal: Principal::named(row.principal),
+                client: place.from_json("client", &row.client)?,
+                started_at: Timestamp::from_unix_millis(row.started_at),
+                expires_at: Timestamp::from_unix_millis(row.expires_at),
+                id: LoginId::from_stored(row.id),
+            },
+            state_digest: StateDigest::from_text(row.state_digest),
+            state: SealedSecret::from_stored(row.state),
+            verifier: SealedSecret::from_stored(row.verifier),
+            progress_since: Timestamp::from_unix_millis(row.outcome_at),
+        })
+    }
+}
+
+const PENDING: &str = LoginProgress::Pending.as_str();
+const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
+
+#[async_trait]
+impl LoginStore for Store {
+    async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
+        let row = LoginRow::try_from(login)?;
+        let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
+        let of_both = table::provider.eq(name).and(table::principal.eq(principal));
+        let pending = table::table.filter(of_both.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
+        self.write("begin a login", async |connection| {
+            expire(connection, now).await?;
+            if let Some(earlier) = pending.first(connection).await.optional()? {
+                return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.try_into()?)));
+            }
+            diesel::insert_into(table::table).values(row).execute(connection).await?;
+            Ok(BeginOutcome::Begun)
+        })
+        .await
+    }
+
+    async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError> {
+        let login = table::table.filter(table::state_digest.eq(state.as_str())).select(LoginRow::as_select());
+        self.run("find a login", async |connection| {
+            Ok(login.first(connection).await.optional()?.map(SealedLogin::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
+        let latest = table::table
+            .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
+            .order((table::started_at.desc(), table::id.desc()))
+            .select(LoginRow::as_select());
+        self.run("find the latest login", async |connection| {
+            Ok(latest.first(connection).await.optional()?.map(SealedLogin::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
+        let open = table::outcome.eq(PENDING).and(table::expires_at.gt(now.unix_millis()));
+        let open = table::table.filter(open).select(LoginRow::as_select());
+        self.run("list the pending logins", async |connection| from_rows(open.load(connection).await?)).await
+    }
+
+    async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
+        let ended = table::table
+            .filter(table::outcome.ne_all([PENDING, EXCHANGING]))
+            .order((table::outcome_at.desc(), table::id.desc()))
+            .limit(limit.try_into().unwrap_or(i64::MAX))
+            .select(LoginRow::as_select());
+        self.run("list the ended logins", async |connection| from_rows(ended.load(connection).await?)).await
+    }
+
+    async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {
+        let pending = table::id.eq(id.as_str()).and(table::outcome.eq(PENDING));
+        let claim = diesel::update(table::table.filter(pending)).set(ProgressRow::new(LoginProgress::Exchanging, now));
+        let claimed = self.run("claim a login", async |connection| Ok(claim.execute(connection).await?)).await?;
+        Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
+    }
+
+    async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
+        let under_way = table::id.eq(id.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
+        let end = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(outcome, now));
+        self.run("end a login", async |connection| Ok(end.execute(connection).await? == 1)).await
+    }
+
+    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+        let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
+        let cancel =
+            diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
+        self.run("cancel the logins under way", async |connection| Ok(cancel.execute(connection).await?)).await
+    }
+
+    async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
+        let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(now.minus(stuck_after).unix_millis()));
+        let interrupt =
+            diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(LoginOutcome::Interrupted, now));
+        let ended = table::outcome.ne_all([PENDING, EXCHANGING]);
+        let old = table::table.filter(ended.and(table::outcome_at.lt(now.minus(keep).unix_millis())));
+        self.write("sweep the logins", async |connection| {
+            let ended = expire(connection, now).await? + interrupt.execute(connection).await?;
+            diesel::delete(old).execute(connection).await?;
+            Ok(ended)
+        })
+        .await
+    }
+}
+
+/// Ends pending logins that are overdue, as of the time they were due.
+async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usize> {
+    let overdue = table::outcome.eq(PENDING).and(table::expires_at.le(now.unix_millis()));
+    diesel::update(table::table.filter(overdue))
+        .set((table::outcome.eq(LoginOutcome::Expired.as_str()), table::outcome_at.eq(table::expires_at)))
+        .execute(connection)
+        .await
+}
+
+/// Ends the login as completed if its code is being redeemed. Returns how it ended if it is over already. A secret that
+/// was entered by hand has a login id without a row.
+pub(super) async fn complete(
+    connection: &mut Connection,
+    id: &LoginId,
+    now: Timestamp,
+) -> Result<Option<LoginOutcome>, TransactionError> {
+    let login = table::table.find(id.as_str());
+    let columns = (table::outcome, table::outcome_at, table::provider);
+    let found: Option<(String, i64, String)> = login.select(columns).first(connection).await.optional()?;
+    let Some((progress, claimed_at, provider)) = found else { return Ok(None) };
+    match LoginProgress::parse(&progress) {
+        Some(LoginProgress::Exchanging) => {}
+        Some(LoginProgress::Ended(outcome)) => return Ok(Some(outcome)),
+        // Not claimed, or the row is damaged: this caller may not complete it.
+        Some(LoginProgress::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
+    }
+    diesel::update(login).set(ProgressRow::ended(LoginOutcome::Completed, now)).execute(connection).await?;
+    // A slow exchange that began earlier would put its older login in this one's place.
+    let earlier = table::provider.eq(provider).and(table::outcome.eq(EXCHANGING)).and(table::outcome_at.le(claimed_at));
+    let cancel = diesel::update(table::table.filter(earlier)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
+    cancel.execute(connection).await?;
+    Ok(None)
+}

@@ -1,0 +1,125 @@
+//! Tokens that wait to be revoked: `revocations`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, Store};
+use crate::{
+    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
+    domain::{
+        ids::{LoginId, ProviderName},
+        provider::ProviderType,
+        revocation::{PendingRevocation, RevocationId},
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::{RevocationQueue, StoreError},
+};
+
+const TABLE: &str = "revocations";
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+struct RevocationRow {
+    id: String,
+    provider: String,
+    provider_type: String,
+    login_id: String,
+    token: String,
+    client: Document,
+    created_at: i64,
+    next_attempt_at: i64,
+}
+
+/// The row of a revocation that is due at once.
+impl TryFrom<&PendingRevocation> for RevocationRow {
+    type Error = StoreError;
+
+    fn try_from(revocation: &PendingRevocation) -> Result<Self, StoreError> {
+        let (id, created_at) = (revocation.id.as_str(), revocation.created_at.unix_millis());
+        Ok(Self {
+            id: id.to_owned(),
+            provider: revocation.name.as_str().to_owned(),
+            provider_type: revocation.provider_type.as_str().to_owned(),
+            login_id: revocation.login_id.as_str().to_owned(),
+            token: revocation.token.as_str().to_owned(),
+            client: Place { table: TABLE, row: id }.to_json("client", &revocation.client)?,
+            created_at,
+            next_attempt_at: created_at,
+        })
+    }
+}
+
+impl TryFrom<RevocationRow> for PendingRevocation {
+    type Error = StoreError;
+
+    fn try_from(row: RevocationRow) -> Result<Self, StoreError> {
+        let place = Place { table: TABLE, row: &row.id };
+        Ok(Self {
+            name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+            provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
+            client: place.from_json("client", &row.client)?,
+            id: RevocationId::from_stored(row.id),
+            login_id: LoginId::from_stored(row.login_id),
+            token: SealedSecret::from_stored(row.token),
+            created_at: Timestamp::from_unix_millis(row.created_at),
+        })
+    }
+}
+
+#[async_trait]
+impl RevocationQueue for Store {
+    async fn put(&self, revocation: &PendingRevocation) -> Result<(), StoreError> {
+        self.run("queue a revocation", async |connection| queue(connection, revocation).await).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationId>, StoreError> {
+        let due = table::table
+            .filter(table::next_attempt_at.le(now.unix_millis()))
+            .order(table::next_attempt_at.asc())
+            .limit(limit.try_into().unwrap_or(i64::MAX))
+            .select(table::id);
+        self.run("find the revocations that are due", async |connection| {
+            let ids: Vec<String> = due.load(connection).await?;
+            Ok(ids.into_iter().map(RevocationId::from_stored).collect())
+        })
+        .await
+    }
+
+    async fn take(
+        &self,
+        id: &RevocationId,
+        now: Timestamp,
+        pause: Duration,
+    ) -> Result<Option<PendingRevocation>, StoreError> {
+        let due = table::id.eq(id.as_str()).and(table::next_attempt_at.le(now.unix_millis()));
+        let take = diesel::update(table::table.filter(due))
+            .set(table::next_attempt_at.eq(now.plus(pause).unix_millis()))
+            .returning(RevocationRow::as_returning());
+        self.run("take a revocation", async |connection| {
+            let taken = take.get_result(connection).await.optional()?;
+            Ok(taken.map(PendingRevocation::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+        let row = diesel::delete(table::table.find(id.as_str()));
+        self.run("forget a revocation", async |connection| Ok(row.execute(connection).await.map(drop)?)).await
+    }
+
+    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+        let old = diesel::delete(table::table.filter(table::created_at.lt(time.unix_millis())));
+        self.run("forget old revocations", async |connection| Ok(old.execute(connection).await?)).await
+    }
+}
+
+/// Queues a revocation. One with the same id stays as it is.
+pub(super) async fn queue(connection: &mut Connection, revocation: &PendingRevocation) -> Result<(), TransactionError> {
+    let row = RevocationRow::try_from(revocation)?;
+    diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(connection).await?;
+    Ok(())
+}
