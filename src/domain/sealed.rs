@@ -63,4 +63,19 @@ mod tests {
         let name = ProviderName::parse("openai-codex").unwrap();
         assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
     }
+
+    /// Stored secrets are bound to these texts. They stay as they are, whatever the tables and types are called later.
+    #[test]
+    fn every_context_names_the_place_that_stored_secrets_are_bound_to() {
+        let name = ProviderName::parse("work").unwrap();
+        let login = LoginId::from_stored("a-login".to_owned());
+        for (context, place) in [
+            (SealContext::access_token(&name, &login), ["llm_providers", "work", "api_key", "a-login"]),
+            (SealContext::refresh_token(&name, &login), ["config_secrets", "work", "value", "a-login"]),
+            (SealContext::login_state(&login), ["login_sessions", "a-login", "state", "a-login"]),
+            (SealContext::login_verifier(&login), ["login_sessions", "a-login", "verifier", "a-login"]),
+        ] {
+            assert_eq!([context.table, context.row, context.column, context.login_id.as_str()], place);
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //! two places can read alike.
 
 mod key;
+#[cfg(test)]
+mod vectors;
 
 use std::sync::Arc;
 
