@@ -23,6 +23,7 @@ mod settings;
 mod store_contract;
 mod store_properties;
 mod token_journal;
+mod stored_words;
 mod upstream;
 
 // Whole processes.

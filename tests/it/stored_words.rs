@@ -1,0 +1,174 @@
+//! Words that existing databases, journals and configurations hold. Each must still be understood, and still be written.
+//!
+//! Code may rename its types and variants; these texts stay. [`rows`] reads a database of the first schemas.
+
+mod rows;
+
+use std::{fmt::Debug, fs};
+
+use goclaw::{
+    adapters::{
+        escrow::FolderEscrow,
+        settings::{Environment, Settings},
+    },
+    domain::{
+        api_token::Scope,
+        history::Happening,
+        ids::{Generation, LoginId},
+        login_outcome::{LoginOutcome, LoginPhase},
+        oauth_client::{BodyFormat, OAuthClient},
+        provider::{AuthMethod, ProviderType},
+        refresh::{Cause, Lease, LeaseId, Phase, RevocationScope},
+        time::Timestamp,
+    },
+    ports::RefreshEscrow,
+};
+use serde_json::json;
+
+const CAUSES: [&str; 16] = [
+    "refresh_token_expired",
+    "refresh_token_reused",
+    "refresh_token_invalidated",
+    "invalid_grant",
+    "unauthorized",
+    "account_mismatch",
+    "timed_out",
+    "connection_lost",
+    "server_error",
+    "unreadable",
+    "refused",
+    "interrupted",
+    "held_up",
+    "rate_limited",
+    "no_connection",
+    "sealed",
+];
+const EVENTS: [&str; 8] = [
+    "signed_in",
+    "signed_out",
+    "changed",
+    "refresh_started",
+    "refreshed",
+    "refresh_postponed",
+    "in_doubt",
+    "needs_reauth",
+];
+const OUTCOMES: [&str; 12] = [
+    "completed",
+    "denied",
+    "missing_entitlement",
+    "provider_error",
+    "expired",
+    "cancelled",
+    "code_refused",
+    "provider_unavailable",
+    "provider_timeout",
+    "bad_answer",
+    "not_saved",
+    "interrupted",
+];
+
+/// `words` are exactly what the values of a type are stored as, in the order of `all`.
+fn assert_stored<T: Copy + PartialEq + Debug>(
+    words: &[&str],
+    all: &[T],
+    parse: impl Fn(&str) -> Option<T>,
+    written: impl Fn(T) -> &'static str,
+) {
+    assert_eq!(all.iter().map(|value| written(*value)).collect::<Vec<_>>(), words);
+    for (word, value) in words.iter().zip(all) {
+        assert_eq!(parse(word), Some(*value), "{word}");
+    }
+}
+
+#[test]
+fn codes_in_rows_are_understood_and_written() {
+    assert_stored(&CAUSES, &Cause::ALL, Cause::parse, Cause::as_str);
+    assert_stored(&EVENTS, &Happening::ALL, Happening::parse, Happening::as_str);
+    assert_stored(&OUTCOMES, &LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
+    let under_way = [LoginPhase::Pending, LoginPhase::Exchanging];
+    assert_stored(&["pending", "exchanging"], &under_way, LoginPhase::parse, LoginPhase::as_str);
+    assert_stored(
+        &["openai-codex", "suno", "dashscope"],
+        &ProviderType::ALL,
+        ProviderType::parse,
+        ProviderType::as_str,
+    );
+    assert_stored(&["oauth", "session_token", "api_key"], &AuthMethod::ALL, AuthMethod::parse, AuthMethod::as_str);
+    assert_stored(&["proxy", "page", "link"], &Scope::ALL, Scope::parse, Scope::as_str);
+}
+
+#[test]
+fn refresh_phases_are_written_as_before() {
+    let lease = Lease { id: LeaseId::from_bytes([0; 16]), until: Timestamp::from_unix_seconds(0) };
+    let phases = [Phase::Active, Phase::Refreshing(lease), Phase::InDoubt, Phase::NeedsReauth];
+    assert_eq!(phases.each_ref().map(Phase::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
+}
+
+#[test]
+fn revocation_scopes_of_a_configuration_are_understood() {
+    for (word, scope) in [("family", RevocationScope::Family), ("grant", RevocationScope::Grant)] {
+        let variables = [("GOCLAW_DATA_DIR", "unused"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", word)];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = Settings::load(None, &Environment::from_pairs(variables)).expect("settings");
+        let codex = settings.providers.into_iter().find(|provider| provider.provider_type == ProviderType::OpenaiCodex);
+        assert_eq!(codex.expect("the built-in provider").refresh.revocation, scope, "{word}");
+    }
+}
+
+#[test]
+fn the_oauth_client_of_a_stored_login_is_understood_and_written() {
+    let stored = json!({
+        "issuer": "https://auth.openai.com",
+        "requires_issuer": false,
+        "authorize_url": "https://auth.openai.com/oauth/authorize",
+        "token_url": "https://auth.openai.com/oauth/token",
+        "revoke_url": "https://auth.openai.com/oauth/revoke",
+        "body_format": "json",
+        "client_id": "app_client",
+        "scopes": ["openid", "offline_access"],
+        "redirect_uri": "http://localhost:1455/auth/callback",
+        "provider_params": [["codex_cli_simplified_flow", "true"]],
+        "originator": "goclaw",
+        "extra_params": [["prompt", "login"]],
+    });
+    let client: OAuthClient = serde_json::from_value(stored.clone()).expect("a client");
+    assert_eq!(client.token_url.as_str(), "https://auth.openai.com/oauth/token");
+    assert_eq!(client.body_format, BodyFormat::Json);
+    assert_eq!(serde_json::to_value(&client).expect("JSON"), stored);
+    assert_eq!(serde_json::from_value::<BodyFormat>(json!("form")).expect("a format"), BodyFormat::Form);
+}
+
+/// One file of the folder `escrow/` in the data folder, as the gateway writes it between the provider's answer and the
+/// commit.
+const JOURNAL_FILE: &str = r#"{"name":"openai-codex","login_id":"0123456789abcdef0123456789abcdef","generation":7,"access_token":"v1:56da027d67f4f16d:new-access","refresh_token":"v1:56da027d67f4f16d:new-refresh","same_account":true,"settings":{"auth_method":"oauth","obtained_at":1800000000,"expires_at":1800003600,"scopes":"openid offline_access","account_id":"account-1","user_id":"user-1","email":"a@mail.example","plan_type":"plus"}}"#;
+
+#[tokio::test]
+async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().join("escrow");
+    fs::create_dir(&folder).expect("the folder");
+    let file = folder.join("openai-codex.0123456789abcdef0123456789abcdef.7.json");
+    fs::write(&file, JOURNAL_FILE).expect("the file");
+
+    let journal = FolderEscrow::in_folder(folder);
+    let entries = journal.list().await.expect("it can be read");
+    let [entry] = entries.as_slice() else { panic!("one entry: {entries:?}") };
+    assert_eq!(entry.name.as_str(), "openai-codex");
+    let rotation = &entry.rotation;
+    assert_eq!(rotation.seen.login_id, LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned()));
+    assert_eq!(rotation.seen.generation, Generation(7));
+    assert_eq!(rotation.access_token.as_str(), "v1:56da027d67f4f16d:new-access");
+    let refresh_token = rotation.refresh_token.as_ref().expect("a refresh token");
+    assert_eq!(refresh_token.as_str(), "v1:56da027d67f4f16d:new-refresh");
+    assert!(rotation.same_account);
+    assert_eq!(rotation.facts.expires_at, Some(Timestamp::from_unix_seconds(1_800_003_600)));
+    assert_eq!(rotation.facts.account.email.as_deref(), Some("a@mail.example"));
+
+    // Written again, it is the same file.
+    fs::remove_file(&file).expect("the file");
+    journal.put(entry).await.expect("it is written");
+    assert_eq!(fs::read_to_string(&file).expect("under the same name"), JOURNAL_FILE);
+    journal.remove(&entry.name, &rotation.seen).await.expect("it is removed");
+    assert!(!file.exists());
+}

@@ -1,0 +1,160 @@
+//! A database that an earlier version left behind: the first five migrations and rows with every stored word, as literal
+//! SQL. Opening it brings the schema up to date; every row must still be read.
+
+use std::{fs, path::Path, time::Duration};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use goclaw::{
+    adapters::store::SqliteStore,
+    domain::{
+        history::Revision,
+        ids::{Principal, ProviderName, StateDigest},
+        refresh::Phase,
+        time::Timestamp,
+    },
+    ports::{ApiTokenStore, CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
+};
+
+use super::{CAUSES, EVENTS, OUTCOMES};
+
+/// The migrations that the database has been through.
+const MIGRATIONS: [&str; 5] = [
+    "2026-11-23-000000_first_schema",
+    "2026-11-24-000001_refresh",
+    "2026-11-25-000002_revocations",
+    "2026-11-25-000003_api_tokens",
+    "2026-11-26-000004_page_sessions",
+];
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_001);
+const CLIENT: &str = r#"{"issuer": "https://auth.openai.com", "authorize_url": "https://auth.openai.com/oauth/authorize", "token_url": "https://auth.openai.com/oauth/token", "revoke_url": "https://auth.openai.com/oauth/revoke", "body_format": "form", "client_id": "app_client", "scopes": ["openid"], "redirect_uri": "http://localhost:1455/auth/callback", "provider_params": [], "originator": null, "extra_params": []}"#;
+
+/// Creates the database and runs `rows` in it, before the gateway's store opens it.
+async fn left_behind(folder: &Path, rows: &str) -> SqliteStore {
+    let path = folder.join("goclaw.db");
+    let mut connection = SqliteConnection::establish(path.to_str().expect("a path of text")).expect("it opens");
+    let mut run = |statements: &str| connection.batch_execute(statements).expect("the statements run");
+    run("CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)");
+    for migration in MIGRATIONS {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+        run(&fs::read_to_string(root.join(migration).join("up.sql")).expect("a released migration stays"));
+        let version = migration.split('_').next().expect("a version").replace('-', "");
+        run(&format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}')"));
+    }
+    run(rows);
+    drop(connection);
+    SqliteStore::open(&path).await.expect("it opens")
+}
+
+fn account(name: &str, provider_type: &str, method: &str, rest: &str) -> String {
+    format!(
+        "INSERT INTO llm_providers (id, name, provider_type, api_base, api_key, settings, login_id, generation, created_at,
+             updated_at, state, lease_id, lease_until, cause)
+         VALUES ('id-{name}', '{name}', '{provider_type}', 'https://api.example', 'v1:key:access',
+             '{{\"auth_method\": \"{method}\", \"obtained_at\": 1800000000, \"expires_at\": 1800600000}}', 'login-{name}', 3,
+             1800000000000, 1800000000000, {rest});
+         INSERT INTO config_secrets (key, value, created_at, updated_at)
+         VALUES ('oauth.{name}.refresh_token', 'v1:key:refresh', 1800000000000, 1800000000000);"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_in_every_state_and_of_every_kind_are_read() {
+    let mut rows = [
+        account("a", "openai-codex", "oauth", "'active', NULL, NULL, NULL"),
+        account("b", "suno", "session_token", "'refreshing', 'a-lease', 1800000060000, NULL"),
+        account("c", "dashscope", "api_key", "'in_doubt', NULL, NULL, 'timed_out'"),
+        account("d", "openai-codex", "oauth", "'needs_reauth', NULL, NULL, 'refresh_token_reused'"),
+    ]
+    .concat();
+    for cause in CAUSES {
+        let name = cause.replace('_', "-");
+        rows += &account(&name, "openai-codex", "oauth", &format!("'active', NULL, NULL, '{cause}'"));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = left_behind(folder.path(), &rows).await;
+    let accounts = CredentialStore::list(&store).await.expect("every account is read");
+    assert_eq!(accounts.len(), 4 + CAUSES.len());
+
+    let load = async |name: &str| {
+        store.load(&ProviderName::parse(name).expect("a name")).await.expect("it is read").expect("it is there")
+    };
+    assert_eq!(load("a").await.refresh.phase, Phase::Active);
+    assert!(matches!(load("b").await.refresh.phase, Phase::Refreshing(lease) if lease.id.as_str() == "a-lease"));
+    assert_eq!(load("c").await.refresh.phase, Phase::InDoubt);
+    assert_eq!(load("d").await.refresh.phase, Phase::NeedsReauth);
+    for cause in CAUSES {
+        let account = load(&cause.replace('_', "-")).await;
+        assert_eq!(account.refresh.cause.expect("a cause").as_str(), cause);
+    }
+    let account = load("a").await;
+    assert_eq!(account.refresh_token.expect("a refresh token").as_str(), "v1:key:refresh");
+    assert_eq!(account.refresh.expires_at, Some(Timestamp::from_unix_seconds(1_800_600_000)));
+    assert_eq!(account.refresh.version.generation.0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_with_every_outcome_are_read() {
+    let phases: Vec<_> = ["pending", "exchanging"].into_iter().chain(OUTCOMES).collect();
+    let login = |phase: &&str| {
+        format!(
+            "INSERT INTO login_sessions (id, state_digest, state, verifier, provider, provider_type, principal, client,
+                 outcome, outcome_at, started_at, expires_at)
+             VALUES ('login-{phase}', 'digest-{phase}', 'v1:key:state', 'v1:key:verifier', 'openai-codex', 'openai-codex',
+                 'gateway-token', '{CLIENT}', '{phase}', 1800000000000, 1800000000000, 1800000360000);"
+        )
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = left_behind(folder.path(), &phases.iter().map(login).collect::<String>()).await;
+    for phase in phases {
+        let found = store.find(&StateDigest::from_text(format!("digest-{phase}"))).await.expect("it is read");
+        let login = found.expect("it is there");
+        assert_eq!(login.phase.as_str(), phase);
+        assert_eq!(login.ticket.principal, Principal::gateway_token());
+        assert_eq!(login.ticket.client.client_id, "app_client");
+    }
+    assert_eq!(store.open_logins(NOW).await.expect("they are read").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_tokens_and_revocations_are_read() {
+    let event = |event: &str, cause: &str| {
+        format!(
+            "INSERT INTO credential_events (provider, login_id, generation, happening, cause, at)
+             VALUES ('openai-codex', 'a-login', 0, '{event}', {cause}, 1800000000000);"
+        )
+    };
+    let token = |scope: &str, expires_at: &str| {
+        format!(
+            "INSERT INTO api_tokens (id, name, scope, digest, created_at, expires_at)
+             VALUES ('id-{scope}', 'editor', '{scope}', 'digest-{scope}', 1800000000000, {expires_at});"
+        )
+    };
+    let mut rows = EVENTS.map(|happening| event(happening, "NULL")).concat();
+    rows += &CAUSES.map(|cause| event("needs_reauth", &format!("'{cause}'"))).concat();
+    rows += &[token("proxy", "NULL"), token("page", "1800001800000"), token("link", "1800000600000")].concat();
+    rows += &format!(
+        "INSERT INTO revocations (id, provider, provider_type, login_id, token, client, created_at, next_attempt_at)
+         VALUES ('a-revocation', 'openai-codex', 'openai-codex', 'a-login', 'v1:key:refresh', '{CLIENT}', 1800000000000,
+             1800000000000);"
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = left_behind(folder.path(), &rows).await;
+
+    let events = store.since(Revision(0), 100).await.expect("every event is read");
+    let kinds: Vec<_> = events.iter().take(EVENTS.len()).map(|event| event.happening.as_str()).collect();
+    assert_eq!(kinds, EVENTS);
+    let causes: Vec<_> = events.iter().filter_map(|event| event.cause).map(|cause| cause.as_str()).collect();
+    assert_eq!(causes, CAUSES);
+
+    let tokens = ApiTokenStore::list(&store).await.expect("every token is read");
+    let mut scopes: Vec<_> = tokens.iter().map(|token| token.scope.as_str()).collect();
+    scopes.sort_unstable();
+    assert_eq!(scopes, ["link", "page", "proxy"]);
+
+    let due = store.due(NOW, 10).await.expect("the queue is read");
+    let [id] = due.as_slice() else { panic!("one revocation: {due:?}") };
+    let revocation = store.take(id, NOW, Duration::from_secs(60)).await.expect("it is read").expect("it is due");
+    assert_eq!(revocation.token.as_str(), "v1:key:refresh");
+    assert_eq!(revocation.client.revoke_url.expect("an address").as_str(), "https://auth.openai.com/oauth/revoke");
+}
