@@ -33,6 +33,7 @@ mod canaries;
 mod chat;
 mod cli;
 mod first_start;
+mod fixed_words;
 mod hardening;
 mod models;
 mod page;
