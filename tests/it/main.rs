@@ -22,8 +22,8 @@ mod port_contracts;
 mod settings;
 mod store_contract;
 mod store_properties;
-mod token_journal;
 mod stored_words;
+mod token_journal;
 mod upstream;
 
 // Whole processes.

@@ -152,8 +152,7 @@ impl Account {
     }
 
     pub(super) fn advances(&mut self, event: &RefreshEvent, policy: &RefreshPolicy) -> Effect {
-        let Step { row, effect, events } =
-            step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
+        let Step { row, effect, events } = step(self.held.as_ref().map(|held| &held.refresh), event, policy, self.now);
         for event in events {
             self.record(&event.state, event.kind);
         }
