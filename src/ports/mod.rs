@@ -44,9 +44,6 @@ pub use upstream::{
     BodyError, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
 
-#[cfg(test)]
-pub use oauth_endpoint::MockOAuthEndpoint;
-
 /// A store is broken or out of reach. What it says goes to the log, never to a caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

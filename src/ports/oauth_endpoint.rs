@@ -73,7 +73,6 @@ impl TokenEndpointError {
 /// Contract for all methods:
 /// - MUST make at most one request: no redirect followed, no retry. The caller decides from the error's kind.
 /// - MUST end within the adapter's total time limit and read a bounded answer.
-#[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
     /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent, whatever comes back.

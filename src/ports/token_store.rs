@@ -98,10 +98,10 @@ pub trait TokenStore: Send + Sync {
     ///
     /// Contract: MUST be atomic and idempotent; a second call returns None. Its refresh token, if it has one, MUST be queued
     /// for revocation in the same transaction if that is ordered.
-    async fn remove(
+    async fn remove<'a>(
         &self,
         name: &ProviderName,
-        revocation: Option<&RevocationOrder>,
+        revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError>;
 }

@@ -12,6 +12,7 @@ mod app_forward;
 mod app_login;
 mod app_refresh;
 mod app_sessions;
+mod port_calls;
 
 // Adapters, against the real thing.
 mod http_edge;

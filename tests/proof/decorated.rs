@@ -165,10 +165,10 @@ impl TokenStore for Store {
         }
     }
 
-    async fn remove(
+    async fn remove<'a>(
         &self,
         name: &ProviderName,
-        revocation: Option<&RevocationOrder>,
+        revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
         self.inner.remove(name, revocation, now).await

@@ -4,6 +4,7 @@ pub(crate) mod browser;
 pub(crate) mod fakes;
 pub(crate) mod gateway;
 pub(crate) mod log;
+pub(crate) mod mocks;
 pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod wire;

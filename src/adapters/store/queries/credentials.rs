@@ -233,10 +233,10 @@ impl TokenStore for Store {
         .await
     }
 
-    async fn remove(
+    async fn remove<'a>(
         &self,
         name: &ProviderName,
-        revocation: Option<&RevocationOrder>,
+        revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
         self.write("remove an account", async |connection| {

@@ -127,6 +127,11 @@ impl Stage {
         Self { world, app, settings }
     }
 
+    /// A further gateway process on the same stores but for some ports, not started yet.
+    pub(crate) fn gateway_with(&self, change: impl FnOnce(Ports) -> Ports) -> Arc<App> {
+        App::new(change(self.world.ports(1)), self.settings.clone())
+    }
+
     /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
     pub(crate) fn another_gateway(&self, key: u8) -> Arc<App> {
         App::new(self.world.ports(key), self.settings.clone())

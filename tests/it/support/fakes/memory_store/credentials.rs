@@ -85,10 +85,10 @@ impl TokenStore for MemoryStore {
         Ok(Advanced { effect: stepped.effect, credential, events })
     }
 
-    async fn remove(
+    async fn remove<'a>(
         &self,
         name: &ProviderName,
-        revocation: Option<&RevocationOrder>,
+        revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;

@@ -1,0 +1,150 @@
+//! Use cases whose promise is a number of calls: a code is exchanged once, a refresh token is presented once, and some requests
+//! reach neither the provider nor the store nor the callback port.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    app::{AppError, Callback, Ports, ProxyRequest, StartOptions, StartOutcome},
+    domain::{
+        authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome,
+        refresh::step,
+    },
+    ports::{Advanced, BindError, RequestBody, TokenEndpointError},
+};
+use http_message::{HeaderMap, Method};
+
+use crate::support::{
+    fakes::{NOW, OPENAI, Stage, alice, name, within},
+    mocks::{MockCallbackListener, MockClock, MockOAuthEndpoint, MockTokenStore},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn refused() -> TokenEndpointError {
+    TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }
+}
+
+/// A gateway that refreshes nothing before it is asked to, on the stores of a stage where alice is connected.
+async fn connected() -> Stage {
+    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    stage.connect().await;
+    stage
+}
+
+#[tokio::test]
+async fn two_callbacks_of_one_login_exchange_its_code_once() {
+    let mut oauth = MockOAuthEndpoint::new();
+    oauth.expect_exchange_code().times(1).returning(|_, _| Err(refused()));
+    let stage = Stage::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
+    let login = stage.start(alice()).await;
+    let approved = stage.provider.approve(&login.auth_url);
+    let callback = || {
+        let (_, query) = approved.split_once('?').expect("a query");
+        stage.app.logins.complete(Callback::Received(AuthorizationResponse::from_query(query).expect("a response")))
+    };
+    let (first, second) = tokio::join!(callback(), callback());
+    let errors = [first.unwrap_err(), second.unwrap_err()];
+    let exchanged =
+        |error: &&AppError| matches!(error, AppError::LoginFailed { outcome: LoginOutcome::CodeRefused, .. });
+    assert_eq!(errors.iter().filter(exchanged).count(), 1, "{errors:?}");
+}
+
+#[tokio::test]
+async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
+    let stage = connected().await;
+    stage.clock.advance(2 * HOUR);
+    let mut oauth = MockOAuthEndpoint::new();
+    oauth.expect_refresh().times(1).returning(|_, _, _| Err(refused()));
+    let app = stage.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    app.start().await.expect("it starts");
+    let openai = name(OPENAI);
+    let (first, second) = tokio::join!(within(app.tokens.usable(&openai)), within(app.tokens.usable(&openai)));
+    assert!(matches!(first, Err(AppError::NeedsReauth(_))), "{first:?}");
+    assert!(matches!(second, Err(AppError::NeedsReauth(_))), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_takes_two_steps_of_the_store() {
+    let stage = connected().await;
+    let stored = stage.account(OPENAI).await.expect("it is connected");
+    stage.clock.advance(2 * HOUR);
+    let mut store = MockTokenStore::new();
+    let listed = stored.clone();
+    store.expect_list().times(1).return_once(move || Ok(vec![listed]));
+    let row = Arc::new(std::sync::Mutex::new(stored));
+    // The lease before the token is presented, and the result after it.
+    store.expect_advance().times(2).returning(move |_, event, policy, now| {
+        let mut row = row.lock().expect("the row");
+        let stepped = step(Some(&row.refresh), event, policy, now);
+        row.refresh = stepped.row.expect("a row");
+        row.revision.0 += 1;
+        Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
+    });
+    let app = stage.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
+    app.start().await.expect("it starts");
+    within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
+}
+
+#[tokio::test]
+async fn a_valid_token_is_served_without_store_provider_or_waiting() {
+    let stage = connected().await;
+    let stored = stage.account(OPENAI).await.expect("it is connected");
+    let (mut store, mut clock) = (MockTokenStore::new(), MockClock::new());
+    store.expect_list().times(1).return_once(move || Ok(vec![stored]));
+    store.expect_load().never();
+    store.expect_advance().never();
+    clock.expect_now().return_const(NOW);
+    // The loops sleep; a request does not.
+    clock.expect_sleep().returning(|_| Box::pin(std::future::pending()));
+    let mut oauth = MockOAuthEndpoint::new();
+    oauth.expect_refresh().never();
+    let app = stage.gateway_with(|ports| Ports {
+        credentials: Arc::new(store),
+        clock: Arc::new(clock),
+        oauth: Arc::new(oauth),
+        ..ports
+    });
+    app.start().await.expect("it starts");
+    for _ in 0..3 {
+        assert!(within(app.tokens.usable(&name(OPENAI))).await.expect("a token").is_usable(NOW));
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_allowed_and_a_status_start_no_refresh() {
+    let stage = connected().await;
+    stage.clock.advance(2 * HOUR);
+    let mut oauth = MockOAuthEndpoint::new();
+    oauth.expect_refresh().never();
+    oauth.expect_exchange_code().never();
+    let app = stage.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    app.start().await.expect("it starts");
+    let request = ProxyRequest {
+        name: name(OPENAI),
+        method: Method::GET,
+        path: "wham/tasks".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: RequestBody::default(),
+    };
+    let refusal = within(app.models.forward(request)).await.err();
+    assert!(matches!(refusal, Some(AppError::PathNotAllowed { .. })), "{refusal:?}");
+    let status = app.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
+    assert!(!status.authenticated && status.state == AccountState::Active);
+}
+
+#[tokio::test]
+async fn a_start_binds_the_port_once_and_not_at_all_for_a_sound_login() {
+    let stage = connected().await;
+    let mut listener = MockCallbackListener::new();
+    let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
+    listener.expect_bind().times(1).withf(|address| address.port() == 1455).returning(move |_| Err(held()));
+    let app = stage.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
+    app.start().await.expect("it starts");
+    let start = |options| app.logins.start(name(OPENAI), alice(), options);
+    let sound = start(StartOptions::default()).await;
+    assert!(matches!(sound, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{sound:?}");
+    let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
+    let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
+    assert!(login.callback_error.expect("the port is held").to_string().contains("127.0.0.1:1455"));
+}

@@ -1,0 +1,87 @@
+//! Mocks of the ports that the design names, for tests whose point is a number of calls. Behaviour is tested with the fakes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        credential::{NewSealedCredential, SealedCredential},
+        ids::ProviderName,
+        oauth_client::OAuthClient,
+        refresh::{RefreshEvent, RefreshPolicy},
+        revocation::RevocationOrder,
+        secret::RefreshToken,
+        time::Timestamp,
+        token_response::{CodeGrant, TokenResponse},
+    },
+    ports::{
+        Advanced, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint, ProfileChange,
+        SaveOutcome, StoreError, TokenEndpointError, TokenStore,
+    },
+};
+use mockall::mock;
+
+mock! {
+    pub(crate) OAuthEndpoint {}
+
+    #[async_trait]
+    impl OAuthEndpoint for OAuthEndpoint {
+        async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError>;
+        async fn refresh(
+            &self,
+            client: &OAuthClient,
+            token: &RefreshToken,
+            limit: Duration,
+        ) -> Result<TokenResponse, TokenEndpointError>;
+        async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError>;
+    }
+}
+
+mock! {
+    pub(crate) CallbackListener {}
+
+    #[async_trait]
+    impl CallbackListener for CallbackListener {
+        async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError>;
+    }
+}
+
+mock! {
+    pub(crate) Clock {}
+
+    #[async_trait]
+    impl Clock for Clock {
+        fn now(&self) -> Timestamp;
+        async fn sleep(&self, duration: Duration);
+    }
+}
+
+mock! {
+    pub(crate) TokenStore {}
+
+    #[async_trait]
+    impl TokenStore for TokenStore {
+        async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+        async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
+        async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
+        async fn change_profile(
+            &self,
+            name: &ProviderName,
+            change: &ProfileChange,
+            now: Timestamp,
+        ) -> Result<Option<SealedCredential>, StoreError>;
+        async fn advance(
+            &self,
+            name: &ProviderName,
+            event: &RefreshEvent,
+            policy: &RefreshPolicy,
+            now: Timestamp,
+        ) -> Result<Advanced, StoreError>;
+        async fn remove<'a>(
+            &self,
+            name: &ProviderName,
+            revocation: Option<&'a RevocationOrder>,
+            now: Timestamp,
+        ) -> Result<Option<SealedCredential>, StoreError>;
+    }
+}
