@@ -103,7 +103,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "`crate::adapters::store` is not for",
     ),
     // Secrets.
-    ("src/app/vault.rs", "use secrecy::ExposeSecret; fn f() { t.expose_secret(); }", ""),
+    ("src/app/tokens/vault.rs", "use secrecy::ExposeSecret; fn f() { t.expose_secret(); }", ""),
     ("src/adapters/oauth/form.rs", "fn f() { t.expose_secret(); }", ""),
     ("src/app/logout.rs", "#[cfg(test)] mod tests { fn f() { t.expose_secret(); } }", ""),
     ("src/app/logout.rs", "fn f() { t.expose_secret(); }", "`expose_secret` opens a secret"),

@@ -184,7 +184,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/domain/login.rs",
     "src/domain/pkce.rs",
     "src/domain/secret.rs",
-    "src/app/vault.rs",
+    "src/app/tokens/vault.rs",
     "src/adapters/cipher/",
     "src/adapters/cli/client.rs",
     "src/adapters/cli/onboard.rs",
