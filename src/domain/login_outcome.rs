@@ -1,7 +1,8 @@
 //! How a login stands and how it ended, each with a stable code for storage and API and a sentence for people.
 
 /// How a login ended. Stored as its code; the code is stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoginOutcome {
     Completed,
     Denied,
@@ -17,6 +18,7 @@ pub enum LoginOutcome {
     /// The provider did not answer in time.
     ProviderTimeout,
     /// The provider's answer made no sense, or lacked what a lasting login needs.
+    #[strum(serialize = "bad_answer")]
     InvalidResponse,
     /// The tokens could not be saved.
     NotSaved,
@@ -25,36 +27,10 @@ pub enum LoginOutcome {
 }
 
 impl LoginOutcome {
-    pub const ALL: [Self; 12] = [
-        Self::Completed,
-        Self::Denied,
-        Self::MissingEntitlement,
-        Self::ProviderError,
-        Self::Expired,
-        Self::Cancelled,
-        Self::CodeRefused,
-        Self::ProviderUnavailable,
-        Self::ProviderTimeout,
-        Self::InvalidResponse,
-        Self::NotSaved,
-        Self::Interrupted,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Denied => "denied",
-            Self::MissingEntitlement => "missing_entitlement",
-            Self::ProviderError => "provider_error",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::CodeRefused => "code_refused",
-            Self::ProviderUnavailable => "provider_unavailable",
-            Self::ProviderTimeout => "provider_timeout",
-            Self::InvalidResponse => "bad_answer",
-            Self::NotSaved => "not_saved",
-            Self::Interrupted => "interrupted",
-        }
+        self.into_str()
     }
 
     /// What happened and what to do, for the person who signed in.
@@ -84,7 +60,7 @@ impl LoginOutcome {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+        text.parse().ok()
     }
 }
 
@@ -120,7 +96,7 @@ mod tests {
 
     #[test]
     fn every_phase_reads_back_as_it_was_written() {
-        let ended = LoginOutcome::ALL.map(LoginProgress::Ended);
+        let ended = LoginOutcome::ALL.iter().copied().map(LoginProgress::Ended);
         for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
             assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
         }

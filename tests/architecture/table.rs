@@ -33,8 +33,19 @@ const PURE_STD: &[&str] = &[
     "std::time::Duration",
 ];
 /// Computation on values.
-const PURE: &[&str] =
-    &["base64", "percent_encoding", "secrecy", "serde", "serde_json", "sha2", "subtle", "thiserror", "url", "uuid"];
+const PURE: &[&str] = &[
+    "base64",
+    "percent_encoding",
+    "secrecy",
+    "serde",
+    "serde_json",
+    "sha2",
+    "strum",
+    "subtle",
+    "thiserror",
+    "url",
+    "uuid",
+];
 /// What a trait with async methods needs.
 const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"];
 /// HTTP messages as values: the crate `http`, which has no sockets.

@@ -83,9 +83,9 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
 
 #[test]
 fn codes_in_rows_are_understood_and_written() {
-    assert_stored(&CAUSES, &Cause::ALL, Cause::parse, Cause::as_str);
+    assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
     assert_stored(&EVENTS, &Happening::ALL, Happening::parse, Happening::as_str);
-    assert_stored(&OUTCOMES, &LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
+    assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
     let under_way = [LoginPhase::Pending, LoginPhase::Exchanging];
     assert_stored(&["pending", "exchanging"], &under_way, LoginPhase::parse, LoginPhase::as_str);
     assert_stored(
@@ -94,8 +94,8 @@ fn codes_in_rows_are_understood_and_written() {
         ProviderType::parse,
         ProviderType::as_str,
     );
-    assert_stored(&["oauth", "session_token", "api_key"], &AuthMethod::ALL, AuthMethod::parse, AuthMethod::as_str);
-    assert_stored(&["proxy", "page", "link"], &Scope::ALL, Scope::parse, Scope::as_str);
+    assert_stored(&["oauth", "session_token", "api_key"], AuthMethod::ALL, AuthMethod::parse, AuthMethod::as_str);
+    assert_stored(&["proxy", "page", "link"], Scope::ALL, Scope::parse, Scope::as_str);
 }
 
 #[test]

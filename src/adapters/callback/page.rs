@@ -87,7 +87,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_failure_ever_reads_as_connected() {
-        for outcome in LoginOutcome::ALL {
+        for &outcome in LoginOutcome::ALL {
             let page = super::outcome(CallbackReply::Ended(outcome)).into_body().into_string().await.unwrap();
             assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");
         }

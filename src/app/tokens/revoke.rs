@@ -23,7 +23,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_PER_SWEEP: usize = 20;
 
 /// What became of a refresh token at its provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Revocation {
     /// The provider confirmed the revocation.
     Revoked,
@@ -37,12 +38,7 @@ pub enum Revocation {
 
 impl Revocation {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Pending => "pending",
-            Self::Failed => "failed",
-            Self::NotApplicable => "not_applicable",
-        }
+        self.into()
     }
 }
 

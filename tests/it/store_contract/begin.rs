@@ -119,7 +119,7 @@ async fn a_login_is_found_in_whatever_phase_it_is(fixture: impl Fixture) {
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
     // Every outcome there is can be stored and comes back as itself.
-    for (number, outcome) in (10..).zip(LoginOutcome::ALL) {
+    for (number, &outcome) in (10..).zip(LoginOutcome::ALL) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
         begin(&*store, &ended).await;
         store.end(&ended.session.id, outcome, at(20)).await.unwrap();

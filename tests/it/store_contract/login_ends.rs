@@ -86,7 +86,7 @@ async fn the_first_outcome_stays(fixture: impl Fixture) {
 async fn of_many_concurrent_ends_exactly_one_counts(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
-    for outcome in LoginOutcome::ALL {
+    for &outcome in LoginOutcome::ALL {
         let (store, id) = (fixture.store(), pending.session.id.clone());
         calls.spawn(async move { (outcome, store.end(&id, outcome, at(5)).await.expect("it answers")) });
     }
