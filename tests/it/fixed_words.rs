@@ -149,7 +149,7 @@ async fn a_callback_port_in_use_is_reported_in_the_required_words() {
     let stage = Stage::open().await;
     stage.listener.hold_port(true);
     let error = stage.start(alice()).await.callback_error.expect("the port is in use");
-    assert!(error.starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
+    assert!(error.to_string().starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
 }
 
 #[test]

@@ -86,24 +86,15 @@ async fn a_refresh_takes_two_steps_of_the_store() {
 }
 
 #[tokio::test]
-async fn a_valid_token_is_served_without_store_provider_or_waiting() {
+async fn a_valid_token_is_served_without_store_or_provider() {
     let stage = connected().await;
     let stored = stage.account(OPENAI).await.expect("it is connected");
-    let (mut store, mut clock) = (MockTokenStore::new(), MockClock::new());
+    let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
     store.expect_list().times(1).return_once(move || Ok(vec![stored]));
     store.expect_load().never();
     store.expect_advance().never();
-    clock.expect_now().return_const(NOW);
-    // The loops sleep; a request does not.
-    clock.expect_sleep().returning(|_| Box::pin(std::future::pending()));
-    let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().never();
-    let app = stage.gateway_with(|ports| Ports {
-        credentials: Arc::new(store),
-        clock: Arc::new(clock),
-        oauth: Arc::new(oauth),
-        ..ports
-    });
+    let app = stage.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     for _ in 0..3 {
         assert!(within(app.tokens.usable(&name(OPENAI))).await.expect("a token").is_usable(NOW));
@@ -147,4 +138,15 @@ async fn a_start_binds_the_port_once_and_not_at_all_for_a_sound_login() {
     let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
     let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
     assert!(login.callback_error.expect("the port is held").to_string().contains("127.0.0.1:1455"));
+}
+
+#[tokio::test]
+async fn a_status_and_a_cancellation_never_sleep() {
+    let stage = connected().await;
+    let mut clock = MockClock::new();
+    clock.expect_now().return_const(NOW);
+    clock.expect_sleep().never();
+    let app = stage.gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
+    assert!(app.accounts.status(&name(OPENAI), &alice()).await.expect("a status").authenticated);
+    assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("it answers"));
 }

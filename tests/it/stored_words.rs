@@ -8,20 +8,20 @@ use std::{fmt::Debug, fs};
 
 use goclaw::{
     adapters::{
-        escrow::FolderEscrow,
+        journal::FolderJournal,
         settings::{Environment, Settings},
     },
     domain::{
         api_token::Scope,
-        history::Happening,
+        history::EventKind,
         ids::{Generation, LoginId},
-        login_outcome::{LoginOutcome, LoginPhase},
+        login_outcome::{LoginOutcome, LoginProgress},
         oauth_client::{BodyFormat, OAuthClient},
         provider::{AuthMethod, ProviderType},
-        refresh::{Cause, Lease, LeaseId, Phase, RevocationScope},
+        refresh::{Cause, Lease, LeaseId, RevocationScope, TokenState},
         time::Timestamp,
     },
-    ports::RefreshEscrow,
+    ports::TokenJournal,
 };
 use serde_json::json;
 
@@ -84,10 +84,10 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
 #[test]
 fn codes_in_rows_are_understood_and_written() {
     assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
-    assert_stored(&EVENTS, &Happening::ALL, Happening::parse, Happening::as_str);
+    assert_stored(&EVENTS, &EventKind::ALL, EventKind::parse, EventKind::as_str);
     assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
-    let under_way = [LoginPhase::Pending, LoginPhase::Exchanging];
-    assert_stored(&["pending", "exchanging"], &under_way, LoginPhase::parse, LoginPhase::as_str);
+    let under_way = [LoginProgress::Pending, LoginProgress::Exchanging];
+    assert_stored(&["pending", "exchanging"], &under_way, LoginProgress::parse, LoginProgress::as_str);
     assert_stored(
         &["openai-codex", "suno", "dashscope"],
         &ProviderType::ALL,
@@ -101,8 +101,8 @@ fn codes_in_rows_are_understood_and_written() {
 #[test]
 fn refresh_phases_are_written_as_before() {
     let lease = Lease { id: LeaseId::from_bytes([0; 16]), until: Timestamp::from_unix_seconds(0) };
-    let phases = [Phase::Active, Phase::Refreshing(lease), Phase::InDoubt, Phase::NeedsReauth];
-    assert_eq!(phases.each_ref().map(Phase::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
+    let phases = [TokenState::Active, TokenState::Refreshing(lease), TokenState::InDoubt, TokenState::NeedsReauth];
+    assert_eq!(phases.each_ref().map(TokenState::as_str), ["active", "refreshing", "in_doubt", "needs_reauth"]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     let file = folder.join("openai-codex.0123456789abcdef0123456789abcdef.7.json");
     fs::write(&file, JOURNAL_FILE).expect("the file");
 
-    let journal = FolderEscrow::in_folder(folder);
+    let journal = FolderJournal::in_folder(folder);
     let entries = journal.list().await.expect("it can be read");
     let [entry] = entries.as_slice() else { panic!("one entry: {entries:?}") };
     assert_eq!(entry.name.as_str(), "openai-codex");
@@ -162,8 +162,8 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     let refresh_token = rotation.refresh_token.as_ref().expect("a refresh token");
     assert_eq!(refresh_token.as_str(), "v1:56da027d67f4f16d:new-refresh");
     assert!(rotation.same_account);
-    assert_eq!(rotation.facts.expires_at, Some(Timestamp::from_unix_seconds(1_800_003_600)));
-    assert_eq!(rotation.facts.account.email.as_deref(), Some("a@mail.example"));
+    assert_eq!(rotation.metadata.expires_at, Some(Timestamp::from_unix_seconds(1_800_003_600)));
+    assert_eq!(rotation.metadata.account.email.as_deref(), Some("a@mail.example"));
 
     // Written again, it is the same file.
     fs::remove_file(&file).expect("the file");

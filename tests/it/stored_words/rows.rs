@@ -9,10 +9,10 @@ use goclaw::{
     domain::{
         history::Revision,
         ids::{Principal, ProviderName, StateDigest},
-        refresh::Phase,
+        refresh::TokenState,
         time::Timestamp,
     },
-    ports::{ApiTokenStore, CredentialHistory, CredentialStore, LoginStore, RevocationQueue},
+    ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
 };
 
 use super::{CAUSES, EVENTS, OUTCOMES};
@@ -73,16 +73,16 @@ async fn accounts_in_every_state_and_of_every_kind_are_read() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let store = left_behind(folder.path(), &rows).await;
-    let accounts = CredentialStore::list(&store).await.expect("every account is read");
+    let accounts = TokenStore::list(&store).await.expect("every account is read");
     assert_eq!(accounts.len(), 4 + CAUSES.len());
 
     let load = async |name: &str| {
         store.load(&ProviderName::parse(name).expect("a name")).await.expect("it is read").expect("it is there")
     };
-    assert_eq!(load("a").await.refresh.phase, Phase::Active);
-    assert!(matches!(load("b").await.refresh.phase, Phase::Refreshing(lease) if lease.id.as_str() == "a-lease"));
-    assert_eq!(load("c").await.refresh.phase, Phase::InDoubt);
-    assert_eq!(load("d").await.refresh.phase, Phase::NeedsReauth);
+    assert_eq!(load("a").await.refresh.state, TokenState::Active);
+    assert!(matches!(load("b").await.refresh.state, TokenState::Refreshing(lease) if lease.id.as_str() == "a-lease"));
+    assert_eq!(load("c").await.refresh.state, TokenState::InDoubt);
+    assert_eq!(load("d").await.refresh.state, TokenState::NeedsReauth);
     for cause in CAUSES {
         let account = load(&cause.replace('_', "-")).await;
         assert_eq!(account.refresh.cause.expect("a cause").as_str(), cause);
@@ -96,22 +96,22 @@ async fn accounts_in_every_state_and_of_every_kind_are_read() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logins_with_every_outcome_are_read() {
     let phases: Vec<_> = ["pending", "exchanging"].into_iter().chain(OUTCOMES).collect();
-    let login = |phase: &&str| {
+    let login = |state: &&str| {
         format!(
             "INSERT INTO login_sessions (id, state_digest, state, verifier, provider, provider_type, principal, client,
                  outcome, outcome_at, started_at, expires_at)
-             VALUES ('login-{phase}', 'digest-{phase}', 'v1:key:state', 'v1:key:verifier', 'openai-codex', 'openai-codex',
-                 'gateway-token', '{CLIENT}', '{phase}', 1800000000000, 1800000000000, 1800000360000);"
+             VALUES ('login-{state}', 'digest-{state}', 'v1:key:state', 'v1:key:verifier', 'openai-codex', 'openai-codex',
+                 'gateway-token', '{CLIENT}', '{state}', 1800000000000, 1800000000000, 1800000360000);"
         )
     };
     let folder = tempfile::tempdir().expect("a folder");
     let store = left_behind(folder.path(), &phases.iter().map(login).collect::<String>()).await;
-    for phase in phases {
-        let found = store.find(&StateDigest::from_text(format!("digest-{phase}"))).await.expect("it is read");
+    for state in phases {
+        let found = store.find(&StateDigest::from_text(format!("digest-{state}"))).await.expect("it is read");
         let login = found.expect("it is there");
-        assert_eq!(login.phase.as_str(), phase);
-        assert_eq!(login.ticket.principal, Principal::gateway_token());
-        assert_eq!(login.ticket.client.client_id, "app_client");
+        assert_eq!(login.state.as_str(), state);
+        assert_eq!(login.session.principal, Principal::gateway_token());
+        assert_eq!(login.session.client.client_id, "app_client");
     }
     assert_eq!(store.open_logins(NOW).await.expect("they are read").len(), 1);
 }
@@ -120,7 +120,7 @@ async fn logins_with_every_outcome_are_read() {
 async fn events_tokens_and_revocations_are_read() {
     let event = |event: &str, cause: &str| {
         format!(
-            "INSERT INTO credential_events (provider, login_id, generation, happening, cause, at)
+            "INSERT INTO credential_events (provider, login_id, generation, kind, cause, at)
              VALUES ('openai-codex', 'a-login', 0, '{event}', {cause}, 1800000000000);"
         )
     };
@@ -130,7 +130,7 @@ async fn events_tokens_and_revocations_are_read() {
              VALUES ('id-{scope}', 'editor', '{scope}', 'digest-{scope}', 1800000000000, {expires_at});"
         )
     };
-    let mut rows = EVENTS.map(|happening| event(happening, "NULL")).concat();
+    let mut rows = EVENTS.map(|kind| event(kind, "NULL")).concat();
     rows += &CAUSES.map(|cause| event("needs_reauth", &format!("'{cause}'"))).concat();
     rows += &[token("proxy", "NULL"), token("page", "1800001800000"), token("link", "1800000600000")].concat();
     rows += &format!(
@@ -142,7 +142,7 @@ async fn events_tokens_and_revocations_are_read() {
     let store = left_behind(folder.path(), &rows).await;
 
     let events = store.since(Revision(0), 100).await.expect("every event is read");
-    let kinds: Vec<_> = events.iter().take(EVENTS.len()).map(|event| event.happening.as_str()).collect();
+    let kinds: Vec<_> = events.iter().take(EVENTS.len()).map(|event| event.kind.as_str()).collect();
     assert_eq!(kinds, EVENTS);
     let causes: Vec<_> = events.iter().filter_map(|event| event.cause).map(|cause| cause.as_str()).collect();
     assert_eq!(causes, CAUSES);
