@@ -74,6 +74,7 @@ diesel::table! {
         provider -> Text,
         login_id -> Text,
         generation -> BigInt,
+        #[sql_name = "happening"]
         kind -> Text,
         cause -> Nullable<Text>,
         at -> BigInt,
