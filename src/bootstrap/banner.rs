@@ -21,7 +21,7 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
     let status = status.await.ok();
     let token = match &settings.server.token {
         Some(_) => "as configured".to_owned(),
-        None => settings.server.token_file.display().to_string(),
+        None => settings.token_file().display().to_string(),
     };
     let goclaw = match config {
         None => program_name(),

@@ -27,8 +27,9 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
     }
     let host = reachable(settings.server.host);
     let url = format!("http://{}:{port}", in_url(host));
+    let own_file = settings.token_file();
     let configured = token.or_else(|| settings.server.token.filter(|_| host.is_loopback()));
-    let token_file = (configured.is_none() && host.is_loopback()).then_some(settings.server.token_file);
+    let token_file = (configured.is_none() && host.is_loopback()).then_some(own_file);
     let token = match (configured, &token_file) {
         (None, Some(path)) => read_secret_file(path)?,
         (configured, _) => configured,

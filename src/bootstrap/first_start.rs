@@ -25,7 +25,7 @@ pub(super) fn encryption_key(
     sealed_rows: bool,
 ) -> Result<EncryptionKey, StartError> {
     let encryption = &settings.encryption;
-    let path = &encryption.key_file;
+    let path = &settings.key_file();
     let parse = |text: &SecretString, place: String| {
         EncryptionKey::parse(text).map_err(|source| StartError::InvalidKey { place, source })
     };
@@ -35,7 +35,7 @@ pub(super) fn encryption_key(
     if let Some(text) = read_secret_file(path)? {
         return parse(&text, path.display().to_string());
     }
-    if encryption.key_file_is_configured {
+    if encryption.key_file.is_some() {
         return Err(StartError::ConfiguredFileMissing(path.clone()));
     }
     if sealed_rows {
@@ -52,15 +52,15 @@ pub(super) fn encryption_key(
 
 /// The token that callers present.
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
-    let server = &settings.server;
-    if let Some(token) = &server.token {
+    if let Some(token) = &settings.server.token {
         return Ok(token.clone());
     }
-    if !server.token_file_is_configured && read_secret_file(&server.token_file)?.is_none() {
+    let path = settings.token_file();
+    if settings.server.token_file.is_none() && read_secret_file(&path)?.is_none() {
         let mut bytes = [0; TOKEN_BYTES];
         random.fill(&mut bytes)?;
-        create_secret_file(&server.token_file, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
-        tracing::info!(path = %server.token_file.display(), "gateway token made; callers present it");
+        create_secret_file(&path, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
+        tracing::info!(path = %path.display(), "gateway token made; callers present it");
     }
-    read_secret_file(&server.token_file)?.ok_or_else(|| StartError::ConfiguredFileMissing(server.token_file.clone()))
+    read_secret_file(&path)?.ok_or(StartError::ConfiguredFileMissing(path))
 }

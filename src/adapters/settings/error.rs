@@ -1,15 +1,17 @@
 //! Why the configuration cannot be used: one sentence each, for the person who wrote it.
 
-use std::path::PathBuf;
+use std::{fmt::Display, path::PathBuf};
+
+use config::ConfigError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     #[error("cannot read the configuration file {}", path.display())]
-    Unreadable { path: PathBuf, source: config::ConfigError },
+    Unreadable { path: PathBuf, source: ConfigError },
     #[error("unknown setting {key}; known there: {known}")]
     UnknownKey { key: String, known: String },
-    #[error("bad setting {key} = {value}: {allowed}")]
-    InvalidValue { key: String, value: String, allowed: String },
+    #[error("bad setting {key} {rejected}")]
+    InvalidValue { key: String, rejected: String },
     #[error("{one} and {other} are both set: set one of them")]
     Both { one: String, other: String },
     #[error("missing setting {key}: {why}")]
@@ -18,16 +20,49 @@ pub enum SettingsError {
     NoDataDir,
 }
 
-/// What stands in a message for a value that may be a secret.
-pub(super) const WITHHELD: &str = "(not shown)";
+/// Starts a text of [`rejected`] or [`rejected_secret`]. Any other message of a deserializer may quote a secret.
+const MARK: &str = "= ";
+
+/// Describes a value that is not accepted: the value and what is allowed.
+pub(super) fn rejected(value: &str, allowed: impl Display) -> String {
+    format!("{MARK}{value:?}: {allowed}")
+}
+
+/// Describes a value that is not accepted and may be a secret, or contain one.
+pub(super) fn rejected_secret(allowed: &str) -> String {
+    format!("{MARK}(not shown): {allowed}")
+}
 
 impl SettingsError {
-    pub(super) fn bad(key: &str, value: &str, allowed: impl Into<String>) -> Self {
-        Self::InvalidValue { key: key.to_owned(), value: format!("{value:?}"), allowed: allowed.into() }
+    pub(super) fn invalid(key: impl Into<String>, value: &str, allowed: impl Display) -> Self {
+        Self::InvalidValue { key: key.into(), rejected: rejected(value, allowed) }
     }
 
-    /// For a value that may be a secret, or have one in it.
-    pub(super) fn bad_secret(key: &str, allowed: impl Into<String>) -> Self {
-        Self::InvalidValue { key: key.to_owned(), value: WITHHELD.to_owned(), allowed: allowed.into() }
+    pub(super) fn missing(key: impl Into<String>, why: &'static str) -> Self {
+        Self::Missing { key: key.into(), why }
+    }
+
+    /// Converts what the deserializer says about the value of `key`.
+    pub(super) fn from_deserializer(key: String, mut error: ConfigError) -> Self {
+        while let ConfigError::At { error: cause, .. } = error {
+            error = *cause;
+        }
+        if let ConfigError::Message(text) = &error {
+            if text.starts_with(MARK) {
+                return Self::InvalidValue { key, rejected: text.clone() };
+            }
+            // serde's text: unknown field `prot`, expected one of `host`, `port`
+            if let Some((_, fields)) =
+                text.strip_prefix("unknown field ").and_then(|text| text.rsplit_once("expected "))
+            {
+                let mut known: Vec<&str> = fields.split('`').skip(1).step_by(2).collect();
+                known.sort_unstable();
+                return Self::UnknownKey { key, known: known.join(", ") };
+            }
+        }
+        // config refuses to convert a table or a list to a text; serde refuses everything that is not a table.
+        let is_conversion = matches!(error, ConfigError::Type { .. });
+        let allowed = if is_conversion { "it must be a single value" } else { "it must be a table of settings" };
+        Self::InvalidValue { key, rejected: rejected_secret(allowed) }
     }
 }

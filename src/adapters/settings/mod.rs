@@ -1,95 +1,116 @@
-//! What the owner configured: a file, `GOCLAW_*` variables over it, defaults under both.
+//! The configuration: a file, `GOCLAW_*` variables over it, defaults under both.
 //!
-//! Few settings, each with a safe default. An unknown key or a bad value stops the start with one sentence that names the
-//! key, the value (unless it is a secret) and what is allowed.
+//! Each section is a serde struct, and every setting has a safe default. An unknown key or a bad value stops the start
+//! with one sentence that names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
+//! field here, a use, and a row in the README's table, which a test compares with the fields.
 
-mod database;
 mod error;
-mod keys;
-mod models;
 mod providers;
-mod refresh;
-mod server;
+mod sections;
 mod sources;
-mod webhook;
+mod values;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-pub use database::{DatabaseSettings, EncryptionSettings};
+use serde::Deserialize;
+
 pub use error::SettingsError;
-pub use refresh::RefreshSettings;
-pub use server::{CallbackSettings, ServerSettings};
+pub use sections::{
+    CallbackSettings, DatabaseSettings, EncryptionSettings, RefreshSettings, ServerSettings, WebhookSettings,
+};
 pub use sources::Environment;
-pub use webhook::WebhookSettings;
 
-use crate::domain::{model_ref::ModelNames, provider::ProviderDefinition};
-use sources::Sources;
+use crate::domain::{ids::ProviderName, model_ref::ModelNames, provider::ProviderDefinition};
+
+/// The configuration as written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Sections {
+    data_dir: Option<PathBuf>,
+    server: ServerSettings,
+    database: sections::DatabaseSection,
+    encryption: EncryptionSettings,
+    callback: CallbackSettings,
+    refresh: RefreshSettings,
+    webhook: sections::WebhookSection,
+    agent: Option<sections::Agent>,
+    agents: BTreeMap<String, sections::Agent>,
+    #[serde(deserialize_with = "values::provider_name")]
+    default_provider: Option<ProviderName>,
+    providers: BTreeMap<String, providers::ProviderSection>,
+}
 
 #[derive(Debug)]
 pub struct Settings {
-    /// Where whatever the gateway makes by itself lies.
+    /// The folder of the files that the gateway creates.
     pub data_dir: PathBuf,
     pub server: ServerSettings,
     pub database: DatabaseSettings,
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
     pub refresh: RefreshSettings,
-    /// None if nobody is to be called.
+    /// None if no webhook is called.
     pub webhook: Option<WebhookSettings>,
-    /// What the names of models mean.
     pub models: ModelNames,
-    /// The built-in providers and whatever was added.
+    /// The built-in providers and the configured ones.
     pub providers: Vec<ProviderDefinition>,
 }
 
 impl Settings {
-    /// Reads `file` (or what `GOCLAW_CONFIG` names, or none) and the environment.
+    /// Reads `file` (else the file that `GOCLAW_CONFIG` names, else none) and the environment.
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
-        let sources = Sources::read(file.or_else(|| environment.path("GOCLAW_CONFIG")), environment)?;
-        let data_dir = data_dir(&sources, environment)?;
-        let callback = CallbackSettings::read(&sources)?;
-        let server = ServerSettings::read(&sources, &data_dir)?;
+        let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
+        let sections: Sections = sources::read(file.as_deref(), environment)?;
+        let Sections { server, encryption, callback, refresh, .. } = sections;
+        let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
+        let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
+        let is_shared = matches!(database, DatabaseSettings::Postgres(_));
+        check_secret("server.token", server.token.is_some(), server.token_file.is_some(), is_shared)?;
+        check_secret("encryption.key", encryption.key.is_some(), encryption.key_file.is_some(), is_shared)?;
         if server.port == callback.port {
-            let port = callback.port.to_string();
-            return Err(SettingsError::bad(
-                "callback.port",
-                &port,
-                "it is the port of the API; choose another for one of them",
-            ));
-        }
-        let refresh = RefreshSettings::read(&sources)?;
-        let database = DatabaseSettings::read(&sources, &data_dir)?;
-        if let DatabaseSettings::Postgres(_) = database {
-            require_shared(&sources, "server.token")?;
-            require_shared(&sources, "encryption.key")?;
+            let allowed = "it is the port of the API; choose another for one of them";
+            return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
         }
         Ok(Self {
+            data_dir,
+            models: sections::model_names(sections.agent, sections.agents, sections.default_provider)?,
+            providers: providers::definitions(sections.providers, callback.port, &refresh.policy()?)?,
+            webhook: sections.webhook.settings()?,
             server,
             database,
-            encryption: EncryptionSettings::read(&sources, &data_dir)?,
-            models: models::read(&sources)?,
-            providers: providers::read(&sources, callback.port, &refresh.policy)?,
-            refresh,
-            webhook: WebhookSettings::read(&sources)?,
+            encryption,
             callback,
-            data_dir,
+            refresh,
         })
+    }
+
+    /// Returns the file that holds the gateway's token if `server.token` does not.
+    pub fn token_file(&self) -> PathBuf {
+        self.server.token_file.clone().unwrap_or_else(|| self.data_dir.join("gateway.token"))
+    }
+
+    /// Returns the file that holds the encryption key if `encryption.key` does not.
+    pub fn key_file(&self) -> PathBuf {
+        self.encryption.key_file.clone().unwrap_or_else(|| self.data_dir.join("encryption.key"))
     }
 }
 
-/// Gateways that share a database must have the same token and key, so neither can be made by one of them.
-fn require_shared(sources: &Sources, key: &str) -> Result<(), SettingsError> {
-    if sources.text(key).is_some() || sources.text(&format!("{key}_file")).is_some() {
-        return Ok(());
+/// Checks that a secret is set itself or as a file, not both. Gateways that share a database must have the same token and
+/// key, so none of them can create its own.
+fn check_secret(key: &str, is_set: bool, has_file: bool, is_shared: bool) -> Result<(), SettingsError> {
+    if is_set && has_file {
+        return Err(SettingsError::Both { one: key.to_owned(), other: format!("{key}_file") });
     }
-    let why = "gateways on PostgreSQL share it, so it must be configured, itself or as a file";
-    Err(SettingsError::Missing { key: key.to_owned(), why })
+    if is_shared && !is_set && !has_file {
+        let why = "gateways on PostgreSQL share it, so it must be configured, itself or as a file";
+        return Err(SettingsError::missing(key, why));
+    }
+    Ok(())
 }
 
 /// `$XDG_DATA_HOME/goclaw`, where that is not set `~/.local/share/goclaw` (XDG Base Directory Specification).
-fn data_dir(sources: &Sources, environment: &Environment) -> Result<PathBuf, SettingsError> {
+fn default_data_dir(environment: &Environment) -> Result<PathBuf, SettingsError> {
     let absolute = |name| environment.path(name).filter(|path| path.is_absolute());
-    let default = || absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-    let configured = sources.text("data_dir").map(PathBuf::from);
-    configured.or_else(|| default().map(|base| base.join("goclaw"))).ok_or(SettingsError::NoDataDir)
+    let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    base.map(|base| base.join("goclaw")).ok_or(SettingsError::NoDataDir)
 }

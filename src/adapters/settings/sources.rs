@@ -1,33 +1,36 @@
-//! The layers of the configuration, read into one flat table from dotted name to text.
+//! The layers of the configuration: a file, and the environment over it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    collections::BTreeMap,
+    ffi::OsString,
+    path::{Path, PathBuf},
 };
 
-use config::{Config, File, Value, ValueKind};
+use config::{Config, File, Map, Value, ValueKind};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
-use super::{SettingsError, keys};
+use super::SettingsError;
 
 const PREFIX: &str = "GOCLAW_";
 
-/// Variables that are no settings of the gateway: they tell where its settings are, or speak to the CLI.
+/// Variables that are not settings of the gateway: one names the configuration file, the other configures the CLI.
 const NOT_SETTINGS: [&str; 2] = ["GOCLAW_CONFIG", "GOCLAW_GATEWAY_URL"];
 
-/// The seed's variables, short for settings.
-const SHORT_NAMES: [(&str, &str); 3] =
-    [("GOCLAW_TOKEN", "server.token"), ("GOCLAW_HOST", "server.host"), ("GOCLAW_PORT", "server.port")];
+/// Short names of common settings.
+const SHORT_NAMES: [(&str, &str); 3] = [
+    ("GOCLAW_TOKEN", "GOCLAW_SERVER__TOKEN"),
+    ("GOCLAW_HOST", "GOCLAW_SERVER__HOST"),
+    ("GOCLAW_PORT", "GOCLAW_SERVER__PORT"),
+];
 
-/// The process's environment variables, read once at the start. Empty ones count as not set.
-pub struct Environment(HashMap<String, String>);
+/// The environment variables of the process, read once at the start. Empty ones count as not set.
+pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "this is where the environment is read, for everybody")]
     pub fn of_process() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self::from_pairs(std::env::vars_os().filter_map(text))
     }
 
@@ -35,7 +38,7 @@ impl Environment {
         Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// The environment as it would be without some variables.
+    /// Returns this environment without the variables called `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
@@ -53,130 +56,69 @@ impl Environment {
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.text(name).map(PathBuf::from)
     }
-}
 
-/// All settings that somebody set.
-pub(super) struct Sources(BTreeMap<String, Setting>);
-
-enum Setting {
-    Text(String),
-    List(Vec<String>),
-}
-
-impl Sources {
-    pub(super) fn read(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
-        let mut settings = BTreeMap::new();
-        if let Some(path) = file {
-            let unreadable = |source| SettingsError::Unreadable { path: path.clone(), source };
-            let config = Config::builder().add_source(File::from(path.as_path())).build().map_err(unreadable)?;
-            flatten(String::new(), config.cache, &mut settings)?;
-        }
-        for (short, key) in SHORT_NAMES {
-            let long = format!("{PREFIX}{}", key.to_uppercase().replace('.', "__"));
-            let (short_value, long_value) = (environment.text(short), environment.text(&long));
-            if short_value.is_some() && long_value.is_some() && short_value != long_value {
-                return Err(SettingsError::Both { one: short.to_owned(), other: long });
+    /// Returns the variables that are settings, by their long names.
+    fn settings(&self) -> Result<Map<String, String>, SettingsError> {
+        let mut settings = Map::new();
+        for (name, value) in &self.0 {
+            if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) {
+                continue;
             }
-            if let Some(value) = short_value {
-                settings.insert(key.to_owned(), Setting::Text(value.to_owned()));
+            let long = SHORT_NAMES.iter().find(|(short, _)| short == name).map(|(_, long)| *long);
+            if let Some(long) = long
+                && self.text(long).is_some_and(|other| other != value)
+            {
+                return Err(SettingsError::Both { one: name.clone(), other: long.to_owned() });
             }
+            settings.insert(long.map_or_else(|| hyphenated(name), str::to_owned), value.clone());
         }
-        let is_short = |name: &str| SHORT_NAMES.iter().any(|(short, _)| *short == name);
-        for (name, value) in &environment.0 {
-            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            if !NOT_SETTINGS.contains(&name.as_str()) && !is_short(name) {
-                settings.insert(key_of_variable(rest), Setting::Text(value.clone()));
-            }
-        }
-        settings.keys().try_for_each(|key| keys::check(key))?;
-        Ok(Self(settings))
-    }
-
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
-        match self.0.get(key) {
-            Some(Setting::Text(text)) => Some(text),
-            Some(Setting::List(_)) | None => None,
-        }
-    }
-
-    pub(super) fn secret(&self, key: &str) -> Option<SecretString> {
-        self.text(key).map(SecretString::from)
-    }
-
-    /// A list; in a variable its items are separated by commas.
-    pub(super) fn list(&self, key: &str) -> Option<Vec<String>> {
-        match self.0.get(key)? {
-            Setting::List(items) => Some(items.clone()),
-            Setting::Text(text) => {
-                Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
-            }
-        }
-    }
-
-    /// The value of `key` as `parse` reads it; `allowed` completes "bad setting server.port = "x": ...".
-    pub(super) fn parsed<T>(
-        &self,
-        key: &str,
-        allowed: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, SettingsError> {
-        let value = self.text(key);
-        value.map(|text| parse(text).ok_or_else(|| SettingsError::bad(key, text, allowed))).transpose()
-    }
-
-    /// The names or numbers directly below `section`, each once.
-    pub(super) fn names_below(&self, section: &str) -> Vec<String> {
-        let names = self.0.keys().filter_map(|key| key.strip_prefix(section)?.strip_prefix('.')?.split('.').next());
-        let mut names: Vec<String> = names.map(str::to_owned).collect();
-        names.dedup();
-        names
-    }
-
-    /// What is set directly below `prefix`, by name.
-    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.iter().filter_map(move |(key, value)| match value {
-            Setting::Text(text) => Some((key.strip_prefix(prefix)?, text.as_str())),
-            Setting::List(_) => None,
-        })
+        Ok(settings)
     }
 }
 
-/// `PROVIDERS__OPENAI_CODEX__ISSUER` is `providers.openai-codex.issuer`: a variable's name cannot hold a hyphen.
-fn key_of_variable(rest: &str) -> String {
-    let lower = rest.to_lowercase();
-    let mut names: Vec<String> = lower.split("__").map(str::to_owned).collect();
-    if let [section, provider, ..] = names.as_mut_slice()
-        && section == "providers"
+/// Replaces `_` by `-` in the name of a provider, because the name of a variable cannot contain a hyphen:
+/// `GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER` becomes `GOCLAW_PROVIDERS__OPENAI-CODEX__ISSUER`.
+fn hyphenated(variable: &str) -> String {
+    let variable = variable.to_uppercase();
+    let section = "GOCLAW_PROVIDERS__";
+    let Some(rest) = variable.strip_prefix(section) else { return variable };
+    let (provider, member) = rest.find("__").map_or((rest, ""), |end| rest.split_at(end));
+    format!("{section}{}{member}", provider.replace('_', "-"))
+}
+
+/// Reads `T` from the file, if there is one, and from the environment.
+///
+/// # Errors
+///
+/// The file cannot be read, two variables contradict each other, or a key or a value is not one that `T` accepts.
+pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Environment) -> Result<T, SettingsError> {
+    let mut layers = Config::builder();
+    if let Some(path) = file {
+        let mut file = Config::builder()
+            .add_source(File::from(path))
+            .build()
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        normalize(&mut file.cache);
+        layers = layers.add_source(file);
+    }
+    let variables = config::Environment::default().prefix("GOCLAW").prefix_separator("_").separator("__");
+    let merged = layers.add_source(variables.source(Some(environment.settings()?))).build();
+    let config = merged.map_err(|error| SettingsError::from_deserializer(String::new(), error))?;
+    serde_path_to_error::deserialize(config)
+        .map_err(|error| SettingsError::from_deserializer(error.path().to_string(), error.into_inner()))
+}
+
+/// Drops the nulls of a JSON file, and turns a list of tables into a table by number. A variable can then override one
+/// member of a table in a list: `GOCLAW_AGENTS__0__KEY`.
+fn normalize(value: &mut Value) {
+    if let ValueKind::Array(items) = &mut value.kind
+        && items.iter().any(|item| matches!(item.kind, ValueKind::Table(_)))
     {
-        *provider = provider.replace('_', "-");
+        let numbered = std::mem::take(items).into_iter().enumerate();
+        value.kind = ValueKind::Table(numbered.map(|(number, item)| (number.to_string(), item)).collect());
     }
-    names.join(".")
-}
-
-fn flatten(name: String, value: Value, into: &mut BTreeMap<String, Setting>) -> Result<(), SettingsError> {
-    let setting = match value.kind {
-        ValueKind::Table(members) => {
-            let dotted = |member: &str| if name.is_empty() { member.to_owned() } else { format!("{name}.{member}") };
-            return members.into_iter().try_for_each(|(member, value)| flatten(dotted(&member), value, into));
-        }
-        ValueKind::Nil => return Ok(()),
-        // Tables in a list are told apart by their number.
-        ValueKind::Array(items) if items.iter().any(|item| matches!(item.kind, ValueKind::Table(_))) => {
-            let mut numbered = items.into_iter().enumerate();
-            return numbered.try_for_each(|(number, item)| flatten(format!("{name}.{number}"), item, into));
-        }
-        ValueKind::Array(items) => {
-            let items: Result<_, _> = items.into_iter().map(Value::into_string).collect();
-            Setting::List(items.map_err(|_| SettingsError::bad_secret(&name, "a list may hold texts only"))?)
-        }
-        scalar @ (ValueKind::Boolean(_)
-        | ValueKind::I64(_)
-        | ValueKind::I128(_)
-        | ValueKind::U64(_)
-        | ValueKind::U128(_)
-        | ValueKind::Float(_)
-        | ValueKind::String(_)) => Setting::Text(scalar.to_string()),
-    };
-    into.insert(name, setting);
-    Ok(())
+    if let ValueKind::Table(members) = &mut value.kind {
+        members.retain(|_, member| !matches!(member.kind, ValueKind::Nil));
+        members.values_mut().for_each(normalize);
+    }
 }

@@ -1,0 +1,232 @@
+//! The sections besides `providers`: their settings with their defaults.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{
+    SettingsError,
+    values::{
+        database, flag, header_token, hosts, ip, login_lifetime, model, port, positive_duration, url, webhook_secret,
+    },
+};
+use crate::{
+    domain::{
+        ids::ProviderName,
+        model_ref::{ModelNames, ModelRef},
+        oauth_client::EndpointUrl,
+        provider::openai_codex,
+        refresh::{InvalidPolicy, RefreshPolicy},
+    },
+    ports::CallbackAddress,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    #[serde(deserialize_with = "ip")]
+    pub host: IpAddr,
+    #[serde(deserialize_with = "port")]
+    pub port: u16,
+    /// Host names under which the API may be called besides the loopback ones and `host`, without ports.
+    #[serde(deserialize_with = "hosts")]
+    pub allowed_hosts: Vec<String>,
+    /// The token that callers present.
+    #[serde(deserialize_with = "header_token")]
+    pub token: Option<SecretString>,
+    /// The file that holds it instead. It must exist; only the default file is created.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 3577,
+            allowed_hosts: Vec::new(),
+            token: None,
+            token_file: None,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallbackSettings {
+    /// None: both loopback addresses.
+    #[serde(deserialize_with = "ip")]
+    pub bind: Option<IpAddr>,
+    /// OpenAI's server accepts only the default for this client.
+    #[serde(deserialize_with = "port")]
+    pub port: u16,
+    /// How long a login waits for its callback.
+    #[serde(deserialize_with = "login_lifetime")]
+    pub timeout: Duration,
+}
+
+impl Default for CallbackSettings {
+    fn default() -> Self {
+        Self { bind: None, port: 1455, timeout: Duration::from_secs(6 * 60) }
+    }
+}
+
+impl CallbackSettings {
+    pub fn address(&self) -> CallbackAddress {
+        match self.bind {
+            None => CallbackAddress::Loopback { port: self.port },
+            Some(ip) => CallbackAddress::Explicit { ip, port: self.port },
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DatabaseSection {
+    #[serde(deserialize_with = "database")]
+    pub(super) url: Option<DatabaseSettings>,
+}
+
+/// Where the stores are.
+#[derive(Debug)]
+pub enum DatabaseSettings {
+    /// A file: the embedded default.
+    Sqlite(PathBuf),
+    /// A server that several gateways may share. The URL may hold a password.
+    Postgres(SecretString),
+}
+
+impl DatabaseSettings {
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        match url.split_once(':') {
+            // A database in memory would lose the credentials at exit.
+            Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
+                Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Some(Self::Postgres(url.into())),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncryptionSettings {
+    /// The key itself, 32 bytes in base64 or hex.
+    pub key: Option<SecretString>,
+    /// The file that holds it instead. It must exist; only the default file is created.
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RefreshSettings {
+    /// Whether tokens are refreshed before a caller needs them.
+    #[serde(deserialize_with = "flag")]
+    pub proactive: bool,
+    // The durations of `RefreshPolicy`, which documents them.
+    #[serde(deserialize_with = "positive_duration")]
+    http_timeout: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    lease: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    lead: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    serve_margin: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    backoff_min: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    backoff_max: Duration,
+}
+
+impl Default for RefreshSettings {
+    fn default() -> Self {
+        let RefreshPolicy { http_timeout, lease, lead, serve_margin, backoff_min, backoff_max, .. } =
+            RefreshPolicy::default();
+        Self { proactive: true, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max }
+    }
+}
+
+impl RefreshSettings {
+    /// Returns the policy of all providers that do not override it.
+    ///
+    /// # Errors
+    ///
+    /// Two of the durations contradict each other.
+    pub(super) fn policy(&self) -> Result<RefreshPolicy, SettingsError> {
+        let Self { proactive: _, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } = *self;
+        let default = RefreshPolicy::default();
+        let policy = RefreshPolicy { http_timeout, lease, lead, serve_margin, backoff_min, backoff_max, ..default };
+        let Err(error) = policy.validate() else { return Ok(policy) };
+        let (key, value) = match error {
+            InvalidPolicy::LeaseTooShort => ("refresh.lease", lease),
+            InvalidPolicy::BackoffInverted => ("refresh.backoff_max", backoff_max),
+        };
+        Err(SettingsError::invalid(key, &humantime::format_duration(value).to_string(), error))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    pub url: EndpointUrl,
+    pub secret: SecretString,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WebhookSection {
+    #[serde(deserialize_with = "url")]
+    url: Option<EndpointUrl>,
+    #[serde(deserialize_with = "webhook_secret")]
+    secret: Option<SecretString>,
+}
+
+impl WebhookSection {
+    /// Returns None if no URL is set.
+    pub(super) fn settings(self) -> Result<Option<WebhookSettings>, SettingsError> {
+        let Some(url) = self.url else { return Ok(None) };
+        let why = "it signs the calls, so that the receiver can verify that they come from this gateway";
+        let secret = self.secret.ok_or_else(|| SettingsError::missing("webhook.secret", why))?;
+        Ok(Some(WebhookSettings { url, secret }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agent {
+    /// What callers may write as `model`.
+    key: Option<String>,
+    /// The model it runs on.
+    #[serde(default, deserialize_with = "model")]
+    provider: Option<ModelRef>,
+}
+
+/// Collects the agents of both sections. Any name is valid as `default_provider`, because an account can be connected
+/// later without being configured.
+pub(super) fn model_names(
+    single: Option<Agent>,
+    listed: BTreeMap<String, Agent>,
+    default_provider: Option<ProviderName>,
+) -> Result<ModelNames, SettingsError> {
+    let why = "an agent has a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
+    let single = single.map(|agent| ("agent".to_owned(), agent));
+    let listed = listed.into_iter().map(|(number, agent)| (format!("agents.{number}"), agent));
+    let mut agents = BTreeMap::new();
+    for (section, agent) in single.into_iter().chain(listed) {
+        let key = agent.key.ok_or_else(|| SettingsError::missing(format!("{section}.key"), why))?;
+        let model = agent.provider.ok_or_else(|| SettingsError::missing(format!("{section}.provider"), why))?;
+        if agents.contains_key(&key) {
+            return Err(SettingsError::invalid(format!("{section}.key"), &key, "another agent has that key"));
+        }
+        agents.insert(key, model);
+    }
+    let default_provider = default_provider.map_or_else(|| ProviderName::parse(openai_codex::NAME), Ok);
+    let default_provider =
+        default_provider.map_err(|error| SettingsError::invalid("default_provider", openai_codex::NAME, error))?;
+    Ok(ModelNames { agents, default_provider })
+}

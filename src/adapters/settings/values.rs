@@ -1,0 +1,149 @@
+//! The kinds of values: how each one is written, and what an error says is allowed.
+//!
+//! The functions are for `#[serde(deserialize_with = "..")]`. Most of them serve a field of the type and an optional one.
+
+use std::{fmt::Display, net::IpAddr, time::Duration};
+
+use humantime::parse_duration;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de::Error};
+use url::Url;
+
+use super::{
+    error::{rejected, rejected_secret},
+    sections::DatabaseSettings,
+};
+use crate::domain::{
+    ids::ProviderName, model_ref::ModelRef, oauth_client::EndpointUrl, provider::ProviderType, proxy::ProxyPath,
+    refresh::RevocationScope,
+};
+
+/// RFC 6749 recommends ten minutes for a code; a longer wait means that the login was abandoned.
+const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// Defines functions that read a text and parse it. The error of the parser says what is allowed.
+macro_rules! kinds {
+    ($($name:ident: $type:ty = $parse:expr;)*) => {$(
+        pub(super) fn $name<'de, D: Deserializer<'de>, T: From<$type>>(deserializer: D) -> Result<T, D::Error> {
+            parsed(deserializer, $parse).map(<$type>::into)
+        }
+    )*};
+}
+
+kinds! {
+    flag: bool = |text| text.parse().or(Err("it must be true or false"));
+    port: u16 = |text| text.parse().ok().filter(|port| *port != 0).ok_or("it must be a port number, 1 to 65535");
+    ip: IpAddr = |text| {
+        let number = if text == "localhost" { "127.0.0.1" } else { text };
+        number.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
+    };
+    url: EndpointUrl = EndpointUrl::parse;
+    provider_name: ProviderName = ProviderName::parse;
+    model: ModelRef = ModelRef::parse;
+    provider_type: ProviderType = |text| {
+        let allowed = || format!("it must be one of {}", ProviderType::ALL.map(ProviderType::as_str).join(", "));
+        ProviderType::parse(text).ok_or_else(allowed)
+    };
+    revocation: RevocationScope = |text| match text {
+        "family" => Ok(RevocationScope::Family),
+        "grant" => Ok(RevocationScope::Grant),
+        _ => Err("it must be family or grant"),
+    };
+    redirect_host: String = |text| {
+        let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&text);
+        is_local.then(|| text.to_owned()).ok_or("it must be localhost, 127.0.0.1 or [::1]: the browser's own machine")
+    };
+    header: String = |text| {
+        let is_header = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        is_header.then(|| text.to_owned()).ok_or("it must be visible ASCII")
+    };
+    positive_duration: Duration = |text| {
+        let time = parse_duration(text).ok().filter(|time| !time.is_zero());
+        time.ok_or("it must be a duration like 20s or 24h, longer than nothing")
+    };
+    login_lifetime: Duration = |text| {
+        let time = parse_duration(text).ok().filter(|time| !time.is_zero() && *time <= LONGEST_LOGIN_LIFETIME);
+        time.ok_or("it must be a duration like 6m or 90s, at most 10m")
+    };
+    grace: Duration = |text| parse_duration(text).or(Err("it must be a duration like 60s, or 0s"));
+}
+
+fn parsed<'de, D, T, E>(deserializer: D, parse: impl FnOnce(&str) -> Result<T, E>) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    E: Display,
+{
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(|allowed| D::Error::custom(rejected(&text, allowed)))
+}
+
+/// A token that callers can send in an HTTP header.
+pub(super) fn header_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    let allowed = "it must be visible ASCII without spaces, so that it can be sent in an HTTP header";
+    secret(deserializer, allowed, |text| text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.into()))
+}
+
+/// A key long enough that it cannot be guessed from a few signatures.
+pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    secret(deserializer, "it must have 24 characters at least", |text| (text.len() >= 24).then(|| text.into()))
+}
+
+pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseSettings>, D::Error> {
+    let allowed = "it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+    secret(deserializer, allowed, DatabaseSettings::parse)
+}
+
+/// Reads a secret and parses it. The error does not show it.
+fn secret<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    allowed: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, D::Error> {
+    let secret = SecretString::deserialize(deserializer)?;
+    parse(secret.expose_secret()).map(Some).ok_or_else(|| D::Error::custom(rejected_secret(allowed)))
+}
+
+pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer: D) -> Result<T, D::Error> {
+    checked_list(deserializer, "", |_| true).map(T::from)
+}
+
+/// Host names without a scheme, a port or a path, spelled as in a parsed URL.
+pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let allowed = "it must be a name or an address alone, in lower case, e.g. gateway.example";
+    checked_list(deserializer, allowed, |host| {
+        let url = Url::parse(&format!("http://{host}/")).ok();
+        url.is_some_and(|url| url.host_str() == Some(host) && url.as_str() == format!("http://{host}/"))
+    })
+}
+
+pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let allowed = "it must be a path without a leading slash, such as wham/usage, or all below one: codex/*";
+    let paths = checked_list(deserializer, allowed, |pattern| {
+        let path = pattern.strip_suffix("/*").unwrap_or(pattern);
+        pattern == "*" || (!path.contains('*') && ProxyPath::parse(path).is_ok())
+    });
+    paths.map(Some)
+}
+
+/// A list, or one text with commas, as variables write it. The text of `expecting` has the form of `rejected_secret`.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "= (not shown): it must be a list of texts")]
+enum List {
+    Text(String),
+    Items(Vec<String>),
+}
+
+fn checked_list<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    allowed: &str,
+    is_valid: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, D::Error> {
+    let items = match List::deserialize(deserializer)? {
+        List::Items(items) => items,
+        List::Text(text) => text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
+    };
+    match items.iter().find(|item| !is_valid(item)) {
+        None => Ok(items),
+        Some(item) => Err(D::Error::custom(rejected(item, allowed))),
+    }
+}
