@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{
         authorization_response::InvalidRedirect,
-        dialect::{BadRequest, EventTooLong, ResponseFailure},
+        dialect::{EventTooLong, InvalidRequest, ResponseFailure},
         ids::{InvalidDisplayName, InvalidProviderName, ProviderName},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
@@ -74,7 +74,7 @@ pub enum AppError {
     InvalidUpstreamResponse(&'static str),
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
-    InvalidModelRequest(#[from] BadRequest),
+    InvalidModelRequest(#[from] InvalidRequest),
     /// No connected account lists it.
     #[error("no connected account has a model called {0}")]
     UnknownModel(String),

@@ -15,6 +15,7 @@ pub mod claims;
 pub mod credential;
 pub mod dialect;
 pub mod history;
+pub mod json;
 pub mod login;
 pub mod login_outcome;
 pub mod model_list;

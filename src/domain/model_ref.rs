@@ -4,8 +4,29 @@ use std::collections::BTreeMap;
 
 use super::{ids::ProviderName, provider::openai_codex};
 
-/// The longest model name that is looked at, in bytes.
+/// The longest model name, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
+
+/// A model as a caller names it: `<provider>/<model>`, the key of an agent, or a model of the default provider.
+/// [`ModelNames::resolve`] finds out which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelName(String);
+
+/// A text that is not a model name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a model name has 1 to {MAX_MODEL_NAME} bytes")]
+pub struct InvalidModelName;
+
+impl ModelName {
+    pub fn parse(text: &str) -> Result<Self, InvalidModelName> {
+        let fits = (1..=MAX_MODEL_NAME).contains(&text.len());
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidModelName) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A model at an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +69,8 @@ pub struct ModelNames {
 impl ModelNames {
     /// What `name` means: an agent; a model of the provider in front of its first slash, if that is a provider; else a
     /// model of the default provider, whose own names may have slashes too.
-    pub fn resolve(&self, name: &str, is_provider: impl Fn(&ProviderName) -> bool) -> ModelRef {
+    pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&ProviderName) -> bool) -> ModelRef {
+        let name = name.as_str();
         if let Some(model) = self.agents.get(name) {
             return model.clone();
         }
@@ -71,8 +93,10 @@ mod tests {
             agents: BTreeMap::from([("my-agent".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
             default_provider: name("openai-codex"),
         };
-        let resolve = |text| {
-            let found = names.resolve(text, |provider| ["openai-codex", "work"].contains(&provider.as_str()));
+        let resolve = |text: &str| {
+            let found = names.resolve(&ModelName::parse(text).unwrap(), |provider| {
+                ["openai-codex", "work"].contains(&provider.as_str())
+            });
             (found.provider.as_str().to_owned(), found.model)
         };
         for (text, provider, model) in [
@@ -85,6 +109,12 @@ mod tests {
             ("my-agent", "work", "gpt-5.5"),
         ] {
             assert_eq!(resolve(text), (provider.to_owned(), model.to_owned()), "{text}");
+        }
+    }
+    #[test]
+    fn a_name_has_1_to_256_bytes() {
+        for (length, is_valid) in [(0, false), (1, true), (256, true), (257, false)] {
+            assert_eq!(ModelName::parse(&"m".repeat(length)).is_ok(), is_valid, "{length}");
         }
     }
 }

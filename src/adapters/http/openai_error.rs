@@ -20,7 +20,7 @@ use super::{current_request, model_answers::OpenAiErrorAnswer, problem::Problem}
 use crate::{
     app::AppError,
     domain::{
-        dialect::BadRequest,
+        dialect::InvalidRequest,
         provider_refusal::{ProviderRefusal, SHOULD_RETRY, Verdict},
         time::retry_after_seconds,
     },
@@ -66,7 +66,7 @@ impl OpenAiError {
             tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
             return Self::refused(refusal);
         }
-        if let AppError::InvalidModelRequest(BadRequest { message, param, code }) = error {
+        if let AppError::InvalidModelRequest(InvalidRequest { message, param, code }) = error {
             let param = param.clone();
             return Self { param, ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message) };
         }

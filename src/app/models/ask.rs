@@ -20,6 +20,7 @@ use crate::{
     app::AppError,
     domain::{
         dialect::{ResponseFailure, ResponseReader, SseDecoder},
+        model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_refusal::{ProviderRefusal, RefusedAnswer},
         proxy::{ProxyPath, headers},
@@ -59,7 +60,7 @@ impl Models {
     ///
     /// # Errors
     /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`].
-    pub(super) fn target(&self, asked: &str) -> Result<Target, AppError> {
+    pub(super) fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
         let is_account = |name: &_| self.tokens.registry().get(name).is_some() || self.catalog.get(name).is_some();
         let found = self.names.resolve(asked, is_account);
         let definition = self.definition(&found.provider)?;
@@ -67,7 +68,7 @@ impl Models {
         // No model of ChatGPT has a slash in its name: the part before it names an account that does not exist, and the prompt
         // must not go to another one.
         if api.dialect == Dialect::Codex && found.model.contains('/') {
-            return Err(AppError::UnknownModel(asked.to_owned()));
+            return Err(AppError::UnknownModel(asked.as_str().to_owned()));
         }
         Ok(Target { definition, api, model: found.model })
     }

@@ -17,7 +17,7 @@ use crate::{
     domain::{
         dialect::{
             BackendRequest, ResponseFailure, SseDecoder,
-            chat::{self, ChatRequest, ChatStream},
+            chat::{self, ChatOptions, ChatRequest, ChatStream},
         },
         provider::Dialect,
         provider_refusal::ProviderRefusal,
@@ -29,14 +29,17 @@ impl Models {
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ChatRequest::parse(&body)?;
-        // The parsed request has what it needs.
-        drop(body);
         let target = self.target(asked.model())?;
         match target.api.dialect {
-            Dialect::Codex => self.translated(asked, &target, &headers).await,
+            Dialect::Codex => {
+                let (request, options) = asked.into_backend(&target.model)?;
+                drop(body);
+                self.translated(request, options, &target, &headers).await
+            }
             Dialect::ChatCompletions => {
-                let body = asked.with_model(&target.model);
-                let response = self.prompt(&target, &headers, body.into(), "*/*").await?;
+                let renamed = asked.with_model(&target.model);
+                drop(body);
+                let response = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
                     return Err(AppError::InvalidUpstreamResponse("its answer is neither JSON nor a stream of events"));
                 }
@@ -47,11 +50,12 @@ impl Models {
 
     async fn translated(
         self: &Arc<Self>,
-        asked: ChatRequest,
+        request: BackendRequest,
+        options: ChatOptions,
         target: &Target,
         headers: &HeaderMap,
     ) -> Result<ProxyResponse, AppError> {
-        let (BackendRequest { body, stream, ignored }, options) = asked.into_backend(&target.model)?;
+        let BackendRequest { body, stream, ignored } = request;
         let response = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&response) {
             return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));

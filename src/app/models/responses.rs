@@ -14,6 +14,7 @@ use crate::{
     app::AppError,
     domain::{
         dialect::{BackendRequest, ResponsesRequest},
+        model_ref::ModelName,
         provider::Dialect,
     },
     ports::UpstreamResponse,
@@ -29,9 +30,7 @@ impl Models {
     pub async fn create_response(&self, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ResponsesRequest::parse(&body)?;
-        // The parsed request has what it needs.
-        drop(body);
-        let name = asked.model().to_owned();
+        let name = asked.model().clone();
         let target = self.target(&name)?;
         match target.api.dialect {
             Dialect::Codex => {}
@@ -42,8 +41,9 @@ impl Models {
                 });
             }
         }
-        let BackendRequest { body, stream, ignored } = asked.into_backend(&target.model)?;
-        let response = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let BackendRequest { body: translated, stream, ignored } = asked.into_backend(&target.model)?;
+        drop(body);
+        let response = self.prompt(&target, &headers, translated.into(), "text/event-stream").await?;
         if !is_event_stream(&response) {
             return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
         }
@@ -79,10 +79,10 @@ impl ProxyResponse {
     }
 
     /// Names the model as the caller did: the Codex CLI reports any other name as a rerouted request.
-    fn with_model(mut self, asked: &str, name: &str) -> Self {
+    fn with_model(mut self, asked: &str, name: &ModelName) -> Self {
         if let Some(answered) = self.headers.get_mut(MODEL)
             && answered == asked
-            && let Ok(name) = HeaderValue::from_str(name)
+            && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
             *answered = name;
         }

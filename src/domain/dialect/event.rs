@@ -1,4 +1,4 @@
-//! One event of the backend as its JSON, read once for both dialects.
+//! One event of the backend, parsed once for both dialects.
 
 use serde_json::{Map, Value};
 
@@ -12,13 +12,13 @@ pub(super) struct BackendEvent {
 }
 
 impl BackendEvent {
-    /// Reads an event; None if it says nothing: no data, or the `[DONE]` of other streams of this API.
+    /// Parses an event; None for an event without data, and for the `[DONE]` of other streams of this API.
     pub(super) fn read(event: &SseEvent) -> Result<Option<Self>, ResponseFailure> {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
         }
         let members: Map<String, Value> = serde_json::from_str(&event.data)
-            .map_err(|_source| ResponseFailure::garbled("an event that is no JSON object"))?;
+            .map_err(|_source| ResponseFailure::garbled("an event that is not a JSON object"))?;
         let kind = members.get("type").and_then(Value::as_str).unwrap_or(&event.event).to_owned();
         Ok(Some(Self { kind, members }))
     }
@@ -35,7 +35,7 @@ impl BackendEvent {
         self.members.get(name)?.as_object()
     }
 
-    /// Fails if the event says that the response failed.
+    /// Fails if the event reports that the response failed.
     pub(super) fn check(&self) -> Result<(), ResponseFailure> {
         let error = match self.kind.as_str() {
             "response.failed" => self.object("response").and_then(|response| response.get("error")?.as_object()),

@@ -1,10 +1,10 @@
-//! Why a response failed after its stream had begun: the status was 200 by then, so only events tell.
+//! Failures of a response after its stream began: the status was 200 by then, so only an event reports them.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-/// A response that failed, in the backend's words.
+/// A failed response, with the backend's code and message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ResponseFailure {
@@ -13,25 +13,25 @@ pub struct ResponseFailure {
     pub kind: FailureKind,
 }
 
-/// What a failure means for the caller (codes: OpenAI API reference, response object, `error.code`; those of ChatGPT as
-/// the Codex CLI reads them).
+/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the Codex CLI
+/// reads them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The request itself: too long, against policy, an image that cannot be read. Sending it again does not help.
+    /// The request is invalid: too long, against policy, or with an unreadable image. A retry does not help.
     BadRequest,
     /// The account has used up its plan until a reset.
     UsageLimit,
     /// The account's plan does not include this.
     NotIncluded,
-    /// Too many requests just now; the backend may say how long.
+    /// Too many requests; the backend may name a delay.
     RateLimited { retry_after: Option<Duration> },
-    /// The backend has too much to do.
+    /// The backend is overloaded.
     Overloaded,
     /// Anything else that the backend reports.
     Other,
-    /// The stream is not what the backend promises.
+    /// The stream violates the backend's protocol.
     Garbled,
-    /// The stream ended before the response did. Only who reads the stream can tell.
+    /// The stream ended before the response did. Reported by the reader of the stream, not by an event.
     EndedEarly,
 }
 
@@ -45,7 +45,7 @@ impl ResponseFailure {
         Self { code: None, message: format!("The provider sent {what}."), kind: FailureKind::Garbled }
     }
 
-    /// A failure about which the stream says no more.
+    /// A failure without details.
     pub(super) fn of_kind(kind: FailureKind) -> Self {
         let message = match kind {
             FailureKind::EndedEarly => "The provider's stream ended before the response was complete.",
@@ -55,15 +55,15 @@ impl ResponseFailure {
             | FailureKind::RateLimited { .. }
             | FailureKind::Overloaded
             | FailureKind::Other
-            | FailureKind::Garbled => "The provider reported a failure without saying which.",
+            | FailureKind::Garbled => "The provider reported a failure without details.",
         };
         Self { code: None, message: message.to_owned(), kind }
     }
 
-    /// Reads an error object. ChatGPT puts into `type` what the API puts into `code`.
+    /// Reads an error object. ChatGPT uses `type` for what the API has in `code`.
     pub(super) fn of_error(error: &Map<String, Value>) -> Self {
         let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
-        let message = text("message").unwrap_or("The provider reported a failure without saying which.");
+        let message = text("message").unwrap_or("The provider reported a failure without details.");
         let names = [text("code"), text("type").filter(|name| *name != "error")];
         let kind = names.into_iter().flatten().find_map(|name| kind_of(name, message)).unwrap_or(FailureKind::Other);
         let code = names.into_iter().flatten().next().map(str::to_owned);
@@ -71,7 +71,7 @@ impl ResponseFailure {
     }
 }
 
-/// What a code means; None if nobody knows.
+/// The meaning of a code; None if it is unknown.
 fn kind_of(code: &str, message: &str) -> Option<FailureKind> {
     match code {
         "insufficient_quota" | "usage_limit_reached" => Some(FailureKind::UsageLimit),

@@ -1,13 +1,15 @@
-//! A request that cannot be translated, in the words and codes of OpenAI's API: its clients show them as they are.
+//! A request that cannot be translated, with the messages and codes of OpenAI's API: its clients show them unchanged.
+
+use crate::domain::json::InvalidJson;
 
 /// The most characters of a caller's own word that a message repeats.
 const MAX_SHOWN_CHARS: usize = 64;
 
-/// A request that cannot be translated: the caller must change it. The fields are those of `error` in an answer with
+/// A request that cannot be translated: the caller must change it. The fields are those of `error` in a response with
 /// status 400 (OpenAI API reference, error codes).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct BadRequest {
+pub struct InvalidRequest {
     pub message: String,
     /// The place in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
@@ -15,17 +17,7 @@ pub struct BadRequest {
     pub code: &'static str,
 }
 
-impl BadRequest {
-    pub(super) fn invalid_json(source: &serde_json::Error) -> Self {
-        // serde_json has no kind for it, only words.
-        let message = if source.to_string().starts_with("recursion limit exceeded") {
-            "The body is nested too deeply: at most 127 levels.".to_owned()
-        } else {
-            format!("The body is not valid JSON (line {}, column {}).", source.line(), source.column())
-        };
-        Self { message, param: None, code: "invalid_json" }
-    }
-
+impl InvalidRequest {
     pub(super) fn missing(param: &str) -> Self {
         let message = format!("Missing required parameter: '{param}'.");
         Self { message, param: Some(param.to_owned()), code: "missing_required_parameter" }
@@ -40,7 +32,7 @@ impl BadRequest {
         Self { message, param: Some(param.to_owned()).filter(|param| !param.is_empty()), code: "invalid_type" }
     }
 
-    /// A parameter that is known and cannot be honoured; `advice` says why and what to do.
+    /// A parameter that is known and not supported; `advice` is the reason and the remedy.
     pub(super) fn refused(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported parameter: {param}. {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
@@ -54,6 +46,16 @@ impl BadRequest {
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported value for '{param}': {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_value" }
+    }
+}
+
+impl From<InvalidJson> for InvalidRequest {
+    fn from(InvalidJson { reason, line, column }: InvalidJson) -> Self {
+        Self {
+            message: format!("The body {reason} (line {line}, column {column})."),
+            param: None,
+            code: "invalid_json",
+        }
     }
 }
 

@@ -1,39 +1,47 @@
-//! The members of a caller's JSON object, taken one after another, with the place they stand in: so an error names the
-//! very member, and what nobody took is known to be left over.
+//! The members of a caller's JSON objects, borrowed from the body. Each value stays as it was written until its type is
+//! asked for: a body that became a tree would take up to 15 times its own size.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
-use super::BadRequest;
+use serde_json::value::RawValue;
 
-/// An object whose members are taken out. A member that is `null` counts as absent: clients send optional parameters so.
+use super::{
+    InvalidRequest,
+    json_writer::JsonWriter,
+    raw_json::{List, MemberList, Text, is_null, read},
+};
+use crate::domain::{
+    json::{self, Limits},
+    model_ref::ModelName,
+};
+
+/// An object whose members are taken out one after another, with its place in the body for errors. A member that is `null`
+/// counts as absent: clients send optional parameters so.
 #[derive(Debug, Clone)]
-pub(super) struct Members {
+pub(super) struct Members<'a> {
     /// Empty for the body itself, else e.g. `messages[2]`.
     path: String,
-    map: Map<String, Value>,
+    list: MemberList<'a>,
 }
 
-/// What may be one text or a list of parts: `input`, `content`.
-#[derive(Debug)]
-pub(super) enum TextOrList {
-    Text(String),
-    List(Vec<Value>),
-}
-
-impl Members {
-    /// The body. Of members with one name the last counts.
-    pub(super) fn of_body(body: &[u8]) -> Result<Self, BadRequest> {
-        let value = serde_json::from_slice(body).map_err(|error| BadRequest::invalid_json(&error))?;
-        Self::of(value, String::new())
+impl<'a> Members<'a> {
+    /// Checks and opens a body.
+    pub(super) fn of_body(body: &'a [u8]) -> Result<Self, InvalidRequest> {
+        json::check(body, &Limits::MODEL_BODY)?;
+        let list = serde_json::from_slice(body).map_err(|_source| InvalidRequest::invalid_type("", "an object"))?;
+        Ok(Self { path: String::new(), list })
     }
 
-    pub(super) fn of(value: Value, path: String) -> Result<Self, BadRequest> {
-        match value {
-            Value::Object(map) => Ok(Self { path, map }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(BadRequest::invalid_type(&path, "an object"))
-            }
+    /// Opens a value of a checked body: what is not an object has another type.
+    pub(super) fn of(value: &'a RawValue, path: String) -> Result<Self, InvalidRequest> {
+        match serde_json::from_str(value.get()) {
+            Ok(list) => Ok(Self { path, list }),
+            Err(_source) => Err(InvalidRequest::invalid_type(&path, "an object")),
         }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// The full name of a member, for errors.
@@ -41,108 +49,163 @@ impl Members {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
+    /// A member, left where it is.
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.list.0.iter().find(|(known, value)| known == name && !is_null(value)).map(|(_, value)| *value)
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
-        self.map.get(name).is_some_and(|value| !value.is_null())
+        self.get(name).is_some()
     }
 
-    /// A member that is a string, left where it is.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.map.get(name)?.as_str()
+    /// A member that is a string, with its escapes resolved, left where it is.
+    pub(super) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).and_then(Text::of).map(|text| text.unescaped())
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
-        self.map.shift_remove(name).filter(|value| !value.is_null())
+    pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        let index = self.list.0.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.list.0.remove(index);
+        (!is_null(value)).then_some(value)
     }
 
-    pub(super) fn take_text(&mut self, name: &str) -> Result<Option<String>, BadRequest> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(BadRequest::invalid_type(&self.path_of(name), "a string")),
-        }
+    /// Takes a member of one type, as which `read` reads it.
+    fn take_as<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&'a RawValue) -> Option<T>,
+    ) -> Result<Option<T>, InvalidRequest> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        read(value).map(Some).ok_or_else(|| InvalidRequest::invalid_type(&self.path_of(name), expected))
     }
 
-    pub(super) fn need_text(&mut self, name: &str) -> Result<String, BadRequest> {
-        self.take_text(name)?.ok_or_else(|| BadRequest::missing(&self.path_of(name)))
+    fn needed<T>(&self, name: &str, taken: Option<T>) -> Result<T, InvalidRequest> {
+        taken.ok_or_else(|| InvalidRequest::missing(&self.path_of(name)))
     }
 
-    pub(super) fn take_bool(&mut self, name: &str) -> Result<Option<bool>, BadRequest> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(_) => Err(BadRequest::invalid_type(&self.path_of(name), "a boolean")),
-        }
+    pub(super) fn take_text(&mut self, name: &str) -> Result<Option<Text<'a>>, InvalidRequest> {
+        self.take_as(name, "a string", Text::of)
     }
 
-    pub(super) fn take_array(&mut self, name: &str) -> Result<Option<Vec<Value>>, BadRequest> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::Array(items)) => Ok(Some(items)),
-            Some(_) => Err(BadRequest::invalid_type(&self.path_of(name), "an array")),
-        }
+    pub(super) fn need_text(&mut self, name: &str) -> Result<Text<'a>, InvalidRequest> {
+        let text = self.take_text(name)?;
+        self.needed(name, text)
     }
 
-    pub(super) fn need_array(&mut self, name: &str) -> Result<Vec<Value>, BadRequest> {
-        self.take_array(name)?.ok_or_else(|| BadRequest::missing(&self.path_of(name)))
+    /// Takes a string that is compared with others.
+    pub(super) fn need_word(&mut self, name: &str) -> Result<Cow<'a, str>, InvalidRequest> {
+        self.need_text(name).map(|text| text.unescaped())
     }
 
-    pub(super) fn take_text_or_list(&mut self, name: &str) -> Result<Option<TextOrList>, BadRequest> {
-        match self.take(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(TextOrList::Text(text))),
-            Some(Value::Array(items)) => Ok(Some(TextOrList::List(items))),
-            Some(Value::Bool(_) | Value::Number(_) | Value::Object(_)) => {
-                Err(BadRequest::invalid_type(&self.path_of(name), "a string or an array"))
-            }
-        }
+    pub(super) fn take_bool(&mut self, name: &str) -> Result<Option<bool>, InvalidRequest> {
+        self.take_as(name, "a boolean", |value| read(value))
     }
 
-    pub(super) fn need_text_or_list(&mut self, name: &str) -> Result<TextOrList, BadRequest> {
-        self.take_text_or_list(name)?.ok_or_else(|| BadRequest::missing(&self.path_of(name)))
+    pub(super) fn take_list(&mut self, name: &str) -> Result<Option<List<'a>>, InvalidRequest> {
+        let path = self.path_of(name);
+        self.take_as(name, "an array", |value| List::of(value, path))
     }
 
-    pub(super) fn take_object(&mut self, name: &str) -> Result<Option<Self>, BadRequest> {
+    pub(super) fn need_list(&mut self, name: &str) -> Result<List<'a>, InvalidRequest> {
+        let list = self.take_list(name)?;
+        self.needed(name, list)
+    }
+
+    pub(super) fn take_text_or_list(&mut self, name: &str) -> Result<Option<TextOrList<'a>>, InvalidRequest> {
+        let path = self.path_of(name);
+        self.take_as(name, "a string or an array", |value| match Text::of(value) {
+            Some(text) => Some(TextOrList::Text(text)),
+            None => List::of(value, path).map(TextOrList::List),
+        })
+    }
+
+    pub(super) fn need_text_or_list(&mut self, name: &str) -> Result<TextOrList<'a>, InvalidRequest> {
+        let either = self.take_text_or_list(name)?;
+        self.needed(name, either)
+    }
+
+    pub(super) fn take_object(&mut self, name: &str) -> Result<Option<Self>, InvalidRequest> {
         let path = self.path_of(name);
         self.take(name).map(|value| Self::of(value, path)).transpose()
     }
 
-    pub(super) fn need_object(&mut self, name: &str) -> Result<Self, BadRequest> {
-        self.take_object(name)?.ok_or_else(|| BadRequest::missing(&self.path_of(name)))
+    pub(super) fn need_object(&mut self, name: &str) -> Result<Self, InvalidRequest> {
+        let object = self.take_object(name)?;
+        self.needed(name, object)
     }
 
-    /// Takes out `model`, which both dialects want.
-    pub(super) fn take_model(&mut self) -> Result<String, BadRequest> {
-        let model = self.need_text("model")?;
-        if model.is_empty() {
-            return Err(BadRequest::unsupported_value("model", "the name of a model is not empty."));
+    /// Takes out `model`, which both dialects require.
+    pub(super) fn take_model(&mut self) -> Result<ModelName, InvalidRequest> {
+        ModelName::parse(&self.need_word("model")?)
+            .map_err(|error| InvalidRequest::unsupported_value("model", &format!("{error}.")))
+    }
+
+    /// Takes out `n`, which both dialects accept if it is 1.
+    pub(super) fn take_single_choice(&mut self) -> Result<(), InvalidRequest> {
+        match self.take("n").map(read::<u64>) {
+            None | Some(Some(1)) => Ok(()),
+            Some(_) => {
+                Err(InvalidRequest::refused("n", "The provider answers once: send the request once for each answer."))
+            }
         }
-        Ok(model)
     }
 
-    /// What is left, with one more member.
-    pub(super) fn into_object_with(mut self, name: &str, value: Value) -> Value {
-        self.map.insert(name.to_owned(), value);
-        Value::Object(self.map)
+    /// Writes the remaining members, except the one called `replaced`, into an open object.
+    pub(super) fn write_except(&self, replaced: &str, out: &mut JsonWriter) {
+        for (name, value) in self.list.0.iter().filter(|(name, _)| name != replaced) {
+            out.raw(name, value);
+        }
     }
 
-    /// Takes out the parameters that are not sent on and gives back the names of those that were there.
+    /// Takes out the parameters that are not sent on and returns the names of those that were present.
     pub(super) fn drop_all(&mut self, names: &[&str]) -> Vec<String> {
         names.iter().filter(|name| self.take(name).is_some()).map(|name| (*name).to_owned()).collect()
     }
 
-    /// Refuses the first of the parameters that is there; the second of each pair says why and what to do.
-    pub(super) fn refuse_all(&mut self, names: &[(&str, &str)]) -> Result<(), BadRequest> {
+    /// Refuses the first of the parameters that is present; the second of each pair is the reason and the remedy.
+    pub(super) fn refuse_all(&self, names: &[(&str, &str)]) -> Result<(), InvalidRequest> {
         match names.iter().find(|(name, _)| self.has(name)) {
-            Some((name, advice)) => Err(BadRequest::refused(name, advice)),
+            Some((name, advice)) => Err(InvalidRequest::refused(name, advice)),
             None => Ok(()),
         }
     }
 
-    /// The end: a member that nobody took is unknown.
-    pub(super) fn finish(self) -> Result<(), BadRequest> {
-        match self.map.iter().find(|(_, value)| !value.is_null()) {
-            Some((name, _)) => Err(BadRequest::unknown(&self.path_of(name))),
+    /// Refuses the first member that was not taken: it is unknown.
+    pub(super) fn finish(self) -> Result<(), InvalidRequest> {
+        match self.list.0.iter().find(|(_, value)| !is_null(value)) {
+            Some((name, _)) => Err(InvalidRequest::unknown(&self.path_of(name))),
             None => Ok(()),
         }
+    }
+}
+
+/// A string, or an array of parts: `input`, `content`.
+#[derive(Debug)]
+pub(super) enum TextOrList<'a> {
+    Text(Text<'a>),
+    List(List<'a>),
+}
+
+impl<'a> TextOrList<'a> {
+    /// The text, or those that `text_of` finds in the parts, one a line.
+    pub(super) fn joined_lines(
+        self,
+        text_of: impl Fn(&mut Members<'a>) -> Result<Text<'a>, InvalidRequest>,
+    ) -> Result<Text<'a>, InvalidRequest> {
+        let parts = match self {
+            Self::Text(text) => return Ok(text),
+            Self::List(parts) => parts,
+        };
+        let mut joined: Option<Text<'a>> = None;
+        parts.each(|mut part| {
+            let text = text_of(&mut part)?;
+            match &mut joined {
+                Some(joined) => joined.append(1, &text),
+                None => joined = Some(text),
+            }
+            Ok(())
+        })?;
+        Ok(joined.unwrap_or(Text::EMPTY))
     }
 }

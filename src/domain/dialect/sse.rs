@@ -1,9 +1,9 @@
-//! Server-sent events out of a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting an event
-//! stream").
+//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting an
+//! event stream").
 //!
-//! Every byte is looked at once and copied at most twice: a line that is cut between pieces waits in `line`, and the
-//! data of an event gathers in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard has it. An event that its
-//! blank line never ended is none.
+//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data of an
+//! event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final blank line
+//! is discarded.
 
 use std::mem;
 
@@ -12,7 +12,7 @@ const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// One event. Its fields `id` and `retry` are for clients that connect again, and are not kept.
+/// One event. Its fields `id` and `retry` are for clients that connect again, and are dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SseEvent {
     /// The event's type; empty if the stream names none.
@@ -21,30 +21,23 @@ pub struct SseEvent {
     pub data: String,
 }
 
-/// An event is longer than 16 MiB: the stream cannot be read on.
+/// An event is longer than 16 MiB. The stream cannot be decoded further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is longer than {MAX_EVENT_BYTES} bytes")]
 pub struct EventTooLong;
 
 /// The decoder of one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SseDecoder {
-    limit: usize,
-    /// The beginning of a line whose end has not come.
+    /// The beginning of an unfinished line.
     line: Vec<u8>,
     event: String,
     /// Each data line so far, with a line feed after it.
     data: String,
-    /// No line has ended yet: the first may begin with a byte order mark.
-    at_start: bool,
+    /// Whether a line has ended. Only the first may begin with a byte order mark.
+    has_begun: bool,
     /// The last piece ended in a carriage return: a line feed at the start of the next one belongs to it.
     after_carriage_return: bool,
-}
-
-impl Default for SseDecoder {
-    fn default() -> Self {
-        Self::with_limit(MAX_EVENT_BYTES)
-    }
 }
 
 impl SseDecoder {
@@ -52,20 +45,11 @@ impl SseDecoder {
         Self::default()
     }
 
-    fn with_limit(limit: usize) -> Self {
-        Self {
-            limit,
-            line: Vec::new(),
-            event: String::new(),
-            data: String::new(),
-            at_start: true,
-            after_carriage_return: false,
-        }
-    }
-
-    /// Takes the next piece and gives the events that it ended.
+    /// Takes the next piece and returns the events that it completes.
     ///
-    /// Errors: with `EventTooLong` the events that the same piece ended before it are lost too.
+    /// # Errors
+    ///
+    /// `EventTooLong`. The events that the same piece completed before it are lost.
     pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseEvent>, EventTooLong> {
         let mut events = Vec::new();
         let mut rest = piece;
@@ -93,10 +77,10 @@ impl SseDecoder {
 
     fn check_length(&self, more: &[u8]) -> Result<(), EventTooLong> {
         let length = self.line.len().saturating_add(more.len()).saturating_add(self.data.len());
-        if length > self.limit { Err(EventTooLong) } else { Ok(()) }
+        if length > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// A line has ended, with `tail` as its last part.
+    /// Ends a line whose last part is `tail`.
     fn end_line(&mut self, tail: &[u8]) -> Option<SseEvent> {
         if self.line.is_empty() {
             return self.on_line(tail);
@@ -110,9 +94,9 @@ impl SseDecoder {
     }
 
     fn on_line(&mut self, line: &[u8]) -> Option<SseEvent> {
-        let line = match mem::take(&mut self.at_start) {
-            true => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
-            false => line,
+        let line = match mem::replace(&mut self.has_begun, true) {
+            false => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
+            true => line,
         };
         if line.is_empty() {
             return self.dispatch();
@@ -133,7 +117,7 @@ impl SseDecoder {
         None
     }
 
-    /// A blank line ends an event; without data it is none.
+    /// Ends an event. An event without data is discarded.
     fn dispatch(&mut self) -> Option<SseEvent> {
         let (event, mut data) = (mem::take(&mut self.event), mem::take(&mut self.data));
         // The line feed after the last line.
@@ -141,6 +125,3 @@ impl SseDecoder {
         Some(SseEvent { event, data })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! The tool calls of a response on their way out: a chunk that begins each, then its arguments, once and whole.
+//! The tool calls of a streamed response: a chunk that begins each, then its arguments, once and completely.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ struct Begun {
 #[derive(Debug)]
 pub(super) struct CallDeltas {
     begun: HashMap<u64, Begun>,
-    /// In the words from before there were tools there is one `function_call`: the first.
+    /// In the form before `tools` there is one `function_call`: the first.
     as_function_call: bool,
 }
 
@@ -32,7 +32,7 @@ impl CallDeltas {
         self.begun.is_empty()
     }
 
-    /// A call begins, perhaps not for the first time.
+    /// Returns the delta that begins a call, the first time only.
     pub(super) fn begin(&mut self, item: u64, call: &Call<'_>) -> Option<Value> {
         if self.begun.contains_key(&item) {
             return None;
@@ -49,7 +49,8 @@ impl CallDeltas {
         Some(json!({"tool_calls": [begin]}))
     }
 
-    /// A piece of the arguments. Of a call that has not begun its name is not known: its arguments come with the item.
+    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not known
+    /// yet, and its arguments follow with the item.
     pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
         let call = self.begun.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());
@@ -64,7 +65,7 @@ impl CallDeltas {
         })
     }
 
-    /// The whole arguments: what of them has not gone out yet.
+    /// Returns the delta for the rest of the finished arguments.
     pub(super) fn whole(&mut self, item: u64, input: &str) -> Option<Value> {
         let sent = self.begun.get(&item)?.sent_bytes;
         self.piece(item, input.get(sent..)?)

@@ -1,104 +1,93 @@
-//! The content of a chat message: one text, or parts of text, pictures and files (OpenAI API reference, chat completions,
+//! The content of a chat message: one text, or parts of text, images and files (OpenAI API reference, chat completions,
 //! "content part").
 
-use serde_json::{Value, json};
-
 use crate::domain::dialect::{
-    BadRequest,
+    InvalidRequest,
     invalid_request::shown,
+    json_writer::JsonWriter,
     members::{Members, TextOrList},
+    raw_json::Text,
 };
 
-/// The content of a message that can only be text: the system's, or a tool's output. Parts stand one a line.
-pub(super) fn plain_text(message: &mut Members) -> Result<String, BadRequest> {
-    let path = message.path_of("content");
-    let parts = match message.need_text_or_list("content")? {
-        TextOrList::Text(text) => return Ok(text),
-        TextOrList::List(parts) => parts,
-    };
-    let texts: Result<Vec<String>, BadRequest> = parts_at(parts, &path)
-        .map(|part| {
-            let mut part = part?;
-            match part.need_text("type")?.as_str() {
-                "text" => part.need_text("text"),
-                other => Err(unknown_part(&part, other)),
-            }
-        })
-        .collect();
-    Ok(texts?.join("\n"))
+/// The content of a message that can only be text: the system's, or a tool's output. Parts become lines.
+pub(super) fn plain_text<'a>(message: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
+    message.need_text_or_list("content")?.joined_lines(|part| match &*part.need_word("type")? {
+        "text" => part.need_text("text"),
+        other => Err(unknown_part(part, other)),
+    })
 }
 
-/// What a user said, as the parts of an input message.
-pub(super) fn user_parts(message: &mut Members) -> Result<Vec<Value>, BadRequest> {
-    let path = message.path_of("content");
+/// Writes a user's content as the parts of an input message.
+pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     match message.need_text_or_list("content")? {
-        TextOrList::Text(text) => Ok(vec![json!({"type": "input_text", "text": text})]),
-        TextOrList::List(parts) => parts_at(parts, &path).map(|part| user_part(part?)).collect(),
+        TextOrList::Text(text) => {
+            write_part("input_text", "text", &text, out);
+            Ok(())
+        }
+        TextOrList::List(parts) => parts.each(|part| write_user_part(part, out)),
     }
 }
 
-fn user_part(mut part: Members) -> Result<Value, BadRequest> {
-    match part.need_text("type")?.as_str() {
-        "text" => Ok(json!({"type": "input_text", "text": part.need_text("text")?})),
+fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    match &*part.need_word("type")? {
+        "text" => write_part("input_text", "text", &part.need_text("text")?, out),
         "image_url" => {
             let mut image = part.need_object("image_url")?;
-            let mut sent = json!({"type": "input_image", "image_url": image.need_text("url")?});
-            copy_text(&mut image, "detail", &mut sent)?;
-            Ok(sent)
+            out.begin_object();
+            out.word("type", "input_image");
+            out.text("image_url", &image.need_text("url")?);
+            out.copy_text(&mut image, "detail")?;
+            out.end_object();
         }
         "file" => {
             let mut file = part.need_object("file")?;
-            let mut sent = json!({"type": "input_file"});
+            out.begin_object();
+            out.word("type", "input_file");
             for name in ["file_data", "file_id", "filename"] {
-                copy_text(&mut file, name, &mut sent)?;
+                out.copy_text(&mut file, name)?;
             }
-            Ok(sent)
+            out.end_object();
         }
         "input_audio" => {
-            let advice = "the provider does not listen: send a transcript as text.";
-            Err(BadRequest::unsupported_value(&part.path_of("type"), advice))
+            let advice = "the provider accepts no audio: send a transcript as text.";
+            return Err(InvalidRequest::unsupported_value(&part.path_of("type"), advice));
         }
-        other => Err(unknown_part(&part, other)),
-    }
-}
-
-/// What the assistant said, as the parts of an output message; none if it only called tools.
-pub(super) fn assistant_parts(message: &mut Members) -> Result<Vec<Value>, BadRequest> {
-    let path = message.path_of("content");
-    let mut said = match message.take_text_or_list("content")? {
-        None => Vec::new(),
-        Some(TextOrList::Text(text)) if text.is_empty() => Vec::new(),
-        Some(TextOrList::Text(text)) => vec![json!({"type": "output_text", "text": text})],
-        Some(TextOrList::List(parts)) => {
-            parts_at(parts, &path).map(|part| assistant_part(part?)).collect::<Result<_, _>>()?
-        }
-    };
-    if let Some(refusal) = message.take_text("refusal")? {
-        said.push(json!({"type": "refusal", "refusal": refusal}));
-    }
-    Ok(said)
-}
-
-fn assistant_part(mut part: Members) -> Result<Value, BadRequest> {
-    match part.need_text("type")?.as_str() {
-        "text" => Ok(json!({"type": "output_text", "text": part.need_text("text")?})),
-        "refusal" => Ok(json!({"type": "refusal", "refusal": part.need_text("refusal")?})),
-        other => Err(unknown_part(&part, other)),
-    }
-}
-
-fn parts_at(parts: Vec<Value>, path: &str) -> impl Iterator<Item = Result<Members, BadRequest>> {
-    parts.into_iter().enumerate().map(move |(index, part)| Members::of(part, format!("{path}[{index}]")))
-}
-
-fn copy_text(from: &mut Members, name: &str, to: &mut Value) -> Result<(), BadRequest> {
-    if let (Some(text), Value::Object(to)) = (from.take_text(name)?, to) {
-        to.insert(name.to_owned(), text.into());
+        other => return Err(unknown_part(&part, other)),
     }
     Ok(())
 }
 
-fn unknown_part(part: &Members, kind: &str) -> BadRequest {
-    let advice = format!("content of the type '{}' cannot stand here.", shown(kind));
-    BadRequest::unsupported_value(&part.path_of("type"), &advice)
+/// Writes an assistant's content as the parts of an output message; nothing if the message only calls tools.
+pub(super) fn write_assistant_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    match message.take_text_or_list("content")? {
+        None => {}
+        Some(TextOrList::Text(text)) if text.is_empty() => {}
+        Some(TextOrList::Text(text)) => write_part("output_text", "text", &text, out),
+        Some(TextOrList::List(parts)) => parts.each(|part| write_assistant_part(part, out))?,
+    }
+    if let Some(refusal) = message.take_text("refusal")? {
+        write_part("refusal", "refusal", &refusal, out);
+    }
+    Ok(())
+}
+
+fn write_assistant_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    match &*part.need_word("type")? {
+        "text" => write_part("output_text", "text", &part.need_text("text")?, out),
+        "refusal" => write_part("refusal", "refusal", &part.need_text("refusal")?, out),
+        other => return Err(unknown_part(&part, other)),
+    }
+    Ok(())
+}
+
+fn write_part(kind: &str, name: &str, text: &Text<'_>, out: &mut JsonWriter) {
+    out.begin_object();
+    out.word("type", kind);
+    out.text(name, text);
+    out.end_object();
+}
+
+fn unknown_part(part: &Members<'_>, kind: &str) -> InvalidRequest {
+    let advice = format!("content of the type '{}' is not supported here.", shown(kind));
+    InvalidRequest::unsupported_value(&part.path_of("type"), &advice)
 }

@@ -1,4 +1,4 @@
-//! What the events of a response add to a chat's answer, as the `delta` members of its chunks.
+//! Translates the events of a response to the `delta` members of chunks.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::dialect::event::BackendEvent;
 pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
-    /// The item that events without an `output_index` are about, and whether it is finished.
+    /// The item that events without an `output_index` refer to, and whether it is finished.
     newest: Option<(u64, bool)>,
     has_finished_items: bool,
 }
@@ -32,7 +32,7 @@ impl Deltas {
         !self.calls.is_empty()
     }
 
-    /// What an event adds (OpenAI API reference, responses, streaming events).
+    /// Returns the deltas of an event (OpenAI API reference, responses, streaming events).
     pub(super) fn on_event(&mut self, event: &BackendEvent) -> Vec<Value> {
         let item = self.item_of(event);
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
@@ -51,7 +51,7 @@ impl Deltas {
             "response.function_call_arguments.done" => self.calls.whole(item, text("arguments")),
             "response.custom_tool_call_input.done" => self.calls.whole(item, text("input")),
             "response.output_item.added" => match event.members.get("item").map(Item::of) {
-                // Who the call is for may come later.
+                // The id or the name of a call may follow later.
                 Some(Item::Call(call)) if !call.id.is_empty() && !call.name.is_empty() => self.calls.begin(item, &call),
                 Some(Item::Message(_) | Item::Reasoning(_) | Item::Call(_) | Item::Other) | None => None,
             },
@@ -64,8 +64,8 @@ impl Deltas {
         delta.into_iter().collect()
     }
 
-    /// The response is over. If no item was said to be finished, its own list tells what they came to; otherwise they
-    /// are known, and in the list they may be numbered in another way.
+    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items are known
+    /// otherwise, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
         if self.has_finished_items {
             return Vec::new();
@@ -73,12 +73,13 @@ impl Deltas {
         (0..).zip(list(response, "output")).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect()
     }
 
-    /// What a finished item says that has not gone out yet.
+    /// Returns the deltas for what a finished item has beyond what was sent.
     fn finish(&mut self, index: u64, item: Item<'_>) -> Vec<Value> {
         match item {
-            Item::Message(parts) => {
-                (0..).zip(parts).flat_map(|(part, said)| self.finish_part((index, part), &said)).collect()
-            }
+            Item::Message(parts) => (0..)
+                .zip(parts)
+                .flat_map(|(index_in_item, part)| self.finish_part((index, index_in_item), &part))
+                .collect(),
             Item::Reasoning(summaries) => (0..)
                 .zip(summaries)
                 .filter_map(|(part, summary)| self.texts.whole(TextKind::Reasoning, (index, part), summary))
@@ -101,7 +102,7 @@ impl Deltas {
         }
     }
 
-    /// Which item an event is about. Items come one after another, so an event that does not say is about the newest.
+    /// The index of an event's item. Items come one after another, so an event without an index refers to the newest.
     fn item_of(&mut self, event: &BackendEvent) -> u64 {
         let (newest, is_finished) = self.newest.unwrap_or((0, false));
         let begins = event.kind == "response.output_item.added" && self.newest.is_some();

@@ -1,9 +1,6 @@
-//! What an item of a response's output says, as far as a chat has words for it (OpenAI API reference, responses,
-//! "output").
+//! The items of a response's output, as far as a chat can represent them (OpenAI API reference, responses, "output").
 
 use serde_json::{Value, json};
-
-use super::paragraphs::length;
 
 /// An item, borrowed from its JSON.
 #[derive(Debug)]
@@ -12,7 +9,7 @@ pub(super) enum Item<'a> {
     /// Summaries of the reasoning.
     Reasoning(Vec<&'a str>),
     Call(Call<'a>),
-    /// Tools that the provider runs itself, and whatever will be invented.
+    /// Calls of the provider's own tools, and unknown types.
     Other,
 }
 
@@ -61,7 +58,7 @@ impl<'a> Call<'a> {
         Self { id: text(item, "call_id"), name: text(item, "name"), input: text(item, input), is_custom }
     }
 
-    /// The call as it stands in a message, or in the chunk that begins it.
+    /// The call as a member of a message, or of the chunk that begins it.
     pub(super) fn as_tool_call(&self, input: &str) -> Value {
         if self.is_custom {
             json!({"id": self.id, "type": "custom", "custom": {"name": self.name, "input": input}})
@@ -71,8 +68,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A citation of a page as a chat has it; `start` is where its text begins in the whole, in characters. None for other
-/// annotations: they point into files that the caller does not have.
+/// Translates a citation of a page; `start` is where its text begins in the joined text, in characters. None for other
+/// annotations: they refer to files that the caller does not have.
 pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     if text(annotation, "type") != "url_citation" {
         return None;
@@ -86,17 +83,49 @@ pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     }}))
 }
 
-/// Where a text begins that has just been appended to a whole of `chars` characters.
+/// Where the text that was appended last begins in a joined text of `chars` characters.
 pub(super) fn start_of(text: &str, chars: u64) -> u64 {
     chars.saturating_sub(length(text))
 }
 
-/// A member that is a text, or nothing.
+/// A member that is a string, or the empty string.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A member that is a list, or nothing.
+/// A member that is an array, or the empty array.
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds only
+/// the length and the newest source.
+#[derive(Debug, Default)]
+pub(super) struct Paragraphs {
+    newest: Option<(u64, u64)>,
+    chars: u64,
+}
+
+impl Paragraphs {
+    /// Returns what to append for a piece of text from a source; None for an empty piece.
+    pub(super) fn append(&mut self, source: (u64, u64), text: &str) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        let is_other = self.newest.is_some_and(|newest| newest != source);
+        self.newest = Some(source);
+        let appended = if is_other { format!("\n\n{text}") } else { text.to_owned() };
+        self.chars = self.chars.saturating_add(length(&appended));
+        Some(appended)
+    }
+
+    /// The length of the joined text, in characters.
+    pub(super) fn chars(&self) -> u64 {
+        self.chars
+    }
+}
+
+/// In characters, like the positions of citations.
+fn length(text: &str) -> u64 {
+    text.chars().count().try_into().unwrap_or(u64::MAX)
 }

@@ -1,90 +1,115 @@
-//! The messages of a chat, put into the items of a response's input: what is one message there, an assistant's words and
-//! its tool calls, is several items here.
+//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message in a
+//! chat and several items in Responses.
 
-use std::collections::HashSet;
-
-use serde_json::{Value, json};
+use std::{borrow::Cow, collections::HashSet};
 
 use super::content;
 use crate::domain::dialect::{
-    BadRequest,
+    InvalidRequest,
     invalid_request::shown,
+    json_writer::JsonWriter,
     members::Members,
-    system_text::{SystemTexts, developer_item},
+    raw_json::{List, Text},
+    system_text::{SystemTexts, write_developer_item},
 };
 
-/// A chat so far.
-#[derive(Debug, Default)]
-pub(super) struct Conversation {
-    pub(super) input: Vec<Value>,
-    /// What the system said before anybody else did. Later it is a `developer` who speaks, in his place.
-    pub(super) system: SystemTexts,
-    /// Somebody was given a name, for which an item has no place.
+/// What the messages say beside the items.
+pub(super) struct Conversation<'a> {
+    /// The messages of the system before any other. Later ones stay in their place, as `developer`.
+    pub(super) system: SystemTexts<'a>,
+    /// Whether a participant has a name, for which an item has no member.
     pub(super) has_names: bool,
+}
+
+/// Writes the items of `messages`.
+pub(super) fn translate<'a>(messages: List<'a>, out: &mut JsonWriter) -> Result<Conversation<'a>, InvalidRequest> {
+    if messages.is_empty() {
+        return Err(InvalidRequest::unsupported_value("messages", "there is no message."));
+    }
+    let mut translation = Translation {
+        start: out.len(),
+        out,
+        conversation: Conversation { system: SystemTexts::default(), has_names: false },
+        custom_calls: HashSet::new(),
+        function_calls: 0,
+    };
+    messages.each(|message| translation.add(message))?;
+    Ok(translation.conversation)
+}
+
+struct Translation<'a, 'o> {
+    out: &'o mut JsonWriter,
+    /// Where the first item begins.
+    start: usize,
+    conversation: Conversation<'a>,
     /// The calls of custom tools: their outputs are items of another type.
-    custom_calls: HashSet<String>,
-    /// The id of the newest `function_call`, which in the chat has none.
-    function_call: Option<String>,
+    custom_calls: HashSet<Cow<'a, str>>,
+    /// How many messages have a `function_call`, which has no id in a chat.
     function_calls: usize,
 }
 
-/// Reads `messages`.
-pub(super) fn read(messages: Vec<Value>) -> Result<Conversation, BadRequest> {
-    if messages.is_empty() {
-        return Err(BadRequest::unsupported_value("messages", "there is no message."));
-    }
-    let mut conversation = Conversation::default();
-    for (index, message) in messages.into_iter().enumerate() {
-        conversation.add(Members::of(message, format!("messages[{index}]"))?)?;
-    }
-    Ok(conversation)
-}
-
-impl Conversation {
-    /// Members of a message that say nothing here are passed over: clients send back what they were sent.
-    fn add(&mut self, mut message: Members) -> Result<(), BadRequest> {
-        let role = message.need_text("role")?;
+impl<'a> Translation<'a, '_> {
+    /// Ignores members of a message without a meaning here: clients send back what they received.
+    fn add(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
+        let role = message.need_word("role")?;
         if role != "function" {
-            self.has_names |= message.has("name");
+            self.conversation.has_names |= message.has("name");
         }
-        match role.as_str() {
+        match &*role {
             "system" | "developer" => {
                 let text = content::plain_text(&mut message)?;
-                if self.input.is_empty() {
-                    self.system.push(text);
+                if self.out.len() == self.start {
+                    self.conversation.system.push(text);
                 } else if !text.is_empty() {
-                    self.input.push(developer_item(text));
+                    write_developer_item(&text, self.out);
                 }
                 Ok(())
             }
             "user" => {
-                let parts = content::user_parts(&mut message)?;
-                self.input.push(json!({"type": "message", "role": "user", "content": parts}));
+                self.begin_message("user");
+                content::write_user_parts(&mut message, self.out)?;
+                self.end_message();
                 Ok(())
             }
             "assistant" => self.add_assistant(message),
             "tool" => self.add_tool_output(message),
             "function" => self.add_function_output(message),
             other => {
-                let advice = format!("nobody knows the role '{}'.", shown(other));
-                Err(BadRequest::unsupported_value(&message.path_of("role"), &advice))
+                let advice = format!("the role '{}' is unknown.", shown(other));
+                Err(InvalidRequest::unsupported_value(&message.path_of("role"), &advice))
             }
         }
     }
 
-    fn add_assistant(&mut self, mut message: Members) -> Result<(), BadRequest> {
+    fn begin_message(&mut self, role: &str) {
+        self.out.begin_object();
+        self.out.word("type", "message");
+        self.out.word("role", role);
+        self.out.begin_array_in("content");
+    }
+
+    fn end_message(&mut self) {
+        self.out.end_array();
+        self.out.end_object();
+    }
+
+    fn add_assistant(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         if message.has("audio") {
             let advice = "the provider has not heard earlier audio: send its transcript as `content`.";
-            return Err(BadRequest::unsupported_value(&message.path_of("audio"), advice));
+            return Err(InvalidRequest::unsupported_value(&message.path_of("audio"), advice));
         }
-        let parts = content::assistant_parts(&mut message)?;
-        if !parts.is_empty() {
-            self.input.push(json!({"type": "message", "role": "assistant", "content": parts}));
+        let before = self.out.len();
+        self.begin_message("assistant");
+        let empty = self.out.len();
+        content::write_assistant_parts(&mut message, self.out)?;
+        if self.out.len() == empty {
+            // It only calls tools.
+            self.out.truncate(before);
+        } else {
+            self.end_message();
         }
-        let path = message.path_of("tool_calls");
-        let calls = message.take_array("tool_calls")?.unwrap_or_default();
-        for (index, call) in calls.into_iter().enumerate() {
-            self.add_call(Members::of(call, format!("{path}[{index}]"))?)?;
+        if let Some(calls) = message.take_list("tool_calls")? {
+            calls.each(|call| self.add_call(call))?;
         }
         if let Some(call) = message.take_object("function_call")? {
             self.add_function_call(call)?;
@@ -92,60 +117,73 @@ impl Conversation {
         Ok(())
     }
 
-    fn add_call(&mut self, mut call: Members) -> Result<(), BadRequest> {
+    fn add_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
         let id = call.need_text("id")?;
-        match call.take_text("type")?.as_deref() {
+        match call.take_text("type")?.map(Text::unescaped).as_deref() {
             None | Some("function") => {
                 let mut function = call.need_object("function")?;
-                let (name, arguments) = (function.need_text("name")?, function.need_text("arguments")?);
-                self.input.push(function_call(&id, &name, &arguments));
+                self.begin_item("function_call", &id);
+                self.out.text("name", &function.need_text("name")?);
+                self.out.text("arguments", &function.need_text("arguments")?);
+                self.out.end_object();
             }
             Some("custom") => {
                 let mut custom = call.need_object("custom")?;
-                let (name, input) = (custom.need_text("name")?, custom.need_text("input")?);
-                self.input.push(json!({"type": "custom_tool_call", "call_id": id, "name": name, "input": input}));
-                self.custom_calls.insert(id);
+                self.begin_item("custom_tool_call", &id);
+                self.out.text("name", &custom.need_text("name")?);
+                self.out.text("input", &custom.need_text("input")?);
+                self.out.end_object();
+                self.custom_calls.insert(id.unescaped());
             }
             Some(_) => {
                 let advice = "a call is one of a `function` or of a `custom` tool.";
-                return Err(BadRequest::unsupported_value(&call.path_of("type"), advice));
+                return Err(InvalidRequest::unsupported_value(&call.path_of("type"), advice));
             }
         }
         Ok(())
     }
 
-    /// A call from before there were tools: its id is made from its position, so that the same chat has the same ids and
-    /// the backend's cache knows it again.
-    fn add_function_call(&mut self, mut call: Members) -> Result<(), BadRequest> {
-        let id = format!("call_function_{}", self.function_calls);
+    fn begin_item(&mut self, kind: &str, call_id: &Text<'_>) {
+        self.out.begin_object();
+        self.out.word("type", kind);
+        self.out.text("call_id", call_id);
+    }
+
+    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids and
+    /// matches the backend's cache.
+    fn add_function_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
+        self.out.begin_object();
+        self.out.word("type", "function_call");
+        self.out.word("call_id", &format!("call_function_{}", self.function_calls));
+        self.out.text("name", &call.need_text("name")?);
+        self.out.text("arguments", &call.need_text("arguments")?);
+        self.out.end_object();
         self.function_calls += 1;
-        self.input.push(function_call(&id, &call.need_text("name")?, &call.need_text("arguments")?));
-        self.function_call = Some(id);
         Ok(())
     }
 
-    fn add_tool_output(&mut self, mut message: Members) -> Result<(), BadRequest> {
+    fn add_tool_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         let id = message.need_text("tool_call_id")?;
-        let kind = if self.custom_calls.contains(&id) { "custom_tool_call_output" } else { "function_call_output" };
-        self.input.push(json!({"type": kind, "call_id": id, "output": content::plain_text(&mut message)?}));
+        let is_custom = self.custom_calls.contains(&id.clone().unescaped());
+        self.begin_item(if is_custom { "custom_tool_call_output" } else { "function_call_output" }, &id);
+        self.out.text("output", &content::plain_text(&mut message)?);
+        self.out.end_object();
         Ok(())
     }
 
-    fn add_function_output(&mut self, mut message: Members) -> Result<(), BadRequest> {
-        let Some(id) = &self.function_call else {
+    /// The output of the newest `function_call`.
+    fn add_function_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
+        let Some(newest) = self.function_calls.checked_sub(1) else {
             let advice = "no message before it has a `function_call`.";
-            return Err(BadRequest::unsupported_value(&message.path_of("role"), advice));
+            return Err(InvalidRequest::unsupported_value(&message.path_of("role"), advice));
         };
-        // A function may have had nothing to say.
-        let output = if message.has("content") { content::plain_text(&mut message)? } else { String::new() };
-        self.input.push(json!({"type": "function_call_output", "call_id": id, "output": output}));
+        // A function may return nothing.
+        let output = if message.has("content") { content::plain_text(&mut message)? } else { Text::EMPTY };
+        self.out.begin_object();
+        self.out.word("type", "function_call_output");
+        self.out.word("call_id", &format!("call_function_{newest}"));
+        self.out.text("output", &output);
+        self.out.end_object();
         Ok(())
     }
 }
-
-fn function_call(id: &str, name: &str, arguments: &str) -> Value {
-    json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,15 +1,23 @@
-//! A request in the Chat Completions dialect, put into the backend's Responses.
+//! A request in the Chat Completions dialect, translated to the backend's Responses.
 
-use serde_json::{Map, Value, json};
+use serde::de::IgnoredAny;
 
-use super::{messages, text_format, tools};
-use crate::domain::dialect::{BackendRequest, BadRequest, members::Members};
+use super::{messages, tools};
+use crate::domain::{
+    dialect::{
+        BackendRequest, InvalidRequest,
+        json_writer::JsonWriter,
+        members::Members,
+        raw_json::{Text, read},
+    },
+    model_ref::ModelName,
+};
 
-/// What has the same name and meaning in both dialects.
-pub(in crate::domain::dialect) const PASSED: [&str; 3] = ["parallel_tool_calls", "prompt_cache_key", "service_tier"];
+/// Parameters with the same name and meaning in both dialects.
+pub const PASSED: [&str; 3] = ["parallel_tool_calls", "prompt_cache_key", "service_tier"];
 
-/// What only tunes, bounds or labels an answer, and is left out.
-pub(in crate::domain::dialect) const DROPPED: [&str; 15] = [
+/// Parameters that only tune, limit or label a response, and are left out.
+pub const DROPPED: [&str; 15] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -27,48 +35,54 @@ pub(in crate::domain::dialect) const DROPPED: [&str; 15] = [
     "moderation",
 ];
 
-/// What would change the meaning of the request, and is refused: the parameter, why and what to do.
-pub(in crate::domain::dialect) const REFUSED: [(&str, &str); 1] =
-    [("audio", "The provider answers in text only: leave it out.")];
+/// Parameters that would change the meaning of the request, and are refused, each with the reason and the remedy.
+pub const REFUSED: [(&str, &str); 1] = [("audio", "The provider answers in text only: leave it out.")];
 
-/// A request of a caller, of which so far only `model` has been looked at.
+/// A caller's request, of which only `model` has been read.
 #[derive(Debug, Clone)]
-pub struct ChatRequest {
-    model: String,
-    body: Members,
+pub struct ChatRequest<'a> {
+    model: ModelName,
+    body: Members<'a>,
+    size: usize,
 }
 
-/// What of a request the way back needs.
+/// The options of a request that the translation of its response needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatOptions {
-    /// The model in the caller's words: the answer names it so.
-    pub model: String,
+    /// The model as the caller named it: the response repeats the name.
+    pub model: ModelName,
     /// Whether the stream ends with a chunk of usage (`stream_options.include_usage`).
     pub include_usage: bool,
-    /// The caller named `functions`, as before there were `tools`, and looks for a `function_call` in the answer.
+    /// Whether the caller sent `functions`, the form before `tools`, and expects a `function_call` in the response.
     pub wants_function_call: bool,
 }
 
-impl ChatRequest {
+impl<'a> ChatRequest<'a> {
     /// Reads a body: a JSON object that names a model.
-    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
+        let size = body.len();
         let mut body = Members::of_body(body)?;
-        Ok(Self { model: body.take_model()?, body })
+        Ok(Self { model: body.take_model()?, body, size })
     }
 
-    /// The model in the caller's words.
-    pub fn model(&self) -> &str {
+    /// The model as the caller named it.
+    pub fn model(&self) -> &ModelName {
         &self.model
     }
 
-    /// The same request about another model, for a provider that speaks this dialect itself.
+    /// Writes the same request for another model, for a provider that speaks this dialect itself.
     pub fn with_model(self, model: &str) -> Vec<u8> {
-        self.body.into_object_with("model", model.into()).to_string().into_bytes()
+        let mut out = JsonWriter::for_body(self.size);
+        out.begin_object();
+        out.word("model", model);
+        self.body.write_except("model", &mut out);
+        out.end_object();
+        out.into_bytes()
     }
 
-    /// The body for the backend, which knows the model as `model`.
-    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), BadRequest> {
-        let Self { model: named_model, mut body } = self;
+    /// Writes the body for the backend, which calls the model `model`.
+    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+        let Self { model: named_model, mut body, size } = self;
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
         let stream = body.take_bool("stream")?.unwrap_or(false);
@@ -81,54 +95,103 @@ impl ChatRequest {
             ignored.push("store".to_owned());
         }
 
-        let mut sent = Map::new();
+        let mut out = JsonWriter::for_body(size);
+        out.begin_object();
+        let wants_function_call = tools::translate(&mut body, &mut out)?;
         for name in PASSED {
             if let Some(value) = body.take(name) {
-                sent.insert(name.to_owned(), value);
+                out.raw(name, value);
             }
         }
-        let wants_function_call = tools::read(&mut body, &mut sent)?;
-        let wants_json_object = text_format::read(&mut body, &mut sent)?;
+        let wants_json_object = write_text(&mut body, &mut out)?;
         if let Some(effort) = body.take_text("reasoning_effort")? {
-            sent.insert("reasoning".to_owned(), json!({"effort": effort}));
+            out.begin_object_in("reasoning");
+            out.text("effort", &effort);
+            out.end_object();
         }
-        let mut said = messages::read(body.need_array("messages")?)?;
+        let messages = body.need_list("messages")?;
+        out.begin_array_in("input");
+        let start = out.len();
+        let conversation = messages::translate(messages, &mut out)?;
+        conversation.system.place(Text::EMPTY, start, wants_json_object, &mut out);
         body.finish()?;
-        if said.has_names {
+        if conversation.has_names {
             ignored.push("messages.name".to_owned());
         }
-
-        sent.insert("model".to_owned(), model.into());
-        let instructions = said.system.place(String::new(), &mut said.input, wants_json_object);
-        sent.insert("instructions".to_owned(), instructions.into());
-        sent.insert("input".to_owned(), said.input.into());
-        sent.insert("store".to_owned(), false.into());
-        sent.insert("stream".to_owned(), true.into());
-        let request = BackendRequest { body: Value::Object(sent).to_string().into_bytes(), stream, ignored };
+        let request = BackendRequest::end(out, model, stream, ignored);
         Ok((request, ChatOptions { model: named_model, include_usage, wants_function_call }))
     }
 }
 
-/// Refuses the parameters of which only some values are. The others ask for what the backend does anyway.
-fn refuse_values(body: &mut Members) -> Result<(), BadRequest> {
-    if body.take("n").is_some_and(|n| n.as_u64() != Some(1)) {
-        return Err(BadRequest::refused("n", "The provider answers once: send the request once for each answer."));
-    }
-    if body.take("stop").is_some_and(|stop| stop != json!([])) {
-        return Err(BadRequest::refused("stop", "The provider does not stop at a text: cut the answer yourself."));
+/// Refuses the parameters of which only some values are accepted: those that describe what the backend does anyway.
+fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
+    body.take_single_choice()?;
+    if body.take("stop").is_some_and(|stop| read::<[IgnoredAny; 0]>(stop).is_none()) {
+        return Err(InvalidRequest::refused(
+            "stop",
+            "The provider does not stop at a text: cut the response yourself.",
+        ));
     }
     let no_logprobs = "The provider gives no probabilities: leave it out.";
     if body.take_bool("logprobs")? == Some(true) {
-        return Err(BadRequest::refused("logprobs", no_logprobs));
+        return Err(InvalidRequest::refused("logprobs", no_logprobs));
     }
-    if body.take("top_logprobs").is_some_and(|top| top.as_u64() != Some(0)) {
-        return Err(BadRequest::refused("top_logprobs", no_logprobs));
+    if body.take("top_logprobs").is_some_and(|top| read::<u64>(top) != Some(0)) {
+        return Err(InvalidRequest::refused("top_logprobs", no_logprobs));
     }
-    if body.take("modalities").is_some_and(|modalities| modalities != json!(["text"])) {
-        return Err(BadRequest::refused("modalities", "The provider answers in text only: leave it out."));
+    if body
+        .take("modalities")
+        .is_some_and(|modalities| read::<[String; 1]>(modalities).is_none_or(|[only]| only != "text"))
+    {
+        return Err(InvalidRequest::refused("modalities", "The provider answers in text only: leave it out."));
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests;
+/// Translates `response_format` and `verbosity`, which Responses has in `text` (OpenAI API reference, responses, "text").
+/// Returns whether the text is to be JSON without a schema.
+fn write_text(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let before = out.len();
+    out.begin_object_in("text");
+    let empty = out.len();
+    let wants_json_object = match body.take_object("response_format")? {
+        Some(format) => write_format(format, out)?,
+        None => false,
+    };
+    out.copy_text(body, "verbosity")?;
+    if out.len() == empty {
+        out.truncate(before);
+    } else {
+        out.end_object();
+    }
+    Ok(wants_json_object)
+}
+
+/// Writes nothing for plain text, which is the default.
+fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let kind = format.need_word("type")?;
+    match &*kind {
+        "text" => return Ok(false),
+        "json_object" => {
+            out.begin_object_in("format");
+            out.word("type", &kind);
+        }
+        "json_schema" => {
+            let mut described = format.need_object("json_schema")?;
+            out.begin_object_in("format");
+            out.word("type", &kind);
+            out.text("name", &described.need_text("name")?);
+            for name in ["description", "schema", "strict"] {
+                if let Some(value) = described.take(name) {
+                    out.raw(name, value);
+                }
+            }
+        }
+        _ => {
+            let advice = "it is `text`, `json_object` or `json_schema`.";
+            return Err(InvalidRequest::unsupported_value(&format.path_of("type"), advice));
+        }
+    }
+    out.end_object();
+    Ok(kind == "json_object")
+}

@@ -1,21 +1,21 @@
-//! The events of a response as the chunks of a chat (OpenAI API reference, "the chat completion chunk object").
+//! Translates the events of a response to chunks (OpenAI API reference, "the chat completion chunk object").
 
 use serde_json::{Map, Value, json};
 
 use super::{
     ChatOptions,
+    completion::{finish_reason, head, usage},
     deltas::Deltas,
     item::text,
-    outcome::{finish_reason, head, usage},
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
-/// The translation of one stream. Together its chunks say what [`super::completion`] says of the whole response.
+/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole response.
 #[derive(Debug)]
 pub struct ChatStream {
     options: ChatOptions,
     deltas: Deltas,
-    /// What each chunk begins with, once the first has gone out.
+    /// The members that each chunk begins with, once the first was sent.
     head: Option<Map<String, Value>>,
     is_complete: bool,
 }
@@ -26,12 +26,12 @@ impl ChatStream {
         Self { options, deltas, head: None, is_complete: false }
     }
 
-    /// Whether the response has ended, be it for lack of tokens: nothing follows but `[DONE]`.
+    /// Whether the response has ended, complete or cut off: only `[DONE]` follows.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Takes the next event and gives the chunks that it comes to; after the end, none.
+    /// Translates the next event to chunks; none after the end.
     pub fn on_event(&mut self, event: &SseEvent) -> Result<Vec<Value>, ResponseFailure> {
         let Some(event) = (if self.is_complete { None } else { BackendEvent::read(event)? }) else {
             return Ok(Vec::new());
@@ -47,7 +47,7 @@ impl ChatStream {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // A stream that does not say which response it is.
+            // The stream never named its response.
             self.begin(&Value::Null, &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
@@ -57,7 +57,7 @@ impl ChatStream {
         Ok(chunks)
     }
 
-    /// The first chunk tells who speaks.
+    /// Adds the first chunk, which has the role.
     fn begin(&mut self, response: &Value, chunks: &mut Vec<Value>) {
         if self.head.is_none() {
             self.head = Some(head(response, "chat.completion.chunk", &self.options));
@@ -65,12 +65,12 @@ impl ChatStream {
         }
     }
 
-    /// The last chunks tell why the answer ends and, if they are asked to, what it took.
+    /// Adds the last chunks: the reason for the end and, if the caller asked for it, the usage.
     fn end(&mut self, response: &Value, chunks: &mut Vec<Value>) {
         self.is_complete = true;
         if let (Some(head), Some(tier)) = (&mut self.head, response.get("service_tier").filter(|tier| tier.is_string()))
         {
-            // Only now it is known which tier served the request.
+            // The last event has the tier that served the request.
             head.insert("service_tier".to_owned(), tier.clone());
         }
         let reason = finish_reason(response, self.deltas.has_calls(), &self.options);
@@ -94,6 +94,3 @@ impl ChatStream {
         Value::Object(chunk)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,14 +1,11 @@
-//! The texts of a response on their way out: whatever mixture of deltas and finished texts the backend sends, each text
-//! goes out once and whole.
+//! The texts of a streamed response. Each text is sent once and completely, whatever mixture of deltas and finished texts the
+//! backend sends.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    item::{citation, start_of},
-    paragraphs::Paragraphs,
-};
+use super::item::{Paragraphs, citation, start_of};
 
 /// The kinds of text, each a member of the chunks' `delta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,14 +15,14 @@ pub(super) enum TextKind {
     Reasoning,
 }
 
-/// Where a text stands: the index of its item, and of the part within.
+/// The position of a text: the index of its item, and of the part within.
 pub(super) type Place = (u64, u64);
 
-/// What went out of one text.
+/// How much of one text was sent.
 #[derive(Debug, Default)]
 struct Sent {
     bytes: usize,
-    /// Where it begins in the whole, in characters.
+    /// Where it begins in the joined text, in characters.
     start: u64,
 }
 
@@ -38,14 +35,14 @@ pub(super) struct TextDeltas {
 }
 
 impl TextDeltas {
-    /// A piece of a text.
+    /// Returns the delta for a piece of a text.
     pub(super) fn piece(&mut self, kind: TextKind, place: Place, piece: &str) -> Option<Value> {
         let paragraphs = match kind {
             TextKind::Content => &mut self.content,
             TextKind::Refusal => &mut self.refusal,
             TextKind::Reasoning => &mut self.reasoning,
         };
-        // The parts of a message are one text; those of a summary are paragraphs of their own.
+        // The parts of a message are one text; each part of a summary is a paragraph.
         let source = match kind {
             TextKind::Content | TextKind::Refusal => (place.0, 0),
             TextKind::Reasoning => place,
@@ -61,13 +58,13 @@ impl TextDeltas {
         })
     }
 
-    /// A whole text: what of it has not gone out yet.
+    /// Returns the delta for the rest of a finished text.
     pub(super) fn whole(&mut self, kind: TextKind, place: Place, text: &str) -> Option<Value> {
         let sent = self.sent.get(&(kind, place)).map_or(0, |sent| sent.bytes);
         self.piece(kind, place, text.get(sent..)?)
     }
 
-    /// The citations of a whole text; an empty one has none.
+    /// Returns the delta for the citations of a finished text; an empty text has none.
     pub(super) fn citations(&self, place: Place, annotations: &[Value]) -> Option<Value> {
         let start = self.sent.get(&(TextKind::Content, place))?.start;
         let citations: Vec<Value> = annotations.iter().filter_map(|annotation| citation(annotation, start)).collect();

@@ -1,143 +1,191 @@
-//! The tools of a chat and the choice among them. Here a tool's members lie in an object named after its type, there they
-//! lie beside the type (OpenAI API reference, chat completions and responses, "tools" and "tool_choice").
+//! The tools of a chat and the choice among them. A chat puts a tool's members into an object named after its type; in
+//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and "tool_choice").
 
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
 
-use crate::domain::dialect::{BadRequest, members::Members};
+use crate::domain::dialect::{
+    InvalidRequest,
+    json_writer::JsonWriter,
+    members::Members,
+    raw_json::{Text, read},
+};
 
-/// Reads everything about tools into the request. Says whether it is in the words from before there were tools, and the
-/// answer is to be so too.
-pub(super) fn read(body: &mut Members, sent: &mut Map<String, Value>) -> Result<bool, BadRequest> {
-    let mut tools = Vec::new();
-    for (index, tool) in body.take_array("tools")?.unwrap_or_default().into_iter().enumerate() {
-        tools.push(tool_of(Members::of(tool, format!("tools[{index}]"))?)?);
+/// Translates everything about tools. Returns whether the caller sent `functions`, the form before `tools`, and expects a
+/// `function_call` in the response.
+pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let wants_function_call = write_tools(body, out)?;
+    let before = out.len();
+    if let Some(choice) = body.take("function_call") {
+        write_function_choice(choice, out)?;
     }
-    let functions = body.take_array("functions")?.unwrap_or_default();
-    let wants_function_call = !functions.is_empty();
-    if wants_function_call && !tools.is_empty() {
-        return Err(BadRequest::refused("functions", "It is the old name of `tools`: send one of them."));
-    }
-    for (index, function) in functions.into_iter().enumerate() {
-        tools.push(function_tool(Members::of(function, format!("functions[{index}]"))?)?);
-    }
-    if let Some(options) = body.take_object("web_search_options")? {
-        tools.push(web_search(options)?);
-    }
-    if !tools.is_empty() {
-        sent.insert("tools".to_owned(), tools.into());
-    }
-
-    let old_choice = body.take("function_call").map(old_choice_of).transpose()?;
-    let choice = body.take("tool_choice").map(choice_of).transpose()?;
-    if let Some(choice) = choice.or(old_choice) {
-        sent.insert("tool_choice".to_owned(), choice);
+    if let Some(choice) = body.take("tool_choice") {
+        out.truncate(before);
+        write_choice(choice, out)?;
     }
     if wants_function_call {
-        // The answer has room for one.
-        sent.insert("parallel_tool_calls".to_owned(), false.into());
+        // The response has room for one.
+        let _replaced = body.take("parallel_tool_calls");
+        out.flag("parallel_tool_calls", false);
     }
     Ok(wants_function_call)
 }
 
-fn tool_of(mut tool: Members) -> Result<Value, BadRequest> {
-    match tool.need_text("type")?.as_str() {
-        "function" => function_tool(tool.need_object("function")?),
-        "custom" => custom_tool(tool.need_object("custom")?),
+/// Writes the tools, if there are any.
+fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let before = out.len();
+    out.begin_array_in("tools");
+    let start = out.len();
+    if let Some(tools) = body.take_list("tools")? {
+        tools.each(|tool| write_tool(tool, out))?;
+    }
+    let functions = body.take_list("functions")?.filter(|functions| !functions.is_empty());
+    let wants_function_call = functions.is_some();
+    if wants_function_call && out.len() > start {
+        return Err(InvalidRequest::refused("functions", "It is the old name of `tools`: send one of them."));
+    }
+    if let Some(functions) = functions {
+        functions.each(|function| write_function(function, out))?;
+    }
+    if let Some(options) = body.take_object("web_search_options")? {
+        write_web_search(options, out)?;
+    }
+    if out.len() == start {
+        out.truncate(before);
+    } else {
+        out.end_array();
+    }
+    Ok(wants_function_call)
+}
+
+fn write_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    match &*tool.need_word("type")? {
+        "function" => write_function(tool.need_object("function")?, out),
+        "custom" => write_custom_tool(tool.need_object("custom")?, out),
         _ => {
             let advice = "a tool is a `function` or `custom`; for the web there is `web_search_options`.";
-            Err(BadRequest::unsupported_value(&tool.path_of("type"), advice))
+            Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice))
         }
     }
 }
 
-/// Without `parameters` a function takes none; without `strict` it is not: in Responses both defaults are others.
-fn function_tool(mut function: Members) -> Result<Value, BadRequest> {
-    let mut sent = Map::new();
-    sent.insert("type".to_owned(), "function".into());
-    sent.insert("name".to_owned(), function.need_text("name")?.into());
-    if let Some(description) = function.take_text("description")? {
-        sent.insert("description".to_owned(), description.into());
+/// Without `parameters` a function has none; without `strict` it is not strict. Responses has the opposite defaults.
+fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    begin_named("function", &mut function, out)?;
+    match function.take("parameters") {
+        Some(parameters) => out.raw("parameters", parameters),
+        None => {
+            out.begin_object_in("parameters");
+            out.word("type", "object");
+            out.begin_object_in("properties");
+            out.end_object();
+            out.end_object();
+        }
     }
-    let parameters = function.take("parameters").unwrap_or_else(|| json!({"type": "object", "properties": {}}));
-    sent.insert("parameters".to_owned(), parameters);
-    sent.insert("strict".to_owned(), function.take_bool("strict")?.unwrap_or(false).into());
-    Ok(Value::Object(sent))
+    out.flag("strict", function.take_bool("strict")?.unwrap_or(false));
+    out.end_object();
+    Ok(())
 }
 
-fn custom_tool(mut custom: Members) -> Result<Value, BadRequest> {
-    let mut sent = Map::new();
-    sent.insert("type".to_owned(), "custom".into());
-    sent.insert("name".to_owned(), custom.need_text("name")?.into());
-    if let Some(description) = custom.take_text("description")? {
-        sent.insert("description".to_owned(), description.into());
-    }
+fn write_custom_tool(mut custom: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    begin_named("custom", &mut custom, out)?;
     if let Some(mut format) = custom.take_object("format")? {
         let kind = format.need_text("type")?;
-        let format = match format.take_object("grammar")? {
-            Some(grammar) => grammar.into_object_with("type", kind.into()),
-            None => json!({"type": kind}),
-        };
-        sent.insert("format".to_owned(), format);
+        write_flattened("format", &kind, format.take_object("grammar")?, out);
     }
-    Ok(Value::Object(sent))
+    out.end_object();
+    Ok(())
 }
 
-fn web_search(mut options: Members) -> Result<Value, BadRequest> {
-    let mut sent = Map::new();
-    sent.insert("type".to_owned(), "web_search".into());
-    if let Some(size) = options.take_text("search_context_size")? {
-        sent.insert("search_context_size".to_owned(), size.into());
-    }
+/// Begins a tool with its type, its name and its description.
+fn begin_named(kind: &str, tool: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    out.begin_object();
+    out.word("type", kind);
+    out.text("name", &tool.need_text("name")?);
+    out.copy_text(tool, "description")
+}
+
+fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    out.begin_object();
+    out.word("type", "web_search");
+    out.copy_text(&mut options, "search_context_size")?;
     if let Some(mut location) = options.take_object("user_location")? {
         let kind = location.need_text("type")?;
-        let location = location.need_object("approximate")?.into_object_with("type", kind.into());
-        sent.insert("user_location".to_owned(), location);
+        write_flattened("user_location", &kind, Some(location.need_object("approximate")?), out);
     }
-    options.finish()?;
-    Ok(Value::Object(sent))
+    out.end_object();
+    options.finish()
 }
 
-fn choice_of(choice: Value) -> Result<Value, BadRequest> {
+/// Writes an object next to its type.
+fn write_flattened(name: &str, kind: &Text<'_>, described: Option<Members<'_>>, out: &mut JsonWriter) {
+    out.begin_object_in(name);
+    out.text("type", kind);
+    if let Some(described) = described {
+        described.write_except("type", out);
+    }
+    out.end_object();
+}
+
+fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "tool_choice";
-    if let Value::String(word) = &choice {
+    if let Some(word) = read::<String>(choice) {
         return match word.as_str() {
-            "none" | "auto" | "required" => Ok(choice),
-            _ => Err(BadRequest::unsupported_value(path, "it is `none`, `auto`, `required` or names a tool.")),
+            "none" | "auto" | "required" => {
+                out.word(path, &word);
+                Ok(())
+            }
+            _ => Err(InvalidRequest::unsupported_value(path, "it is `none`, `auto`, `required` or names a tool.")),
         };
     }
     let mut choice = Members::of(choice, path.to_owned())?;
-    if choice.text("type") != Some("allowed_tools") {
-        return named_tool(choice);
+    out.begin_object_in(path);
+    if choice.word("type").as_deref() == Some("allowed_tools") {
+        let mut allowed = choice.need_object("allowed_tools")?;
+        out.word("type", "allowed_tools");
+        out.text("mode", &allowed.need_text("mode")?);
+        out.begin_array_in("tools");
+        allowed.need_list("tools")?.each(|tool| {
+            out.begin_object();
+            write_named_tool(tool, out)?;
+            out.end_object();
+            Ok(())
+        })?;
+        out.end_array();
+    } else {
+        write_named_tool(choice, out)?;
     }
-    let mut allowed = choice.need_object("allowed_tools")?;
-    let (mode, path) = (allowed.need_text("mode")?, allowed.path_of("tools"));
-    let mut tools = Vec::new();
-    for (index, tool) in allowed.need_array("tools")?.into_iter().enumerate() {
-        tools.push(named_tool(Members::of(tool, format!("{path}[{index}]"))?)?);
-    }
-    Ok(json!({"type": "allowed_tools", "mode": mode, "tools": tools}))
+    out.end_object();
+    Ok(())
 }
 
-/// `{"type": "function", "function": {"name": "f"}}` without the box.
-fn named_tool(mut tool: Members) -> Result<Value, BadRequest> {
-    let kind = tool.need_text("type")?;
-    if !matches!(kind.as_str(), "function" | "custom") {
+/// `{"type": "function", "function": {"name": "f"}}` without the inner object.
+fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    let kind = tool.need_word("type")?;
+    if !matches!(&*kind, "function" | "custom") {
         let advice = "a tool is chosen as a `function` or `custom`.";
-        return Err(BadRequest::unsupported_value(&tool.path_of("type"), advice));
+        return Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice));
     }
-    let name = tool.need_object(&kind)?.need_text("name")?;
-    Ok(json!({"type": kind, "name": name}))
+    out.word("type", &kind);
+    out.text("name", &tool.need_object(&kind)?.need_text("name")?);
+    Ok(())
 }
 
 /// `function_call`, which names a function without its type.
-fn old_choice_of(choice: Value) -> Result<Value, BadRequest> {
+fn write_function_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "function_call";
-    if let Value::String(word) = &choice {
+    if let Some(word) = read::<String>(choice) {
         return match word.as_str() {
-            "none" | "auto" => Ok(choice),
-            _ => Err(BadRequest::unsupported_value(path, "it is `none`, `auto` or names a function.")),
+            "none" | "auto" => {
+                out.word("tool_choice", &word);
+                Ok(())
+            }
+            _ => Err(InvalidRequest::unsupported_value(path, "it is `none`, `auto` or names a function.")),
         };
     }
     let name = Members::of(choice, path.to_owned())?.need_text("name")?;
-    Ok(json!({"type": "function", "name": name}))
+    out.begin_object_in("tool_choice");
+    out.word("type", "function");
+    out.text("name", &name);
+    out.end_object();
+    Ok(())
 }

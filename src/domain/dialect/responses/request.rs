@@ -1,12 +1,20 @@
-//! A request in the Responses dialect, cut down to what the backend takes.
+//! A request in the Responses dialect, reduced to what the backend accepts.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-use super::input;
-use crate::domain::dialect::{BackendRequest, BadRequest, members::Members};
+use crate::domain::{
+    dialect::{
+        BackendRequest, InvalidRequest,
+        json_writer::JsonWriter,
+        members::{Members, TextOrList},
+        raw_json::Text,
+        system_text::{SystemTexts, write_text_message},
+    },
+    model_ref::ModelName,
+};
 
-/// What goes on as it came. The backend answers 400 to every member it does not know, so this is a list of what may.
-pub(in crate::domain::dialect) const PASSED: [&str; 9] = [
+/// Parameters that are sent on unchanged. The backend answers 400 to every member it does not know, so this is an allowlist.
+pub const PASSED: [&str; 9] = [
     "client_metadata",
     "include",
     "parallel_tool_calls",
@@ -18,8 +26,8 @@ pub(in crate::domain::dialect) const PASSED: [&str; 9] = [
     "tools",
 ];
 
-/// What only tunes, bounds or labels an answer, and is left out.
-pub(in crate::domain::dialect) const DROPPED: [&str; 17] = [
+/// Parameters that only tune, limit or label a response, and are left out.
+pub const DROPPED: [&str; 17] = [
     "temperature",
     "top_p",
     "top_logprobs",
@@ -39,39 +47,41 @@ pub(in crate::domain::dialect) const DROPPED: [&str; 17] = [
     "stream_options",
 ];
 
-/// What would change the meaning of the request, and is refused: the parameter, why and what to do.
-pub(in crate::domain::dialect) const REFUSED: [(&str, &str); 4] = [
+/// Parameters that would change the meaning of the request, and are refused, each with the reason and the remedy.
+pub const REFUSED: [(&str, &str); 4] = [
     ("previous_response_id", "The provider stores no responses: send the whole conversation in `input`."),
     ("conversation", "The provider stores no conversations: send the whole conversation in `input`."),
     ("prompt", "The provider has no stored prompts: send the text in `instructions` and `input`."),
     ("generate", "It has a meaning on WebSocket connections only: leave it out."),
 ];
 
-/// A request of a caller, of which so far only `model` and `stream` have been looked at.
+/// A caller's request, of which only `model` and `stream` have been read.
 #[derive(Debug, Clone)]
-pub struct ResponsesRequest {
-    model: String,
+pub struct ResponsesRequest<'a> {
+    model: ModelName,
     stream: bool,
-    body: Members,
+    body: Members<'a>,
+    size: usize,
 }
 
-impl ResponsesRequest {
+impl<'a> ResponsesRequest<'a> {
     /// Reads a body: a JSON object that names a model.
-    pub fn parse(body: &[u8]) -> Result<Self, BadRequest> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
+        let size = body.len();
         let mut body = Members::of_body(body)?;
         let model = body.take_model()?;
         let stream = body.take_bool("stream")?.unwrap_or(false);
-        Ok(Self { model, stream, body })
+        Ok(Self { model, stream, body, size })
     }
 
-    /// The model in the caller's words.
-    pub fn model(&self) -> &str {
+    /// The model as the caller named it.
+    pub fn model(&self) -> &ModelName {
         &self.model
     }
 
-    /// The body for the backend, which knows the model as `model`.
-    pub fn into_backend(self, model: &str) -> Result<BackendRequest, BadRequest> {
-        let Self { stream, mut body, .. } = self;
+    /// Writes the body for the backend, which calls the model `model`.
+    pub fn into_backend(self, model: &str) -> Result<BackendRequest, InvalidRequest> {
+        let Self { stream, mut body, size, .. } = self;
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
         let mut ignored = body.drop_all(&DROPPED);
@@ -79,44 +89,89 @@ impl ResponsesRequest {
             ignored.push("store".to_owned());
         }
 
-        let own = body.take_text("instructions")?.unwrap_or_default();
-        let (mut input, system) = input::read(&mut body)?;
-        let mut sent = Map::new();
+        let own = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
+        let wants_json_object = body.get("text").is_some_and(wants_json_object);
+        let mut out = JsonWriter::for_body(size);
+        out.begin_object();
+        out.begin_array_in("input");
+        let start = out.len();
+        let system = write_input(body.need_text_or_list("input")?, &mut out)?;
+        system.place(own, start, wants_json_object, &mut out);
         for name in PASSED {
             if let Some(value) = body.take(name) {
-                sent.insert(name.to_owned(), value);
+                out.raw(name, value);
             }
         }
         body.finish()?;
-
-        let wants_json_object = sent.get("text").is_some_and(wants_json_object);
-        sent.insert("model".to_owned(), model.into());
-        sent.insert("instructions".to_owned(), system.place(own, &mut input, wants_json_object).into());
-        sent.insert("input".to_owned(), input.into());
-        sent.insert("store".to_owned(), false.into());
-        sent.insert("stream".to_owned(), true.into());
-        Ok(BackendRequest { body: Value::Object(sent).to_string().into_bytes(), stream, ignored })
+        Ok(BackendRequest::end(out, model, stream, ignored))
     }
 }
 
-/// Refuses the parameters of which only some values are.
-fn refuse_values(body: &mut Members) -> Result<(), BadRequest> {
+/// Refuses the parameters of which only some values are accepted.
+fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     if body.take_bool("background")? == Some(true) {
         let advice = "The provider keeps no response to be fetched later: leave it out, and stream if it takes long.";
-        return Err(BadRequest::refused("background", advice));
+        return Err(InvalidRequest::refused("background", advice));
     }
-    if body.take("n").is_some_and(|n| n.as_u64() != Some(1)) {
-        return Err(BadRequest::refused("n", "The provider answers once: send the request once for each answer."));
-    }
-    if body.has("truncation") && !matches!(body.text("truncation"), Some("auto" | "disabled")) {
-        return Err(BadRequest::unsupported_value("truncation", "it is `auto` or `disabled`."));
+    body.take_single_choice()?;
+    if body.has("truncation") && !matches!(body.word("truncation").as_deref(), Some("auto" | "disabled")) {
+        return Err(InvalidRequest::unsupported_value("truncation", "it is `auto` or `disabled`."));
     }
     Ok(())
 }
 
-fn wants_json_object(text: &Value) -> bool {
-    text.pointer("/format/type").and_then(Value::as_str) == Some("json_object")
+/// Whether the parameter `text` asks for JSON without a schema. What is malformed is for the backend to refuse.
+fn wants_json_object(text: &RawValue) -> bool {
+    let format = Members::of(text, String::new()).ok().and_then(|mut text| text.take_object("format").ok().flatten());
+    format.and_then(|format| format.word("type")).is_some_and(|kind| kind == "json_object")
 }
 
-#[cfg(test)]
-mod tests;
+/// Writes the items of the input, and returns the texts of its system messages.
+fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<SystemTexts<'a>, InvalidRequest> {
+    let mut system = SystemTexts::default();
+    match input {
+        TextOrList::Text(text) => write_text_message("user", &text, out),
+        TextOrList::List(items) => items.each_raw(|raw, path| {
+            let item = Members::of(raw, path)?;
+            match kind_of(&item) {
+                Kind::System => system.push(system_text(item)?),
+                Kind::Reference => {
+                    let advice = "the provider stores no items: send the item itself.";
+                    return Err(InvalidRequest::unsupported_value(item.path(), advice));
+                }
+                Kind::Other => out.item(raw),
+            }
+            Ok(())
+        })?,
+    }
+    Ok(system)
+}
+
+enum Kind {
+    System,
+    /// The id of a stored item in place of the item.
+    Reference,
+    /// Sent unchanged, ids included: the backend knows its items.
+    Other,
+}
+
+fn kind_of(item: &Members<'_>) -> Kind {
+    match (item.word("type").as_deref(), item.word("role").as_deref()) {
+        (None | Some("message"), Some("system")) => Kind::System,
+        (Some("item_reference"), _) => Kind::Reference,
+        // The type of a reference may be left out.
+        (None, None) if item.word("id").is_some() => Kind::Reference,
+        _ => Kind::Other,
+    }
+}
+
+/// The text of a system message: a string, or parts of text, one a line.
+fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
+    message.need_text_or_list("content")?.joined_lines(|part| {
+        if part.need_word("type")? != "input_text" {
+            let advice = "a system message is sent as `instructions`, which are text.";
+            return Err(InvalidRequest::unsupported_value(&part.path_of("type"), advice));
+        }
+        part.need_text("text")
+    })
+}

@@ -1,8 +1,8 @@
-//! A client of the chat API as OpenAI's own is: it puts chunks together into a message.
+//! A client of the chat API that joins chunks to a message, as OpenAI's own does.
 
 use serde_json::{Map, Value, json};
 
-/// Everything that a stream tells, put together.
+/// The content of a stream.
 pub(super) fn put_together(chunks: &[Value]) -> Value {
     let mut message = Map::new();
     let (mut finish_reason, mut usage) = (Value::Null, Value::Null);
@@ -37,7 +37,7 @@ pub(super) fn put_together(chunks: &[Value]) -> Value {
         "finish_reason": finish_reason, "usage": usage, "service_tier": last["service_tier"]})
 }
 
-/// The same of an answer in one piece. A stream begins with an empty text, so it cannot tell an empty one from none.
+/// The same content of a completion. A stream begins with an empty text, so an empty text equals none.
 pub(super) fn said_by(completion: &Value) -> Value {
     let choice = &completion["choices"][0];
     let mut message = choice["message"].as_object().unwrap().clone();

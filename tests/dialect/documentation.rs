@@ -1,10 +1,10 @@
-//! `docs/dialect.md` lists what is left out and what is refused; these tests compare it with the code.
+//! `docs/dialect.md` lists the parameters that are left out, refused and passed; these tests compare it with the code.
 
 use std::collections::BTreeSet;
 
-use super::{chat, responses};
+use goclaw::domain::dialect::{chat, responses};
 
-const PAGE: &str = include_str!("../../../docs/dialect.md");
+const PAGE: &str = include_str!("../../docs/dialect.md");
 
 /// The parameters that the page lists in the paragraph that begins so, up to the first full stop.
 fn listed(beginning: &str) -> BTreeSet<&'static str> {
@@ -14,19 +14,19 @@ fn listed(beginning: &str) -> BTreeSet<&'static str> {
 }
 
 #[test]
-fn what_is_left_out_is_listed() {
+fn parameters_left_out_are_listed() {
     assert_eq!(listed("Left out and named (Responses): "), responses::DROPPED.into_iter().collect());
     assert_eq!(listed("Left out and named (Chat Completions): "), chat::DROPPED.into_iter().collect());
 }
 
 #[test]
-fn what_is_refused_is_listed() {
+fn refused_parameters_are_listed() {
     assert_eq!(listed("Refused (Responses): "), responses::REFUSED.map(|(name, _)| name).into());
     assert_eq!(listed("Refused (Chat Completions): "), chat::REFUSED.map(|(name, _)| name).into());
 }
 
 #[test]
-fn what_passes_is_listed() {
+fn passed_parameters_are_listed() {
     for (list, section) in [(&responses::PASSED[..], "## Responses"), (&chat::PASSED[..], "## Chat Completions")] {
         let (_, section) = PAGE.split_once(section).unwrap();
         let row = format!("| `{}` | passed |", list.join("` `"));

@@ -1,8 +1,7 @@
-//! The standard's own examples, and what holds however the bytes are cut.
+//! The decoder of server-sent events: the standard's own examples, and properties of any way of cutting the bytes.
 
+use goclaw::domain::dialect::{EventTooLong, SseDecoder, SseEvent};
 use proptest::prelude::*;
-
-use super::*;
 
 fn decode(pieces: &[&[u8]]) -> Vec<SseEvent> {
     let mut decoder = SseDecoder::new();
@@ -28,7 +27,7 @@ fn the_standards_examples() {
 }
 
 #[test]
-fn names_belong_to_one_event() {
+fn an_event_name_applies_to_one_event() {
     let stream = b"event: a\ndata: 1\n\ndata: 2\n\nevent: lost\n\ndata: 3\nevent: b\nevent: c\n\n";
     assert_eq!(decode(&[stream]), [event("a", "1"), event("", "2"), event("c", "3")]);
 }
@@ -50,7 +49,7 @@ fn line_ends_may_be_mixed_and_cut() {
 }
 
 #[test]
-fn an_event_is_there_as_soon_as_its_blank_line() {
+fn an_event_is_returned_with_its_blank_line() {
     let mut decoder = SseDecoder::new();
     assert_eq!(decoder.push(b"data: a\r\n\r").unwrap(), [event("", "a")]);
     assert_eq!(decoder.push(b"\ndata: b\n").unwrap(), []);
@@ -58,39 +57,40 @@ fn an_event_is_there_as_soon_as_its_blank_line() {
 }
 
 #[test]
-fn one_byte_order_mark_is_no_text() {
+fn one_leading_byte_order_mark_is_skipped() {
     assert_eq!(decode(&[b"\xef", b"\xbb", b"\xbfdata: a\n\n"]), [event("", "a")]);
     assert_eq!(decode(&[b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\ndata: b\n\n"]), [event("", "b")]);
     assert_eq!(decode(&[b"\n\xef\xbb\xbfdata: a\n\ndata: b\n\n"]), [event("", "b")]);
 }
 
 #[test]
-fn bytes_that_are_no_text_are_replaced() {
+fn invalid_utf8_is_replaced() {
     assert_eq!(decode(&[b"data: a\xffb\xe2\x82\n\n"]), [event("", "a\u{fffd}b\u{fffd}")]);
 }
 
 #[test]
-fn an_event_without_end_is_given_up() {
-    let mut decoder = SseDecoder::with_limit(10);
-    assert_eq!(decoder.push(b"data:12345\n\n").unwrap(), [event("", "12345")]);
-    assert_eq!(decoder.push(b"data:123456\n"), Err(EventTooLong));
+fn events_and_lines_have_at_most_16_mib() {
+    const LIMIT: usize = 16 * 1024 * 1024;
+    let line = [b"data:", vec![b'x'; LIMIT - 5].as_slice()].concat();
+    let mut decoder = SseDecoder::new();
+    assert_eq!(decoder.push(&line), Ok(vec![]));
+    assert_eq!(decoder.push(b"\n\n").unwrap().len(), 1);
+    assert_eq!(decoder.push(&line), Ok(vec![]));
+    assert_eq!(decoder.push(b"x"), Err(EventTooLong));
 
-    let mut decoder = SseDecoder::with_limit(10);
-    assert_eq!(decoder.push(b"data:12345"), Ok(vec![]));
-    assert_eq!(decoder.push(b"6"), Err(EventTooLong));
+    let mut decoder = SseDecoder::new();
+    assert_eq!(decoder.push(&[&line, b"\n".as_slice()].concat()), Ok(vec![]));
+    assert_eq!(decoder.push(b"data:x\n"), Err(EventTooLong));
 
-    let mut decoder = SseDecoder::with_limit(20);
-    assert_eq!(decoder.push(b"data:123456789\n"), Ok(vec![]));
-    assert_eq!(decoder.push(b"data:123456\n"), Err(EventTooLong));
-
-    // Silence kept alive by comments is no event that grows.
-    let mut decoder = SseDecoder::with_limit(10);
-    for _ in 0..100 {
-        assert_eq!(decoder.push(b": ping\n"), Ok(vec![]));
+    // Comments that keep a silent stream alive do not add up.
+    let mut decoder = SseDecoder::new();
+    let comment = [b": ", vec![b'x'; LIMIT / 2].as_slice(), b"\n"].concat();
+    for _ in 0..3 {
+        assert_eq!(decoder.push(&comment), Ok(vec![]));
     }
 }
 
-/// Streams with everything that matters in them.
+/// Streams with all syntax in them.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
     const WORDS: &[&str] = &[
         "data",
@@ -119,7 +119,7 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn the_cuts_do_not_matter(stream in streams(), cuts in prop::collection::vec(1..9usize, 1..9)) {
+    fn cuts_do_not_change_the_events(stream in streams(), cuts in prop::collection::vec(1..9usize, 1..9)) {
         let whole = decode(&[&stream]);
         let bytes: Vec<&[u8]> = stream.chunks(1).collect();
         prop_assert_eq!(&decode(&bytes), &whole);
@@ -137,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn line_ends_and_comments_do_not_matter(
+    fn line_ends_and_comments_do_not_change_the_events(
         lines in prop::collection::vec("(data: ?[a-z:é]{0,4}|event: [a-z]{0,3}|id: 1|)", 0..30),
         comment in ":[ a-z:é]{0,5}",
     ) {
@@ -151,7 +151,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_survives(name in "[^\r\n]{0,20}", lines in prop::collection::vec("[^\r\n]{0,20}", 1..4), cut in 1..5usize) {
+    fn any_text_is_decoded(name in "[^\r\n]{0,20}", lines in prop::collection::vec("[^\r\n]{0,20}", 1..4), cut in 1..5usize) {
         let data: String = lines.iter().map(|line| format!("data: {line}\n")).collect();
         let stream = format!("event: {name}\n{data}\n").into_bytes();
         let pieces: Vec<&[u8]> = stream.chunks(cut).collect();

@@ -1,39 +1,47 @@
-//! What each kind of message comes to.
+//! Messages of a chat as items of the input, each kind by example.
 
-use super::*;
+use goclaw::domain::dialect::{ChatRequest, InvalidRequest};
+use serde_json::{Value, json};
 
-fn input(messages: Value) -> Value {
-    let Value::Array(messages) = messages else { panic!("no list") };
-    read(messages).unwrap().input.into()
+/// The translated request, and whether it names `messages.name` as ignored.
+fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
+    let body = json!({"model": "m", "messages": messages}).to_string();
+    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m")?;
+    Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 
-fn refusal(message: Value) -> (&'static str, String) {
-    let error = read(vec![message]).unwrap_err();
+fn input(messages: &Value) -> Value {
+    translate(messages).unwrap().0["input"].take()
+}
+
+fn refusal(message: &Value) -> (&'static str, String) {
+    let error = translate(&json!([message])).unwrap_err();
     (error.code, error.param.unwrap())
 }
 
-fn user(text: &str) -> Value {
-    json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+fn message(role: &str, text: &str) -> Value {
+    json!({"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]})
 }
 
 #[test]
-fn what_the_system_says_first_is_kept_apart() {
-    let conversation = read(vec![
-        json!({"role": "system", "content": "One."}),
-        json!({"role": "developer", "content": [{"type": "text", "text": "Two,"}, {"type": "text", "text": "too."}]}),
-        json!({"role": "user", "content": "Hi"}),
-        json!({"role": "system", "content": "Three."}),
-        json!({"role": "developer", "content": ""}),
-    ])
+fn system_messages_before_any_other_become_instructions() {
+    let (body, _) = translate(&json!([
+        {"role": "system", "content": "One."},
+        {"role": "developer", "content": [{"type": "text", "text": "Two,"}, {"type": "text", "text": "too."}]},
+        {"role": "user", "content": "Hi"},
+        {"role": "system", "content": "Three."},
+        {"role": "developer", "content": ""},
+    ]))
     .unwrap();
-    let mut input = conversation.input;
-    assert_eq!(input, [user("Hi"), developer_item("Three.".to_owned())]);
-    assert_eq!(conversation.system.place(String::new(), &mut input, false), "One.\n\nTwo,\ntoo.");
+    assert_eq!(body["input"], json!([message("user", "Hi"), message("developer", "Three.")]));
+    assert_eq!(body["instructions"], "One.\n\nTwo,\ntoo.");
+    let (body, _) = translate(&json!([{"role": "system", "content": "One."}])).unwrap();
+    assert_eq!((&body["input"], &body["instructions"]), (&json!([message("developer", "One.")]), &json!("")));
 }
 
 #[test]
-fn a_user_sends_text_pictures_and_files() {
-    let message = json!({"role": "user", "content": [
+fn user_content_is_text_images_and_files() {
+    let sent = json!({"role": "user", "content": [
         {"type": "text", "text": "Look:"},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
         {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}},
@@ -47,12 +55,12 @@ fn a_user_sends_text_pictures_and_files() {
         {"type": "input_file", "file_data": "data:application/pdf;base64,AA==", "filename": "a.pdf"},
         {"type": "input_file", "file_id": "file-1"},
     ]}]);
-    assert_eq!(input(json!([message])), expected);
-    assert_eq!(input(json!([{"role": "user", "content": "Hi"}])), json!([user("Hi")]));
+    assert_eq!(input(&json!([sent])), expected);
+    assert_eq!(input(&json!([{"role": "user", "content": "Hi"}])), json!([message("user", "Hi")]));
 }
 
 #[test]
-fn the_assistant_speaks_and_calls() {
+fn assistant_messages_become_messages_and_calls() {
     let messages = json!([
         {"role": "assistant", "content": "Let me see.", "refusal": null, "annotations": [], "audio": null, "tool_calls": [
             {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": 1}"}},
@@ -76,11 +84,11 @@ fn the_assistant_speaks_and_calls() {
             {"type": "output_text", "text": "So:"}, {"type": "refusal", "refusal": "No."}]},
         {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "Never."}]},
     ]);
-    assert_eq!(input(messages), expected);
+    assert_eq!(input(&messages), expected);
 }
 
 #[test]
-fn a_function_of_old_answers_its_newest_call() {
+fn function_messages_are_outputs_of_the_newest_function_call() {
     let call = |arguments: &str| json!({"role": "assistant", "content": null, "function_call": {"name": "f", "arguments": arguments}});
     let output = |text: Value| json!({"role": "function", "name": "f", "content": text});
     let conversation = json!([call("1"), output(json!("one")), call("2"), output(json!(null))]);
@@ -90,14 +98,15 @@ fn a_function_of_old_answers_its_newest_call() {
         {"type": "function_call", "call_id": "call_function_1", "name": "f", "arguments": "2"},
         {"type": "function_call_output", "call_id": "call_function_1", "output": ""},
     ]);
-    assert_eq!(input(conversation), expected);
-    // The name is the function's, not somebody's.
-    assert!(!read(vec![call("1"), output(json!("one"))]).unwrap().has_names);
-    assert_eq!(refusal(output(json!("one"))), ("unsupported_value", "messages[0].role".to_owned()));
+    assert_eq!(input(&conversation), expected);
+    // The name is the function's, not a participant's.
+    assert!(!translate(&json!([call("1"), output(json!("one"))])).unwrap().1);
+    assert!(translate(&json!([{"role": "user", "content": "Hi", "name": "Ann"}])).unwrap().1);
+    assert_eq!(refusal(&output(json!("one"))), ("unsupported_value", "messages[0].role".to_owned()));
 }
 
 #[test]
-fn what_cannot_be_said_is_told_where() {
+fn errors_name_the_malformed_member() {
     let (missing, mistyped, unsupported) = ("missing_required_parameter", "invalid_type", "unsupported_value");
     for (message, code, param) in [
         (json!("Hi"), mistyped, "messages[0]"),
@@ -135,6 +144,6 @@ fn what_cannot_be_said_is_told_where() {
         (json!({"role": "tool", "content": "1"}), missing, "messages[0].tool_call_id"),
         (json!({"role": "tool", "tool_call_id": "1"}), missing, "messages[0].content"),
     ] {
-        assert_eq!(refusal(message.clone()), (code, param.to_owned()), "{message}");
+        assert_eq!(refusal(&message), (code, param.to_owned()), "{message}");
     }
 }

@@ -1,19 +1,19 @@
-//! What a stream says is what the answer in one piece says, whatever the backend leaves out of its events.
+//! A stream has the same content as the completion, whatever the backend leaves out of its events.
 
 mod backend;
 mod client;
 
+use goclaw::domain::dialect::{ChatOptions, ChatStream, ResponseReader, completion};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{ChatOptions, ChatStream, completion};
-use crate::domain::dialect::ResponseReader;
+use super::options;
 use backend::{Manner, Script};
 
 proptest! {
     #[test]
-    fn a_stream_says_what_the_answer_says(script in Script::any(), manner in Manner::any(), wants_function_call: bool) {
-        let options = ChatOptions { model: "openai/gpt-x".to_owned(), include_usage: true, wants_function_call };
+    fn a_stream_has_the_content_of_the_completion(script in Script::any(), manner in Manner::any(), wants_function_call: bool) {
+        let options = ChatOptions { include_usage: true, wants_function_call, ..options() };
         let expected = completion(&script.response(), &options);
 
         let (mut stream, mut reader) = (ChatStream::new(options.clone()), ResponseReader::new());
@@ -26,7 +26,7 @@ proptest! {
         prop_assert!(stream.is_complete(), "it did not end");
         prop_assert_eq!(client::put_together(&chunks), client::said_by(&expected));
 
-        // In one piece it is the same answer, read out of the same events.
+        // The reader collects the same response from the same events.
         let read: Value = whole.expect("the reader found no end");
         prop_assert_eq!(completion(&read, &options), expected);
     }

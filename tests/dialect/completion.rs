@@ -1,10 +1,9 @@
-//! Answers by example.
+//! Finished responses as chat completions, by example.
 
-use super::*;
+use goclaw::domain::dialect::{ChatOptions, completion};
+use serde_json::{Value, json};
 
-fn options() -> ChatOptions {
-    ChatOptions { model: "openai/gpt-x".to_owned(), include_usage: false, wants_function_call: false }
-}
+use super::options;
 
 fn choice(output: Value) -> Value {
     let response = json!({"id": "resp_1", "status": "completed", "output": output});
@@ -12,19 +11,19 @@ fn choice(output: Value) -> Value {
     completion["choices"][0].take()
 }
 
-fn said(text: &str) -> Value {
+fn message(text: &str) -> Value {
     json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text, "annotations": []}]})
 }
 
 #[test]
-fn a_whole_answer() {
+fn a_whole_completion() {
     let response = json!({
         "id": "resp_abc", "object": "response", "created_at": 1_800_000_000, "status": "completed", "model": "gpt-x-2026",
         "service_tier": "default", "error": null, "incomplete_details": null,
         "output": [
             {"type": "reasoning", "id": "rs_1", "summary": [
                 {"type": "summary_text", "text": "First."}, {"type": "summary_text", "text": "Then."}]},
-            said("Hello."),
+            message("Hello."),
             {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
             {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_2", "name": "c", "input": "x"},
             {"type": "web_search_call", "id": "ws_1"},
@@ -62,11 +61,11 @@ fn a_whole_answer() {
 }
 
 #[test]
-fn content_is_null_where_something_else_takes_its_place() {
+fn content_is_null_only_with_a_refusal_or_a_call() {
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": ""});
     let refusal = json!({"type": "message", "content": [{"type": "refusal", "refusal": "No."}]});
     for (output, content, refusal, finish_reason) in [
-        (json!([said("Hi")]), json!("Hi"), json!(null), "stop"),
+        (json!([message("Hi")]), json!("Hi"), json!(null), "stop"),
         (json!([call]), json!(null), json!(null), "tool_calls"),
         (json!([refusal]), json!(null), json!("No."), "stop"),
         (json!([]), json!(""), json!(null), "stop"),
@@ -79,11 +78,11 @@ fn content_is_null_where_something_else_takes_its_place() {
 }
 
 #[test]
-fn messages_are_paragraphs_and_citations_follow_their_text() {
+fn messages_are_paragraphs_and_citations_move_with_their_text() {
     let cite = |start: u64, end: u64| json!({"type": "url_citation", "start_index": start, "end_index": end, "title": "T", "url": "https://a.example"});
     let file = json!({"type": "file_citation", "file_id": "file-1", "index": 0});
     let output = json!([
-        said("Één."),
+        message("Één."),
         {"type": "message", "content": [
             {"type": "output_text", "text": "Two"},
             {"type": "output_text", "text": " three.", "annotations": [cite(1, 6), file]},
@@ -97,7 +96,7 @@ fn messages_are_paragraphs_and_citations_follow_their_text() {
 }
 
 #[test]
-fn an_answer_that_was_cut_off_says_so() {
+fn a_cut_off_response_has_its_reason() {
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{\"a"});
     for (reason, finish_reason) in
         [("max_output_tokens", "length"), ("content_filter", "content_filter"), ("odd", "length")]
@@ -110,20 +109,20 @@ fn an_answer_that_was_cut_off_says_so() {
 }
 
 #[test]
-fn who_asks_with_functions_gets_a_function_call() {
+fn callers_with_functions_get_a_function_call() {
     let call = |name: &str| json!({"type": "function_call", "call_id": "call_1", "name": name, "arguments": "{}"});
     let response = json!({"id": "resp_1", "output": [call("f"), call("g")]});
-    let answer = completion(&response, &ChatOptions { wants_function_call: true, ..options() });
-    let choice = &answer["choices"][0];
+    let translated = completion(&response, &ChatOptions { wants_function_call: true, ..options() });
+    let choice = &translated["choices"][0];
     assert_eq!(choice["message"]["function_call"], json!({"name": "f", "arguments": "{}"}));
     assert_eq!((choice["message"].get("tool_calls"), &choice["finish_reason"]), (None, &json!("function_call")));
 }
 
 #[test]
-fn a_response_that_tells_little_is_still_an_answer() {
-    let answer = completion(&json!({"created_at": 1.5}), &options());
-    assert_eq!((&answer["id"], &answer["created"]), (&json!("chatcmpl-unknown"), &json!(1)));
-    assert_eq!((answer.get("usage"), answer.get("service_tier")), (None, None));
+fn missing_members_have_defaults() {
+    let translated = completion(&json!({"created_at": 1.5}), &options());
+    assert_eq!((&translated["id"], &translated["created"]), (&json!("chatcmpl-unknown"), &json!(1)));
+    assert_eq!((translated.get("usage"), translated.get("service_tier")), (None, None));
     let usage = completion(&json!({"usage": {"input_tokens": 1, "output_tokens": 2}}), &options())["usage"].take();
     assert_eq!((&usage["total_tokens"], &usage["prompt_tokens_details"]), (&json!(3), &json!({"cached_tokens": 0})));
 }

@@ -1,13 +1,13 @@
-//! What holds for any request, in both dialects: the backend is sent nothing that it is known to refuse, and no body
-//! makes a translation panic.
+//! Properties of any request in both dialects: the backend gets nothing that it is known to refuse, and no body makes a
+//! translation panic.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{BackendRequest, BadRequest, ChatRequest, ResponsesRequest};
+use goclaw::domain::dialect::{BackendRequest, ChatRequest, InvalidRequest, ResponsesRequest};
 
-/// Everything the backend takes.
-const TAKEN: [&str; 14] = [
+/// All members that the backend accepts.
+const ACCEPTED: [&str; 14] = [
     "client_metadata",
     "include",
     "input",
@@ -24,19 +24,19 @@ const TAKEN: [&str; 14] = [
     "tools",
 ];
 
-fn from_responses(body: &[u8]) -> Result<BackendRequest, BadRequest> {
+fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
     ResponsesRequest::parse(body)?.into_backend("gpt-x")
 }
 
-fn from_chat(body: &[u8]) -> Result<BackendRequest, BadRequest> {
+fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
     ChatRequest::parse(body)?.into_backend("gpt-x").map(|(request, _)| request)
 }
 
-/// The law itself.
-fn is_taken(request: &BackendRequest) -> Result<(), TestCaseError> {
+/// Checks a body by what the backend accepts.
+fn check_accepted(request: &BackendRequest) -> Result<(), TestCaseError> {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     for name in body.as_object().unwrap().keys() {
-        prop_assert!(TAKEN.contains(&name.as_str()), "{name} is sent");
+        prop_assert!(ACCEPTED.contains(&name.as_str()), "{name} is sent");
     }
     prop_assert_eq!(&body["model"], "gpt-x");
     prop_assert_eq!((&body["store"], &body["stream"]), (&json!(false), &json!(true)));
@@ -71,8 +71,8 @@ fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Each of these or not, with any value.
-fn wild(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
+/// A request with some of these members, with any values.
+fn any_request(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let member = (prop::sample::select(names), any_json());
     let known = (any_json(), any_json(), any_json()).prop_map(|(model, input, messages)| {
         let model = if model.is_null() { json!("m") } else { model };
@@ -103,8 +103,8 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-/// Members that any request may have.
-fn tame() -> impl Strategy<Value = Map<String, Value>> {
+/// Valid members that both dialects have.
+fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
     let members = vec![
         ("stream", json!(true)),
         ("store", json!(true)),
@@ -123,7 +123,7 @@ fn tame() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Messages that both dialects have. One of a chat and one of a response differ in the name of their parts.
+/// Messages that both dialects have; only the type of their parts differs.
 fn messages(part: &'static str) -> impl Strategy<Value = Vec<Value>> {
     let role = prop::sample::select(vec!["system", "developer", "user"]);
     let message = (role, any::<bool>(), "[a-z]{0,5}").prop_map(move |(role, in_parts, text)| {
@@ -141,28 +141,28 @@ fn with(mut members: Map<String, Value>, name: &str, value: impl Into<Value>) ->
 
 proptest! {
     #[test]
-    fn tame_requests_are_translated(members in tame(), said in messages("text"), items in messages("input_text")) {
-        is_taken(&from_chat(&with(members.clone(), "messages", said))?)?;
-        is_taken(&from_responses(&with(members, "input", items))?)?;
+    fn valid_requests_are_translated(members in valid_members(), said in messages("text"), items in messages("input_text")) {
+        check_accepted(&from_chat(&with(members.clone(), "messages", said))?)?;
+        check_accepted(&from_responses(&with(members, "input", items))?)?;
     }
 
     #[test]
-    fn wild_requests_are_translated_or_refused(body in wild(NAMES)) {
+    fn any_request_is_translated_or_refused(body in any_request(NAMES)) {
         let body = body.to_string().into_bytes();
         for request in [from_chat(&body), from_responses(&body)].into_iter().flatten() {
-            is_taken(&request)?;
+            check_accepted(&request)?;
         }
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), body in any_json()) {
+    fn no_body_panics(bytes in prop::collection::vec(any::<u8>(), 0..64), body in any_json()) {
         for body in [bytes, body.to_string().into_bytes()] {
             let _ = (from_chat(&body), from_responses(&body));
         }
     }
 
     #[test]
-    fn one_said_thing_is_said_once(members in tame(), said in messages("text"), items in messages("input_text")) {
+    fn each_text_is_sent_once(members in valid_members(), said in messages("text"), items in messages("input_text")) {
         for (body, texts) in [
             (from_chat(&with(members.clone(), "messages", said.clone()))?, said),
             (from_responses(&with(members, "input", items.clone()))?, items),

@@ -1,15 +1,13 @@
-//! Streams by example. That a stream says what the answer in one piece says, whatever the backend leaves out, is in
-//! `chat::properties`.
+//! Streams of chunks by example. That a stream has the same content as the completion, whatever the backend leaves out, is in
+//! [`super::streams`].
 
-use super::*;
-use crate::domain::dialect::FailureKind;
+use goclaw::domain::dialect::{ChatOptions, ChatStream, FailureKind, SseEvent};
+use serde_json::{Value, json};
+
+use super::{event, options};
 
 fn stream(include_usage: bool) -> ChatStream {
-    ChatStream::new(ChatOptions { model: "openai/gpt-x".to_owned(), include_usage, wants_function_call: false })
-}
-
-fn event(data: &Value) -> SseEvent {
-    SseEvent { event: data["type"].as_str().unwrap_or_default().to_owned(), data: data.to_string() }
+    ChatStream::new(ChatOptions { include_usage, ..options() })
 }
 
 fn chunks(stream: &mut ChatStream, events: &Value) -> Vec<Value> {
@@ -72,7 +70,7 @@ fn a_whole_stream() {
 }
 
 #[test]
-fn an_event_about_no_certain_response_does_not_begin_the_answer() {
+fn events_without_a_response_id_do_not_begin_the_stream() {
     let events = json!([
         {"type": "codex.response.metadata", "response": {}},
         {"type": "response.created", "response": {"id": "resp_1"}},
@@ -85,7 +83,7 @@ fn an_event_about_no_certain_response_does_not_begin_the_answer() {
 }
 
 #[test]
-fn usage_comes_only_if_it_is_asked_for() {
+fn usage_is_sent_only_on_request() {
     let events = json!([{"type": "response.completed", "response": {"usage": {"input_tokens": 1}}}]);
     let without = chunks(&mut stream(false), &events);
     assert_eq!(without.len(), 2);
@@ -94,7 +92,7 @@ fn usage_comes_only_if_it_is_asked_for() {
 }
 
 #[test]
-fn calls_begin_once_and_their_arguments_follow() {
+fn calls_begin_once_before_their_arguments() {
     let item = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": ""});
     let mut done = item.clone();
     done["arguments"] = json!("{\"a\": 1}");
@@ -124,7 +122,7 @@ fn calls_begin_once_and_their_arguments_follow() {
 }
 
 #[test]
-fn without_deltas_everything_comes_once_with_its_end() {
+fn without_deltas_finished_items_are_sent_once() {
     let text = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}, {"type": "refusal", "refusal": "No."}]});
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
     let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
@@ -149,7 +147,7 @@ fn without_deltas_everything_comes_once_with_its_end() {
 }
 
 #[test]
-fn what_is_finished_goes_out_before_its_item_is() {
+fn finished_texts_are_sent_before_their_item_ends() {
     let call = |kind: &str| json!({"type": kind, "call_id": "call_1", "name": "f"});
     for (item, done, expected) in [
         (
@@ -180,7 +178,7 @@ fn what_is_finished_goes_out_before_its_item_is() {
 }
 
 #[test]
-fn events_without_an_index_are_about_the_newest_item() {
+fn events_without_an_index_refer_to_the_newest_item() {
     let added = |id: &str| json!({"type": "response.output_item.added", "item": {"type": "function_call", "call_id": id, "name": "f"}});
     let piece = |text: &str| json!({"type": "response.function_call_arguments.delta", "delta": text});
     let done = |id: &str, text: &str| {
@@ -200,7 +198,7 @@ fn events_without_an_index_are_about_the_newest_item() {
 }
 
 #[test]
-fn an_incomplete_response_ends_like_any_other() {
+fn an_incomplete_response_ends_the_stream() {
     let mut stream = stream(false);
     let response = json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}});
     let chunks = chunks(&mut stream, &json!([{"type": "response.incomplete", "response": response}]));
@@ -209,9 +207,8 @@ fn an_incomplete_response_ends_like_any_other() {
 }
 
 #[test]
-fn a_function_call_of_old_streams_in_its_own_words() {
-    let mut stream =
-        ChatStream::new(ChatOptions { model: "m".to_owned(), include_usage: false, wants_function_call: true });
+fn callers_with_functions_get_a_streamed_function_call() {
+    let mut stream = ChatStream::new(ChatOptions { wants_function_call: true, ..options() });
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": id, "arguments": "{}"});
     let chunks = chunks(
         &mut stream,
@@ -233,7 +230,7 @@ fn a_function_call_of_old_streams_in_its_own_words() {
 }
 
 #[test]
-fn a_failure_is_no_end() {
+fn a_failure_does_not_complete_the_stream() {
     let mut stream = stream(false);
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error":
         {"code": "rate_limit_exceeded", "message": "Please try again in 2s."}}});

@@ -1,10 +1,14 @@
-//! Each parameter by example. What messages come to is in the tests of `messages`.
+//! Requests in the Chat Completions dialect: each parameter by example. Messages are in [`super::messages`].
 
-use super::*;
+use goclaw::domain::dialect::{
+    BackendRequest, ChatOptions, ChatRequest, InvalidRequest,
+    chat::{DROPPED, REFUSED},
+};
+use serde_json::{Value, json};
 
-fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), BadRequest> {
-    let request = ChatRequest::parse(body.to_string().as_bytes())?;
-    let (sent, options) = request.into_backend("gpt-x")?;
+fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
+    let body = body.to_string();
+    let (sent, options) = ChatRequest::parse(body.as_bytes())?.into_backend("gpt-x")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 
@@ -15,7 +19,7 @@ fn with(members: &Value) -> Value {
     body
 }
 
-/// What a request with these members has beside what every request has.
+/// The members of the translated request that not every request has.
 fn sent_for(members: &Value) -> Value {
     let (mut body, sent, _) = translate(&with(members)).unwrap();
     assert!(sent.ignored.is_empty(), "{:?}", sent.ignored);
@@ -69,12 +73,11 @@ fn a_whole_request() {
     assert_eq!(body, expected);
     assert!(sent.stream);
     assert_eq!(sent.ignored, ["temperature"]);
-    let expected = ChatOptions { model: "openai/gpt-x".to_owned(), include_usage: true, wants_function_call: false };
-    assert_eq!(options, expected);
+    assert_eq!(options, ChatOptions { include_usage: true, ..super::options() });
 }
 
 #[test]
-fn a_minimal_request_asks_for_nothing_else() {
+fn default_values_are_not_sent() {
     assert_eq!(sent_for(&json!({})), json!({}));
     let nothing = json!({
         "n": 1, "stop": null, "logprobs": false, "top_logprobs": 0, "modalities": ["text"], "store": false,
@@ -87,7 +90,7 @@ fn a_minimal_request_asks_for_nothing_else() {
 }
 
 #[test]
-fn tools_lie_flat() {
+fn tools_are_flattened() {
     let sent = sent_for(&json!({
         "tools": [
             {"type": "function", "function": {"name": "bare"}},
@@ -111,7 +114,7 @@ fn tools_lie_flat() {
 }
 
 #[test]
-fn a_tool_is_chosen_flat() {
+fn tool_choice_is_flattened() {
     for choice in ["none", "auto", "required"] {
         assert_eq!(sent_for(&json!({"tool_choice": choice})), json!({"tool_choice": choice}));
     }
@@ -131,7 +134,7 @@ fn a_tool_is_chosen_flat() {
 }
 
 #[test]
-fn functions_are_the_tools_of_old() {
+fn functions_are_sent_as_tools() {
     let (body, _, options) = translate(&with(&json!({
         "functions": [{"name": "f", "parameters": {"type": "object"}}],
         "function_call": {"name": "f"},
@@ -150,7 +153,7 @@ fn functions_are_the_tools_of_old() {
 }
 
 #[test]
-fn the_format_lies_flat() {
+fn response_format_is_flattened() {
     let schema = json!({"type": "object", "properties": {"a": {"type": "null", "default": null}}});
     let described = json!({"name": "reply", "description": "A reply.", "schema": schema, "strict": true});
     let format = json!({"type": "json_schema", "json_schema": described});
@@ -173,13 +176,13 @@ fn the_format_lies_flat() {
 }
 
 #[test]
-fn what_has_the_same_name_passes() {
+fn parameters_of_both_dialects_are_sent_unchanged() {
     let passed = json!({"service_tier": "flex", "prompt_cache_key": "key", "parallel_tool_calls": false});
     assert_eq!(sent_for(&passed), passed);
 }
 
 #[test]
-fn hints_are_left_out_and_named() {
+fn tuning_parameters_are_left_out_and_named() {
     for name in DROPPED {
         let (body, sent, _) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
@@ -191,7 +194,7 @@ fn hints_are_left_out_and_named() {
 }
 
 #[test]
-fn what_changes_the_meaning_is_refused() {
+fn parameters_that_change_the_meaning_are_refused() {
     let refused = REFUSED.map(|(name, _)| (name, json!({})));
     for (name, value) in refused.into_iter().chain([
         ("n", json!(2)),
@@ -215,11 +218,12 @@ fn what_changes_the_meaning_is_refused() {
 }
 
 #[test]
-fn a_malformed_parameter_is_told_where() {
+fn errors_name_the_malformed_parameter() {
     let (missing, mistyped, unsupported) = ("missing_required_parameter", "invalid_type", "unsupported_value");
     for (members, code, param) in [
         (json!({"model": 1}), mistyped, "model"),
         (json!({"model": ""}), unsupported, "model"),
+        (json!({"model": "m".repeat(257)}), unsupported, "model"),
         (json!({"messages": null}), missing, "messages"),
         (json!({"messages": "Hi"}), mistyped, "messages"),
         (json!({"messages": []}), unsupported, "messages"),
@@ -260,10 +264,11 @@ fn a_malformed_parameter_is_told_where() {
 }
 
 #[test]
-fn another_model_is_all_that_changes_for_a_provider_of_this_dialect() {
+fn for_a_provider_of_this_dialect_only_the_model_changes() {
     let body = json!({"model": "dashscope/qwen", "messages": [], "unheard_of": null, "stop": ["END"]});
-    let request = ChatRequest::parse(body.to_string().as_bytes()).unwrap();
-    assert_eq!(request.model(), "dashscope/qwen");
+    let body = body.to_string();
+    let request = ChatRequest::parse(body.as_bytes()).unwrap();
+    assert_eq!(request.model().as_str(), "dashscope/qwen");
     let sent: Value = serde_json::from_slice(&request.with_model("qwen")).unwrap();
     assert_eq!(sent, json!({"model": "qwen", "messages": [], "unheard_of": null, "stop": ["END"]}));
 }

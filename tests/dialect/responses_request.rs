@@ -1,12 +1,14 @@
-//! Each rule of the translation by example, and what holds for any body.
+//! Requests in the Responses dialect: each rule by example.
 
-use serde_json::json;
+use goclaw::domain::dialect::{
+    BackendRequest, InvalidRequest, ResponsesRequest,
+    responses::{DROPPED, REFUSED},
+};
+use serde_json::{Value, json};
 
-use super::*;
-
-fn translate(body: &Value) -> Result<(Value, BackendRequest), BadRequest> {
-    let request = ResponsesRequest::parse(body.to_string().as_bytes())?;
-    let sent = request.into_backend("gpt-x")?;
+fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
+    let body = body.to_string();
+    let sent = ResponsesRequest::parse(body.as_bytes())?.into_backend("gpt-x")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
@@ -38,7 +40,7 @@ fn a_text_becomes_a_user_message() {
 }
 
 #[test]
-fn what_the_backend_takes_goes_on_as_it_came() {
+fn accepted_parameters_are_sent_unchanged() {
     let passed = json!({
         "client_metadata": {"session_id": "s"},
         "include": ["reasoning.encrypted_content"],
@@ -62,7 +64,7 @@ fn what_the_backend_takes_goes_on_as_it_came() {
 }
 
 #[test]
-fn items_go_on_untouched() {
+fn items_are_sent_unchanged() {
     let items = json!([
         {"role": "user", "content": "Hi"},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
@@ -105,7 +107,7 @@ fn system_messages_move_to_the_instructions() {
 }
 
 #[test]
-fn system_messages_stay_where_json_mode_looks_for_its_word() {
+fn system_messages_stay_in_the_input_for_json_object() {
     let input = json!([{"role": "system", "content": "Answer in JSON."}, {"role": "user", "content": "Hi"}]);
     let format = |kind: &str| json!({"input": input, "text": {"format": {"type": kind}}});
     let (body, _) = translate(&with(&format("json_object"))).unwrap();
@@ -115,7 +117,7 @@ fn system_messages_stay_where_json_mode_looks_for_its_word() {
 }
 
 #[test]
-fn the_caller_has_its_way_with_stream_only() {
+fn only_stream_is_the_callers_choice() {
     let (body, sent) = translate(&with(&json!({"stream": true, "store": true}))).unwrap();
     assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
     assert!(sent.stream);
@@ -127,7 +129,7 @@ fn the_caller_has_its_way_with_stream_only() {
 }
 
 #[test]
-fn hints_are_left_out_and_named() {
+fn tuning_parameters_are_left_out_and_named() {
     for name in DROPPED.into_iter().filter(|name| *name != "truncation") {
         let (body, sent) = translate(&with(&json!({name: 1}))).unwrap();
         assert_eq!((body.get(name), sent.ignored), (None, vec![name.to_owned()]));
@@ -142,7 +144,7 @@ fn hints_are_left_out_and_named() {
 }
 
 #[test]
-fn what_changes_the_meaning_is_refused() {
+fn parameters_that_change_the_meaning_are_refused() {
     let refused = REFUSED.map(|(name, _)| (name, json!("x")));
     for (name, value) in refused.into_iter().chain([("background", json!(true)), ("n", json!(2)), ("n", json!("1"))]) {
         let (code, param, message) = refusal(&with(&json!({name: value})));
@@ -158,7 +160,7 @@ fn what_changes_the_meaning_is_refused() {
 }
 
 #[test]
-fn stored_items_cannot_be_referred_to() {
+fn references_to_stored_items_are_refused() {
     for item in
         [json!({"type": "item_reference", "id": "msg_1"}), json!({"id": "msg_1"}), json!({"id": "msg_1", "type": null})]
     {
@@ -168,7 +170,7 @@ fn stored_items_cannot_be_referred_to() {
 }
 
 #[test]
-fn a_malformed_body_is_told_where() {
+fn errors_name_the_malformed_parameter() {
     let (missing, mistyped) = ("missing_required_parameter", "invalid_type");
     for (body, code, param) in [
         (json!({"input": "Hi"}), missing, Some("model")),
@@ -189,5 +191,59 @@ fn a_malformed_body_is_told_where() {
     }
     assert_eq!(ResponsesRequest::parse(b"{\"model\": ").unwrap_err().code, "invalid_json");
     assert_eq!(ResponsesRequest::parse(b"{\"model\": \"\xff\"}").unwrap_err().code, "invalid_json");
-    assert_eq!(ResponsesRequest::parse(b"{\"model\": \"a\", \"model\": \"b\"}").unwrap().model(), "b");
+}
+
+#[test]
+fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
+    let nested = format!("{{\"metadata\": {}{}}}", "[".repeat(200), "]".repeat(200));
+    let values = format!("{{\"metadata\": [{}0]}}", "0,".repeat(1_000_000));
+    let members: Vec<String> = (0..60_000).map(|number| format!("\"{number}\": 0")).collect();
+    for (body, message) in [
+        (
+            r#"{"model": "a", "model": "b"}"#.to_owned(),
+            "The body has two members with the same name in one object (line 1, column 22).",
+        ),
+        (
+            r#"{"model": "a", "input": [{"a": 1, "\u0061": 2}]}"#.to_owned(),
+            "The body has two members with the same name in one object (line 1, column 42).",
+        ),
+        (nested, "The body is nested too deeply: at most 127 levels (line 1, column 140)."),
+        (values, "The body has too many values: at most 1000000 (line 1, column 2000010)."),
+        (
+            format!("{{{}}}", members.join(",")),
+            "The body has an object with too many members: at most 50000 (line 1, column 538898).",
+        ),
+    ] {
+        let error = ResponsesRequest::parse(body.as_bytes()).unwrap_err();
+        assert_eq!((error.code, error.param, error.message.as_str()), ("invalid_json", None, message));
+    }
+}
+
+#[test]
+fn numbers_and_escapes_are_sent_as_they_were_written() {
+    let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
+    let sent = ResponsesRequest::parse(body).unwrap().into_backend("m").unwrap().body;
+    let sent = String::from_utf8(sent).unwrap();
+    assert!(sent.contains(r#"{"a": 1.0, "b": 123456789012345678901234567890}"#), "{sent}");
+    assert!(sent.contains(r#""\ud83d\ude00 \u0061""#), "{sent}");
+}
+
+#[test]
+fn system_messages_follow_the_callers_own_instructions() {
+    let system = |text: &str| json!({"role": "system", "content": text});
+    let user = json!({"role": "user", "content": "Hi"});
+    let sent = |own: &str, input: Value| translate(&with(&json!({"instructions": own, "input": input}))).unwrap().0;
+    let body = sent("", json!([system("Be brief."), system(""), system("Be \"kind\".\n"), user]));
+    assert_eq!(body["instructions"], "Be brief.\n\nBe \"kind\".\n");
+    assert_eq!(sent("Speak Latin.", json!([user, system("Be brief.")]))["instructions"], "Speak Latin.\n\nBe brief.");
+}
+
+#[test]
+fn system_messages_stay_in_an_input_without_other_items() {
+    let input = json!([{"role": "system", "content": "Be brief."}, {"role": "system", "content": "Be kind."}]);
+    let body = translate(&with(&json!({"instructions": "Own.", "input": input}))).unwrap().0;
+    let developer =
+        |text: &str| json!({"type": "message", "role": "developer", "content": [{"type": "input_text", "text": text}]});
+    assert_eq!(body["instructions"], "Own.");
+    assert_eq!(body["input"], json!([developer("Be brief."), developer("Be kind.")]));
 }

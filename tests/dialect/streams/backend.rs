@@ -1,33 +1,32 @@
-//! A backend that answers anything, and tells it in any of the manners in which backends have been seen to.
+//! A backend that sends any response, in any of the sequences of events that backends have been seen to send.
 
+use goclaw::domain::dialect::SseEvent;
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 
-use crate::domain::dialect::SseEvent;
-
-/// What a response says.
+/// The content of a response.
 #[derive(Debug, Clone)]
 pub(super) struct Script {
     items: Vec<Value>,
     cut_off: Option<&'static str>,
 }
 
-/// In which events it is told.
+/// How the response is split into events.
 #[derive(Debug, Clone)]
 pub(super) struct Manner {
-    /// Events say which item they are about.
+    /// Events have an `output_index`.
     is_numbered: bool,
-    /// The stream begins by saying which response it is.
+    /// The stream begins with `response.created`.
     begins: bool,
-    /// How the items are told, in turn.
+    /// How the items are sent, in turn.
     tellings: Vec<Telling>,
-    /// Each item is said to be finished; otherwise only the end tells, and then all of it.
+    /// Each item ends with `response.output_item.done`; otherwise only the last event has the items.
     finishes_items: bool,
-    /// The end tells the items again.
+    /// The last event repeats the items.
     repeats_items: bool,
 }
 
-/// How one item is told before it is finished.
+/// How one item is sent before it is finished.
 #[derive(Debug, Clone)]
 struct Telling {
     announces: bool,
@@ -74,7 +73,7 @@ impl Script {
         (prop::collection::vec(item(), 0..6), cut_off).prop_map(|(items, cut_off)| Self { items, cut_off })
     }
 
-    /// The whole response, as the API would give it without a stream.
+    /// The whole response, as the API returns it without a stream.
     pub(super) fn response(&self) -> Value {
         let status = if self.cut_off.is_some() { "incomplete" } else { "completed" };
         json!({"id": "resp_1", "created_at": 1_800_000_000, "status": status, "service_tier": "default",
@@ -117,7 +116,7 @@ impl Manner {
         let tellings = prop::collection::vec(telling, 1..6);
         (any::<[bool; 4]>(), tellings).prop_map(|([is_numbered, begins, finishes, repeats], mut tellings)| {
             if !finishes {
-                // What no item's end completes must be told in full before the next item, or be left to the end.
+                // Without an end, an item must be sent completely before the next one, or be left to the last event.
                 let is_told = tellings[0].texts != Texts::Late;
                 for telling in &mut tellings {
                     telling.announces = is_told;
@@ -128,9 +127,9 @@ impl Manner {
                     }
                 }
             }
-            // Without numbers and ends nobody could tell the items apart.
+            // Without numbers and ends the items could not be told apart.
             let is_numbered = is_numbered || !finishes;
-            // A stream that does not begin learns its id from its end, and must not have said anything before.
+            // Without a first event the id is in the last one, so nothing may be sent before.
             let begins = begins || tellings.iter().any(|telling| telling.texts != Texts::Late) || finishes;
             Self { is_numbered, begins, tellings, finishes_items: finishes, repeats_items: repeats }
         })

@@ -1,0 +1,82 @@
+//! What the translation of a request allocates beside the body itself: "max alloc" in the output, over the bytes in the
+//! benchmark's name. Bodies of many small values must not grow.
+//!
+//!     cargo bench --bench bodies
+
+// Says to clippy that all of it is test code, helpers included.
+#![cfg(test)]
+
+use divan::{AllocProfiler, Bencher, black_box};
+use goclaw::domain::dialect::{ChatRequest, ResponsesRequest};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const MIB: usize = 1024 * 1024;
+
+fn main() {
+    divan::main();
+}
+
+/// A piece over and over, up to a size, between a beginning and an end.
+fn body(beginning: &str, piece: &str, size: usize, end: &str) -> Vec<u8> {
+    let pieces = vec![piece; size / (piece.len() + 1)].join(if beginning.ends_with('"') { "" } else { "," });
+    [beginning, &pieces, end].concat().into_bytes()
+}
+
+fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
+    bencher.bench_local(|| {
+        let body = black_box(body);
+        if is_chat {
+            ChatRequest::parse(body).and_then(|request| request.into_backend("m")).map(|(request, _)| request)
+        } else {
+            ResponsesRequest::parse(body).and_then(|request| request.into_backend("m"))
+        }
+    });
+}
+
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn empty_arrays_16_mib(bencher: Bencher, is_chat: bool) {
+    let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
+    measure(bencher, &body(beginning, "[]", 16 * MIB, "]}"), is_chat);
+}
+
+/// As many as the limit lets through.
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn empty_arrays_2_mib(bencher: Bencher, is_chat: bool) {
+    let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;
+    measure(bencher, &body(beginning, "[]", 2 * MIB, "]}"), is_chat);
+}
+
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn one_text_16_mib(bencher: Bencher, is_chat: bool) {
+    let beginning =
+        if is_chat { r#"{"model":"m","messages":[{"role":"user","content":""# } else { r#"{"model":"m","input":""# };
+    measure(bencher, &body(beginning, "0123456789 abcde", 16 * MIB, if is_chat { "\"}]}" } else { "\"}" }), is_chat);
+}
+
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn one_escaped_text_16_mib(bencher: Bencher, is_chat: bool) {
+    let beginning =
+        if is_chat { r#"{"model":"m","messages":[{"role":"user","content":""# } else { r#"{"model":"m","input":""# };
+    measure(bencher, &body(beginning, r"0123456789\nabcd", 16 * MIB, if is_chat { "\"}]}" } else { "\"}" }), is_chat);
+}
+
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn conversation_1_mib(bencher: Bencher, is_chat: bool) {
+    let beginning = if is_chat { r#"{"model":"m","messages":["# } else { r#"{"model":"m","input":["# };
+    let text = "a word ".repeat(300);
+    let piece = format!(r#"{{"role":"user","content":"{text}"}},{{"role":"assistant","content":"{text}\n"}}"#);
+    measure(bencher, &body(beginning, &piece, MIB, "]}"), is_chat);
+}
+
+/// The smallest items that are translated.
+#[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
+fn small_items_2_mib(bencher: Bencher, is_chat: bool) {
+    let (beginning, piece) = if is_chat {
+        (r#"{"model":"m","messages":[{"role":"user","content":["#, r#"{"type":"text","text":""}"#)
+    } else {
+        (r#"{"model":"m","input":["#, r#"{"":0}"#)
+    };
+    measure(bencher, &body(beginning, piece, 2 * MIB, if is_chat { "]}]}" } else { "]}" }), is_chat);
+}

@@ -1,0 +1,118 @@
+//! Writes the JSON for the backend piece by piece, so that no tree of it exists. Values of the caller are copied as they were
+//! written.
+
+use serde_json::{Value, value::RawValue};
+
+use super::{InvalidRequest, members::Members, raw_json::Text};
+
+/// JSON that is written from its beginning to its end.
+#[derive(Debug, Default)]
+pub(super) struct JsonWriter(String);
+
+impl JsonWriter {
+    /// A writer for the translation of a body of `bytes`; a quarter more is for what the backend's form adds.
+    pub(super) fn for_body(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)))
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes back what was written behind the first `length` bytes.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+
+    pub(super) fn begin_object(&mut self) {
+        self.separate();
+        self.0.push('{');
+    }
+
+    pub(super) fn begin_object_in(&mut self, name: &str) {
+        self.name(name);
+        self.0.push('{');
+    }
+
+    pub(super) fn end_object(&mut self) {
+        self.0.push('}');
+    }
+
+    pub(super) fn begin_array_in(&mut self, name: &str) {
+        self.name(name);
+        self.0.push('[');
+    }
+
+    pub(super) fn end_array(&mut self) {
+        self.0.push(']');
+    }
+
+    /// An item of an array.
+    pub(super) fn item(&mut self, value: &RawValue) {
+        self.separate();
+        self.0.push_str(value.get());
+    }
+
+    pub(super) fn raw(&mut self, name: &str, value: &RawValue) {
+        self.name(name);
+        self.0.push_str(value.get());
+    }
+
+    pub(super) fn text(&mut self, name: &str, text: &Text<'_>) {
+        self.name(name);
+        self.0.push_str(text.as_json());
+    }
+
+    /// Copies a member that is a string, if it is present.
+    pub(super) fn copy_text(&mut self, from: &mut Members<'_>, name: &str) -> Result<(), InvalidRequest> {
+        if let Some(text) = from.take_text(name)? {
+            self.text(name, &text);
+        }
+        Ok(())
+    }
+
+    pub(super) fn word(&mut self, name: &str, word: &str) {
+        self.name(name);
+        self.string(word);
+    }
+
+    pub(super) fn flag(&mut self, name: &str, flag: bool) {
+        self.name(name);
+        self.0.push_str(if flag { "true" } else { "false" });
+    }
+
+    /// Inserts items at the start of the newest array, whose first item begins or would begin at `start`.
+    pub(super) fn insert_items(&mut self, start: usize, write: impl FnOnce(&mut Self)) {
+        let mut items = Self::default();
+        write(&mut items);
+        if self.len() > start && items.len() > 0 {
+            items.0.push(',');
+        }
+        self.0.insert_str(start, &items.0);
+    }
+
+    fn name(&mut self, name: &str) {
+        self.separate();
+        self.string(name);
+        self.0.push(':');
+    }
+
+    fn string(&mut self, text: &str) {
+        if text.bytes().all(|byte| byte >= b' ' && !matches!(byte, b'"' | b'\\')) {
+            self.0.extend(["\"", text, "\""]);
+        } else {
+            self.0.push_str(&Value::from(text).to_string());
+        }
+    }
+
+    /// Only the first member or item has no comma before it.
+    fn separate(&mut self) {
+        if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[')) {
+            self.0.push(',');
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! JSON values as they were written in a checked body: strings, arrays and objects, opened one level at a time.
+
+use std::{borrow::Cow, fmt};
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{InvalidRequest, members::Members};
+use crate::domain::json::Unescaped;
+
+/// A string as it is written in JSON, with its quotes and escapes.
+#[derive(Debug, Clone)]
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    pub(super) const EMPTY: Self = Self(Cow::Borrowed(r#""""#));
+
+    pub(super) fn of(value: &'a RawValue) -> Option<Self> {
+        value.get().starts_with('"').then_some(Self(Cow::Borrowed(value.get())))
+    }
+
+    pub(super) fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0 == Self::EMPTY.0
+    }
+
+    /// Adds another text behind `line_feeds`.
+    pub(super) fn append(&mut self, line_feeds: usize, other: &Text<'_>) {
+        let joined = self.0.to_mut();
+        joined.pop();
+        joined.push_str(&r"\n".repeat(line_feeds));
+        joined.push_str(other.0.strip_prefix('"').unwrap_or_default());
+    }
+
+    pub(super) fn unescaped(self) -> Cow<'a, str> {
+        match self.0 {
+            Cow::Borrowed(json) => serde_json::from_str::<Unescaped<'a>>(json).map(|text| text.0).unwrap_or_default(),
+            Cow::Owned(json) => Cow::Owned(serde_json::from_str(&json).unwrap_or_default()),
+        }
+    }
+}
+
+/// An array, whose items are read one after another.
+#[derive(Debug)]
+pub(super) struct List<'a> {
+    path: String,
+    json: &'a str,
+}
+
+impl<'a> List<'a> {
+    pub(super) fn of(value: &'a RawValue, path: String) -> Option<Self> {
+        value.get().starts_with('[').then_some(Self { path, json: value.get() })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        serde_json::from_str::<[IgnoredAny; 0]>(self.json).is_ok()
+    }
+
+    /// Passes each item, which must be an object, to `visit`.
+    pub(super) fn each(
+        self,
+        mut visit: impl FnMut(Members<'a>) -> Result<(), InvalidRequest>,
+    ) -> Result<(), InvalidRequest> {
+        self.each_raw(|item, path| visit(Members::of(item, path)?))
+    }
+
+    /// Passes each item with its path to `visit`.
+    pub(super) fn each_raw(
+        self,
+        visit: impl FnMut(&'a RawValue, String) -> Result<(), InvalidRequest>,
+    ) -> Result<(), InvalidRequest> {
+        let mut items = Items { path: self.path, visit, refused: None };
+        // The body is checked, so only `visit` ends this early.
+        let _ended = serde_json::Deserializer::from_str(self.json).deserialize_seq(&mut items);
+        items.refused.map_or(Ok(()), Err)
+    }
+}
+
+/// The value of a type, or None if it has another one.
+pub(super) fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
+    serde_json::from_str(value.get()).ok()
+}
+
+pub(super) fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
+/// Names and values of an object, in their order.
+#[derive(Debug, Clone)]
+pub(super) struct MemberList<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for MemberList<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ListVisitor).map(Self)
+    }
+}
+
+struct ListVisitor;
+
+impl<'de> Visitor<'de> for ListVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some((Unescaped(name), value)) = members.next_entry()? {
+            list.push((name, value));
+        }
+        Ok(list)
+    }
+}
+
+struct Items<F> {
+    path: String,
+    visit: F,
+    /// Why `visit` ended the reading; serde passes on only a text.
+    refused: Option<InvalidRequest>,
+}
+
+impl<'de, F: FnMut(&'de RawValue, String) -> Result<(), InvalidRequest>> Visitor<'de> for &mut Items<F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(item) = items.next_element()? {
+            if let Err(error) = (self.visit)(item, format!("{}[{index}]", self.path)) {
+                self.refused = Some(error);
+                return Err(A::Error::custom("refused"));
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+}
