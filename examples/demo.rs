@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let started = serve::start(&settings).await?;
     let (base, gateway) = (format!("http://{}", started.address), started.app.clone());
     let mut asked_to_end = signal(SignalKind::terminate())?;
-    let (stop, token_file) = (CancellationToken::new(), settings.server.token_file.display().to_string());
+    let (stop, token_file) = (CancellationToken::new(), settings.token_file().display().to_string());
 
     let story = async {
         let told = tokio::select! {
