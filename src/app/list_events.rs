@@ -10,8 +10,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// As many as a person reads.
-const NEWEST: usize = 200;
+/// More logins than end within the week for which they are kept.
+const LOGINS: usize = 10_000;
 
 /// Something that happened to an account, or to a login that came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,11 @@ impl ActivityEntry {
 }
 
 impl Gateway {
-    pub async fn list_events(&self, name: &str) -> Result<Vec<CredentialEvent>, AppError> {
+    /// Lists the `newest` events of an account.
+    pub async fn list_events(&self, name: &str, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
         let unknown = || AppError::UnknownProvider(name.to_owned());
         let parsed = ProviderName::parse(canonical_name(name)).map_err(|_| unknown())?;
-        let events = self.history.of(&parsed, NEWEST).await?;
+        let events = self.history.of(&parsed, newest).await?;
         if events.is_empty() {
             // Says "unknown provider" if that is what it is.
             self.resolve(name, None).await?;
@@ -41,10 +42,11 @@ impl Gateway {
         Ok(events)
     }
 
-    /// What happened to all accounts. A login that was completed is told by what it did to its account.
-    pub async fn list_activity(&self) -> Result<Vec<ActivityEntry>, AppError> {
-        let events = self.history.newest(NEWEST).await?.into_iter().map(ActivityEntry::ToAccount);
-        let logins = self.logins.ended(NEWEST).await?.into_iter().filter_map(|login| match login.progress {
+    /// Lists the `newest` events of all accounts, and the logins that saved nothing. A completed login shows as the event that
+    /// it caused.
+    pub async fn list_activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
+        let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::ToAccount);
+        let logins = self.logins.ended(LOGINS).await?.into_iter().filter_map(|login| match login.progress {
             LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::ToLogin {
                 name: login.session.name,
                 login_id: login.session.id,
@@ -56,7 +58,6 @@ impl Gateway {
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
         // Stable: what happened in the same moment stays in the order in which it did.
         all.sort_by_key(|happened| Reverse(happened.at()));
-        all.truncate(NEWEST);
         Ok(all)
     }
 }
