@@ -100,8 +100,14 @@ pub enum ProviderType {
     Dashscope,
 }
 
+impl ProviderType {
+    pub fn as_str(self) -> &'static str {
+        provider::ProviderType::from(self).as_str()
+    }
+}
+
 /// What a token may be used for: `proxy`, the models and the pass-through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize, clap::ValueEnum)]
 #[oai(rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum TokenScope {
