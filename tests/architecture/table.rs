@@ -70,10 +70,9 @@ const OUTBOUND: &[&str] = &["crate::ports", "crate::domain"];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
 /// The accept loop is the one adapter that others stand on.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
-const INBOUND_SERVED: &[&str] = &["crate::app", "crate::ports", "crate::domain", "crate::adapters::serving"];
 
 const CORE_TESTS: &[&str] = &["mockall", "proptest", "tokio::join", "tokio::spawn", "tokio::task", "tokio::test"];
-const ADAPTER_TESTS: &[&str] = &["goclaw_simulator", "mockall", "proptest", "rustls", "tempfile"];
+const ADAPTER_TESTS: &[&str] = &["goclaw_simulator", "insta", "mockall", "proptest", "rustls", "tempfile"];
 
 pub(crate) const LAYERS: &[Layer] = &[
     // The core.
@@ -137,9 +136,26 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     // Inbound adapters: they call use cases.
     Layer {
+        at: "src/adapters/contract",
+        inside: INBOUND,
+        outside: &[PURE_STD, PURE, &["clap", "http_message", "poem_openapi"]],
+        in_tests: ADAPTER_TESTS,
+    },
+    Layer {
         at: "src/adapters/http",
-        inside: INBOUND_SERVED,
-        outside: &[ADAPTER, PURE, TRAITS, &["bytes", "governor", "poem", "poem_openapi"]],
+        inside: &[
+            "crate::app",
+            "crate::ports",
+            "crate::domain",
+            "crate::adapters::serving",
+            "crate::adapters::contract",
+        ],
+        outside: &[
+            ADAPTER,
+            PURE,
+            TRAITS,
+            &["bytes", "governor", "matchit", "poem", "poem_openapi", "serde_path_to_error"],
+        ],
         in_tests: ADAPTER_TESTS,
     },
     Layer {
@@ -150,7 +166,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     },
     Layer {
         at: "src/adapters/cli",
-        inside: INBOUND,
+        inside: &["crate::ports", "crate::domain", "crate::adapters::contract"],
         outside: &[
             ADAPTER,
             PURE,
@@ -199,10 +215,8 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/adapters/cipher/",
     "src/adapters/cli/client.rs",
     "src/adapters/cli/onboard.rs",
-    "src/adapters/http/answers.rs",
+    "src/adapters/contract/",
     "src/adapters/http/authenticator.rs",
-    "src/adapters/http/session_api.rs",
-    "src/adapters/http/token_answers.rs",
     "src/adapters/oauth/",
     "src/adapters/secret_file.rs",
     "src/adapters/settings/values.rs",

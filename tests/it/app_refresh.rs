@@ -46,7 +46,7 @@ async fn a_refresh_replaces_both_tokens_together_and_is_remembered() {
     let tokens = stage.tokens(OPENAI).await.expect("tokens");
     assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
     assert_eq!(bearer(&stage).await.expect("a token"), "access-of-refreshed-1");
-    let events = stage.app.accounts.events(&name(OPENAI)).await.expect("events");
+    let events = stage.app.accounts.events(&name(OPENAI), 200).await.expect("events");
     let told: Vec<_> = events.iter().map(|event| event.kind).collect();
     assert_eq!(told, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
     assert!(stage.journal.contents().is_empty(), "nothing is left behind");

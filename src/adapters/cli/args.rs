@@ -6,10 +6,12 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand, error::ErrorKind};
 
 use super::render;
-use crate::domain::{
-    api_token::Scope,
-    ids::{InvalidProviderName, ProviderName},
-    provider::openai_codex,
+use crate::{
+    adapters::contract::TokenScope,
+    domain::{
+        ids::{InvalidProviderName, ProviderName},
+        provider::openai_codex,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -226,8 +228,8 @@ pub struct CreateTokenOptions {
     #[arg(default_value = "program")]
     pub name: String,
     /// What it may be used for
-    #[arg(long, default_value = Scope::Proxy.as_str(), value_parser = Scope::GRANTED.map(Scope::as_str))]
-    pub scope: String,
+    #[arg(long, value_enum, default_value_t = TokenScope::Proxy)]
+    pub scope: TokenScope,
     #[command(flatten)]
     pub output: Output,
 }

@@ -1,9 +1,8 @@
-//! `goclaw auth status`, `logout` and `cancel`: one request each, and what it answered, in words.
+//! `goclaw auth status`, `refresh`, `logout` and `cancel`: one request each, and its response in words.
 
 use std::time::Duration;
 
 use super::{
-    api::{LoggedOut, Usage},
     args::{RefreshOptions, Target},
     client::GatewayClient,
     error::{CliError, Exit},
@@ -11,7 +10,10 @@ use super::{
     status_text::{Subject, status_text, usage_text},
     words::HereAndNow,
 };
-use crate::domain::{ids::ProviderName, time::Timestamp};
+use crate::{
+    adapters::contract::{AccountState, CancelStatus, LogoutResult, RefreshRequest, Revocation, Usage},
+    domain::{ids::ProviderName, time::Timestamp},
+};
 
 /// How long a provider has to tell how much of the plan is used up.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -45,7 +47,7 @@ pub(super) async fn subject(provider: &ProviderName, client: &GatewayClient) -> 
     if let Some(openai) = Subject::openai(provider) {
         return openai;
     }
-    let list = client.providers().await.map(|answer| answer.body.providers).unwrap_or_default();
+    let list = client.providers().await.map(|list| list.providers).unwrap_or_default();
     let listed = list.iter().find(|listed| listed.name == provider.as_str());
     listed.map_or_else(|| Subject::unlisted(provider), Subject::listed)
 }
@@ -56,12 +58,10 @@ pub(super) async fn refresh(
     now: Timestamp,
 ) -> Result<Exit, CliError> {
     let target = &options.target;
-    let mut answer = client.refresh(&target.provider, None).await?;
-    if let ("in_doubt", Some(login_id), Some(generation)) =
-        (answer.body.state.as_str(), answer.body.login_id.as_deref(), answer.body.generation)
-        && (options.yes || render::confirms(RETRY_QUESTION)?)
-    {
-        answer = client.refresh(&target.provider, Some((login_id, generation))).await?;
+    let mut answer = client.refresh(&target.provider, &RefreshRequest::default()).await?;
+    if answer.body.state == AccountState::InDoubt && (options.yes || render::confirms(RETRY_QUESTION)?) {
+        let consent = RefreshRequest { login_id: answer.body.login_id, generation: answer.body.generation };
+        answer = client.refresh(&target.provider, &consent).await?;
     }
     if target.output.json {
         render::json(&answer.raw)?;
@@ -83,20 +83,20 @@ pub(super) async fn logout(target: &Target, client: &GatewayClient) -> Result<Ex
     Ok(Exit::Yes)
 }
 
-fn logout_text(answer: &LoggedOut, name: &str) -> String {
+fn logout_text(answer: &LogoutResult, name: &str) -> String {
     if !answer.removed {
         return format!("Nothing was stored for {name}.");
     }
     let done = format!("Logged out of {name}: the stored tokens are deleted.");
-    match answer.revocation.as_str() {
-        "revoked" => format!("{done}\nThe provider has revoked them too."),
-        "pending" => format!(
-            "{done}\nThe provider did not answer. The gateway goes on asking it to revoke them, for up to a day."
-        ),
-        "failed" => {
+    match answer.revocation {
+        Revocation::Revoked => format!("{done}\nThe provider has revoked them too."),
+        Revocation::Pending => {
+            format!("{done}\nThe provider did not answer. The gateway keeps asking it to revoke them, for up to a day.")
+        }
+        Revocation::Failed => {
             format!("{done}\nThe provider did not revoke them. To be sure, end the session in your account there.")
         }
-        _ => done,
+        Revocation::NotApplicable => done,
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn cancel(target: &Target, client: &GatewayClient) -> Result<Ex
     let answer = client.cancel(&target.provider).await?;
     if target.output.json {
         render::json(&answer.raw)?;
-    } else if answer.body.there_was_one() {
+    } else if answer.body.status == CancelStatus::Cancelled {
         render::line("The waiting sign-in is cancelled.")?;
     } else {
         render::line("No sign-in was waiting.")?;
@@ -114,17 +114,30 @@ pub(super) async fn cancel(target: &Target, client: &GatewayClient) -> Result<Ex
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
+
     use super::*;
+    use crate::adapters::contract::LogoutStatus;
 
     #[test]
     fn a_logout_says_what_became_of_the_tokens() {
-        let text = |removed, revocation: &str| {
-            logout_text(&LoggedOut { removed, revocation: revocation.to_owned() }, "openai-codex")
+        let text = |removed, revocation| {
+            let result = LogoutResult { status: LogoutStatus::LoggedOut, removed, revocation };
+            logout_text(&result, "openai-codex")
         };
-        assert_eq!(text(false, "not_applicable"), "Nothing was stored for openai-codex.");
-        assert_eq!(text(true, "not_applicable"), "Logged out of openai-codex: the stored tokens are deleted.");
-        assert!(text(true, "revoked").ends_with("\nThe provider has revoked them too."));
-        assert!(text(true, "pending").contains("goes on asking"));
-        assert!(text(true, "failed").contains("end the session in your account there"));
+        assert_snapshot!(text(false, Revocation::NotApplicable), @"Nothing was stored for openai-codex.");
+        assert_snapshot!(text(true, Revocation::NotApplicable), @"Logged out of openai-codex: the stored tokens are deleted.");
+        assert_snapshot!(text(true, Revocation::Revoked), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider has revoked them too.
+        ");
+        assert_snapshot!(text(true, Revocation::Pending), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider did not answer. The gateway keeps asking it to revoke them, for up to a day.
+        ");
+        assert_snapshot!(text(true, Revocation::Failed), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider did not revoke them. To be sure, end the session in your account there.
+        ");
     }
 }

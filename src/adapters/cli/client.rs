@@ -1,28 +1,26 @@
-//! HTTP to the gateway: one function a request. The only file that opens the gateway's token or a pasted secret.
+//! HTTP to the gateway: one function for each request. The only file that exposes the gateway's token.
 
 use std::path::PathBuf;
 
 use reqwest::{Method, header::HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::{
     Connection,
     address::GatewayAddress,
-    api::{
-        Answer, Cancelled, Connected, IssuedToken, LoggedOut, PageLink, Provider, ProviderList, Revoked, Start, Status,
-        TokenList, Usage,
-    },
-    args::SetSecretOptions,
     error::{CliError, TokenLookup},
     render,
-    transport::Transport,
+    transport::{Answer, Transport},
 };
-use crate::domain::{
-    ids::ProviderName,
-    provider::AuthMethod,
-    secret::{AccessToken, RefreshToken},
+use crate::{
+    adapters::contract::{
+        AccountConnected, AuthStatus, CancelResult, CompleteLoginRequest, CreateTokenRequest, LoginStarted,
+        LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl, RefreshRequest, SecretRequest,
+        StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage,
+    },
+    domain::ids::ProviderName,
 };
 
 #[derive(Debug)]
@@ -59,95 +57,111 @@ impl GatewayClient {
         self.token_file.as_ref()
     }
 
-    pub(super) async fn status(&self, provider: &ProviderName) -> Result<Answer<Status>, CliError> {
-        self.transport.call(Method::GET, &["v1", "auth", provider.as_str(), "status"], None).await
+    pub(super) async fn status(&self, provider: &ProviderName) -> Result<Answer<AuthStatus>, CliError> {
+        self.auth(Method::GET, provider, "status", NO_BODY).await
     }
 
     pub(super) async fn start(
         &self,
         provider: &ProviderName,
-        force: bool,
-        provider_type: Option<&str>,
-        display_name: Option<&str>,
-    ) -> Result<Answer<Start>, CliError> {
-        let mut body = json!({ "force": force });
-        insert(&mut body, "provider_type", provider_type);
-        insert(&mut body, "display_name", display_name);
-        self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "start"], Some(body)).await
+        request: &StartLoginRequest,
+    ) -> Result<Answer<LoginStarted>, CliError> {
+        self.auth(Method::POST, provider, "start", Some(request)).await
     }
 
-    pub(super) async fn callback(&self, provider: &ProviderName, redirect_url: &SecretString) -> Result<(), CliError> {
-        let body = json!({ "redirect_url": redirect_url.expose_secret() });
-        let answer =
-            self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "callback"], Some(body)).await;
-        answer.map(|_connected: Answer<Connected>| ())
+    pub(super) async fn callback(&self, provider: &ProviderName, redirect_url: SecretString) -> Result<(), CliError> {
+        let request = CompleteLoginRequest { redirect_url: RedirectUrl(redirect_url) };
+        let answer = self.auth(Method::POST, provider, "callback", Some(&request)).await;
+        answer.map(|_connected: Answer<AccountConnected>| ())
     }
 
-    /// `consent` is the login and generation whose doubt was shown.
     pub(super) async fn refresh(
         &self,
         provider: &ProviderName,
-        consent: Option<(&str, u64)>,
-    ) -> Result<Answer<Status>, CliError> {
-        let body = match consent {
-            None => json!({}),
-            Some((login_id, generation)) => json!({ "login_id": login_id, "generation": generation }),
-        };
-        self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "refresh"], Some(body)).await
+        request: &RefreshRequest,
+    ) -> Result<Answer<AuthStatus>, CliError> {
+        self.auth(Method::POST, provider, "refresh", Some(request)).await
     }
 
-    pub(super) async fn cancel(&self, provider: &ProviderName) -> Result<Answer<Cancelled>, CliError> {
-        self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "cancel"], Some(json!({}))).await
+    pub(super) async fn cancel(&self, provider: &ProviderName) -> Result<Answer<CancelResult>, CliError> {
+        self.auth(Method::POST, provider, "cancel", NO_BODY).await
     }
 
-    pub(super) async fn logout(&self, provider: &ProviderName) -> Result<Answer<LoggedOut>, CliError> {
-        self.transport.call(Method::POST, &["v1", "auth", provider.as_str(), "logout"], Some(json!({}))).await
+    pub(super) async fn logout(&self, provider: &ProviderName) -> Result<Answer<LogoutResult>, CliError> {
+        self.auth(Method::POST, provider, "logout", NO_BODY).await
     }
 
     pub(super) async fn set_secret(
         &self,
         provider: &ProviderName,
-        method: AuthMethod,
-        secret: &AccessToken,
-        client_cookie: Option<&RefreshToken>,
-        options: &SetSecretOptions,
-    ) -> Result<Answer<Connected>, CliError> {
-        let mut body = json!({ method.as_str(): secret.expose_secret(), "unchecked": options.unchecked });
-        insert(&mut body, "client_cookie", client_cookie.map(ExposeSecret::expose_secret));
-        insert(&mut body, "provider_type", options.provider_type.as_deref());
-        self.transport.call(Method::PUT, &["v1", "auth", provider.as_str(), "secret"], Some(body)).await
+        request: &SecretRequest,
+    ) -> Result<Answer<AccountConnected>, CliError> {
+        self.auth(Method::PUT, provider, "secret", Some(request)).await
     }
 
     pub(super) async fn usage(&self, provider: &ProviderName) -> Result<Answer<Usage>, CliError> {
-        self.transport.call(Method::GET, &["v1", "auth", provider.as_str(), "usage"], None).await
+        self.auth(Method::GET, provider, "usage", NO_BODY).await
     }
 
-    pub(super) async fn create_token(&self, name: &str, scope: &str) -> Result<Answer<IssuedToken>, CliError> {
-        self.transport.call(Method::POST, &["v1", "tokens"], Some(json!({ "name": name, "scope": scope }))).await
+    pub(super) async fn create_token(&self, request: &CreateTokenRequest) -> Result<Answer<TokenCreated>, CliError> {
+        self.transport.call(Method::POST, &["v1", "tokens"], Some(request)).await
     }
 
-    pub(super) async fn tokens(&self) -> Result<Answer<TokenList>, CliError> {
-        self.transport.call(Method::GET, &["v1", "tokens"], None).await
+    /// Lists all tokens, page by page.
+    pub(super) async fn tokens(&self) -> Result<TokenList, CliError> {
+        let mut list = TokenList { tokens: Vec::new(), next_cursor: None };
+        loop {
+            let page: Answer<TokenList> = self.transport.page(&["v1", "tokens"], list.next_cursor.as_deref()).await?;
+            list.tokens.extend(page.body.tokens);
+            list.next_cursor = page.body.next_cursor;
+            if list.next_cursor.is_none() {
+                return Ok(list);
+            }
+        }
     }
 
-    pub(super) async fn revoke_token(&self, id: &str) -> Result<Answer<Revoked>, CliError> {
-        self.transport.call(Method::DELETE, &["v1", "tokens", id], None).await
+    pub(super) async fn revoke_token(&self, id: &str) -> Result<Answer<TokenRevoked>, CliError> {
+        self.transport.call(Method::DELETE, &["v1", "tokens", id], NO_BODY).await
     }
 
     pub(super) async fn make_page_link(&self) -> Result<Answer<PageLink>, CliError> {
-        self.transport.call(Method::POST, &["v1", "session", "link"], None).await
+        self.transport.call(Method::POST, &["v1", "session", "link"], NO_BODY).await
     }
 
-    pub(super) async fn providers(&self) -> Result<Answer<ProviderList>, CliError> {
-        self.transport.call(Method::GET, &["v1", "providers"], None).await
+    /// Lists all providers, page by page.
+    pub(super) async fn providers(&self) -> Result<ProviderList, CliError> {
+        let mut list = ProviderList { providers: Vec::new(), next_cursor: None };
+        loop {
+            let page: Answer<ProviderList> =
+                self.transport.page(&["v1", "providers"], list.next_cursor.as_deref()).await?;
+            list.providers.extend(page.body.providers);
+            list.next_cursor = page.body.next_cursor;
+            if list.next_cursor.is_none() {
+                return Ok(list);
+            }
+        }
     }
 
-    pub(super) async fn set_enabled(&self, name: &ProviderName, enabled: bool) -> Result<Answer<Provider>, CliError> {
-        self.transport
-            .call(Method::PATCH, &["v1", "providers", name.as_str()], Some(json!({ "enabled": enabled })))
-            .await
+    pub(super) async fn update_provider(
+        &self,
+        name: &ProviderName,
+        request: &UpdateProviderRequest,
+    ) -> Result<Answer<ProviderSummary>, CliError> {
+        self.transport.call(Method::PATCH, &["v1", "providers", name.as_str()], Some(request)).await
+    }
+
+    async fn auth<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        provider: &ProviderName,
+        operation: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Answer<T>, CliError> {
+        self.transport.call(method, &["v1", "auth", provider.as_str(), operation], body).await
     }
 }
+
+const NO_BODY: Option<&()> = None;
 
 /// The token as it goes over the wire, and nowhere else.
 fn bearer(token: &SecretString) -> Result<HeaderValue, CliError> {
@@ -157,15 +171,46 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, CliError> {
     Ok(value)
 }
 
-fn insert(body: &mut Value, member: &str, text: Option<&str>) {
-    if let (Some(object), Some(text)) = (body.as_object_mut(), text) {
-        object.insert(member.to_owned(), text.into());
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
+
+    /// More accounts than one response can hold: the list is read page by page.
+    #[tokio::test]
+    async fn a_list_of_6000_providers_is_read_to_its_end() {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = GatewayClient::new(Connection { url, token: None, token_file: None }).unwrap();
+        let serve = async {
+            let mut requests = Vec::new();
+            for page in 1..=12 {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                requests.push(String::from_utf8(request[..length].to_vec()).unwrap());
+                let name = "x".repeat(300);
+                let provider = format!(
+                    r#"{{"name":"{name}","display_name":"Suno","provider_type":"suno","category":"media","auth_methods":[],
+                        "api_base":"","enabled":true,"state":"absent","authenticated":false}}"#
+                );
+                let next = if page < 12 { format!(r#","next_cursor":"page {page}""#) } else { String::new() };
+                let body = format!(r#"{{"providers":[{}]{next}}}"#, vec![provider; 500].join(","));
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+            requests
+        };
+        let (list, requests) = tokio::join!(client.providers(), serve);
+        assert_eq!(list.unwrap().providers.len(), 6_000);
+        assert!(requests[0].starts_with("GET /v1/providers?limit=500 "), "{}", requests[0]);
+        assert!(requests[11].starts_with("GET /v1/providers?limit=500&cursor=page+11 "), "{}", requests[11]);
+    }
 
     #[test]
     fn a_token_that_fits_no_header_is_refused_without_being_shown() {

@@ -6,18 +6,20 @@ use url::Url;
 
 use super::{
     Environment,
-    api::{Start, StartedLogin, Status},
     args::LoginOptions,
     auth, browser,
     client::GatewayClient,
     error::{CliError, Exit},
-    login_wait::{End, Wait},
+    login_wait::{End, StartedLogin, Wait},
     render::{self, Countdown},
     shell,
     status_text::status_text,
     words::{self, HereAndNow},
 };
-use crate::domain::{ids::ProviderName, time::Timestamp};
+use crate::{
+    adapters::contract::{AuthStatus, CancelStatus, StartLoginRequest},
+    domain::{ids::ProviderName, time::Timestamp},
+};
 
 /// A person who pressed Ctrl-C wants out.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
@@ -29,20 +31,21 @@ pub(super) async fn login(
 ) -> Result<Exit, CliError> {
     let (provider, json) = (&options.target.provider, options.target.output.json);
     let waiting_before = waiting_login(provider, client).await?;
-    let answer = client
-        .start(provider, options.force, options.provider_type.as_deref(), options.display_name.as_deref())
-        .await?;
+    let request = StartLoginRequest {
+        force: options.force,
+        display_name: options.display_name.as_deref().map(Into::into),
+        provider_type: options.provider_type.as_deref().map(Into::into),
+    };
+    let answer = client.start(provider, &request).await?;
     if json {
         render::json(&answer.raw)?;
     }
-    let started = match answer.body {
-        Start::Started(started) => started,
-        Start::NotNeeded { provider_name, .. } => {
-            if !json {
-                render::line(&already_text(provider, &provider_name))?;
-            }
-            return Ok(Exit::Yes);
+    let name = answer.body.provider_name.clone();
+    let Some(started) = StartedLogin::of(answer.body) else {
+        if !json {
+            render::line(&already_text(provider, &name))?;
         }
+        return Ok(Exit::Yes);
     };
     invite(&started, options, environment)?;
 
@@ -77,7 +80,7 @@ pub(super) async fn login(
         }
         End::Interrupted if is_ours => {
             let cancelled = tokio::time::timeout(CANCEL_WITHIN, client.cancel(provider)).await;
-            let cancelled = matches!(cancelled, Ok(Ok(answer)) if answer.body.there_was_one());
+            let cancelled = matches!(cancelled, Ok(Ok(answer)) if answer.body.status == CancelStatus::Cancelled);
             render::error(if cancelled {
                 "Sign-in cancelled."
             } else {
@@ -145,7 +148,7 @@ fn paste_hint(started: &StartedLogin) -> String {
     }
 }
 
-async fn success(status: &Status, options: &LoginOptions, client: &GatewayClient, now: Timestamp) -> String {
+async fn success(status: &AuthStatus, options: &LoginOptions, client: &GatewayClient, now: Timestamp) -> String {
     let provider = &options.target.provider;
     let subject = auth::subject(provider, client).await;
     let text = status_text(status, &subject, &HereAndNow::local(now));
@@ -160,10 +163,10 @@ mod tests {
     fn started(callback: &str) -> StartedLogin {
         let redirect = "http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback";
         let started = format!(
-            r#"{{"auth_url":"https://auth.example/authorize?redirect_uri={redirect}&state=s",
+            r#"{{"status":"pending","auth_url":"https://auth.example/authorize?redirect_uri={redirect}&state=s",
                  "provider_name":"openai-codex","login_id":"1","expires_at":9,"callback":{callback}}}"#
         );
-        serde_json::from_str(&started).unwrap()
+        StartedLogin::of(serde_json::from_str(&started).unwrap()).unwrap()
     }
 
     #[test]

@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use super::{
-    api::{Answer, StartedLogin, Status},
     client::GatewayClient,
     error::CliError,
     pasted_lines::{Pasted, PastedLines},
     render::{self, Countdown},
+    transport::Answer,
 };
 use crate::{
+    adapters::contract::{AuthStatus, CallbackState, LoginOutcome, LoginStarted},
     domain::{ids::ProviderName, time::Timestamp},
     ports::Clock,
 };
@@ -21,12 +22,29 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 /// How long a sign-in may be neither waiting nor ended: above the time the gateway gives an exchange with the provider.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
+/// A sign-in that waits for approval.
+pub(super) struct StartedLogin {
+    pub(super) auth_url: String,
+    pub(super) login_id: String,
+    pub(super) expires_at: i64,
+    pub(super) callback: CallbackState,
+}
+
+impl StartedLogin {
+    /// Returns `None` if the account is signed in already.
+    pub(super) fn of(started: LoginStarted) -> Option<Self> {
+        let LoginStarted { auth_url, login_id, expires_at, callback, .. } = started;
+        let callback = callback.unwrap_or_default();
+        Some(Self { auth_url: auth_url?, login_id: login_id?, expires_at: expires_at?, callback })
+    }
+}
+
 /// How the wait for a sign-in ended.
 pub(super) enum End {
-    Signed(Answer<Status>),
+    Signed(Answer<AuthStatus>),
     Failed {
         reason: String,
-        status: Answer<Status>,
+        status: Answer<AuthStatus>,
     },
     /// By the person who waited.
     Interrupted,
@@ -42,15 +60,13 @@ enum Verdict {
     Unknown,
 }
 
-fn verdict(status: &Status, login_id: &str) -> Verdict {
+fn verdict(status: &AuthStatus, login_id: &str) -> Verdict {
     if status.login_id.as_deref() == Some(login_id) {
         return Verdict::Signed;
     }
     if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
-        return match last.outcome.as_str() {
-            "completed" => Verdict::Signed,
-            outcome => Verdict::Failed(last.reason.clone().unwrap_or_else(|| outcome.replace('_', " "))),
-        };
+        let is_completed = last.outcome == LoginOutcome::Completed;
+        return if is_completed { Verdict::Signed } else { Verdict::Failed(last.reason.clone()) };
     }
     match &status.pending {
         Some(pending) if pending.login_id == login_id => Verdict::Waiting,
@@ -120,7 +136,7 @@ impl Wait<'_> {
                 return Ok(());
             }
         };
-        match self.client.callback(self.provider, &redirect_url).await {
+        match self.client.callback(self.provider, redirect_url).await {
             Ok(()) => Ok(()),
             Err(error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidAnswer { .. })) => {
                 render::error(&error.to_string());
@@ -143,18 +159,20 @@ mod tests {
     fn the_end_is_read_from_the_status() {
         let last = |id: &str, outcome: &str| {
             format!(
-                r#"{{"authenticated":false,"last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#
+                r#"{{"authenticated":false,"state":"absent","last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#
             )
         };
         let pending = |id: &str| {
-            format!(r#"{{"authenticated":true,"login_id":"old","pending":{{"login_id":"{id}","expires_at":1}}}}"#)
+            format!(
+                r#"{{"authenticated":true,"state":"active","login_id":"old","pending":{{"login_id":"{id}","expires_at":1}}}}"#
+            )
         };
-        assert_eq!(judge(r#"{"authenticated":true,"login_id":"ours"}"#), Verdict::Signed);
+        assert_eq!(judge(r#"{"authenticated":true,"state":"active","login_id":"ours"}"#), Verdict::Signed);
         assert_eq!(judge(&last("ours", "completed")), Verdict::Signed);
         assert_eq!(judge(&last("ours", "denied")), Verdict::Failed("R.".to_owned()));
         assert_eq!(judge(&last("older", "denied")), Verdict::Unknown);
         assert_eq!(judge(&pending("ours")), Verdict::Waiting);
         assert!(matches!(judge(&pending("another")), Verdict::Failed(_)));
-        assert_eq!(judge(r#"{"authenticated":true,"login_id":"old"}"#), Verdict::Unknown);
+        assert_eq!(judge(r#"{"authenticated":true,"state":"active","login_id":"old"}"#), Verdict::Unknown);
     }
 }

@@ -12,7 +12,6 @@ use secrecy::SecretString;
 use crate::ports::Clock;
 
 mod address;
-mod api;
 pub mod args;
 mod auth;
 mod browser;

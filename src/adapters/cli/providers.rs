@@ -6,28 +6,33 @@ use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    api::Provider,
     args::{Named, ProvidersCommand, SetSecretOptions},
     client::GatewayClient,
     error::{CliError, Exit},
     render,
+    status_text::label,
     words::{HereAndNow, table},
 };
-use crate::domain::{
-    ids::ProviderName,
-    provider::{AuthMethod, openai_codex},
-    secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
-    time::Timestamp,
+use crate::{
+    adapters::contract::{
+        AccountState, PastedCookie, PastedToken, ProviderSummary, SecretRequest, UpdateProviderRequest,
+    },
+    domain::{
+        ids::ProviderName,
+        provider::{AuthMethod, openai_codex},
+        secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
+        time::Timestamp,
+    },
 };
 
 pub(super) async fn run(command: &ProvidersCommand, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
     match command {
         ProvidersCommand::List(output) => {
-            let answer = client.providers().await?;
+            let all = client.providers().await?;
             if output.json {
-                render::json(&answer.raw)?;
+                render::typed_json(&all)?;
             } else {
-                render::line(&list(&answer.body.providers, &HereAndNow::local(now)))?;
+                render::line(&list(&all.providers, &HereAndNow::local(now)))?;
             }
             Ok(Exit::Yes)
         }
@@ -38,7 +43,8 @@ pub(super) async fn run(command: &ProvidersCommand, client: &GatewayClient, now:
 }
 
 async fn switch(target: &Named, enabled: bool, client: &GatewayClient) -> Result<Exit, CliError> {
-    let answer = client.set_enabled(&target.name, enabled).await?;
+    let request = UpdateProviderRequest { enabled: Some(enabled), display_name: None };
+    let answer = client.update_provider(&target.name, &request).await?;
     let provider = &answer.body;
     if target.output.json {
         render::json(&answer.raw)?;
@@ -48,7 +54,7 @@ async fn switch(target: &Named, enabled: bool, client: &GatewayClient) -> Result
     Ok(if provider.enabled == enabled { Exit::Yes } else { Exit::No })
 }
 
-fn switched_text(provider: &Provider, wanted: bool) -> String {
+fn switched_text(provider: &ProviderSummary, wanted: bool) -> String {
     let name = &provider.name;
     match (provider.enabled, wanted) {
         (true, true) => format!("Provider {name} is on."),
@@ -65,7 +71,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
         (true, _) => AuthMethod::ApiKey,
         (false, true) => AuthMethod::SessionToken,
         (false, false) => {
-            let list = client.providers().await?.body.providers;
+            let list = client.providers().await?.providers;
             expected_secret(&list, name, options.provider_type.as_deref())?
         }
     };
@@ -75,9 +81,21 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     };
     let wanted = if options.client_cookie { [Some(what), Some("Client cookie")] } else { [Some(what), None] };
     let [secret, cookie] = read_secrets(name, wanted)?;
-    let secret = AccessToken::from_pasted(&secret.unwrap_or_default())?;
-    let cookie = cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-    let answer = client.set_secret(name, method, &secret, cookie.as_ref(), options).await?;
+    let secret = secret.unwrap_or_default();
+    // Refused here already: an unusable secret need not leave this machine.
+    AccessToken::from_pasted(&secret)?;
+    cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
+    let mut request = SecretRequest {
+        client_cookie: cookie.map(PastedCookie),
+        provider_type: options.provider_type.as_deref().map(Into::into),
+        unchecked: options.unchecked,
+        ..SecretRequest::default()
+    };
+    match method {
+        AuthMethod::ApiKey => request.api_key = Some(PastedToken(secret)),
+        AuthMethod::SessionToken | AuthMethod::OAuth => request.session_token = Some(PastedToken(secret)),
+    }
+    let answer = client.set_secret(name, &request).await?;
     if options.target.output.json {
         render::json(&answer.raw)?;
     } else {
@@ -88,7 +106,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
 
 /// Which secret a provider takes. A new name takes what the built-in provider of its type takes.
 fn expected_secret(
-    list: &[Provider],
+    list: &[ProviderSummary],
     name: &ProviderName,
     provider_type: Option<&str>,
 ) -> Result<AuthMethod, CliError> {
@@ -97,8 +115,8 @@ fn expected_secret(
     let Some(provider) = find(name).or_else(|| find(provider_type?)) else {
         return Err(CliError::UnknownProvider(name.to_owned()));
     };
-    let methods = || provider.auth_methods.iter().filter_map(|method| AuthMethod::parse(method));
-    let mut pasted = methods().filter(|method| *method != AuthMethod::OAuth);
+    let methods = provider.auth_methods.iter().copied().map(AuthMethod::from);
+    let mut pasted = methods.filter(|method| *method != AuthMethod::OAuth);
     match (pasted.next(), pasted.next()) {
         (Some(method), None) => Ok(method),
         (Some(_), Some(_)) => Err(CliError::WhichSecret(name.to_owned())),
@@ -132,32 +150,41 @@ fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Optio
     Ok([Some(one.into()), Some(other.into())])
 }
 
-fn list(providers: &[Provider], here: &HereAndNow) -> String {
+fn list(providers: &[ProviderSummary], here: &HereAndNow) -> String {
     let rows = providers.iter().map(|provider| {
-        let state = if provider.enabled { provider.state.replace('_', " ") } else { "disabled".to_owned() };
-        let account = provider.account.as_ref().and_then(|account| account.label()).unwrap_or("-");
+        let state = if provider.enabled { provider.state } else { AccountState::Disabled };
+        let account = provider.account.as_ref().and_then(label).unwrap_or("-");
         let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| here.expiry(at));
-        [provider.name.clone(), provider.provider_type.clone(), state, account.to_owned(), expiry]
+        [
+            provider.name.clone(),
+            provider.provider_type.as_str().to_owned(),
+            state.in_words(),
+            account.to_owned(),
+            expiry,
+        ]
     });
     table(["NAME", "TYPE", "STATE", "ACCOUNT", "ACCESS TOKEN"], rows)
 }
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::adapters::cli::api::Account;
+    use crate::adapters::contract::{Account, AuthMethod::*, Category, ProviderType};
 
-    fn provider(name: &str, methods: &[&str]) -> Provider {
-        Provider {
+    fn provider(name: &str, auth_methods: &[crate::adapters::contract::AuthMethod]) -> ProviderSummary {
+        ProviderSummary {
             name: name.to_owned(),
             display_name: name.to_owned(),
-            provider_type: name.to_owned(),
-            category: "media".to_owned(),
-            auth_methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            provider_type: ProviderType::Suno,
+            category: Category::Media,
+            auth_methods: auth_methods.to_vec(),
+            api_base: String::new(),
             enabled: true,
-            state: "absent".to_owned(),
+            state: AccountState::Absent,
+            authenticated: false,
             expires_at: None,
             account: None,
         }
@@ -166,43 +193,42 @@ mod tests {
     #[test]
     fn the_table_lines_up() {
         let account = Account { email: Some("jane@example.com".into()), ..Default::default() };
-        let codex = Provider {
-            state: "active".to_owned(),
+        let codex = ProviderSummary {
+            provider_type: ProviderType::OpenaiCodex,
+            state: AccountState::Active,
             expires_at: Some(7_200),
             account: Some(account),
-            ..provider("openai-codex", &["oauth"])
+            ..provider("openai-codex", &[OAuth])
         };
         let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-        let off = Provider { enabled: false, ..provider("suno", &["session_token"]) };
-        assert_eq!(
-            list(&[codex, off], &here),
-            "NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN\n\
-             openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)\n\
-             suno          suno          disabled  -                 -"
-        );
+        let off = ProviderSummary { enabled: false, ..provider("suno", &[SessionToken]) };
+        assert_snapshot!(list(&[codex, off], &here), @r"
+        NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN
+        openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)
+        suno          suno          disabled  -                 -
+        ");
     }
 
     #[test]
     fn the_provider_decides_what_its_secret_is() {
         let list = [
-            provider("openai-codex", &["oauth"]),
-            provider("suno", &["session_token"]),
-            provider("both", &["oauth", "api_key", "session_token"]),
+            provider("openai-codex", &[OAuth]),
+            provider("suno", &[SessionToken]),
+            provider("both", &[OAuth, ApiKey, SessionToken]),
         ];
         let expected =
             |name: &str, provider_type| expected_secret(&list, &ProviderName::parse(name).unwrap(), provider_type);
         assert_eq!(expected("suno", None).unwrap(), AuthMethod::SessionToken);
         assert_eq!(expected("suno-band", Some("suno")).unwrap(), AuthMethod::SessionToken);
         assert!(matches!(expected("both", None), Err(CliError::WhichSecret(_))));
-        assert_eq!(expected("xyz", None).unwrap_err().to_string(), "unknown provider: xyz");
-        let error = expected("openai", None).unwrap_err();
-        assert_eq!(error.to_string(), "openai-codex connects with a sign-in in the browser");
+        assert_snapshot!(expected("xyz", None).unwrap_err(), @"unknown provider: xyz");
+        assert_snapshot!(expected("openai", None).unwrap_err(), @"openai-codex connects with a sign-in in the browser");
     }
 
     #[test]
-    fn a_switch_that_the_configuration_overrules_is_told() {
-        let off = Provider { enabled: false, ..provider("suno", &[]) };
-        assert_eq!(switched_text(&off, false), "Provider suno is off. Nothing is deleted.");
-        assert!(switched_text(&off, true).contains("still off"));
+    fn a_switch_that_the_configuration_overrules_is_reported() {
+        let off = ProviderSummary { enabled: false, ..provider("suno", &[]) };
+        assert_snapshot!(switched_text(&off, false), @"Provider suno is off. Nothing is deleted.");
+        assert_snapshot!(switched_text(&off, true), @"Provider suno is still off: the configuration file says so.");
     }
 }

@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 use super::{error::CliError, words};
 
 /// A countdown nobody watches is written to a log: one line in this time is enough.
@@ -28,7 +30,12 @@ pub fn error(text: &str) {
     writeln!(io::stderr().lock(), "{}", printable(text)).ok();
 }
 
-/// Prints an answer of the API as it came.
+/// Prints a list of the API that was read page by page.
+pub(super) fn typed_json(list: &impl Serialize) -> io::Result<()> {
+    json(&serde_json::to_string(list)?)
+}
+
+/// Prints a response of the API as it arrived.
 pub(super) fn json(raw: &str) -> io::Result<()> {
     quietly(writeln!(io::stdout().lock(), "{}", printable_json(raw.trim())))
 }

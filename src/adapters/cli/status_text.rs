@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::{
-    api::{Provider, Status, Usage, UsageWindow},
-    words::{self, HereAndNow},
-};
-use crate::domain::{
-    ids::ProviderName,
-    provider::{AuthMethod, Category, ProviderType, openai_codex},
+use super::words::{self, HereAndNow};
+use crate::{
+    adapters::contract::{
+        Account, AccountState, AuthMethod, AuthStatus, Category, LoginOutcome, ProviderSummary, ProviderType, Usage,
+        UsageWindow,
+    },
+    domain::{ids::ProviderName, provider::openai_codex},
 };
 
 /// The account that is talked about.
@@ -35,16 +35,16 @@ impl Subject {
     }
 
     /// Any other, as the list of providers has it.
-    pub(super) fn listed(provider: &Provider) -> Self {
+    pub(super) fn listed(provider: &ProviderSummary) -> Self {
         let name = provider.name.clone();
-        let usage = if provider.provider_type == ProviderType::OpenaiCodex.as_str() {
+        let usage = if provider.provider_type == ProviderType::OpenaiCodex {
             Some(model_prefix(&name))
-        } else if provider.category == Category::Llm.as_str() {
+        } else if provider.category == Category::Llm {
             Some(format!("Use model prefix '{name}/' in agent config."))
         } else {
             None
         };
-        let signs_in = provider.auth_methods.iter().any(|method| method == AuthMethod::OAuth.as_str());
+        let signs_in = provider.auth_methods.contains(&AuthMethod::OAuth);
         let way_in = if signs_in { "auth login" } else { "providers set-secret" };
         let way_in = format!("goclaw {way_in} {name}");
         Self { name, label: provider.display_name.clone(), usage, way_in }
@@ -70,12 +70,12 @@ fn model_prefix(name: &str) -> String {
 }
 
 /// The whole answer to `auth status`. The first two lines are the documented ones; what follows is additive.
-pub(super) fn status_text(status: &Status, subject: &Subject, here: &HereAndNow) -> String {
+pub(super) fn status_text(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> String {
     let mut lines = if status.authenticated {
         connected(status, subject, here)
     } else if let Some(error) = &status.error {
         dead(error, status, subject)
-    } else if matches!(status.state.as_str(), "absent" | "") {
+    } else if status.state == AccountState::Absent {
         absent(status, subject)
     } else {
         unusable(status, subject, here)
@@ -99,7 +99,7 @@ pub(super) fn usage_text(usage: &Usage, here: &HereAndNow) -> Option<String> {
     (!windows.is_empty()).then(|| format!("Plan used: {}.", windows.join(", ")))
 }
 
-fn connected(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<String> {
+fn connected(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> Vec<String> {
     let mut lines = vec![format!("{}: active (provider: {})", subject.label, subject.name)];
     lines.extend(subject.usage.clone());
     lines.extend(account(status));
@@ -108,7 +108,7 @@ fn connected(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<Strin
     lines
 }
 
-fn dead(error: &str, status: &Status, subject: &Subject) -> Vec<String> {
+fn dead(error: &str, status: &AuthStatus, subject: &Subject) -> Vec<String> {
     let name = if subject.is_openai() { String::new() } else { format!(" {}", subject.name) };
     let mut lines = vec![error.to_owned()];
     lines.extend(account(status));
@@ -117,7 +117,7 @@ fn dead(error: &str, status: &Status, subject: &Subject) -> Vec<String> {
     lines
 }
 
-fn absent(status: &Status, subject: &Subject) -> Vec<String> {
+fn absent(status: &AuthStatus, subject: &Subject) -> Vec<String> {
     let mut lines = if subject.is_openai() {
         vec![
             "No OAuth tokens found.".to_owned(),
@@ -131,35 +131,42 @@ fn absent(status: &Status, subject: &Subject) -> Vec<String> {
             format!("Or connect it from here: {}", subject.way_in),
         ]
     };
-    let failed = status.last_login.as_ref().filter(|login| login.outcome != "completed" && status.pending.is_none());
-    lines.extend(failed.and_then(|login| login.reason.as_ref()).map(|reason| format!("Last sign-in: {reason}")));
+    let last = status.last_login.as_ref().filter(|_| status.pending.is_none());
+    let failed = last.filter(|login| login.outcome != LoginOutcome::Completed);
+    lines.extend(failed.map(|login| format!("Last sign-in: {}", login.reason)));
     lines
 }
 
 /// There are tokens, and they are not to be used now: switched off, being refreshed, in doubt.
-fn unusable(status: &Status, subject: &Subject, here: &HereAndNow) -> Vec<String> {
-    let state = status.state.replace('_', " ");
+fn unusable(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> Vec<String> {
+    let state = status.state.in_words();
     let mut lines = vec![format!("{}: {state} (provider: {})", subject.label, subject.name)];
     lines.extend(status.reason.clone());
     lines.extend(account(status));
     lines.extend(status.expires_at.map(|at| format!("Access token {}.", here.expiry(at))));
-    match status.state.as_str() {
-        "disabled" => lines.push(format!("Switch it on with: goclaw providers enable {}", subject.name)),
-        "needs_reauth" => lines.push(format!("Sign in again with: {}", subject.way_in)),
-        _ => {}
+    match status.state {
+        AccountState::Disabled => lines.push(format!("Switch it on with: goclaw providers enable {}", subject.name)),
+        AccountState::NeedsReauth => lines.push(format!("Sign in again with: {}", subject.way_in)),
+        AccountState::Absent | AccountState::Active | AccountState::Refreshing | AccountState::InDoubt => {}
     }
     lines
 }
 
-fn account(status: &Status) -> Option<String> {
+fn account(status: &AuthStatus) -> Option<String> {
     let account = status.account.as_ref()?;
     let plan = account.plan_type.as_ref().map(|plan| format!("plan {plan}"));
-    match (account.label(), plan) {
+    match (label(account), plan) {
         (Some(label), Some(plan)) => Some(format!("Account: {label} ({plan})")),
         (Some(label), None) => Some(format!("Account: {label}")),
         (None, Some(plan)) => Some(format!("Account: {plan}")),
         (None, None) => None,
     }
+}
+
+/// Returns the most telling of the names of an account.
+pub(super) fn label(account: &Account) -> Option<&str> {
+    let names = [&account.email, &account.user_id, &account.account_id];
+    names.into_iter().flatten().map(String::as_str).find(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -186,7 +193,7 @@ mod tests {
 
     fn suno() -> Subject {
         let suno = r#"{"name":"suno","display_name":"Suno","provider_type":"suno","category":"media",
-                       "auth_methods":["session_token"],"enabled":true,"state":"absent"}"#;
+                       "auth_methods":["session_token"],"api_base":"","enabled":true,"state":"absent","authenticated":false}"#;
         Subject::listed(&serde_json::from_str(suno).unwrap())
     }
 

@@ -1,19 +1,22 @@
 //! `goclaw tokens`: tokens for programs, so that none of them needs the gateway's own.
 
 use super::{
-    api::Token,
     args::TokensCommand,
     client::GatewayClient,
     error::{CliError, Exit},
     render,
     words::{HereAndNow, table},
 };
-use crate::domain::time::Timestamp;
+use crate::{
+    adapters::contract::{CreateTokenRequest, TokenInfo},
+    domain::time::Timestamp,
+};
 
 pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
     match command {
         TokensCommand::Create(options) => {
-            let answer = client.create_token(&options.name, &options.scope).await?;
+            let request = CreateTokenRequest { name: options.name.as_str().into(), scope: Some(options.scope) };
+            let answer = client.create_token(&request).await?;
             let id = &answer.body.id;
             // Alone on stdout, so that a script can take it.
             let shown = match options.output.json {
@@ -21,7 +24,7 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
                 false => render::line(&answer.body.token),
             };
             if let Err(unseen) = shown {
-                // What nobody saw is good for nobody.
+                // Nobody has seen it, so it must not stay valid.
                 client.revoke_token(id).await?;
                 return Err(unseen.into());
             }
@@ -30,13 +33,13 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
             }
         }
         TokensCommand::List(output) => {
-            let answer = client.tokens().await?;
+            let all = client.tokens().await?;
             if output.json {
-                render::json(&answer.raw)?;
-            } else if answer.body.tokens.is_empty() {
+                render::typed_json(&all)?;
+            } else if all.tokens.is_empty() {
                 render::line("No tokens. Make one for each program: goclaw tokens create NAME")?;
             } else {
-                render::line(&list(&answer.body.tokens, &HereAndNow::local(now)))?;
+                render::line(&list(&all.tokens, &HereAndNow::local(now)))?;
             }
         }
         TokensCommand::Revoke(options) => {
@@ -51,29 +54,34 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
     Ok(Exit::Yes)
 }
 
-fn list(tokens: &[Token], here: &HereAndNow) -> String {
-    let row = |token: &Token| [token.id.clone(), token.name.clone(), token.scope.clone(), here.time(token.created_at)];
+fn list(tokens: &[TokenInfo], here: &HereAndNow) -> String {
+    let row = |token: &TokenInfo| {
+        [token.id.clone(), token.name.clone(), token.scope.as_str().to_owned(), here.time(token.created_at)]
+    };
     table(["ID", "NAME", "SCOPE", "MADE"], tokens.iter().map(row))
 }
 
 #[cfg(test)]
 mod tests {
+    use insta::assert_snapshot;
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::adapters::contract::TokenScope;
 
     #[test]
     fn the_list_lines_up() {
-        let token = |id: &str, name: &str| Token {
+        let token = |id: &str, name: &str| TokenInfo {
             id: id.to_owned(),
             name: name.to_owned(),
-            scope: "proxy".to_owned(),
+            scope: TokenScope::Proxy,
             created_at: 0,
         };
         let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-        assert_eq!(
-            list(&[token("ab", "editor"), token("c", "x")], &here),
-            "ID  NAME    SCOPE  MADE\nab  editor  proxy  1970-01-01 00:00\nc   x       proxy  1970-01-01 00:00"
-        );
+        assert_snapshot!(list(&[token("ab", "editor"), token("c", "x")], &here), @r"
+        ID  NAME    SCOPE  MADE
+        ab  editor  proxy  1970-01-01 00:00
+        c   x       proxy  1970-01-01 00:00
+        ");
     }
 }

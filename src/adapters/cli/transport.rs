@@ -1,26 +1,32 @@
-//! One request, one answer: the limits of the HTTP client, and what to make of an answer that is none.
+//! Sends one request and reads one response, within limits. A response that is not a gateway's becomes an error.
 
 use std::{error::Error, io, time::Duration};
 
 use reqwest::{
-    Method, Response, StatusCode,
+    Method, RequestBuilder, Response, StatusCode,
     header::{AUTHORIZATION, HeaderValue},
     redirect, retry,
 };
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     address::GatewayAddress,
-    api::{Answer, Problem},
     error::{Cause, CliError, TokenLookup},
 };
+use crate::adapters::contract::Problem;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Above what the gateway may take: `refresh` may wait for a call whose outcome nobody knows, and then for one of its own.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Far above any answer of the gateway; whatever sends more is none.
+/// Far above any response of the gateway: lists are paged.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+/// A response as it arrived, for `--json`, and parsed.
+#[derive(Debug)]
+pub(super) struct Answer<T> {
+    pub(super) raw: String,
+    pub(super) body: T,
+}
 
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -63,14 +69,32 @@ impl Transport {
         &self,
         method: Method,
         path: &[&str],
-        body: Option<Value>,
+        body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Answer<T>, CliError> {
-        let mut request = self.http.request(method, self.address.endpoint(path));
+        self.send(self.http.request(method, self.address.endpoint(path)), body).await
+    }
+
+    /// Gets a page of a list.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        cursor: Option<&str>,
+    ) -> Result<Answer<T>, CliError> {
+        let mut url = self.address.endpoint(path);
+        url.query_pairs_mut().append_pair("limit", "500").extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+        self.send(self.http.get(url), None::<&()>).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        mut request: RequestBuilder,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Answer<T>, CliError> {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
         if let Some(body) = body {
-            request = request.json(&body);
+            request = request.json(body);
         }
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
@@ -98,15 +122,15 @@ impl Transport {
     fn refusal(&self, status: StatusCode, bytes: &[u8]) -> CliError {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
-            // Who sent none needs no lesson in HTTP.
+            // Without a token, the gateway's sentence about HTTP headers does not help.
             let sent_one = !matches!(self.token, TokenLookup::Missing | TokenLookup::MissingFile(_));
             let told = problem.filter(|_| sent_one).map(|problem| problem.error);
             let message = told.unwrap_or_else(|| "the gateway wants its token".to_owned());
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
         match problem {
-            Some(Problem { error: message, detail }) => {
-                let detail = detail.filter(|detail| *detail != message);
+            Some(Problem { error: message, detail, .. }) => {
+                let detail = Some(detail).filter(|detail| *detail != message);
                 CliError::Refused { message, detail, status: status.as_u16() }
             }
             None if status.is_redirection() => self.invalid(status, "a redirect"),
@@ -157,12 +181,15 @@ mod tests {
 
     use super::*;
     use crate::{
-        adapters::cli::{Connection, api::Status, client::GatewayClient},
+        adapters::{
+            cli::{Connection, client::GatewayClient},
+            contract::{AuthStatus, ProblemKind},
+        },
         domain::ids::ProviderName,
     };
 
     /// Calls `status` on a server that gives one answer; also returns what the server was asked.
-    async fn status_from(answer: &str) -> (Result<Answer<Status>, CliError>, String) {
+    async fn status_from(answer: &str) -> (Result<Answer<AuthStatus>, CliError>, String) {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connection = Connection {
@@ -199,8 +226,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_shows_its_sentence() {
-        let problem = r#"{"type":"about:blank","title":"Not found","status":404,"error":"unknown provider: xyz"}"#;
-        let (answer, _) = status_from(&http("404 Not Found", problem)).await;
+        let problem = Problem::new(ProblemKind::UnknownProvider, "unknown provider: xyz");
+        let problem = serde_json::to_string(&problem).unwrap();
+        let (answer, _) = status_from(&http("404 Not Found", &problem)).await;
         let error = answer.unwrap_err();
         assert_eq!(error.to_string(), "unknown provider: xyz");
         assert!(matches!(error, CliError::Refused { status: 404, detail: None, .. }));

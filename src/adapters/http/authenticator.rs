@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use poem::{IntoResponse, Request, Response, http::header};
+use poem::{Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{
-    allowed_methods::AllowedMethods,
     failed_attempts::FailedAttempts,
-    openai_error,
-    problem::{Problem, ProblemJson},
-    problem_kind::ProblemKind,
-    session_api,
+    paths::{self, AllowedMethods},
+    problem_json::ProblemJson,
 };
 use crate::{
+    adapters::contract::ProblemKind,
     app::Access,
     domain::{
         api_token::{ApiToken, Scope, TokenDigest},
         ids::Principal,
     },
 };
-
-/// Paths that answer without a token. Whatever is not here needs one, also paths that do not exist.
-const OPEN: [&str; 3] = ["/healthz", "/openapi.json", "/docs"];
 
 /// The token of the gateway's owner, as a digest: enough to compare, nothing to steal.
 #[derive(Clone)]
@@ -94,26 +89,25 @@ impl Authenticator {
     /// is its answer. Whoever carries a right one never meets the limit on wrong ones.
     pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
-        if OPEN.contains(&path) || is_of_page(path) {
+        if !paths::needs_token(path) {
             return Ok(());
         }
-        let refused = |kind, words: &str| Err(ProblemJson(Problem::new(kind, words)).into_response());
         let presented = bearer(request);
         let Some(credential) = presented.and_then(|token| self.credential(token)) else {
             return Err(match self.failed.count(request.remote_addr()) {
-                Ok(()) => ProblemJson(Problem::unauthorized(presented.is_some())).into_response(),
-                Err(wait) => Problem::too_many_attempts(wait).into_response(),
+                Ok(()) => ProblemJson::unauthorized(presented.is_some()),
+                Err(wait) => ProblemJson::too_many_attempts(wait),
             });
         };
         match &credential {
             Credential::ApiToken(token) if !opens(token.scope, path) => {
-                // No token would open what is not there.
+                // No token would open a path that does not exist.
                 if self.methods.of(path).is_none() {
-                    let words = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
-                    return refused(ProblemKind::NotFound, words);
+                    let detail = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
+                    return Err(ProblemJson::response(ProblemKind::NotFound, detail));
                 }
-                let words = "this token is for something else; this path wants the gateway's own";
-                return refused(ProblemKind::InsufficientScope, words);
+                let detail = "this token is not for this path, which needs the gateway's own token";
+                return Err(ProblemJson::response(ProblemKind::InsufficientScope, detail));
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
@@ -122,17 +116,12 @@ impl Authenticator {
     }
 }
 
-/// Whether a path is the page, which shows nothing by itself, or a file of it.
-pub(super) fn is_of_page(path: &str) -> bool {
-    path == "/" || path.starts_with("/page/")
-}
-
 /// Whether a token opens a path.
 fn opens(scope: Scope, path: &str) -> bool {
     match scope {
-        Scope::Proxy => openai_error::is_spoken_at(path),
+        Scope::Proxy => paths::speaks_openai(path),
         Scope::Page => true,
-        Scope::Link => path == session_api::PATH,
+        Scope::Link => path == paths::SESSION,
     }
 }
 

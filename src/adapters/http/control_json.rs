@@ -1,76 +1,85 @@
-//! The JSON body of a control request: bounded while it streams in, and never repeated in an error.
+//! The JSON body of a control request: bounded while it is read, and never repeated in an error, as it may hold a secret.
 
-use std::fmt;
-
-use poem::{
-    Request, RequestBody,
-    error::{ReadBodyError, ResponseError},
-    http::StatusCode,
-};
+use poem::{IntoResponse, Request, RequestBody, error::ReadBodyError};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
-    types::ParseFromJSON,
+    types::Type,
 };
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
 
-use super::{problem_kind::ProblemKind, strict_json::Strict};
+use super::{answer::JSON, problem_json::ProblemJson, strict_json::refuse_repeated_members};
+use crate::adapters::contract::{Problem, ProblemKind};
 
-/// The largest body a control request may have, in bytes.
+/// The largest body of a control request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A JSON object; where it is optional, no body at all means the object without members.
-pub(super) struct ControlJson<T, const OPTIONAL: bool = false>(pub(super) T);
+/// A JSON object.
+pub(super) struct ControlJson<T>(pub(super) T);
 
-/// Why a body was refused. It may hold a secret, so none of it is in the message.
-#[derive(Debug)]
-pub(super) enum InvalidBody {
-    TooLarge,
-    Unreadable,
-    /// Not JSON, or a member appears twice.
-    NotJson {
-        line: usize,
-        column: usize,
-    },
-    /// It is JSON of another shape. The text names members and types, never values.
-    WrongShape(String),
-    NotAnnouncedAsJson,
-}
+/// A JSON object that may be left out or be null, which means no members.
+pub(super) struct OptionalJson<T>(pub(super) T);
 
-impl InvalidBody {
-    pub(super) fn kind(&self) -> ProblemKind {
-        match self {
-            Self::TooLarge => ProblemKind::BodyTooLarge,
-            Self::Unreadable | Self::NotJson { .. } => ProblemKind::MalformedJson,
-            Self::WrongShape(_) => ProblemKind::InvalidBody,
-            Self::NotAnnouncedAsJson => ProblemKind::NotJson,
+/// Reads a body; `None` if there is none.
+async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>, Problem> {
+    let body = body.take().map_err(|_| Problem::new(ProblemKind::Internal, "the body was read twice"))?;
+    let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => {
+            Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
         }
+        _ => Problem::new(ProblemKind::MalformedJson, "the body could not be read to its end"),
+    })?;
+    if bytes.is_empty() {
+        return Ok(None);
     }
+    if !is_json(request) {
+        return Err(Problem::new(ProblemKind::NotJson, "send the body with Content-Type: application/json"));
+    }
+    parse(&bytes)
 }
 
-impl fmt::Display for InvalidBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge => write!(f, "the body is larger than {MAX_BODY_BYTES} bytes"),
-            Self::Unreadable => f.write_str("the body could not be read to its end"),
-            Self::NotJson { line, column } => {
-                write!(f, "the body is not JSON, or a member appears twice (line {line}, column {column})")
-            }
-            Self::WrongShape(what) => write!(f, "the body does not fit: {what}"),
-            Self::NotAnnouncedAsJson => f.write_str("send the body with Content-Type: application/json"),
+/// Parses a JSON object; `None` for null.
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
+    refuse_repeated_members(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let detail = format!("the body is not JSON, or a member appears twice (line {line}, column {column})");
+        Problem::new(ProblemKind::MalformedJson, detail)
+    })?;
+    match bytes.trim_ascii_start() {
+        // Serde would read a list as the members in their order.
+        [b'{', ..] => {
+            let members = &mut serde_json::Deserializer::from_slice(bytes);
+            serde_path_to_error::deserialize(members).map(Some).map_err(|error| wrong_shape(&error))
         }
+        [b'n', ..] => Ok(None),
+        _ => Err(Problem::body("an object is expected")),
     }
 }
 
-impl std::error::Error for InvalidBody {}
-
-impl ResponseError for InvalidBody {
-    fn status(&self) -> StatusCode {
-        self.kind().status()
-    }
+fn is_json(request: &Request) -> bool {
+    let essence = request.content_type().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(JSON) || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJson<T, OPTIONAL> {
+/// Names the member and what is expected there. Serde's own text shows the value before the last `expected`.
+fn wrong_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let text = error.inner().to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _place)| text);
+    if let Some(name) = text.strip_prefix("missing field ") {
+        return Problem::body(format!("{name} is missing"));
+    }
+    if let Some(named) = text.strip_prefix("unknown field ") {
+        return Problem::body(format!("unknown member {named}"));
+    }
+    let expected = match text.rsplit_once(", expected ") {
+        Some((_found, "u64")) => "a whole number",
+        Some((_found, expected)) => expected,
+        None => "another value",
+    };
+    Problem::body(format!("`{}` must be {expected}", error.path()))
+}
+
+impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for ControlJson<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -81,8 +90,8 @@ impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJso
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
-        Some(MetaRequest { description: None, content, required: !OPTIONAL })
+        let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: true })
     }
 
     async fn from_request(
@@ -90,58 +99,59 @@ impl<'a, T: ParseFromJSON, const OPTIONAL: bool> ApiExtractor<'a> for ControlJso
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let bytes = match body.take()?.into_bytes_limit(MAX_BODY_BYTES).await {
-            Ok(bytes) => bytes,
-            Err(ReadBodyError::PayloadTooLarge) => return Err(InvalidBody::TooLarge.into()),
-            Err(_) => return Err(InvalidBody::Unreadable.into()),
-        };
-        let value = if OPTIONAL && bytes.is_empty() {
-            Value::Object(Map::new())
-        } else if is_json(request) {
-            serde_json::from_slice::<Strict>(&bytes).map_err(|error| not_json(&error))?.0
-        } else {
-            return Err(InvalidBody::NotAnnouncedAsJson.into());
-        };
-        if let Some(name) = null_member(&value) {
-            return Err(InvalidBody::WrongShape(format!("`{name}` is null; leave it out")).into());
-        }
-        let parsed = T::parse_from_json(Some(value)).map_err(|error| wrong_shape(&error.into_message()))?;
-        Ok(Self(parsed))
+        let read = read(request, body).await;
+        let parsed = read.and_then(|parsed| parsed.ok_or_else(|| Problem::body("an object is expected")));
+        parsed.map(Self).map_err(|problem| poem::Error::from_response(ProblemJson(problem).into_response()))
     }
 }
 
-fn is_json(request: &Request) -> bool {
-    let essence = request.content_type().and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
-}
+impl<'a, T: DeserializeOwned + Default + Type> ApiExtractor<'a> for OptionalJson<T> {
+    const TYPES: &'static [ApiExtractorType] = ControlJson::<T>::TYPES;
 
-/// The framework takes null for a member left out. But in a PATCH it may be meant to remove something (RFC 7396), and what
-/// nobody did must not look done.
-fn null_member(value: &Value) -> Option<&str> {
-    value.as_object()?.iter().find(|(_, member)| member.is_null()).map(|(name, _)| name.as_str())
-}
+    type ParamType = ();
+    type ParamRawType = ();
 
-fn not_json(error: &serde_json::Error) -> InvalidBody {
-    InvalidBody::NotJson { line: error.line(), column: error.column() }
-}
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+        if let Some(schema) = registry.schemas.get_mut(T::name().as_ref()) {
+            schema.nullable = true;
+        }
+    }
 
-/// The framework's message, without the part that shows what was found.
-fn wrong_shape(message: &str) -> InvalidBody {
-    let named = message.split(", found").next().unwrap_or_default();
-    InvalidBody::WrongShape(named.to_owned())
+    fn request_meta() -> Option<MetaRequest> {
+        ControlJson::<T>::request_meta().map(|meta| MetaRequest { required: false, ..meta })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let read = read(request, body).await.map(Option::unwrap_or_default);
+        read.map(Self).map_err(|problem| poem::Error::from_response(ProblemJson(problem).into_response()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use insta::assert_snapshot;
 
     use super::*;
+    use crate::adapters::contract::{CreateTokenRequest, RefreshRequest, UpdateProviderRequest};
+
+    fn refusal<T: DeserializeOwned>(body: &str) -> String {
+        parse::<T>(body.as_bytes()).err().map(|problem| problem.detail).unwrap_or_default()
+    }
 
     #[test]
-    fn a_null_member_is_named() {
-        assert_eq!(null_member(&json!({"enabled": true, "display_name": null})), Some("display_name"));
-        for body in [json!({}), json!({"enabled": false}), json!(null), json!([null])] {
-            assert_eq!(null_member(&body), None, "{body}");
-        }
+    fn errors_name_the_member_and_never_its_value() {
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"display_name": null}"#), @"the body does not fit: `display_name` must be a string");
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"enabled": "canary, expected canary"}"#), @"the body does not fit: `enabled` must be a boolean");
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"rights": "canary"}"#), @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
+        assert_snapshot!(refusal::<RefreshRequest>(r#"{"generation": -1}"#), @"the body does not fit: `generation` must be a whole number");
+        assert_snapshot!(refusal::<CreateTokenRequest>("{}"), @"the body does not fit: `name` is missing");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "scope": "canary"}"#), @"the body does not fit: `scope` must be `proxy`");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"["x"]"#), @"the body does not fit: an object is expected");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"the body is not JSON, or a member appears twice (line 1, column 26)");
     }
 }

@@ -1,4 +1,4 @@
-//! `/v1/events`: whoever is told of every change need not ask all the time.
+//! `/v1/events`: streams every change, so that clients need not poll.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,19 +6,20 @@ use futures_util::stream;
 use poem::{Body, IntoResponse, Response, web::Data};
 use poem_openapi::{
     ApiResponse, OpenApi,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaResponses, Registry},
 };
 use tokio::{select, sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Service,
+    answer::{Refusal, success},
     authenticator::{Caller, Credential},
-    refusal::Refusal,
+    model_api::event_stream,
+    registration::{Service, Tag},
 };
 use crate::app::{Access, Tokens};
 
-/// How long it is silent at most: what stands in between must not take it for dead.
+/// The longest silence, so that no proxy in between closes the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Cancelled when the gateway begins to stop, so that no listener keeps it waiting.
@@ -27,12 +28,12 @@ pub(super) struct Stopping(pub(super) CancellationToken);
 
 pub(super) struct EventsApi;
 
-#[OpenApi(tag = "super::Tag::Providers")]
+#[OpenApi(tag = "Tag::Providers")]
 impl EventsApi {
-    /// Hear of every change, as a stream of server-sent events.
+    /// Follow every change as a stream of server-sent events.
     ///
-    /// `ready` once at the beginning, then `change` whenever an account or a sign-in has changed, here or on another gateway;
-    /// what has changed is for the caller to ask. The stream ends with the session that asked for it.
+    /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another replica.
+    /// Both have the data `{}`; read what has changed with the other operations. The stream ends with the caller's session.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(
         &self,
@@ -40,7 +41,7 @@ impl EventsApi {
         access: Service<'_, Access>,
         caller: Caller,
         stopping: Data<&Stopping>,
-    ) -> Result<Changes, Refusal> {
+    ) -> Result<Changes, Refusal<0>> {
         let credential = caller.0.credential;
         let changes = tokens.registry().changes();
         let listener = Listener {
@@ -98,18 +99,7 @@ impl IntoResponse for Changes {
 
 impl ApiResponse for Changes {
     fn meta() -> MetaResponses {
-        // Of one event, as its reader sees it.
-        let text = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
-        let event = MetaSchema { properties: vec![("event", text()), ("data", text())], ..MetaSchema::new("object") };
-        let schema = MetaSchemaRef::Inline(Box::new(event));
-        let followed = MetaResponse {
-            description: "The changes, as they happen.",
-            status: Some(200),
-            status_range: None,
-            content: vec![MetaMediaType { content_type: "text/event-stream", schema }],
-            headers: Vec::new(),
-        };
-        MetaResponses { responses: vec![followed] }
+        MetaResponses { responses: vec![success(vec![event_stream()], Vec::new())] }
     }
 
     fn register(_registry: &mut Registry) {}

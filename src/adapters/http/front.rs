@@ -8,27 +8,24 @@ use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use futures_util::FutureExt;
 use poem::{
-    Endpoint, IntoResponse, Request, Response,
+    Endpoint, Request, Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use tracing::Instrument;
 
 use super::{
-    allowed_methods::AllowedMethods,
-    authenticator::{self, Authenticator},
+    authenticator::Authenticator,
     current_request::{CurrentRequest, RequestIds},
     events_api::Stopping,
     hosts::Hosts,
     large_body::LargeBodies,
-    openai_error,
-    problem::{self, Problem, ProblemJson},
-    problem_kind::ProblemKind,
-    proxy_api::{self, Proxy},
+    paths::{self, AllowedMethods},
+    problem_json::{self, ProblemJson},
+    proxy_api::Proxy,
 };
-use crate::app::App;
+use crate::{adapters::contract::ProblemKind, app::App};
 
-const HEALTH: &str = "/healthz";
-/// What is no page runs nothing and stands in no frame, whatever a browser takes it for.
+/// Default CSP for responses other than pages: no scripts, no framing.
 const NOTHING_RUNS: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -55,7 +52,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         // The path without its query: what a caller puts there by mistake stays out of the log.
         let span = tracing::info_span!("http.request", request.id = id, method = %request.method(), path);
         let name = HeaderValue::from_str(&id);
-        let current = CurrentRequest { id, speaks_openai: openai_error::is_spoken_at(path) };
+        let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
         let work = pin!(self.answer_or_report_panic(request));
         let mut answer = current.scope(work).instrument(span).await;
         let headers = answer.headers_mut();
@@ -69,13 +66,13 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
 }
 
 impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P> {
-    /// A probe of somebody's health check names an address that nobody could list, and learns nothing.
+    /// Checks the host name. A health check may use any name: its probe cannot be listed, and it learns nothing.
     fn is_for_us(&self, request: &Request) -> Result<(), Response> {
-        if self.hosts.are_named_by(request.headers()) || request.uri().path() == HEALTH {
+        if self.hosts.are_named_by(request.headers()) || request.uri().path() == paths::HEALTH {
             return Ok(());
         }
         let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
-        Err(ProblemJson(Problem::new(ProblemKind::HostNotAllowed, words)).into_response())
+        Err(ProblemJson::response(ProblemKind::HostNotAllowed, words))
     }
 
     /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the message
@@ -88,7 +85,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
                 let message = panic_message(panic.as_ref());
                 tracing::error!(panic.message = message, "a request panicked; this is a bug of the gateway");
                 let detail = "the gateway has a bug here; its log has the details under this request id";
-                ProblemJson(Problem::new(ProblemKind::Internal, detail)).into_response()
+                ProblemJson::response(ProblemKind::Internal, detail)
             }
         }
     }
@@ -98,11 +95,11 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         if let Err(refusal) = way_in.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
-        if request.uri().path().starts_with(proxy_api::PREFIX) {
+        if request.uri().path().starts_with(paths::PROXY) {
             return self.proxy.forward(request).await;
         }
         let uri = request.uri().clone();
-        let answered = if authenticator::is_of_page(uri.path()) {
+        let answered = if paths::is_page(uri.path()) {
             self.page.call(request).await
         } else {
             let App { tokens, logins, accounts, models, access, .. } = self.app.as_ref();
@@ -117,9 +114,9 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         };
         let mut answer = match answered {
             Ok(answer) => answer,
-            Err(error) => problem::from_framework(error).await,
+            Err(error) => problem_json::from_framework(error),
         };
-        // It does not say which methods the path takes.
+        // The framework does not list the methods that the path takes.
         if answer.status() == StatusCode::METHOD_NOT_ALLOWED
             && let Some(allow) = self.methods.of(uri.path()).and_then(|methods| HeaderValue::from_str(methods).ok())
         {
@@ -140,11 +137,10 @@ fn no_upgrade(request: &Request) -> Result<(), Response> {
     // Others are hints that a server may leave unheard: Java's client offers HTTP/2 so.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
-    if request.headers().get_all(header::UPGRADE).iter().any(is_websocket)
-        && openai_error::is_spoken_at(request.uri().path())
+    if request.headers().get_all(header::UPGRADE).iter().any(is_websocket) && paths::speaks_openai(request.uri().path())
     {
         let words = "this gateway speaks plain HTTP here; use the HTTP form";
-        return Err(ProblemJson(Problem::new(ProblemKind::NoUpgrade, words)).into_response());
+        return Err(ProblemJson::response(ProblemKind::NoUpgrade, words));
     }
     Ok(())
 }

@@ -1,20 +1,19 @@
-//! `/healthz`: whether the process answers. Says nothing else, so it needs no token.
+//! `/healthz`: whether the process answers. It reveals nothing else, so it needs no token.
 
-use poem_openapi::{Object, OpenApi, payload::Json};
+use poem_openapi::OpenApi;
+
+use super::{answer::Reply, registration::Tag};
+use crate::adapters::contract::{Health, HealthStatus};
 
 pub(super) struct HealthApi;
 
-#[derive(Object)]
-struct Health {
-    /// `ok`.
-    status: String,
-}
-
-#[OpenApi(tag = "super::Tag::Meta")]
+#[OpenApi(tag = "Tag::Meta")]
 impl HealthApi {
-    /// Whether the gateway is up.
+    /// Check whether the gateway is up.
+    ///
+    /// Needs no token and accepts any host name.
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
-    async fn health(&self) -> Json<Health> {
-        Json(Health { status: "ok".to_owned() })
+    async fn health(&self) -> Reply<Health> {
+        Reply(Health { status: HealthStatus::Ok })
     }
 }

@@ -14,8 +14,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::{problem::Problem, problem_kind::ProblemKind};
-use crate::ports::{BodyError, BodyPieces, RequestBody};
+use crate::{
+    adapters::contract::{Problem, ProblemKind},
+    ports::{BodyError, BodyPieces, RequestBody},
+};
 
 /// The largest body that is taken: a long conversation with pictures.
 const MAX_BYTES: usize = 32 * 1024 * 1024;

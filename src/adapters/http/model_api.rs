@@ -4,20 +4,21 @@ use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::Path,
-    payload::Json,
-    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 
 use super::{
-    Service,
+    answer::{BAD_REQUEST, JSON, LARGE_BODY, NOT_FOUND, OpenAiRefusal, PROVIDER, Reply, header, success},
     authenticator::Caller,
     large_body::Kept,
-    model_answers::{ModelAnswer, ModelsAnswer},
     model_body::{ModelBody, Shape},
-    openai_error::OpenAiError,
     proxy_api,
+    registration::{Service, Tag},
 };
-use crate::app::{AppError, IGNORED_PARAMETERS, ModelRequest, Models, ProxyResponse};
+use crate::{
+    adapters::contract::{Model, ModelList},
+    app::{IGNORED_PARAMETERS, ModelRequest, Models, ProxyResponse},
+};
 
 pub(super) struct ModelApi;
 
@@ -27,11 +28,10 @@ struct ResponseShape;
 impl Shape for ResponseShape {
     const NAME: &'static str = "CreateResponseRequest";
     const DESCRIPTION: &'static str =
-        "A request of OpenAI's Responses API; `docs/dialect.md` tells what becomes of each parameter.";
-    const PROMPT: (&'static str, fn() -> MetaSchema) = ("input", || MetaSchema {
-        any_of: vec![inline(MetaSchema::new("string")), inline(array_of_objects())],
-        ..MetaSchema::ANY
-    });
+        "A request of OpenAI's Responses API; `docs/dialect.md` describes how each parameter is translated.";
+    // Any JSON in the document: generated clients cannot express a choice of a text and a list.
+    const PROMPT: (&'static str, fn() -> MetaSchema) =
+        ("input", || MetaSchema { description: Some("A text, or a list of input items."), ..MetaSchema::ANY });
 }
 
 /// A request of the Chat Completions API.
@@ -40,7 +40,7 @@ struct ChatShape;
 impl Shape for ChatShape {
     const NAME: &'static str = "CreateChatCompletionRequest";
     const DESCRIPTION: &'static str =
-        "A request of OpenAI's Chat Completions API; `docs/dialect.md` tells what becomes of each parameter.";
+        "A request of OpenAI's Chat Completions API; `docs/dialect.md` describes how each parameter is translated.";
     const PROMPT: (&'static str, fn() -> MetaSchema) = ("messages", array_of_objects);
 }
 
@@ -58,11 +58,11 @@ fn inline(schema: MetaSchema) -> MetaSchemaRef {
 
 /// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a model
 /// of the default provider.
-#[OpenApi(tag = "super::Tag::Models")]
+#[OpenApi(tag = "Tag::Models")]
 impl ModelApi {
     /// Create a response (OpenAI's Responses API).
     ///
-    /// With `stream` the answer is a stream of server-sent events, as the provider sent it.
+    /// With `stream` the response is a stream of server-sent events, as the provider sent it.
     #[oai(path = "/v1/responses", method = "post", operation_id = "createResponse")]
     async fn response(
         &self,
@@ -70,15 +70,15 @@ impl ModelApi {
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
-    ) -> Answer<Answered> {
-        // Its room is taken until the answer begins.
+    ) -> Result<ModelResponse, OpenAiRefusal<PROMPT>> {
+        // Its room is taken until the response begins.
         let Kept { body, room: _room } = body.kept;
-        answer(models.create_response(ModelRequest { headers: headers.clone(), body }).await)
+        Ok(models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
     ///
-    /// With `stream` the answer is a stream of chunks that ends with `[DONE]`.
+    /// With `stream` the response is a stream of chunks that ends with `[DONE]`.
     #[oai(path = "/v1/chat/completions", method = "post", operation_id = "createChatCompletion")]
     async fn chat_completion(
         &self,
@@ -86,63 +86,63 @@ impl ModelApi {
         _caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
-    ) -> Answer<Answered> {
+    ) -> Result<ModelResponse, OpenAiRefusal<PROMPT>> {
         let Kept { body, room: _room } = body.kept;
-        answer(models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await)
+        Ok(models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 
     /// List the models of all connected accounts.
     ///
-    /// Asked of the providers, and kept for a minute.
+    /// The providers are asked, and their answers kept for a minute.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, models: Service<'_, Models>, _caller: Caller) -> Answer<Json<ModelsAnswer>> {
-        Ok(Json(models.list().await.into()))
+    async fn models(&self, models: Service<'_, Models>, _caller: Caller) -> Result<Reply<ModelList>, OpenAiRefusal<0>> {
+        Ok(Reply(models.list().await.into()))
     }
 
     /// Find a model by its name.
+    ///
+    /// `model` is a name as listed, or the key of an agent.
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
     async fn model(
         &self,
         models: Service<'_, Models>,
         _caller: Caller,
         model: Path<String>,
-    ) -> Answer<Json<ModelAnswer>> {
-        models.find(&model.0).await.map(|model| Json(model.into())).map_err(|error| OpenAiError::of(&error))
+    ) -> Result<Reply<Model>, OpenAiRefusal<{ BAD_REQUEST | NOT_FOUND | PROVIDER }>> {
+        Ok(Reply(models.find(&model.0).await?.into()))
     }
 }
 
-/// An answer of a model, whole or as a stream.
-struct Answered(Response);
+/// What a request with a prompt may be refused with.
+const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
 
-type Answer<T> = Result<T, OpenAiError>;
+/// A model's response, whole or as a stream.
+struct ModelResponse(Response);
 
-fn answer(outcome: Result<ProxyResponse, AppError>) -> Answer<Answered> {
-    outcome.map(|answer| Answered(proxy_api::passed_on(answer))).map_err(|error| OpenAiError::of(&error))
+impl From<ProxyResponse> for ModelResponse {
+    fn from(response: ProxyResponse) -> Self {
+        Self(proxy_api::passed_on(response))
+    }
 }
 
-impl IntoResponse for Answered {
+impl IntoResponse for ModelResponse {
     fn into_response(self) -> Response {
         self.0
     }
 }
 
-impl ApiResponse for Answered {
+/// Describes a stream of server-sent events.
+pub(super) fn event_stream() -> MetaMediaType {
+    let schema = inline(MetaSchema::new_with_format("string", "event-stream"));
+    MetaMediaType { content_type: "text/event-stream", schema }
+}
+
+impl ApiResponse for ModelResponse {
     fn meta() -> MetaResponses {
-        let media = |content_type, schema| MetaMediaType { content_type, schema: inline(MetaSchema::new(schema)) };
-        let answered = MetaResponse {
-            description: "The answer of the model.",
-            status: Some(200),
-            status_range: None,
-            content: vec![media("application/json", "object"), media("text/event-stream", "string")],
-            headers: vec![MetaHeader {
-                name: IGNORED_PARAMETERS.to_owned(),
-                description: Some("Parameters that were not passed on, separated by commas.".to_owned()),
-                required: false,
-                deprecated: false,
-                schema: inline(MetaSchema::new("string")),
-            }],
-        };
-        MetaResponses { responses: vec![answered] }
+        let whole = MetaMediaType { content_type: JSON, schema: inline(MetaSchema::new("object")) };
+        let ignored = "Parameters that were not passed on, separated by commas.";
+        let ignored = header(IGNORED_PARAMETERS, ignored, false, MetaSchema::new("string"));
+        MetaResponses { responses: vec![success(vec![whole, event_stream()], vec![ignored])] }
     }
 
     fn register(_registry: &mut Registry) {}

@@ -15,9 +15,9 @@ use poem_openapi::{
 
 use super::{
     large_body::{Kept, LargeBodies},
-    problem::{Problem, ProblemJson},
-    problem_kind::ProblemKind,
+    problem_json::ProblemJson,
 };
+use crate::adapters::contract::{Problem, ProblemKind};
 
 /// What of a body the contract tells: the members that the gateway itself looks at. All others are OpenAI's.
 pub(super) trait Shape {

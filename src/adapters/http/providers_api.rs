@@ -1,36 +1,55 @@
-//! `/v1/providers`: what accounts there are, and what their owner calls them.
+//! `/v1/providers`: the accounts, and what their owner calls them.
 
-use poem_openapi::{OpenApi, param::Path, payload::Json};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
 
 use super::{
-    Service,
-    answers::{ProviderAnswer, ProvidersAnswer},
+    answer::{Answer, BAD_REQUEST, BODY, CONFLICT, NOT_FOUND, Reply},
     authenticator::Caller,
     control_json::ControlJson,
-    refusal::Refusal,
-    requests::UpdateProviderRequest,
+    paging::{Page, PageLimit},
+    registration::{Service, Tag},
 };
+use crate::adapters::contract::{AccountName, ProviderList, ProviderSummary, UpdateProviderRequest};
+
 use crate::app::{Accounts, account_name};
 
 pub(super) struct ProvidersApi;
 
-#[OpenApi(tag = "super::Tag::Providers")]
+#[OpenApi(tag = "Tag::Providers")]
 impl ProvidersApi {
-    /// List the providers, connected or not.
+    /// List the providers.
+    ///
+    /// Connected or not, in the order of their names.
     #[oai(path = "/v1/providers", method = "get", operation_id = "listProviders")]
-    async fn list(&self, accounts: Service<'_, Accounts>, _caller: Caller) -> Result<Json<ProvidersAnswer>, Refusal> {
-        Ok(Json(accounts.list().await?.into()))
+    async fn list(
+        &self,
+        accounts: Service<'_, Accounts>,
+        _caller: Caller,
+        /// How many items to return at most.
+        limit: Query<PageLimit>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<ProviderList, { BAD_REQUEST }> {
+        let views = accounts.list().await?;
+        let page = Page::of(views, |view| view.name.to_string(), limit.0, cursor.0.as_deref())?;
+        let providers = page.items.into_iter().map(Into::into).collect();
+        Ok(Reply(ProviderList { providers, next_cursor: page.next_cursor }))
     }
 
     /// Rename a connected account, or switch it on and off.
-    #[oai(path = "/v1/providers/:name", method = "patch", operation_id = "updateProvider")]
+    ///
+    /// Switching it off deletes nothing.
+    #[oai(path = "/v1/providers/:provider", method = "patch", operation_id = "updateProvider")]
     async fn update(
         &self,
         accounts: Service<'_, Accounts>,
         _caller: Caller,
-        name: Path<String>,
+        provider: Path<AccountName>,
         body: ControlJson<UpdateProviderRequest>,
-    ) -> Result<Json<ProviderAnswer>, Refusal> {
-        Ok(Json(accounts.update(account_name(&name.0)?, body.0.into()).await?.into()))
+    ) -> Answer<ProviderSummary, { BODY | NOT_FOUND | CONFLICT }> {
+        Ok(Reply(accounts.update(account_name(&provider.0.0)?, body.0.into()).await?.into()))
     }
 }

@@ -1,27 +1,45 @@
-//! `/v1/proxy/{provider}/{path}`: a provider's own API with an account's token. Bytes pass as they are; nothing of the
-//! body is read.
-//!
-//! The rest of the path holds slashes, which no OpenAPI path can say, so `docs/proxy.md` is its contract.
+//! `/v1/proxy/{provider}/{path}`: a provider's own API with an account's token. Bytes pass unchanged; nothing of the body is
+//! read. `docs/proxy.md` has the rules.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::TryStreamExt;
 use poem::{
     Body, IntoResponse, Request, Response,
+    endpoint::BoxEndpoint,
     http::{Method, header},
+};
+use poem_openapi::{
+    ApiResponse, OpenApi, Tags,
+    registry::{
+        MetaApi, MetaMediaType, MetaOperation, MetaOperationParam, MetaParamIn, MetaPath, MetaRequest, MetaSchema,
+        MetaSchemaRef, Registry,
+    },
+    types::Type,
 };
 
 use super::{
+    answer::{ANY_METHOD, BAD_REQUEST, LARGE_BODY, NOT_FOUND, OpenAiRefusal, PROVIDER, success},
     large_body::{Kept, LargeBodies},
     openai_error::OpenAiError,
-    problem::{Problem, ProblemJson},
-    problem_kind::ProblemKind,
+    paths,
+    problem_json::ProblemJson,
+    registration::Tag,
 };
-use crate::app::{Models, ProxyRequest, ProxyResponse, account_name};
+use crate::{
+    adapters::contract::{AccountName, ProblemKind},
+    app::{Models, ProxyRequest, ProxyResponse, account_name},
+};
 
-pub(super) const PREFIX: &str = "/v1/proxy/";
-
-const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+/// The methods that are forwarded, with the names of their operations.
+const METHODS: [(Method, &str); 6] = [
+    (Method::GET, "proxyGet"),
+    (Method::HEAD, "proxyHead"),
+    (Method::POST, "proxyPost"),
+    (Method::PUT, "proxyPut"),
+    (Method::PATCH, "proxyPatch"),
+    (Method::DELETE, "proxyDelete"),
+];
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
 pub(super) struct Proxy {
@@ -30,20 +48,20 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Answers a request whose path begins with [`PREFIX`].
+    /// Answers a request whose path begins with [`paths::PROXY`].
     pub(super) async fn forward(&self, request: Request) -> Response {
         self.try_forward(request).await.unwrap_or_else(|refusal| refusal)
     }
 
     async fn try_forward(&self, mut request: Request) -> Result<Response, Response> {
-        if !METHODS.contains(request.method()) {
-            let refusal = refused(ProblemKind::MethodNotAllowed, "this method does not pass through");
+        if !METHODS.iter().any(|(method, _)| method == request.method()) {
+            let refusal = ProblemJson::response(ProblemKind::MethodNotAllowed, "this method is not forwarded");
             return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
         }
         let body = self.bodies.keep_or_pass(request.take_body(), request.headers()).await;
         let Kept { body, room: _room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
         let (uri, method) = (request.uri().clone(), request.method().clone());
-        let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
+        let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
         let name = account_name(name).map_err(|error| OpenAiError::of(&error).into_response())?;
         let forwarded = self.models.forward(ProxyRequest {
@@ -58,9 +76,9 @@ impl Proxy {
     }
 }
 
-/// A provider's answer as the caller's, byte for byte as the bytes come.
+/// Passes a provider's response on, byte for byte as it arrives.
 pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
-    // Bytes come after the request has been dealt with; its name goes with them.
+    // The body is streamed after the handler has returned; its log lines still belong to the request.
     let span = tracing::Span::current();
     let body = forwarded.body.inspect_err(move |error| {
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded answer broke off"));
@@ -71,6 +89,72 @@ pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
     answer
 }
 
-fn refused(kind: ProblemKind, detail: impl Into<String>) -> Response {
-    ProblemJson(Problem::new(kind, detail)).into_response()
+/// Describes the proxy in the document. It has no routes here: [`Proxy`] answers them before the framework does, because the
+/// rest of the path holds slashes, which no OpenAPI path can express.
+pub(super) struct ProxyApi;
+
+impl OpenApi for ProxyApi {
+    fn meta() -> Vec<MetaApi> {
+        let operations = METHODS.map(|(method, operation_id)| operation(method, operation_id)).into();
+        vec![MetaApi { paths: vec![MetaPath { path: format!("{}{{provider}}/{{path}}", paths::PROXY), operations }] }]
+    }
+
+    fn register(registry: &mut Registry) {
+        Tag::Proxy.register(registry);
+        ProxyRefusal::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+type ProxyRefusal = OpenAiRefusal<{ BAD_REQUEST | NOT_FOUND | LARGE_BODY | PROVIDER | ANY_METHOD }>;
+
+fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
+    let bytes = || {
+        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")));
+        vec![MetaMediaType { content_type: "application/octet-stream", schema }]
+    };
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
+    let request = has_body.then(|| MetaRequest {
+        description: Some("Bytes of any type, as the provider expects them."),
+        content: bytes(),
+        required: false,
+    });
+    let mut responses = ProxyRefusal::meta();
+    let content = if method == Method::HEAD { Vec::new() } else { bytes() };
+    responses.responses.insert(0, success(content, Vec::new()));
+    let rest = "A path of the provider's API. It may hold slashes, which are sent as they are.";
+    MetaOperation {
+        method,
+        tags: vec![Tag::Proxy.name()],
+        summary: Some("Forward a request to the provider's own API."),
+        description: Some(
+            "Query, body and listed headers are forwarded with the account's token; the provider's status, listed headers and \
+             body are returned. Only listed paths are forwarded: see docs/proxy.md.",
+        ),
+        external_docs: None,
+        params: vec![
+            parameter("provider", None, AccountName::schema_ref()),
+            parameter("path", Some(rest), String::schema_ref()),
+        ],
+        request,
+        responses,
+        deprecated: false,
+        security: vec![HashMap::from([("GatewayToken", Vec::new())])],
+        operation_id: Some(operation_id),
+        code_samples: Vec::new(),
+    }
+}
+
+fn parameter(name: &str, description: Option<&str>, schema: MetaSchemaRef) -> MetaOperationParam {
+    MetaOperationParam {
+        name: name.to_owned(),
+        schema,
+        in_type: MetaParamIn::Path,
+        description: description.map(str::to_owned),
+        required: true,
+        deprecated: false,
+        explode: true,
+        style: None,
+    }
 }

@@ -1,52 +1,77 @@
 //! `/v1/tokens`: tokens for programs, so that none of them needs the gateway's own.
 
-use poem_openapi::{OpenApi, param::Path, payload::Json};
-
-use crate::{app::Access, domain::api_token::Scope};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
 
 use super::{
-    Service,
+    answer::{Answer, BAD_REQUEST, BODY, CONFLICT, NOT_FOUND, Reply},
     authenticator::Caller,
     control_json::ControlJson,
-    refusal::Refusal,
-    requests::CreateTokenRequest,
-    token_answers::{IssuedTokenAnswer, RevokedTokenAnswer, TokensAnswer},
+    paging::{Page, PageLimit},
+    registration::{Service, Tag},
 };
+use crate::{
+    adapters::contract::{
+        CreateTokenRequest, TokenCreated, TokenInfo, TokenList, TokenRevocationStatus, TokenRevoked, TokenScope,
+    },
+    domain::api_token::ApiToken,
+};
+
+use crate::app::Access;
 
 pub(super) struct TokensApi;
 
-#[OpenApi(tag = "super::Tag::Tokens")]
+#[OpenApi(tag = "Tag::Tokens")]
 impl TokensApi {
-    /// Make a token for a program.
+    /// Create a token for a program.
     ///
-    /// The answer holds the token; nothing can tell it again.
+    /// Only this response holds the token.
     #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
     async fn create(
         &self,
         access: Service<'_, Access>,
         _caller: Caller,
         body: ControlJson<CreateTokenRequest>,
-    ) -> Result<Json<IssuedTokenAnswer>, Refusal> {
+    ) -> Answer<TokenCreated, { BODY | CONFLICT }> {
         let CreateTokenRequest { name, scope } = body.0;
-        let scope = scope.unwrap_or_else(|| Scope::Proxy.as_str().to_owned());
-        Ok(Json(access.create_token(name, scope).await?.into()))
+        let scope = scope.unwrap_or(TokenScope::Proxy);
+        let issued = access.create_token(name.0, scope.as_str().to_owned()).await?;
+        Ok(Reply(TokenCreated::of(scope, issued)))
     }
 
-    /// List the tokens of programs, oldest first. None of them is shown.
+    /// List the tokens of programs.
+    ///
+    /// Oldest first, without the tokens themselves.
     #[oai(path = "/v1/tokens", method = "get", operation_id = "listTokens")]
-    async fn list(&self, access: Service<'_, Access>, _caller: Caller) -> Result<Json<TokensAnswer>, Refusal> {
-        Ok(Json(access.list_tokens().await?.into()))
+    async fn list(
+        &self,
+        access: Service<'_, Access>,
+        _caller: Caller,
+        /// How many items to return at most.
+        limit: Query<PageLimit>,
+        /// The `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Answer<TokenList, { BAD_REQUEST }> {
+        let tokens = access.list_tokens().await?;
+        let key = |token: &ApiToken| (token.created_at, token.id.as_str().to_owned());
+        let page = Page::of(tokens, key, limit.0, cursor.0.as_deref())?;
+        let tokens = page.items.into_iter().filter_map(TokenInfo::of).collect();
+        Ok(Reply(TokenList { tokens, next_cursor: page.next_cursor }))
     }
 
-    /// Take a token back. Every gateway on the database refuses it within a second.
+    /// Revoke a token.
+    ///
+    /// Every gateway on the database refuses it within a second.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
     async fn revoke(
         &self,
         access: Service<'_, Access>,
         _caller: Caller,
         id: Path<String>,
-    ) -> Result<Json<RevokedTokenAnswer>, Refusal> {
+    ) -> Answer<TokenRevoked, { NOT_FOUND }> {
         access.revoke_token(&id.0).await?;
-        Ok(Json(RevokedTokenAnswer::revoked()))
+        Ok(Reply(TokenRevoked { status: TokenRevocationStatus::Revoked }))
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     },
 };
 
-/// Entries that are returned at most.
-const MAX_ENTRIES: usize = 200;
+/// More logins than end in the week for which they are kept.
+const MAX_LOGINS: usize = 10_000;
 
 /// One entry of the activity list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,12 +39,12 @@ impl ActivityEntry {
 }
 
 impl Accounts {
-    /// Returns the events of one account, also of one that was removed.
+    /// Returns the `newest` events of one account, also of one that was removed.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
-    pub async fn events(&self, name: &ProviderName) -> Result<Vec<CredentialEvent>, AppError> {
-        let events = self.history.of(name, MAX_ENTRIES).await?;
+    pub async fn events(&self, name: &ProviderName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
+        let events = self.history.of(name, newest).await?;
         if events.is_empty() {
             // An unknown account is reported as such.
             self.directory.resolve(name, None).await?;
@@ -52,11 +52,11 @@ impl Accounts {
         Ok(events)
     }
 
-    /// Returns the events of all accounts and the logins that ended without tokens. A completed login shows as its account's
-    /// event.
-    pub async fn activity(&self) -> Result<Vec<ActivityEntry>, AppError> {
-        let events = self.history.newest(MAX_ENTRIES).await?.into_iter().map(ActivityEntry::Account);
-        let logins = self.login_store.ended(MAX_ENTRIES).await?.into_iter().filter_map(|login| match login.progress {
+    /// Returns the `newest` events of all accounts, and the logins that ended without tokens. A completed login shows as its
+    /// account's event.
+    pub async fn activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
+        let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
+        let logins = self.login_store.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {
             LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::Login {
                 name: login.session.name,
                 login_id: login.session.id,
@@ -68,7 +68,6 @@ impl Accounts {
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
         // Stable: entries of the same moment keep their order.
         all.sort_by_key(|entry| Reverse(entry.at()));
-        all.truncate(MAX_ENTRIES);
         Ok(all)
     }
 }

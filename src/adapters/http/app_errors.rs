@@ -1,14 +1,9 @@
-//! What the use cases refuse, as a caller reads it: a stable code and a sentence made here, for each one place.
+//! What the use cases refuse, as a caller reads it: a stable code and a sentence, made here once for all operations.
 //!
-//! Sources, bodies of others, SQL and paths go to the log.
+//! Sources, response bodies of others, SQL and paths go to the log only.
 
-use poem_openapi::ApiResponse;
-
-use super::{
-    problem::{Problem, ProblemJson},
-    problem_kind::ProblemKind,
-};
 use crate::{
+    adapters::contract::{Problem, ProblemKind},
     app::AppError,
     domain::{
         api_token::Scope,
@@ -19,83 +14,12 @@ use crate::{
     ports::UpstreamError,
 };
 
-/// What an operation may answer instead of what was asked for.
-#[derive(Debug, ApiResponse)]
-pub(super) enum Refusal {
-    /// The request makes no sense as it is.
-    #[oai(status = 400)]
-    BadRequest(ProblemJson),
-    /// No token, or not the gateway's.
-    #[oai(status = 401)]
-    Unauthorized(ProblemJson),
-    /// Declined at the provider, or somebody else's.
-    #[oai(status = 403)]
-    Forbidden(ProblemJson),
-    /// No such provider.
-    #[oai(status = 404)]
-    NotFound(ProblemJson),
-    /// It does not fit the state of things.
-    #[oai(status = 409)]
-    Conflict(ProblemJson),
-    /// The login it is for is over.
-    #[oai(status = 410)]
-    Gone(ProblemJson),
-    /// The body is too large.
-    #[oai(status = 413)]
-    PayloadTooLarge(ProblemJson),
-    /// The body is not JSON.
-    #[oai(status = 415)]
-    UnsupportedMediaType(ProblemJson),
-    /// Too many requests without the right token.
-    #[oai(status = 429)]
-    TooManyAttempts(ProblemJson),
-    /// A bug of the gateway.
-    #[oai(status = 500)]
-    Internal(ProblemJson),
-    /// The provider refused or answered nonsense.
-    #[oai(status = 502)]
-    BadGateway(ProblemJson),
-    /// The gateway's database or key is not usable now.
-    #[oai(status = 503)]
-    Unavailable(ProblemJson),
-    /// The provider did not answer in time.
-    #[oai(status = 504)]
-    GatewayTimeout(ProblemJson),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        let variant = match problem.status().as_u16() {
-            400 => Self::BadRequest,
-            401 => Self::Unauthorized,
-            403 => Self::Forbidden,
-            404 => Self::NotFound,
-            409 => Self::Conflict,
-            410 => Self::Gone,
-            413 => Self::PayloadTooLarge,
-            415 => Self::UnsupportedMediaType,
-            429 => Self::TooManyAttempts,
-            502 => Self::BadGateway,
-            503 => Self::Unavailable,
-            504 => Self::GatewayTimeout,
-            _ => Self::Internal,
-        };
-        variant(ProblemJson(problem))
-    }
-}
-
-impl From<AppError> for Refusal {
-    fn from(error: AppError) -> Self {
-        Problem::of(&error).into()
-    }
-}
-
 impl Problem {
-    /// What a caller reads of an error; what is broken here is logged with all that caused it.
+    /// Renders an error for a caller. A failure of the server is logged with its sources.
     pub(super) fn of(error: &AppError) -> Self {
         let problem = Self::from(error);
         if problem.status().is_server_error() {
-            tracing::error!(code = problem.code, error = %chain(error), "request failed");
+            tracing::error!(code = problem.code.as_str(), error = %chain(error), "request failed");
         }
         problem
     }
@@ -109,7 +33,6 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
-        // The words of the original, where it had any.
         let words = error.to_string();
         let (kind, sentence) = match error {
             AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, words),

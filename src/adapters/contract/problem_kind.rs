@@ -1,39 +1,72 @@
-//! Every kind of error that the control API answers with: its status, its stable code, its title. `docs/errors.md` lists the
-//! same, and a test compares the two.
+//! Every kind of error of the gateway: its status, stable code and title. A test compares them with `docs/errors.md`.
 
-use poem::http::StatusCode;
+use http_message::StatusCode;
+use poem_openapi::Enum;
+use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! kinds {
     ($($kind:ident: $status:ident, $code:literal, $title:literal;)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum ProblemKind {
-            $($kind,)*
+        /// Stable name of a kind of error. More may be added; treat an unknown one as `internal`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
+        #[oai(rename = "ProblemCode")]
+        pub enum ProblemKind {
+            $(
+                #[oai(rename = $code)]
+                #[serde(rename = $code)]
+                $kind,
+            )*
         }
 
         impl ProblemKind {
-            #[cfg(test)]
             const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
-            pub(super) fn status(self) -> StatusCode {
+            pub fn status(self) -> StatusCode {
                 match self {
                     $(Self::$kind => StatusCode::$status,)*
                 }
             }
 
-            /// Stable: programs match on it.
-            pub(super) fn code(self) -> &'static str {
+            /// The stable code that programs match on.
+            pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $code,)*
                 }
             }
 
-            pub(super) fn title(self) -> &'static str {
+            pub fn title(self) -> &'static str {
                 match self {
                     $(Self::$kind => $title,)*
                 }
             }
         }
     };
+}
+
+impl ProblemKind {
+    /// Whether only the account's owner can help.
+    pub fn needs_owner(self) -> bool {
+        matches!(self, Self::NeedsReauth | Self::NotConnected | Self::DisabledByConfiguration | Self::SwitchedOff)
+    }
+
+    /// The status for OpenAI's clients, which try again after a 409 and take a 401 for their own token's.
+    pub fn openai_status(self) -> StatusCode {
+        if self.needs_owner() { StatusCode::BAD_REQUEST } else { self.status() }
+    }
+
+    /// Whether the same request cannot succeed before somebody changes something.
+    pub fn is_permanent(self) -> bool {
+        let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
+        let passes = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
+        needs_configuration || self.openai_status().is_client_error() && !passes
+    }
+}
+
+/// Reads an unknown code as [`ProblemKind::Internal`]: a newer gateway may have more kinds.
+impl<'de> Deserialize<'de> for ProblemKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        Ok(Self::ALL.iter().copied().find(|kind| kind.as_str() == code).unwrap_or(Self::Internal))
+    }
 }
 
 kinds! {
@@ -100,7 +133,7 @@ kinds! {
     RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not refreshed yet";
     Busy: SERVICE_UNAVAILABLE, "busy", "Too much at once";
     RetryRequest: SERVICE_UNAVAILABLE, "retry_request", "Refreshed meanwhile";
-    DecryptionFailed: SERVICE_UNAVAILABLE, "sealed", "Secrets not readable";
+    DecryptionFailed: SERVICE_UNAVAILABLE, "decryption_failed", "Secrets not readable";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
     ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";
     UpstreamTimeout: GATEWAY_TIMEOUT, "upstream_timeout", "Provider's API was silent";
@@ -124,7 +157,7 @@ mod tests {
         let kinds: Vec<_> = ProblemKind::ALL
             .iter()
             .zip(&statuses)
-            .map(|(kind, status)| (status.as_str(), kind.code(), kind.title()))
+            .map(|(kind, status)| (status.as_str(), kind.as_str(), kind.title()))
             .collect();
         assert_eq!(documented, kinds);
     }

@@ -1,0 +1,94 @@
+//! What happened to accounts and logins.
+
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use super::{EventKind, LoginOutcome, RefreshCause};
+use crate::{app::ActivityEntry, domain::history::CredentialEvent};
+
+/// Something that happened to an account.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct AccountEvent {
+    /// Grows with every event.
+    pub id: i64,
+    /// When, in Unix seconds.
+    pub at: i64,
+    pub event: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<RefreshCause>,
+    pub login_id: String,
+    pub generation: u64,
+}
+
+impl From<CredentialEvent> for AccountEvent {
+    fn from(event: CredentialEvent) -> Self {
+        Self {
+            id: event.revision.0,
+            at: event.at.unix_seconds(),
+            event: event.kind.into(),
+            cause: event.cause.map(Into::into),
+            login_id: event.login_id.to_string(),
+            generation: event.generation.0,
+        }
+    }
+}
+
+/// A page of what happened to an account, newest first.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct EventPage {
+    pub events: Vec<AccountEvent>,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Something that happened to any account.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct ActivityEvent {
+    /// When, in Unix seconds.
+    pub at: i64,
+    /// The account's name; the account may have been removed since.
+    pub provider: String,
+    pub event: EventKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<RefreshCause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<LoginOutcome>,
+    pub login_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+}
+
+impl From<ActivityEntry> for ActivityEvent {
+    fn from(entry: ActivityEntry) -> Self {
+        match entry {
+            ActivityEntry::Account(event) => Self {
+                at: event.at.unix_seconds(),
+                provider: event.name.to_string(),
+                event: event.kind.into(),
+                cause: event.cause.map(Into::into),
+                outcome: None,
+                login_id: event.login_id.to_string(),
+                generation: Some(event.generation.0),
+            },
+            ActivityEntry::Login { name, login_id, outcome, at } => Self {
+                at: at.unix_seconds(),
+                provider: name.to_string(),
+                event: EventKind::SignInEnded,
+                cause: None,
+                outcome: Some(outcome.into()),
+                login_id: login_id.to_string(),
+                generation: None,
+            },
+        }
+    }
+}
+
+/// A page of what happened to all accounts, newest first.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct ActivityPage {
+    pub events: Vec<ActivityEvent>,
+    /// Where the next page begins, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}

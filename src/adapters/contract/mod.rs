@@ -1,0 +1,34 @@
+//! The bodies of the HTTP API, each declared once: the server renders them, the command line parses them, and
+//! `openapi/v1.json` is generated from them.
+//!
+//! A field's constraints stand at the field, so the document and the code cannot disagree. Conversions from the use cases'
+//! values are next to the type they make.
+
+mod auth;
+mod enums;
+mod events;
+mod models;
+mod problem;
+mod problem_kind;
+mod providers;
+mod sessions;
+mod texts;
+mod tokens;
+
+pub use auth::*;
+pub use enums::*;
+pub use events::*;
+pub use models::*;
+pub use problem::Problem;
+pub use problem_kind::ProblemKind;
+pub use providers::*;
+pub use sessions::*;
+pub use texts::*;
+pub use tokens::*;
+
+use serde::{Deserialize, Deserializer};
+
+/// Reads an optional member that must not be null: a null in a PATCH could be meant to remove something (RFC 7396).
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
+}

@@ -1,0 +1,112 @@
+//! The gateway's own bodies around models: the list of models, errors in OpenAI's form, and the use of a plan.
+
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use super::{ModelListObject, ModelObject};
+use crate::{
+    app::ListedModel,
+    domain::{time::Timestamp, usage},
+};
+
+/// A model that a caller may name.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct Model {
+    /// What to write as `model`.
+    pub id: String,
+    pub object: ModelObject,
+    /// When it was created, in Unix seconds; 0 if the provider does not say.
+    pub created: i64,
+    /// The provider's name; `goclaw` for an agent.
+    pub owned_by: String,
+}
+
+/// All models, in OpenAI's form.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct ModelList {
+    pub object: ModelListObject,
+    pub data: Vec<Model>,
+}
+
+impl From<ListedModel> for Model {
+    fn from(ListedModel { id, owned_by, created }: ListedModel) -> Self {
+        Self { id, object: ModelObject::Model, created, owned_by }
+    }
+}
+
+impl From<Vec<ListedModel>> for ModelList {
+    fn from(models: Vec<ListedModel>) -> Self {
+        Self { object: ModelListObject::List, data: models.into_iter().map(Model::from).collect() }
+    }
+}
+
+/// An error in OpenAI's form.
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct OpenAiErrorBody {
+    pub error: OpenAiErrorDetails,
+}
+
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct OpenAiErrorDetails {
+    /// What happened and what to do about it.
+    pub message: String,
+    /// OpenAI's kind of error, e.g. `invalid_request_error`.
+    #[oai(rename = "type")]
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Stable name of the error: a code of the gateway's or the provider's.
+    pub code: String,
+    /// The parameter at fault.
+    #[oai(nullable)]
+    pub param: Option<String>,
+    /// When a used-up plan is good again, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_type: Option<String>,
+}
+
+/// A window of time in which only so much of a plan may be used.
+#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+pub struct UsageWindow {
+    /// `primary` (usually five hours) or `secondary` (usually a week).
+    pub name: String,
+    /// From 0 to 100, and above if the provider allows more.
+    pub used_percent: f64,
+    /// How long the window is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<u64>,
+    /// When it is empty again, in Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<i64>,
+}
+
+/// How much of an account's plan is used.
+#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+pub struct Usage {
+    /// The plan, e.g. `plus`; an open set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_type: Option<String>,
+    /// Whether a window is used up.
+    pub limit_reached: bool,
+    pub windows: Vec<UsageWindow>,
+    /// When the provider reported it, in Unix seconds.
+    pub as_of: i64,
+}
+
+impl From<usage::Usage> for Usage {
+    fn from(usage: usage::Usage) -> Self {
+        let window = |window: &usage::UsageWindow| UsageWindow {
+            name: window.name.to_owned(),
+            used_percent: window.used_percent,
+            window_seconds: window.length.map(|length| length.as_secs()),
+            resets_at: window.resets_at.map(Timestamp::unix_seconds),
+        };
+        Self {
+            limit_reached: usage.limit_reached(),
+            windows: usage.windows.iter().map(window).collect(),
+            plan_type: usage.plan_type,
+            as_of: usage.as_of.unix_seconds(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Sessions of the gateway's page, the links that begin one, and the health check.
+
+use poem_openapi::Object;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use super::{HealthStatus, SessionEndStatus};
+use crate::{app::IssuedToken, domain::api_token::ApiToken};
+
+/// A session of the page. Without `Debug`: it may hold the token.
+#[derive(Object, Serialize, Deserialize)]
+pub struct Session {
+    /// What the page sends as `Authorization: Bearer <token>`; only when the session begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// When it ends unless it is refreshed, in Unix seconds: 30 minutes after the last refresh.
+    pub expires_at: i64,
+    /// When it ends in any case, in Unix seconds.
+    pub ends_at: i64,
+}
+
+impl From<ApiToken> for Session {
+    fn from(session: ApiToken) -> Self {
+        let ends_at = session.session_ends_at();
+        let expires_at = session.expires_at.unwrap_or(ends_at).unix_seconds();
+        Self { token: None, expires_at, ends_at: ends_at.unix_seconds() }
+    }
+}
+
+impl From<IssuedToken> for Session {
+    fn from(IssuedToken { token, secret }: IssuedToken) -> Self {
+        Self { token: Some(secret.expose_secret().to_owned()), ..token.into() }
+    }
+}
+
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct SessionEnded {
+    pub status: SessionEndStatus,
+}
+
+/// A link that opens the page. Without `Debug`: it begins a session.
+#[derive(Object, Serialize, Deserialize)]
+pub struct PageLink {
+    /// What comes after `/#link=` in the page's address.
+    pub link: String,
+    /// Until when it opens the page, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl From<IssuedToken> for PageLink {
+    fn from(IssuedToken { token, secret }: IssuedToken) -> Self {
+        let expires_at = token.expires_at.map_or(0, |at| at.unix_seconds());
+        Self { link: secret.expose_secret().to_owned(), expires_at }
+    }
+}
+
+#[derive(Debug, Object, Serialize, Deserialize)]
+pub struct Health {
+    pub status: HealthStatus,
+}

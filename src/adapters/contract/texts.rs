@@ -1,0 +1,138 @@
+//! Texts with a constraint: the schema says what the domain's parsers accept, so that generated clients and tests send it.
+//! The domain decides; its error names what is wrong.
+
+use std::borrow::Cow;
+
+use poem_openapi::{
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::domain::{
+    authorization_response::MAX_REDIRECT_BYTES,
+    ids::{MAX_DISPLAY_NAME, MAX_PROVIDER_NAME},
+    provider::{ProviderType, openai_codex},
+    secret::MAX_PASTED_SECRET_BYTES,
+};
+
+/// What `str::trim` drops. Spelt out because readers of the document disagree about `\s`.
+const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Control and direction characters, which `DisplayName` refuses.
+const STEERS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
+
+trait Plain {
+    fn plain(&self) -> &str;
+}
+
+impl Plain for String {
+    fn plain(&self) -> &str {
+        self
+    }
+}
+
+impl Plain for SecretString {
+    fn plain(&self) -> &str {
+        self.expose_secret()
+    }
+}
+
+/// Declares newtypes of a text, each with its schema.
+macro_rules! texts {
+    ($($(#[$meta:meta])* $name:ident($inner:ty) = $schema:expr;)*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.0.plain())
+            }
+        }
+
+        impl Type for $name {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new(MetaSchema { ty: "string", ..$schema }))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new([self].into_iter())
+            }
+        }
+
+        impl ParseFromJSON for $name {
+            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+                String::parse_from_json(value).map(|text| Self(text.into())).map_err(ParseError::propagate)
+            }
+        }
+
+        impl ParseFromParameter for $name {
+            fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+                Ok(value.into())
+            }
+        }
+
+        impl ToJSON for $name {
+            fn to_json(&self) -> Option<Value> {
+                Some(self.0.plain().into())
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// The name of an account in a path, as `ProviderName::parse` accepts it.
+    AccountName(String) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_PROVIDER_NAME - 2));
+    /// What people call an account or a program, as `DisplayName::parse` accepts it.
+    Label(String) = bounded(MAX_DISPLAY_NAME, {
+        let visible = format!("[^{SPACE}{STEERS}]");
+        format!("{visible}([^{STEERS}]*{visible})?")
+    });
+    /// The type of a new account. A text and not an enum: the alias `openai` is accepted too, and an unknown type has an
+    /// error of its own that lists the known ones.
+    ProviderTypeName(String) = {
+        let names = ProviderType::ALL.map(ProviderType::as_str).into_iter().chain([openai_codex::ALIAS]);
+        MetaSchema { enum_items: names.map(Value::from).collect(), ..MetaSchema::ANY }
+    };
+    /// An API key or session token, as `AccessToken::from_pasted` accepts it.
+    PastedToken(SecretString) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
+    /// A cookie's value, as `RefreshToken::from_pasted_cookie` accepts it.
+    PastedCookie(SecretString) = secret(MAX_PASTED_SECRET_BYTES, r"[!#-+\--:<-\[\]-~]+");
+    /// An address that may complete some login. Whether it fits the pending one, no pattern can say.
+    RedirectUrl(SecretString) = secret(MAX_REDIRECT_BYTES, r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
+}
+
+fn matching(pattern: String) -> MetaSchema {
+    MetaSchema { pattern: Some(pattern), ..MetaSchema::ANY }
+}
+
+/// A pattern with white space around it, which the domain trims.
+fn bounded(max_length: usize, pattern: impl AsRef<str>) -> MetaSchema {
+    let trimmed = format!("^[{SPACE}]*{}[{SPACE}]*$", pattern.as_ref());
+    MetaSchema { min_length: Some(1), max_length: Some(max_length), ..matching(trimmed) }
+}
+
+fn secret(max_length: usize, pattern: &str) -> MetaSchema {
+    MetaSchema { format: Some("password"), ..bounded(max_length, pattern) }
+}

@@ -1,0 +1,167 @@
+//! What an operation answers: a body, or a refusal with one of the statuses that its signature lists.
+
+use poem::{IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+use super::{
+    openai_error::OpenAiError,
+    problem_json::{PROBLEM_JSON, ProblemJson},
+};
+use crate::{
+    adapters::contract::{OpenAiErrorBody, Problem},
+    app::AppError,
+};
+
+pub(super) const JSON: &str = "application/json";
+
+/// The result of an operation of the control API.
+pub(super) type Answer<T, const MAY: u16> = Result<Reply<T>, Refusal<MAY>>;
+
+/// Statuses that an operation may answer beside those that every operation may: see [`STATUSES`].
+pub(super) const BAD_REQUEST: u16 = 1;
+/// It reads a body.
+pub(super) const BODY: u16 = 1 << 1;
+pub(super) const NOT_FOUND: u16 = 1 << 2;
+pub(super) const CONFLICT: u16 = 1 << 3;
+/// It completes a login.
+pub(super) const LOGIN: u16 = 1 << 4;
+/// It reads a large body.
+pub(super) const LARGE_BODY: u16 = 1 << 5;
+/// It calls the provider.
+pub(super) const PROVIDER: u16 = 1 << 6;
+/// It does not look at the method first.
+pub(super) const ANY_METHOD: u16 = 1 << 7;
+const EVERY: u16 = u16::MAX;
+
+/// Who may answer a status, and when.
+const STATUSES: [(u16, u16, &str); 17] = [
+    (BAD_REQUEST | BODY | LARGE_BODY, 400, "The request cannot be fulfilled as it is; `code` names the reason."),
+    (EVERY, 401, "The token is missing or wrong."),
+    (EVERY, 403, "The token is not for this operation, or the provider declined."),
+    (NOT_FOUND, 404, "There is no such account, token or model."),
+    (ANY_METHOD, 405, "The method is not forwarded."),
+    (LARGE_BODY, 408, "The body took too long to arrive."),
+    (CONFLICT, 409, "The state of the account does not allow it."),
+    (LOGIN, 410, "The login is over."),
+    (BODY | LARGE_BODY, 413, "The body is too large."),
+    (BODY | LARGE_BODY, 415, "The body is not announced as JSON, or it is compressed."),
+    (EVERY, 421, "The gateway does not answer to this host name."),
+    (LARGE_BODY, 426, "There is no WebSocket here; use plain HTTP."),
+    (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),
+    (EVERY, 500, "A bug of the gateway."),
+    (LOGIN | PROVIDER, 502, "The provider failed, or its response cannot be used."),
+    (EVERY, 503, "The gateway cannot do this now; try again later."),
+    (LOGIN | PROVIDER, 504, "The provider did not answer in time."),
+];
+
+fn listed(may: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+    STATUSES.iter().filter(move |(who, ..)| *who == EVERY || may & who != 0)
+}
+
+/// Describes the refusals of an operation.
+fn refusals(may: u16, content_type: &'static str, schema: impl Fn() -> MetaSchemaRef) -> MetaResponses {
+    let responses = listed(may).map(|(_, status, description)| MetaResponse {
+        description,
+        status: Some(*status),
+        status_range: None,
+        content: vec![MetaMediaType { content_type, schema: schema() }],
+        headers: match status {
+            401 => {
+                let scheme = MetaSchema { pattern: Some("^Bearer".to_owned()), ..MetaSchema::new("string") };
+                vec![header("WWW-Authenticate", "The scheme to use.", true, scheme)]
+            }
+            429 => {
+                let seconds = MetaSchema { minimum: Some(1.0), ..MetaSchema::new("integer") };
+                // A provider does not always say how long to wait.
+                vec![header("Retry-After", "How many seconds to wait.", content_type == PROBLEM_JSON, seconds)]
+            }
+            _ => Vec::new(),
+        },
+    });
+    MetaResponses { responses: responses.collect() }
+}
+
+pub(super) fn header(name: &str, description: &str, required: bool, schema: MetaSchema) -> MetaHeader {
+    let (name, description) = (name.to_owned(), Some(description.to_owned()));
+    MetaHeader { name, description, required, deprecated: false, schema: MetaSchemaRef::Inline(Box::new(schema)) }
+}
+
+pub(super) fn success(content: Vec<MetaMediaType>, headers: Vec<MetaHeader>) -> MetaResponse {
+    MetaResponse { description: "Success.", status: Some(200), status_range: None, content, headers }
+}
+
+/// A body of JSON.
+pub(super) struct Reply<T>(pub(super) T);
+
+impl<T: Serialize + Send> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(JSON).body(serde_json::to_vec(&self.0).unwrap_or_default())
+    }
+}
+
+impl<T: Type> ApiResponse for Reply<T> {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+        MetaResponses { responses: vec![success(content, Vec::new())] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// A rendered refusal with one of the statuses `MAY`, in OpenAI's form or as a problem.
+#[derive(Debug)]
+pub(super) struct Refusal<const MAY: u16, const IS_OPENAI: bool = false>(Response);
+
+/// A refusal of the models and the proxy.
+pub(super) type OpenAiRefusal<const MAY: u16> = Refusal<MAY, true>;
+
+impl<const MAY: u16, const IS_OPENAI: bool> Refusal<MAY, IS_OPENAI> {
+    fn new(response: Response) -> Self {
+        let status = response.status().as_u16();
+        debug_assert!(listed(MAY).any(|(_, listed, _)| *listed == status), "the operation does not list {status}");
+        Self(response)
+    }
+}
+
+impl<const MAY: u16> From<Problem> for Refusal<MAY> {
+    fn from(problem: Problem) -> Self {
+        Self::new(ProblemJson(problem).into_response())
+    }
+}
+
+impl<const MAY: u16, const IS_OPENAI: bool> From<AppError> for Refusal<MAY, IS_OPENAI> {
+    fn from(error: AppError) -> Self {
+        Self::new(if IS_OPENAI {
+            OpenAiError::of(&error).into_response()
+        } else {
+            ProblemJson(Problem::of(&error)).into_response()
+        })
+    }
+}
+
+impl<const MAY: u16, const IS_OPENAI: bool> From<Refusal<MAY, IS_OPENAI>> for poem::Error {
+    fn from(Refusal(response): Refusal<MAY, IS_OPENAI>) -> Self {
+        Self::from_response(response)
+    }
+}
+
+impl<const MAY: u16, const IS_OPENAI: bool> ApiResponse for Refusal<MAY, IS_OPENAI> {
+    fn meta() -> MetaResponses {
+        if IS_OPENAI {
+            refusals(MAY, JSON, OpenAiErrorBody::schema_ref)
+        } else {
+            refusals(MAY, PROBLEM_JSON, Problem::schema_ref)
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        if IS_OPENAI { OpenAiErrorBody::register(registry) } else { Problem::register(registry) }
+    }
+}

@@ -1,0 +1,101 @@
+//! Completes the generated OpenAPI document with what the framework cannot express.
+
+use poem::http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::paths;
+
+/// Examples by operation: of the request and of the response.
+const EXAMPLES: &str = include_str!("examples.json");
+
+/// Completes the generated document.
+pub(super) fn document(generated: &str) -> String {
+    let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
+    let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    standardize(&mut document);
+    let (mut closed, mut responses, mut parameters) = (Vec::new(), Map::new(), Map::new());
+    for operation in operations(&mut document) {
+        closed.extend(closed_schema(operation));
+        add_examples(operation, &examples);
+        share_refusals(operation, &mut responses);
+        share_parameters(operation, &mut parameters);
+    }
+    for name in closed {
+        document["components"]["schemas"][name]["additionalProperties"] = json!(false);
+    }
+    document["components"]["responses"] = responses.into();
+    document["components"]["parameters"] = parameters.into();
+    // Its only refusal is the listener's.
+    let health = &mut document["paths"][paths::HEALTH]["get"];
+    health["security"] = json!([]);
+    health["responses"]["431"] = json!({"description": "The request's headers are too large."});
+    format!("{document:#}\n")
+}
+
+fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter().flatten();
+    paths.filter_map(|(_, item)| item.as_object_mut()).flatten().map(|(_, operation)| operation)
+}
+
+/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers: generators
+/// choose a type by them.
+fn standardize(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match (name.as_str(), member.as_str(), member.as_f64()) {
+                    ("format", Some("uint16"), _) => *member = json!("int32"),
+                    ("format", Some("uint64"), _) => *member = json!("int64"),
+                    ("minimum" | "maximum", _, Some(bound)) => {
+                        *member = bound.to_string().parse::<i64>().map_or(json!(bound), Value::from);
+                    }
+                    _ => standardize(member),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(standardize),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Returns the name of the body's schema if the operation refuses unknown members. A request for a model may hold whatever
+/// OpenAI's API has.
+fn closed_schema(operation: &Value) -> Option<String> {
+    let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
+    let is_closed = operation.pointer("/tags/0")? != "Models";
+    is_closed.then(|| schema.rsplit('/').next().unwrap_or_default().to_owned())
+}
+
+fn add_examples(operation: &mut Value, examples: &Value) {
+    let Some(of_operation) = operation.get("operationId").and_then(|id| examples.get(id.as_str()?)) else { return };
+    for (part, content) in [("request", "/requestBody/content"), ("response", "/responses/200/content")] {
+        let media = operation.pointer_mut(content).and_then(|content| content.get_mut("application/json"));
+        if let (Some(media), Some(example)) = (media, of_operation.get(part)) {
+            media["example"] = example.clone();
+        }
+    }
+}
+
+/// Moves the refusals, which are the same for every operation, to the components.
+fn share_refusals(operation: &mut Value, shared: &mut Map<String, Value>) {
+    for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+        let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
+        let reason = status.canonical_reason().filter(|_| !status.is_success()).unwrap_or_default();
+        if !reason.is_empty() {
+            let is_openai = response.pointer("/content/application~1json").is_some();
+            let name = format!("{}{}", if is_openai { "OpenAi" } else { "" }, reason.replace([' ', '-'], ""));
+            let reference = json!({"$ref": format!("#/components/responses/{name}")});
+            shared.insert(name, std::mem::replace(response, reference));
+        }
+    }
+}
+
+/// Moves the parameters that several operations have to the components.
+fn share_parameters(operation: &mut Value, shared: &mut Map<String, Value>) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for parameter in parameters {
+        let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let reference = json!({"$ref": format!("#/components/parameters/{name}")});
+        shared.insert(name, std::mem::replace(parameter, reference));
+    }
+}

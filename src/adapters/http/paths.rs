@@ -1,0 +1,91 @@
+//! Which paths there are, who may call them, and which methods they take.
+
+use std::collections::BTreeMap;
+
+use matchit::Router;
+use serde_json::Value;
+
+pub(super) const HEALTH: &str = "/healthz";
+pub(super) const SESSION: &str = "/v1/session";
+/// Everything below is forwarded to a provider.
+pub(super) const PROXY: &str = "/v1/proxy/";
+
+/// Paths that need no token, beside the page. All others need one, also those that do not exist.
+const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
+
+/// Routes of OpenAI's API, and everything below those that end in a slash.
+const OPENAI: [&str; 5] = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/models/", PROXY];
+
+/// Paths that are not in the document, and their methods.
+const UNDOCUMENTED: [(&str, &str); 4] =
+    [("/", "GET, HEAD"), ("/docs", "GET"), ("/openapi.json", "GET"), ("/page/{file}", "GET, HEAD")];
+
+pub(super) fn needs_token(path: &str) -> bool {
+    !OPEN.contains(&path) && !is_page(path)
+}
+
+/// Whether a path is the page or one of its files.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/page/")
+}
+
+/// Whether a path's callers expect errors in OpenAI's form.
+pub(super) fn speaks_openai(path: &str) -> bool {
+    OPENAI.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
+}
+
+/// The methods of each path, for the `Allow` header that a 405 must carry (RFC 9110 section 15.5.6): the framework leaves
+/// it out.
+#[derive(Default)]
+pub(super) struct AllowedMethods(Router<String>);
+
+impl AllowedMethods {
+    /// Reads the methods off the OpenAPI document.
+    pub(super) fn of_document(document: &str) -> Self {
+        let document: Value = serde_json::from_str(document).unwrap_or_default();
+        let mut methods = BTreeMap::from(UNDOCUMENTED.map(|(path, methods)| (path.to_owned(), methods.to_owned())));
+        for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            let mut names: Vec<_> =
+                item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase()).collect();
+            names.sort();
+            methods.insert(path.replace("{path}", "{*path}"), names.join(", "));
+        }
+        let mut router = Router::new();
+        for (path, methods) in methods {
+            // Two operations cannot have the same path, so there is no conflict to handle.
+            router.insert(path, methods).ok();
+        }
+        Self(router)
+    }
+
+    /// Returns the methods of a path, separated by commas; `None` if there is nothing at this path.
+    pub(super) fn of(&self, path: &str) -> Option<&str> {
+        self.0.at(path).ok().map(|found| found.value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_those_of_the_document() {
+        let methods = AllowedMethods::of_document(
+            r#"{"paths": {"/v1/a/{x}": {"patch": {}, "get": {}}, "/v1/a/{x}/b": {"post": {}}, "/v1/a": {"get": {}}}}"#,
+        );
+        assert_eq!(methods.of("/v1/a/1"), Some("GET, PATCH"));
+        assert_eq!(methods.of("/v1/a/1/b"), Some("POST"));
+        assert_eq!(methods.of("/docs"), Some("GET"));
+        assert_eq!((methods.of("/v1/a/"), methods.of("/v1"), methods.of("")), (None, None, None));
+    }
+
+    #[test]
+    fn openai_routes_match_as_a_whole() {
+        for path in ["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x"] {
+            assert!(speaks_openai(path), "{path}");
+        }
+        for path in ["/v1/responses/x", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"] {
+            assert!(!speaks_openai(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Renders problems: as `application/problem+json`, or in OpenAI's form for a caller that expects it.
+
+use std::time::Duration;
+
+use poem::{
+    IntoResponse, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+
+use super::{current_request, openai_error::OpenAiError};
+use crate::adapters::contract::{Problem, ProblemKind};
+
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A problem as the body of a response.
+#[derive(Debug)]
+pub(super) struct ProblemJson(pub(super) Problem);
+
+impl ProblemJson {
+    pub(super) fn response(kind: ProblemKind, detail: impl Into<String>) -> Response {
+        Self(Problem::new(kind, detail)).into_response()
+    }
+
+    pub(super) fn unauthorized(token_was_sent: bool) -> Response {
+        if token_was_sent {
+            return Self::response(ProblemKind::Unauthorized, "This is not the gateway's token.");
+        }
+        let detail = "Send the gateway's token: Authorization: Bearer <token>.";
+        let mut response = Self::response(ProblemKind::Unauthorized, detail);
+        // RFC 6750 section 3.1: no error code for a request without a token.
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response
+    }
+
+    pub(super) fn too_many_attempts(wait: Duration) -> Response {
+        // Rounded up, so that a caller that waits that long is not early.
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("Too many requests without the right token. Try again in {seconds} s.");
+        let response = Self::response(ProblemKind::TooManyAttempts, detail);
+        response.with_header(header::RETRY_AFTER, seconds.to_string()).into_response()
+    }
+}
+
+impl IntoResponse for ProblemJson {
+    fn into_response(self) -> Response {
+        let Self(mut problem) = self;
+        let status = problem.status();
+        let mut response = if current_request::speaks_openai() {
+            OpenAiError::from(problem).into_response()
+        } else {
+            problem.instance = current_request::id().map(|id| format!("urn:goclaw:request:{id}"));
+            let body = serde_json::to_vec(&problem).unwrap_or_default();
+            Response::builder().status(status).content_type(PROBLEM_JSON).body(body)
+        };
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// Renders an error of the framework as a problem. Its own text may repeat the request, so it is not used.
+pub(super) fn from_framework(error: poem::Error) -> Response {
+    // A handler's refusal arrives as an error too, already rendered.
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    let (kind, detail) = match error.status() {
+        StatusCode::UNAUTHORIZED => return ProblemJson::unauthorized(true),
+        StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not fit this operation; see /docs"),
+        StatusCode::NOT_FOUND => (ProblemKind::NotFound, "there is nothing at this path; see /docs"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (ProblemKind::MethodNotAllowed, "this path does not take this method; see /docs")
+        }
+        status => {
+            tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
+            (ProblemKind::Internal, "the gateway could not do this; its log says why")
+        }
+    };
+    ProblemJson::response(kind, detail)
+}
