@@ -28,11 +28,11 @@ impl Place<'_> {
         StoreError::Inconsistent { table: self.table, column, row: self.row.to_owned(), source: Some(source.into()) }
     }
 
-    pub(super) fn to_json(&self, column: &'static str, value: &impl Serialize) -> Result<Document, StoreError> {
+    pub(super) fn encode(&self, column: &'static str, value: &impl Serialize) -> Result<Document, StoreError> {
         serde_json::to_string(value).map(Document).map_err(|error| self.invalid_because(column, error))
     }
 
-    pub(super) fn from_json<T: DeserializeOwned>(
+    pub(super) fn decode<T: DeserializeOwned>(
         &self,
         column: &'static str,
         document: &Document,

@@ -103,7 +103,7 @@ impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
 
     fn try_from((row, refresh_token): (ProviderRow, Option<String>)) -> Result<Self, StoreError> {
         let place = Place { table: "llm_providers", row: &row.name };
-        let settings = ProviderSettings::from_json(place.from_json("settings", &row.settings)?);
+        let settings = ProviderSettings::from_json(place.decode("settings", &row.settings)?);
         let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
         let metadata = settings.metadata().map_err(|error| place.invalid_because("settings", error))?;
         let lease = row

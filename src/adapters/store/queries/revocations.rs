@@ -46,7 +46,7 @@ impl TryFrom<&PendingRevocation> for RevocationRow {
             provider_type: revocation.provider_type.as_str().to_owned(),
             login_id: revocation.login_id.as_str().to_owned(),
             token: revocation.token.as_str().to_owned(),
-            client: Place { table: TABLE, row: id }.to_json("client", &revocation.client)?,
+            client: Place { table: TABLE, row: id }.encode("client", &revocation.client)?,
             created_at,
             next_attempt_at: created_at,
         })
@@ -61,7 +61,7 @@ impl TryFrom<RevocationRow> for PendingRevocation {
         Ok(Self {
             name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
             provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
-            client: place.from_json("client", &row.client)?,
+            client: place.decode("client", &row.client)?,
             id: RevocationId::from_stored(row.id),
             login_id: LoginId::from_stored(row.login_id),
             token: SealedSecret::from_stored(row.token),
