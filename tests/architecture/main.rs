@@ -169,7 +169,11 @@ fn beside(file: &str, path: &str) -> String {
     let mut parts: Vec<_> = file.split('/').collect();
     parts.pop();
     for part in path.split('/') {
-        if part == ".." { drop(parts.pop()) } else { parts.push(part) }
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
     }
     parts.join("/")
 }

@@ -13,7 +13,7 @@ use crate::{
     adapters::contract::{OpenAiErrorBody, OpenAiErrorDetails, Problem},
     app::AppError,
     domain::{
-        dialect::BadRequest,
+        dialect::InvalidRequest,
         provider_refusal::{ProviderRefusal, SHOULD_RETRY, Verdict},
         time::retry_after_seconds,
     },
@@ -37,7 +37,7 @@ impl OpenAiError {
                 tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
                 Self::refused(refusal)
             }
-            AppError::InvalidModelRequest(BadRequest { message, param, code }) => {
+            AppError::InvalidModelRequest(InvalidRequest { message, param, code }) => {
                 let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
                 error.details.param.clone_from(param);
                 Self { is_permanent: true, ..error }
