@@ -49,7 +49,7 @@ export const OPERATIONS = {
     const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, wish.loginEndsAs);
     if (wish.loginEndsAs) setTimeout(end, wish.loginEndsAfter);
     const error = "failed to start OAuth flow (is port 1455 available?)";
-    return { auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
+    return { status: "pending", auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
       callback: wish.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
   },
   cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),

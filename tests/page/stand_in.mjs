@@ -97,7 +97,7 @@ class StandIn {
     };
     try {
       const body = await this.obey(call, response);
-      if (body) json(200, body, "application/json; charset=utf-8");
+      if (body) json(200, body, "application/json");
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       const { status, code, title, detail, headers, members } = refusal;

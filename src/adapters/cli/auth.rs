@@ -125,10 +125,19 @@ mod tests {
             let result = LogoutResult { status: LogoutStatus::LoggedOut, removed, revocation };
             logout_text(&result, "openai-codex")
         };
-        assert_snapshot!(text(false, Revocation::NotApplicable), @"");
-        assert_snapshot!(text(true, Revocation::NotApplicable), @"");
-        assert_snapshot!(text(true, Revocation::Revoked), @"");
-        assert_snapshot!(text(true, Revocation::Pending), @"");
-        assert_snapshot!(text(true, Revocation::Failed), @"");
+        assert_snapshot!(text(false, Revocation::NotApplicable), @"Nothing was stored for openai-codex.");
+        assert_snapshot!(text(true, Revocation::NotApplicable), @"Logged out of openai-codex: the stored tokens are deleted.");
+        assert_snapshot!(text(true, Revocation::Revoked), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider has revoked them too.
+        ");
+        assert_snapshot!(text(true, Revocation::Pending), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider did not answer. The gateway keeps asking it to revoke them, for up to a day.
+        ");
+        assert_snapshot!(text(true, Revocation::Failed), @r"
+        Logged out of openai-codex: the stored tokens are deleted.
+        The provider did not revoke them. To be sure, end the session in your account there.
+        ");
     }
 }

@@ -202,7 +202,11 @@ mod tests {
         };
         let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
         let off = ProviderSummary { enabled: false, ..provider("suno", &[SessionToken]) };
-        assert_snapshot!(list(&[codex, off], &here), @"");
+        assert_snapshot!(list(&[codex, off], &here), @r"
+        NAME          TYPE          STATE     ACCOUNT           ACCESS TOKEN
+        openai-codex  openai-codex  active    jane@example.com  expires 1970-01-01 02:00 (in 2 h)
+        suno          suno          disabled  -                 -
+        ");
     }
 
     #[test]
@@ -217,14 +221,14 @@ mod tests {
         assert_eq!(expected("suno", None).unwrap(), AuthMethod::SessionToken);
         assert_eq!(expected("suno-band", Some("suno")).unwrap(), AuthMethod::SessionToken);
         assert!(matches!(expected("both", None), Err(CliError::WhichSecret(_))));
-        assert_snapshot!(expected("xyz", None).unwrap_err(), @"");
-        assert_snapshot!(expected("openai", None).unwrap_err(), @"");
+        assert_snapshot!(expected("xyz", None).unwrap_err(), @"unknown provider: xyz");
+        assert_snapshot!(expected("openai", None).unwrap_err(), @"openai-codex connects with a sign-in in the browser");
     }
 
     #[test]
     fn a_switch_that_the_configuration_overrules_is_reported() {
         let off = ProviderSummary { enabled: false, ..provider("suno", &[]) };
-        assert_snapshot!(switched_text(&off, false), @"");
-        assert_snapshot!(switched_text(&off, true), @"");
+        assert_snapshot!(switched_text(&off, false), @"Provider suno is off. Nothing is deleted.");
+        assert_snapshot!(switched_text(&off, true), @"Provider suno is still off: the configuration file says so.");
     }
 }

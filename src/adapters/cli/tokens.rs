@@ -78,6 +78,10 @@ mod tests {
             created_at: 0,
         };
         let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-        assert_snapshot!(list(&[token("ab", "editor"), token("c", "x")], &here), @"");
+        assert_snapshot!(list(&[token("ab", "editor"), token("c", "x")], &here), @r"
+        ID  NAME    SCOPE  MADE
+        ab  editor  proxy  1970-01-01 00:00
+        c   x       proxy  1970-01-01 00:00
+        ");
     }
 }

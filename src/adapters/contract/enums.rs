@@ -1,4 +1,5 @@
-//! The closed sets of the API. Each mirrors a set of the domain: `remote` generates conversions that match exhaustively.
+//! The closed sets of the API. Those that mirror a set of the domain are converted by exhaustive matches, so a variant that
+//! is added there must be added here.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
@@ -8,110 +9,88 @@ use crate::{
     domain::{api_token::Scope, credential, history, login_outcome, provider, refresh},
 };
 
-/// Where an account stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "credential::AccountState")]
-#[serde(rename_all = "snake_case")]
-pub enum AccountState {
-    Absent,
-    Active,
-    Refreshing,
-    InDoubt,
-    NeedsReauth,
-    Disabled,
+/// Declares enums with their names on the wire; `of` names the enum of the domain that one mirrors.
+macro_rules! sets {
+    ($($(#[$meta:meta])* $name:ident $(of $domain:literal)? { $($variant:ident = $text:literal),* })*) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+        $(#[oai(remote = $domain)])?
+        pub enum $name { $(
+            #[oai(rename = $text)]
+            #[serde(rename = $text)]
+            $variant,
+        )* }
+
+        impl $name {
+            /// Returns the name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    )*};
+}
+
+sets! {
+    /// Where an account stands.
+    AccountState of "credential::AccountState" {
+        Absent = "absent", Active = "active", Refreshing = "refreshing", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
+        Disabled = "disabled"
+    }
+    /// Who switched an account off: its `owner`, who can switch it on again, or the `configuration`.
+    SwitchedOffBy of "app::SwitchedOffBy" { Owner = "owner", Configuration = "configuration" }
+    /// How a login ended: `completed`, or what went wrong.
+    LoginOutcome of "login_outcome::LoginOutcome" {
+        Completed = "completed", Denied = "denied", MissingEntitlement = "missing_entitlement",
+        ProviderError = "provider_error", Expired = "expired", Cancelled = "cancelled", CodeRefused = "code_refused",
+        ProviderUnavailable = "provider_unavailable", ProviderTimeout = "provider_timeout", InvalidResponse = "bad_answer",
+        NotSaved = "not_saved", Interrupted = "interrupted"
+    }
+    /// What became of the refresh token at the provider: `revoked` (the provider confirmed it), `pending` (it did not answer
+    /// and is asked again for a day), `failed` (the token lives there until it expires), or `not_applicable`.
+    Revocation of "app::Revocation" {
+        Revoked = "revoked", Pending = "pending", Failed = "failed", NotApplicable = "not_applicable"
+    }
+    /// What a provider is for.
+    Category of "provider::Category" { Llm = "llm", Media = "media" }
+    /// How an account is connected.
+    AuthMethod of "provider::AuthMethod" { OAuth = "oauth", SessionToken = "session_token", ApiKey = "api_key" }
+    /// The vendor of an account.
+    ProviderType of "provider::ProviderType" { OpenaiCodex = "openai-codex", Suno = "suno", Dashscope = "dashscope" }
+    /// Why a refresh failed.
+    RefreshCause of "refresh::Cause" {
+        RefreshTokenExpired = "refresh_token_expired", RefreshTokenReused = "refresh_token_reused",
+        RefreshTokenInvalidated = "refresh_token_invalidated", InvalidGrant = "invalid_grant", Unauthorized = "unauthorized",
+        AccountMismatch = "account_mismatch", TimedOut = "timed_out", ConnectionLost = "connection_lost",
+        ServerError = "server_error", Unreadable = "unreadable", Refused = "refused", Interrupted = "interrupted",
+        HeldUp = "held_up", RateLimited = "rate_limited", NoConnection = "no_connection", DecryptionFailed = "sealed"
+    }
+    /// What happened. `sign_in_ended`, a login that saved nothing, appears in the activity only.
+    EventKind {
+        SignedIn = "signed_in", SignedOut = "signed_out", Changed = "changed", RefreshStarted = "refresh_started",
+        Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
+        SignInEnded = "sign_in_ended"
+    }
+    /// What a token may be used for: `proxy`, the models and the pass-through.
+    #[derive(clap::ValueEnum)]
+    TokenScope { Proxy = "proxy" }
+    /// Whether a login waits for approval or is not needed.
+    LoginStartStatus { Pending = "pending", AlreadyAuthenticated = "already_authenticated" }
+    /// Whether there was a login to cancel.
+    CancelStatus { Cancelled = "cancelled", NoPendingLogin = "no_pending_login" }
+    LogoutStatus { LoggedOut = "logged out" }
+    SessionEndStatus { SignedOut = "signed out" }
+    TokenRevocationStatus { Revoked = "revoked" }
+    HealthStatus { Ok = "ok" }
+    ModelObject { Model = "model" }
+    ModelListObject { List = "list" }
 }
 
 impl AccountState {
     pub fn in_words(self) -> String {
-        credential::AccountState::from(self).as_str().replace('_', " ")
+        self.as_str().replace('_', " ")
     }
-}
-
-/// Who switched an account off: its `owner`, who can switch it on again, or the `configuration`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "app::SwitchedOffBy")]
-#[serde(rename_all = "snake_case")]
-pub enum SwitchedOffBy {
-    Owner,
-    Configuration,
-}
-
-/// How a login ended: `completed`, or what went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "login_outcome::LoginOutcome")]
-#[serde(rename_all = "snake_case")]
-pub enum LoginOutcome {
-    Completed,
-    Denied,
-    MissingEntitlement,
-    ProviderError,
-    Expired,
-    Cancelled,
-    CodeRefused,
-    ProviderUnavailable,
-    ProviderTimeout,
-    #[oai(rename = "bad_answer")]
-    #[serde(rename = "bad_answer")]
-    InvalidResponse,
-    NotSaved,
-    Interrupted,
-}
-
-/// What became of the refresh token at the provider: `revoked` (the provider confirmed it), `pending` (it did not answer and
-/// is asked again for a day), `failed` (the token lives there until it expires), or `not_applicable`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "app::Revocation")]
-#[serde(rename_all = "snake_case")]
-pub enum Revocation {
-    Revoked,
-    Pending,
-    Failed,
-    NotApplicable,
-}
-
-/// What a provider is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "provider::Category")]
-#[serde(rename_all = "snake_case")]
-pub enum Category {
-    Llm,
-    Media,
-}
-
-/// How an account is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "provider::AuthMethod")]
-#[serde(rename_all = "snake_case")]
-pub enum AuthMethod {
-    #[oai(rename = "oauth")]
-    #[serde(rename = "oauth")]
-    OAuth,
-    SessionToken,
-    ApiKey,
-}
-
-/// The vendor of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "kebab-case", remote = "provider::ProviderType")]
-#[serde(rename_all = "kebab-case")]
-pub enum ProviderType {
-    OpenaiCodex,
-    Suno,
-    Dashscope,
-}
-
-impl ProviderType {
-    pub fn as_str(self) -> &'static str {
-        provider::ProviderType::from(self).as_str()
-    }
-}
-
-/// What a token may be used for: `proxy`, the models and the pass-through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize, clap::ValueEnum)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum TokenScope {
-    Proxy,
 }
 
 impl TokenScope {
@@ -122,28 +101,6 @@ impl TokenScope {
             Scope::Page | Scope::Link => None,
         }
     }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Proxy => Scope::Proxy.as_str(),
-        }
-    }
-}
-
-/// What happened. `sign_in_ended`, a login that saved nothing, appears in the activity only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    SignedIn,
-    SignedOut,
-    Changed,
-    RefreshStarted,
-    Refreshed,
-    RefreshPostponed,
-    InDoubt,
-    NeedsReauth,
-    SignInEnded,
 }
 
 impl From<history::EventKind> for EventKind {
@@ -159,57 +116,6 @@ impl From<history::EventKind> for EventKind {
             history::EventKind::NeedsReauth => Self::NeedsReauth,
         }
     }
-}
-
-/// Why a refresh failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "snake_case", remote = "refresh::Cause")]
-#[serde(rename_all = "snake_case")]
-pub enum RefreshCause {
-    RefreshTokenExpired,
-    RefreshTokenReused,
-    RefreshTokenInvalidated,
-    InvalidGrant,
-    Unauthorized,
-    AccountMismatch,
-    TimedOut,
-    ConnectionLost,
-    ServerError,
-    Unreadable,
-    Refused,
-    Interrupted,
-    HeldUp,
-    RateLimited,
-    NoConnection,
-    #[oai(rename = "sealed")]
-    #[serde(rename = "sealed")]
-    DecryptionFailed,
-}
-
-/// Declares an enum for a member that has one meaning in each operation, such as `status`.
-macro_rules! statuses {
-    ($($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),* })*) => {$(
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-        pub enum $name { $(
-            #[oai(rename = $text)]
-            #[serde(rename = $text)]
-            $variant,
-        )* }
-    )*};
-}
-
-statuses! {
-    /// Whether a login waits for approval or is not needed.
-    LoginStartStatus { Pending = "pending", AlreadyAuthenticated = "already_authenticated" }
-    /// Whether there was a login to cancel.
-    CancelStatus { Cancelled = "cancelled", NoPendingLogin = "no_pending_login" }
-    LogoutStatus { LoggedOut = "logged out" }
-    SessionEndStatus { SignedOut = "signed out" }
-    TokenRevocationStatus { Revoked = "revoked" }
-    HealthStatus { Ok = "ok" }
-    ModelObject { Model = "model" }
-    ModelListObject { List = "list" }
 }
 
 #[cfg(test)]

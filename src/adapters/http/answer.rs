@@ -1,6 +1,6 @@
 //! What an operation answers: a body, or a refusal with one of the statuses that its signature lists.
 
-use poem::{IntoResponse, Response, http::StatusCode};
+use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
@@ -59,16 +59,13 @@ const STATUSES: [(u16, u16, &str); 17] = [
     (LOGIN | PROVIDER, 504, "The provider did not answer in time."),
 ];
 
-fn may_answer(may: u16, status: StatusCode) -> bool {
-    STATUSES.iter().any(|(who, listed, _)| {
-        *listed == status.as_u16() && may & who != 0 || *who == EVERY && *listed == status.as_u16()
-    })
+fn listed(may: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+    STATUSES.iter().filter(move |(who, ..)| *who == EVERY || may & who != 0)
 }
 
 /// Describes the refusals of an operation.
 fn refusals(may: u16, content_type: &'static str, schema: impl Fn() -> MetaSchemaRef) -> MetaResponses {
-    let listed = STATUSES.iter().filter(|(who, ..)| *who == EVERY || may & who != 0);
-    let responses = listed.map(|(_, status, description)| MetaResponse {
+    let responses = listed(may).map(|(_, status, description)| MetaResponse {
         description,
         status: Some(*status),
         status_range: None,
@@ -118,63 +115,53 @@ impl<T: Type> ApiResponse for Reply<T> {
     }
 }
 
-/// A problem with one of the statuses `MAY`.
+/// A rendered refusal with one of the statuses `MAY`, in OpenAI's form or as a problem.
 #[derive(Debug)]
-pub(super) struct Refusal<const MAY: u16>(Problem);
+pub(super) struct Refusal<const MAY: u16, const IS_OPENAI: bool = false>(Response);
+
+/// A refusal of the models and the proxy.
+pub(super) type OpenAiRefusal<const MAY: u16> = Refusal<MAY, true>;
+
+impl<const MAY: u16, const IS_OPENAI: bool> Refusal<MAY, IS_OPENAI> {
+    fn new(response: Response) -> Self {
+        let status = response.status().as_u16();
+        debug_assert!(listed(MAY).any(|(_, listed, _)| *listed == status), "the operation does not list {status}");
+        Self(response)
+    }
+}
 
 impl<const MAY: u16> From<Problem> for Refusal<MAY> {
     fn from(problem: Problem) -> Self {
-        debug_assert!(may_answer(MAY, problem.status()), "the operation does not list {:?}", problem.code);
-        Self(problem)
+        Self::new(ProblemJson(problem).into_response())
     }
 }
 
-impl<const MAY: u16> From<AppError> for Refusal<MAY> {
+impl<const MAY: u16, const IS_OPENAI: bool> From<AppError> for Refusal<MAY, IS_OPENAI> {
     fn from(error: AppError) -> Self {
-        Problem::of(&error).into()
+        Self::new(if IS_OPENAI {
+            OpenAiError::of(&error).into_response()
+        } else {
+            ProblemJson(Problem::of(&error)).into_response()
+        })
     }
 }
 
-impl<const MAY: u16> From<Refusal<MAY>> for poem::Error {
-    fn from(Refusal(problem): Refusal<MAY>) -> Self {
-        Self::from_response(ProblemJson(problem).into_response())
+impl<const MAY: u16, const IS_OPENAI: bool> From<Refusal<MAY, IS_OPENAI>> for poem::Error {
+    fn from(Refusal(response): Refusal<MAY, IS_OPENAI>) -> Self {
+        Self::from_response(response)
     }
 }
 
-impl<const MAY: u16> ApiResponse for Refusal<MAY> {
+impl<const MAY: u16, const IS_OPENAI: bool> ApiResponse for Refusal<MAY, IS_OPENAI> {
     fn meta() -> MetaResponses {
-        refusals(MAY, PROBLEM_JSON, Problem::schema_ref)
+        if IS_OPENAI {
+            refusals(MAY, JSON, OpenAiErrorBody::schema_ref)
+        } else {
+            refusals(MAY, PROBLEM_JSON, Problem::schema_ref)
+        }
     }
 
     fn register(registry: &mut Registry) {
-        Problem::register(registry);
-    }
-}
-
-/// An error in OpenAI's form with one of the statuses `MAY`.
-#[derive(Debug)]
-pub(super) struct OpenAiRefusal<const MAY: u16>(OpenAiError);
-
-impl<const MAY: u16> From<AppError> for OpenAiRefusal<MAY> {
-    fn from(error: AppError) -> Self {
-        let error = OpenAiError::of(&error);
-        debug_assert!(may_answer(MAY, error.status()), "the operation does not list {error:?}");
-        Self(error)
-    }
-}
-
-impl<const MAY: u16> From<OpenAiRefusal<MAY>> for poem::Error {
-    fn from(OpenAiRefusal(error): OpenAiRefusal<MAY>) -> Self {
-        Self::from_response(error.into_response())
-    }
-}
-
-impl<const MAY: u16> ApiResponse for OpenAiRefusal<MAY> {
-    fn meta() -> MetaResponses {
-        refusals(MAY, JSON, OpenAiErrorBody::schema_ref)
-    }
-
-    fn register(registry: &mut Registry) {
-        OpenAiErrorBody::register(registry);
+        if IS_OPENAI { OpenAiErrorBody::register(registry) } else { Problem::register(registry) }
     }
 }

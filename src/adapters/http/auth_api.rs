@@ -72,6 +72,8 @@ impl AuthApi {
     }
 
     /// Cancel the pending login.
+    ///
+    /// Only the caller that started it can.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
     async fn cancel(
         &self,
@@ -112,7 +114,9 @@ impl AuthApi {
         Ok(Reply(gateway.refresh_account(&provider.0.0, &caller.0.principal, consent).await?.into()))
     }
 
-    /// List what happened to the account, newest first.
+    /// List what happened to the account.
+    ///
+    /// Newest first.
     #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
     async fn events(
         &self,
@@ -130,9 +134,9 @@ impl AuthApi {
         Ok(Reply(EventPage { events, next_cursor: page.next_cursor }))
     }
 
-    /// List what happened to all accounts, newest first.
+    /// List what happened to all accounts.
     ///
-    /// Includes removed accounts, and logins that saved nothing; those are kept for a week.
+    /// Newest first. Includes removed accounts, and logins that saved nothing; those are kept for a week.
     #[oai(path = "/v1/activity", method = "get", operation_id = "listActivity")]
     async fn activity(
         &self,
@@ -167,6 +171,8 @@ impl AuthApi {
     }
 
     /// Connect with an API key or a session token.
+    ///
+    /// The secret is tried at the provider before it is saved, unless `unchecked`.
     #[oai(path = "/v1/auth/:provider/secret", method = "put", operation_id = "putSecret")]
     async fn secret(
         &self,

@@ -145,13 +145,13 @@ mod tests {
 
     #[test]
     fn errors_name_the_member_and_never_its_value() {
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"display_name": null}"#), @"");
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"enabled": "canary, expected canary"}"#), @"");
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"rights": "canary"}"#), @"");
-        assert_snapshot!(refusal::<RefreshRequest>(r#"{"generation": -1}"#), @"");
-        assert_snapshot!(refusal::<CreateTokenRequest>("{}"), @"");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "scope": "canary"}"#), @"");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"["x"]"#), @"");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"");
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"display_name": null}"#), @"the body does not fit: `display_name` must be a string");
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"enabled": "canary, expected canary"}"#), @"the body does not fit: `enabled` must be a boolean");
+        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"rights": "canary"}"#), @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
+        assert_snapshot!(refusal::<RefreshRequest>(r#"{"generation": -1}"#), @"the body does not fit: `generation` must be a whole number");
+        assert_snapshot!(refusal::<CreateTokenRequest>("{}"), @"the body does not fit: `name` is missing");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "scope": "canary"}"#), @"the body does not fit: `scope` must be `proxy`");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"["x"]"#), @"the body does not fit: an object is expected");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"the body is not JSON, or a member appears twice (line 1, column 26)");
     }
 }

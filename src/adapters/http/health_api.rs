@@ -10,6 +10,8 @@ pub(super) struct HealthApi;
 #[OpenApi(tag = "Tag::Meta")]
 impl HealthApi {
     /// Check whether the gateway is up.
+    ///
+    /// Needs no token and accepts any host name.
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Reply<Health> {
         Reply(Health { status: HealthStatus::Ok })

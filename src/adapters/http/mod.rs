@@ -33,7 +33,7 @@ mod tokens_api;
 use std::{sync::Arc, time::Duration};
 
 use poem::{Endpoint, Response, Route, endpoint::make_sync, get};
-use poem_openapi::OpenApiService;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
 use authenticator::Authenticator;
@@ -85,7 +85,8 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
              seconds. Errors are `application/problem+json` (RFC 9457) with a stable `code`; the models and the proxy have \
              errors in OpenAI's form. Lists are paged: pass `next_cursor` as `cursor` for the next page.",
         )
-        .license("MIT")
+        .contact(ContactObject::new().name("goclaw"))
+        .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
         .server(server)
 }
 

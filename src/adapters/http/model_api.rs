@@ -100,6 +100,8 @@ impl ModelApi {
     }
 
     /// Find a model by its name.
+    ///
+    /// `model` is a name as listed, or the key of an agent.
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
     async fn model(
         &self,

@@ -46,10 +46,6 @@ impl OpenAiError {
         }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {
         let details = OpenAiErrorDetails {
             message: message.to_owned(),

@@ -18,7 +18,9 @@ pub(super) struct ProvidersApi;
 
 #[OpenApi(tag = "Tag::Providers")]
 impl ProvidersApi {
-    /// List the providers, connected or not.
+    /// List the providers.
+    ///
+    /// Connected or not, in the order of their names.
     #[oai(path = "/v1/providers", method = "get", operation_id = "listProviders")]
     async fn list(
         &self,
@@ -36,6 +38,8 @@ impl ProvidersApi {
     }
 
     /// Rename a connected account, or switch it on and off.
+    ///
+    /// Switching it off deletes nothing.
     #[oai(path = "/v1/providers/:provider", method = "patch", operation_id = "updateProvider")]
     async fn update(
         &self,

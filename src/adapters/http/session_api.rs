@@ -30,7 +30,9 @@ impl SessionApi {
         }))
     }
 
-    /// End the session whose token this is.
+    /// End the caller's session.
+    ///
+    /// Its token is refused from then on.
     #[oai(path = "/v1/session", method = "delete", operation_id = "endSession")]
     async fn end(&self, gateway: App<'_>, caller: Caller) -> Answer<SessionEnded, { CONFLICT }> {
         match caller.0.credential {
@@ -43,7 +45,9 @@ impl SessionApi {
         Ok(Reply(SessionEnded { status: SessionEndStatus::SignedOut }))
     }
 
-    /// Create a link that opens the page once, within ten minutes.
+    /// Create a link that opens the page.
+    ///
+    /// Once, within ten minutes.
     #[oai(path = "/v1/session/link", method = "post", operation_id = "makePageLink")]
     async fn link(&self, gateway: App<'_>, _caller: Caller) -> Answer<PageLink, { CONFLICT }> {
         Ok(Reply(gateway.make_page_link().await?.into()))

@@ -39,7 +39,9 @@ impl TokensApi {
         Ok(Reply(TokenCreated::of(scope, issued)))
     }
 
-    /// List the tokens of programs, oldest first, without the tokens themselves.
+    /// List the tokens of programs.
+    ///
+    /// Oldest first, without the tokens themselves.
     #[oai(path = "/v1/tokens", method = "get", operation_id = "listTokens")]
     async fn list(
         &self,
@@ -57,7 +59,9 @@ impl TokensApi {
         Ok(Reply(TokenList { tokens, next_cursor: page.next_cursor }))
     }
 
-    /// Revoke a token. Every gateway on the database refuses it within a second.
+    /// Revoke a token.
+    ///
+    /// Every gateway on the database refuses it within a second.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
     async fn revoke(&self, gateway: App<'_>, _caller: Caller, id: Path<String>) -> Answer<TokenRevoked, { NOT_FOUND }> {
         gateway.revoke_api_token(id.0).await?;

@@ -15,19 +15,20 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
     let contract = contract(gateway).await;
     let mut operations = Vec::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
-        for method in item.as_object().unwrap().keys().filter(|_| path.starts_with("/v1/")) {
+        let is_ours = path.starts_with("/v1/") && !path.starts_with("/v1/proxy/");
+        for method in item.as_object().unwrap().keys().filter(|_| is_ours) {
             let body = match path.rsplit('/').next().unwrap() {
                 "start" => Some(json!({"force": true})),
                 "callback" => Some(json!({"redirect_url": redirect_url})),
                 "secret" => Some(json!({"session_token": "canary-session-token", "unchecked": true})),
-                "{name}" => Some(json!({"display_name": "Name"})),
+                "{provider}" => Some(json!({"display_name": "Name"})),
                 "tokens" => Some(json!({"name": "Name"})),
                 "responses" => Some(json!({"model": "gpt-5.5", "input": "Hello"})),
                 "completions" => Some(json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]})),
                 _ => None,
             };
             let name = if path.ends_with("/secret") { "suno" } else { "openai" };
-            let path = path.replace("{provider}", name).replace("{name}", "openai-codex");
+            let path = path.replace("{provider}", name);
             let path = path.replace("{id}", "0").replace("{model}", "gpt-5.5");
             operations.push((method.to_uppercase().parse().unwrap(), path, body));
         }

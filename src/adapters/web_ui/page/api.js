@@ -66,6 +66,18 @@ async function json(method, path, options) {
 	}
 }
 
+/** Reads a list page by page. */
+async function list(path, member) {
+	const items = [];
+	let page = {};
+	do {
+		const query = new URLSearchParams({ limit: 500, ...(page.next_cursor && { cursor: page.next_cursor }) });
+		page = await json("GET", `${path}?${query}`);
+		items.push(...page[member]);
+	} while (page.next_cursor);
+	return { [member]: items };
+}
+
 /** The gateway's sentences are written to stand in a line of a log. */
 const tidy = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, "$&.");
 
@@ -93,7 +105,7 @@ export function ofOpenAi(error, more = {}) {
 const at = (name, what) => `/v1/auth/${encodeURIComponent(name)}/${what}`;
 
 export const api = {
-	providers: () => json("GET", "/v1/providers"),
+	providers: () => list("/v1/providers", "providers"),
 	update: (name, body) => json("PATCH", `/v1/providers/${encodeURIComponent(name)}`, { body }),
 	status: (name) => json("GET", at(name, "status")),
 	events: (name) => json("GET", at(name, "events")),
