@@ -95,9 +95,8 @@ pub struct AuthStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// The scopes that the provider granted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[oai(default)]
-    pub scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +121,7 @@ impl From<app::AccountStatus> for AuthStatus {
             next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
             login_id: status.login_id.map(|id| id.to_string()),
             generation: status.generation.map(|generation| generation.0),
-            scopes: status.scopes,
+            scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
             account: Account::of(status.account),
             pending: status.pending.map(|login| PendingLogin {
                 login_id: login.login_id.to_string(),
@@ -143,9 +142,8 @@ impl From<app::AccountStatus> for AuthStatus {
 #[serde(deny_unknown_fields)]
 pub struct StartLoginRequest {
     /// Start a login although the account is signed in; the old tokens serve until the new ones are saved.
-    #[serde(default)]
-    #[oai(default)]
-    pub force: bool,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
     /// What to call the account.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
@@ -157,6 +155,7 @@ pub struct StartLoginRequest {
 impl From<StartLoginRequest> for app::StartOptions {
     fn from(request: StartLoginRequest) -> Self {
         let StartLoginRequest { force, display_name, provider_type } = request;
+        let force = force.unwrap_or_default();
         Self { force, display_name: display_name.map(|name| name.0), provider_type: provider_type.map(|name| name.0) }
     }
 }
@@ -323,9 +322,8 @@ pub struct SecretRequest {
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
     /// Save the secret without trying it at the provider.
-    #[serde(default)]
-    #[oai(default)]
-    pub unchecked: bool,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<bool>,
 }
 
 impl TryFrom<SecretRequest> for app::PastedSecret {
@@ -344,7 +342,7 @@ impl TryFrom<SecretRequest> for app::PastedSecret {
             client_cookie: request.client_cookie.map(|cookie| cookie.0),
             display_name: request.display_name.map(|name| name.0),
             provider_type: request.provider_type.map(|name| name.0),
-            unchecked: request.unchecked,
+            unchecked: request.unchecked.unwrap_or_default(),
         })
     }
 }
