@@ -32,7 +32,7 @@ pub(super) async fn login(
     let (provider, json) = (&options.target.provider, options.target.output.json);
     let waiting_before = waiting_login(provider, client).await?;
     let request = StartLoginRequest {
-        force: options.force,
+        force: Some(options.force),
         display_name: options.display_name.as_deref().map(Into::into),
         provider_type: options.provider_type.as_deref().map(Into::into),
     };

@@ -88,7 +88,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let mut request = SecretRequest {
         client_cookie: cookie.map(PastedCookie),
         provider_type: options.provider_type.as_deref().map(Into::into),
-        unchecked: options.unchecked,
+        unchecked: Some(options.unchecked),
         ..SecretRequest::default()
     };
     match method {

@@ -95,9 +95,8 @@ pub struct AuthStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// The scopes that the provider granted.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[oai(default)]
-    pub scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,7 +121,7 @@ impl From<app::AccountStatus> for AuthStatus {
             next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
             login_id: status.login_id.map(|id| id.to_string()),
             generation: status.generation.map(|generation| generation.0),
-            scopes: status.scopes,
+            scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
             account: Account::of(status.account),
             pending: status.pending.map(|login| PendingLogin {
                 login_id: login.login_id.to_string(),
@@ -143,9 +142,8 @@ impl From<app::AccountStatus> for AuthStatus {
 #[serde(deny_unknown_fields)]
 pub struct StartLoginRequest {
     /// Start a login although the account is signed in; the old tokens serve until the new ones are saved.
-    #[serde(default)]
-    #[oai(default)]
-    pub force: bool,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
     /// What to call the account.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
@@ -161,7 +159,11 @@ impl StartLoginRequest {
 
     /// Converts the request; `provider_type` is the parsed one.
     pub fn into_options(self, provider_type: Option<provider::ProviderType>) -> app::StartOptions {
-        app::StartOptions { force: self.force, display_name: self.display_name.map(|name| name.0), provider_type }
+        app::StartOptions {
+            force: self.force.unwrap_or_default(),
+            display_name: self.display_name.map(|name| name.0),
+            provider_type,
+        }
     }
 }
 
@@ -329,9 +331,8 @@ pub struct SecretRequest {
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
     /// Save the secret without trying it at the provider.
-    #[serde(default)]
-    #[oai(default)]
-    pub unchecked: bool,
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<bool>,
 }
 
 impl SecretRequest {
@@ -357,7 +358,7 @@ impl SecretRequest {
             client_cookie: self.client_cookie.map(|cookie| cookie.0),
             display_name: self.display_name.map(|name| name.0),
             provider_type,
-            unchecked: self.unchecked,
+            unchecked: self.unchecked.unwrap_or_default(),
         })
     }
 }

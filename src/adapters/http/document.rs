@@ -13,15 +13,15 @@ pub(super) fn document(generated: &str) -> String {
     let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     standardize(&mut document);
-    let (mut closed, mut responses, mut parameters) = (Vec::new(), Map::new(), Map::new());
+    let (mut bodies, mut responses, mut parameters) = (Vec::new(), Map::new(), Map::new());
     for operation in operations(&mut document) {
-        closed.extend(closed_schema(operation));
+        bodies.extend(body_schema(operation));
         add_examples(operation, &examples);
         share_refusals(operation, &mut responses);
         share_parameters(operation, &mut parameters);
     }
-    for name in closed {
-        document["components"]["schemas"][name]["additionalProperties"] = json!(false);
+    for (name, is_open) in bodies {
+        document["components"]["schemas"][name]["additionalProperties"] = json!(is_open);
     }
     document["components"]["responses"] = responses.into();
     document["components"]["parameters"] = parameters.into();
@@ -58,12 +58,12 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema if the operation refuses unknown members. A request for a model may hold whatever
+/// Returns the name of the body's schema, and whether unknown members are accepted: a request for a model may hold whatever
 /// OpenAI's API has.
-fn closed_schema(operation: &Value) -> Option<String> {
+fn body_schema(operation: &Value) -> Option<(String, bool)> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
-    let is_closed = operation.pointer("/tags/0")? != "Models";
-    is_closed.then(|| schema.rsplit('/').next().unwrap_or_default().to_owned())
+    let is_open = operation.pointer("/tags/0")? == "Models";
+    Some((schema.rsplit('/').next().unwrap_or_default().to_owned(), is_open))
 }
 
 fn add_examples(operation: &mut Value, examples: &Value) {
