@@ -82,9 +82,9 @@ pub trait TokenStore: Send + Sync {
     /// Applies one event of the refresh protocol.
     ///
     /// Contract:
-    /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one serializable
-    ///   transaction that is durable on return. New tokens and metadata MUST be written for [`Effect::Stored`] only;
-    ///   other accounts' settings MUST NOT change.
+    /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
+    ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
+    ///   only, and unknown settings MUST be kept.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(

@@ -1,5 +1,5 @@
-//! Streams of chunks by example. That a stream has the same content as the completion, whatever the backend leaves out, is in
-//! [`super::streams`].
+//! Streams of chunks by example. That a stream has the same content as the completion, whatever the backend leaves out,
+//! is in [`super::streams`].
 
 use goclaw::domain::dialect::{ChatOptions, ChatStream, FailureKind, SseEvent};
 use serde_json::{Value, json};

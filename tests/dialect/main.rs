@@ -1,5 +1,5 @@
-//! The translations between OpenAI's APIs and the backend's form of Responses, through the crate's public API: each rule by
-//! example, and properties over random requests and streams.
+//! The translations between OpenAI's APIs and the backend's form of Responses, through the crate's public API: each
+//! rule by example, and properties over random requests and streams.
 
 // Says to clippy that all of it is test code, helpers included.
 #![cfg(test)]

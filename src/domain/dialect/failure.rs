@@ -13,8 +13,8 @@ pub struct ResponseFailure {
     pub kind: FailureKind,
 }
 
-/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the Codex CLI
-/// reads them).
+/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the
+/// Codex CLI reads them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// The request is invalid: too long, against policy, or with an unreadable image. A retry does not help.

@@ -13,7 +13,8 @@ pub struct InvalidRequest {
     pub message: String,
     /// The place in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
-    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`, `unsupported_value`.
+    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
+    /// `unsupported_value`.
     pub code: &'static str,
 }
 

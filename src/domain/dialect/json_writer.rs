@@ -1,5 +1,5 @@
-//! Writes the JSON for the backend piece by piece, so that no tree of it exists. Values of the caller are copied as they were
-//! written.
+//! Writes the JSON for the backend piece by piece, so that no tree of it exists. Values of the caller are copied as
+//! they were written.
 
 use serde_json::{Value, value::RawValue};
 

@@ -15,8 +15,8 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// An object whose members are taken out one after another, with its place in the body for errors. A member that is `null`
-/// counts as absent: clients send optional parameters so.
+/// An object whose members are taken out one after another, with its place in the body for errors. A member that is
+/// `null` counts as absent: clients send optional parameters so.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
     /// Empty for the body itself, else e.g. `messages[2]`.

@@ -1,9 +1,9 @@
 //! Translations between API dialects. Callers use OpenAI's Responses or Chat Completions API; the ChatGPT Codex backend
 //! accepts a strict form of Responses, over server-sent events only.
 //!
-//! One rule decides about every parameter that the backend does not accept. A parameter that only tunes, limits or labels
-//! a response is left out and named in [`BackendRequest::ignored`]; one that would change the meaning is refused with an
-//! [`InvalidRequest`]. `docs/dialect.md` lists them all.
+//! One rule decides about every parameter that the backend does not accept. A parameter that only tunes, limits or
+//! labels a response is left out and named in [`BackendRequest::ignored`]; one that would change the meaning is refused
+//! with an [`InvalidRequest`]. `docs/dialect.md` lists them all.
 //!
 //! Requests are borrowed from the caller's body and written piece by piece; neither body becomes a tree.
 //!

@@ -1,9 +1,9 @@
-//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting an
-//! event stream").
+//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting
+//! an event stream").
 //!
-//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data of an
-//! event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final blank line
-//! is discarded.
+//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data
+//! of an event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final
+//! blank line is discarded.
 
 use std::mem;
 

@@ -1,8 +1,8 @@
 //! System messages: the backend refuses items with that role and takes `instructions` instead.
 //!
-//! In two cases they stay in the input, as messages of the role `developer`, because the backend would refuse the request
-//! without them: if the input has nothing else, and if the request asks for `json_object`, which requires the word "JSON" in
-//! the input itself (often only the system message has it).
+//! In two cases they stay in the input, as messages of the role `developer`, because the backend would refuse the
+//! request without them: if the input has nothing else, and if the request asks for `json_object`, which requires the
+//! word "JSON" in the input itself (often only the system message has it).
 
 use super::{json_writer::JsonWriter, raw_json::Text};
 
@@ -17,8 +17,8 @@ impl<'a> SystemTexts<'a> {
         }
     }
 
-    /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`, then
-    /// these. `instructions` is sent even if it is empty: the backend has been seen to require it.
+    /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`,
+    /// then these. `instructions` is sent even if it is empty: the backend has been seen to require it.
     pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) {
         let mut instructions = own;
         if wants_json_object || out.len() == start {

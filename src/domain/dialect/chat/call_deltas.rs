@@ -49,8 +49,8 @@ impl CallDeltas {
         Some(json!({"tool_calls": [begin]}))
     }
 
-    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not known
-    /// yet, and its arguments follow with the item.
+    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not
+    /// known yet, and its arguments follow with the item.
     pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
         let call = self.begun.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());

@@ -1,8 +1,8 @@
 //! A finished response as a chat completion (OpenAI API reference, "the chat completion object").
 //!
-//! A completion has one message, so the items of the response are joined: texts with a blank line between messages, calls in
-//! their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but several clients
-//! show; without summaries the member is absent.
+//! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
+//! calls in their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but
+//! several clients show; without summaries the member is absent.
 
 use serde_json::{Map, Value, json};
 
@@ -132,8 +132,8 @@ pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map
     head
 }
 
-/// Why the response ended (OpenAI API reference, chat completions, `finish_reason`). Being cut off takes precedence: a client
-/// must not make a call that was cut off.
+/// Why the response ended (OpenAI API reference, chat completions, `finish_reason`). Being cut off takes precedence: a
+/// client must not make a call that was cut off.
 pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOptions) -> &'static str {
     let reason = response.pointer("/incomplete_details/reason").and_then(Value::as_str);
     match reason {

@@ -64,8 +64,8 @@ impl Deltas {
         delta.into_iter().collect()
     }
 
-    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items are known
-    /// otherwise, and `output` may number them differently.
+    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items
+    /// are known otherwise, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
         if self.has_finished_items {
             return Vec::new();

@@ -98,8 +98,8 @@ pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds only
-/// the length and the newest source.
+/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds
+/// only the length and the newest source.
 #[derive(Debug, Default)]
 pub(super) struct Paragraphs {
     newest: Option<(u64, u64)>,

@@ -1,5 +1,5 @@
-//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message in a
-//! chat and several items in Responses.
+//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message
+//! in a chat and several items in Responses.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -149,8 +149,8 @@ impl<'a> Translation<'a, '_> {
         self.out.text("call_id", call_id);
     }
 
-    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids and
-    /// matches the backend's cache.
+    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids
+    /// and matches the backend's cache.
     fn add_function_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", "function_call");

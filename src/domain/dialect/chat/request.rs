@@ -148,8 +148,8 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     Ok(())
 }
 
-/// Translates `response_format` and `verbosity`, which Responses has in `text` (OpenAI API reference, responses, "text").
-/// Returns whether the text is to be JSON without a schema.
+/// Translates `response_format` and `verbosity`, which Responses has in `text` (OpenAI API reference, responses,
+/// "text"). Returns whether the text is to be JSON without a schema.
 fn write_text(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let before = out.len();
     out.begin_object_in("text");

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
-/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole response.
+/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole
+/// response.
 #[derive(Debug)]
 pub struct ChatStream {
     options: ChatOptions,

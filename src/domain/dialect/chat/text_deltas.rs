@@ -1,5 +1,5 @@
-//! The texts of a streamed response. Each text is sent once and completely, whatever mixture of deltas and finished texts the
-//! backend sends.
+//! The texts of a streamed response. Each text is sent once and completely, whatever mixture of deltas and finished
+//! texts the backend sends.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,6 @@
 //! The tools of a chat and the choice among them. A chat puts a tool's members into an object named after its type; in
-//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and "tool_choice").
+//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and
+//! "tool_choice").
 
 use serde_json::value::RawValue;
 
@@ -10,8 +11,8 @@ use crate::domain::dialect::{
     raw_json::{Text, read},
 };
 
-/// Translates everything about tools. Returns whether the caller sent `functions`, the form before `tools`, and expects a
-/// `function_call` in the response.
+/// Translates everything about tools. Returns whether the caller sent `functions`, the form before `tools`, and expects
+/// a `function_call` in the response.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let wants_function_call = write_tools(body, out)?;
     let before = out.len();

@@ -20,8 +20,8 @@ impl ResponseReader {
 
     /// Takes the next event. The event that ends the response yields the response object.
     ///
-    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`). Unknown events are
-    /// skipped.
+    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`). Unknown events
+    /// are skipped.
     pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
         let Some(mut event) = BackendEvent::read(event)? else {
             return Ok(None);
