@@ -1,4 +1,4 @@
-//! The tool calls of a streamed response: a chunk that begins each, then its arguments, once and completely.
+//! The tool calls of a streamed response. A chunk begins each call, and its arguments are sent completely and once.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::item::Call;
 /// A call that has begun.
 #[derive(Debug)]
 struct Begun {
-    /// Its number among the calls.
+    /// The index among the calls.
     index: usize,
     is_custom: bool,
     sent_bytes: usize,
@@ -19,7 +19,7 @@ struct Begun {
 #[derive(Debug)]
 pub(super) struct CallDeltas {
     begun: HashMap<u64, Begun>,
-    /// In the form before `tools` there is one `function_call`: the first.
+    /// Whether only the first call is sent, as `function_call`, the form before `tools`.
     as_function_call: bool,
 }
 
