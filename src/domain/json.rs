@@ -2,7 +2,7 @@
 //!
 //! Small JSON values grow more than tenfold as a tree. Parsers also disagree on which of two members with one name to
 //! use, so two programs can read one body as different requests (RFC 8259 section 4). [`check`] reads a body once,
-//! builds no tree, and refuses too large bodies and repeated members.
+//! builds no tree, and refuses oversized bodies and repeated members.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 

@@ -49,7 +49,7 @@ impl LoginOutcome {
                 "The provider could not be reached to finish the sign-in. Nothing was saved. Start again in a moment."
             }
             Self::ProviderTimeout => {
-                "The provider did not respond in time to finish the sign-in. Nothing was saved. Start again in a moment."
+                "The provider did not respond in time. Nothing was saved. Start again in a moment."
             }
             Self::InvalidResponse => {
                 "The provider's response was not usable: it had no token or no refresh token. Nothing was saved."

@@ -77,7 +77,7 @@ pub enum InvalidSecret {
     TooLong,
     #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
     NotHeaderSafe,
-    #[error("the cookie's value holds characters that no cookie has; paste the value alone, without its name")]
+    #[error("the cookie value has invalid characters; paste only the value, without the cookie's name")]
     NotCookieSafe,
 }
 

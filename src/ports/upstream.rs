@@ -42,7 +42,7 @@ pub enum BodyError {
     TooLarge { limit: usize },
     #[error("the body took too long to arrive; send it again")]
     TooSlow,
-    #[error("the body could not be read to its end")]
+    #[error("the body could not be read completely")]
     Broken,
     #[error("there are too many large requests at once; try again in a moment")]
     NoRoom,

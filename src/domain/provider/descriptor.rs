@@ -87,7 +87,7 @@ pub struct ModelApi {
 pub struct Descriptor {
     /// Name of the built-in provider of this type, and the value of `provider_type`.
     pub name: &'static str,
-    /// For people.
+    /// The name shown to users.
     pub display_name: &'static str,
     pub category: Category,
     /// The kind of secret that an owner may paste, if any.

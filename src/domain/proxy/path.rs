@@ -26,7 +26,7 @@ pub enum InvalidPath {
     DotSegment,
     #[error("the path encodes a slash, a dot, a percent sign or a control character")]
     HidesCharacters,
-    #[error("the path holds a character that is not allowed there")]
+    #[error("the path has a character that is not allowed")]
     InvalidCharacter,
 }
 

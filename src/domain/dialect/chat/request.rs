@@ -70,7 +70,7 @@ impl<'a> ChatRequest<'a> {
         &self.model
     }
 
-    /// Writes the same request for another model, for a provider that speaks this dialect itself.
+    /// Writes the same request with another model, for a provider with this dialect.
     pub fn with_model(self, model: &str) -> Vec<u8> {
         let mut out = JsonWriter::for_body(self.size);
         out.begin_object();

@@ -13,8 +13,7 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// Parameters that are sent on unchanged. The backend answers 400 to every member it does not know, so this is an
-/// allowlist.
+/// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
 pub const PASSED: [&str; 9] = [
     "client_metadata",
     "include",
