@@ -1,14 +1,15 @@
-//! `goclaw`: a self-hosted gateway that signs in to AI providers for its owner and never loses the login.
+//! `goclaw`: a self-hosted gateway that logs in to AI providers for its owner and never loses the login.
 //!
-//! The map of the hexagon. Imports point one way, `adapters -> app -> ports -> domain`; `bootstrap` alone sees all:
+//! The layers of the hexagon. Imports point one way, `adapters -> app -> ports -> domain`; only `bootstrap` imports
+//! all:
 //!
-//! - [`domain`]: what a login, a credential and a provider *are*. Pure: no I/O, no clock, no randomness.
-//! - [`ports`]: what the core needs from the world, one trait a file.
-//! - [`app`]: what the gateway *does*, one use case a file.
-//! - `adapters`: how the world is reached: HTTP, CLI, SQLite, the provider's token endpoint, ...
-//! - `bootstrap`: settings to adapters to app to routes; the order of start and shutdown.
+//! - [`domain`]: values and rules of logins, accounts and providers. Pure: no I/O, no clock, no randomness.
+//! - [`ports`]: the traits that the core needs from the outside, one a file.
+//! - [`app`]: the use cases, one a file.
+//! - `adapters`: HTTP, CLI, SQLite, PostgreSQL, the provider's token endpoint and so on.
+//! - `bootstrap`: builds adapters, services and routes from the settings; orders start and shutdown.
 //!
-//! `cargo check --lib --no-default-features` builds the first three with every I/O crate absent.
+//! `cargo check --lib --no-default-features` builds the first three layers without any I/O crate.
 
 pub mod app;
 pub mod domain;

@@ -1,8 +1,8 @@
-//! The program: everything is in the library, so that tests and the demo start the same thing.
+//! The program. All code is in the library, so that tests and the demo start the same gateway.
 
 use std::process::ExitCode;
 
-/// Requests allocate on one thread and free on another all the time, at which the system's allocator waits for itself
+/// Requests allocate on one thread and free on another, which makes the system's allocator contend for its locks
 /// (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,18 +1,18 @@
-//! Whose account it is, as far as its tokens tell.
+//! The owner of an account, as its tokens name them.
 
-/// Who an account belongs to, read from unverified claims: good for showing, never for deciding.
+/// The owner of an account, read from unverified claims. For display only, never for decisions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountLabels {
-    /// ChatGPT's workspace id. Two people of one workspace share it.
+    /// ChatGPT's workspace id. All members of a workspace share it.
     pub account_id: Option<String>,
     pub user_id: Option<String>,
     pub email: Option<String>,
-    /// E.g. `plus`. An open set: show it, do not match on it.
+    /// E.g. `plus`. An open set: do not match on it.
     pub plan_type: Option<String>,
 }
 
 impl AccountLabels {
-    /// These labels, with the gaps filled from `other`.
+    /// Fills missing labels from `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {

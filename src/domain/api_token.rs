@@ -1,5 +1,5 @@
-//! Tokens that the gateway makes. Its owner gives them to programs: each may use the models and nothing else, and can be
-//! taken back without touching any other. And its page works with them: a link that opens it once, and a session.
+//! Tokens that the gateway issues: API tokens for programs, which can be revoked one by one and reach models and the
+//! proxy only, and the page's links and sessions.
 
 use std::{fmt, time::Duration};
 
@@ -9,37 +9,37 @@ use sha2::{Digest, Sha256};
 
 use super::{ids::DisplayName, secret::ApiTokenSecret, time::Timestamp};
 
-/// What every token begins with, so that secret scanners and people know one when they see it.
+/// The prefix of every token, by which secret scanners and people recognise it.
 const PREFIX: &str = "goclaw_";
 /// Bytes of randomness in a token.
 pub const ENTROPY: usize = 32;
 
 random_id!(
-    /// The id of one token: says nothing of the token itself.
+    /// The id of one token, independent of its secret.
     ApiTokenId
 );
 
-/// How long a session of the page lasts without being refreshed, and how long with it (OWASP ASVS 7.3).
+/// Idle timeout and maximum length of a page session (OWASP ASVS 7.3).
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
-/// How long a link waits to be opened.
+/// Lifetime of a link that has not been opened.
 const LINK: Duration = Duration::from_secs(10 * 60);
 
-/// What a token may be used for.
+/// The operations that a token authorizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Scope {
-    /// Ask models and use the pass-through: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
+    /// Models and the proxy: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
     Proxy,
-    /// A session of the page: whatever its owner may do.
+    /// A page session: all operations of the owner.
     Page,
-    /// Begin one session of the page, once.
+    /// Starting one page session, once.
     Link,
 }
 
 impl Scope {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-    /// Those of the tokens that an owner makes for others.
+    /// The scopes of tokens that an owner creates.
     pub const GRANTED: [Self; 1] = [Self::Proxy];
 
     pub fn as_str(self) -> &'static str {
@@ -50,7 +50,7 @@ impl Scope {
         text.parse().ok()
     }
 
-    /// How long a new token is good; None for as long as nobody takes it back.
+    /// Returns the lifetime of a new token; None if it is valid until revoked.
     fn lifetime(self) -> Option<Duration> {
         match self {
             Self::Proxy => None,
@@ -60,8 +60,8 @@ impl Scope {
     }
 }
 
-/// SHA-256 of a token, base64url: what it is found by. The token itself is kept nowhere; it holds 256 random bits, so
-/// nothing slower is needed.
+/// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits, so
+/// a slow hash is not needed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TokenDigest(String);
 
@@ -70,7 +70,7 @@ impl TokenDigest {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes())))
     }
 
-    /// Takes a digest back from where it was stored.
+    /// Wraps a stored digest.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -86,16 +86,16 @@ impl fmt::Debug for TokenDigest {
     }
 }
 
-/// A token as it is kept.
+/// A stored token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiToken {
     pub id: ApiTokenId,
-    /// What its owner calls the program that has it.
+    /// The owner's name for the program that uses it.
     pub name: DisplayName,
     pub scope: Scope,
     pub digest: TokenDigest,
     pub created_at: Timestamp,
-    /// None means for ever.
+    /// None if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -104,18 +104,18 @@ impl ApiToken {
         self.expires_at.is_none_or(|at| now < at)
     }
 
-    /// The longest that a session may last, however often it is refreshed.
+    /// Returns the latest end of a session.
     pub fn session_ends_at(&self) -> Timestamp {
         self.created_at.plus(LONGEST_SESSION)
     }
 
-    /// The same session, refreshed by being used at `now`.
+    /// Extends a session that is used at `now`.
     pub fn refreshed(mut self, now: Timestamp) -> Self {
         self.expires_at = Some(now.plus(SESSION_IDLE).min(self.session_ends_at()));
         self
     }
 
-    /// A new token and its text, which is told once.
+    /// Creates a token and its secret, which is shown once.
     pub fn issue(
         id: ApiTokenId,
         name: DisplayName,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_found_by_its_digest_and_is_nowhere_in_what_is_kept() {
+    fn a_stored_token_has_the_digest_and_not_the_secret() {
         let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("editor").unwrap());
         let (token, secret) = ApiToken::issue(id, name, Scope::Proxy, &[7; ENTROPY], Timestamp::from_unix_seconds(1));
         assert_eq!(token.digest, TokenDigest::of(secret.expose_secret()));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_lasts_while_it_is_used_and_twelve_hours_at_most() {
+    fn a_session_in_use_lasts_at_most_twelve_hours() {
         let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
         let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
         let (mut session, _) = ApiToken::issue(id.clone(), name.clone(), Scope::Page, &[7; ENTROPY], at(0));

@@ -1,32 +1,32 @@
-//! What comes back from the provider through the browser (RFC 6749 section 4.1.2), as a query or as a pasted address.
+//! The provider's authorization response (RFC 6749 section 4.1.2), as a query or as a pasted address.
 //!
-//! Everything here is written by whoever can make a browser open an address, so it is bounded, parsed strictly, and
-//! believed only after its `state` was found to be one of ours.
+//! Any web page can make the browser open such an address. So it is size-limited, parsed strictly, and trusted only
+//! after its `state` matches a pending login.
 
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use super::secret::{AuthorizationCode, OAuthState};
 
-/// The longest redirect URL or query taken, in bytes. Far above any real one.
+/// The maximum length of a redirect URL or query, in bytes. Real ones are much shorter.
 pub const MAX_REDIRECT_BYTES: usize = 8 * 1024;
 
-/// The parameters of a callback. Unknown ones are ignored, as the RFC asks; a known one that is repeated is refused.
+/// The parameters of a callback. Unknown parameters are ignored, as the RFC requires; a repeated known one is an error.
 #[derive(Debug)]
 pub struct AuthorizationResponse {
     pub state: OAuthState,
-    /// The issuer that answered (RFC 9207), where the provider sends it.
+    /// The issuer (RFC 9207), if the provider sends it.
     pub issuer: Option<String>,
     pub verdict: Verdict,
 }
 
-/// What the provider says.
+/// The provider's decision.
 #[derive(Debug)]
 pub enum Verdict {
     Approved(AuthorizationCode),
-    /// `error=access_denied`: the person declined.
+    /// `error=access_denied`: the user declined.
     Denied,
-    /// OpenAI's special case of a denial: the workspace has no access to Codex.
+    /// OpenAI's variant of a denial: the workspace has no access to Codex.
     MissingEntitlement,
     /// Any other `error`.
     Failed,
@@ -34,7 +34,7 @@ pub enum Verdict {
     Nothing,
 }
 
-/// Why a text is no authorization response. Messages are for the person who pasted it and never repeat it.
+/// Why a text is not an authorization response. The messages are shown to the user who pasted it and never repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRedirect {
     #[error("invalid redirect URL: it is longer than {MAX_REDIRECT_BYTES} bytes")]
@@ -83,13 +83,13 @@ fn names_missing_entitlement(description: Option<&str>) -> bool {
     description.is_some_and(|text| text.to_ascii_lowercase().contains("missing_codex_entitlement"))
 }
 
-/// An address copied from a browser's address bar. Held as a secret: it has the code in it.
+/// An address copied from the browser's address bar. A secret, because it contains the code.
 #[derive(Debug)]
 pub struct PastedRedirect {
     address: SecretString,
 }
 
-/// The part of a pasted address that is not the login's redirect URI.
+/// The part in which a pasted address differs from the login's redirect URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongPart {
     Scheme,
@@ -98,7 +98,7 @@ pub enum WrongPart {
     Port,
     Path,
     Fragment,
-    /// It reads alike and is not the same text, e.g. with an encoded or a back slash in it.
+    /// The parts are equal after parsing, but the text differs, e.g. in an encoded slash or a backslash.
     Spelling,
 }
 
@@ -117,7 +117,7 @@ impl WrongPart {
 }
 
 impl PastedRedirect {
-    /// Takes the pasted text (white space around it is dropped) and the response in its query.
+    /// Parses a pasted address and the response in its query. Trims white space.
     pub fn parse(text: &SecretString) -> Result<(Self, AuthorizationResponse), InvalidRedirect> {
         let text = text.expose_secret().trim();
         if text.len() > MAX_REDIRECT_BYTES {
@@ -132,10 +132,14 @@ impl PastedRedirect {
         Ok((Self { address: SecretString::from(text) }, response))
     }
 
-    /// Whether the address is `redirect_uri`, byte for byte, followed by its query and nothing else.
+    /// Checks that the address is `redirect_uri`, byte for byte, followed by a query only.
     ///
-    /// The text itself decides, so no URL parser's kindness (a back slash, an encoded dot, a tab) can widen it; the
-    /// parser only finds out which part to name in the refusal.
+    /// Compares the text, because URL parsers normalize backslashes, encoded dots and tabs. Parsing only finds the part
+    /// to name in the error.
+    ///
+    /// # Errors
+    ///
+    /// The part that differs.
     pub fn arrived_at(&self, redirect_uri: &str) -> Result<(), WrongPart> {
         let text = self.address.expose_secret();
         if text.contains('#') {
@@ -170,14 +174,14 @@ mod tests {
     const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 
     #[test]
-    fn a_real_callback_parses_and_its_extra_parameters_are_ignored() {
+    fn a_callback_is_parsed_and_its_extra_parameters_are_ignored() {
         let response = AuthorizationResponse::from_query("code=ac_1.2&scope=openid+profile&state=st").unwrap();
         assert_eq!(response.state.expose_secret(), "st");
         assert!(matches!(response.verdict, Verdict::Approved(code) if code.expose_secret() == "ac_1.2"));
     }
 
     #[test]
-    fn verdicts() {
+    fn errors_and_codes_become_verdicts() {
         let verdict = |query: &str| AuthorizationResponse::from_query(query).unwrap().verdict;
         assert!(matches!(verdict("state=s&error=access_denied&code=x"), Verdict::Denied));
         assert!(matches!(verdict("state=s&error=server_error"), Verdict::Failed));
@@ -199,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_address_is_ours_only_to_the_letter() {
+    fn a_pasted_address_must_equal_the_redirect_uri_exactly() {
         let arrived = |text: &str| PastedRedirect::parse(&text.into()).unwrap().0.arrived_at(REDIRECT_URI);
         assert_eq!(arrived(" http://localhost:1455/auth/callback?code=c&state=s\n"), Ok(()));
         for (text, part) in [
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_being_repeated() {
+    fn a_text_that_is_not_an_address_is_refused() {
         for text in
             ["", "ac_code", "http://", "localhost:1455", "http://localhost:1455/auth/callback", "http://a b?state=s"]
         {

@@ -1,4 +1,4 @@
-//! The address a person's browser is sent to (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
+//! Builds the authorize URL that the user's browser opens (RFC 6749 section 4.1.1, RFC 7636 section 4.3).
 
 use std::fmt::Write;
 
@@ -7,11 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{oauth_client::OAuthClient, secret::OAuthState};
 
-/// Everything but RFC 3986's unreserved characters: a space becomes `%20`, as OpenAI's own client sends it, never `+`.
+/// All characters except RFC 3986's unreserved ones. A space becomes `%20`, as in OpenAI's own client, not `+`.
 const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The authorization request of one login. It carries the `state`, so it is for the person who started the login and
-/// for nobody's log.
+/// Returns the authorize URL of one login. It contains the `state`, so it must not be logged.
 pub fn authorize_url(client: &OAuthClient, challenge: &str, state: &OAuthState) -> SecretString {
     let scope = client.scopes.join(" ");
     let mut params: Vec<(&str, &str)> = vec![
@@ -47,7 +46,7 @@ mod tests {
     };
 
     #[test]
-    fn parameters_come_in_the_order_openai_s_own_client_sends_them() {
+    fn parameters_have_the_order_of_openai_s_own_client() {
         let defaults = ProviderType::OpenaiCodex.descriptor().oauth.unwrap();
         let issuer = EndpointUrl::parse(openai_codex::ISSUER).unwrap();
         let client = OAuthClient {

@@ -1,7 +1,7 @@
-//! Reading a JWT without believing it: its claims label an account and tell when a token ends, and decide nothing else.
+//! Reads the claims of a JWT without verifying it. They provide an account's labels and a token's expiry, nothing else.
 //!
-//! The signature is not checked: the token came straight from its issuer over TLS (OpenID Connect Core 3.1.3.7), or was
-//! pasted by its owner, and nothing here grants a right.
+//! The signature is not checked: the token came directly from its issuer over TLS (OpenID Connect Core 3.1.3.7) or was
+//! pasted by its owner, and the claims grant no rights.
 
 use base64::{
     Engine,
@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 
 use super::time::Timestamp;
 
-/// A longer text is not looked at, in bytes.
+/// The maximum length of a parsed token, in bytes.
 pub const MAX_JWT_BYTES: usize = 64 * 1024;
 
-/// A label is cut to this many characters.
+/// The maximum length of a label, in characters.
 const MAX_LABEL_CHARS: usize = 256;
 
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
@@ -29,12 +29,12 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 pub struct UnverifiedClaims(Map<String, Value>);
 
 impl UnverifiedClaims {
-    /// The claims of a token; None if it is no JWT.
+    /// Returns the claims of a token; None if it is not a JWT.
     pub fn of(token: &impl ExposeSecret<str>) -> Option<Self> {
         Self::read(token.expose_secret())
     }
 
-    /// The claims, if `text` has the form of a signed JWT: three non-empty parts, the second a base64url JSON object.
+    /// Parses a text of three non-empty parts, the second of which is a base64url JSON object.
     fn read(text: &str) -> Option<Self> {
         if text.len() > MAX_JWT_BYTES {
             return None;
@@ -50,31 +50,32 @@ impl UnverifiedClaims {
         }
     }
 
-    /// `exp` (RFC 7519 section 4.1.4, seconds since the epoch), if it is a number a clock can show.
+    /// Returns `exp` (RFC 7519 section 4.1.4, seconds since the epoch), if it is a number in the range of a clock.
     pub fn expires_at(&self) -> Option<Timestamp> {
         let exp = self.0.get("exp")?;
         let seconds = exp.as_i64().or_else(|| exp.as_f64().filter(|x| x.abs() < 1e15).map(|x| x.trunc() as i64))?;
         Some(Timestamp::from_unix_seconds(seconds))
     }
 
-    /// The text of a claim, cleaned for display.
+    /// Returns the text of a claim, cleaned for display.
     pub fn label(&self, claim: &str) -> Option<String> {
         clean(self.0.get(claim)?)
     }
 
-    /// The text of a member of a namespaced claim: flat (`ns.member`) or nested (`{"ns": {"member": ..}}`).
+    /// Returns the text of a member of a namespaced claim: flat (`ns.member`) or nested (`{"ns": {"member": ..}}`).
     pub fn namespaced_label(&self, namespace: &str, member: &str) -> Option<String> {
         let flat = self.0.get(&format!("{namespace}.{member}"));
         flat.and_then(clean).or_else(|| clean(self.0.get(namespace)?.get(member)?))
     }
 
-    /// The text of the first claim whose name ends in `suffix`, for issuers that prefix claims with a URL of theirs.
+    /// Returns the text of the first claim whose name ends in `suffix`, for issuers that prefix their claims with a
+    /// URL.
     pub fn label_ending_in(&self, suffix: &str) -> Option<String> {
         self.0.iter().find(|(name, _)| name.ends_with(suffix)).and_then(|(_, value)| clean(value))
     }
 }
 
-/// A label is shown in terminals and pages: no control characters, bounded, not empty.
+/// Cleans a label for terminals and pages: no control characters, bounded length, not empty.
 fn clean(value: &Value) -> Option<String> {
     let text: String = value.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_label_flat_and_nested() {
+    fn labels_are_read_from_flat_and_nested_claims() {
         let claims = UnverifiedClaims::read(&jwt(&json!({
             "exp": 1_800_000_000, "email": "\u{1b}[31ma@b.example\n", "ns": {"plan": "plus", "id": 5}, "ns.id": "acc",
         })))
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jwt_has_no_claims() {
+    fn a_text_that_is_not_a_jwt_has_no_claims() {
         for text in ["", "a.b", "a.b.c", "a.b.c.d", "..", &jwt(&json!([1])), &jwt(&json!("text"))] {
             assert!(UnverifiedClaims::read(text).is_none(), "{text}");
         }
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonsense_expiry_is_none() {
+    fn an_invalid_expiry_is_ignored() {
         for exp in [json!("1800000000"), json!(null), json!(1e18), json!({}), json!(f64::MAX)] {
             let claims = UnverifiedClaims::read(&jwt(&json!({"exp": exp}))).unwrap();
             assert_eq!(claims.expires_at(), None, "{exp}");

@@ -1,4 +1,4 @@
-//! A connected account: which login it came from, and whether its token may be used now.
+//! A connected account with its tokens, before and after sealing.
 
 use std::mem;
 
@@ -14,14 +14,14 @@ use super::{
     time::Timestamp,
 };
 
-/// What a login or a pasted secret yields, in the clear: it lives from the answer to the vault, which seals it.
+/// The plaintext result of a login or of a pasted secret, before the vault seals it.
 #[derive(Debug)]
 pub struct NewCredential {
     pub name: ProviderName,
     pub provider_type: ProviderType,
-    /// None keeps the name that is there.
+    /// None keeps the stored name.
     pub display_name: Option<String>,
-    /// Where its requests go, as configured.
+    /// The configured base URL of the provider's API.
     pub api_base: String,
     pub login_id: LoginId,
     pub access_token: AccessToken,
@@ -29,10 +29,10 @@ pub struct NewCredential {
     pub metadata: TokenMetadata,
 }
 
-/// A credential on its way into the store.
+/// A sealed credential, before it is stored.
 #[derive(Debug, Clone)]
 pub struct NewSealedCredential {
-    /// The row's id if this is its first login; a row that exists keeps its own.
+    /// The id of a new row; an existing row keeps its id.
     pub id: ProviderId,
     pub name: ProviderName,
     pub provider_type: ProviderType,
@@ -42,12 +42,11 @@ pub struct NewSealedCredential {
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
     pub metadata: TokenMetadata,
-    /// What is to become of the refresh token that it replaces; None if it may still be good for something, or cannot be
-    /// revoked.
+    /// The order to revoke the refresh token that it replaces, if that token should and can be revoked.
     pub superseded: Option<RevocationOrder>,
 }
 
-/// A connected account as stored: the row of `llm_providers` with its refresh token beside it.
+/// A connected account as stored: the row of `llm_providers` with its refresh token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedCredential {
     pub id: ProviderId,
@@ -56,9 +55,8 @@ pub struct SealedCredential {
     pub display_name: Option<String>,
     pub api_base: String,
     pub enabled: bool,
-    /// Which tokens these are, and what is kind to them.
     pub refresh: RefreshState,
-    /// The last event that changed it.
+    /// The last event that changed the account.
     pub revision: Revision,
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
@@ -68,7 +66,7 @@ pub struct SealedCredential {
     pub updated_at: Timestamp,
 }
 
-/// Where an account stands, as `state` in the status answer. Seen from outside; nothing of it is stored.
+/// The state of an account, as the API reports it. It is derived, not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum AccountState {
@@ -77,11 +75,11 @@ pub enum AccountState {
     Active,
     /// The access token is being refreshed.
     Refreshing,
-    /// The refresh was sent, and nobody knows whether the provider took it.
+    /// The refresh token was presented without a readable response; the provider may have consumed it.
     InDoubt,
-    /// Only its owner can bring it back.
+    /// The owner must log in again.
     NeedsReauth,
-    /// Switched off by its owner; nothing is lost.
+    /// The owner disabled the account; its tokens are kept.
     Disabled,
 }
 
@@ -119,7 +117,7 @@ impl SealedCredential {
         }
     }
 
-    /// Takes over the tokens of a refresh that was stored. A rotation without a refresh token keeps the old one.
+    /// Replaces the tokens by those of a refresh. A rotation without a refresh token keeps the old one.
     pub fn take_tokens(&mut self, rotation: &Rotation) {
         self.access_token = rotation.access_token.clone();
         if let Some(token) = &rotation.refresh_token {
@@ -129,7 +127,7 @@ impl SealedCredential {
         self.metadata = rotation.metadata.clone();
     }
 
-    /// Returns what to queue if the account's refresh token goes: nothing without an order or without a token.
+    /// Returns the revocation of the account's refresh token; None without an order or without a token.
     pub fn revocation(&self, order: Option<&RevocationOrder>, now: Timestamp) -> Option<PendingRevocation> {
         let token = self.refresh_token.clone()?;
         let (order, login_id) = (order?.clone(), self.login_id().clone());
@@ -148,9 +146,9 @@ impl SealedCredential {
         if !self.enabled {
             return AccountState::Disabled;
         }
-        let state = self.refresh.clone().at(now);
-        match state.state {
-            TokenState::Active if !state.refreshable && state.has_ended(now) => AccountState::NeedsReauth,
+        let refresh = self.refresh.clone().at(now);
+        match refresh.state {
+            TokenState::Active if !refresh.refreshable && refresh.has_ended(now) => AccountState::NeedsReauth,
             TokenState::Active => AccountState::Active,
             TokenState::Refreshing(_) => AccountState::Refreshing,
             TokenState::InDoubt => AccountState::InDoubt,
@@ -158,7 +156,7 @@ impl SealedCredential {
         }
     }
 
-    /// Whether a request may be sent with this credential now: the `authenticated` of the status answer.
+    /// Whether a request may be sent with the access token at `now`: `authenticated` in the status response.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.enabled && !self.refresh.has_ended(now)
     }

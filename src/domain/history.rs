@@ -1,4 +1,4 @@
-//! What happened to accounts: told to their owners, and followed by the other gateways on the same database.
+//! The events of accounts. Owners see them, and the other replicas on the same database follow them.
 
 use super::{
     ids::{Generation, LoginId, ProviderName},
@@ -6,8 +6,8 @@ use super::{
     time::Timestamp,
 };
 
-/// The number of an event: greater than that of every event before it. A credential carries that of the last one that
-/// changed it, so that of two snapshots the later one is known.
+/// The number of an event, greater than those of all earlier events. A credential has the revision of its last change,
+/// by which snapshots are ordered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub i64);
 
@@ -16,7 +16,7 @@ pub struct CredentialEvent {
     pub revision: Revision,
     pub name: ProviderName,
     pub login_id: LoginId,
-    /// As it is after the event.
+    /// The generation after the event.
     pub generation: Generation,
     pub kind: EventKind,
     pub cause: Option<Cause>,
@@ -24,15 +24,15 @@ pub struct CredentialEvent {
 }
 
 impl CredentialEvent {
-    /// Returns an event that the history has not numbered yet. `state` is the account's after it.
-    pub fn unnumbered(name: &ProviderName, kind: EventKind, state: &RefreshState, at: Timestamp) -> Self {
+    /// Returns an event without a revision. `refresh` is the account's state after the event.
+    pub fn unnumbered(name: &ProviderName, kind: EventKind, refresh: &RefreshState, at: Timestamp) -> Self {
         Self {
             revision: Revision::default(),
             name: name.clone(),
-            login_id: state.version.login_id.clone(),
-            generation: state.version.generation,
+            login_id: refresh.version.login_id.clone(),
+            generation: refresh.version.generation,
             kind,
-            cause: state.cause,
+            cause: refresh.cause,
             at,
         }
     }
@@ -43,11 +43,11 @@ impl CredentialEvent {
 pub enum EventKind {
     SignedIn,
     SignedOut,
-    /// Renamed, or switched on or off.
+    /// Renamed, enabled or disabled.
     Changed,
     RefreshStarted,
     Refreshed,
-    /// The provider did not take the token; it is tried again later.
+    /// The provider did not consume the token; the refresh is retried later.
     RefreshPostponed,
     InDoubt,
     NeedsReauth,
@@ -56,7 +56,7 @@ pub enum EventKind {
 impl EventKind {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// As stored, and as `event` in the API.
+    /// Returns the code that is stored and that the API has as `event`.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

@@ -1,4 +1,4 @@
-//! The names and numbers things go by. Each is parsed once, at the edge, and cannot be mistaken for another.
+//! Types for names and ids. Each is parsed once, at the edge, and cannot be confused with another.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
-/// The longest provider name, in characters (the width of the original's column).
+/// The maximum length of a provider name, in characters (the width of the database column).
 pub const MAX_PROVIDER_NAME: usize = 50;
 
-/// The name of a configured account, e.g. `openai-codex`: lower-case letters, digits and inner hyphens, 1 to
-/// [`MAX_PROVIDER_NAME`] characters. It is the model prefix and part of the storage key, so it never changes.
+/// The name of an account, e.g. `openai-codex`: 1 to [`MAX_PROVIDER_NAME`] lower-case letters, digits and inner
+/// hyphens. It is the model prefix and part of the storage key, so it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ProviderName(String);
 
-/// A text that is no provider name.
+/// A text is not a provider name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a provider name is 1 to {MAX_PROVIDER_NAME} lower-case letters, digits and inner hyphens")]
 pub struct InvalidProviderName;
@@ -42,29 +42,29 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// The longest display name, in characters.
+/// The maximum length of a display name, in characters.
 pub const MAX_DISPLAY_NAME: usize = 255;
 
-/// What an owner calls an account: shown in terminals and pages, so it is one line of visible text, 1 to
-/// [`MAX_DISPLAY_NAME`] characters, and nothing in it turns the direction of what follows.
+/// The owner's name for an account: one line of 1 to [`MAX_DISPLAY_NAME`] visible characters, safe to show in terminals
+/// and pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayName(String);
 
-/// A text that is no display name.
+/// A text is not a display name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a display name is one line of 1 to {MAX_DISPLAY_NAME} visible characters")]
 pub struct InvalidDisplayName;
 
 impl DisplayName {
-    /// White space around it counts, and is dropped.
+    /// Parses a text. The white space around it is removed, but counts towards the length.
     pub fn parse(text: &str) -> Result<Self, InvalidDisplayName> {
         // Unicode's bidirectional controls (UAX 9) and the line and paragraph separators.
-        let steers = |c: char| {
+        let is_control = |c: char| {
             c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
         let is_too_long = text.chars().count() > MAX_DISPLAY_NAME;
         let text = text.trim();
-        if text.is_empty() || is_too_long || text.contains(steers) {
+        if text.is_empty() || is_too_long || text.contains(is_control) {
             return Err(InvalidDisplayName);
         }
         Ok(Self(text.to_owned()))
@@ -79,7 +79,7 @@ impl DisplayName {
     }
 }
 
-/// The id of a provider's row: a UUID v7 as text, made of the given time and 10 random bytes (RFC 9562 section 5.7).
+/// The id of an account's row: a UUID v7 of a time and 10 random bytes, as text (RFC 9562 section 5.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderId(String);
 
@@ -89,7 +89,7 @@ impl ProviderId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, entropy).into_uuid().to_string())
     }
 
-    /// Takes an id back from where it was stored.
+    /// Wraps a stored id.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -99,7 +99,7 @@ impl ProviderId {
     }
 }
 
-/// A type for ids of 128 random bits, 32 hex digits.
+/// Defines a type for ids of 128 random bits, written as 32 hex digits.
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -111,13 +111,13 @@ macro_rules! random_id {
                 Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
             }
 
-            /// Parses an id that a request names: 32 lower-case hex digits.
+            /// Parses 32 lower-case hex digits.
             pub fn parse(text: &str) -> Option<Self> {
                 let is_id = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
                 is_id.then(|| Self(text.to_owned()))
             }
 
-            /// Takes an id back from where it was stored.
+            /// Wraps a stored id.
             pub fn from_stored(text: String) -> Self {
                 Self(text)
             }
@@ -130,8 +130,7 @@ macro_rules! random_id {
 }
 
 random_id!(
-    /// The id of one login. The credential it yields carries it, and a later login of the same account has another, so that
-    /// whatever an older login left behind can be told apart.
+    /// The id of one login and of all tokens that come from it. A new login of the same account gets a new id.
     LoginId
 );
 
@@ -141,7 +140,7 @@ impl fmt::Display for LoginId {
     }
 }
 
-/// How many refreshes a login has been through: 0 after the login, raised by each committed refresh.
+/// The number of committed refreshes since the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);
 
@@ -149,12 +148,12 @@ impl Generation {
     pub const FIRST: Self = Self(0);
 }
 
-/// Who authenticated: a pending login belongs to the principal that started it, and nobody else may finish or end it.
+/// An authenticated caller. A pending login belongs to the principal that started it; no other may finish or end it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal(String);
 
 impl Principal {
-    /// Whoever presented the gateway's own token.
+    /// Returns the principal of callers with the gateway token.
     pub fn gateway_token() -> Self {
         Self("gateway-token".to_owned())
     }
@@ -168,12 +167,12 @@ impl Principal {
     }
 }
 
-/// SHA-256 of a login's `state`, base64url: what a login is found by, so that the state itself is only ever kept sealed.
+/// SHA-256 of a login's `state`, base64url, by which the login is looked up. The state itself is stored sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StateDigest(String);
 
 impl StateDigest {
-    /// Takes a digest as it was computed ([`super::secret::OAuthState::digest`]) or stored.
+    /// Wraps a digest that was computed by [`super::secret::OAuthState::digest`] or stored.
     pub fn from_text(text: String) -> Self {
         Self(text)
     }
@@ -183,7 +182,7 @@ impl StateDigest {
     }
 }
 
-/// Names the key that sealed a value (16 hex digits derived from the key), so that a wrong key is told from a damaged value.
+/// The id of a sealing key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
@@ -210,24 +209,24 @@ mod tests {
 
     #[test]
     fn provider_names_are_slugs() {
-        for good in ["openai-codex", "a", "work2", &"x".repeat(MAX_PROVIDER_NAME)] {
-            assert!(ProviderName::parse(good).is_ok(), "{good}");
+        for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_PROVIDER_NAME)] {
+            assert!(ProviderName::parse(valid).is_ok(), "{valid}");
         }
-        for bad in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
-            assert_eq!(ProviderName::parse(bad), Err(InvalidProviderName), "{bad}");
+        for invalid in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
+            assert_eq!(ProviderName::parse(invalid), Err(InvalidProviderName), "{invalid}");
         }
     }
 
     #[test]
     fn display_names_are_one_visible_line() {
         assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
-        for bad in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
-            assert_eq!(DisplayName::parse(bad), Err(InvalidDisplayName), "{bad:?}");
+        for invalid in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
+            assert_eq!(DisplayName::parse(invalid), Err(InvalidDisplayName), "{invalid:?}");
         }
     }
 
     #[test]
-    fn ids_are_made_of_what_they_are_given() {
+    fn ids_contain_the_given_time_and_bytes() {
         let id = ProviderId::new(Timestamp::from_unix_millis(0x0123_4567_89ab), &[0; 10]);
         assert_eq!(id.as_str(), "01234567-89ab-7000-8000-000000000000");
         assert_eq!(LoginId::from_bytes([0xab; 16]).as_str(), "ab".repeat(16));

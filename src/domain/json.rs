@@ -1,8 +1,8 @@
-//! Checks JSON from a caller before anything is built from it.
+//! Checks a caller's JSON before it is parsed into values.
 //!
-//! JSON of a few bytes a value grows more than tenfold when it becomes a tree, and parsers differ in which of two members
-//! with one name they take, so that two programs can read one body as two requests (RFC 8259 section 4). [`check`] reads a
-//! body once, builds no tree, and refuses both.
+//! Small JSON values grow more than tenfold as a tree. Parsers also disagree on which of two members with one name to
+//! use, so two programs can read one body as different requests (RFC 8259 section 4). [`check`] reads a body once,
+//! builds no tree, and refuses oversized bodies and repeated members.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt};
 
@@ -11,15 +11,15 @@ use serde::{
     de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// The deepest nesting that serde_json reads. Deeper limits have no effect.
+/// The deepest nesting that serde_json parses. Higher limits have no effect.
 pub const MAX_DEPTH: usize = 127;
 
-/// How large JSON may be, apart from its bytes.
+/// Limits of a JSON body besides its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Arrays and objects within each other.
+    /// Nesting of arrays and objects.
     pub depth: usize,
-    /// Values in all: objects, arrays and what they hold.
+    /// All values, including objects and arrays.
     pub values: usize,
     /// Members of an object and of the objects around it. Their names are held in memory to find repetitions.
     pub members: usize,
@@ -30,7 +30,7 @@ impl Limits {
     pub const MODEL_BODY: Self = Self { depth: MAX_DEPTH, values: 1_000_000, members: 50_000 };
 }
 
-/// Refused JSON. Its text names the place and never repeats any of the content.
+/// Refused JSON. The text names the place and never repeats the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} (line {line}, column {column})")]
 pub struct InvalidJson {
@@ -54,7 +54,7 @@ pub enum InvalidJsonReason {
     TooManyMembers { limit: usize },
 }
 
-/// Reads a body to its end.
+/// Checks a whole body.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub fn check(bytes: &[u8], limits: &Limits) -> Result<(), InvalidJson> {
     })
 }
 
-/// Why the parser itself refused. It has no kind for too deep nesting, only a text.
+/// Classifies an error of the parser. It reports too deep nesting only in its text.
 fn reason_of(error: &serde_json::Error) -> InvalidJsonReason {
     if error.to_string().starts_with("recursion limit exceeded") {
         InvalidJsonReason::TooDeep { limit: MAX_DEPTH }
@@ -84,7 +84,7 @@ struct Checker<'l> {
     depth: usize,
     values: usize,
     members: usize,
-    /// Why the checker ended the parse; serde passes on only a text.
+    /// Why the checker stopped the parser. Serde passes on only a text.
     reason: Option<InvalidJsonReason>,
 }
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn invalid_json_is_refused() {
         for text in ["", "{", "[1,]", "{} {}", "01", "1e999", r#""\ud800""#, r#"{1: 2}"#, "nul", "\u{feff}{}"] {
             assert_eq!(reason(text, &ANY), Some(InvalidJsonReason::Syntax), "{text}");
         }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deepest_limit_is_what_the_parser_reads() {
+    fn the_deepest_limit_is_that_of_the_parser() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert_eq!(reason(&nested(MAX_DEPTH), &ANY), None);
         assert!(serde_json::from_str::<Value>(&nested(MAX_DEPTH)).is_ok());
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(reason(&nested(100_000), &ANY), too_deep);
     }
 
-    /// The depth, the number of values and the most members along a path.
+    /// Returns the limits that a value just meets.
     fn measure(value: &Value) -> Limits {
         let items = |items: &mut dyn Iterator<Item = Limits>| {
             items.fold(Limits { depth: 1, values: 1, members: 0 }, |sum, item| Limits {
@@ -271,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_passes_exactly_within_its_limits(value in any_json()) {
+        fn json_is_accepted_exactly_within_its_limits(value in any_json()) {
             let (text, limits) = (value.to_string(), measure(&value));
             prop_assert_eq!(reason(&text, &limits), None);
             let Limits { depth, values, members } = limits;
@@ -288,7 +288,7 @@ mod tests {
         }
 
         #[test]
-        fn a_repetition_is_found_however_its_name_is_escaped(
+        fn repeated_members_are_found_despite_escapes(
             name in "[ -~]{1,4}",
             escaped in prop::collection::vec(any::<bool>(), 4),
             around in 0..5usize,
@@ -303,7 +303,7 @@ mod tests {
         }
 
         #[test]
-        fn texts_are_json_exactly_if_the_parser_reads_them(text in r#"[\[\]{}:,"\\u0-9eE.+\- ntrfalsd]{0,24}"#) {
+        fn syntax_errors_are_those_of_the_parser(text in r#"[\[\]{}:,"\\u0-9eE.+\- ntrfalsd]{0,24}"#) {
             let is_syntax_error = reason(&text, &ANY) == Some(InvalidJsonReason::Syntax);
             prop_assert_eq!(is_syntax_error, serde_json::from_str::<Value>(&text).is_err());
         }

@@ -1,11 +1,11 @@
-//! A login under way, as a state machine whose every step consumes the state before it.
+//! A login as a state machine. Each transition consumes the state before it.
 //!
 //! ```text
-//! Pending --callback with our state, approved--> Exchanging --tokens saved--> Completed
-//!    |  \--callback with our state, declined--> Denied, ...     \--anything else--> Failed
-//!    \--time over--> Expired       \--its owner--> Cancelled
+//! Pending --valid callback, approved--> Exchanging --tokens saved--> Completed
+//!    |  \--valid callback, declined--> Denied, ...     \--any error--> Failed
+//!    \--timeout--> Expired       \--owner--> Cancelled
 //! ```
-//! A callback that is not ours, or not whole, changes nothing: it hands the pending login back.
+//! An invalid or incomplete callback is rejected and leaves the login pending.
 
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
@@ -23,23 +23,23 @@ use super::{
     token_response::CodeGrant,
 };
 
-/// What is fixed about a login from its start on, and safe to store in clear.
+/// The unchanging, non-secret data of a login.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoginSession {
-    /// The `login_id` the saved credential will carry.
+    /// The `login_id` of the saved credential.
     pub id: LoginId,
     pub name: ProviderName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
-    /// Who may finish it.
+    /// The caller who may finish it.
     pub principal: Principal,
-    /// Where its code may be redeemed: as configured when it started, whatever is configured later.
+    /// The OAuth client as configured at the start. Later configuration changes do not affect the login.
     pub client: OAuthClient,
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
-/// A login that waits for the person's approval.
+/// A login that waits for the user's approval.
 #[derive(Debug)]
 pub struct PendingLogin {
     pub session: LoginSession,
@@ -47,13 +47,13 @@ pub struct PendingLogin {
     pub verifier: PkceVerifier,
 }
 
-/// A login whose code is being redeemed. It is on its way to an end and takes no further callback.
+/// A login whose code is being redeemed. It accepts no further callback.
 #[derive(Debug)]
 pub struct ExchangingLogin {
     pub session: LoginSession,
 }
 
-/// Why a callback was not let in. The login it was aimed at goes on.
+/// Why a callback was rejected. The login stays pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackRejection {
     InvalidState,
@@ -62,10 +62,10 @@ pub enum CallbackRejection {
     NoCode,
 }
 
-/// What a callback did to a pending login.
+/// The effect of a callback on a pending login.
 #[derive(Debug)]
 pub enum Received {
-    /// Redeem this. Both the verifier and the code moved into the grant.
+    /// The code is to be redeemed. Verifier and code have moved into the grant.
     Exchange(Box<ExchangingLogin>, CodeGrant),
     Ended(LoginOutcome),
     Rejected(Box<PendingLogin>, CallbackRejection),
@@ -76,27 +76,27 @@ impl PendingLogin {
         authorize_url(&self.session.client, &self.verifier.challenge(), &self.state)
     }
 
-    /// A callback that the gateway's own listener received, so its address is right by construction.
+    /// Handles a callback from the gateway's own listener, which accepts the redirect URI only.
     pub fn receive(self, response: AuthorizationResponse, now: Timestamp) -> Received {
         self.decide(response, Ok(()), now)
     }
 
-    /// A callback that its owner pasted: it must also be the address this login was to come back to.
+    /// Handles a callback that the user pasted. Its address must be this login's redirect URI.
     pub fn receive_pasted(self, pasted: &PastedRedirect, response: AuthorizationResponse, now: Timestamp) -> Received {
-        let arrived = pasted.arrived_at(&self.session.client.redirect_uri);
-        self.decide(response, arrived, now)
+        let address = pasted.arrived_at(&self.session.client.redirect_uri);
+        self.decide(response, address, now)
     }
 
-    /// The state is checked before anything else, so that nobody without it learns or changes anything.
-    fn decide(self, response: AuthorizationResponse, arrived: Result<(), WrongPart>, now: Timestamp) -> Received {
-        let (seen, ours) = (response.state.expose_secret().as_bytes(), self.state.expose_secret().as_bytes());
-        if !bool::from(seen.ct_eq(ours)) {
+    /// Checks the state first, so that a caller without it can neither learn nor change anything.
+    fn decide(self, response: AuthorizationResponse, address: Result<(), WrongPart>, now: Timestamp) -> Received {
+        let (received, expected) = (response.state.expose_secret().as_bytes(), self.state.expose_secret().as_bytes());
+        if !bool::from(received.ct_eq(expected)) {
             return Received::Rejected(Box::new(self), CallbackRejection::InvalidState);
         }
         if now >= self.session.expires_at {
             return Received::Ended(LoginOutcome::Expired);
         }
-        if let Err(part) = arrived {
+        if let Err(part) = address {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongAddress(part));
         }
         let client = &self.session.client;
@@ -117,7 +117,7 @@ impl PendingLogin {
     }
 }
 
-/// A login as stored: the state only as a digest and sealed, the verifier sealed.
+/// A login as stored: the state as digest and sealed, the verifier sealed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedLogin {
     pub session: LoginSession,
@@ -130,7 +130,7 @@ pub struct SealedLogin {
 }
 
 impl SealedLogin {
-    /// Whether it still waits for a callback at `now`.
+    /// Whether the login still waits for a callback at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.progress == LoginProgress::Pending && now < self.session.expires_at
     }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_state_changes_nothing_whatever_else_it_says() {
+    fn a_callback_with_a_wrong_state_is_rejected() {
         for query in ["state=other&code=c", "state=other&error=access_denied", "state=the-stat&code=c"] {
             let received = receive(query, Timestamp::from_unix_seconds(9_999));
             assert!(matches!(received, Received::Rejected(_, CallbackRejection::InvalidState)), "{query}");
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_a_login_and_what_leaves_it_pending() {
+    fn a_callback_ends_the_login_or_is_rejected() {
         let ended = |query: &str, now| match receive(query, now) {
             Received::Ended(outcome) => Ok(outcome),
             Received::Rejected(login, rejection) => Err((login.session.id.to_string().len(), rejection)),
@@ -208,8 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_must_fit_and_must_be_there_where_it_is_required() {
-        for (requires_issuer, query, is_let_in) in [
+    fn a_wrong_or_missing_required_issuer_is_rejected() {
+        for (requires_issuer, query, is_accepted) in [
             (false, "state=the-state&code=c", true),
             (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
             (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example%2F", false),
@@ -221,12 +221,12 @@ mod tests {
             login.session.client.requires_issuer = requires_issuer;
             let received = login.receive(AuthorizationResponse::from_query(query).unwrap(), NOW);
             let is_refused = matches!(received, Received::Rejected(_, CallbackRejection::WrongIssuer));
-            assert_eq!(!is_refused, is_let_in, "{requires_issuer} {query}");
+            assert_eq!(!is_refused, is_accepted, "{requires_issuer} {query}");
         }
     }
 
     #[test]
-    fn a_pasted_address_must_be_the_one_this_login_comes_back_to() {
+    fn a_pasted_address_must_be_the_redirect_uri() {
         let paste = |text: &str| {
             let (pasted, response) = PastedRedirect::parse(&text.into()).unwrap();
             pending().receive_pasted(&pasted, response, NOW)

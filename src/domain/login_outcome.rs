@@ -1,28 +1,28 @@
-//! How a login stands and how it ended, each with a stable code for storage and API and a sentence for people.
+//! The progress and outcome of a login, with stable codes for storage and API and sentences for users.
 
-/// How a login ended. Stored as its code; the code is stable.
+/// The outcome of a login. Its code is stored and must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoginOutcome {
     Completed,
     Denied,
     MissingEntitlement,
-    /// The provider came back with an `error` other than a denial.
+    /// The callback had an `error` other than a denial.
     ProviderError,
     Expired,
     Cancelled,
     /// The provider refused the code.
     CodeRefused,
-    /// The provider could not be reached, or said that it cannot answer.
+    /// The provider was unreachable, or reported that it is unavailable.
     ProviderUnavailable,
-    /// The provider did not answer in time.
+    /// The provider did not respond in time.
     ProviderTimeout,
-    /// The provider's answer made no sense, or lacked what a lasting login needs.
+    /// The token response was invalid, or had no refresh token.
     #[strum(serialize = "bad_answer")]
     InvalidResponse,
     /// The tokens could not be saved.
     NotSaved,
-    /// The gateway stopped in the middle of the exchange.
+    /// The gateway stopped during the code exchange.
     Interrupted,
 }
 
@@ -33,7 +33,7 @@ impl LoginOutcome {
         self.into_str()
     }
 
-    /// What happened and what to do, for the person who signed in.
+    /// Returns the outcome and the next step, for the user.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Completed => "The sign-in is complete and the tokens are saved.",
@@ -42,20 +42,20 @@ impl LoginOutcome {
                 "This workspace has no access to Codex. Ask its administrator, or sign in with another account."
             }
             Self::ProviderError => "The provider ended the sign-in with an error. Nothing was saved. Start again.",
-            Self::Expired => "The time for this sign-in is over. Nothing was saved. Start again.",
+            Self::Expired => "Sign-in timed out. Nothing was saved. Start again.",
             Self::Cancelled => "This sign-in was cancelled. Nothing was saved.",
             Self::CodeRefused => "The provider did not accept the code. Nothing was saved. Start again.",
             Self::ProviderUnavailable => {
                 "The provider could not be reached to finish the sign-in. Nothing was saved. Start again in a moment."
             }
             Self::ProviderTimeout => {
-                "The provider did not answer in time to finish the sign-in. Nothing was saved. Start again in a moment."
+                "The provider did not respond in time. Nothing was saved. Start again in a moment."
             }
             Self::InvalidResponse => {
-                "The provider's answer was not usable: no token, or none that can be refreshed. Nothing was saved."
+                "The provider's response was not usable: it had no token or no refresh token. Nothing was saved."
             }
-            Self::NotSaved => "The tokens could not be saved, see the gateway's log. Repair that, then start again.",
-            Self::Interrupted => "The gateway stopped in the middle of this sign-in. Start again.",
+            Self::NotSaved => "The tokens could not be saved. Fix the problem in the gateway's log, then start again.",
+            Self::Interrupted => "The gateway stopped during this sign-in. Start again.",
         }
     }
 
@@ -64,7 +64,7 @@ impl LoginOutcome {
     }
 }
 
-/// Where a stored login stands.
+/// The progress of a stored login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginProgress {
     Pending,
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_phase_reads_back_as_it_was_written() {
+    fn every_code_parses_back() {
         let ended = LoginOutcome::ALL.iter().copied().map(LoginProgress::Ended);
         for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
             assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));

@@ -1,9 +1,9 @@
-//! The pure core: values and rules, decided without asking anybody.
+//! The pure core: values and rules.
 //!
-//! Nothing here reads a clock, draws a random byte or touches a socket: time and entropy come in as arguments, so every
-//! rule can be tested by calling it. Reading order: [`pkce`] and [`authorize_url`] (how a login begins), [`login`] (what
-//! may happen to it), [`grant`] and [`credential`] (what it yields), [`refresh`] (how that is kept alive), [`sealed`] (how it
-//! is kept), [`proxy`] (what may be done with it), [`dialect`] (what is said with it).
+//! Nothing here reads a clock, draws random bytes or opens a socket. Time and entropy are arguments, so every rule can
+//! be tested by a function call. Reading order: [`pkce`] and [`authorize_url`] (the start of a login), [`login`] (its
+//! state machine), [`token_response`] and [`credential`] (its result), [`refresh`], [`sealed`] (storage of secrets),
+//! [`proxy`] (forwarding), [`dialect`] (model APIs).
 
 #[macro_use]
 pub mod ids;

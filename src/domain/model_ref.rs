@@ -1,18 +1,18 @@
-//! Model names as callers write them, and the account and model that each one means.
+//! Resolves the model names that callers send to an account and a model.
 
 use std::collections::BTreeMap;
 
 use super::{ids::ProviderName, provider::openai_codex};
 
-/// The longest model name, in bytes.
+/// The maximum length of a model name, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
 
-/// A model as a caller names it: `<provider>/<model>`, the key of an agent, or a model of the default provider.
-/// [`ModelNames::resolve`] finds out which.
+/// A caller's name of a model: `<provider>/<model>`, the key of an agent, or a model of the default provider.
+/// [`ModelNames::resolve`] distinguishes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
 
-/// A text that is not a model name.
+/// A text is not a model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model name has 1 to {MAX_MODEL_NAME} bytes")]
 pub struct InvalidModelName;
@@ -28,47 +28,47 @@ impl ModelName {
     }
 }
 
-/// A model at an account.
+/// A model of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelRef {
     pub provider: ProviderName,
-    /// As the provider calls it.
+    /// The provider's name of the model.
     pub model: String,
 }
 
-/// A text that names no model.
+/// A text does not name a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5")]
 pub struct InvalidModelRef;
 
 impl ModelRef {
-    /// Takes `<provider>/<model>`; the model's own name may hold further slashes.
+    /// Parses `<provider>/<model>`; the model's own name may have further slashes.
     pub fn parse(text: &str) -> Result<Self, InvalidModelRef> {
         let split = Self::split(text).filter(|split| !split.model.is_empty() && text.len() <= MAX_MODEL_NAME);
         split.ok_or(InvalidModelRef)
     }
 
-    /// The text at its first slash, whatever stands behind it.
+    /// Splits a text at its first slash.
     fn split(text: &str) -> Option<Self> {
         let (provider, model) = text.split_once('/')?;
-        // The seed's routes call it so, and so do the users of other gateways.
+        // The alias of the required routes, which users of other gateways send too.
         let provider = if provider == openai_codex::ALIAS { openai_codex::NAME } else { provider };
         Some(Self { provider: ProviderName::parse(provider).ok()?, model: model.to_owned() })
     }
 }
 
-/// What names mean beyond `<provider>/<model>`, as configured.
+/// The configured names besides `<provider>/<model>`.
 #[derive(Debug, Clone)]
 pub struct ModelNames {
-    /// Agents by their key (the seed's `agent`), each with the model that it runs on.
+    /// The model of each agent, by the agent's key.
     pub agents: BTreeMap<String, ModelRef>,
-    /// Where a model without a provider in front is looked for.
+    /// The provider of models without a provider prefix.
     pub default_provider: ProviderName,
 }
 
 impl ModelNames {
-    /// What `name` means: an agent; a model of the provider in front of its first slash, if that is a provider; else a
-    /// model of the default provider, whose own names may have slashes too.
+    /// Resolves `name` to an agent's model; else to a model of the provider before its first slash, if that is a
+    /// provider; else to a model of the default provider, whose names may have slashes too.
     pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&ProviderName) -> bool) -> ModelRef {
         let name = name.as_str();
         if let Some(model) = self.agents.get(name) {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_split_only_behind_a_provider() {
+    fn a_name_is_split_only_after_a_provider() {
         let names = ModelNames {
             agents: BTreeMap::from([("my-agent".to_owned(), ModelRef::parse("work/gpt-5.5").unwrap())]),
             default_provider: name("openai-codex"),
@@ -111,6 +111,7 @@ mod tests {
             assert_eq!(resolve(text), (provider.to_owned(), model.to_owned()), "{text}");
         }
     }
+
     #[test]
     fn a_name_has_1_to_256_bytes() {
         for (length, is_valid) in [(0, false), (1, true), (256, true), (257, false)] {

@@ -1,19 +1,19 @@
-//! The gateway as an OAuth client of one provider: where it sends people and tokens, and as whom.
+//! The gateway as an OAuth client of one provider: its registration and endpoints.
 //!
-//! All of it comes from the provider's descriptor and the owner's configuration, never from a request or an answer. A
-//! pending login keeps the client it began with, so a configuration change cannot send its code to another server.
+//! All values come from the provider's descriptor and the configuration, never from a request or a response. A pending
+//! login keeps the client it began with, so a configuration change cannot send its code to another server.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// An address the gateway may send a secret to: `https`, or `http` on a loopback host; no user info, no fragment.
+/// A URL to which the gateway may send secrets: `https`, or `http` on a loopback host; no user info, no fragment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EndpointUrl(Url);
 
-/// Why a text is no [`EndpointUrl`].
+/// Why a text is not an [`EndpointUrl`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpoint {
     #[error("it is not an absolute URL")]
@@ -38,7 +38,7 @@ impl EndpointUrl {
         Ok(Self(url))
     }
 
-    /// `path` appended to this address, e.g. `https://auth.openai.com` + `/oauth/token`.
+    /// Appends `path` to the URL, e.g. `https://auth.openai.com` + `/oauth/token`.
     pub fn join_path(&self, path: &str) -> Result<Self, InvalidEndpoint> {
         Self::parse(&format!("{}{path}", self.0.as_str().trim_end_matches('/')))
     }
@@ -77,46 +77,46 @@ impl From<EndpointUrl> for String {
     }
 }
 
-/// How a provider wants the parameters of a request in its body.
+/// The format of request bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyFormat {
-    /// `application/x-www-form-urlencoded`, as the RFCs say.
+    /// `application/x-www-form-urlencoded`, as the RFCs require.
     Form,
-    /// `application/json`, as OpenAI's own client refreshes and revokes.
+    /// `application/json`, as OpenAI's own client sends refreshes and revocations.
     Json,
 }
 
-/// A public OAuth client (RFC 6749 section 2.1) registered with one provider: it has an id and no secret.
+/// A public OAuth client (RFC 6749 section 2.1), which has an id and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OAuthClient {
-    /// Compared, by simple string comparison, with `iss` in a callback when one is sent (RFC 9207 section 2.4).
+    /// Must equal `iss` in a callback, by simple string comparison (RFC 9207 section 2.4).
     pub issuer: String,
-    /// Whether a callback must carry `iss`: true for a server whose metadata says
-    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 2.4). It keeps two providers' answers apart.
+    /// Whether a callback must have `iss`: true for a server whose metadata has
+    /// `authorization_response_iss_parameter_supported` (RFC 9207 section 2.4). Prevents mix-up of two providers.
     #[serde(default)]
     pub requires_issuer: bool,
     pub authorize_url: EndpointUrl,
     pub token_url: EndpointUrl,
-    /// Where tokens are revoked (RFC 7009); a provider without one cannot be told about a logout.
+    /// The revocation endpoint (RFC 7009), if the provider has one.
     pub revoke_url: Option<EndpointUrl>,
     /// For refresh and revocation; a code is always redeemed with a form.
     pub body_format: BodyFormat,
     pub client_id: String,
     pub scopes: Vec<String>,
-    /// Sent byte for byte the same in the authorization request and in the exchange (RFC 6749 section 4.1.3).
+    /// Sent unchanged in the authorization request and in the code exchange (RFC 6749 section 4.1.3).
     pub redirect_uri: String,
-    /// Parameters the provider wants before `state`, in order.
+    /// The provider's own parameters, in order, sent before `state`.
     pub provider_params: Vec<(String, String)>,
-    /// Who asks, in the provider's `originator` parameter, if it has one.
+    /// The value of the provider's `originator` parameter, if it has one.
     pub originator: Option<String>,
-    /// Parameters the owner adds, in order, at the end.
+    /// Configured parameters, in order, sent last.
     pub extra_params: Vec<(String, String)>,
 }
 
 impl OAuthClient {
-    /// Whether both ask the same server for the same things. Where the browser comes back to may differ: replicas on one
-    /// machine have a callback port each, and either can finish a login.
+    /// Whether both send the same requests to the same server. Redirect URIs may differ: replicas on one machine have
+    /// different callback ports, and each can finish a login.
     pub fn asks_like(&self, other: &Self) -> bool {
         Self { redirect_uri: other.redirect_uri.clone(), ..self.clone() } == *other
     }
@@ -127,13 +127,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_to_https_or_to_this_machine() {
-        for good in
+    fn endpoints_use_https_or_a_loopback_host() {
+        for valid in
             ["https://auth.openai.com/oauth/token", "http://127.0.0.1:9/x", "http://[::1]:9/", "http://localhost/"]
         {
-            assert!(EndpointUrl::parse(good).is_ok(), "{good}");
+            assert!(EndpointUrl::parse(valid).is_ok(), "{valid}");
         }
-        for (bad, error) in [
+        for (invalid, error) in [
             ("auth.openai.com", InvalidEndpoint::NotAUrl),
             ("http://auth.openai.com", InvalidEndpoint::NotSecure),
             ("http://localhost.evil.example", InvalidEndpoint::NotSecure),
@@ -141,7 +141,7 @@ mod tests {
             ("https://user@host/", InvalidEndpoint::HasExtras),
             ("https://host/#fragment", InvalidEndpoint::HasExtras),
         ] {
-            assert_eq!(EndpointUrl::parse(bad), Err(error), "{bad}");
+            assert_eq!(EndpointUrl::parse(invalid), Err(error), "{invalid}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Proof Key for Code Exchange, method S256 (RFC 7636): proves that who redeems a code is who asked for it.
+//! Proof Key for Code Exchange, method S256 (RFC 7636): proves that the client that redeems a code also requested it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
@@ -9,31 +9,31 @@ use super::{
     secret::{OAuthState, PkceVerifier},
 };
 
-/// Random bytes behind a verifier: 64 give 86 characters (RFC 7636 section 4.1 allows 43 to 128).
+/// Random bytes of a verifier: 64 give 86 characters (RFC 7636 section 4.1 allows 43 to 128).
 pub const VERIFIER_BYTES: usize = 64;
 
-/// Random bytes behind a `state`: 32 give 43 characters.
+/// Random bytes of a `state`: 32 give 43 characters.
 pub const STATE_BYTES: usize = 32;
 
 impl PkceVerifier {
-    /// The base64url form, without padding, of 64 random bytes.
+    /// Encodes 64 random bytes as base64url without padding.
     pub fn from_bytes(bytes: &[u8; VERIFIER_BYTES]) -> Self {
         Self::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// `BASE64URL(SHA256(ASCII(code_verifier)))` (RFC 7636 section 4.2): 43 characters, safe to show.
+    /// Returns `BASE64URL(SHA256(ASCII(code_verifier)))` (RFC 7636 section 4.2): 43 characters, not secret.
     pub fn challenge(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes()))
     }
 }
 
 impl OAuthState {
-    /// The base64url form, without padding, of 32 random bytes.
+    /// Encodes 32 random bytes as base64url without padding.
     pub fn from_bytes(bytes: &[u8; STATE_BYTES]) -> Self {
         Self::new(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// What the login is found by.
+    /// Returns the digest by which the login is looked up.
     pub fn digest(&self) -> StateDigest {
         StateDigest::from_text(URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes())))
     }
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn verifier_and_state_have_their_lengths() {
+    fn verifiers_have_86_characters_and_states_43() {
         let verifier = PkceVerifier::from_bytes(&[0xff; VERIFIER_BYTES]);
         assert_eq!(verifier.expose_secret().len(), 86);
         assert!(!verifier.expose_secret().contains(['+', '/', '=']));

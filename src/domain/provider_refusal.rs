@@ -1,8 +1,7 @@
-//! What a provider's refusal means for the caller of a model: who can do something about it, and when.
+//! Classifies a provider's error for the caller of a model: who can fix it, and when a retry makes sense.
 //!
-//! Callers multiply what they are answered. One turn of the Codex CLI asks once after a 400, six times after a 401, 403 or
-//! 429, and thirty times after a 502 or 503. So a condition that will not go away by itself is answered as a 400, whatever
-//! the provider's own status was.
+//! Clients multiply errors by retries: in one turn the Codex CLI sends one request after a 400, six after a 401, 403 or
+//! 429, and thirty after a 502 or 503. So a lasting condition becomes a 400, whatever the provider's status was.
 
 use std::time::Duration;
 
@@ -13,45 +12,45 @@ use super::{
     time::Timestamp,
 };
 
-/// The header by which OpenAI's SDKs are told `false` where another try makes no sense; they obey it before the status.
+/// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
 
-/// The longest message that is passed on, in characters.
+/// The maximum length of a forwarded message, in characters.
 const MAX_MESSAGE: usize = 2_000;
 
-/// The longest wait that is believed: the windows of a plan are shorter.
+/// The maximum delay. The windows of all plans are shorter.
 const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The request must be changed.
+    /// The request is invalid.
     BadRequest,
-    /// There is no such model or path.
+    /// The model or path does not exist.
     NotFound,
-    /// The request must be smaller.
+    /// The request is too large.
     TooLarge,
-    /// The account's plan, workspace or place does not allow it.
+    /// The account's plan, workspace or location does not allow the request.
     NotAllowed,
-    /// The token was refused although it is as new as can be.
+    /// The provider refused an access token that was already refreshed.
     TokenRefused,
-    /// The plan is used up for now.
+    /// The plan is used up until a reset.
     UsageLimit,
-    /// Too many requests at a time.
+    /// Too many requests.
     RateLimited,
-    /// The provider has too much to do.
+    /// The provider is overloaded.
     Overloaded,
-    /// The provider is broken.
+    /// The provider failed.
     Failed,
 }
 
 impl Verdict {
-    /// What OpenAI calls such an error in its `type`.
+    /// Returns the `type` of this error in OpenAI's API.
     pub fn openai_type(self) -> &'static str {
         match self {
             Self::BadRequest | Self::NotFound | Self::TooLarge => "invalid_request_error",
             Self::NotAllowed => "permission_error",
             Self::TokenRefused => "authentication_error",
-            // The Codex CLI knows it by this name and tells its user.
+            // The Codex CLI shows a message for this type.
             Self::UsageLimit => "usage_limit_reached",
             Self::RateLimited => "rate_limit_error",
             Self::Overloaded | Self::Failed => "server_error",
@@ -59,52 +58,52 @@ impl Verdict {
     }
 }
 
-/// A provider's error, as the gateway passes it on.
+/// A provider's error, as the gateway forwards it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRefusal {
     pub verdict: Verdict,
-    /// The provider's own code, or ours where it gave none.
+    /// The provider's code, or else the gateway's.
     pub code: String,
-    /// The provider's own words, or ours where it gave none.
+    /// The provider's message, or else the gateway's.
     pub message: String,
-    /// The parameter that is at fault.
+    /// The invalid parameter.
     pub param: Option<String>,
-    /// How long to wait before another try makes sense.
+    /// The delay before a retry.
     pub retry_after: Option<Duration>,
-    /// When the plan's window is over, in Unix seconds: the Codex CLI shows it.
+    /// When the plan's window resets, in Unix seconds. The Codex CLI shows it.
     pub resets_at: Option<i64>,
     pub plan_type: Option<String>,
 }
 
-/// What there is to judge by.
+/// An error response of a provider.
 #[derive(Debug, Clone, Copy)]
 pub struct RefusedAnswer<'a> {
     /// The HTTP status.
     pub status: u16,
     /// The header `Retry-After`, if it is a number of seconds.
     pub retry_after: Option<Duration>,
-    /// When the windows of the plan are empty again that the headers call used up.
+    /// When all windows reset that are used up according to the headers.
     pub full_until: Option<Timestamp>,
-    /// The header `cf-ray`, by which Cloudflare's own answers can be traced.
+    /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
     pub body: &'a [u8],
 }
 
 impl ProviderRefusal {
-    /// Reads a provider's answer with an error status, in any of the forms that are known: OpenAI's, with `detail` alone,
-    /// with members at the top, a page, or nothing at all.
-    pub fn read(answer: RefusedAnswer<'_>, now: Timestamp) -> Self {
-        let json: Value = serde_json::from_slice(answer.body).unwrap_or_default();
-        let Words { code, kind, message, details } = Words::of(&json);
-        let is = |wanted: &str| code == Some(wanted) || kind == Some(wanted);
-        let (verdict, ours) = match answer.status {
+    /// Reads an error response in any known form: an OpenAI error object, `detail` only, top-level members, an HTML
+    /// page, or an empty body.
+    pub fn read(response: RefusedAnswer<'_>, now: Timestamp) -> Self {
+        let json: Value = serde_json::from_slice(response.body).unwrap_or_default();
+        let ErrorBody { code, kind, message, details } = ErrorBody::of(&json);
+        let is = |name: &str| code == Some(name) || kind == Some(name);
+        let (verdict, default_code) = match response.status {
             _ if is("usage_limit_reached") || is("insufficient_quota") => (Verdict::UsageLimit, "usage_limit_reached"),
             _ if is("usage_not_included") => (Verdict::NotAllowed, "usage_not_included"),
-            // Compressed words, or none: the headers tell the same.
-            429 if json.is_null() && answer.full_until.is_some() => (Verdict::UsageLimit, "usage_limit_reached"),
+            // The body is compressed or empty. The headers have the same information.
+            429 if json.is_null() && response.full_until.is_some() => (Verdict::UsageLimit, "usage_limit_reached"),
             401 => (Verdict::TokenRefused, "token_refused"),
             402 => (Verdict::NotAllowed, "payment_required"),
-            403 if answer.cf_ray.is_some() && json.is_null() => (Verdict::NotAllowed, "blocked_on_the_way"),
+            403 if response.cf_ray.is_some() && json.is_null() => (Verdict::NotAllowed, "blocked_on_the_way"),
             403 => (Verdict::NotAllowed, "forbidden"),
             404 => (Verdict::NotFound, "not_found"),
             413 => (Verdict::TooLarge, "too_large"),
@@ -118,35 +117,38 @@ impl ProviderRefusal {
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         let resets_at = number("resets_at")
             .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)))
-            .or(answer.full_until.filter(|_| verdict == Verdict::UsageLimit).map(Timestamp::unix_seconds));
+            .or(response.full_until.filter(|_| verdict == Verdict::UsageLimit).map(Timestamp::unix_seconds));
         let until_reset = resets_at.map(|at| now.until(Timestamp::from_unix_seconds(at)));
-        let without_words = || match answer.cf_ray {
+        let default_message = || match response.cf_ray {
             Some(ray) if verdict == Verdict::NotAllowed => {
-                format!("the provider's front door blocked the request (status {}, cf-ray {ray})", answer.status)
+                format!(
+                    "a proxy in front of the provider blocked the request (status {}, cf-ray {ray})",
+                    response.status
+                )
             }
-            _ => format!("the provider answered with status {} and no words", answer.status),
+            _ => format!("the provider responded with status {} and no message", response.status),
         };
         Self {
             verdict,
-            code: code.unwrap_or(ours).chars().take(100).collect(),
-            message: message.map_or_else(without_words, |words| words.chars().take(MAX_MESSAGE).collect()),
+            code: code.unwrap_or(default_code).chars().take(100).collect(),
+            message: message.map_or_else(default_message, |text| text.chars().take(MAX_MESSAGE).collect()),
             param: text("param").map(str::to_owned),
-            retry_after: answer.retry_after.or(until_reset).map(|wait| wait.min(LONGEST_WAIT)),
+            retry_after: response.retry_after.or(until_reset).map(|wait| wait.min(LONGEST_WAIT)),
             resets_at,
             plan_type: text("plan_type").map(str::to_owned),
         }
     }
 
-    /// Whether every other try would be answered the same before somebody does something, or a window of the plan is over.
+    /// Whether retries fail until a person acts or a window of the plan resets.
     pub fn is_lasting(&self) -> bool {
         !matches!(self.verdict, Verdict::RateLimited | Verdict::Overloaded | Verdict::Failed)
     }
 }
 
 impl From<ResponseFailure> for ProviderRefusal {
-    /// A failure that came after the status had been good.
+    /// Converts a failure that followed a successful status.
     fn from(failure: ResponseFailure) -> Self {
-        let (verdict, ours, retry_after) = match failure.kind {
+        let (verdict, default_code, retry_after) = match failure.kind {
             FailureKind::BadRequest => (Verdict::BadRequest, "bad_request", None),
             FailureKind::UsageLimit => (Verdict::UsageLimit, "usage_limit_reached", None),
             FailureKind::NotIncluded => (Verdict::NotAllowed, "usage_not_included", None),
@@ -158,7 +160,7 @@ impl From<ResponseFailure> for ProviderRefusal {
         };
         Self {
             verdict,
-            code: failure.code.unwrap_or_else(|| ours.to_owned()),
+            code: failure.code.unwrap_or_else(|| default_code.to_owned()),
             message: failure.message,
             param: None,
             retry_after,
@@ -168,26 +170,26 @@ impl From<ResponseFailure> for ProviderRefusal {
     }
 }
 
-/// What a body says, wherever in it that stands.
-struct Words<'a> {
+/// The error in a JSON body, wherever the body has it.
+struct ErrorBody<'a> {
     code: Option<&'a str>,
     kind: Option<&'a str>,
     message: Option<&'a str>,
     details: Option<&'a Map<String, Value>>,
 }
 
-impl<'a> Words<'a> {
+impl<'a> ErrorBody<'a> {
     fn of(json: &'a Value) -> Self {
-        let within = [json.get("error"), json.get("detail"), Some(json)];
-        let details = within.into_iter().flatten().find_map(Value::as_object);
+        let places = [json.get("error"), json.get("detail"), Some(json)];
+        let details = places.into_iter().flatten().find_map(Value::as_object);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
-        // `detail` and `error` may be the sentence themselves.
-        let sentence = |name: &str| json.get(name).and_then(Value::as_str);
-        let message = text("message").or_else(|| sentence("detail")).or_else(|| sentence("error"));
+        // `detail` and `error` may be strings that hold the message.
+        let string = |name: &str| json.get(name).and_then(Value::as_str);
+        let message = text("message").or_else(|| string("detail")).or_else(|| string("error"));
         Self {
             code: text("code").or_else(|| json.get("code").and_then(Value::as_str)),
             kind: text("type"),
-            message: message.filter(|words| !words.is_empty()),
+            message: message.filter(|text| !text.is_empty()),
             details,
         }
     }
@@ -200,12 +202,13 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &str) -> ProviderRefusal {
-        let answer = RefusedAnswer { status, retry_after: None, full_until: None, cf_ray: None, body: body.as_bytes() };
-        ProviderRefusal::read(answer, Timestamp::from_unix_seconds(1_000))
+        let response =
+            RefusedAnswer { status, retry_after: None, full_until: None, cf_ray: None, body: body.as_bytes() };
+        ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
     }
 
     #[test]
-    fn every_form_is_read() {
+    fn every_known_form_is_read() {
         let limit = json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached",
             "plan_type": "plus", "resets_at": 1_060, "resets_in_seconds": 60}});
         let unsupported = r#"{"detail":"Unsupported parameter: foo"}"#;
@@ -233,7 +236,7 @@ mod tests {
                 workspace,
                 Verdict::NotAllowed,
                 "invalid_workspace_selected",
-                "the provider answered with status 403 and no words",
+                "the provider responded with status 403 and no message",
             ),
             (401, expired, Verdict::TokenRefused, "token_expired", "expired"),
             (503, overloaded, Verdict::Overloaded, "server_is_overloaded", "busy"),
@@ -246,8 +249,14 @@ mod tests {
             ),
             (429, r#"{"code":"Throttling","message":"slower"}"#, Verdict::RateLimited, "Throttling", "slower"),
             (400, r#"{"error":"bad"}"#, Verdict::BadRequest, "bad_request", "bad"),
-            (502, "<html>", Verdict::Failed, "provider_failed", "the provider answered with status 502 and no words"),
-            (500, "", Verdict::Failed, "provider_failed", "the provider answered with status 500 and no words"),
+            (
+                502,
+                "<html>",
+                Verdict::Failed,
+                "provider_failed",
+                "the provider responded with status 502 and no message",
+            ),
+            (500, "", Verdict::Failed, "provider_failed", "the provider responded with status 500 and no message"),
         ] {
             let refusal = read(status, body);
             let found = (refusal.verdict, refusal.code.as_str(), refusal.message.as_str());
@@ -256,17 +265,17 @@ mod tests {
     }
 
     #[test]
-    fn a_used_up_plan_says_when_it_is_back() {
+    fn a_usage_limit_has_its_reset_time() {
         let refusal = read(429, r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":90,"plan_type":"pro"}}"#);
         assert_eq!((refusal.retry_after, refusal.resets_at), (Some(Duration::from_secs(90)), Some(1_090)));
         assert_eq!(refusal.plan_type.as_deref(), Some("pro"));
     }
 
     #[test]
-    fn a_used_up_plan_is_known_by_its_headers_where_the_words_cannot_be_read() {
+    fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
         let full_until = Some(Timestamp::from_unix_seconds(1_090));
-        let told = |body| RefusedAnswer { status: 429, retry_after: None, full_until, cf_ray: None, body };
-        let read = |body| ProviderRefusal::read(told(body), Timestamp::from_unix_seconds(1_000));
+        let response = |body| RefusedAnswer { status: 429, retry_after: None, full_until, cf_ray: None, body };
+        let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
         let compressed = read(b"\x1f\x8b\x08");
         assert_eq!((compressed.verdict, compressed.retry_after), (Verdict::UsageLimit, Some(Duration::from_secs(90))));
         assert!(compressed.is_lasting());
@@ -278,10 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_request_can_be_traced() {
+    fn the_error_of_a_blocked_request_names_its_cf_ray() {
         let body = b"<html>blocked";
-        let answer = RefusedAnswer { status: 403, retry_after: None, full_until: None, cf_ray: Some("8f-TXL"), body };
-        let refusal = ProviderRefusal::read(answer, Timestamp::from_unix_seconds(0));
+        let response = RefusedAnswer { status: 403, retry_after: None, full_until: None, cf_ray: Some("8f-TXL"), body };
+        let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
         assert_eq!((refusal.verdict, refusal.code.as_str()), (Verdict::NotAllowed, "blocked_on_the_way"));
         assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
     }

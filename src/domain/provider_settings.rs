@@ -1,23 +1,23 @@
-//! The `settings` JSON of a provider's row: a few members are ours, all others belong to somebody else and survive.
+//! The `settings` JSON of an account's row. The gateway owns a few members and preserves all others.
 
 use serde_json::{Map, Value};
 
 use super::{account::AccountLabels, provider::AuthMethod, time::Timestamp};
 
-/// What is known about a credential besides its secrets.
+/// The non-secret metadata of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenMetadata {
     pub auth_method: AuthMethod,
     /// When the gateway received the access token.
     pub obtained_at: Timestamp,
-    /// When the access token ends; None for an API key, and for a session token that does not tell.
+    /// When the access token expires; None for an API key, and for a session token without an expiry.
     pub expires_at: Option<Timestamp>,
     /// The scopes granted.
     pub scopes: Vec<String>,
     pub account: AccountLabels,
 }
 
-/// A `settings` value that is not what the gateway writes there.
+/// A `settings` member has a value that the gateway never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("settings.{member} is not {expected}")]
 pub struct InvalidSettings {
@@ -25,7 +25,7 @@ pub struct InvalidSettings {
     expected: &'static str,
 }
 
-/// The JSON object itself.
+/// The JSON object.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProviderSettings(Map<String, Value>);
 
@@ -43,7 +43,7 @@ impl ProviderSettings {
         Value::Object(self.0)
     }
 
-    /// These settings with `metadata` in place of whatever metadata they held; unknown members stay.
+    /// Replaces the metadata and keeps unknown members.
     #[must_use]
     pub fn with_metadata(mut self, metadata: &TokenMetadata) -> Self {
         let scopes = (!metadata.scopes.is_empty()).then(|| metadata.scopes.join(" "));
@@ -58,7 +58,11 @@ impl ProviderSettings {
         self
     }
 
-    /// The metadata as stored. A member of the wrong type is an error, never a default: the row was not written by us.
+    /// Returns the stored metadata.
+    ///
+    /// # Errors
+    ///
+    /// A member has the wrong type. It is never replaced by a default, because the gateway did not write it.
     pub fn metadata(&self) -> Result<TokenMetadata, InvalidSettings> {
         let method = self.text("auth_method")?.and_then(AuthMethod::parse);
         Ok(TokenMetadata {
@@ -113,14 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn facts_survive_the_way_through_json_and_foreign_members_too() {
+    fn metadata_and_unknown_members_survive_a_round_trip() {
         let before = json!({"codex_pool": {"strategy": "x"}, "email": "old@b.example", "expires_at": 5});
         let after = ProviderSettings::from_json(before).unwrap().with_metadata(&metadata());
         assert_eq!(after.metadata(), Ok(metadata()));
         let members = after.into_json();
         assert_eq!(members["codex_pool"], json!({"strategy": "x"}));
         assert_eq!(members["expires_at"], json!(200));
-        assert_eq!(members.get("email"), None, "a fact of the old login must not outlive it");
+        assert_eq!(members.get("email"), None, "metadata of the old login is removed");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Refresh tokens that nobody is to use any more, on their way to the provider that is to forget them (RFC 7009).
+//! Refresh tokens that are to be revoked at their provider (RFC 7009).
 
 use std::time::Duration;
 
@@ -11,8 +11,7 @@ use super::{
     time::Timestamp,
 };
 
-/// How long a revocation is tried. A token that is older has probably ended by itself, and a sealed secret that is of no
-/// use to anybody should not lie around.
+/// How long a revocation is retried. After that the token has probably expired, and its sealed secret is deleted.
 pub const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 random_id!(
@@ -20,7 +19,7 @@ random_id!(
     RevocationId
 );
 
-/// What to do with a refresh token that is about to go: queue it, in the same transaction.
+/// An order to queue a refresh token for revocation, in the transaction that removes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RevocationOrder {
     pub id: RevocationId,
@@ -28,7 +27,7 @@ pub struct RevocationOrder {
 }
 
 impl RevocationOrder {
-    /// Returns the queue's entry for `token`, which was sealed for the login `login_id` of the account `name`.
+    /// Returns the queue entry for `token`, which was sealed for the login `login_id` of the account `name`.
     pub fn into_pending(
         self,
         name: ProviderName,
@@ -48,7 +47,7 @@ pub struct PendingRevocation {
     pub id: RevocationId,
     pub name: ProviderName,
     pub provider_type: ProviderType,
-    /// The login that the token came from: it is sealed as that login's refresh token.
+    /// The login of the token, which is part of its seal context.
     pub login_id: LoginId,
     pub token: SealedSecret,
     pub client: OAuthClient,
@@ -56,7 +55,7 @@ pub struct PendingRevocation {
 }
 
 impl RevocationScope {
-    /// Whether a token that is left over may be revoked. Revoking the whole grant would end a newer login too.
+    /// Whether an unused token may be revoked. Revoking the whole grant would also end a newer login.
     pub fn allows_revocation(self, account_is_connected: bool) -> bool {
         match self {
             Self::Family => true,

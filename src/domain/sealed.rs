@@ -1,8 +1,8 @@
-//! Secrets as they are stored: encrypted, and bound to the one place they belong to.
+//! Stored secrets: encrypted, and bound to their place.
 
 use super::ids::{LoginId, ProviderName};
 
-/// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`. Safe to store, pointless to show.
+/// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedSecret(String);
 
@@ -20,8 +20,8 @@ impl SealedSecret {
     }
 }
 
-/// Where a sealed secret lives. It is the associated data of its encryption, so a value moved to another row, column or
-/// login does not open.
+/// The place of a sealed secret. It is the associated data of the encryption, so a secret that was moved to another
+/// row, column or login does not open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealContext<'a> {
     pub table: &'static str,
@@ -35,7 +35,7 @@ impl<'a> SealContext<'a> {
         Self { table: "llm_providers", row: name.as_str(), column: "api_key", login_id }
     }
 
-    /// The row is the account's name, from which the key in `config_secrets` is made.
+    /// The row is the account's name, which is part of the key in `config_secrets`.
     pub fn refresh_token(name: &'a ProviderName, login_id: &'a LoginId) -> Self {
         Self { table: "config_secrets", row: name.as_str(), column: "value", login_id }
     }
@@ -49,7 +49,7 @@ impl<'a> SealContext<'a> {
     }
 }
 
-/// The key in `config_secrets` under which an account's refresh token lies, as the seed names it.
+/// Returns the key of an account's refresh token in `config_secrets`.
 pub fn refresh_token_key(name: &ProviderName) -> String {
     format!("oauth.{name}.refresh_token")
 }
@@ -59,14 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_refresh_token_lies_where_the_seed_says() {
+    fn the_refresh_token_has_its_required_key() {
         let name = ProviderName::parse("openai-codex").unwrap();
         assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
     }
 
-    /// Stored secrets are bound to these texts. They stay as they are, whatever the tables and types are called later.
+    /// Stored secrets are bound to these texts. They must not change, even if tables or types are renamed.
     #[test]
-    fn every_context_names_the_place_that_stored_secrets_are_bound_to() {
+    fn seal_contexts_do_not_change() {
         let name = ProviderName::parse("work").unwrap();
         let login = LoginId::from_stored("a-login".to_owned());
         for (context, place) in [

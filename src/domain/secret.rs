@@ -1,8 +1,8 @@
-//! One type per kind of secret, so that none can be printed, logged, compared by accident, or taken for another.
+//! One type per kind of secret, so that a secret cannot be printed, logged or confused with another kind.
 //!
-//! Every type prints as `[REDACTED]` and wipes its memory when dropped. The one way to the text is
-//! [`secrecy::ExposeSecret`], and `tests/architecture.rs` lists the few files that may use it.
-//! What may be used once (a code, a verifier) is not `Clone`: it moves into the one request that spends it.
+//! Every type prints as `[REDACTED]` and wipes its memory when dropped. The text is accessible only through
+//! [`secrecy::ExposeSecret`], and `tests/architecture` lists the few files that may use it.
+//! Single-use secrets (a code, a verifier) are not `Clone`: they move into the one request that spends them.
 
 use std::fmt;
 
@@ -35,40 +35,40 @@ macro_rules! secret_text {
 }
 
 secret_text!(
-    /// What authenticates a request to a provider: an OAuth access token (RFC 6749 section 1.4), a session token or an
-    /// API key. At most a few KiB of visible ASCII.
+    /// The secret that authorizes a request to a provider: an OAuth access token (RFC 6749 section 1.4), a session
+    /// token or an API key. At most a few KiB of visible ASCII.
     AccessToken, Clone
 );
 secret_text!(
-    /// What refreshes an access token: an OAuth refresh token (RFC 6749 section 1.5), single use at ChatGPT, where presenting it
-    /// spends it; or the cookie of a browser session.
+    /// The secret that refreshes an access token: an OAuth refresh token (RFC 6749 section 1.5), which is single use at
+    /// ChatGPT; or the cookie of a browser session.
     RefreshToken, Clone
 );
 secret_text!(
-    /// An OpenID Connect ID token as received. Read for labels only, never stored, never verified.
+    /// An OpenID Connect ID token. It is read for labels only, never stored and never verified.
     IdToken
 );
 secret_text!(
-    /// An authorization code (RFC 6749 section 4.1.2): single use, hence not `Clone`.
+    /// An authorization code (RFC 6749 section 4.1.2): single use, so not `Clone`.
     AuthorizationCode
 );
 secret_text!(
-    /// A PKCE code verifier (RFC 7636 section 4.1): goes into exactly one token request, hence not `Clone`.
+    /// A PKCE code verifier (RFC 7636 section 4.1): sent in one token request, so not `Clone`.
     PkceVerifier
 );
 secret_text!(
-    /// A token of the gateway's own, for a program: told once, kept as a digest.
+    /// A token that the gateway issued: shown once, stored as a digest.
     ApiTokenSecret
 );
 secret_text!(
-    /// The OAuth `state` of one login (RFC 6749 section 10.12). Knowing it is what lets a callback in.
+    /// The OAuth `state` of one login (RFC 6749 section 10.12). A callback must have it.
     OAuthState
 );
 
-/// The longest secret an owner may hand in by hand, in bytes. Far above any real key or session token.
+/// The maximum length of a pasted secret, in bytes. Real keys and session tokens are much shorter.
 pub const MAX_PASTED_SECRET_BYTES: usize = 16 * 1024;
 
-/// Why a pasted key or session token cannot be one. The text itself is never part of the message.
+/// Why a pasted secret is invalid. The message never contains the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
     #[error("the secret is empty")]
@@ -77,19 +77,19 @@ pub enum InvalidSecret {
     TooLong,
     #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
     NotHeaderSafe,
-    #[error("the cookie's value holds characters that no cookie has; paste the value alone, without its name")]
+    #[error("the cookie value has invalid characters; paste only the value, without the cookie's name")]
     NotCookieSafe,
 }
 
 impl AccessToken {
-    /// Takes a key or session token that a person pasted; white space around it is dropped.
+    /// Parses a pasted API key or session token. Trims white space.
     pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
         pasted(text).map(Self::new)
     }
 }
 
 impl RefreshToken {
-    /// Takes the value of a cookie that a person pasted (RFC 6265 section 4.1.1); white space around it is dropped.
+    /// Parses a pasted cookie value (RFC 6265 section 4.1.1). Trims white space.
     pub fn from_pasted_cookie(text: &SecretString) -> Result<Self, InvalidSecret> {
         let value = pasted(text)?;
         if value.contains(['"', ',', ';', '\\']) {

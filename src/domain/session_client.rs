@@ -1,12 +1,12 @@
-//! A browser session at an identity provider: a cookie that lives long refreshes a token that does not.
+//! A browser session at an identity provider: its long-lived cookie refreshes short-lived session tokens.
 
 use super::oauth_client::EndpointUrl;
 
-/// Where session tokens are refreshed, in the manner of Clerk's frontend API.
+/// The endpoint that refreshes session tokens, which follows Clerk's frontend API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionClient {
-    /// The API's base, above `/v1/client`.
+    /// The base URL, without `/v1/client`.
     pub url: EndpointUrl,
-    /// The name of the cookie that opens a browser's sessions.
+    /// The name of the cookie of a browser's sessions.
     pub cookie: &'static str,
 }

@@ -1,10 +1,10 @@
-//! A point in time as plain data. Reading the clock is a port's business ([`crate::ports::Clock`]).
+//! A point in time as plain data. The port [`crate::ports::Clock`] reads the clock.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time: whole milliseconds since the Unix epoch, UTC. Arithmetic saturates, it never wraps or panics.
+/// A point in time: whole milliseconds since the Unix epoch, UTC. Its arithmetic saturates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
@@ -14,7 +14,7 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// From whole seconds, the unit of JWT `exp` and of `settings.expires_at`.
+    /// Converts whole seconds, the unit of JWT `exp` and of `settings.expires_at`.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
@@ -23,7 +23,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds, rounded down.
+    /// Returns whole seconds, rounded down.
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -38,13 +38,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// How long from `self` until `later`; zero if that is already past.
+    /// Returns the time from `self` until `later`; zero if `later` is earlier.
     pub fn until(self, later: Timestamp) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0).try_into().unwrap_or(0))
     }
 }
 
-/// As `Retry-After` has it: whole seconds, at least one, rounded up, so that who waits that long is not early.
+/// Returns the value of `Retry-After`: whole seconds, at least one, rounded up so that a retry is not too early.
 pub fn retry_after_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1000).max(1).try_into().unwrap_or(u64::MAX)
 }

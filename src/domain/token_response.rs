@@ -1,4 +1,4 @@
-//! What a token endpoint answers (RFC 6749 section 5.1), and how long what it gave may be used.
+//! The response of a token endpoint (RFC 6749 section 5.1), and the expiry of its tokens.
 
 use std::time::Duration;
 
@@ -10,34 +10,34 @@ use super::{
     time::Timestamp,
 };
 
-/// Used when neither the token nor the answer tells how long it lives.
+/// The lifetime of an access token if neither the token nor the response has one.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// A lifetime beyond this is not believed: somebody counted in milliseconds, or made it up.
+/// Longer lifetimes are ignored as implausible, e.g. because they are in milliseconds.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
-/// What is presented to redeem a login (RFC 6749 section 4.1.3). Not `Clone`: a code is spent by sending it.
+/// The parameters of a code exchange (RFC 6749 section 4.1.3). Not `Clone`: sending the code spends it.
 #[derive(Debug)]
 pub struct CodeGrant {
     pub code: AuthorizationCode,
     pub verifier: PkceVerifier,
 }
 
-/// A successful answer, as parsed; which members are required is the caller's rule.
+/// A successful response. The caller decides which members are required.
 #[derive(Debug)]
 pub struct TokenResponse {
-    /// A refresh may bring another member alone.
+    /// None if a refresh returns other tokens only.
     pub access_token: Option<AccessToken>,
     pub refresh_token: Option<RefreshToken>,
     pub id_token: Option<IdToken>,
-    /// Seconds, as the server said it: may be nonsense.
+    /// Seconds, not yet checked.
     pub expires_in: Option<i64>,
-    /// Space-separated; absent means "as requested" (RFC 6749 section 5.1).
+    /// Space-separated; None means "as requested" (RFC 6749 section 5.1).
     pub scope: Option<String>,
 }
 
 impl TokenResponse {
-    /// What to remember about this grant besides its secrets.
+    /// Returns the non-secret metadata of the tokens.
     pub fn metadata(
         &self,
         auth_method: AuthMethod,
@@ -56,26 +56,27 @@ impl TokenResponse {
         TokenMetadata {
             auth_method,
             obtained_at: now,
-            expires_at: told_expiry(access.as_ref(), self.expires_in, now).or_else(|| default_expiry(auth_method, now)),
+            expires_at: stated_expiry(access.as_ref(), self.expires_in, now)
+                .or_else(|| default_expiry(auth_method, now)),
             scopes,
             account: labels(id.as_ref()).or(labels(access.as_ref())),
         }
     }
 }
 
-/// When an access token ends: the JWT's `exp`, else `expires_in`; what cannot be true of a token that was issued just now
-/// is ignored.
-fn told_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
+/// Returns when an access token expires: the JWT's `exp`, else `expires_in`. Ignores values that are implausible for a
+/// new token.
+fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
-    let from_answer = expires_in
+    let from_response = expires_in
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds <= LONGEST_LIFETIME.as_secs())
         .map(|seconds| now.plus(Duration::from_secs(seconds)));
     let plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
-    from_claims.filter(plausible).or(from_answer.filter(plausible))
+    from_claims.filter(plausible).or(from_response.filter(plausible))
 }
 
-/// A session token that does not tell its end is used until it is refused.
+/// Returns the expiry of tokens that state none. A session token is used until the provider refuses it.
 fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> {
     match auth_method {
         AuthMethod::OAuth => Some(now.plus(DEFAULT_LIFETIME)),
@@ -83,13 +84,16 @@ fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-/// A pasted session token that is already over.
+/// A pasted session token has already expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session token has already expired")]
 pub struct AlreadyExpired;
 
-/// What to remember about a secret its owner pasted. A session token tells its own end, if it is a JWT; a key has none. One
-/// that is over is taken only if it can be refreshed.
+/// Returns the metadata of a pasted secret. The expiry of a session token is read from its JWT; an API key has none.
+///
+/// # Errors
+///
+/// The session token has expired and cannot be refreshed.
 pub fn pasted_metadata(
     provider_type: ProviderType,
     auth_method: AuthMethod,
@@ -101,8 +105,8 @@ pub fn pasted_metadata(
         AuthMethod::SessionToken => UnverifiedClaims::of(token),
         AuthMethod::ApiKey | AuthMethod::OAuth => None,
     };
-    let told = claims.as_ref().and_then(UnverifiedClaims::expires_at);
-    let expires_at = told.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
+    let stated = claims.as_ref().and_then(UnverifiedClaims::expires_at);
+    let expires_at = stated.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
     if !is_refreshable && expires_at.is_some_and(|at| at <= now) {
         return Err(AlreadyExpired);
     }
@@ -123,7 +127,7 @@ mod tests {
         format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
     }
 
-    fn grant(access_token: String, expires_in: Option<i64>) -> TokenResponse {
+    fn response(access_token: String, expires_in: Option<i64>) -> TokenResponse {
         TokenResponse {
             access_token: Some(AccessToken::new(access_token)),
             refresh_token: None,
@@ -134,31 +138,34 @@ mod tests {
     }
 
     fn expiry(access_token: String, expires_in: Option<i64>) -> i64 {
-        let metadata = grant(access_token, expires_in).metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], NOW);
+        let response = response(access_token, expires_in);
+        let metadata = response.metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &[], NOW);
         metadata.expires_at.unwrap().unix_seconds() - NOW.unix_seconds()
     }
 
     #[test]
-    fn expiry_is_exp_then_expires_in_then_an_hour() {
+    fn the_expiry_is_exp_or_else_expires_in_or_else_an_hour() {
         let with_exp = |exp: serde_json::Value| jwt(&json!({"exp": exp}));
         assert_eq!(expiry(with_exp(json!(1_000_500)), Some(60)), 500);
         assert_eq!(expiry("opaque".into(), Some(60)), 60);
         assert_eq!(expiry("opaque".into(), None), 3600);
-        for nonsense in [json!(0), json!(-1), json!(1e18), json!("1000500"), json!(999_999)] {
-            assert_eq!(expiry(with_exp(nonsense.clone()), Some(60)), 60, "{nonsense}");
+        for invalid in [json!(0), json!(-1), json!(1e18), json!("1000500"), json!(999_999)] {
+            assert_eq!(expiry(with_exp(invalid.clone()), Some(60)), 60, "{invalid}");
         }
-        for nonsense in [0, -1, 1_000_000_000_000_000_000, i64::MIN, i64::MAX] {
-            assert_eq!(expiry("opaque".into(), Some(nonsense)), 3600, "{nonsense}");
+        for invalid in [0, -1, 1_000_000_000_000_000_000, i64::MIN, i64::MAX] {
+            assert_eq!(expiry("opaque".into(), Some(invalid)), 3600, "{invalid}");
         }
     }
 
     #[test]
     fn the_account_comes_from_the_id_token_first() {
         let auth = "https://api.openai.com/auth";
-        let mut grant = grant(jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}})), None);
-        grant.id_token = Some(IdToken::new(jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}))));
-        grant.scope = Some("openid email".into());
-        let metadata = grant.metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &["openid".into()], NOW);
+        let access_token = jwt(&json!({auth: {"chatgpt_plan_type": "free", "chatgpt_account_id": "acc"}}));
+        let id_token = jwt(&json!({"email": "a@b.example", auth: {"chatgpt_plan_type": "plus"}}));
+        let mut response = response(access_token, None);
+        response.id_token = Some(IdToken::new(id_token));
+        response.scope = Some("openid email".into());
+        let metadata = response.metadata(AuthMethod::OAuth, ProviderType::OpenaiCodex, &["openid".into()], NOW);
         assert_eq!(metadata.account.plan_type.as_deref(), Some("plus"));
         assert_eq!(metadata.account.account_id.as_deref(), Some("acc"));
         assert_eq!(metadata.account.email.as_deref(), Some("a@b.example"));
@@ -166,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pasted_session_token_tells_its_end_and_a_key_has_none() {
+    fn a_pasted_session_token_expires_with_its_jwt_and_a_key_never() {
         let metadata =
             |method, text: String| pasted_metadata(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);
         let token = jwt(&json!({"exp": 1_000_500, "https://suno.example/email": "a@b.example"}));

@@ -1,5 +1,5 @@
-//! How much of an account's plan is used up: as the provider's headers say beside every answer, and as its usage endpoint
-//! says when it is asked. Both tell of the same windows.
+//! The usage of an account's plan, as the provider reports it in response headers and at its usage endpoint. Both
+//! report the same windows.
 
 use std::time::Duration;
 
@@ -7,26 +7,25 @@ use serde_json::Value;
 
 use super::time::Timestamp;
 
-/// A window of time in which only so much may be used.
+/// A time window with a usage limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UsageWindow {
     /// `primary` (usually five hours) or `secondary` (usually a week).
     pub name: &'static str,
-    /// From 0 to 100, and above where the provider lets more happen.
+    /// From 0 to 100, or more if the provider allows it.
     pub used_percent: f64,
-    /// How long the window is.
     pub length: Option<Duration>,
-    /// When it is empty again.
+    /// When the usage is reset to zero.
     pub resets_at: Option<Timestamp>,
 }
 
-/// What is known of an account's plan.
+/// The usage of an account's plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Usage {
     /// The plan, e.g. `plus`; an open set.
     pub plan_type: Option<String>,
     pub windows: Vec<UsageWindow>,
-    /// When the provider said so.
+    /// When the provider reported it.
     pub as_of: Timestamp,
 }
 
@@ -38,18 +37,18 @@ impl Usage {
         self.windows.iter().any(|window| window.used_percent >= 100.0)
     }
 
-    /// When everything that is used up is empty again; None if nothing is, or nobody said when.
+    /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
     pub fn full_until(&self) -> Option<Timestamp> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).filter_map(|window| window.resets_at).max()
     }
 
-    /// Reads the headers `x-codex-{primary,secondary}-*`; None if there are none. `header` looks one up by its name in lower
-    /// case.
+    /// Reads the headers `x-codex-{primary,secondary}-*`; None if there are none. `header` returns a header by its name
+    /// in lower case.
     pub fn of_headers<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Timestamp) -> Option<Self> {
         let windows: Vec<UsageWindow> = WINDOWS
             .into_iter()
             .filter_map(|name| {
-                let number = |what: &str| header(&format!("x-codex-{name}-{what}"))?.trim().parse::<f64>().ok();
+                let number = |field: &str| header(&format!("x-codex-{name}-{field}"))?.trim().parse::<f64>().ok();
                 let used_percent = number("used-percent").filter(|percent| percent.is_finite())?;
                 let minutes = number("window-minutes");
                 let resets_at = number("reset-at").map(whole);
@@ -67,12 +66,12 @@ impl Usage {
         (!windows.is_empty()).then_some(Self { plan_type, windows, as_of: now })
     }
 
-    /// Reads the answer of ChatGPT's `GET /wham/usage`; None if it is another thing.
-    pub fn of_json(answer: &Value, now: Timestamp) -> Option<Self> {
-        let limit = answer.get("rate_limit")?.as_object()?;
+    /// Reads the response of ChatGPT's `GET /wham/usage`; None for any other JSON.
+    pub fn of_json(response: &Value, now: Timestamp) -> Option<Self> {
+        let limit = response.get("rate_limit")?.as_object()?;
         let windows = WINDOWS.into_iter().filter_map(|name| {
             let window = limit.get(&format!("{name}_window"))?;
-            let number = |what: &str| window.get(what).and_then(Value::as_f64);
+            let number = |field: &str| window.get(field).and_then(Value::as_f64);
             Some(UsageWindow {
                 name,
                 used_percent: number("used_percent")?,
@@ -80,12 +79,12 @@ impl Usage {
                 resets_at: number("reset_at").map(|at| Timestamp::from_unix_seconds(whole(at))),
             })
         });
-        let plan_type = answer.get("plan_type").and_then(Value::as_str).map(str::to_owned);
+        let plan_type = response.get("plan_type").and_then(Value::as_str).map(str::to_owned);
         Some(Self { plan_type, windows: windows.collect(), as_of: now })
     }
 }
 
-/// The number without its fraction; what does not fit becomes the nearest that does.
+/// Truncates a number; values out of range saturate.
 #[expect(clippy::cast_possible_truncation, reason = "such casts saturate")]
 fn whole(number: f64) -> i64 {
     number as i64
@@ -104,7 +103,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
 
     #[test]
-    fn headers_and_answer_tell_the_same() {
+    fn headers_and_endpoint_report_the_same_usage() {
         let headers = [
             ("x-codex-plan-type", "plus"),
             ("x-codex-primary-used-percent", "12.5"),
@@ -115,11 +114,11 @@ mod tests {
             ("x-codex-secondary-reset-after-seconds", "9000"),
         ];
         let of_headers = Usage::of_headers(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v), NOW);
-        let answer = json!({"plan_type": "plus", "rate_limit": {
+        let response = json!({"plan_type": "plus", "rate_limit": {
             "primary_window": {"used_percent": 12.5, "limit_window_seconds": 18_000, "reset_at": 2_000},
             "secondary_window": {"used_percent": 100, "limit_window_seconds": 604_800, "reset_at": 10_000},
         }});
-        let of_json = Usage::of_json(&answer, NOW);
+        let of_json = Usage::of_json(&response, NOW);
         assert_eq!(of_headers, of_json);
         let usage = of_json.unwrap();
         assert!(usage.limit_reached());
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_nonsense_is_left_out() {
+    fn missing_and_invalid_values_are_left_out() {
         assert_eq!(Usage::of_headers(|_| None, NOW), None);
         assert_eq!(Usage::of_headers(|_| Some("NaN"), NOW), None);
         assert_eq!(Usage::of_json(&json!({"detail": "Not Found"}), NOW), None);

@@ -1,4 +1,4 @@
-//! Where the tokens that the gateway made are kept, as digests.
+//! Storage of the API tokens that the gateway issued, as digests.
 
 use async_trait::async_trait;
 
@@ -10,20 +10,20 @@ use crate::domain::{
 
 #[async_trait]
 pub trait ApiTokenStore: Send + Sync {
-    /// Keeps a new token.
+    /// Stores a new token.
     ///
     /// Contract: a second token of the same id or digest MUST be an error and change nothing.
     async fn put(&self, token: &ApiToken) -> Result<(), StoreError>;
 
-    /// All of them, oldest first.
+    /// Returns all tokens, oldest first.
     async fn list(&self) -> Result<Vec<ApiToken>, StoreError>;
 
-    /// Moves a token's end; whether it was there.
+    /// Changes a token's expiry. Returns whether the token exists.
     async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError>;
 
-    /// Forgets a token; whether it was there. Of many that forget the same one, exactly one hears that it was.
+    /// Deletes a token. Returns whether it existed; of concurrent calls for one token, exactly one returns true.
     async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError>;
 
-    /// Forgets those that have ended.
+    /// Deletes the tokens that have expired.
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -1,5 +1,4 @@
-//! The little server that a person's browser is redirected to (RFC 8252 section 7.3). It exists only while somebody is
-//! signing in.
+//! The server that the browser is redirected to (RFC 8252 section 7.3). It runs only while a login is pending.
 
 use std::net::IpAddr;
 
@@ -7,12 +6,12 @@ use async_trait::async_trait;
 
 use crate::domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome};
 
-/// Where to listen.
+/// The address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackAddress {
     /// Both loopback addresses, 127.0.0.1 and ::1: browsers resolve `localhost` to either.
     Loopback { port: u16 },
-    /// One address the owner chose, e.g. 0.0.0.0 in a container with a published port.
+    /// One configured address, e.g. 0.0.0.0 in a container with a published port.
     Explicit { ip: IpAddr, port: u16 },
 }
 
@@ -24,39 +23,39 @@ impl CallbackAddress {
     }
 }
 
-/// Why the browser cannot come back by itself.
+/// Why the listener cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody else listens on the port, on one of the addresses at least, and would receive the code.
+    /// Another program listens on the port on at least one of the addresses, and would receive the code.
     #[error("another program holds {held}")]
     InUse { held: String },
     #[error("cannot listen on {address}")]
     Failed { address: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// What to show in the browser.
+/// The page to show in the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackReply {
-    /// The login has ended, like this.
+    /// The login has ended.
     Ended(LoginOutcome),
-    /// The callback was not let in: no login was changed.
+    /// The callback was rejected and changed no login.
     NotOurs,
-    /// Another callback of this login came first and its code is being redeemed.
+    /// An earlier callback of this login is being processed.
     Finishing,
-    /// The gateway could not use its database: it could not look the login up, or could not save what it yielded.
+    /// The database was unavailable when the login was looked up or saved.
     Unavailable,
 }
 
-/// A browser that came back.
+/// A callback from the browser.
 pub struct CallbackHit {
     pub response: AuthorizationResponse,
-    /// Takes what to show. Dropping it shows that something went wrong.
+    /// Sends the page to show. Dropping it shows an error page.
     pub reply: Box<dyn FnOnce(CallbackReply) + Send>,
 }
 
 pub enum CallbackEvent {
     Hit(CallbackHit),
-    /// A browser has fetched the page that shows how the last login ended.
+    /// A browser has fetched the outcome page of the last login.
     OutcomeShown,
 }
 
@@ -64,21 +63,22 @@ pub enum CallbackEvent {
 pub trait CallbackListener: Send + Sync {
     /// Starts to listen.
     ///
-    /// Contract: MUST listen on every address of `address` or on none, except that a machine without IPv6 is served on
-    /// IPv4 alone. MUST NOT take a port another program holds.
+    /// Contract: MUST listen on every address of `address` or on none; a machine without IPv6 is served on IPv4 alone.
+    /// MUST NOT share a port with another program.
     async fn bind(&self, address: &CallbackAddress) -> Result<Box<dyn BoundCallback>, BindError>;
 }
 
-/// A listener at work. Dropping it frees the port too, a moment later.
+/// A running listener. Dropping it also frees the port, but a moment later.
 #[async_trait]
 pub trait BoundCallback: Send {
-    /// Waits for the next event. Callbacks without a well-formed `state` are answered by the adapter and are none.
+    /// Waits for the next event. The adapter itself answers callbacks without a well-formed `state`; they are not
+    /// events.
     ///
     /// Contract: MUST lose no event when the returned future is dropped.
     async fn next_event(&mut self) -> CallbackEvent;
 
     /// Stops listening.
     ///
-    /// Contract: MUST have freed the port when it returns, so that the next `bind` does not find it taken.
+    /// Contract: MUST free the port before it returns, so that the next `bind` succeeds.
     async fn close(self: Box<Self>);
 }

@@ -1,4 +1,4 @@
-//! Time, as something that can be asked, waited for, and faked.
+//! The clock; tests replace it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::domain::time::Timestamp;
 
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The wall clock, UTC. It may be stepped, also backwards.
+    /// Returns the wall-clock time, UTC. It may jump in both directions.
     fn now(&self) -> Timestamp;
 
     /// Returns once `duration` has passed on the monotonic clock.

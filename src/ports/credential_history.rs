@@ -1,4 +1,4 @@
-//! What happened to accounts, newest last: for their owners to read, and for the other gateways to follow.
+//! The history of accounts. Owners read it, and other replicas follow it.
 
 use async_trait::async_trait;
 
@@ -8,22 +8,22 @@ use crate::domain::{
     ids::ProviderName,
 };
 
-/// Contract: a reader that has seen all events up to a revision MUST never miss one by asking for those after it, however
-/// many gateways write; revisions become visible in their order.
+/// Contract: revisions MUST become visible in their order, even if several replicas write. A reader that continues
+/// after the last revision it has seen misses no event.
 #[async_trait]
 pub trait CredentialHistory: Send + Sync {
-    /// The newest event's revision; the default one if there is none.
+    /// Returns the revision of the newest event, or the default revision if there are no events.
     async fn latest(&self) -> Result<Revision, StoreError>;
 
-    /// The events after a revision, oldest first, at most `limit`.
+    /// Returns at most `limit` events after a revision, oldest first.
     async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
-    /// An account's events, newest first, at most `limit`.
+    /// Returns at most `limit` events of an account, newest first.
     async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
-    /// The events of all accounts, newest first, at most `limit`.
+    /// Returns at most `limit` events of all accounts, newest first.
     async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
-    /// Forgets all but the newest `keep` events; how many were forgotten.
+    /// Deletes all but the newest `keep` events. Returns the number of deleted events.
     async fn prune(&self, keep: usize) -> Result<usize, StoreError>;
 }

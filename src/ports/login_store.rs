@@ -1,4 +1,4 @@
-//! Where logins under way are kept, so that a restart or another replica can finish them, and only once.
+//! Storage of pending logins. Any replica can finish a login after a restart, but only one does.
 
 use std::time::Duration;
 
@@ -15,51 +15,51 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq)]
 pub enum BeginOutcome {
     Begun,
-    /// This principal has an open login for this account already; nothing was stored.
+    /// The principal already has an open login for this account; nothing was stored.
     AlreadyPending(Box<SealedLogin>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The caller, and nobody else, may redeem this login's code.
+    /// Only this caller may redeem the login's code.
     Claimed,
-    /// Somebody else claimed it, or it has ended.
+    /// Another caller claimed the login, or it has ended.
     Taken,
 }
 
-/// Errors: [`StoreError`] whenever the store is broken or out of reach; then nothing was changed.
+/// All methods return [`StoreError`] if the store is broken or unreachable; nothing was changed then.
 #[async_trait]
 pub trait LoginStore: Send + Sync {
     /// Stores a pending login.
     ///
-    /// Contract: there MUST be at most one open login for an account and principal, also under concurrent calls; an
-    /// expired one MUST NOT stand in the way and ends as [`LoginOutcome::Expired`].
+    /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
+    /// login MUST NOT block a new one; it ends as [`LoginOutcome::Expired`].
     async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError>;
 
-    /// The login with that state, in whatever state.
+    /// Returns the login with this OAuth state, whatever its progress.
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError>;
 
-    /// The newest login for an account by that principal, in whatever state.
+    /// Returns the principal's newest login for an account, whatever its progress.
     async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError>;
 
-    /// All logins that still wait for a callback at `now`.
+    /// Returns the logins that still wait for a callback at `now`.
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError>;
 
-    /// The logins that have ended, however that was, newest first, at most `limit`.
+    /// Returns at most `limit` ended logins, newest first.
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError>;
 
     /// Moves a pending login to "exchanging".
     ///
-    /// Contract: of any number of concurrent calls exactly one MUST return [`ClaimOutcome::Claimed`].
+    /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Ends a login that has not ended yet; true if this call ended it. A login that has ended keeps its first outcome.
+    /// Ends a login. Returns whether this call ended it; a login that had already ended keeps its first outcome.
     async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Cancels whatever is under way for an account, whoever started it, also what is being exchanged; how many that were.
+    /// Cancels the pending and exchanging logins of an account, of all principals. Returns their number.
     async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError>;
 
-    /// Ends overdue logins as expired, those that have been exchanging for longer than `stuck_after` as interrupted, and
-    /// forgets those that ended longer than `keep` ago; how many were ended.
+    /// Ends overdue logins as expired and logins that have been exchanging for longer than `stuck_after` as
+    /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError>;
 }

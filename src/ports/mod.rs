@@ -1,14 +1,14 @@
-//! What the core needs from the world, one trait a file with its errors beside it.
+//! The traits that the core needs from the outside, one a file, with their errors.
 //!
 //! How to write a port:
 //!
 //! - Name the *role*, not the technology: `TokenStore`, not `Database`.
 //! - One method is one atomic step that makes sense to the caller. No transaction object, lock or pooled connection
-//!   leaves an adapter, so none can be held across a call to somebody else.
-//! - "Not found" and "somebody was faster" are values. An `Err` means that the thing behind the port is broken.
-//! - What may be used once is taken by value, what must survive a failure by reference.
-//! - Write the contract as MUST bullets. What it says, the contract suite in `tests/it` checks, for every implementation,
-//!   the in-memory one included.
+//!   leaves an adapter, so none can be held across a call to another port.
+//! - "Not found" and lost races are values. An `Err` means that the system behind the port failed.
+//! - Take single-use values by value; take values that must survive a failure by reference.
+//! - Write the contract as MUST sentences. The contract suite in `tests/it` checks them for every implementation,
+//!   including the in-memory one.
 
 mod api_token_store;
 mod callback_listener;
@@ -44,13 +44,13 @@ pub use upstream::{
     BodyError, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
 
-/// A store is broken or out of reach. What it says goes to the log, never to a caller.
+/// A store is broken or unreachable. The text goes to the log, never to a caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not answer, is full, read-only, or busy for too long. Trying again may help.
+    /// The database is unreachable, full, read-only, or busy for too long. A retry may succeed.
     #[error("the database is not available while it should {doing}")]
     Unavailable { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A row holds what the gateway never writes. Trying again will not help.
+    /// A row holds a value that the gateway never writes. A retry fails too.
     #[error("the database holds an impossible value in {table}.{column}, row {row}")]
     Inconsistent {
         table: &'static str,

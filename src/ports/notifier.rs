@@ -1,13 +1,13 @@
-//! How an account's owner is told that it needs them.
+//! Notifies the owner of an account that needs attention.
 
 use async_trait::async_trait;
 
 use crate::domain::history::CredentialEvent;
 
-/// The notice did not get there.
+/// The notification was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    #[error("the receiver answered with HTTP {status}")]
+    #[error("the receiver responded with HTTP {status}")]
     Refused { status: u16 },
     #[error("the receiver cannot be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -15,8 +15,9 @@ pub enum NotifyError {
 
 #[async_trait]
 pub trait Notifier: Send + Sync {
-    /// Tells of an event, once.
+    /// Sends an event. One attempt, no retry.
     ///
-    /// Contract: MUST carry no secret, MUST be recognisable as the same when it is told again, and MUST end within seconds.
+    /// Contract: MUST send no secret, MUST identify the event so that receivers can drop duplicates, and MUST end
+    /// within seconds.
     async fn notify(&self, event: &CredentialEvent) -> Result<(), NotifyError>;
 }

@@ -11,40 +11,40 @@ use crate::domain::{
     token_response::{CodeGrant, TokenResponse},
 };
 
-/// Why there is no answer to use. The three differ in what the provider may have done meanwhile.
+/// Why a token request failed. The variants differ in whether the provider may have acted on the request.
 ///
-/// The messages are ours: a provider's body never gets further than the adapter that read it.
+/// The messages are the gateway's own: a provider's body never leaves the adapter.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenEndpointError {
-    /// A definite no. `code` is the provider's error code if it is a known one, else `unknown`.
+    /// The provider refused the request. `code` is the provider's error code if it is a known one, else `unknown`.
     #[error("the provider refused (HTTP {status}, {code})")]
     Rejected { status: u16, code: &'static str },
-    /// Proven not consumed: no byte of the request was sent.
+    /// The token is not consumed: no byte of the request was sent.
     #[error("the provider is not available: {why}")]
     Unavailable { why: &'static str },
-    /// Not consumed either: the provider said 429, and perhaps when to come back.
-    #[error("the provider asks to come back later (HTTP 429)")]
+    /// The token is not consumed: the provider responded with 429 and possibly a delay.
+    #[error("the provider rate-limits the request (HTTP 429)")]
     RateLimited { retry_after: Option<Duration> },
-    /// The request was sent and there is no readable answer: the provider may or may not have acted on it.
-    #[error("the provider's answer {}", .0.in_words())]
+    /// The request was sent without a readable response: the provider may have acted on it.
+    #[error("the provider's response {}", .0.in_words())]
     Indeterminate(Doubt),
 }
 
-/// What became of the answer.
+/// Why the response is missing or unreadable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
     TimedOut,
     ConnectionLost,
     /// HTTP 5xx.
     ServerError(u16),
-    /// A success that does not parse, is too long or no JSON; or a redirect, which is never followed.
+    /// A success that is too long or not the expected JSON; or a redirect, which is never followed.
     Unreadable(u16),
 }
 
 impl Doubt {
     fn in_words(self) -> String {
         match self {
-            Self::TimedOut => "did not come in time".to_owned(),
+            Self::TimedOut => "did not arrive in time".to_owned(),
             Self::ConnectionLost => "was lost with the connection".to_owned(),
             Self::ServerError(status) => format!("was a server error (HTTP {status})"),
             Self::Unreadable(status) => format!("was not readable (HTTP {status})"),
@@ -53,7 +53,7 @@ impl Doubt {
 }
 
 impl TokenEndpointError {
-    /// What it means for a refresh token that was presented.
+    /// Returns what the error means for a presented refresh token.
     pub fn failure(&self) -> Failure {
         let unknown = Failure::Unknown;
         match self {
@@ -71,15 +71,15 @@ impl TokenEndpointError {
 }
 
 /// Contract for all methods:
-/// - MUST make at most one request: no redirect followed, no retry. The caller decides from the error's kind.
-/// - MUST end within the adapter's total time limit and read a bounded answer.
+/// - MUST send at most one request, follow no redirect and not retry. The caller decides by the kind of error.
+/// - MUST end within the adapter's total time limit and read a response of bounded size.
 #[async_trait]
 pub trait OAuthEndpoint: Send + Sync {
-    /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent, whatever comes back.
+    /// Redeems an authorization code (RFC 6749 section 4.1.3). Code and verifier are spent even if it fails.
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError>;
 
-    /// Presents a refresh token (RFC 6749 section 6), within `limit`. Borrowed: whoever holds it decides what its fate
-    /// means. An answer without a refresh token means that the old one stays in force.
+    /// Presents a refresh token (RFC 6749 section 6) within `limit`. A response without a refresh token means that the
+    /// old one remains valid.
     async fn refresh(
         &self,
         client: &OAuthClient,

@@ -1,13 +1,13 @@
-//! Random bytes good enough for keys, states and verifiers.
+//! Random bytes for keys, states and verifiers.
 
-/// The system has no entropy to give.
+/// The system's random number generator failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the system's random number generator does not answer")]
+#[error("the system's random number generator failed")]
 pub struct RandomError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
 pub trait Random: Send + Sync {
     /// Fills `bytes` from a cryptographically secure source.
     ///
-    /// Contract: MUST fill all of it or fail; MUST NOT fall back to anything guessable.
+    /// Contract: MUST fill all bytes or fail; MUST NOT fall back to a predictable source.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }

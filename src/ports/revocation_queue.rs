@@ -1,4 +1,4 @@
-//! Where refresh tokens wait until their provider has confirmed that it forgot them.
+//! Queue of refresh tokens that wait until their provider confirms the revocation.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// Beside what is put here, a credential store puts in what it is ordered to: see
+/// A token store adds entries too, in its own transaction: see
 /// [`RevocationOrder`](crate::domain::revocation::RevocationOrder).
 #[async_trait]
 pub trait RevocationQueue: Send + Sync {
-    /// Queues a revocation, due at once. One that is there already stays as it is.
+    /// Queues a revocation, due at once. Does not change an existing entry.
     async fn put(&self, revocation: &PendingRevocation) -> Result<(), StoreError>;
 
-    /// What is due at `now`, oldest first, at most `limit`.
+    /// Returns at most `limit` revocations that are due at `now`, oldest first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationId>, StoreError>;
 
-    /// Takes one that is due, to try it; it is due again after `pause`, unless it is removed.
+    /// Takes a due revocation for one attempt. It is due again after `pause` unless it is removed.
     ///
-    /// Contract: of any number of concurrent calls at most one MUST get it.
+    /// Contract: at most one of any number of concurrent calls MUST get it.
     async fn take(
         &self,
         id: &RevocationId,
@@ -30,9 +30,9 @@ pub trait RevocationQueue: Send + Sync {
         pause: Duration,
     ) -> Result<Option<PendingRevocation>, StoreError>;
 
-    /// Forgets a revocation. Idempotent.
+    /// Deletes a revocation. Idempotent.
     async fn forget(&self, id: &RevocationId) -> Result<(), StoreError>;
 
-    /// Forgets those that were queued before a time; how many that were.
+    /// Deletes the revocations that were queued before `time`. Returns their number.
     async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
 }

@@ -9,11 +9,11 @@ use crate::domain::{secret::RefreshToken, session_client::SessionClient, token_r
 
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
-    /// Refreshes the token of a session with the browser's cookie, within `limit`. `session` is the session's id where the
-    /// token that is refreshed tells it; without one, or if it is over, the browser's last active session is meant. The cookie
-    /// is not spent by this: whatever comes back, it may be presented again.
+    /// Refreshes the token of a session with the browser's cookie, within `limit`. `session` is the session's id, if
+    /// the current token has it; without an id, or if that session has ended, the browser's last active session is
+    /// used. The cookie is not spent and may be presented again after any outcome.
     ///
-    /// Contract: as for [`super::OAuthEndpoint`], but it may take a few requests.
+    /// Contract: as for [`super::OAuthEndpoint`], but it may send a few requests.
     async fn refresh(
         &self,
         client: &SessionClient,

@@ -1,7 +1,7 @@
-//! Where new tokens wait for the database: a safe place that needs nothing but this machine's disk.
+//! Durable storage of new tokens until the database has committed them. It needs only the local disk.
 //!
-//! Between the provider's answer and the commit, what came back is the only live copy. It is put here first, so that
-//! neither a database that is down nor a process that dies can lose it.
+//! Between the provider's response and the commit, the response holds the only valid tokens. They are written to the
+//! journal first, so that neither a database outage nor a crash loses them.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use crate::domain::{
     refresh::{Rotation, TokenVersion},
 };
 
-/// The journal cannot be used. Whoever holds the tokens goes on without it.
+/// The journal cannot be used. Callers continue without it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} the journal")]
 pub struct JournalError {
@@ -19,33 +19,33 @@ pub struct JournalError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// New tokens on their way to an account.
+/// New tokens of an account, not yet committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalRecord {
     pub name: ProviderName,
     pub rotation: Rotation,
 }
 
-/// Contract: several processes may share one journal; an entry is named by account, login and generation. An entry may be
-/// replayed while its writer lives: a commit of the same version twice stores it once.
+/// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
+/// may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
-    /// Keeps an entry.
+    /// Writes an entry.
     ///
-    /// Contract: an `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an error.
-    /// What was written in part MUST NOT count as an entry. What another process wrote MUST NOT be overwritten before this
-    /// entry is complete.
+    /// Contract: `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an
+    /// error. A partially written entry MUST NOT count as an entry. An entry of another process MUST NOT be overwritten
+    /// before this one is complete.
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
-    /// Everything in it, of any process.
+    /// Returns the entries of all processes.
     ///
-    /// Contract: MUST return each entry that was written completely, even if its process was killed before `put` returned,
-    /// and MUST return it once. What is incomplete or cannot be read MUST be skipped, logged and left where it is: another
-    /// process may still be writing it. It MUST NOT be an error.
+    /// Contract: MUST return each completely written entry once, even if its process was killed before `put` returned.
+    /// An incomplete or unreadable entry MUST NOT be an error: it MUST be skipped, logged and not deleted, because
+    /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
 
-    /// Forgets an entry. Idempotent.
+    /// Deletes an entry. Idempotent.
     ///
-    /// Contract: MUST remove every copy that `list` would return, and MUST NOT touch another version.
+    /// Contract: MUST delete every copy that `list` would return, and no other version.
     async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError>;
 }

@@ -1,4 +1,4 @@
-//! Where connected accounts are kept. It speaks sealed secrets only: it has no type that could hold a token.
+//! Storage of connected accounts. It handles sealed secrets only, never a plaintext token.
 
 use async_trait::async_trait;
 
@@ -14,63 +14,64 @@ use crate::domain::{
     time::Timestamp,
 };
 
-/// What became of a save.
+/// The outcome of saving a login.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SaveOutcome {
-    /// The account as it is stored now.
+    /// The account after the save.
     Saved(Box<SealedCredential>),
-    /// The login that it came from was ended meanwhile, e.g. by a logout; nothing was changed.
+    /// The login ended in the meantime, e.g. by a logout; nothing was changed.
     LoginOver(LoginOutcome),
-    /// The name is taken by an account of another type; nothing was changed.
+    /// An account of another type has this name; nothing was changed.
     TypeConflict(ProviderType),
 }
 
-/// What an event of the refresh protocol came to.
+/// The result of applying an event of the refresh protocol.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Advanced {
-    /// What the caller has to do.
+    /// The caller's next action.
     pub effect: Effect,
-    /// The account as it is now; None if there is none.
+    /// The account after the event; None if it is not connected.
     pub credential: Option<SealedCredential>,
-    /// What was added to its history, in order.
+    /// The events added to the history, in order.
     pub events: Vec<CredentialEvent>,
 }
 
-/// What an owner may change about a connected account; None leaves it as it is.
+/// Changes that an owner makes to a connected account; None leaves a value unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     pub display_name: Option<String>,
     pub enabled: Option<bool>,
 }
 
-/// Errors: [`StoreError`] whenever the store is broken or out of reach; then nothing was changed, or the whole of it was
-/// and only the answer was lost. Every change is an event of the account's history ([`super::CredentialHistory`]), written
-/// in the same transaction.
+/// All methods return [`StoreError`] if the store is broken or unreachable. Then either nothing was changed, or the
+/// change was committed and only the reply was lost. Every change writes an event to the account's history
+/// ([`super::CredentialHistory`]) in the same transaction.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// The account of that name, or None.
+    /// Returns the account with this name, or None.
     async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
 
-    /// All accounts, by name.
+    /// Returns all accounts, ordered by name.
     async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
 
-    /// Saves what a login yielded, and returns the account as it is then: the caller needs no second read, whose failure would
-    /// hide that the tokens are safe.
+    /// Saves the tokens of a login and returns the saved account. A second read could fail and hide that the tokens are
+    /// safe.
     ///
     /// Contract:
     /// - Access token, refresh token and metadata MUST become visible together or not at all.
-    /// - A first login MUST create the row with `id`; a further one MUST keep id, creation time and unknown settings,
-    ///   replace login id and tokens (a refresh token that is no longer there MUST go), set the generation to 0 and
-    ///   enable the account.
-    /// - If there is a login of that id, it MUST be the one whose code is being redeemed and MUST end as completed in the
-    ///   same transaction; if it is over, nothing may change: [`SaveOutcome::LoginOver`]. So a login that was cancelled while
-    ///   its code was being redeemed stays cancelled. Other logins of the account whose redemption began earlier MUST end as
-    ///   cancelled, so that a slow one never puts an older login in a newer one's place.
-    /// - The refresh token that it replaces MUST be queued for revocation if the credential orders it.
-    /// - A row of another provider type MUST be left untouched and reported as [`SaveOutcome::TypeConflict`].
+    /// - A first login MUST create the row with `id`. A later login MUST keep id, creation time and unknown settings,
+    ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
+    ///   generation to 0 and enable the account.
+    /// - A stored login with this login id MUST be exchanging, and MUST end as completed in the same transaction. If it
+    ///   has ended, nothing may change ([`SaveOutcome::LoginOver`]), so a login that is cancelled during the code
+    ///   exchange stays cancelled.
+    /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
+    ///   login never replaces a newer one.
+    /// - The replaced refresh token MUST be queued for revocation if the credential orders it.
+    /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
     async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
 
-    /// Changes what is `Some` and returns the account as it is then, or None if there is none.
+    /// Applies the `Some` values and returns the changed account, or None if it is not connected.
     async fn change_profile(
         &self,
         name: &ProviderName,
@@ -81,11 +82,11 @@ pub trait TokenStore: Send + Sync {
     /// Applies one event of the refresh protocol.
     ///
     /// Contract:
-    /// - MUST read the row, ask [`step`](crate::domain::refresh::step) and write what it says in one transaction that no
-    ///   other write can come between, durable when it returns. New tokens and metadata are written with [`Effect::Stored`]
-    ///   alone; other accounts' settings survive.
+    /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
+    ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
+    ///   only, and unknown settings MUST be kept.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
-    /// - `now` is the caller's clock. A store that several machines share MUST go by its own instead.
+    /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(
         &self,
         name: &ProviderName,
@@ -94,10 +95,10 @@ pub trait TokenStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Advanced, StoreError>;
 
-    /// Removes the account, both its tokens included, and returns what was there.
+    /// Deletes the account with both tokens and returns it.
     ///
-    /// Contract: MUST be atomic and idempotent; a second call returns None. Its refresh token, if it has one, MUST be queued
-    /// for revocation in the same transaction if that is ordered.
+    /// Contract: MUST be atomic and idempotent; a second call returns None. With a revocation order, the refresh token
+    /// MUST be queued for revocation in the same transaction.
     async fn remove<'a>(
         &self,
         name: &ProviderName,

@@ -1,4 +1,4 @@
-//! A provider's API, as requests are forwarded to it.
+//! A provider's API, to which requests are forwarded.
 
 use std::{fmt, pin::Pin};
 
@@ -9,47 +9,47 @@ use http_message::{HeaderMap, Method, StatusCode};
 
 use crate::domain::secret::AccessToken;
 
-/// A request, ready to go but for its credential.
+/// A complete request, except for its `Authorization` header.
 #[derive(Debug)]
 pub struct UpstreamRequest {
     pub method: Method,
-    /// Absolute; its origin is the configured one.
+    /// An absolute URL with the configured origin.
     pub url: String,
-    /// All that are sent besides the credential and what the transport needs.
+    /// All headers except `Authorization` and those of the transport.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
 
-/// What a caller sends.
+/// The body of a caller's request.
 pub enum RequestBody {
-    /// All of it: such a request can be sent once more, with a newer credential.
+    /// A buffered body. The request can be retried with a newer access token.
     Whole(Bytes),
-    /// What is too large to be kept passes as it comes.
+    /// A body too large to buffer, which is streamed.
     Passing {
-        /// In bytes, if the caller said so.
+        /// The length in bytes, if the caller sent it.
         length: Option<u64>,
         pieces: BodyPieces,
     },
 }
 
-/// The bytes of a caller's body as they come, within the bounds of whoever made it.
+/// The chunks of a caller's body; the creator of the stream limits their size and time.
 pub type BodyPieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
-/// Why a caller's body does not come to its end.
+/// Why a caller's body cannot be read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     #[error("the body is larger than {limit} bytes")]
     TooLarge { limit: usize },
     #[error("the body took too long to arrive; send it again")]
     TooSlow,
-    #[error("the body could not be read to its end")]
+    #[error("the body could not be read completely")]
     Broken,
     #[error("there are too many large requests at once; try again in a moment")]
     NoRoom,
 }
 
 impl RequestBody {
-    /// The same body once more, if it is still there.
+    /// Returns a copy for a retry; None for a streamed body.
     pub fn again(&self) -> Option<Self> {
         match self {
             Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
@@ -65,7 +65,7 @@ impl Default for RequestBody {
 }
 
 impl fmt::Debug for RequestBody {
-    /// Its length alone: no prompt is for a log.
+    /// Writes the length only, so that no prompt gets into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
@@ -74,19 +74,19 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// The bytes of an answer as they come. Dropping it ends the request at the provider.
+/// The streamed body of a response. Dropping it cancels the request at the provider.
 ///
-/// Contract: the stream MUST be fused. After its end or an error, polling it again yields `None`.
+/// Contract: the stream MUST be fused: after its end or an error, polling it again yields `None`.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, UpstreamError>> + Send>>;
 
 pub struct UpstreamResponse {
     pub status: StatusCode,
-    /// As they came, all of them.
+    /// All headers, unchanged.
     pub headers: HeaderMap,
     pub body: ByteStream,
 }
 
-/// Why there is no answer, or not all of one.
+/// Why a response is missing or incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
     #[error("the provider cannot be reached")]
@@ -95,18 +95,18 @@ pub enum UpstreamError {
     Silent,
     #[error("the connection to the provider was lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The caller's doing, not the provider's.
+    /// The caller's body failed, not the provider.
     #[error(transparent)]
     Body(#[from] BodyError),
 }
 
 #[async_trait]
 pub trait Upstream: Send + Sync {
-    /// Sends a request with `bearer` as its `Authorization` (RFC 6750 section 2.1) and returns once the head of the answer
-    /// is there.
+    /// Sends a request with `bearer` as its `Authorization` (RFC 6750 section 2.1). Returns once the head of the
+    /// response has arrived.
     ///
-    /// Contract: MUST send it once and follow no redirect. MUST pass bytes on as they come, neither decoded nor collected.
-    /// MUST end with [`UpstreamError::Silent`] when the provider sends nothing for too long. Dropping the future or the
-    /// body MUST end the request at the provider.
+    /// Contract: MUST send the request once and follow no redirect. MUST stream the body without decoding or collecting
+    /// it. MUST fail with [`UpstreamError::Silent`] if the provider sends nothing for too long. Dropping the future or
+    /// the body MUST cancel the request at the provider.
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError>;
 }

@@ -1,4 +1,4 @@
-//! Requests in the Chat Completions dialect: each parameter by example. Messages are in [`super::messages`].
+//! Examples of requests in the Chat Completions dialect, for each parameter. Messages are in [`super::messages`].
 
 use goclaw::domain::dialect::{
     BackendRequest, ChatOptions, ChatRequest, InvalidRequest,
@@ -12,14 +12,14 @@ fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), Inval
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 
-/// A minimal request with further members.
+/// Returns a minimal request with further members.
 fn with(members: &Value) -> Value {
     let mut body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}]});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     body
 }
 
-/// The members of the translated request that not every request has.
+/// Returns the members of the translated request that not every request has.
 fn sent_for(members: &Value) -> Value {
     let (mut body, sent, _) = translate(&with(members)).unwrap();
     assert!(sent.ignored.is_empty(), "{:?}", sent.ignored);
@@ -36,7 +36,7 @@ fn refusal(members: &Value) -> (&'static str, Option<String>, String) {
 }
 
 #[test]
-fn a_whole_request() {
+fn a_request_with_many_parameters_is_translated() {
     let body = json!({
         "model": "openai/gpt-x",
         "messages": [
@@ -264,7 +264,7 @@ fn errors_name_the_malformed_parameter() {
 }
 
 #[test]
-fn for_a_provider_of_this_dialect_only_the_model_changes() {
+fn only_the_model_changes_for_a_provider_with_this_dialect() {
     let body = json!({"model": "dashscope/qwen", "messages": [], "unheard_of": null, "stop": ["END"]});
     let body = body.to_string();
     let request = ChatRequest::parse(body.as_bytes()).unwrap();

@@ -1,5 +1,4 @@
-//! Streams of chunks by example. That a stream has the same content as the completion, whatever the backend leaves out, is in
-//! [`super::streams`].
+//! Examples of streams of chunks. [`super::streams`] tests that a stream has the same content as the completion.
 
 use goclaw::domain::dialect::{ChatOptions, ChatStream, FailureKind, SseEvent};
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ fn chunks(stream: &mut ChatStream, events: &Value) -> Vec<Value> {
     events.as_array().unwrap().iter().flat_map(|data| stream.on_event(&event(data)).unwrap()).collect()
 }
 
-/// The deltas and the finish reason, without what surrounds them.
+/// Returns the bare deltas, and the finish reason.
 fn deltas(events: &Value) -> Vec<Value> {
     let mut stream = stream(false);
     let chunks = chunks(&mut stream, events);
@@ -32,7 +31,7 @@ fn first() -> Value {
 }
 
 #[test]
-fn a_whole_stream() {
+fn a_stream_is_translated_from_first_to_last_event() {
     let mut stream = stream(true);
     let chunks = chunks(
         &mut stream,
@@ -78,8 +77,8 @@ fn events_without_a_response_id_do_not_begin_the_stream() {
     ]);
     let ids: Vec<Value> = chunks(&mut stream(false), &events).iter().map(|chunk| chunk["id"].clone()).collect();
     assert_eq!(ids, ["chatcmpl-1", "chatcmpl-1"]);
-    let nameless = json!([{"type": "response.completed", "response": {}}]);
-    assert_eq!(chunks(&mut stream(false), &nameless)[0]["id"], "chatcmpl-unknown");
+    let without_id = json!([{"type": "response.completed", "response": {}}]);
+    assert_eq!(chunks(&mut stream(false), &without_id)[0]["id"], "chatcmpl-unknown");
 }
 
 #[test]
@@ -126,7 +125,7 @@ fn without_deltas_finished_items_are_sent_once() {
     let text = json!({"type": "message", "content": [{"type": "output_text", "text": "Hi"}, {"type": "refusal", "refusal": "No."}]});
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
     let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
-    let said = [
+    let expected = [
         first(),
         json!({"reasoning_content": "Hm."}),
         json!({"content": "Hi"}),
@@ -138,12 +137,12 @@ fn without_deltas_finished_items_are_sent_once() {
     let done =
         |index: u64, item: &Value| json!({"type": "response.output_item.done", "output_index": index, "item": item});
     let completed = json!({"type": "response.completed", "response": {"output": [text, call]}});
-    // The end's own list is numbered in another way here, and must not say anything twice.
-    assert_eq!(deltas(&json!([done(0, &reasoning), done(1, &text), done(2, &call), completed])), said);
+    // The list in the last event has other indexes. Nothing may be sent twice.
+    assert_eq!(deltas(&json!([done(0, &reasoning), done(1, &text), done(2, &call), completed])), expected);
     let unnumbered = |item: &Value| json!({"type": "response.output_item.done", "item": item});
-    assert_eq!(deltas(&json!([unnumbered(&reasoning), unnumbered(&text), unnumbered(&call), completed])), said);
+    assert_eq!(deltas(&json!([unnumbered(&reasoning), unnumbered(&text), unnumbered(&call), completed])), expected);
     let all_at_the_end = json!({"type": "response.completed", "response": {"output": [reasoning, text, call]}});
-    assert_eq!(deltas(&json!([all_at_the_end])), said);
+    assert_eq!(deltas(&json!([all_at_the_end])), expected);
 }
 
 #[test]

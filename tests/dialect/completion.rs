@@ -1,4 +1,4 @@
-//! Finished responses as chat completions, by example.
+//! Examples of finished responses as chat completions.
 
 use goclaw::domain::dialect::{ChatOptions, completion};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn message(text: &str) -> Value {
 }
 
 #[test]
-fn a_whole_completion() {
+fn all_kinds_of_items_are_translated() {
     let response = json!({
         "id": "resp_abc", "object": "response", "created_at": 1_800_000_000, "status": "completed", "model": "gpt-x-2026",
         "service_tier": "default", "error": null, "incomplete_details": null,
@@ -78,7 +78,7 @@ fn content_is_null_only_with_a_refusal_or_a_call() {
 }
 
 #[test]
-fn messages_are_paragraphs_and_citations_move_with_their_text() {
+fn messages_become_paragraphs_and_citations_are_shifted() {
     let cite = |start: u64, end: u64| json!({"type": "url_citation", "start_index": start, "end_index": end, "title": "T", "url": "https://a.example"});
     let file = json!({"type": "file_citation", "file_id": "file-1", "index": 0});
     let output = json!([
@@ -96,7 +96,7 @@ fn messages_are_paragraphs_and_citations_move_with_their_text() {
 }
 
 #[test]
-fn a_cut_off_response_has_its_reason() {
+fn an_incomplete_response_has_its_finish_reason() {
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{\"a"});
     for (reason, finish_reason) in
         [("max_output_tokens", "length"), ("content_filter", "content_filter"), ("odd", "length")]

@@ -1,4 +1,4 @@
-//! `docs/dialect.md` lists the parameters that are left out, refused and passed; these tests compare it with the code.
+//! Compares the parameters that `docs/dialect.md` lists as left out, refused and passed with the code.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use goclaw::domain::dialect::{chat, responses};
 
 const PAGE: &str = include_str!("../../docs/dialect.md");
 
-/// The parameters that the page lists in the paragraph that begins so, up to the first full stop.
+/// Returns the parameters in the page's paragraph with this beginning, up to the first full stop.
 fn listed(beginning: &str) -> BTreeSet<&'static str> {
     let (_, rest) = PAGE.split_once(beginning).unwrap_or_else(|| panic!("no paragraph begins with {beginning:?}"));
     let (list, _) = rest.split_once('.').unwrap();

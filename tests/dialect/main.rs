@@ -1,7 +1,7 @@
-//! The translations between OpenAI's APIs and the backend's form of Responses, through the crate's public API: each rule by
-//! example, and properties over random requests and streams.
+//! Tests of the translations between OpenAI's APIs and the backend's form of Responses, through the crate's public API:
+//! examples of each rule, and properties over random requests and streams.
 
-// Says to clippy that all of it is test code, helpers included.
+// Clippy then treats helpers as test code too.
 #![cfg(test)]
 
 // Requests.

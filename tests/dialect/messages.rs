@@ -1,9 +1,9 @@
-//! Messages of a chat as items of the input, each kind by example.
+//! Examples of chat messages as items of the input, for each kind.
 
 use goclaw::domain::dialect::{ChatRequest, InvalidRequest};
 use serde_json::{Value, json};
 
-/// The translated request, and whether it names `messages.name` as ignored.
+/// Returns the translated request, and whether it names `messages.name` as ignored.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
     let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m")?;

@@ -1,12 +1,11 @@
-//! Properties of any request in both dialects: the backend gets nothing that it is known to refuse, and no body makes a
-//! translation panic.
+//! Properties of all requests in both dialects: the backend accepts each translation, and no body causes a panic.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use goclaw::domain::dialect::{BackendRequest, ChatRequest, InvalidRequest, ResponsesRequest};
 
-/// All members that the backend accepts.
+/// The members that the backend accepts.
 const ACCEPTED: [&str; 14] = [
     "client_metadata",
     "include",
@@ -32,7 +31,7 @@ fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
     ChatRequest::parse(body)?.into_backend("gpt-x").map(|(request, _)| request)
 }
 
-/// Checks a body by what the backend accepts.
+/// Checks that the backend accepts a body.
 fn check_accepted(request: &BackendRequest) -> Result<(), TestCaseError> {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     for name in body.as_object().unwrap().keys() {
@@ -71,7 +70,7 @@ fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// A request with some of these members, with any values.
+/// Generates a request with some of these members and any values.
 fn any_request(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
     let member = (prop::sample::select(names), any_json());
     let known = (any_json(), any_json(), any_json()).prop_map(|(model, input, messages)| {
@@ -103,7 +102,7 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-/// Valid members that both dialects have.
+/// Generates valid members of both dialects.
 fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
     let members = vec![
         ("stream", json!(true)),
@@ -123,7 +122,7 @@ fn valid_members() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|members| members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// Messages that both dialects have; only the type of their parts differs.
+/// Generates messages for both dialects, which differ only in the type of parts.
 fn messages(part: &'static str) -> impl Strategy<Value = Vec<Value>> {
     let role = prop::sample::select(vec!["system", "developer", "user"]);
     let message = (role, any::<bool>(), "[a-z]{0,5}").prop_map(move |(role, in_parts, text)| {
@@ -141,8 +140,8 @@ fn with(mut members: Map<String, Value>, name: &str, value: impl Into<Value>) ->
 
 proptest! {
     #[test]
-    fn valid_requests_are_translated(members in valid_members(), said in messages("text"), items in messages("input_text")) {
-        check_accepted(&from_chat(&with(members.clone(), "messages", said))?)?;
+    fn valid_requests_are_translated(members in valid_members(), chat in messages("text"), items in messages("input_text")) {
+        check_accepted(&from_chat(&with(members.clone(), "messages", chat))?)?;
         check_accepted(&from_responses(&with(members, "input", items))?)?;
     }
 
@@ -162,9 +161,9 @@ proptest! {
     }
 
     #[test]
-    fn each_text_is_sent_once(members in valid_members(), said in messages("text"), items in messages("input_text")) {
+    fn each_text_is_sent_once(members in valid_members(), chat in messages("text"), items in messages("input_text")) {
         for (body, texts) in [
-            (from_chat(&with(members.clone(), "messages", said.clone()))?, said),
+            (from_chat(&with(members.clone(), "messages", chat.clone()))?, chat),
             (from_responses(&with(members, "input", items.clone()))?, items),
         ] {
             let sent = String::from_utf8(body.body).unwrap();

@@ -1,11 +1,11 @@
-//! The reader that collects a streamed response, by example.
+//! Examples of streams that the reader collects.
 
 use goclaw::domain::dialect::{FailureKind, ResponseFailure, ResponseReader, SseEvent};
 use serde_json::{Value, json};
 
 use super::event;
 
-/// The response of a stream, which must not end before its last event.
+/// Returns the response of a stream. Fails if it ends before the last event.
 fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
     let mut reader = ResponseReader::new();
     let (last, before) = events.split_last().unwrap();

@@ -1,4 +1,4 @@
-//! Requests in the Responses dialect: each rule by example.
+//! Examples of requests in the Responses dialect, for each rule.
 
 use goclaw::domain::dialect::{
     BackendRequest, InvalidRequest, ResponsesRequest,
@@ -12,7 +12,7 @@ fn translate(body: &Value) -> Result<(Value, BackendRequest), InvalidRequest> {
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent))
 }
 
-/// A minimal request with further members.
+/// Returns a minimal request with further members.
 fn with(members: &Value) -> Value {
     let mut body = json!({"model": "openai/gpt-x", "input": []});
     let object = body.as_object_mut().unwrap();
@@ -117,7 +117,7 @@ fn system_messages_stay_in_the_input_for_json_object() {
 }
 
 #[test]
-fn only_stream_is_the_callers_choice() {
+fn the_backend_always_streams_and_never_stores() {
     let (body, sent) = translate(&with(&json!({"stream": true, "store": true}))).unwrap();
     assert_eq!((&body["stream"], &body["store"]), (&json!(true), &json!(false)));
     assert!(sent.stream);
@@ -220,7 +220,7 @@ fn bodies_with_repeated_members_or_beyond_a_limit_are_refused() {
 }
 
 #[test]
-fn numbers_and_escapes_are_sent_as_they_were_written() {
+fn numbers_and_escapes_keep_their_spelling() {
     let body = br#"{"model": "m", "input": "\ud83d\ude00 \u0061", "reasoning": {"a": 1.0, "b": 123456789012345678901234567890}}"#;
     let sent = ResponsesRequest::parse(body).unwrap().into_backend("m").unwrap().body;
     let sent = String::from_utf8(sent).unwrap();

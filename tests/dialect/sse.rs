@@ -1,4 +1,4 @@
-//! The decoder of server-sent events: the standard's own examples, and properties of any way of cutting the bytes.
+//! Decoding of server-sent events: the standard's examples, and properties over all ways to cut the bytes.
 
 use goclaw::domain::dialect::{EventTooLong, SseDecoder, SseEvent};
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn event(event: &str, data: &str) -> SseEvent {
 }
 
 #[test]
-fn the_standards_examples() {
+fn the_examples_of_the_standard_are_decoded() {
     let stocks = b"data: YHOO\ndata: +2\ndata: 10\n\n";
     assert_eq!(decode(&[stocks]), [event("", "YHOO\n+2\n10")]);
 
@@ -33,7 +33,7 @@ fn an_event_name_applies_to_one_event() {
 }
 
 #[test]
-fn line_ends_may_be_mixed_and_cut() {
+fn line_ends_can_be_mixed_and_cut() {
     for stream in [
         "data: a\n\ndata: b\n\n",
         "data: a\r\rdata: b\r\r",
@@ -49,7 +49,7 @@ fn line_ends_may_be_mixed_and_cut() {
 }
 
 #[test]
-fn an_event_is_returned_with_its_blank_line() {
+fn an_event_is_returned_at_its_blank_line() {
     let mut decoder = SseDecoder::new();
     assert_eq!(decoder.push(b"data: a\r\n\r").unwrap(), [event("", "a")]);
     assert_eq!(decoder.push(b"\ndata: b\n").unwrap(), []);
@@ -82,7 +82,7 @@ fn events_and_lines_have_at_most_16_mib() {
     assert_eq!(decoder.push(&[&line, b"\n".as_slice()].concat()), Ok(vec![]));
     assert_eq!(decoder.push(b"data:x\n"), Err(EventTooLong));
 
-    // Comments that keep a silent stream alive do not add up.
+    // The limit does not count keep-alive comments together.
     let mut decoder = SseDecoder::new();
     let comment = [b": ", vec![b'x'; LIMIT / 2].as_slice(), b"\n"].concat();
     for _ in 0..3 {
@@ -90,7 +90,7 @@ fn events_and_lines_have_at_most_16_mib() {
     }
 }
 
-/// Streams with all syntax in them.
+/// Generates streams with all elements of the syntax.
 fn streams() -> impl Strategy<Value = Vec<u8>> {
     const WORDS: &[&str] = &[
         "data",

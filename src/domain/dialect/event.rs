@@ -1,4 +1,4 @@
-//! One event of the backend, parsed once for both dialects.
+//! Parses an event of the backend, for both dialects.
 
 use serde_json::{Map, Value};
 
@@ -46,7 +46,8 @@ impl BackendEvent {
         Err(error.map_or_else(|| ResponseFailure::of_kind(FailureKind::Other), ResponseFailure::of_error))
     }
 
-    /// The response of an event that ends it, `response.completed` or `response.incomplete`; None for any other.
+    /// Returns the response of an event that ends it (`response.completed` or `response.incomplete`); None for other
+    /// events.
     pub(super) fn into_ended_response(mut self) -> Result<Option<Map<String, Value>>, ResponseFailure> {
         if !matches!(self.kind.as_str(), "response.completed" | "response.incomplete") {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Failures of a response after its stream began: the status was 200 by then, so only an event reports them.
+//! Failures of a response after its stream began. The status was 200, so only an event reports them.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub struct ResponseFailure {
     pub kind: FailureKind,
 }
 
-/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the Codex CLI
-/// reads them).
+/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the
+/// Codex CLI reads them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// The request is invalid: too long, against policy, or with an unreadable image. A retry does not help.
@@ -36,7 +36,7 @@ pub enum FailureKind {
 }
 
 impl ResponseFailure {
-    /// The stream ended without `response.completed`, `response.incomplete` or a failure.
+    /// Returns the failure of a stream that ended without `response.completed`, `response.incomplete` or a failure.
     pub fn ended_early() -> Self {
         Self::of_kind(FailureKind::EndedEarly)
     }
@@ -45,7 +45,7 @@ impl ResponseFailure {
         Self { code: None, message: format!("The provider sent {what}."), kind: FailureKind::Garbled }
     }
 
-    /// A failure without details.
+    /// Returns a failure without details.
     pub(super) fn of_kind(kind: FailureKind) -> Self {
         let message = match kind {
             FailureKind::EndedEarly => "The provider's stream ended before the response was complete.",
@@ -60,7 +60,7 @@ impl ResponseFailure {
         Self { code: None, message: message.to_owned(), kind }
     }
 
-    /// Reads an error object. ChatGPT uses `type` for what the API has in `code`.
+    /// Reads an error object. ChatGPT has the code in `type` instead of `code`.
     pub(super) fn of_error(error: &Map<String, Value>) -> Self {
         let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
         let message = text("message").unwrap_or("The provider reported a failure without details.");
@@ -71,7 +71,7 @@ impl ResponseFailure {
     }
 }
 
-/// The meaning of a code; None if it is unknown.
+/// Returns the kind of a code; None if the code is unknown.
 fn kind_of(code: &str, message: &str) -> Option<FailureKind> {
     match code {
         "insufficient_quota" | "usage_limit_reached" => Some(FailureKind::UsageLimit),
@@ -81,13 +81,13 @@ fn kind_of(code: &str, message: &str) -> Option<FailureKind> {
         "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
             Some(FailureKind::BadRequest)
         }
-        // `invalid_image_url`, `image_too_large`, `failed_to_download_image`, ..
+        // E.g. `invalid_image_url`, `image_too_large`, `failed_to_download_image`.
         code if code.contains("image") => Some(FailureKind::BadRequest),
         _ => None,
     }
 }
 
-/// The delay in a text like "Please try again in 11.054s.": numbers with a unit, one after another ("1m2s", "350ms").
+/// Reads the delay from a text like "Please try again in 11.054s.". A delay may have several units ("1m2s").
 fn retry_after(message: &str) -> Option<Duration> {
     const BEFORE: &str = "try again in ";
     let lower = message.to_ascii_lowercase();
@@ -100,7 +100,7 @@ fn retry_after(message: &str) -> Option<Duration> {
     total
 }
 
-/// A number with its unit at the start of a text, and the text after it.
+/// Reads a number and its unit at the start of a text. Returns the duration and the rest of the text.
 fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     let text = text.trim_start();
     let (number, rest) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit() && c != '.')?)?;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn every_known_code_has_its_meaning() {
+    fn known_codes_are_classified() {
         for (code, kind) in [
             ("context_length_exceeded", FailureKind::BadRequest),
             ("invalid_prompt", FailureKind::BadRequest),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_delay_is_read_out_of_the_message() {
+    fn the_delay_is_read_from_the_message() {
         for (message, milliseconds) in [
             ("Rate limit reached. Please try again in 11.054s. Visit https://x", Some(11_054)),
             ("Please try again in 350ms.", Some(350)),

@@ -1,8 +1,9 @@
-//! A request that cannot be translated, with the messages and codes of OpenAI's API: its clients show them unchanged.
+//! The error of a request that cannot be translated, with the messages and codes of OpenAI's API. Clients show them
+//! unchanged.
 
 use crate::domain::json::InvalidJson;
 
-/// The most characters of a caller's own word that a message repeats.
+/// The maximum length of a caller's word in a message, in characters.
 const MAX_SHOWN_CHARS: usize = 64;
 
 /// A request that cannot be translated: the caller must change it. The fields are those of `error` in a response with
@@ -13,7 +14,8 @@ pub struct InvalidRequest {
     pub message: String,
     /// The place in the body, e.g. `messages[2].content`.
     pub param: Option<String>,
-    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`, `unsupported_value`.
+    /// One of `invalid_json`, `missing_required_parameter`, `invalid_type`, `unsupported_parameter`,
+    /// `unsupported_value`.
     pub code: &'static str,
 }
 
@@ -23,7 +25,7 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()), code: "missing_required_parameter" }
     }
 
-    /// `expected` with its article: "a string".
+    /// Returns the error of a wrong type. `expected` has an article: "a string".
     pub(super) fn invalid_type(param: &str, expected: &str) -> Self {
         let message = match param {
             "" => format!("The body must be {expected}."),
@@ -32,7 +34,7 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()).filter(|param| !param.is_empty()), code: "invalid_type" }
     }
 
-    /// A parameter that is known and not supported; `advice` is the reason and the remedy.
+    /// Returns the error of a known parameter that is not supported. `advice` is the reason and the remedy.
     pub(super) fn refused(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported parameter: {param}. {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
@@ -59,7 +61,7 @@ impl From<InvalidJson> for InvalidRequest {
     }
 }
 
-/// A caller's word, short enough to repeat.
+/// Shortens a caller's word for a message.
 pub(super) fn shown(word: &str) -> String {
     word.chars().take(MAX_SHOWN_CHARS).collect()
 }

@@ -1,16 +1,16 @@
-//! Writes the JSON for the backend piece by piece, so that no tree of it exists. Values of the caller are copied as they were
-//! written.
+//! Writes the JSON for the backend piece by piece, without building a tree. The caller's values keep their spelling.
 
 use serde_json::{Value, value::RawValue};
 
 use super::{InvalidRequest, members::Members, raw_json::Text};
 
-/// JSON that is written from its beginning to its end.
+/// The JSON written so far.
 #[derive(Debug, Default)]
 pub(super) struct JsonWriter(String);
 
 impl JsonWriter {
-    /// A writer for the translation of a body of `bytes`; a quarter more is for what the backend's form adds.
+    /// Creates a writer for the translation of a body of `bytes`. Reserves a quarter more, because translations are
+    /// longer.
     pub(super) fn for_body(bytes: usize) -> Self {
         Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)))
     }
@@ -23,7 +23,7 @@ impl JsonWriter {
         self.0.len()
     }
 
-    /// Takes back what was written behind the first `length` bytes.
+    /// Removes everything after the first `length` bytes.
     pub(super) fn truncate(&mut self, length: usize) {
         self.0.truncate(length);
     }
@@ -51,7 +51,7 @@ impl JsonWriter {
         self.0.push(']');
     }
 
-    /// An item of an array.
+    /// Writes an item of an array.
     pub(super) fn item(&mut self, value: &RawValue) {
         self.separate();
         self.0.push_str(value.get());

@@ -1,5 +1,5 @@
-//! The members of a caller's JSON objects, borrowed from the body. Each value stays as it was written until its type is
-//! asked for: a body that became a tree would take up to 15 times its own size.
+//! The members of a caller's JSON objects, borrowed from the body. A value is parsed only when it is read: a tree of
+//! the body would take up to 15 times its size.
 
 use std::borrow::Cow;
 
@@ -15,8 +15,8 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// An object whose members are taken out one after another, with its place in the body for errors. A member that is `null`
-/// counts as absent: clients send optional parameters so.
+/// An object whose members are taken out one after another, with its path in the body for errors. A `null` member
+/// counts as absent, because clients send optional parameters as `null`.
 #[derive(Debug, Clone)]
 pub(super) struct Members<'a> {
     /// Empty for the body itself, else e.g. `messages[2]`.
@@ -32,7 +32,7 @@ impl<'a> Members<'a> {
         Ok(Self { path: String::new(), list })
     }
 
-    /// Opens a value of a checked body: what is not an object has another type.
+    /// Opens a value of a checked body. Fails if it is not an object.
     pub(super) fn of(value: &'a RawValue, path: String) -> Result<Self, InvalidRequest> {
         match serde_json::from_str(value.get()) {
             Ok(list) => Ok(Self { path, list }),
@@ -44,12 +44,12 @@ impl<'a> Members<'a> {
         &self.path
     }
 
-    /// The full name of a member, for errors.
+    /// Returns the full path of a member, for errors.
     pub(super) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// A member, left where it is.
+    /// Returns a member without taking it out.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.list.0.iter().find(|(known, value)| known == name && !is_null(value)).map(|(_, value)| *value)
     }
@@ -58,7 +58,7 @@ impl<'a> Members<'a> {
         self.get(name).is_some()
     }
 
-    /// A member that is a string, with its escapes resolved, left where it is.
+    /// Returns a string member with its escapes resolved, without taking it out.
     pub(super) fn word(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(Text::of).map(|text| text.unescaped())
     }
@@ -69,7 +69,7 @@ impl<'a> Members<'a> {
         (!is_null(value)).then_some(value)
     }
 
-    /// Takes a member of one type, as which `read` reads it.
+    /// Takes out a member that `read` can read. `expected` names its type in the error.
     fn take_as<T>(
         &mut self,
         name: &str,
@@ -93,7 +93,7 @@ impl<'a> Members<'a> {
         self.needed(name, text)
     }
 
-    /// Takes a string that is compared with others.
+    /// Takes out a required string with its escapes resolved.
     pub(super) fn need_word(&mut self, name: &str) -> Result<Cow<'a, str>, InvalidRequest> {
         self.need_text(name).map(|text| text.unescaped())
     }
@@ -141,12 +141,12 @@ impl<'a> Members<'a> {
             .map_err(|error| InvalidRequest::unsupported_value("model", &format!("{error}.")))
     }
 
-    /// Takes out `n`, which both dialects accept if it is 1.
+    /// Takes out `n`, which must be 1 in both dialects.
     pub(super) fn take_single_choice(&mut self) -> Result<(), InvalidRequest> {
         match self.take("n").map(read::<u64>) {
             None | Some(Some(1)) => Ok(()),
             Some(_) => {
-                Err(InvalidRequest::refused("n", "The provider answers once: send the request once for each answer."))
+                Err(InvalidRequest::refused("n", "The provider returns one choice: send several requests instead."))
             }
         }
     }
@@ -158,12 +158,12 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Takes out the parameters that are not sent on and returns the names of those that were present.
+    /// Takes out the parameters that are not sent to the backend. Returns the names of those that were present.
     pub(super) fn drop_all(&mut self, names: &[&str]) -> Vec<String> {
         names.iter().filter(|name| self.take(name).is_some()).map(|name| (*name).to_owned()).collect()
     }
 
-    /// Refuses the first of the parameters that is present; the second of each pair is the reason and the remedy.
+    /// Refuses the first parameter that is present. Each pair has the name, and the reason and remedy.
     pub(super) fn refuse_all(&self, names: &[(&str, &str)]) -> Result<(), InvalidRequest> {
         match names.iter().find(|(name, _)| self.has(name)) {
             Some((name, advice)) => Err(InvalidRequest::refused(name, advice)),
@@ -188,7 +188,7 @@ pub(super) enum TextOrList<'a> {
 }
 
 impl<'a> TextOrList<'a> {
-    /// The text, or those that `text_of` finds in the parts, one a line.
+    /// Returns the text, or the texts of the parts as lines. `text_of` returns the text of a part.
     pub(super) fn joined_lines(
         self,
         text_of: impl Fn(&mut Members<'a>) -> Result<Text<'a>, InvalidRequest>,

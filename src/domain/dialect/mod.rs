@@ -1,11 +1,11 @@
 //! Translations between API dialects. Callers use OpenAI's Responses or Chat Completions API; the ChatGPT Codex backend
 //! accepts a strict form of Responses, over server-sent events only.
 //!
-//! One rule decides about every parameter that the backend does not accept. A parameter that only tunes, limits or labels
-//! a response is left out and named in [`BackendRequest::ignored`]; one that would change the meaning is refused with an
-//! [`InvalidRequest`]. `docs/dialect.md` lists them all.
+//! Parameters that the backend does not accept are left out or refused. A parameter that only tunes, limits or labels a
+//! response is left out and named in [`BackendRequest::ignored`]. A parameter that would change the meaning is refused
+//! with an [`InvalidRequest`]. `docs/dialect.md` lists them all.
 //!
-//! Requests are borrowed from the caller's body and written piece by piece; neither body becomes a tree.
+//! Requests are borrowed from the caller's body and written piece by piece, without building a tree of either body.
 //!
 //! Reading order: [`sse`] (bytes to events), [`responses`] (the shorter translation), [`chat`] (the longer one).
 
@@ -28,18 +28,18 @@ pub use sse::{EventTooLong, SseDecoder, SseEvent};
 
 use json_writer::JsonWriter;
 
-/// A request as the backend accepts it: `store` is false and `stream` true, whatever the caller sent.
+/// A request for the backend: `store` is always false and `stream` always true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackendRequest {
     pub body: Vec<u8>,
-    /// Whether the caller wants the events; otherwise the gateway reads them and the caller gets one object.
+    /// Whether the caller gets a stream; otherwise the gateway collects the events into one object.
     pub stream: bool,
     /// The caller's parameters that were left out, for the header `goclaw-ignored-parameters`.
     pub ignored: Vec<String>,
 }
 
 impl BackendRequest {
-    /// Ends the open object with the members that every request has.
+    /// Writes the members that every request has and closes the object.
     fn end(mut out: JsonWriter, model: &str, stream: bool, ignored: Vec<String>) -> Self {
         out.word("model", model);
         out.flag("store", false);

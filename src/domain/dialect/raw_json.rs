@@ -1,4 +1,4 @@
-//! JSON values as they were written in a checked body: strings, arrays and objects, opened one level at a time.
+//! JSON values in their original spelling in a checked body: strings, arrays and objects, parsed one level at a time.
 
 use std::{borrow::Cow, fmt};
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{InvalidRequest, members::Members};
 use crate::domain::json::Unescaped;
 
-/// A string as it is written in JSON, with its quotes and escapes.
+/// A string in its JSON spelling, with quotes and escapes.
 #[derive(Debug, Clone)]
 pub(super) struct Text<'a>(Cow<'a, str>);
 
@@ -27,7 +27,7 @@ impl<'a> Text<'a> {
         self.0 == Self::EMPTY.0
     }
 
-    /// Adds another text behind `line_feeds`.
+    /// Appends `line_feeds` line feeds and another text.
     pub(super) fn append(&mut self, line_feeds: usize, other: &Text<'_>) {
         let joined = self.0.to_mut();
         joined.pop();
@@ -73,13 +73,13 @@ impl<'a> List<'a> {
         visit: impl FnMut(&'a RawValue, String) -> Result<(), InvalidRequest>,
     ) -> Result<(), InvalidRequest> {
         let mut items = Items { path: self.path, visit, refused: None };
-        // The body is checked, so only `visit` ends this early.
+        // The body is valid JSON, so only `visit` can fail.
         let _ended = serde_json::Deserializer::from_str(self.json).deserialize_seq(&mut items);
         items.refused.map_or(Ok(()), Err)
     }
 }
 
-/// The value of a type, or None if it has another one.
+/// Parses a value; None if it has another type.
 pub(super) fn read<'a, T: Deserialize<'a>>(value: &'a RawValue) -> Option<T> {
     serde_json::from_str(value.get()).ok()
 }
@@ -88,7 +88,7 @@ pub(super) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
 
-/// Names and values of an object, in their order.
+/// The names and values of an object, in order.
 #[derive(Debug, Clone)]
 pub(super) struct MemberList<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for ListVisitor {
 struct Items<F> {
     path: String,
     visit: F,
-    /// Why `visit` ended the reading; serde passes on only a text.
+    /// The error of `visit`. Serde passes on only a text.
     refused: Option<InvalidRequest>,
 }
 

@@ -1,21 +1,21 @@
-//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting an
-//! event stream").
+//! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting
+//! an event stream").
 //!
-//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data of an
-//! event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final blank line
-//! is discarded.
+//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data
+//! of an event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final
+//! blank line is discarded.
 
 use std::mem;
 
-/// The most bytes that one event, or one line, may have: the longest are finished responses with a long output.
+/// The maximum length of an event or a line, in bytes. The longest events are finished responses with a long output.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// One event. Its fields `id` and `retry` are for clients that connect again, and are dropped.
+/// One event. The fields `id` and `retry` are dropped, because only reconnecting clients need them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SseEvent {
-    /// The event's type; empty if the stream names none.
+    /// The type of the event; empty if the stream has none.
     pub event: String,
     /// The data lines, joined by line feeds.
     pub data: String,
@@ -32,11 +32,11 @@ pub struct SseDecoder {
     /// The beginning of an unfinished line.
     line: Vec<u8>,
     event: String,
-    /// Each data line so far, with a line feed after it.
+    /// The data lines so far, each with a line feed.
     data: String,
-    /// Whether a line has ended. Only the first may begin with a byte order mark.
+    /// Whether a line has ended. Only the first line may begin with a byte order mark.
     has_begun: bool,
-    /// The last piece ended in a carriage return: a line feed at the start of the next one belongs to it.
+    /// Whether the last piece ended in a carriage return. A line feed at the start of the next piece belongs to it.
     after_carriage_return: bool,
 }
 
@@ -45,11 +45,11 @@ impl SseDecoder {
         Self::default()
     }
 
-    /// Takes the next piece and returns the events that it completes.
+    /// Decodes the next piece and returns the events that it completes.
     ///
     /// # Errors
     ///
-    /// `EventTooLong`. The events that the same piece completed before it are lost.
+    /// [`EventTooLong`]. Events that the same piece completed earlier are lost.
     pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseEvent>, EventTooLong> {
         let mut events = Vec::new();
         let mut rest = piece;
@@ -101,7 +101,7 @@ impl SseDecoder {
         if line.is_empty() {
             return self.dispatch();
         }
-        // A comment is a line with an empty name.
+        // A comment is a line with an empty field name.
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let name = halves.next().unwrap_or_default();
         let value = halves.next().unwrap_or_default();
@@ -120,7 +120,7 @@ impl SseDecoder {
     /// Ends an event. An event without data is discarded.
     fn dispatch(&mut self) -> Option<SseEvent> {
         let (event, mut data) = (mem::take(&mut self.event), mem::take(&mut self.data));
-        // The line feed after the last line.
+        // Removes the line feed after the last line.
         data.pop()?;
         Some(SseEvent { event, data })
     }

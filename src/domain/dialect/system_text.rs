@@ -1,12 +1,12 @@
-//! System messages: the backend refuses items with that role and takes `instructions` instead.
+//! System messages. The backend refuses items with that role and accepts `instructions` instead.
 //!
-//! In two cases they stay in the input, as messages of the role `developer`, because the backend would refuse the request
-//! without them: if the input has nothing else, and if the request asks for `json_object`, which requires the word "JSON" in
-//! the input itself (often only the system message has it).
+//! In two cases they stay in the input, with the role `developer`, because the backend would refuse the request
+//! otherwise: if the input has no other items, and if the request asks for `json_object`. The latter requires the word
+//! "JSON" in the input itself, and often only the system message has it.
 
 use super::{json_writer::JsonWriter, raw_json::Text};
 
-/// The texts of a request's system messages, in their order.
+/// The texts of a request's system messages, in order.
 #[derive(Debug, Default)]
 pub(super) struct SystemTexts<'a>(Vec<Text<'a>>);
 
@@ -17,8 +17,8 @@ impl<'a> SystemTexts<'a> {
         }
     }
 
-    /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`, then
-    /// these. `instructions` is sent even if it is empty: the backend has been seen to require it.
+    /// Ends the array of the input, whose items begin at `start`, and writes the `instructions`: the caller's `own`,
+    /// then the system messages. `instructions` is sent even if it is empty, because the backend may require it.
     pub(super) fn place(self, own: Text<'a>, start: usize, wants_json_object: bool, out: &mut JsonWriter) {
         let mut instructions = own;
         if wants_json_object || out.len() == start {
@@ -37,7 +37,8 @@ impl<'a> SystemTexts<'a> {
     }
 }
 
-/// Writes a message that ranks above the user's, in the one form that the backend accepts anywhere in the input.
+/// Writes a message that takes precedence over the user's, in the only form that the backend accepts anywhere in the
+/// input.
 pub(super) fn write_developer_item(text: &Text<'_>, out: &mut JsonWriter) {
     write_text_message("developer", text, out);
 }

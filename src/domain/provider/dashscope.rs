@@ -1,4 +1,4 @@
-//! Alibaba DashScope, media generation: an API key, or OAuth where a deployment's owner configures the endpoints.
+//! Alibaba DashScope, media generation: connects with an API key, or with OAuth if the endpoints are configured.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
@@ -8,7 +8,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     display_name: "DashScope",
     category: Category::Media,
     pasted: Some(AuthMethod::ApiKey),
-    // Its public OAuth service was discontinued on 2026-04-15, so there is no issuer to default to.
+    // The public OAuth service was discontinued on 2026-04-15, so there is no default issuer.
     oauth: Some(&OAuthDefaults {
         issuer: None,
         authorize_path: "/oauth/authorize",

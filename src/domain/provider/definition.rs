@@ -1,4 +1,4 @@
-//! A provider as its owner configured it.
+//! A provider as configured.
 
 use super::{
     descriptor::{AuthMethod, Descriptor},
@@ -9,31 +9,31 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// A provider as configured. Nothing of it can be changed by a request.
+/// A provider as configured. Requests cannot change it.
 #[derive(Debug, Clone)]
 pub struct ProviderDefinition {
     pub name: ProviderName,
     pub provider_type: ProviderType,
     pub display_name: String,
     pub api_base: String,
-    /// Which paths below it may be used through the gateway.
+    /// The paths below `api_base` that callers may use.
     pub proxy_paths: Vec<String>,
-    /// What `User-Agent` says to it; None for the gateway's own.
+    /// The `User-Agent` for this provider; None for the gateway's own.
     pub user_agent: Option<String>,
-    /// Which client's models it is asked for (`client_version`), where it wants to know.
+    /// The `client_version` parameter of the model list, if the provider requires it.
     pub client_version: Option<String>,
-    /// The models it has when it cannot be asked, as its owner wrote them down.
+    /// The configured models, used if the provider's list is not available.
     pub models: Vec<String>,
-    /// How to sign in in the browser, if that is possible.
+    /// The OAuth client, if users can log in with OAuth.
     pub oauth: Option<OAuthClient>,
-    /// How session tokens are refreshed, if they can be.
+    /// The client that refreshes session tokens, if that is possible.
     pub sessions: Option<SessionClient>,
-    /// When and how often its tokens are refreshed.
+    /// When and how often tokens are refreshed.
     pub refresh: RefreshPolicy,
     pub enabled: bool,
 }
 
-/// Where a credential is refreshed.
+/// The way a credential is refreshed.
 #[derive(Debug, Clone, Copy)]
 pub enum RefreshMethod<'a> {
     OAuth(&'a OAuthClient),
@@ -41,13 +41,13 @@ pub enum RefreshMethod<'a> {
 }
 
 impl ProviderDefinition {
-    /// The address of a path of its API; `query` goes as it is.
+    /// Returns the URL of a path of the provider's API; `query` is appended unchanged.
     pub fn url_of(&self, path: &ProxyPath, query: Option<&str>) -> String {
         let base = self.api_base.trim_end_matches('/');
         query.map_or_else(|| format!("{base}/{path}"), |query| format!("{base}/{path}?{query}"))
     }
 
-    /// How a credential that was obtained in this way is refreshed; None if it cannot be.
+    /// Returns how a credential of this method is refreshed; None if it cannot be.
     pub fn refresh_method(&self, auth_method: AuthMethod) -> Option<RefreshMethod<'_>> {
         match auth_method {
             AuthMethod::OAuth => self.oauth.as_ref().map(RefreshMethod::OAuth),
@@ -60,7 +60,7 @@ impl ProviderDefinition {
         self.provider_type.descriptor()
     }
 
-    /// The ways this account can be connected, the preferred one first.
+    /// Returns the methods to connect this account, the preferred one first.
     pub fn auth_methods(&self) -> Vec<AuthMethod> {
         let oauth = self.oauth.as_ref().map(|_| AuthMethod::OAuth);
         oauth.into_iter().chain(self.descriptor().pasted).collect()

@@ -1,14 +1,14 @@
-//! What a provider type is described by.
+//! The fixed description of a provider type.
 
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
-/// What a provider is for.
+/// The purpose of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Category {
-    /// Answers prompts.
+    /// Language models.
     Llm,
-    /// Makes music, pictures, films: the seed's `media`.
+    /// Music, images and videos.
     Media,
 }
 
@@ -18,7 +18,7 @@ impl Category {
     }
 }
 
-/// How an account is connected.
+/// The method that connects an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AuthMethod {
@@ -42,7 +42,7 @@ impl AuthMethod {
         text.parse().ok()
     }
 
-    /// For a sentence: "connects with ...".
+    /// Returns the end of the sentence "connects with ...".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::OAuth => "a sign-in in the browser",
@@ -51,7 +51,7 @@ impl AuthMethod {
         }
     }
 
-    /// For a sentence: "this ...".
+    /// Returns the noun that follows "this".
     pub fn noun(self) -> &'static str {
         match self {
             Self::OAuth => "sign-in",
@@ -61,78 +61,77 @@ impl AuthMethod {
     }
 }
 
-/// Which API a provider's models are asked by.
+/// The dialect of a provider's model API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// The strict form of OpenAI's Responses API that ChatGPT's Codex backend speaks, as a stream only.
+    /// The strict, streaming-only form of OpenAI's Responses API that ChatGPT's Codex backend accepts.
     Codex,
-    /// OpenAI's chat completions, as they are.
+    /// OpenAI's Chat Completions API.
     ChatCompletions,
 }
 
-/// Where a provider's models are asked; paths are below its `api_base`.
+/// A provider's model API; paths are below its `api_base`.
 #[derive(Debug)]
 pub struct ModelApi {
     pub dialect: Dialect,
-    /// Where a prompt goes.
+    /// The path for prompts.
     pub prompt_path: &'static str,
-    /// Where the list of models is.
+    /// The path of the model list.
     pub models_path: &'static str,
-    /// The version of the provider's own client whose models are asked for unless configured; None where nobody wants to
-    /// know.
+    /// The default `client_version` parameter of the model list; None if the provider does not require it.
     pub client_version: Option<&'static str>,
 }
 
-/// What is fixed about a provider type; everything an owner may change is a setting with these as defaults.
+/// The fixed description of a provider type. Its values are the defaults of the settings.
 #[derive(Debug)]
 pub struct Descriptor {
     /// Name of the built-in provider of this type, and the value of `provider_type`.
     pub name: &'static str,
-    /// For people.
+    /// The name shown to users.
     pub display_name: &'static str,
     pub category: Category,
-    /// Which secret an owner may hand in, if any.
+    /// The kind of secret that an owner may paste, if any.
     pub pasted: Option<AuthMethod>,
-    /// Whether a browser sign-in exists. A type may have one whose endpoints only the owner can tell: see `issuer`.
+    /// OAuth, if the provider supports it. Its issuer may have to be configured.
     pub oauth: Option<&'static OAuthDefaults>,
-    /// Where session tokens are refreshed with the browser's cookie, if that is known.
+    /// The endpoint that refreshes session tokens with the browser's cookie, if known.
     pub sessions: Option<&'static SessionDefaults>,
-    /// Where requests go.
+    /// The base URL of the API.
     pub api_base: &'static str,
-    /// What of it may be used through the gateway: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
+    /// The paths that callers may use: see [`crate::domain::proxy::ProxyPath::is_allowed_by`].
     pub proxy_paths: &'static [&'static str],
-    /// How its models are asked; None if it has none.
+    /// The model API; None if the provider has no language models.
     pub models: Option<&'static ModelApi>,
-    /// What answers a good secret and nothing else, at no cost: asked before one that was pasted is saved.
+    /// A free request that succeeds only with a valid secret. Pasted secrets are checked with it before they are saved.
     pub check_path: Option<&'static str>,
-    /// Where it tells how much of the plan is used up, if it does.
+    /// The path that reports the usage of the plan, if any.
     pub usage_path: Option<&'static str>,
-    /// The header, in lower case, in which the provider wants the account's id beside the token.
+    /// The header, in lower case, that must have the account's id, if any.
     pub account_header: Option<&'static str>,
-    /// Reads the account out of a token's claims.
+    /// Reads the account labels from a token's claims.
     pub labels: fn(&UnverifiedClaims) -> AccountLabels,
 }
 
-/// A type's OAuth registration; paths are below the issuer.
+/// The OAuth defaults of a provider type; paths are below the issuer.
 #[derive(Debug)]
 pub struct OAuthDefaults {
-    /// None: this deployment's owner must configure it, there is no public one.
+    /// None if there is no public issuer and it must be configured.
     pub issuer: Option<&'static str>,
     pub authorize_path: &'static str,
     pub token_path: &'static str,
     pub revoke_path: Option<&'static str>,
     /// For refresh and revocation.
     pub body_format: BodyFormat,
-    /// Empty where the owner must configure it.
+    /// Empty if it must be configured.
     pub client_id: &'static str,
     pub scopes: &'static [&'static str],
     /// Provider-specific parameters of the authorize URL, sent before `state`.
     pub authorize_params: &'static [(&'static str, &'static str)],
-    /// What `originator` says unless configured; None where the provider has no such parameter.
+    /// The default `originator` parameter; None if the provider has no such parameter.
     pub originator: Option<&'static str>,
 }
 
-/// A type's identity provider of browser sessions.
+/// The identity provider of browser sessions.
 #[derive(Debug)]
 pub struct SessionDefaults {
     pub url: &'static str,

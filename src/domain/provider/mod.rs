@@ -1,5 +1,5 @@
-//! The provider types the gateway knows: one file each, one row in [`ProviderType::ALL`], and no wildcard `match`, so
-//! that the compiler finds whatever else a new type needs. `docs/adding-a-provider.md` walks through it.
+//! The supported provider types: one file and one row in [`ProviderType::ALL`] each. No `match` on them has a wildcard,
+//! so the compiler reports every place that a new type needs. See `docs/adding-a-provider.md`.
 
 pub mod dashscope;
 mod definition;

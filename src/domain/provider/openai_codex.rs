@@ -1,17 +1,17 @@
-//! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, refresh tokens that are single use.
+//! ChatGPT through the Codex backend: OAuth 2.0 with PKCE as a public client, with single-use refresh tokens.
 
 use super::descriptor::{Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
-/// The provider's fixed name (the seed's `DefaultProviderName`).
+/// The name of the built-in provider.
 pub const NAME: &str = "openai-codex";
 
-/// What the seed's routes call it: `/v1/auth/openai/...` is `/v1/auth/openai-codex/...`.
+/// A second name of the built-in provider: `/v1/auth/openai/...` means `/v1/auth/openai-codex/...`.
 pub const ALIAS: &str = "openai";
 
 pub const ISSUER: &str = "https://auth.openai.com";
 
-/// Namespaced claims of OpenAI's tokens.
+/// Namespaces of claims in OpenAI's tokens.
 const AUTH: &str = "https://api.openai.com/auth";
 const PROFILE: &str = "https://api.openai.com/profile";
 
@@ -27,7 +27,6 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
         revoke_path: Some("/oauth/revoke"),
         body_format: BodyFormat::Json,
         client_id: "app_EMoamEEZ73f0CkXaXp7hrann",
-        // The seed's six.
         scopes: &["openid", "profile", "email", "offline_access", "api.connectors.read", "api.connectors.invoke"],
         authorize_params: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],
         originator: Some("goclaw"),

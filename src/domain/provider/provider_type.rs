@@ -1,10 +1,10 @@
-//! The list of provider types: the one place that knows them all.
+//! The list of all provider types.
 
 use std::fmt;
 
 use super::{dashscope, descriptor::Descriptor, openai_codex, suno};
 
-/// What kind of provider an account is at: the seed's `provider_type`.
+/// The type of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderType {
     OpenaiCodex,
@@ -23,7 +23,7 @@ impl ProviderType {
         }
     }
 
-    /// The value of `provider_type` in storage and API, which is also the built-in provider's name.
+    /// Returns the value of `provider_type` in storage and API, which is also the built-in provider's name.
     pub fn as_str(self) -> &'static str {
         self.descriptor().name
     }

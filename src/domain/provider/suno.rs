@@ -1,5 +1,5 @@
-//! Suno, AI music: the session token of a signed-in browser, a JWT that lives for about an hour. The
-//! browser's own cookie, where its owner hands it in, refreshes it.
+//! Suno, AI music: connects with the session token of a browser, a JWT that is valid for about an hour. The browser's
+//! cookie refreshes it, if the owner pastes that too.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, SessionDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims};
@@ -10,7 +10,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     category: Category::Media,
     pasted: Some(AuthMethod::SessionToken),
     oauth: None,
-    // Clerk, as third-party clients found it; a deployment may name another.
+    // Clerk, as third-party clients use it; the URL can be configured.
     sessions: Some(&SessionDefaults { url: "https://auth.suno.com", cookie: "__client" }),
     api_base: "https://studio-api.prod.suno.com/api",
     proxy_paths: &["*"],
@@ -21,7 +21,7 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     labels,
 };
 
-/// Its identity provider puts e-mail and user id into claims with a namespace of its own.
+/// Suno's identity provider prefixes the claims of e-mail and user id with a namespace.
 fn labels(claims: &UnverifiedClaims) -> AccountLabels {
     AccountLabels {
         account_id: None,

@@ -1,8 +1,7 @@
-//! Which headers pass, by name in lower case. Lists of what may, never of what may not: a header that nobody thought of
-//! cannot carry a caller's token out, or a provider's cookie in.
+//! Allowlists of forwarded headers, by name in lower case. An unknown header can neither leak a caller's token to the
+//! provider nor a provider's cookie to the caller.
 
-/// From a caller to the provider: what steers a turn of a conversation. It goes on beside a body that the gateway has
-/// written anew, too.
+/// Headers from the caller that control a turn of a conversation. They are also sent with a translated body.
 const STEERING: [&str; 12] = [
     "conversation-id",
     "idempotency-key",
@@ -17,10 +16,10 @@ const STEERING: [&str; 12] = [
     "x-openai-memgen-request",
     "x-openai-subagent",
 ];
-/// Families of them.
+/// Prefixes of such headers.
 const UPSTREAM_FAMILIES: [&str; 2] = ["x-codex-", "x-dashscope-"];
 
-/// From a caller to the provider: what is about the very bytes of this request or of its answer.
+/// Headers from the caller that describe the bytes of this request or of its response.
 const DESCRIBING: [&str; 11] = [
     "accept",
     "accept-encoding",
@@ -35,7 +34,7 @@ const DESCRIBING: [&str; 11] = [
     "x-stainless-retry-count",
 ];
 
-/// From the provider back to the caller.
+/// Headers from the provider to the caller.
 const DOWNSTREAM: [&str; 17] = [
     "accept-ranges",
     "cache-control",
@@ -55,24 +54,25 @@ const DOWNSTREAM: [&str; 17] = [
     "x-openai-authorization-error",
     "x-reasoning-included",
 ];
+/// Prefixes of such headers.
 const DOWNSTREAM_FAMILIES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-ratelimit-"];
 
-/// Whether a caller's header goes to the provider.
+/// Whether a caller's header is forwarded to the provider.
 pub fn goes_upstream(name: &str) -> bool {
     steers_a_turn(name) || is_listed(name, &DESCRIBING, &[])
 }
 
-/// Whether a caller's header goes on beside a body that is the gateway's.
+/// Whether a caller's header is forwarded with a translated body.
 pub fn steers_a_turn(name: &str) -> bool {
     is_listed(name, &STEERING, &UPSTREAM_FAMILIES)
 }
 
-/// Whether a provider's header goes to the caller.
+/// Whether a provider's header is forwarded to the caller.
 pub fn comes_back(name: &str) -> bool {
     is_listed(name, &DOWNSTREAM, &DOWNSTREAM_FAMILIES)
 }
 
-/// A name with `_` is none: some servers take it for the one with `-`.
+/// Names with `_` are never listed: some servers treat `_` like `-`.
 fn is_listed(name: &str, names: &[&str], families: &[&str]) -> bool {
     !name.contains('_') && (names.contains(&name) || families.iter().any(|family| name.starts_with(family)))
 }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_identifies_or_steers_stays_here() {
+    fn identity_and_connection_headers_are_not_forwarded() {
         for name in [
             "authorization",
             "chatgpt-account-id",
@@ -119,14 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn what_describes_bytes_steers_no_turn() {
+    fn headers_about_bytes_are_not_sent_with_a_translated_body() {
         for name in ["content-type", "content-encoding", "accept", "accept-encoding", "if-none-match", "range"] {
             assert!(goes_upstream(name) && !steers_a_turn(name), "{name}");
         }
     }
 
     #[test]
-    fn a_turn_and_its_limits_pass_both_ways() {
+    fn turn_state_and_limits_are_forwarded() {
         assert!(goes_upstream("x-codex-turn-state") && comes_back("x-codex-turn-state"));
         assert!(goes_upstream("content-type") && comes_back("content-type"));
         assert!(comes_back("x-codex-primary-used-percent") && comes_back("openai-model"));

@@ -1,5 +1,4 @@
-//! What may pass through to a provider: which paths, and which headers each way. Default deny: what nobody listed stays
-//! here.
+//! The allowlists of the proxy: paths, and headers in each direction. Unlisted ones are not forwarded.
 
 pub mod headers;
 mod path;

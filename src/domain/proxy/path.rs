@@ -1,19 +1,19 @@
-//! The path of a pass-through request, below the provider's base URL.
+//! The path of a proxied request, below the provider's base URL.
 //!
-//! It is judged and sent in the very form it came in: decoding it for the one and not for the other is how such lists are
-//! got around.
+//! The path is checked and sent without decoding it. If only one of the two decoded it, a path could bypass the
+//! allowlist.
 
 use std::fmt;
 
-/// The longest path that is looked at, in bytes.
+/// The maximum length of a path, in bytes.
 const MAX_PATH_BYTES: usize = 4 * 1024;
 
-/// A path relative to a base URL, e.g. `codex/responses`: segments of plain characters, none of them empty (but perhaps
-/// the last), none of them dots, and no encoded slash, backslash, dot, percent or control character.
+/// A path relative to a base URL, e.g. `codex/responses`. Only the last segment may be empty. No segment consists of
+/// dots only or has an encoded slash, backslash, dot, percent sign or control character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyPath(String);
 
-/// Why a path cannot pass.
+/// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {
     #[error("the path is empty")]
@@ -26,12 +26,12 @@ pub enum InvalidPath {
     DotSegment,
     #[error("the path encodes a slash, a dot, a percent sign or a control character")]
     HidesCharacters,
-    #[error("the path holds a character that is not allowed there")]
+    #[error("the path has a character that is not allowed")]
     InvalidCharacter,
 }
 
 impl ProxyPath {
-    /// Takes the raw path of a request, without its query and without a leading slash.
+    /// Parses the raw path of a request, without its query and without a leading slash.
     pub fn parse(raw: &str) -> Result<Self, InvalidPath> {
         if raw.is_empty() {
             return Err(InvalidPath::Empty);
@@ -52,7 +52,7 @@ impl ProxyPath {
         Ok(Self(raw.to_owned()))
     }
 
-    /// A path that is written down in the program, for what the gateway itself asks.
+    /// Wraps a constant path, for the gateway's own requests.
     pub fn fixed(path: &'static str) -> Self {
         Self(path.to_owned())
     }
@@ -61,10 +61,10 @@ impl ProxyPath {
         &self.0
     }
 
-    /// Whether one of the patterns lets it through: `codex/*` is everything below `codex/`, `wham/usage` that path alone.
+    /// Whether a pattern matches: `codex/*` matches every path below `codex/`, and `wham/usage` only itself.
     pub fn is_allowed_by(&self, patterns: &[String]) -> bool {
         patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(above) => self.0.len() > above.len() && self.0.starts_with(above),
+            Some(prefix) => self.0.len() > prefix.len() && self.0.starts_with(prefix),
             None => self.0 == *pattern,
         })
     }
@@ -76,7 +76,7 @@ impl fmt::Display for ProxyPath {
     }
 }
 
-/// RFC 3986 section 3.3 without `;`, by which some servers cut a segment short.
+/// Accepts the characters of RFC 3986 section 3.3 except `;`, at which some servers truncate a segment.
 fn check_characters(segment: &str) -> Result<(), InvalidPath> {
     let mut bytes = segment.bytes();
     while let Some(byte) = bytes.next() {
@@ -86,7 +86,7 @@ fn check_characters(segment: &str) -> Result<(), InvalidPath> {
                 let (Some(high), Some(low)) = (digit(bytes.next()), digit(bytes.next())) else {
                     return Err(InvalidPath::InvalidCharacter);
                 };
-                // 0x25 is the percent sign itself: a server that decodes twice would find anything behind it.
+                // 0x25 is the percent sign: a server that decodes twice could find any character.
                 if matches!(high * 16 + low, 0x00..=0x1f | 0x25 | 0x2e | 0x2f | 0x5c | 0x7f) {
                     return Err(InvalidPath::HidesCharacters);
                 }
@@ -107,11 +107,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_paths_pass_and_disguised_ones_do_not() {
-        for good in ["codex/responses", "wham/usage", "billing/info/", "a/b-c_d~e/f:g@h", "v1/%C3%A9", "..a/b.."] {
-            assert_eq!(ProxyPath::parse(good).map(|path| path.as_str().to_owned()), Ok(good.to_owned()));
+    fn plain_paths_are_accepted_and_disguised_ones_are_refused() {
+        for valid in ["codex/responses", "wham/usage", "billing/info/", "a/b-c_d~e/f:g@h", "v1/%C3%A9", "..a/b.."] {
+            assert_eq!(ProxyPath::parse(valid).map(|path| path.as_str().to_owned()), Ok(valid.to_owned()));
         }
-        for (bad, error) in [
+        for (invalid, error) in [
             ("", InvalidPath::Empty),
             ("/codex", InvalidPath::EmptySegment),
             ("codex//responses", InvalidPath::EmptySegment),
@@ -131,12 +131,12 @@ mod tests {
             ("https://evil.example/", InvalidPath::EmptySegment),
             ("codex/a b", InvalidPath::InvalidCharacter),
         ] {
-            assert_eq!(ProxyPath::parse(bad), Err(error), "{bad}");
+            assert_eq!(ProxyPath::parse(invalid), Err(error), "{invalid}");
         }
     }
 
     #[test]
-    fn only_what_is_listed_is_allowed() {
+    fn only_listed_paths_are_allowed() {
         let allowed = ["codex/*".to_owned(), "wham/usage".to_owned()];
         let is_allowed = |path: &str| ProxyPath::parse(path).unwrap().is_allowed_by(&allowed);
         for path in ["codex/responses", "codex/responses/compact", "wham/usage"] {
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_passes_stays_below_the_base(raw in "[a-c./%25eEfFxX2;:@\\\\ ]{0,24}") {
+        fn accepted_paths_stay_below_the_base(raw in "[a-c./%25eEfFxX2;:@\\\\ ]{0,24}") {
             if let Ok(path) = ProxyPath::parse(&raw) {
                 let joined = url::Url::parse(&format!("https://base.example/api/{path}")).unwrap();
                 prop_assert_eq!(joined.host_str(), Some("base.example"));

@@ -1,60 +1,60 @@
-//! What happens to an account's tokens, and what is to be done about it.
+//! The events of the refresh protocol, and their effects.
 
 use crate::domain::{provider_settings::TokenMetadata, sealed::SealedSecret, time::Timestamp};
 
 use super::{Failure, LeaseId, TokenVersion};
 
-/// How much somebody wants a refresh.
+/// Why a refresh runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefreshTrigger {
-    /// When its time has come.
+    /// The scheduled time has come.
     Due,
-    /// Now, because somebody asked or an access token was refused. Never out of doubt.
+    /// A caller requested it, or an access token was refused. Does not retry out of doubt while that token is served.
     Now,
-    /// Now, also out of doubt: its owner saw the doubt and asked for the one retry.
+    /// The owner consented to the one retry out of doubt.
     Consented,
-    /// Now, also out of doubt: the access token is dead, so there is nothing to lose.
+    /// The access token is dead, so a retry out of doubt risks nothing.
     AccessDead,
 }
 
-/// What a refresh brought, sealed: ready for the journal and the store.
+/// The sealed tokens of a token response, ready for the journal and the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rotation {
-    /// What was presented.
+    /// The version of the presented refresh token.
     pub seen: TokenVersion,
     pub access_token: SealedSecret,
-    /// None if the provider kept the old one in force (RFC 6749 section 6).
+    /// None if the old refresh token remains valid (RFC 6749 section 6).
     pub refresh_token: Option<SealedSecret>,
     pub metadata: TokenMetadata,
-    /// Whether the tokens are of the account that was refreshed.
+    /// Whether the new tokens belong to the account that was refreshed.
     pub same_account: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum RefreshEvent {
-    /// Somebody wants to present the refresh token of `seen`.
+    /// A caller asks to present the refresh token of `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
-    /// It was presented, and this came back, now or from the journal.
+    /// The token endpoint returned new tokens, which come from the call or from the journal.
     Answered(Rotation),
-    /// It was presented, or was about to be, and this went wrong. `spread` is random and spreads the pauses.
+    /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },
 }
 
-/// What whoever caused the event has to do.
+/// The next action of the caller that applied an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Present the token, at once and once.
+    /// Present the token once, immediately.
     Send,
-    /// Nothing before this time. Somebody else may be at it.
+    /// Do nothing before this time. Another replica may hold the lease.
     Wait(Timestamp),
-    /// Read the row: it has moved on, or has come to rest.
+    /// Use the returned row: it has changed, or no refresh is possible.
     Adopt,
-    /// The new tokens are the account's now.
+    /// The new tokens were stored.
     Stored,
-    /// Throw the answer away, quietly: a newer one is stored.
+    /// Discard the new tokens without revoking them.
     Discard,
-    /// Throw the answer away and have it revoked: nobody is to use it.
+    /// Discard the new tokens and revoke them.
     Revoke,
-    /// It is written down, or was not ours to write.
+    /// The failure was recorded, or there is nothing to record.
     Noted,
 }

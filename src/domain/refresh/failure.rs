@@ -1,20 +1,20 @@
-//! What a failed refresh call means for the token that it presented.
+//! Classifies failed refreshes by what they mean for the presented token.
 
 use std::time::Duration;
 
-/// What can be known about the presented token afterwards.
+/// The fate of a refresh token after a failed refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Proven not taken: no byte was sent, or the provider said so. `retry_after` is the provider's wish.
+    /// The token is unspent: no byte was sent, or the response proves it. `retry_after` comes from the provider.
     NotConsumed { cause: Cause, retry_after: Option<Duration> },
-    /// It may or may not have been taken.
+    /// The provider may have consumed the token.
     Unknown(Cause),
-    /// The provider will never take it.
+    /// The provider no longer accepts the token.
     Rejected(Cause),
 }
 
 impl Failure {
-    /// What it means for a secret that presenting does not spend: nothing is ever in doubt.
+    /// Returns the failure for a reusable secret: presenting it never spends it, so nothing is in doubt.
     #[must_use]
     pub fn of_a_lasting_secret(self) -> Self {
         match self {
@@ -24,7 +24,7 @@ impl Failure {
     }
 }
 
-/// Why an account is not simply fine; part of its row and of its history, so a closed set of codes.
+/// Why an account left the state `active`. The code is stored in its row and in its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Cause {
@@ -32,19 +32,19 @@ pub enum Cause {
     RefreshTokenReused,
     RefreshTokenInvalidated,
     InvalidGrant,
-    /// A 401 that does not say more.
+    /// A 401 without a known code.
     Unauthorized,
-    /// The answer was for another account.
+    /// The new tokens belong to another account.
     AccountMismatch,
     TimedOut,
     ConnectionLost,
     ServerError,
     Unreadable,
-    /// Refused, but not for what was presented.
+    /// The provider refused the request for a reason other than the token.
     Refused,
-    /// Whoever presented it did not live to say what came of it.
+    /// The process that presented the token stopped before it recorded the outcome.
     Interrupted,
-    /// It was not sent: so much time had passed that another gateway might have thought this one dead.
+    /// Too late to send: the lease could end before the response, and another replica could take it.
     HeldUp,
     RateLimited,
     NoConnection,
@@ -56,7 +56,7 @@ pub enum Cause {
 impl Cause {
     pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// As stored, and as `cause` in events.
+    /// Returns the code that is stored and that events have as `cause`.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -65,7 +65,7 @@ impl Cause {
         text.parse().ok()
     }
 
-    /// For a sentence: "the refresh failed: ...".
+    /// Returns the end of the sentence "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {
             Self::RefreshTokenExpired => "the refresh token has expired",
@@ -73,26 +73,27 @@ impl Cause {
             Self::RefreshTokenInvalidated => "the refresh token was revoked",
             Self::InvalidGrant => "the provider no longer accepts the refresh token",
             Self::Unauthorized => "the provider refused the refresh token",
-            Self::AccountMismatch => "the provider answered for another account",
-            Self::TimedOut => "the provider did not answer in time",
-            Self::ConnectionLost => "the connection was lost before the answer came",
+            Self::AccountMismatch => "the provider returned tokens of another account",
+            Self::TimedOut => "the provider did not respond in time",
+            Self::ConnectionLost => "the connection was lost before the response arrived",
             Self::ServerError => "the provider had a server error",
-            Self::Unreadable => "the provider's answer was not readable",
+            Self::Unreadable => "the provider's response was not readable",
             Self::Refused => "the provider refused the request for another reason than the token",
-            Self::Interrupted => "the gateway was interrupted before the answer came",
-            Self::HeldUp => "the gateway was held up and did not send the refresh in time",
-            Self::RateLimited => "the provider asked to come back later",
+            Self::Interrupted => "the gateway was interrupted before the response arrived",
+            Self::HeldUp => "the gateway was delayed and did not send the refresh in time",
+            Self::RateLimited => "the provider rate-limits refreshes",
             Self::NoConnection => "the provider could not be reached",
             Self::DecryptionFailed => "the stored refresh token cannot be opened with the configured key",
         }
     }
 }
 
-/// What an error answer of a token endpoint means: `code` is the provider's, one of a closed set, else `unknown`.
+/// Classifies an error response of a token endpoint. `code` is the provider's error code if it is a known one, else
+/// `unknown`.
 ///
-/// OpenAI's client takes a known code as final whatever the status, and a 401 without one too; everything else may be a
-/// proxy, a filter or an outage in front of the server, and none of these may cost a login. RFC 6749 section 5.2 has codes
-/// that refuse the request, not the token.
+/// A known token code is final whatever the status, and so is a 401 without a code, as in OpenAI's client. Any other
+/// response may come from a proxy, a filter or an outage in front of the server, which must not cost a login. Some
+/// codes of RFC 6749 section 5.2 refuse the request, not the token.
 pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failure {
     match (status, code) {
         (_, "refresh_token_expired") => Failure::Rejected(Cause::RefreshTokenExpired),
@@ -123,9 +124,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_has_its_meaning() {
+    fn responses_are_classified_by_status_and_code() {
         let (rejected, unknown) = (Failure::Rejected, Failure::Unknown);
-        let spared = |cause| Failure::NotConsumed { cause, retry_after: None };
+        let not_consumed = |cause| Failure::NotConsumed { cause, retry_after: None };
         for (status, code, meaning) in [
             (401, "refresh_token_expired", rejected(Cause::RefreshTokenExpired)),
             (401, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
@@ -135,10 +136,10 @@ mod tests {
             (400, "invalid_grant", rejected(Cause::InvalidGrant)),
             (401, "token_expired", rejected(Cause::InvalidGrant)),
             (401, "unknown", rejected(Cause::Unauthorized)),
-            (429, "unknown", spared(Cause::RateLimited)),
-            (401, "invalid_client", spared(Cause::Refused)),
-            (400, "unsupported_grant_type", spared(Cause::Refused)),
-            (403, "unsupported_country_region_territory", spared(Cause::Refused)),
+            (429, "unknown", not_consumed(Cause::RateLimited)),
+            (401, "invalid_client", not_consumed(Cause::Refused)),
+            (400, "unsupported_grant_type", not_consumed(Cause::Refused)),
+            (403, "unsupported_country_region_territory", not_consumed(Cause::Refused)),
             (400, "unknown", unknown(Cause::Refused)),
             (403, "unknown", unknown(Cause::Refused)),
             (404, "unknown", unknown(Cause::Refused)),
@@ -151,9 +152,9 @@ mod tests {
     }
 
     #[test]
-    fn the_provider_s_wish_to_wait_is_kept() {
-        let wish = Some(Duration::from_secs(90));
-        let Failure::NotConsumed { retry_after, .. } = classify(429, "unknown", wish) else { panic!("not spared") };
-        assert_eq!(retry_after, wish);
+    fn a_429_keeps_the_provider_s_delay() {
+        let delay = Some(Duration::from_secs(90));
+        let Failure::NotConsumed { retry_after, .. } = classify(429, "unknown", delay) else { panic!("consumed") };
+        assert_eq!(retry_after, delay);
     }
 }

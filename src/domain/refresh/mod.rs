@@ -1,16 +1,16 @@
-//! The refresh protocol: what may happen to an account's tokens, and when.
+//! The refresh protocol: which events may change an account's tokens, and when.
 //!
-//! A refresh token is single use: presenting it twice can end the login. So one row per account says who may present it,
-//! and every change of that row is one [`step`]: pure, run by the stores inside a transaction, and by the exhaustive
-//! search in `tests/model`. `docs/refresh.md` tells the protocol in words and lists its invariants.
+//! A refresh token is single use: presenting it twice can end the login. One row per account therefore records who may
+//! present it, and every change of the row is one [`step`]. It is pure: the stores run it inside a transaction, and
+//! `tests/model` searches it exhaustively. `docs/refresh.md` describes the protocol and lists its invariants.
 //!
 //! ```text
-//! Active --refresh due--> Refreshing --answer--> Active, one generation on
-//!                         Refreshing --refused before any byte, 429--> where it came from
-//!                         Refreshing --no readable answer, lease over--> InDoubt --retry due--> Refreshing
+//! Active --refresh due--> Refreshing --new tokens--> Active, next generation
+//!                         Refreshing --not sent, or 429--> the state before
+//!                         Refreshing --no readable response, or lease over--> InDoubt --retry due--> Refreshing
 //!                         Refreshing --definite rejection--> NeedsReauth
 //! ```
-//! An answer for the current login and generation is stored from *any* of these phases: it is the only live token.
+//! New tokens for the current login and generation are stored in *any* of these states: no other token is valid.
 
 mod breaker;
 mod event;

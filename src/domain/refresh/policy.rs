@@ -1,39 +1,39 @@
-//! The times and promises that the protocol works with, as configured.
+//! The configured times of the refresh protocol.
 
 use std::time::Duration;
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// What a provider's revocation of one refresh token ends.
+/// The tokens that the provider ends when one refresh token is revoked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RevocationScope {
-    /// The tokens that came from the same login.
+    /// All tokens of the same login.
     Family,
-    /// All that the account granted to this client, newer logins included.
+    /// All tokens that the account granted to this client, including those of newer logins.
     #[default]
     Grant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// The longest a refresh call takes, from its first byte to the last of the answer.
+    /// Timeout of a refresh request, including its response.
     pub http_timeout: Duration,
-    /// How long one acquisition of the right to present lasts: more than twice `http_timeout`.
+    /// Duration of a lease: more than twice `http_timeout`.
     pub lease: Duration,
-    /// The earliest that a refresh starts before the access token ends.
+    /// A refresh starts at most this long before the access token expires.
     pub lead: Duration,
-    /// An access token is handed out until this long before its end.
+    /// An access token is no longer served this long before it expires.
     pub serve_margin: Duration,
-    /// The shortest pause after a failed call.
+    /// The shortest pause after a failed refresh.
     pub backoff_min: Duration,
-    /// The longest.
+    /// The longest pause after a failed refresh.
     pub backoff_max: Duration,
-    /// How long the provider answers a spent refresh token once more; zero unless it is known to.
+    /// The provider's grace window, in which it accepts a spent refresh token once more; zero if it has none.
     pub grace: Duration,
     pub revocation: RevocationScope,
 }
 
-/// Why a policy cannot work.
+/// Why a policy is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPolicy {
     #[error("refresh.lease must be more than twice refresh.http_timeout")]
@@ -68,39 +68,40 @@ impl RefreshPolicy {
         Ok(())
     }
 
-    /// How long before the end of a token of that lifetime its refresh is due. The seed's five minutes are the least, half
-    /// a life the most.
+    /// Returns how long before its expiry a token with this lifetime is refreshed: at least five minutes, at most half
+    /// of the lifetime.
     pub(super) fn lead_for(&self, lifetime: Duration) -> Duration {
         (lifetime / 2).min(FIVE_MINUTES.max(self.lead.min(lifetime / 10)))
     }
 
-    /// How long before its end a token of that lifetime is no longer handed out.
+    /// Returns how long before its expiry a token with this lifetime is no longer served.
     pub(super) fn serve_margin_for(&self, lifetime: Duration) -> Duration {
         self.serve_margin.min(lifetime / 10)
     }
 
-    /// How long before its end a token of that lifetime is worth so little that the one retry out of doubt may cost it.
+    /// Returns how long before its expiry a token with this lifetime is worth so little that the one retry out of doubt
+    /// may risk it.
     pub(super) fn last_minutes_of(lifetime: Duration) -> Duration {
         FIVE_MINUTES.min(lifetime / 10)
     }
 
-    /// How long after asking for the lease the token may still be sent: a call that begins then ends well within the lease.
+    /// Returns how long after the lease request the token may still be sent, so that the call ends within the lease.
     pub fn latest_send(&self) -> Duration {
         self.lease.saturating_sub(self.http_timeout * 3 / 2)
     }
 
-    /// How long after a send nobody can still be waiting for its answer.
+    /// Returns how long after sending the token its response can still arrive.
     pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)
     }
 
-    /// How long after a send a retry surely falls into the grace window.
+    /// Returns how long after sending the token a retry still falls into the grace window.
     pub(super) fn grace_left_after_send(&self) -> Duration {
         self.grace - Duration::from_secs(5).min(self.grace / 4)
     }
 
-    /// The pause after that many failures in a row: doubled each time, and spread over its upper part (`spread` of
-    /// `u16::MAX`), so that many accounts that failed together do not come back together.
+    /// Returns the pause after consecutive failures. It doubles each time. `spread` (of `u16::MAX`) varies it, so that
+    /// accounts that failed together do not retry together.
     pub(super) fn backoff(&self, failures: u32, spread: u16) -> Duration {
         let longest = self.backoff_min.saturating_mul(1 << failures.min(16)).min(self.backoff_max);
         let range = longest.saturating_sub(self.backoff_min);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_their_limit_and_are_never_shorter_than_the_least() {
+    fn backoff_doubles_between_its_minimum_and_maximum() {
         let policy = RefreshPolicy::default();
         assert_eq!(policy.backoff(1, 0), seconds(30));
         assert_eq!(policy.backoff(1, u16::MAX), seconds(60));
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_outlives_two_calls() {
+    fn invalid_policies_are_rejected() {
         let policy = RefreshPolicy::default();
         assert_eq!(policy.validate(), Ok(()));
         let short = RefreshPolicy { lease: seconds(40), ..policy.clone() };

@@ -1,4 +1,4 @@
-//! When a refresh may begin: the one rule that the scheduler waits by and the store grants by.
+//! When a refresh may begin. The scheduler and the store share this rule.
 
 use std::{
     hash::{Hash, Hasher},
@@ -9,13 +9,13 @@ use crate::domain::time::Timestamp;
 
 use super::{RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
-/// How often a token may be presented while its access token is good: once, and once more out of doubt.
+/// How often a refresh token may be presented while its access token is valid: once, and once more out of doubt.
 const PRESENTATIONS_WHILE_GOOD: u32 = 2;
 
 const ALWAYS: Timestamp = Timestamp::from_unix_millis(i64::MIN);
 
 impl RefreshState {
-    /// From when on a refresh may begin; None if never again. For a state [`RefreshState::at`] `now`.
+    /// Returns the earliest time of a refresh, for a state from [`RefreshState::at`]; None if no refresh can begin.
     pub fn ready_at(&self, policy: &RefreshPolicy, trigger: RefreshTrigger, now: Timestamp) -> Option<Timestamp> {
         if !self.refreshable {
             return None;
@@ -32,21 +32,21 @@ impl RefreshState {
         }
     }
 
-    /// When the next refresh is due, a little later for some accounts than for others, so that many that were connected
-    /// together are not refreshed together. The same on every replica.
+    /// Returns when the next refresh is due. A jitter separates accounts that were connected together; it is the same
+    /// on every replica.
     pub fn due_at(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         let lead = policy.lead_for(self.lifetime()?);
         Some(self.expires_at?.minus(lead).plus(lead.mul_f64(self.jitter() / 10.0)))
     }
 
-    /// Until when the access token is handed out; None means for ever.
+    /// Returns until when the access token is served; None if it does not expire.
     pub fn served_until(&self, policy: &RefreshPolicy) -> Option<Timestamp> {
         Some(self.expires_at?.minus(policy.serve_margin_for(self.lifetime()?)))
     }
 
-    /// Whether the token may be presented once more because the provider's grace window is still open. It opened, at the
-    /// earliest, with the first call that may have taken the token; a later call does not open it anew. A clock that was
-    /// set back cannot tell.
+    /// Whether the token may be presented again because the provider's grace window is still open. The window opens
+    /// with the first call that may have consumed the token; a later call does not reopen it. If `now` is before that
+    /// call, the clock was set back, and the window counts as closed.
     pub(super) fn has_grace(&self, policy: &RefreshPolicy, now: Timestamp) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
         self.has_retry() && (sent_at..sent_at.plus(policy.grace_left_after_send())).contains(&now)
@@ -56,10 +56,10 @@ impl RefreshState {
         self.attempt < PRESENTATIONS_WHILE_GOOD
     }
 
-    /// When the one retry out of doubt is due. If the provider did take the token, presenting it again may end the whole
-    /// family, the good access token with it; so it waits until that is worth little, unless its owner consents or the
-    /// provider is known to have a grace window. Once the access token is dead there is nothing to lose; None if nobody can
-    /// say when that is.
+    /// Returns when the one retry out of doubt is due. If the provider consumed the token, presenting it again may end
+    /// the whole family, including the valid access token. So the retry waits until the access token is about to
+    /// expire, unless the owner consents or a grace window is open. A dead access token is no risk. None if its expiry
+    /// is unknown.
     fn retry_at(
         &self,
         policy: &RefreshPolicy,
@@ -76,7 +76,7 @@ impl RefreshState {
             RefreshTrigger::Due | RefreshTrigger::Consented if self.has_retry() => {
                 self.served_until(policy)?.min(self.last_minutes_at()?)
             }
-            // Joins whatever is under way, but starts no retry while there is something to lose.
+            // No retry while the access token is served.
             RefreshTrigger::Due | RefreshTrigger::Now | RefreshTrigger::Consented => self.served_until(policy)?,
         };
         let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.longest_call());
@@ -87,12 +87,12 @@ impl RefreshState {
         Some(self.expires_at?.minus(RefreshPolicy::last_minutes_of(self.lifetime()?)))
     }
 
-    /// How long the access token lives in all, as it was when it was received.
+    /// Returns the access token's lifetime, counted from its receipt.
     fn lifetime(&self) -> Option<Duration> {
         Some(self.obtained_at.until(self.expires_at?))
     }
 
-    /// 0 to 1, the same for the same tokens everywhere: FNV-1a, spread enough and free of a seed.
+    /// Returns a number from 0 to 1 that depends on the token version only. FNV-1a has no random seed.
     fn jitter(&self) -> f64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         self.version.hash(&mut hash);

@@ -1,4 +1,4 @@
-//! The row of an account, as far as refreshing is concerned.
+//! The refresh state of an account's row.
 
 use std::fmt;
 
@@ -9,8 +9,7 @@ use crate::domain::{
 
 use super::Cause;
 
-/// Which tokens of which login: what a caller has "seen". Both parts change with the tokens, so it names exactly one
-/// refresh token.
+/// Identifies one refresh token by login and generation: the version that a caller has "seen".
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TokenVersion {
     pub login_id: LoginId,
@@ -22,7 +21,7 @@ impl TokenVersion {
         Self { login_id, generation: Generation::FIRST }
     }
 
-    /// The version after one more committed refresh.
+    /// Returns the version after one more committed refresh.
     #[must_use]
     pub fn next(&self) -> Self {
         Self { login_id: self.login_id.clone(), generation: Generation(self.generation.0.saturating_add(1)) }
@@ -36,12 +35,11 @@ impl fmt::Display for TokenVersion {
 }
 
 random_id!(
-    /// Names one acquisition of the right to present a token, chosen by whoever asks. Naming it beforehand lets the asker
-    /// recognise its own after the database's answer was lost.
+    /// The id of one lease, chosen by the caller. If the database's reply is lost, the caller recognises its own lease.
     LeaseId
 );
 
-/// The right to present a refresh token, for a while.
+/// The right to present a refresh token for a limited time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub id: LeaseId,
@@ -53,11 +51,11 @@ pub struct Lease {
 pub enum TokenState {
     /// The refresh token is unspent.
     Active,
-    /// Somebody presents it, or died trying.
+    /// A replica holds the lease to present it.
     Refreshing(Lease),
-    /// It was presented, and nobody knows whether the provider took it.
+    /// The refresh token was presented without a readable response; the provider may have consumed it.
     InDoubt,
-    /// The provider rejected it for good. The access token serves until it ends.
+    /// The provider rejected the refresh token for good. The access token is served until it expires.
     NeedsReauth,
 }
 
@@ -72,31 +70,31 @@ impl TokenState {
     }
 }
 
-/// Where an account's refresh token stands.
+/// The state of an account's tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RefreshState {
     pub version: TokenVersion,
     pub state: TokenState,
-    /// How often the current refresh token was presented without proof that it was not taken.
+    /// How often the current refresh token was presented without proof that it is unspent.
     pub attempt: u32,
-    /// Calls that failed in a row: what the pauses between them grow with.
+    /// The number of consecutive failures, which determines the backoff.
     pub failures: u32,
-    /// When it was presented, or was about to be: the first of the times that `attempt` counts.
+    /// When the first presentation that `attempt` counts began.
     pub sent_at: Option<Timestamp>,
-    /// Not before this.
+    /// The earliest time of the next presentation.
     pub next_attempt_at: Option<Timestamp>,
-    /// Why it is not simply Active.
+    /// Why the last refresh failed.
     pub cause: Option<Cause>,
-    /// Whether there is anything to refresh with.
+    /// Whether there is a refresh token.
     pub refreshable: bool,
     /// When the access token was received.
     pub obtained_at: Timestamp,
-    /// When it ends, if that is known.
+    /// When the access token expires, if known.
     pub expires_at: Option<Timestamp>,
 }
 
 impl RefreshState {
-    /// A login that was just saved: whatever was before is over, whoever held a lease.
+    /// Returns the state after a login. It drops any lease of the previous login.
     pub fn signed_in(
         login_id: LoginId,
         refreshable: bool,
@@ -117,7 +115,7 @@ impl RefreshState {
         }
     }
 
-    /// As it is at `now`: a lease that ran out leaves doubt, and nobody has to write that down first.
+    /// Returns the state at `now`: an expired lease means in doubt, even before a replica stores that.
     #[must_use]
     pub fn at(mut self, now: Timestamp) -> Self {
         if let TokenState::Refreshing(lease) = &self.state
@@ -129,7 +127,7 @@ impl RefreshState {
         self
     }
 
-    /// Whether the access token is over at `now`.
+    /// Whether the access token has expired at `now`.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }

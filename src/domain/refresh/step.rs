@@ -1,4 +1,4 @@
-//! One step of the protocol: from a row and an event to the row after it, what the caller has to do, and the history.
+//! One step of the protocol: computes the next row, the caller's next action and the history events.
 
 use crate::domain::{history::EventKind, time::Timestamp};
 
@@ -13,11 +13,11 @@ pub struct Step {
     /// The row after the step; None if the account is not connected.
     pub row: Option<RefreshState>,
     pub effect: Effect,
-    /// The changes of the row, oldest first. Empty if and only if the row stays as it is.
+    /// The changes of the row, oldest first. Empty if and only if the row stays the same.
     pub events: Vec<StepEvent>,
 }
 
-/// A change of the row that belongs in the account's history.
+/// A change of the row, for the account's history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepEvent {
     pub kind: EventKind,
@@ -25,12 +25,14 @@ pub struct StepEvent {
     pub state: RefreshState,
 }
 
-/// Applies `event` to `row` (None: the account is not connected) at `now`, on the store's clock.
+/// Applies `event` to `row` (None: the account is not connected) at `now` on the store's clock. Idempotent.
 ///
-/// Two rules carry the whole protocol. An *answer* is stored if the row still has the login and generation that were
-/// presented, no matter who holds the lease by now: it is the only live token. A *failure* is written down only by the
-/// holder of the lease: any other caller would clear a lease that is not its own. Applying an event twice changes nothing
-/// more.
+/// The protocol has two main rules:
+///
+/// - New tokens are stored if the row still has the presented login and generation, even if another replica holds the
+///   lease by now: no other token is valid.
+/// - A failure is recorded by the holder of the lease only: any other caller would clear another replica's lease. The
+///   exception is a definite rejection, which is true for every holder.
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
     let Some(stored) = row else {
         let effect = match event {
@@ -78,7 +80,7 @@ fn begin(
     if row.version != *seen {
         return Effect::Adopt;
     }
-    // The answer to an earlier try of the same acquisition was lost.
+    // The store's reply to an earlier try with the same lease was lost.
     if holds(row, lease) {
         return Effect::Send;
     }
@@ -112,14 +114,14 @@ fn answered(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy,
         give_up(row, Cause::AccountMismatch);
         return Effect::Discard;
     }
-    let signed_in = RefreshState::signed_in(
+    let reset = RefreshState::signed_in(
         row.version.login_id.clone(),
         row.refreshable,
         rotation.metadata.obtained_at,
         rotation.metadata.expires_at,
     );
-    *row = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..signed_in };
-    // A response without an access token leaves the old one due; do not ask again at once.
+    *row = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..reset };
+    // Without a new access token, the old one is still due. Do not retry at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));
     }
@@ -140,12 +142,12 @@ fn failed(
     }
     let backoff = |failures| now.plus(policy.backoff(failures, spread));
     match failure {
-        // True of the token itself, no matter who holds the lease: nobody needs to present it again.
+        // True for every replica, so it needs no lease.
         Failure::Rejected(cause) => give_up(row, cause),
         Failure::NotConsumed { .. } | Failure::Unknown(_) if !holds(row, lease) => return Effect::Adopt,
         Failure::NotConsumed { cause, retry_after } => {
             row.attempt = row.attempt.saturating_sub(1);
-            // A token that was in doubt before stays so.
+            // A token that was in doubt before stays in doubt.
             row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
@@ -156,7 +158,7 @@ fn failed(
             row.state = TokenState::InDoubt;
             row.cause = Some(cause);
             row.failures = row.failures.saturating_add(1);
-            // Within the grace period the token may be presented again at once.
+            // In the grace window the token may be presented again at once.
             row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
         }
     }
@@ -167,7 +169,7 @@ fn holds(row: &RefreshState, lease: &LeaseId) -> bool {
     matches!(&row.state, TokenState::Refreshing(held) if held.id == *lease)
 }
 
-/// Marks the login as over. A row that is given up already keeps its first cause.
+/// Sets `NeedsReauth`. A row in that state keeps its first cause.
 fn give_up(row: &mut RefreshState, cause: Cause) {
     if row.state != TokenState::NeedsReauth {
         row.state = TokenState::NeedsReauth;

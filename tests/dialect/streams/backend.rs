@@ -1,4 +1,4 @@
-//! A backend that sends any response, in any of the sequences of events that backends have been seen to send.
+//! Generates responses, and streams of events for them in all observed variants.
 
 use goclaw::domain::dialect::SseEvent;
 use proptest::{prelude::*, sample::Index};
@@ -11,24 +11,24 @@ pub(super) struct Script {
     cut_off: Option<&'static str>,
 }
 
-/// How the response is split into events.
+/// How a response is split into events.
 #[derive(Debug, Clone)]
-pub(super) struct Manner {
-    /// Events have an `output_index`.
+pub(super) struct StreamStyle {
+    /// Whether events have an `output_index`.
     is_numbered: bool,
-    /// The stream begins with `response.created`.
+    /// Whether the stream begins with `response.created`.
     begins: bool,
-    /// How the items are sent, in turn.
-    tellings: Vec<Telling>,
-    /// Each item ends with `response.output_item.done`; otherwise only the last event has the items.
+    /// The styles of the items, used in turn.
+    items: Vec<ItemStyle>,
+    /// Whether each item ends with `response.output_item.done`; otherwise only the last event has the items.
     finishes_items: bool,
-    /// The last event repeats the items.
+    /// Whether the last event repeats the items.
     repeats_items: bool,
 }
 
 /// How one item is sent before it is finished.
 #[derive(Debug, Clone)]
-struct Telling {
+struct ItemStyle {
     announces: bool,
     texts: Texts,
     cuts: Vec<Index>,
@@ -36,10 +36,10 @@ struct Telling {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Texts {
-    /// Not before the item is finished.
+    /// Only with the finished item.
     Late,
     Pieces,
-    /// Pieces of a part of it, then the whole.
+    /// Pieces of the beginning, then the whole text.
     PiecesOfSomeAndWhole,
     Whole,
 }
@@ -73,7 +73,7 @@ impl Script {
         (prop::collection::vec(item(), 0..6), cut_off).prop_map(|(items, cut_off)| Self { items, cut_off })
     }
 
-    /// The whole response, as the API returns it without a stream.
+    /// Returns the whole response, as the API returns it without a stream.
     pub(super) fn response(&self) -> Value {
         let status = if self.cut_off.is_some() { "incomplete" } else { "completed" };
         json!({"id": "resp_1", "created_at": 1_800_000_000, "status": status, "service_tier": "default",
@@ -81,25 +81,25 @@ impl Script {
             "usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}})
     }
 
-    pub(super) fn events(&self, manner: &Manner) -> Vec<SseEvent> {
+    pub(super) fn events(&self, style: &StreamStyle) -> Vec<SseEvent> {
         let mut events = Vec::new();
-        if manner.begins {
+        if style.begins {
             let response = json!({"id": "resp_1", "created_at": 1_800_000_000, "service_tier": "auto", "output": []});
             events.push(json!({"type": "response.created", "response": response}));
             events.push(json!({"type": "codex.rate_limits", "rate_limits": {}}));
         }
         for (index, item) in self.items.iter().enumerate() {
-            let mut told = manner.tellings[index % manner.tellings.len()].tell(item);
-            if manner.finishes_items {
-                told.push(json!({"type": "response.output_item.done", "item": item}));
+            let mut of_item = style.items[index % style.items.len()].events(item);
+            if style.finishes_items {
+                of_item.push(json!({"type": "response.output_item.done", "item": item}));
             }
-            if manner.is_numbered {
-                told.iter_mut().for_each(|event| event["output_index"] = json!(index));
+            if style.is_numbered {
+                of_item.iter_mut().for_each(|event| event["output_index"] = json!(index));
             }
-            events.extend(told);
+            events.extend(of_item);
         }
         let mut response = self.response();
-        if manner.finishes_items && !manner.repeats_items {
+        if style.finishes_items && !style.repeats_items {
             response["output"] = json!([]);
         }
         let kind = if self.cut_off.is_some() { "response.incomplete" } else { "response.completed" };
@@ -108,36 +108,36 @@ impl Script {
     }
 }
 
-impl Manner {
+impl StreamStyle {
     pub(super) fn any() -> impl Strategy<Value = Self> {
         let texts = prop::sample::select(vec![Texts::Late, Texts::Pieces, Texts::PiecesOfSomeAndWhole, Texts::Whole]);
-        let telling = (any::<bool>(), texts, prop::collection::vec(any::<Index>(), 0..4))
-            .prop_map(|(announces, texts, cuts)| Telling { announces, texts, cuts });
-        let tellings = prop::collection::vec(telling, 1..6);
-        (any::<[bool; 4]>(), tellings).prop_map(|([is_numbered, begins, finishes, repeats], mut tellings)| {
+        let item = (any::<bool>(), texts, prop::collection::vec(any::<Index>(), 0..4))
+            .prop_map(|(announces, texts, cuts)| ItemStyle { announces, texts, cuts });
+        let items = prop::collection::vec(item, 1..6);
+        (any::<[bool; 4]>(), items).prop_map(|([is_numbered, begins, finishes, repeats], mut items)| {
             if !finishes {
-                // Without an end, an item must be sent completely before the next one, or be left to the last event.
-                let is_told = tellings[0].texts != Texts::Late;
-                for telling in &mut tellings {
-                    telling.announces = is_told;
-                    match (is_told, telling.texts) {
-                        (false, _) => telling.texts = Texts::Late,
-                        (true, Texts::Late) => telling.texts = Texts::Whole,
+                // Items without an end are either sent completely, or all of them only in the last event.
+                let is_sent = items[0].texts != Texts::Late;
+                for item in &mut items {
+                    item.announces = is_sent;
+                    match (is_sent, item.texts) {
+                        (false, _) => item.texts = Texts::Late,
+                        (true, Texts::Late) => item.texts = Texts::Whole,
                         (true, _) => {}
                     }
                 }
             }
-            // Without numbers and ends the items could not be told apart.
+            // Items without an end need an index.
             let is_numbered = is_numbered || !finishes;
-            // Without a first event the id is in the last one, so nothing may be sent before.
-            let begins = begins || tellings.iter().any(|telling| telling.texts != Texts::Late) || finishes;
-            Self { is_numbered, begins, tellings, finishes_items: finishes, repeats_items: repeats }
+            // Without `response.created` only the last event has the id, so nothing may be sent before it.
+            let begins = begins || items.iter().any(|item| item.texts != Texts::Late) || finishes;
+            Self { is_numbered, begins, items, finishes_items: finishes, repeats_items: repeats }
         })
     }
 }
 
-impl Telling {
-    fn tell(&self, item: &Value) -> Vec<Value> {
+impl ItemStyle {
+    fn events(&self, item: &Value) -> Vec<Value> {
         let mut events = Vec::new();
         if self.announces {
             let mut begun = item.clone();
@@ -160,13 +160,13 @@ impl Telling {
                         "refusal" => ("response.refusal", "refusal"),
                         _ => ("response.output_text", "text"),
                     };
-                    events.extend(self.tell_text(kind, name, part[name].as_str().unwrap(), "content_index", index));
+                    events.extend(self.text_events(kind, name, part[name].as_str().unwrap(), "content_index", index));
                 }
             }
             "reasoning" => {
                 for (index, part) in item["summary"].as_array().unwrap().iter().enumerate() {
                     let text = part["text"].as_str().unwrap();
-                    events.extend(self.tell_text(
+                    events.extend(self.text_events(
                         "response.reasoning_summary_text",
                         "text",
                         text,
@@ -177,7 +177,7 @@ impl Telling {
             }
             "function_call" => {
                 let text = item["arguments"].as_str().unwrap();
-                events.extend(self.tell_text(
+                events.extend(self.text_events(
                     "response.function_call_arguments",
                     "arguments",
                     text,
@@ -187,14 +187,14 @@ impl Telling {
             }
             "custom_tool_call" => {
                 let text = item["input"].as_str().unwrap();
-                events.extend(self.tell_text("response.custom_tool_call_input", "input", text, "sequence_number", 0));
+                events.extend(self.text_events("response.custom_tool_call_input", "input", text, "sequence_number", 0));
             }
             _ => events.push(json!({"type": "response.web_search_call.searching"})),
         }
         events
     }
 
-    fn tell_text(&self, kind: &str, name: &str, text: &str, index_name: &str, index: usize) -> Vec<Value> {
+    fn text_events(&self, kind: &str, name: &str, text: &str, index_name: &str, index: usize) -> Vec<Value> {
         let chars: Vec<char> = text.chars().collect();
         let mut cuts: Vec<usize> = self.cuts.iter().map(|cut| cut.index(chars.len() + 1)).collect();
         cuts.sort_unstable();

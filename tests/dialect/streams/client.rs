@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// The content of a stream.
-pub(super) fn put_together(chunks: &[Value]) -> Value {
+/// Returns the content of a stream.
+pub(super) fn content_of_stream(chunks: &[Value]) -> Value {
     let mut message = Map::new();
     let (mut finish_reason, mut usage) = (Value::Null, Value::Null);
     let last = &chunks[chunks.len() - 1];
@@ -18,7 +18,7 @@ pub(super) fn put_together(chunks: &[Value]) -> Value {
             continue;
         }
         let choice = &chunk["choices"][0];
-        assert!(finish_reason.is_null(), "nothing follows the end but usage: {chunk}");
+        assert!(finish_reason.is_null(), "only usage follows the finish reason: {chunk}");
         finish_reason = choice["finish_reason"].clone();
         for (name, value) in choice["delta"].as_object().unwrap() {
             assert_ne!(value, &Value::Null);
@@ -37,8 +37,8 @@ pub(super) fn put_together(chunks: &[Value]) -> Value {
         "finish_reason": finish_reason, "usage": usage, "service_tier": last["service_tier"]})
 }
 
-/// The same content of a completion. A stream begins with an empty text, so an empty text equals none.
-pub(super) fn said_by(completion: &Value) -> Value {
+/// Returns the same content of a completion. A stream begins with an empty text, so a missing text counts as empty.
+pub(super) fn content_of_completion(completion: &Value) -> Value {
     let choice = &completion["choices"][0];
     let mut message = choice["message"].as_object().unwrap().clone();
     message.remove("role");
@@ -52,7 +52,7 @@ fn list<'a>(message: &'a mut Map<String, Value>, name: &str) -> &'a mut Vec<Valu
     message.entry(name.to_owned()).or_insert_with(|| json!([])).as_array_mut().unwrap()
 }
 
-/// Calls are told apart by their index, and each begins with its id.
+/// Adds a piece of a call. The index identifies the call, and the first piece has its id.
 fn add_call(calls: &mut Vec<Value>, piece: &Value) {
     let mut piece = piece.clone();
     let index = piece.as_object_mut().unwrap().remove("index").unwrap().as_u64().unwrap() as usize;
@@ -65,7 +65,7 @@ fn add_call(calls: &mut Vec<Value>, piece: &Value) {
     }
 }
 
-/// Texts grow, objects grow in their members.
+/// Appends strings, and the members of objects recursively.
 fn add(whole: &mut Value, piece: &Value) {
     match (whole, piece) {
         (Value::String(whole), Value::String(piece)) => whole.push_str(piece),

@@ -1,4 +1,4 @@
-//! The tool calls of a streamed response: a chunk that begins each, then its arguments, once and completely.
+//! The tool calls of a streamed response. A chunk begins each call, and its arguments are sent completely and once.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::item::Call;
 /// A call that has begun.
 #[derive(Debug)]
 struct Begun {
-    /// Its number among the calls.
+    /// The index among the calls.
     index: usize,
     is_custom: bool,
     sent_bytes: usize,
@@ -19,7 +19,7 @@ struct Begun {
 #[derive(Debug)]
 pub(super) struct CallDeltas {
     begun: HashMap<u64, Begun>,
-    /// In the form before `tools` there is one `function_call`: the first.
+    /// Whether only the first call is sent, as `function_call`, the form before `tools`.
     as_function_call: bool,
 }
 
@@ -49,8 +49,8 @@ impl CallDeltas {
         Some(json!({"tool_calls": [begin]}))
     }
 
-    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not known
-    /// yet, and its arguments follow with the item.
+    /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not
+    /// known yet, and its arguments follow with the item.
     pub(super) fn piece(&mut self, item: u64, piece: &str) -> Option<Value> {
         let call = self.begun.get_mut(&item).filter(|_| !piece.is_empty())?;
         call.sent_bytes = call.sent_bytes.saturating_add(piece.len());

@@ -1,8 +1,8 @@
 //! A finished response as a chat completion (OpenAI API reference, "the chat completion object").
 //!
-//! A completion has one message, so the items of the response are joined: texts with a blank line between messages, calls in
-//! their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but several clients
-//! show; without summaries the member is absent.
+//! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
+//! calls in their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but
+//! several clients show; without summaries the member is absent.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,7 @@ pub fn completion(response: &Value, options: &ChatOptions) -> Value {
     Value::Object(completion)
 }
 
-/// A text of several paragraphs.
+/// A text that is joined from paragraphs.
 #[derive(Debug, Default)]
 struct Text {
     paragraphs: Paragraphs,
@@ -44,13 +44,13 @@ impl Text {
         }
     }
 
-    /// The text, or null if it is empty.
+    /// Returns the text, or null if it is empty.
     fn into_value(self) -> Value {
         if self.text.is_empty() { Value::Null } else { self.text.into() }
     }
 }
 
-/// The message that the items of a response are joined to.
+/// The message into which the items of a response are joined.
 #[derive(Debug, Default)]
 struct Message<'a> {
     content: Text,
@@ -116,7 +116,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The members that a completion and each of its chunks begin with. A response without an id gets the id `unknown`.
+/// Returns the common members of a completion and its chunks. A response without an id gets the id `unknown`.
 pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map<String, Value> {
     let id = Some(text(response, "id")).filter(|id| !id.is_empty()).unwrap_or("unknown");
     let id = id.strip_prefix("resp_").unwrap_or(id);
@@ -132,8 +132,8 @@ pub(super) fn head(response: &Value, object: &str, options: &ChatOptions) -> Map
     head
 }
 
-/// Why the response ended (OpenAI API reference, chat completions, `finish_reason`). Being cut off takes precedence: a client
-/// must not make a call that was cut off.
+/// Why the response ended (OpenAI API reference, chat completions, `finish_reason`). Being cut off takes precedence: a
+/// client must not make a call that was cut off.
 pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOptions) -> &'static str {
     let reason = response.pointer("/incomplete_details/reason").and_then(Value::as_str);
     match reason {
@@ -146,7 +146,7 @@ pub(super) fn finish_reason(response: &Value, has_calls: bool, options: &ChatOpt
     }
 }
 
-/// The usage under this API's names; None if the response has none.
+/// Returns the usage with the names of this API; None if the response has none.
 pub(super) fn usage(response: &Value) -> Option<Value> {
     let usage = response.get("usage").filter(|usage| usage.is_object())?;
     let count = |path: &str| usage.pointer(path).and_then(Value::as_u64).unwrap_or_default();

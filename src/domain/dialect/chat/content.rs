@@ -1,5 +1,5 @@
-//! The content of a chat message: one text, or parts of text, images and files (OpenAI API reference, chat completions,
-//! "content part").
+//! The content of a chat message: a text, or a list of text, image and file parts (OpenAI API reference, chat
+//! completions, "content part").
 
 use crate::domain::dialect::{
     InvalidRequest,
@@ -9,7 +9,7 @@ use crate::domain::dialect::{
     raw_json::Text,
 };
 
-/// The content of a message that can only be text: the system's, or a tool's output. Parts become lines.
+/// Returns the content of a message that must be text: a system message or a tool output. Parts become lines.
 pub(super) fn plain_text<'a>(message: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(|part| match &*part.need_word("type")? {
         "text" => part.need_text("text"),
@@ -57,7 +57,7 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
     Ok(())
 }
 
-/// Writes an assistant's content as the parts of an output message; nothing if the message only calls tools.
+/// Writes an assistant's content as the parts of an output message. Writes nothing if the message only calls tools.
 pub(super) fn write_assistant_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     match message.take_text_or_list("content")? {
         None => {}

@@ -13,7 +13,7 @@ use crate::domain::dialect::event::BackendEvent;
 pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
-    /// The item that events without an `output_index` refer to, and whether it is finished.
+    /// The newest item, to which events without an `output_index` refer, and whether it is finished.
     newest: Option<(u64, bool)>,
     has_finished_items: bool,
 }
@@ -64,8 +64,8 @@ impl Deltas {
         delta.into_iter().collect()
     }
 
-    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items are known
-    /// otherwise, and `output` may number them differently.
+    /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items
+    /// are known otherwise, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
         if self.has_finished_items {
             return Vec::new();
@@ -73,7 +73,7 @@ impl Deltas {
         (0..).zip(list(response, "output")).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect()
     }
 
-    /// Returns the deltas for what a finished item has beyond what was sent.
+    /// Returns the deltas for the unsent rest of a finished item.
     fn finish(&mut self, index: u64, item: Item<'_>) -> Vec<Value> {
         match item {
             Item::Message(parts) => (0..)
@@ -102,7 +102,8 @@ impl Deltas {
         }
     }
 
-    /// The index of an event's item. Items come one after another, so an event without an index refers to the newest.
+    /// Returns the index of an event's item. Items do not overlap, so an event without an index refers to the newest
+    /// one.
     fn item_of(&mut self, event: &BackendEvent) -> u64 {
         let (newest, is_finished) = self.newest.unwrap_or((0, false));
         let begins = event.kind == "response.output_item.added" && self.newest.is_some();

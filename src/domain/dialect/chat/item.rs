@@ -1,4 +1,4 @@
-//! The items of a response's output, as far as a chat can represent them (OpenAI API reference, responses, "output").
+//! The items of a response's output that a chat can represent (OpenAI API reference, responses, "output").
 
 use serde_json::{Value, json};
 
@@ -58,7 +58,7 @@ impl<'a> Call<'a> {
         Self { id: text(item, "call_id"), name: text(item, "name"), input: text(item, input), is_custom }
     }
 
-    /// The call as a member of a message, or of the chunk that begins it.
+    /// Returns the call as a member of a message, or of the chunk that begins it.
     pub(super) fn as_tool_call(&self, input: &str) -> Value {
         if self.is_custom {
             json!({"id": self.id, "type": "custom", "custom": {"name": self.name, "input": input}})
@@ -83,23 +83,23 @@ pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     }}))
 }
 
-/// Where the text that was appended last begins in a joined text of `chars` characters.
+/// Returns the start of the text that was appended last to a joined text, which now has `chars` characters.
 pub(super) fn start_of(text: &str, chars: u64) -> u64 {
     chars.saturating_sub(length(text))
 }
 
-/// A member that is a string, or the empty string.
+/// Returns a member that is a string, or the empty string.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A member that is an array, or the empty array.
+/// Returns a member that is an array, or the empty array.
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds only
-/// the length and the newest source.
+/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds
+/// only the length and the newest source.
 #[derive(Debug, Default)]
 pub(super) struct Paragraphs {
     newest: Option<(u64, u64)>,
@@ -119,13 +119,13 @@ impl Paragraphs {
         Some(appended)
     }
 
-    /// The length of the joined text, in characters.
+    /// Returns the length of the joined text, in characters.
     pub(super) fn chars(&self) -> u64 {
         self.chars
     }
 }
 
-/// In characters, like the positions of citations.
+/// Returns the length in characters, the unit of citation positions.
 fn length(text: &str) -> u64 {
     text.chars().count().try_into().unwrap_or(u64::MAX)
 }

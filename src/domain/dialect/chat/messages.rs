@@ -1,5 +1,5 @@
-//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message in a
-//! chat and several items in Responses.
+//! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message
+//! in a chat and several items in Responses.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -13,18 +13,18 @@ use crate::domain::dialect::{
     system_text::{SystemTexts, write_developer_item},
 };
 
-/// What the messages say beside the items.
+/// The parts of the messages that are not items.
 pub(super) struct Conversation<'a> {
-    /// The messages of the system before any other. Later ones stay in their place, as `developer`.
+    /// The system messages before any other message. Later ones stay in their place, as `developer`.
     pub(super) system: SystemTexts<'a>,
-    /// Whether a participant has a name, for which an item has no member.
+    /// Whether a message has a `name`. Items have no such member.
     pub(super) has_names: bool,
 }
 
 /// Writes the items of `messages`.
 pub(super) fn translate<'a>(messages: List<'a>, out: &mut JsonWriter) -> Result<Conversation<'a>, InvalidRequest> {
     if messages.is_empty() {
-        return Err(InvalidRequest::unsupported_value("messages", "there is no message."));
+        return Err(InvalidRequest::unsupported_value("messages", "it is empty."));
     }
     let mut translation = Translation {
         start: out.len(),
@@ -39,17 +39,17 @@ pub(super) fn translate<'a>(messages: List<'a>, out: &mut JsonWriter) -> Result<
 
 struct Translation<'a, 'o> {
     out: &'o mut JsonWriter,
-    /// Where the first item begins.
+    /// The position of the first item.
     start: usize,
     conversation: Conversation<'a>,
-    /// The calls of custom tools: their outputs are items of another type.
+    /// The ids of calls of custom tools, whose outputs are items of another type.
     custom_calls: HashSet<Cow<'a, str>>,
-    /// How many messages have a `function_call`, which has no id in a chat.
+    /// The number of messages with a `function_call`, which has no id in a chat.
     function_calls: usize,
 }
 
 impl<'a> Translation<'a, '_> {
-    /// Ignores members of a message without a meaning here: clients send back what they received.
+    /// Adds a message. Ignores unknown members, because clients send back messages as they received them.
     fn add(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         let role = message.need_word("role")?;
         if role != "function" {
@@ -95,7 +95,7 @@ impl<'a> Translation<'a, '_> {
 
     fn add_assistant(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         if message.has("audio") {
-            let advice = "the provider has not heard earlier audio: send its transcript as `content`.";
+            let advice = "the provider stores no audio: send its transcript as `content`.";
             return Err(InvalidRequest::unsupported_value(&message.path_of("audio"), advice));
         }
         let before = self.out.len();
@@ -103,7 +103,7 @@ impl<'a> Translation<'a, '_> {
         let empty = self.out.len();
         content::write_assistant_parts(&mut message, self.out)?;
         if self.out.len() == empty {
-            // It only calls tools.
+            // The message only calls tools.
             self.out.truncate(before);
         } else {
             self.end_message();
@@ -136,7 +136,7 @@ impl<'a> Translation<'a, '_> {
                 self.custom_calls.insert(id.unescaped());
             }
             Some(_) => {
-                let advice = "a call is one of a `function` or of a `custom` tool.";
+                let advice = "it is `function` or `custom`.";
                 return Err(InvalidRequest::unsupported_value(&call.path_of("type"), advice));
             }
         }
@@ -149,8 +149,8 @@ impl<'a> Translation<'a, '_> {
         self.out.text("call_id", call_id);
     }
 
-    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids and
-    /// matches the backend's cache.
+    /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids
+    /// and matches the backend's cache.
     fn add_function_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", "function_call");
@@ -171,7 +171,7 @@ impl<'a> Translation<'a, '_> {
         Ok(())
     }
 
-    /// The output of the newest `function_call`.
+    /// Adds the output of the newest `function_call`.
     fn add_function_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         let Some(newest) = self.function_calls.checked_sub(1) else {
             let advice = "no message before it has a `function_call`.";

@@ -16,7 +16,7 @@ use crate::domain::{
 /// Parameters with the same name and meaning in both dialects.
 pub const PASSED: [&str; 3] = ["parallel_tool_calls", "prompt_cache_key", "service_tier"];
 
-/// Parameters that only tune, limit or label a response, and are left out.
+/// Parameters that only tune, limit or label a response. They are left out.
 pub const DROPPED: [&str; 15] = [
     "temperature",
     "top_p",
@@ -35,8 +35,8 @@ pub const DROPPED: [&str; 15] = [
     "moderation",
 ];
 
-/// Parameters that would change the meaning of the request, and are refused, each with the reason and the remedy.
-pub const REFUSED: [(&str, &str); 1] = [("audio", "The provider answers in text only: leave it out.")];
+/// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
+pub const REFUSED: [(&str, &str); 1] = [("audio", "The provider responds in text only: leave it out.")];
 
 /// A caller's request, of which only `model` has been read.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct ChatRequest<'a> {
 /// The options of a request that the translation of its response needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatOptions {
-    /// The model as the caller named it: the response repeats the name.
+    /// The model as the caller named it. The response repeats the name.
     pub model: ModelName,
     /// Whether the stream ends with a chunk of usage (`stream_options.include_usage`).
     pub include_usage: bool,
@@ -58,19 +58,19 @@ pub struct ChatOptions {
 }
 
 impl<'a> ChatRequest<'a> {
-    /// Reads a body: a JSON object that names a model.
+    /// Parses a body: a JSON object that names a model.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         Ok(Self { model: body.take_model()?, body, size })
     }
 
-    /// The model as the caller named it.
+    /// Returns the model as the caller named it.
     pub fn model(&self) -> &ModelName {
         &self.model
     }
 
-    /// Writes the same request for another model, for a provider that speaks this dialect itself.
+    /// Writes the same request with another model, for a provider with this dialect.
     pub fn with_model(self, model: &str) -> Vec<u8> {
         let mut out = JsonWriter::for_body(self.size);
         out.begin_object();
@@ -80,7 +80,7 @@ impl<'a> ChatRequest<'a> {
         out.into_bytes()
     }
 
-    /// Writes the body for the backend, which calls the model `model`.
+    /// Writes the body for the backend. `model` is the backend's name of the model.
     pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         body.refuse_all(&REFUSED)?;
@@ -123,16 +123,13 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// Refuses the parameters of which only some values are accepted: those that describe what the backend does anyway.
+/// Refuses unsupported values. The accepted values of these parameters are the backend's fixed behaviour.
 fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     body.take_single_choice()?;
     if body.take("stop").is_some_and(|stop| read::<[IgnoredAny; 0]>(stop).is_none()) {
-        return Err(InvalidRequest::refused(
-            "stop",
-            "The provider does not stop at a text: cut the response yourself.",
-        ));
+        return Err(InvalidRequest::refused("stop", "The provider has no stop sequences: cut the response yourself."));
     }
-    let no_logprobs = "The provider gives no probabilities: leave it out.";
+    let no_logprobs = "The provider returns no probabilities: leave it out.";
     if body.take_bool("logprobs")? == Some(true) {
         return Err(InvalidRequest::refused("logprobs", no_logprobs));
     }
@@ -143,13 +140,13 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
         .take("modalities")
         .is_some_and(|modalities| read::<[String; 1]>(modalities).is_none_or(|[only]| only != "text"))
     {
-        return Err(InvalidRequest::refused("modalities", "The provider answers in text only: leave it out."));
+        return Err(InvalidRequest::refused("modalities", "The provider responds in text only: leave it out."));
     }
     Ok(())
 }
 
-/// Translates `response_format` and `verbosity`, which Responses has in `text` (OpenAI API reference, responses, "text").
-/// Returns whether the text is to be JSON without a schema.
+/// Translates `response_format` and `verbosity`, which are members of `text` in Responses (OpenAI API reference,
+/// responses, "text"). Returns whether the text must be JSON without a schema.
 fn write_text(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let before = out.len();
     out.begin_object_in("text");
@@ -167,7 +164,7 @@ fn write_text(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, Inva
     Ok(wants_json_object)
 }
 
-/// Writes nothing for plain text, which is the default.
+/// Writes the format and returns whether it is JSON without a schema. Plain text is the default, so nothing is written.
 fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let kind = format.need_word("type")?;
     match &*kind {

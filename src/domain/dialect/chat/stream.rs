@@ -10,12 +10,13 @@ use super::{
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
-/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole response.
+/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole
+/// response.
 #[derive(Debug)]
 pub struct ChatStream {
     options: ChatOptions,
     deltas: Deltas,
-    /// The members that each chunk begins with, once the first was sent.
+    /// The common members of the chunks; None before the first chunk.
     head: Option<Map<String, Value>>,
     is_complete: bool,
 }
@@ -26,7 +27,7 @@ impl ChatStream {
         Self { options, deltas, head: None, is_complete: false }
     }
 
-    /// Whether the response has ended, complete or cut off: only `[DONE]` follows.
+    /// Whether the response has ended, complete or cut off. Only `[DONE]` follows.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
@@ -47,7 +48,7 @@ impl ChatStream {
             deltas.extend(self.deltas.on_end(response));
         }
         if ended.is_some() || !deltas.is_empty() {
-            // The stream never named its response.
+            // The stream has sent no response id.
             self.begin(&Value::Null, &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
@@ -70,7 +71,7 @@ impl ChatStream {
         self.is_complete = true;
         if let (Some(head), Some(tier)) = (&mut self.head, response.get("service_tier").filter(|tier| tier.is_string()))
         {
-            // The last event has the tier that served the request.
+            // The tier may have changed: the last event has the final one.
             head.insert("service_tier".to_owned(), tier.clone());
         }
         let reason = finish_reason(response, self.deltas.has_calls(), &self.options);

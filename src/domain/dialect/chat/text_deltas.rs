@@ -1,5 +1,5 @@
-//! The texts of a streamed response. Each text is sent once and completely, whatever mixture of deltas and finished texts the
-//! backend sends.
+//! The texts of a streamed response. Each text is sent completely and once, even if the backend mixes deltas and
+//! finished texts.
 
 use std::collections::HashMap;
 
@@ -15,14 +15,14 @@ pub(super) enum TextKind {
     Reasoning,
 }
 
-/// The position of a text: the index of its item, and of the part within.
+/// The position of a text: the index of its item, and of its part in the item.
 pub(super) type Place = (u64, u64);
 
-/// How much of one text was sent.
+/// The sent part of one text.
 #[derive(Debug, Default)]
 struct Sent {
     bytes: usize,
-    /// Where it begins in the joined text, in characters.
+    /// The start in the joined text, in characters.
     start: u64,
 }
 

@@ -1,5 +1,6 @@
 //! The tools of a chat and the choice among them. A chat puts a tool's members into an object named after its type; in
-//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and "tool_choice").
+//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and
+//! "tool_choice").
 
 use serde_json::value::RawValue;
 
@@ -10,8 +11,8 @@ use crate::domain::dialect::{
     raw_json::{Text, read},
 };
 
-/// Translates everything about tools. Returns whether the caller sent `functions`, the form before `tools`, and expects a
-/// `function_call` in the response.
+/// Translates the parameters of tools. Returns whether the caller sent `functions`, the form before `tools`, and
+/// expects a `function_call` in the response.
 pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
     let wants_function_call = write_tools(body, out)?;
     let before = out.len();
@@ -23,7 +24,7 @@ pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<
         write_choice(choice, out)?;
     }
     if wants_function_call {
-        // The response has room for one.
+        // The response can have one call only.
         let _replaced = body.take("parallel_tool_calls");
         out.flag("parallel_tool_calls", false);
     }
@@ -62,13 +63,13 @@ fn write_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), Invalid
         "function" => write_function(tool.need_object("function")?, out),
         "custom" => write_custom_tool(tool.need_object("custom")?, out),
         _ => {
-            let advice = "a tool is a `function` or `custom`; for the web there is `web_search_options`.";
+            let advice = "it is `function` or `custom`; use `web_search_options` to search the web.";
             Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice))
         }
     }
 }
 
-/// Without `parameters` a function has none; without `strict` it is not strict. Responses has the opposite defaults.
+/// Writes a function. By default it has no parameters and is not strict; Responses has the opposite defaults.
 fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     begin_named("function", &mut function, out)?;
     match function.take("parameters") {
@@ -158,11 +159,11 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     Ok(())
 }
 
-/// `{"type": "function", "function": {"name": "f"}}` without the inner object.
+/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
     if !matches!(&*kind, "function" | "custom") {
-        let advice = "a tool is chosen as a `function` or `custom`.";
+        let advice = "it is `function` or `custom`.";
         return Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice));
     }
     out.word("type", &kind);
@@ -170,7 +171,7 @@ fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), I
     Ok(())
 }
 
-/// `function_call`, which names a function without its type.
+/// Translates `function_call`, which names a function without its type.
 fn write_function_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "function_call";
     if let Some(word) = read::<String>(choice) {

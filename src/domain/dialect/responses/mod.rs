@@ -1,5 +1,4 @@
-//! The Responses dialect (OpenAI API reference, `POST /v1/responses`): nearly what the backend speaks, except what it
-//! refuses.
+//! The Responses dialect (OpenAI API reference, `POST /v1/responses`). The backend accepts a subset of it.
 
 mod reader;
 mod request;

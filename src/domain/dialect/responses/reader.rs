@@ -1,4 +1,4 @@
-//! Collects the events of one response into the object that a caller without streaming gets.
+//! Collects the events of a response into one object, for callers without streaming.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 /// The reader of one response.
 #[derive(Debug, Default)]
 pub struct ResponseReader {
-    /// The finished items by `output_index`: the backend's last event may come without them.
+    /// The finished items by `output_index`, because the backend's last event may not have them.
     items: BTreeMap<u64, Value>,
 }
 
@@ -18,10 +18,10 @@ impl ResponseReader {
         Self::default()
     }
 
-    /// Takes the next event. The event that ends the response yields the response object.
+    /// Handles the next event. Returns the response object at the event that ends the response.
     ///
-    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`). Unknown events are
-    /// skipped.
+    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`). Unknown events
+    /// are skipped.
     pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
         let Some(mut event) = BackendEvent::read(event)? else {
             return Ok(None);

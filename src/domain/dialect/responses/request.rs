@@ -1,4 +1,4 @@
-//! A request in the Responses dialect, reduced to what the backend accepts.
+//! A request in the Responses dialect, reduced to the subset that the backend accepts.
 
 use serde_json::value::RawValue;
 
@@ -13,7 +13,7 @@ use crate::domain::{
     model_ref::ModelName,
 };
 
-/// Parameters that are sent on unchanged. The backend answers 400 to every member it does not know, so this is an allowlist.
+/// Parameters that are sent unchanged. The backend responds with 400 to unknown members, so this is an allowlist.
 pub const PASSED: [&str; 9] = [
     "client_metadata",
     "include",
@@ -26,7 +26,7 @@ pub const PASSED: [&str; 9] = [
     "tools",
 ];
 
-/// Parameters that only tune, limit or label a response, and are left out.
+/// Parameters that only tune, limit or label a response. They are left out.
 pub const DROPPED: [&str; 17] = [
     "temperature",
     "top_p",
@@ -47,12 +47,12 @@ pub const DROPPED: [&str; 17] = [
     "stream_options",
 ];
 
-/// Parameters that would change the meaning of the request, and are refused, each with the reason and the remedy.
+/// Parameters that would change the meaning of the request. They are refused, with the reason and the remedy.
 pub const REFUSED: [(&str, &str); 4] = [
     ("previous_response_id", "The provider stores no responses: send the whole conversation in `input`."),
     ("conversation", "The provider stores no conversations: send the whole conversation in `input`."),
     ("prompt", "The provider has no stored prompts: send the text in `instructions` and `input`."),
-    ("generate", "It has a meaning on WebSocket connections only: leave it out."),
+    ("generate", "It applies to WebSocket connections only: leave it out."),
 ];
 
 /// A caller's request, of which only `model` and `stream` have been read.
@@ -65,7 +65,7 @@ pub struct ResponsesRequest<'a> {
 }
 
 impl<'a> ResponsesRequest<'a> {
-    /// Reads a body: a JSON object that names a model.
+    /// Parses a body: a JSON object that names a model.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
@@ -74,12 +74,12 @@ impl<'a> ResponsesRequest<'a> {
         Ok(Self { model, stream, body, size })
     }
 
-    /// The model as the caller named it.
+    /// Returns the model as the caller named it.
     pub fn model(&self) -> &ModelName {
         &self.model
     }
 
-    /// Writes the body for the backend, which calls the model `model`.
+    /// Writes the body for the backend. `model` is the backend's name of the model.
     pub fn into_backend(self, model: &str) -> Result<BackendRequest, InvalidRequest> {
         let Self { stream, mut body, size, .. } = self;
         body.refuse_all(&REFUSED)?;
@@ -89,14 +89,14 @@ impl<'a> ResponsesRequest<'a> {
             ignored.push("store".to_owned());
         }
 
-        let own = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
+        let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
         let wants_json_object = body.get("text").is_some_and(wants_json_object);
         let mut out = JsonWriter::for_body(size);
         out.begin_object();
         out.begin_array_in("input");
         let start = out.len();
         let system = write_input(body.need_text_or_list("input")?, &mut out)?;
-        system.place(own, start, wants_json_object, &mut out);
+        system.place(instructions, start, wants_json_object, &mut out);
         for name in PASSED {
             if let Some(value) = body.take(name) {
                 out.raw(name, value);
@@ -107,10 +107,10 @@ impl<'a> ResponsesRequest<'a> {
     }
 }
 
-/// Refuses the parameters of which only some values are accepted.
+/// Refuses unsupported values.
 fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     if body.take_bool("background")? == Some(true) {
-        let advice = "The provider keeps no response to be fetched later: leave it out, and stream if it takes long.";
+        let advice = "The provider stores no responses: leave it out, and stream long responses.";
         return Err(InvalidRequest::refused("background", advice));
     }
     body.take_single_choice()?;
@@ -120,13 +120,13 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
     Ok(())
 }
 
-/// Whether the parameter `text` asks for JSON without a schema. What is malformed is for the backend to refuse.
+/// Whether the parameter `text` asks for JSON without a schema. The backend refuses malformed values.
 fn wants_json_object(text: &RawValue) -> bool {
     let format = Members::of(text, String::new()).ok().and_then(|mut text| text.take_object("format").ok().flatten());
     format.and_then(|format| format.word("type")).is_some_and(|kind| kind == "json_object")
 }
 
-/// Writes the items of the input, and returns the texts of its system messages.
+/// Writes the items of the input and returns the texts of its system messages.
 fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<SystemTexts<'a>, InvalidRequest> {
     let mut system = SystemTexts::default();
     match input {
@@ -151,7 +151,7 @@ enum Kind {
     System,
     /// The id of a stored item in place of the item.
     Reference,
-    /// Sent unchanged, ids included: the backend knows its items.
+    /// Sent unchanged, including ids.
     Other,
 }
 
@@ -159,13 +159,13 @@ fn kind_of(item: &Members<'_>) -> Kind {
     match (item.word("type").as_deref(), item.word("role").as_deref()) {
         (None | Some("message"), Some("system")) => Kind::System,
         (Some("item_reference"), _) => Kind::Reference,
-        // The type of a reference may be left out.
+        // The type of a reference is optional.
         (None, None) if item.word("id").is_some() => Kind::Reference,
         _ => Kind::Other,
     }
 }
 
-/// The text of a system message: a string, or parts of text, one a line.
+/// Returns the text of a system message: a string, or text parts as lines.
 fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(|part| {
         if part.need_word("type")? != "input_text" {
