@@ -12,8 +12,8 @@ use crate::ports::{BindError, CallbackAddress};
 /// Binds every address of `address`. On a machine without IPv6, only the IPv4 address is bound.
 ///
 /// # Errors
-/// [`BindError::InUse`] also if another program holds only the IPv6 port: browsers may resolve `localhost` to it and would
-/// send the code there.
+/// [`BindError::InUse`] also if another program holds only the IPv6 port: browsers may resolve `localhost` to it and
+/// would send the code there.
 pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListener>, BindError> {
     let (ips, port): (&[IpAddr], u16) = match address {
         CallbackAddress::Loopback { port } => {

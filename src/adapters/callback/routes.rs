@@ -38,7 +38,8 @@ pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl E
     })
 }
 
-/// Rejects every request except a browser's navigation to a loopback name: also images, frames, scripts and other host names.
+/// Rejects every request except a browser's navigation to a loopback name: also images, frames, scripts and other host
+/// names.
 fn rejection(request: &Request, port: u16) -> Option<Response> {
     // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {

@@ -1,8 +1,8 @@
 //! Encryption at rest: XChaCha20-Poly1305 with a key id and associated data.
 //!
-//! A sealed secret has the form `v1:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces of 192 bits are
-//! random, so none has to be recorded. The associated data binds a secret to its key, row and column. Its fields are
-//! length-prefixed, so two different places never have the same associated data.
+//! A sealed secret has the form `v1:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces of 192 bits
+//! are random, so none has to be recorded. The associated data binds a secret to its key, row and column. Its fields
+//! are length-prefixed, so two different places never have the same associated data.
 
 mod key;
 #[cfg(test)]

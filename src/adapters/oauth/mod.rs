@@ -1,7 +1,8 @@
-//! The provider's token and revocation endpoints over HTTPS, and the endpoints that refresh the tokens of browser sessions.
+//! The provider's token and revocation endpoints over HTTPS, and the endpoints that refresh the tokens of browser
+//! sessions.
 //!
-//! One call is one request: the client follows no redirects, does not retry, and limits the response in time and size. Only
-//! a known error code of the provider's text leaves this adapter.
+//! One call is one request: the client follows no redirects, does not retry, and limits the response in time and size.
+//! Only a known error code of the provider's text leaves this adapter.
 
 mod error_code;
 mod send;

@@ -1,4 +1,5 @@
-//! Refreshes session tokens as Clerk's frontend API does: the request presents the browser's cookie, the response is a JWT.
+//! Refreshes session tokens as Clerk's frontend API does: the request presents the browser's cookie, the response is a
+//! JWT.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Serves a poem endpoint with an accept loop on hyper-util.
 //!
-//! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline for
-//! request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one future.
-//! When it ends, its handlers are dropped.
+//! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
+//! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
+//! future. When it ends, its handlers are dropped.
 
 use std::{
     convert::Infallible,
@@ -53,8 +53,8 @@ type SharedEndpoint = Arc<BoxEndpoint<'static>>;
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 const MAX_HEADERS: usize = 64;
 
-/// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for running
-/// requests up to the limit.
+/// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for
+/// running requests up to the limit.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     endpoint: impl Endpoint<Output = Response> + 'static,

@@ -31,8 +31,8 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a request
-    /// sent at that moment is lost, so this adapter closes them earlier.
+    /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
+    /// request sent at that moment is lost, so this adapter closes them earlier.
     fn default() -> Self {
         Self { silence: Duration::from_secs(300), rest: Duration::from_secs(25) }
     }
