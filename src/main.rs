@@ -1,8 +1,8 @@
-//! The program: everything is in the library, so that tests and the demo start the same thing.
+//! The program. Its code is in the library, so that tests and the demo run the same code.
 
 use std::process::ExitCode;
 
-/// Requests allocate on one thread and free on another all the time, at which the system's allocator waits for itself
+/// Requests often allocate on one thread and free on another. The system's allocator contends for its locks then
 /// (`docs/benchmarks.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
