@@ -1,4 +1,4 @@
-//! Lists what happened, newest first: to one account, or to all of them and to logins that ended without tokens.
+//! Lists the events of one account, or of all accounts and failed logins, newest first.
 
 use std::cmp::Reverse;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Entries that are returned at most.
+/// Maximum number of entries.
 const MAX_ENTRIES: usize = 200;
 
 /// One entry of the activity list.
@@ -52,8 +52,8 @@ impl Accounts {
         Ok(events)
     }
 
-    /// Returns the events of all accounts and the logins that ended without tokens. A completed login shows as its account's
-    /// event.
+    /// Returns the events of all accounts and the logins that ended without tokens. A completed login shows as its
+    /// account's event.
     pub async fn activity(&self) -> Result<Vec<ActivityEntry>, AppError> {
         let events = self.history.newest(MAX_ENTRIES).await?.into_iter().map(ActivityEntry::Account);
         let logins = self.login_store.ended(MAX_ENTRIES).await?.into_iter().filter_map(|login| match login.progress {
@@ -66,7 +66,7 @@ impl Accounts {
             LoginProgress::Ended(_) | LoginProgress::Pending | LoginProgress::Exchanging => None,
         });
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
-        // Stable: entries of the same moment keep their order.
+        // The sort is stable: entries with the same time keep their order.
         all.sort_by_key(|entry| Reverse(entry.at()));
         all.truncate(MAX_ENTRIES);
         Ok(all)
