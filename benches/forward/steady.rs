@@ -47,7 +47,7 @@ fn call(port: u16, request: &[u8], begin: Instant) -> Outcome<Vec<f64>> {
         let mut length = 0;
         while !buffer.get(..length).unwrap_or_default().ends_with(SMALL.ending.as_bytes()) {
             match stream.read(buffer.get_mut(length..).unwrap_or_default())? {
-                0 => return Err("a response ends too early".into()),
+                0 => return Err("a response is incomplete or too large".into()),
                 more => length += more,
             }
         }
