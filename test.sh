@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing, then runs all of them. Safe to repeat: with everything there it installs
-# nothing and asks nobody.
+# Installs missing tools, then runs all tests. Safe to repeat.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -10,7 +9,7 @@ need_cargo
 need cc gcc libc6-dev
 need curl curl
 need_postgres
-# The browser and its driver are the distribution's, so that they fit each other and get its security updates.
+# The distribution's browser and driver match each other and get security updates.
 need chromium chromium
 need chromedriver chromium-driver
 need_python
@@ -31,7 +30,7 @@ cargo test --workspace --locked
 say "validating openapi/v1.json"
 "$venv/bin/openapi-spec-validator" openapi/v1.json
 
-say "trying the live API against its contract"
+say "testing a running API against its contract"
 tests/schemathesis.sh "$venv"
 
 say "all tests passed"

@@ -1,9 +1,9 @@
-//! What many accounts and a provider that hangs cost: reads while a refresh hangs, the start with a thousand accounts, and
-//! the scheduler's tick with one and with a thousand.
+//! Measures token reads while a refresh hangs, the start with a thousand accounts, and the scheduler's tick with one
+//! and with a thousand accounts.
 //!
 //!     cargo bench --bench accounts
 
-// Says to clippy that all of it is test code, helpers included.
+// Makes clippy treat the whole file as test code, helpers included.
 #![cfg(test)]
 #![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
@@ -26,9 +26,9 @@ mod fakes;
 use fakes::{OPENAI, Stage, alice, name, settle};
 
 const MANY: usize = 1_000;
-/// How long the provider does not answer.
+/// How long the provider does not respond.
 const HANG: Duration = Duration::from_secs(20);
-/// Ticks of the scheduler that are timed together.
+/// Number of scheduler ticks that are timed together.
 const TICKS: u32 = 200;
 
 fn main() {
@@ -48,11 +48,11 @@ async fn reads_while_a_refresh_hangs() {
     let readers = [0, 1].map(|_| spawn(read(Arc::clone(&stage.app), name(OPENAI), Instant::now() + HANG)));
     let mut times = Vec::new();
     for reader in readers {
-        times.extend(reader.await.expect("it reads"));
+        times.extend(reader.await.expect("a reader's times"));
     }
-    assert!(!refresh.is_finished(), "the refresh hung all the while");
+    assert!(!refresh.is_finished(), "the refresh hangs during all reads");
     stage.provider.answer_now();
-    refresh.await.expect("it ends").expect("it is refreshed");
+    refresh.await.expect("the refresh task").expect("a refreshed account");
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
     println!(
@@ -65,15 +65,15 @@ async fn reads_while_a_refresh_hangs() {
     );
 }
 
-/// Reads the token again and again until a time; how long each read took.
+/// Reads the token repeatedly until a time and returns the duration of each read.
 async fn read(gateway: Arc<App>, account: ProviderName, until: Instant) -> Vec<Duration> {
     let mut times = Vec::with_capacity(1 << 22);
     while Instant::now() < until {
         let begun = Instant::now();
         let account = gateway.tokens.usable(&account).await;
         times.push(begun.elapsed());
-        assert!(account.is_ok(), "every read is answered");
-        // As between two requests: the other tasks get their turn.
+        assert!(account.is_ok(), "every read returns a token");
+        // Lets other tasks run, as a real caller would between two requests.
         if times.len().is_multiple_of(64) {
             SystemClock.sleep(Duration::from_micros(50)).await;
         }
@@ -102,7 +102,7 @@ async fn start_and_tick() {
     println!("half a second of all loops: {:?} with 1 account, {:?} with {MANY}: {ratio:.2} times", ticks[0], ticks[1]);
 }
 
-/// The bench waits for it.
+/// Spawns a task that the bench awaits.
 fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     tokio::spawn(work)
 }

@@ -1,9 +1,9 @@
-//! What the translation of a request allocates beside the body itself: "max alloc" in the output, over the bytes in the
-//! benchmark's name. Bodies of many small values must not grow.
+//! Measures the memory that the translation of a request allocates in addition to the body. Compare "max alloc" in the
+//! output with the size in the benchmark's name: bodies of many small values must not grow.
 //!
 //!     cargo bench --bench bodies
 
-// Says to clippy that all of it is test code, helpers included.
+// Makes clippy treat the whole file as test code, helpers included.
 #![cfg(test)]
 
 use divan::{AllocProfiler, Bencher, black_box};
@@ -18,7 +18,7 @@ fn main() {
     divan::main();
 }
 
-/// A piece over and over, up to a size, between a beginning and an end.
+/// Returns a body of about `size` bytes: `piece` repeated between `beginning` and `end`.
 fn body(beginning: &str, piece: &str, size: usize, end: &str) -> Vec<u8> {
     let pieces = vec![piece; size / (piece.len() + 1)].join(if beginning.ends_with('"') { "" } else { "," });
     [beginning, &pieces, end].concat().into_bytes()
@@ -41,7 +41,7 @@ fn empty_arrays_16_mib(bencher: Bencher, is_chat: bool) {
     measure(bencher, &body(beginning, "[]", 16 * MIB, "]}"), is_chat);
 }
 
-/// As many as the limit lets through.
+/// As many values as the limit allows.
 #[divan::bench(args = [true, false], sample_count = 1, sample_size = 1)]
 fn empty_arrays_2_mib(bencher: Bencher, is_chat: bool) {
     let beginning = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"input":"x","metadata":["#;

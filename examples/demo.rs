@@ -1,6 +1,6 @@
-//! The demo: the provider simulator and a gateway together in a temporary folder, and one link to click.
+//! The demo: runs the provider simulator and a gateway in a temporary folder and prints a link to the page.
 //!
-//! `cargo run --example demo`. Nothing leaves this machine and nothing stays on it.
+//! `cargo run --example demo`. It uses only this machine and deletes its files at the end.
 
 use std::{error::Error, net::TcpListener, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let provider = Simulator::start(Options::default()).await?;
     provider.update_settings(|settings| {
         settings.approval = Approval::Ask;
-        // As a model would: an answer that takes a moment, and a plan that it uses up.
+        // Like a real model: the response takes a moment and uses part of the plan.
         settings.stream_deltas = 24;
         settings.stream_pause = Duration::from_millis(60);
         settings.percent_per_response = UsedPercent { primary: 3, secondary: 1 };
@@ -38,47 +38,50 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = settings(&folder.path().display().to_string(), &provider)?;
     let started = serve::start(&settings).await?;
     let (base, gateway) = (format!("http://{}", started.address), started.app.clone());
-    let mut asked_to_end = signal(SignalKind::terminate())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let (stop, token_file) = (CancellationToken::new(), settings.token_file().display().to_string());
 
-    let story = async {
-        let told = tokio::select! {
-            told = tell(&provider, &gateway, &base, &token_file) => told,
+    let guide = async {
+        let result = tokio::select! {
+            result = print_guide(&provider, &gateway, &base, &token_file) => result,
             _ = tokio::signal::ctrl_c() => Ok(()),
-            _ = asked_to_end.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
         };
         stop.cancel();
-        told
+        result
     };
-    tokio::join!(serve::run(started, stop.clone()), story).1
+    tokio::join!(serve::run(started, stop.clone()), guide).1
 }
 
-/// Says where the page is, and how to ask from a terminal, and leaves both running for whatever the visitor wants to try.
-async fn tell(provider: &Simulator, gateway: &Arc<App>, base: &str, token_file: &str) -> Result<(), Box<dyn Error>> {
+/// Prints the link to the page and the commands for a terminal, then waits.
+async fn print_guide(
+    provider: &Simulator,
+    gateway: &Arc<App>,
+    base: &str,
+    token_file: &str,
+) -> Result<(), Box<dyn Error>> {
     let link = gateway.access.create_page_link().await?.secret;
     render::line(&format!("A simulated provider runs at {}, a gateway at {base}.\n", provider.issuer()))?;
-    render::line(
-        "Open this link in a browser, go to ChatGPT, connect it (choose Approve, or Deny), and ask it something:\n",
-    )?;
+    render::line("Open this link in a browser, connect ChatGPT (choose Approve or Deny), and send it a prompt:\n")?;
     render::line(&format!("  {base}/#link={}\n", link.expose_secret()))?;
     render::line(
-        "It opens the page once, within ten minutes; goclaw open makes the next. In another terminal, where goclaw's commands find the demo then:\n",
+        "The link works once, within ten minutes; goclaw open creates another one. To use goclaw's commands with the demo, type in another terminal:\n",
     )?;
     render::line(&format!("  export GOCLAW_GATEWAY_URL={base} GOCLAW_TOKEN=$(cat {token_file})\n"))?;
-    render::line("Once it is connected, from there:\n")?;
+    render::line("After ChatGPT is connected, type there:\n")?;
     render::line(&format!(
         "  curl -N -H \"Authorization: Bearer $GOCLAW_TOKEN\" -H 'Content-Type: application/json' \\\n       -d '{PROMPT}' {base}/v1/responses\n"
     ))?;
     for key in provider.settings().api_keys {
-        render::line(&format!("The simulated DashScope takes the key {key}."))?;
+        render::line(&format!("The simulated DashScope accepts the key {key}."))?;
     }
-    render::line("Stop the demo with ctrl-c; the folder with everything in it goes with it.")?;
+    render::line("Stop the demo with ctrl-c. That deletes its folder.")?;
     std::future::pending().await
 }
 
-/// Ports of its own if the usual ones are taken: the simulator takes any.
+/// Returns the settings, with free ports if the default ones are in use: the simulator accepts any redirect port.
 fn settings(folder: &str, provider: &Simulator) -> Result<Settings, Box<dyn Error>> {
-    let (port, callback_port) = (usual_or_free(3577)?.to_string(), usual_or_free(1455)?.to_string());
+    let (port, callback_port) = (default_or_free(3577)?.to_string(), default_or_free(1455)?.to_string());
     let variables = [
         ("GOCLAW_DATA_DIR", folder),
         ("GOCLAW_PORT", &port),
@@ -93,7 +96,7 @@ fn settings(folder: &str, provider: &Simulator) -> Result<Settings, Box<dyn Erro
     Ok(Settings::load(None, &Environment::from_pairs(variables))?)
 }
 
-fn usual_or_free(usual: u16) -> std::io::Result<u16> {
-    let taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, usual)).is_err());
-    if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(usual) }
+fn default_or_free(default: u16) -> std::io::Result<u16> {
+    let taken = ["127.0.0.1", "::1"].iter().any(|host| TcpListener::bind((*host, default)).is_err());
+    if taken { Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port()) } else { Ok(default) }
 }

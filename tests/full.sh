@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs what is too slow for CI, one step after the other, and prints a dated table for docs/testing.md. A step that fails does not
-# stop the others; the script then exits with 1. Installs what is missing; safe to repeat.
+# Runs the checks that are too slow for CI and prints a table of the results for docs/testing.md. Continues after a
+# failed step and exits with 1 then. Installs missing tools; safe to repeat.
 #
-# Usage: tests/full.sh [STEP...]: with names of steps, only those.
+# Usage: tests/full.sh [STEP...]; the default is all steps.
 #
 #   dependencies     cargo-deny: banned crates, licences, sources
 #   clients          clients generated from openapi/v1.json, against a running gateway
 #   kill, storm, soak, races, provider_faults, store_faults
 #                    the long form of each proof, in a release build
-#   page             pictures, accessibility and behaviour of the page
+#   page             screenshots, accessibility and behaviour of the page
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +26,7 @@ contains() {
     return 1
 }
 
-# Prints the path of cargo-deny; installs it into target/ if this machine has none.
+# Prints the path of cargo-deny. Installs it into target/ if it is missing.
 cargo_deny() {
     local folder=$PWD/target/cargo-deny-$deny_version
     if has cargo-deny; then
@@ -46,7 +46,7 @@ check_dependencies() {
     "$deny" check bans licenses sources
 }
 
-# One proof at a time: they measure, and each one wants the whole machine.
+# One proof at a time, because each needs the whole machine.
 run_proof() { cargo test --release --locked --test proof -- "$1" --long --test-threads=1 --nocapture; }
 
 run_step() {
@@ -61,11 +61,11 @@ run_step() {
 rows=()
 failed=0
 
-# timed NAME: runs a step with its output in a log, and notes its result and time.
+# timed NAME: runs a step, writes its output to a log, and records its result and time.
 timed() {
     local name=$1 begun=$SECONDS result=ok
     say "$name (log: $logs/$name.log)"
-    # `set -e` does not hold inside a condition: a step is one command, or checks each.
+    # `set -e` has no effect inside a condition, so a step is one command or checks each command.
     if ! run_step "$name" >"$logs/$name.log" 2>&1 </dev/null; then
         result=FAILED
         failed=1
@@ -100,7 +100,7 @@ for name in "${steps[@]}"; do
 done
 if [ -n "$needs_proofs" ]; then
     need_postgres
-    # The script that starts the server picks a port and a password with it.
+    # start_postgres chooses a port and a password with it.
     need python3 python3
 fi
 install_packages

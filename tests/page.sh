@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Takes a picture of every screen of the page, light and dark, wide and narrow, and tries how the page behaves, in front of a
-# stand-in for the gateway. Fails when axe-core finds something, the browser complains, the CSP is violated, or something is
-# wider than the window. Installs what is missing; safe to repeat.
+# Takes screenshots of every screen of the page, light and dark, wide and narrow, and tests the page's behaviour with a
+# fake gateway. Fails if axe-core finds a problem, the browser logs an error, the CSP is violated, or content is wider
+# than the window. Installs missing tools; safe to repeat.
 #
-# Usage: tests/page.sh [SCREEN,...]: with names of screens (see tests/page/screens.mjs), only their pictures.
+# Usage: tests/page.sh [SCREEN,...]: with names of screens (see tests/page/screens.mjs), takes only their screenshots.
 set -euo pipefail
 [ $# -le 1 ] || { printf 'usage: %s [SCREEN,...]\n' "$0" >&2; exit 2; }
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly pictures=target/page
 . tests/tools.sh
 
-# run FILE ARGUMENT...: in the background, because bash would otherwise hear of a signal only when it is done. The stand-ins
-# live in that process, on free ports, and end with it.
+# run FILE ARGUMENT...: runs node in the background, because bash handles a signal only after a foreground process ends.
+# That process also runs the fake gateways.
 run() {
     node "tests/page/$1" "${@:2}" &
     pid=$!
@@ -27,7 +27,7 @@ trap 'if [ -n "$pid" ]; then kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# The browser is the distribution's and gets its security updates.
+# The distribution's browser gets security updates.
 need chromium chromium
 need node nodejs
 need npm npm
@@ -35,16 +35,16 @@ install_packages
 PAGE_TOOLS=$(node_tools playwright-core@1.65.1 axe-core@4.14.1)
 PAGE_CHROMIUM=$(command -v chromium)
 export PAGE_TOOLS PAGE_CHROMIUM
-# No proxy of the machine comes between.
+# Local requests must not use the machine's proxy.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 
-say "taking the pictures"
+say "taking the screenshots"
 code=0
 run pictures.mjs "$pictures" "${1:-}" || code=$?
 [ "$code" -ne 2 ] || exit 2
-[ "$code" -eq 0 ] || fail "the page is not as it should be; see above, and the pictures in $pictures."
+[ "$code" -eq 0 ] || fail "the page has problems; see above and the screenshots in $pictures."
 if [ $# -eq 0 ]; then
-    say "trying how the page behaves"
-    run behaviour.mjs || fail "the page does not behave as it should; see above."
+    say "testing the page's behaviour"
+    run behaviour.mjs || fail "a behaviour test failed; see above."
 fi
-say "the page is as it should be; its pictures are in $pictures"
+say "the page passed; its screenshots are in $pictures"

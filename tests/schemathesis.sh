@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tries the control API of a running gateway with what its contract allows and forbids, once with the token and once
-# without. schemathesis.toml at the root says how, and what is explained away.
+# Tests the control API of a running gateway with valid and invalid requests, once with the token and once without.
+# schemathesis.toml in the root configures the checks and explains the exceptions.
 #
 # Usage: tests/schemathesis.sh PATH_TO_PYTHON_VENV, with schemathesis installed in that venv.
 set -euo pipefail
@@ -8,8 +8,8 @@ set -euo pipefail
 venv=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# How often a start is looked at, every 0.1 s, before it is given up.
-readonly looks=300
+# Checks of a start, one every 0.1 s, before the script fails.
+readonly start_checks=300
 
 folder=$(mktemp -d)
 pids=()
@@ -39,13 +39,13 @@ python() { "$venv/bin/python" "$@"; }
 
 free_port() { python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# Where a part of the simulator is, as it has told.
+# site NAME: prints a URL from the simulator's output.
 site() { python -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1" <"$folder/simulator.json"; }
 
 start_simulator() {
     target/debug/goclaw-simulator --approval auto >"$folder/simulator.json" 2>"$folder/simulator.log" &
     pids+=($!)
-    for _ in $(seq "$looks"); do
+    for _ in $(seq "$start_checks"); do
         if issuer=$(site issuer 2>/dev/null); then
             return
         fi
@@ -55,18 +55,19 @@ start_simulator() {
     fail "the simulator did not start" "$folder/simulator.log"
 }
 
-# A gateway with its data in $folder/$1; sets url. Each run gets its own, because wrong tokens are counted.
+# start_gateway NAME: starts a gateway with its data in $folder/NAME and sets url. Each run gets a new gateway, because
+# wrong tokens are rate-limited.
 start_gateway() {
     local port
     port=$(free_port)
     url=http://127.0.0.1:$port
-    # With nothing else of the environment: GOCLAW_ variables of the caller are not for this gateway.
+    # An empty environment: the caller's GOCLAW_ variables must not configure this gateway.
     env -i GOCLAW_DATA_DIR="$folder/$1" GOCLAW_PORT="$port" GOCLAW_CALLBACK__PORT="$(free_port)" \
         GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER="$issuer" GOCLAW_PROVIDERS__SUNO__API_BASE="$(site studio_url)" \
         GOCLAW_PROVIDERS__SUNO__SESSION_URL="$(site sessions_url)" \
         GOCLAW_PROVIDERS__DASHSCOPE__API_BASE="$(site dashscope_url)" target/debug/goclaw >"$folder/$1.gateway.log" 2>&1 &
     pids+=($!)
-    for _ in $(seq "$looks"); do
+    for _ in $(seq "$start_checks"); do
         if curl --silent --fail --max-time 5 --output /dev/null "$url/healthz"; then
             return
         fi
@@ -76,19 +77,19 @@ start_gateway() {
     fail "the gateway did not start" "$folder/$1.gateway.log"
 }
 
-# run_schemathesis NAME CONFIG FLAG...: tries the gateway at $url; its report is shown only if something is wrong.
+# run_schemathesis NAME CONFIG FLAG...: tests the gateway at $url and prints the report on a failure.
 run_schemathesis() {
     local name=$1 config=$2
     shift 2
     if ! "$venv/bin/schemathesis" --config-file "$config" run "$url/openapi.json" --no-color \
         --report har --report-har-path "$folder/$name.har" "$@" >"$folder/$name.report" 2>&1; then
-        fail "schemathesis found something ($name)" "$folder/$name.report"
+        fail "schemathesis found a problem ($name)" "$folder/$name.report"
     fi
     kill -0 "${pids[-1]}" 2>/dev/null || fail "the gateway died ($name)" "$folder/$name.gateway.log"
     printf 'schemathesis, %s: %s\n' "$name" "$(grep ' generated, ' "$folder/$name.report" | sed 's/^ *//')"
 }
 
-# Each operation, called once by somebody who has nothing. The limit on wrong tokens is far above that.
+# Calls each operation once without a token and checks that it responds with 401.
 call_each_operation_without_token() {
     python - "$url" <<'PYTHON'
 import json, re, sys, time, urllib.error, urllib.request
@@ -97,60 +98,60 @@ url = sys.argv[1]
 closed = 0
 
 
-def refusal(place, request):
+def rejection(place, request):
     try:
         sys.exit(f"{place}: {urllib.request.urlopen(request).status} without a token")
-    except urllib.error.HTTPError as answer:
-        return answer
+    except urllib.error.HTTPError as error:
+        return error
 
 
 for path, operations in json.load(urllib.request.urlopen(url + "/openapi.json"))["paths"].items():
     for method in operations if path.startswith("/v1/") else ():
         place = f"{method.upper()} {path}"
         request = urllib.request.Request(url + re.sub(r"{\w+}", "openai-codex", path), method=method.upper())
-        # More of them than the limit on wrong tokens lets through at once: it says when to come again.
-        while (answer := refusal(place, request)).status == 429:
-            time.sleep(int(answer.headers["Retry-After"]))
-        if answer.status != 401 or answer.headers["WWW-Authenticate"] != "Bearer":
-            sys.exit(f"{place}: {answer.status} {answer.headers['WWW-Authenticate']} without a token")
+        # The rate limit on wrong tokens may apply; Retry-After says how long.
+        while (response := rejection(place, request)).status == 429:
+            time.sleep(int(response.headers["Retry-After"]))
+        if response.status != 401 or response.headers["WWW-Authenticate"] != "Bearer":
+            sys.exit(f"{place}: {response.status} {response.headers['WWW-Authenticate']} without a token")
         closed += 1
 if not closed:
-    sys.exit("the contract has no operation that wants a token")
+    sys.exit("the contract has no operation that requires a token")
 PYTHON
 }
 
-# Whatever was sent under /v1 in the run without a token was refused for that reason: also what is malformed, or not there.
-judge_answers_without_token() {
+# Checks that the run without a token got only 401 and 429 under /v1, also for malformed requests and unknown paths.
+check_responses_without_token() {
     python - "$folder/without-token.har" <<'PYTHON'
 import json, sys
 from urllib.parse import urlsplit
 
 seen = set()
 for entry in json.load(open(sys.argv[1]))["log"]["entries"]:
-    request, answer = entry["request"], entry["response"]
+    request, response = entry["request"], entry["response"]
     if not urlsplit(request["url"]).path.startswith("/v1/"):
         continue
-    names = {header["name"].lower() for header in answer["headers"]}
-    if (answer["status"], True) not in {(401, "www-authenticate" in names), (429, "retry-after" in names)}:
-        sys.exit(f"{request['method']} {request['url']}: {answer['status']} without a token")
-    seen.add(answer["status"])
+    names = {header["name"].lower() for header in response["headers"]}
+    if (response["status"], True) not in {(401, "www-authenticate" in names), (429, "retry-after" in names)}:
+        sys.exit(f"{request['method']} {request['url']}: {response['status']} without a token")
+    seen.add(response["status"])
 if seen != {401, 429}:
     sys.exit(f"the run without a token saw {sorted(seen)}, not both 401 and 429")
 PYTHON
 }
 
-# With the tests, so that nothing is built anew right after them: their dependencies decide about features too.
+# Built with the tests, so that features are the same and nothing is rebuilt after a test run.
 cargo build --quiet --locked --workspace --bins --tests
 
-# No proxy of the machine comes between.
+# Local requests must not use the machine's proxy.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
-# What schemathesis is built on keeps notes; not in the working folder.
+# Keeps Hypothesis's database out of the working folder.
 export HYPOTHESIS_STORAGE_DIRECTORY=$folder/hypothesis
 
 start_simulator
 
 start_gateway with-token
-# The token is in the environment of that one process: not among the arguments, which everybody on the machine can read.
+# The token is in the environment of that process, because every user of the machine can read arguments.
 {
     cat schemathesis.toml
     printf '\n[auth.openapi.GatewayToken]\nbearer = "${GOCLAW_GATEWAY_TOKEN}"\n'
@@ -162,10 +163,10 @@ if grep --quiet --fixed-strings --file="$folder/with-token/gateway.token" \
 fi
 
 start_gateway without-token
-call_each_operation_without_token || fail "an operation is open without a token"
-# The check that is left out takes nothing but a 401 from an operation without its token, and the limit on wrong tokens
-# answers 429 instead, as it should; the calls above and the judgement below are made for it. The warnings say that all
-# operations answer alike: that is what is wanted here.
+call_each_operation_without_token || fail "an operation does not require a token"
+# The excluded check accepts only a 401 for a missing token, but the rate limit correctly responds with 429. The calls
+# above and the check below replace it. The warnings are off because all operations return the same errors here, as
+# intended.
 run_schemathesis without-token schemathesis.toml --generation-with-security-parameters true \
     --exclude-checks missing_required_header --warnings off
-judge_answers_without_token || fail "something under /v1 answered without a token"
+check_responses_without_token || fail "a request under /v1 was accepted without a token"

@@ -1,4 +1,4 @@
-//! Who takes part: the upstream without anything before it, and the proxies, each as its users would start it.
+//! The contestants: the upstream itself and the proxies, each started as its users would.
 
 use std::{fs, path::Path, process::Command, rc::Rc};
 
@@ -11,22 +11,22 @@ use crate::{
     process::{Process, ask, free_port},
 };
 
-/// Somebody who answers what the upstream answers.
+/// A server that returns the upstream's responses.
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) process: Rc<Process>,
-    /// What a caller presents.
+    /// The `Authorization` header of its callers.
     pub(crate) authorization: String,
-    way: Way,
+    paths: Paths,
 }
 
-/// How the upstream is asked through it.
-enum Way {
-    /// By the upstream's own paths.
+/// The paths of a contestant.
+enum Paths {
+    /// The upstream's own.
     Plain,
-    /// By the pass-through.
+    /// Those of goclaw's pass-through.
     PassThrough,
-    /// By OpenAI's API: prompts alone.
+    /// Those of OpenAI's API, for prompts only.
     OpenAi,
 }
 
@@ -39,28 +39,28 @@ pub(crate) const RESPONSES: &str = "goclaw /v1/responses";
 pub(crate) const LITELLM: &str = "LiteLLM";
 
 impl Contestant {
-    fn new(name: &'static str, process: Process, authorization: &str, way: Way) -> Self {
-        Self { name, process: Rc::new(process), authorization: authorization.to_owned(), way }
+    fn new(name: &'static str, process: Process, authorization: &str, paths: Paths) -> Self {
+        Self { name, process: Rc::new(process), authorization: authorization.to_owned(), paths }
     }
 
-    /// Where it is asked for a path of the upstream's; None if it cannot be.
+    /// Returns the contestant's path for a path of the upstream; None if it has none.
     pub(crate) fn path(&self, upstream: &str) -> Option<String> {
-        match self.way {
-            Way::Plain => Some(upstream.to_owned()),
-            Way::PassThrough if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
-            Way::PassThrough => Some(format!("/v1/proxy/dashscope{upstream}")),
-            Way::OpenAi => (upstream == PROMPT).then(|| "/v1/responses".to_owned()),
+        match self.paths {
+            Paths::Plain => Some(upstream.to_owned()),
+            Paths::PassThrough if upstream == PROMPT => Some(format!("/v1/proxy/openai{upstream}")),
+            Paths::PassThrough => Some(format!("/v1/proxy/dashscope{upstream}")),
+            Paths::OpenAi => (upstream == PROMPT).then(|| "/v1/responses".to_owned()),
         }
     }
 }
 
-/// Starts all of them, with what they write in `folder`.
+/// Starts all contestants, with their files in `folder`.
 pub(crate) fn start(goclaw: &str, litellm: &str, folder: &Path) -> Outcome<Vec<Contestant>> {
     let direct = upstream()?;
     let upstream = direct.process.port;
     let (nginx, hyper, gateway) = (nginx(folder, upstream)?, hyper(upstream)?, gateway(goclaw, folder, upstream)?);
     let (process, authorization) = (Rc::clone(&gateway.process), gateway.authorization.clone());
-    let responses = Contestant { name: RESPONSES, process, authorization, way: Way::OpenAi };
+    let responses = Contestant { name: RESPONSES, process, authorization, paths: Paths::OpenAi };
     Ok(vec![direct, nginx, hyper, gateway, responses, self::litellm(litellm, folder, upstream)?])
 }
 
@@ -68,10 +68,10 @@ fn upstream() -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["upstream", &port.to_string()]);
-    Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Way::Plain))
+    Ok(Contestant::new(DIRECT, Process::start(command, port, "/")?, KEY, Paths::Plain))
 }
 
-/// The limit in practice. Nothing is logged and nothing written to disk; connections are kept as long as they last.
+/// The practical baseline: no logs, no disk buffers, and connections are reused without limit.
 fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let here = folder.display();
@@ -90,17 +90,18 @@ fn nginx(folder: &Path, upstream: u16) -> Outcome<Contestant> {
     fs::write(&file, configuration)?;
     let mut command = Command::new("nginx");
     command.arg("-c").arg(file).arg("-e").arg(folder.join("nginx.log"));
-    Ok(Contestant::new(NGINX, Process::start(command, port, "/")?, "Bearer caller", Way::Plain))
+    Ok(Contestant::new(NGINX, Process::start(command, port, "/")?, "Bearer caller", Paths::Plain))
 }
 
 fn hyper(upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["hyper", &port.to_string(), &format!("127.0.0.1:{upstream}")]);
-    Ok(Contestant::new(HYPER, Process::start(command, port, "/")?, "Bearer caller", Way::Plain))
+    Ok(Contestant::new(HYPER, Process::start(command, port, "/")?, "Bearer caller", Paths::Plain))
 }
 
-/// As a user has it: nothing configured but where the providers are; a key handed over and a login done through the API.
+/// Starts goclaw with default settings except the providers' URLs, then sets a key and completes a login through the
+/// API.
 fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let data = folder.join("data");
@@ -119,27 +120,27 @@ fn gateway(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
         .stderr(fs::File::create(folder.join("goclaw.log"))?);
     let process = Process::start(command, port, "/healthz")?;
     let authorization = format!("Bearer {}", fs::read_to_string(data.join("gateway.token"))?.trim());
-    let tell = |method, path, body: &str| -> Outcome<Value> {
-        let answer = ask(port, method, path, &authorization, body)?;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let call = |method, path, body: &str| -> Outcome<Value> {
+        let response = ask(port, method, path, &authorization, body)?;
+        let (head, body) = response.split_once("\r\n\r\n").unwrap_or_default();
         if !head.starts_with("HTTP/1.1 200") {
-            return Err(format!("goclaw does not take {method} {path}: {answer}").into());
+            return Err(format!("goclaw rejects {method} {path}: {response}").into());
         }
         Ok(serde_json::from_str(body)?)
     };
-    tell("PUT", "/v1/auth/dashscope/secret", "{\"api_key\": \"sk-bench\", \"unchecked\": true}")?;
-    let started = tell("POST", "/v1/auth/openai/start", "{}")?;
+    call("PUT", "/v1/auth/dashscope/secret", "{\"api_key\": \"sk-bench\", \"unchecked\": true}")?;
+    let started = call("POST", "/v1/auth/openai/start", "{}")?;
     let auth_url = Url::parse(started.get("auth_url").and_then(Value::as_str).unwrap_or_default())?;
     let parameter = |wanted| auth_url.query_pairs().find_map(|(name, value)| (name == wanted).then_some(value));
-    let (Some(address), Some(state)) = (parameter("redirect_uri"), parameter("state")) else {
+    let (Some(redirect_uri), Some(state)) = (parameter("redirect_uri"), parameter("state")) else {
         return Err(format!("goclaw starts no login: {started}").into());
     };
-    let redirect = serde_json::json!({"redirect_url": format!("{address}?code=c&state={state}")});
-    tell("POST", "/v1/auth/openai/callback", &redirect.to_string())?;
-    Ok(Contestant::new(GOCLAW, process, &authorization, Way::PassThrough))
+    let redirect = serde_json::json!({"redirect_url": format!("{redirect_uri}?code=c&state={state}")});
+    call("POST", "/v1/auth/openai/callback", &redirect.to_string())?;
+    Ok(Contestant::new(GOCLAW, process, &authorization, Paths::PassThrough))
 }
 
-/// The gateway that many use, with one worker, which is its default.
+/// Starts LiteLLM, a widely used gateway, with its default of one worker.
 fn litellm(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
     let port = free_port()?;
     let file = folder.join("litellm.yaml");
@@ -162,5 +163,5 @@ fn litellm(program: &str, folder: &Path, upstream: u16) -> Outcome<Contestant> {
         .env("LITELLM_MASTER_KEY", key)
         .stderr(log);
     let process = Process::start(command, port, "/health/liveliness")?;
-    Ok(Contestant::new(LITELLM, process, &format!("Bearer {key}"), Way::OpenAi))
+    Ok(Contestant::new(LITELLM, process, &format!("Bearer {key}"), Paths::OpenAi))
 }

@@ -1,9 +1,9 @@
-//! What forwarding costs, and the programs that it is measured with. `benches/forward.sh` builds and runs it.
+//! Measures the cost of forwarding. `benches/forward.sh` builds and runs it.
 //!
-//! One program for the upstream, the bare proxy and the measuring, so that a machine with nginx and wrk needs no more than
-//! this. An example for cargo and no bench: a bench would build the gateway once more, with the features of the tests.
+//! One program contains the upstream, the bare proxy and the measurement. For cargo it is an example: a bench would
+//! build the gateway again with the features of the tests.
 
-#![expect(clippy::disallowed_methods, reason = "it measures real time, and its programs end when they are killed")]
+#![expect(clippy::disallowed_methods, reason = "it measures real time, and its servers run until they are killed")]
 
 use std::{
     error::Error,
@@ -25,11 +25,10 @@ mod upstream;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// The account's key. The upstream refuses whoever comes without it, so that a proxy that is fast because it does not do
-/// its work is found out.
+/// The account's key. The upstream rejects requests without it, to detect a proxy that skips its work.
 const KEY: &str = "Bearer sk-bench";
 
-/// The time, as upstream and measuring both read it, in microseconds of Unix time.
+/// Returns the Unix time in microseconds, for the upstream and the measurement.
 fn unix_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or_default()
@@ -56,6 +55,6 @@ fn run() -> Outcome {
         ["measure", goclaw, litellm, rounds, seconds] => {
             measure::run(goclaw, litellm, rounds.parse()?, seconds.parse()?)
         }
-        _ => Err("type benches/forward.sh [ROUNDS [SECONDS]]".into()),
+        _ => Err("usage: benches/forward.sh [ROUNDS [SECONDS]]".into()),
     }
 }

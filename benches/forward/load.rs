@@ -1,4 +1,4 @@
-//! What is asked of each contestant, and one round of it with wrk.
+//! The loads, and one round of a load with wrk.
 
 use std::{fs, path::Path, process::Command};
 
@@ -10,18 +10,18 @@ pub(crate) struct Load {
     path: &'static str,
     body: Body,
     connections: usize,
-    /// What the end of the right answer looks like.
+    /// The end of the correct response.
     pub(crate) ending: &'static str,
 }
 
-/// The path of the prompt, which is asked in other ways too.
+/// The upstream's path for prompts. Contestants may serve it under another path.
 pub(crate) const PROMPT: &str = "/codex/responses";
 
 pub(crate) const SMALL: Load = Load {
     name: "1 KB of JSON, 1 connection",
     method: "GET",
     path: "/compatible-mode/v1/models",
-    body: Body::Nothing,
+    body: Body::Empty,
     connections: 1,
     ending: "xxxx\"}",
 };
@@ -56,14 +56,14 @@ pub(crate) const LOADS: [Load; 6] = [
     },
 ];
 
-/// What is sent.
+/// The body of a request.
 enum Body {
-    Nothing,
+    Empty,
     Json { bytes: usize },
     Prompt,
 }
 
-/// What one round found out.
+/// The results of one round.
 #[derive(Clone, Copy)]
 pub(crate) struct Round {
     pub(crate) per_second: f64,
@@ -76,30 +76,30 @@ pub(crate) struct Round {
 impl Load {
     fn body(&self) -> String {
         match self.body {
-            Body::Nothing => String::new(),
+            Body::Empty => String::new(),
             Body::Json { bytes } => format!("{{\"input\":\"{}\"}}", "x".repeat(bytes - "{\"input\":\"\"}".len())),
             Body::Prompt => "{\"model\":\"bench\",\"input\":\"Tell me 48 words.\",\"stream\":true}".to_owned(),
         }
     }
 
-    /// Whether a contestant can be asked this.
+    /// Whether a contestant supports this load.
     pub(crate) fn is_for(&self, contestant: &Contestant) -> bool {
         contestant.path(self.path).is_some()
     }
 
-    /// Fails unless a contestant answers as the upstream does.
+    /// Fails unless a contestant responds as the upstream does.
     pub(crate) fn check(&self, contestant: &Contestant) -> Outcome {
-        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
-        let answer = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;
-        if answer.starts_with("HTTP/1.1 200") && answer.ends_with(self.ending) {
+        let path = contestant.path(self.path).ok_or("the contestant does not support this load")?;
+        let response = ask(contestant.process.port, self.method, &path, &contestant.authorization, &self.body())?;
+        if response.starts_with("HTTP/1.1 200") && response.ends_with(self.ending) {
             return Ok(());
         }
-        Err(format!("{} answers {} with {answer}", contestant.name, self.name).into())
+        Err(format!("{} responds to {} with {response}", contestant.name, self.name).into())
     }
 
-    /// The request as it is written.
+    /// Returns the request as text.
     pub(crate) fn message(&self, contestant: &Contestant) -> Outcome<String> {
-        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
+        let path = contestant.path(self.path).ok_or("the contestant does not support this load")?;
         let (method, authorization, body) = (self.method, &contestant.authorization, self.body());
         let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         Ok(format!(
@@ -107,9 +107,9 @@ impl Load {
         ))
     }
 
-    /// One round; `script` is where wrk finds its script.
+    /// Runs one round with wrk and its `script`.
     pub(crate) fn run(&self, contestant: &Contestant, seconds: u32, script: &Path) -> Outcome<Round> {
-        let path = contestant.path(self.path).ok_or("it cannot be asked this")?;
+        let path = contestant.path(self.path).ok_or("the contestant does not support this load")?;
         let url = format!("http://127.0.0.1:{}{path}", contestant.process.port);
         let before = contestant.process.cpu_us()?;
         let output = Command::new("wrk")
@@ -141,7 +141,7 @@ impl Load {
     }
 }
 
-/// Puts wrk's script where wrk finds it, from wherever the bench is started.
+/// Writes wrk's script to a folder, so that the bench works from any current folder.
 pub(crate) fn write_script(folder: &Path) -> Outcome<std::path::PathBuf> {
     let script = folder.join("wrk.lua");
     fs::write(&script, include_str!("wrk.lua"))?;

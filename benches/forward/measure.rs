@@ -1,5 +1,5 @@
-//! The measurement: every round asks everybody everything, so that what disturbs the machine disturbs all alike, and the
-//! ratios hold where the figures do not.
+//! Runs the measurement. Every round applies every load to every contestant, so that disturbances of the machine affect
+//! all contestants and the ratios stay comparable.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
     for load in &LOADS {
         for contestant in of(load) {
             load.check(contestant)?;
-            // Connections are made, memory is got: none of it belongs to the first round.
+            // Warm-up: opens connections and allocates memory before the first round.
             load.run(contestant, 1, &script)?;
             cells.push(Cell::new(load.name, contestant.name));
         }
@@ -34,12 +34,12 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
         report::say(&format!("round {} of {rounds}", round + 1));
         let mut cells = cells.iter_mut();
         for load in &LOADS {
-            let here: Vec<&Contestant> = of(load).collect();
-            let mut cells: Vec<&mut Cell> = cells.by_ref().take(here.len()).collect();
-            // Another one begins each time: whoever comes first finds another machine than whoever comes last.
-            for turn in 0..here.len() {
-                let place = (turn + round) % here.len();
-                if let (Some(contestant), Some(cell)) = (here.get(place), cells.get_mut(place)) {
+            let contestants: Vec<&Contestant> = of(load).collect();
+            let mut cells: Vec<&mut Cell> = cells.by_ref().take(contestants.len()).collect();
+            // Each round starts with another contestant, because the order affects the results.
+            for turn in 0..contestants.len() {
+                let index = (turn + round) % contestants.len();
+                if let (Some(contestant), Some(cell)) = (contestants.get(index), cells.get_mut(index)) {
                     cell.rounds.push(load.run(contestant, seconds, &script)?);
                 }
             }
@@ -54,7 +54,7 @@ pub(crate) fn run(goclaw: &str, litellm: &str, rounds: usize, seconds: u32) -> O
         }
     }
     for (contestant, streamed) in proxies().zip(&mut streamed) {
-        report::say(&format!("a thousand open streams, and callers that leave: {}", contestant.name));
+        report::say(&format!("disconnects and a thousand open streams: {}", contestant.name));
         streams::leave_early(contestant, &contestants, streamed)?;
         streams::weigh_open(contestant, streamed)?;
     }

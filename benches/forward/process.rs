@@ -1,4 +1,4 @@
-//! A program that is measured: started, asked, weighed, and ended with the bench.
+//! Starts a measured program, reads its CPU time and memory, and ends it with the bench.
 
 use std::{
     fs,
@@ -11,21 +11,21 @@ use std::{
 
 use crate::Outcome;
 
-/// How long a program may take to listen.
+/// How long a program may take to start.
 const TEST_DEADLINE: Duration = Duration::from_secs(60);
-/// The unit of the times in `/proc/PID/stat`, which is the same on every Linux of today.
+/// The unit of times in `/proc/PID/stat`: `USER_HZ` is 100 on current Linux.
 const TICK_US: u64 = 10_000;
 
-/// Dropping it ends the process.
+/// A running program. Dropping it ends the process.
 pub(crate) struct Process {
     child: Child,
     pub(crate) port: u16,
-    /// From the start to the first answer.
+    /// Time from the start to the first response.
     pub(crate) started_in: Duration,
 }
 
 impl Process {
-    /// Starts a program and waits until it answers `GET path` with any status.
+    /// Starts a program and waits until it responds to `GET path` with any status.
     pub(crate) fn start(mut command: Command, port: u16, path: &str) -> Outcome<Self> {
         let begun = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
@@ -35,7 +35,7 @@ impl Process {
                 return Err(format!("{command:?} ended with {status}").into());
             }
             if begun.elapsed() > TEST_DEADLINE {
-                return Err(format!("{command:?} does not answer").into());
+                return Err(format!("{command:?} does not respond").into());
             }
             thread::sleep(Duration::from_millis(1));
         }
@@ -43,19 +43,19 @@ impl Process {
         Ok(process)
     }
 
-    /// Itself and the workers that it started.
+    /// Returns the ids of the process and its workers.
     fn ids(&self) -> Outcome<Vec<String>> {
         let id = self.child.id().to_string();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         Ok(children.split_whitespace().map(str::to_owned).chain([id]).collect())
     }
 
-    /// The processor time that it has used so far, in user and in system mode.
+    /// Returns the CPU time used so far, in user and system mode.
     pub(crate) fn cpu_us(&self) -> Outcome<u64> {
         let mut ticks = 0;
         for id in self.ids()? {
             let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-            // The name before the last parenthesis may hold anything; utime and stime are the 12th and 13th after it.
+            // The name before the last parenthesis may contain anything. utime and stime are fields 12 and 13 after it.
             let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
             for field in after_name.split_whitespace().skip(11).take(2) {
                 ticks += field.parse::<u64>()?;
@@ -64,7 +64,7 @@ impl Process {
         Ok(ticks * TICK_US)
     }
 
-    /// The memory that it has in use. Pages that nginx's workers share are counted for each.
+    /// Returns the resident memory. Pages that nginx's workers share count for each worker.
     pub(crate) fn resident_kib(&self) -> Outcome<u64> {
         let mut sum = 0;
         for id in self.ids()? {
@@ -78,18 +78,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Asked first: nginx's workers outlive a master that is killed.
+        // SIGTERM, because nginx's workers survive a SIGKILL of their master.
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
 }
 
-/// A port that nobody listens on.
+/// Returns a free port.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// One request on a connection of its own, and the whole answer as text.
+/// Sends one request on a new connection and returns the whole response as text.
 pub(crate) fn ask(port: u16, method: &str, path: &str, authorization: &str, body: &str) -> Outcome<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(TEST_DEADLINE))?;
@@ -99,7 +99,7 @@ pub(crate) fn ask(port: u16, method: &str, path: &str, authorization: &str, body
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\nAuthorization: {authorization}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }

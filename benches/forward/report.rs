@@ -1,4 +1,4 @@
-//! What was measured, as the tables of `docs/benchmarks.md`.
+//! Prints the results as the tables of `docs/benchmarks.md`.
 
 use std::{
     io::{StdoutLock, Write, stderr, stdout},
@@ -13,7 +13,7 @@ use crate::{
     streams::{MANY, OPEN_FOR, Streamed},
 };
 
-/// What one contestant did under one load.
+/// The results of one contestant under one load.
 pub(crate) struct Cell {
     load: &'static str,
     contestant: &'static str,
@@ -35,13 +35,13 @@ impl Cell {
     }
 }
 
-/// Tells whoever waits, beside the tables.
+/// Prints a progress line on stderr.
 pub(crate) fn say(line: &str) {
-    // Nobody to tell is no reason to stop.
+    // A closed stderr does not stop the measurement.
     let _ = writeln!(stderr(), "{line}");
 }
 
-/// Prints what was found out under load. `machine` is how busy it was before.
+/// Prints the results under load. `machine` is the machine's load average before the measurement.
 pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) -> Outcome {
     let mut out = stdout().lock();
     writeln!(out, "{rounds} rounds of {seconds} s each; medians; load of the machine before: {machine}\n")?;
@@ -64,7 +64,7 @@ pub(crate) fn loads(cells: &[Cell], rounds: usize, seconds: u32, machine: &str) 
     ratios(cells, &mut out)
 }
 
-/// How goclaw stands beside the others.
+/// Prints the ratios between goclaw and the others.
 fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     let speed = |cell: &Cell| cell.median(|round| round.per_second);
     let cpu = |cell: &Cell| cell.median(|round| round.cpu_us);
@@ -87,7 +87,7 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
             speed(goclaw) / speed(hyper),
             speed(goclaw) / speed(nginx),
             cpu(goclaw) / cpu(nginx),
-            // Where nginx adds nothing that can be told from the noise, there is no ratio.
+            // No ratio if nginx adds less than the noise.
             if added(nginx) > 0.0 { format!("{:.2}", added(goclaw) / added(nginx)) } else { "-".to_owned() },
         )?;
     }
@@ -104,8 +104,7 @@ fn ratios(cells: &[Cell], out: &mut StdoutLock<'_>) -> Outcome {
     Ok(())
 }
 
-/// Prints what is no matter of requests per second. `start` is how long goclaw took to its first answer, and the memory it
-/// had then, in KiB.
+/// Prints the other results. `start` is goclaw's time to its first response and its memory in KiB then.
 pub(crate) fn extras(streamed: &[Streamed], start: (Duration, u64)) -> Outcome {
     let mut out = stdout().lock();
     let open_for = OPEN_FOR.as_secs();
@@ -156,10 +155,10 @@ fn steady_pace(streamed: &[Streamed], out: &mut StdoutLock<'_>) -> Outcome {
     Ok(())
 }
 
-/// The value below which this share of the values lies.
+/// Returns the value below which this share of the values lies.
 fn quantile(values: &[f64], share: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    let place = (values.len().saturating_sub(1) as f64 * share).round() as usize;
-    values.get(place).copied().unwrap_or(f64::NAN)
+    let index = (values.len().saturating_sub(1) as f64 * share).round() as usize;
+    values.get(index).copied().unwrap_or(f64::NAN)
 }

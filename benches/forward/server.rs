@@ -1,5 +1,4 @@
-//! A hyper server with nothing around it: what the upstream and the bare proxy have in common, so that neither is tuned
-//! apart from the other.
+//! A plain hyper server. The upstream and the bare proxy share it, so that both have the same settings.
 
 use std::{convert::Infallible, net::Ipv4Addr};
 
@@ -27,15 +26,15 @@ where
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         loop {
             let (stream, _) = listener.accept().await?;
-            // Without it each small write waits for the acknowledgement of the one before.
+            // Otherwise each small write waits for the acknowledgement of the previous one.
             stream.set_nodelay(true)?;
             let handler = handler.clone();
             let service = service_fn(move |request| {
-                let answer = handler(request);
-                async move { Ok::<_, Infallible>(answer.await) }
+                let response = handler(request);
+                async move { Ok::<_, Infallible>(response.await) }
             });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // A connection that breaks is the load generator going away.
+            // An error means that the load generator has disconnected.
             tokio::spawn(async move { connection.await.ok() });
         }
     })

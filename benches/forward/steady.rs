@@ -1,5 +1,5 @@
-//! Callers that ask at a steady pace and leave the machine idle most of the time: what a proxy adds to the time of an
-//! answer. Under full load that cannot be told: there everybody waits for a core.
+//! Measures the latency that a proxy adds, with callers that send requests at a steady pace and leave the machine
+//! mostly idle. Under full load the wait for a core would hide it.
 
 use std::{
     io::{Read, Write},
@@ -11,21 +11,21 @@ use std::{
 use crate::{Outcome, contestants::Contestant, load::SMALL};
 
 pub(crate) const CALLERS: u32 = 16;
-/// How often each of them asks.
+/// Interval between the requests of one caller.
 const EVERY: Duration = Duration::from_millis(8);
-/// How many requests each of them sends in one round.
+/// Requests of one caller in one round.
 const REQUESTS: u32 = 400;
 
-/// What all callers together send in a second.
+/// Requests per second of all callers.
 pub(crate) const PER_SECOND: u128 = CALLERS as u128 * 1_000 / EVERY.as_millis();
 
-/// One round: the times from sending a request to the last byte of its answer, in milliseconds.
+/// Runs one round and returns the times from sending a request to the last byte of its response, in milliseconds.
 pub(crate) fn run(contestant: &Contestant) -> Outcome<Vec<f64>> {
     let (port, request) = (contestant.process.port, SMALL.message(contestant)?);
     let request = request.as_bytes();
     let begin = Instant::now() + Duration::from_millis(50);
     let called: Vec<Outcome<Vec<f64>>> = thread::scope(|scope| {
-        // One after the other within a pause, so that they do not all come at once.
+        // The callers start spread over one interval.
         let callers = (0..CALLERS).map(|number| begin + EVERY * number / CALLERS);
         let callers: Vec<_> = callers.map(|begin| scope.spawn(move || call(port, request, begin))).collect();
         callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| Err("a caller died".into()))).collect()
@@ -47,7 +47,7 @@ fn call(port: u16, request: &[u8], begin: Instant) -> Outcome<Vec<f64>> {
         let mut length = 0;
         while !buffer.get(..length).unwrap_or_default().ends_with(SMALL.ending.as_bytes()) {
             match stream.read(buffer.get_mut(length..).unwrap_or_default())? {
-                0 => return Err("an answer is not what it should be".into()),
+                0 => return Err("a response is incomplete or too large".into()),
                 more => length += more,
             }
         }

@@ -1,5 +1,5 @@
-//! Streams as models send them: when each event arrives, what a thousand open ones weigh, and how soon it is noticed that
-//! somebody left.
+//! Measures streams: the arrival of each event, the memory of a thousand open streams, and the time until the upstream
+//! notices that a caller has disconnected.
 
 use std::{
     io::{Read, Write},
@@ -19,26 +19,26 @@ pub(crate) const PACED: &str = "/compatible-mode/v1/paced";
 const HELD: &str = "/compatible-mode/v1/held";
 const SILENT: &str = "/compatible-mode/v1/silent";
 
-/// How many streams are open at once for the weighing, and for how long.
+/// Number of streams that are open at once, and for how long.
 pub(crate) const MANY: usize = 1_000;
 pub(crate) const OPEN_FOR: Duration = Duration::from_secs(15);
-/// How often a caller leaves.
+/// Number of disconnects that are measured.
 const LEAVES: usize = 20;
-/// How long an answer may take.
+/// How long a response may take.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is found out about the streams of one contestant.
+/// The results of one contestant.
 pub(crate) struct Streamed {
     pub(crate) name: &'static str,
-    /// From a request to the end of its answer, where callers ask at a steady pace, in milliseconds.
+    /// Milliseconds from a request to the end of its response, with callers at a steady pace.
     pub(crate) steady: Vec<f64>,
-    /// From the request to the first byte of a paced answer's body, in milliseconds.
+    /// Milliseconds from the request to the first event of a paced stream.
     pub(crate) first: Vec<f64>,
-    /// From one event to the next.
+    /// Milliseconds from one event to the next.
     pub(crate) gaps: Vec<f64>,
-    /// From a caller's leaving before the first byte to the end of its request at the upstream, in milliseconds.
+    /// Milliseconds from a caller's disconnect before the first byte to the end of its request at the upstream.
     pub(crate) cancelled: Vec<f64>,
-    /// What a thousand open streams add to the memory, and what they add while they stay open, in KiB.
+    /// Memory in KiB that a thousand open streams add, and its growth while they stay open.
     pub(crate) open_kib: u64,
     pub(crate) growth_kib: i64,
 }
@@ -60,7 +60,7 @@ pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Ou
         let length = stream.read(&mut buffer)?;
         let now = Instant::now();
         let read = buffer.get(..length).unwrap_or_default();
-        // Looks at what is there and not at how it is cut: a proxy may send the head and the first event apart.
+        // Searches the bytes because a proxy may send the head and the first event separately or together.
         if read.windows(5).any(|bytes| bytes == b"data:") {
             match last.replace(now) {
                 None => streamed.first.push((now - begun).as_secs_f64() * 1e3),
@@ -73,12 +73,12 @@ pub(crate) fn read_paced(contestant: &Contestant, streamed: &mut Streamed) -> Ou
     }
 }
 
-/// Leaves before the first byte, again and again, and asks the upstream when it noticed.
+/// Disconnects before the first byte and asks the upstream when it noticed, repeatedly.
 pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed: &mut Streamed) -> Outcome {
     let upstream = all.iter().find(|contestant| contestant.name == DIRECT).ok_or("no upstream")?;
     let left_at = || -> Outcome<u64> {
-        let answer = ask(upstream.process.port, "GET", "/left", &upstream.authorization, "")?;
-        Ok(answer.rsplit("\r\n").next().unwrap_or_default().parse()?)
+        let response = ask(upstream.process.port, "GET", "/left", &upstream.authorization, "")?;
+        Ok(response.rsplit("\r\n").next().unwrap_or_default().parse()?)
     };
     for _ in 0..LEAVES {
         let stream = request(contestant, SILENT)?;
@@ -89,7 +89,7 @@ pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed:
         let mut noticed = left_at()?;
         while noticed == before {
             if begun.elapsed() > TEST_DEADLINE {
-                return Err(format!("{} does not tell that a caller left", contestant.name).into());
+                return Err(format!("{} does not end the request of a disconnected caller", contestant.name).into());
             }
             thread::sleep(Duration::from_millis(1));
             noticed = left_at()?;
@@ -99,7 +99,7 @@ pub(crate) fn leave_early(contestant: &Contestant, all: &[Contestant], streamed:
     Ok(())
 }
 
-/// Opens a thousand streams that get an event a second and have no end in sight.
+/// Opens a thousand endless streams with one event a second, and measures the memory that they use.
 pub(crate) fn weigh_open(contestant: &Contestant, streamed: &mut Streamed) -> Outcome {
     let before = contestant.process.resident_kib()?;
     let mut open = Vec::with_capacity(MANY);
@@ -127,7 +127,7 @@ fn request(contestant: &Contestant, path: &str) -> Outcome<TcpStream> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, contestant.process.port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TEST_DEADLINE))?;
-    let path = contestant.path(path).ok_or("it cannot be asked this")?;
+    let path = contestant.path(path).ok_or("the contestant has no such path")?;
     let head = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {}\r\n\r\n", contestant.authorization);
     stream.write_all(head.as_bytes())?;
     Ok(stream)

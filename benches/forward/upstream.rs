@@ -1,4 +1,4 @@
-//! The provider of the bench: fixed answers, as cheap as they can be, so that the proxies are what is measured.
+//! The provider of the bench. Its responses are fixed and cheap, so that the proxies dominate the measurement.
 
 use std::{
     convert::Infallible,
@@ -20,29 +20,29 @@ use hyper::{
 
 use crate::{KEY, Outcome, server, unix_us};
 
-/// How many events a stream has.
+/// Events in a stream.
 const EVENTS: usize = 50;
-/// How far apart they are in a paced one.
+/// Time between the events of a paced stream.
 const PACE: Duration = Duration::from_millis(20);
-/// How far apart they are in one that does not end.
+/// Time between the events of an endless stream.
 const HELD_PACE: Duration = Duration::from_secs(1);
 
-type Answer = Response<BoxBody<Bytes, Infallible>>;
+type UpstreamResponse = Response<BoxBody<Bytes, Infallible>>;
 
-/// What it answers, made once.
+/// The bodies of the responses, built once.
 #[derive(Clone)]
-struct Answers {
+struct Bodies {
     document: Bytes,
     tokens: Bytes,
     events: Arc<[Bytes]>,
-    /// The events of OpenAI's Responses API, for those who read them.
+    /// The events of a response in OpenAI's Responses API.
     response: Arc<[Bytes]>,
-    /// When a caller last left before its answer, in microseconds of Unix time.
+    /// When a caller last disconnected before its response, in microseconds of Unix time.
     left_at: Arc<AtomicU64>,
 }
 
 pub(crate) fn run(port: u16) -> Outcome {
-    let answers = Answers {
+    let bodies = Bodies {
         document: Bytes::from(format!("{{\"data\":\"{}\"}}", "x".repeat(1_000))),
         tokens: Bytes::from(format!(
             "{{\"access_token\":\"{}\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\",\"expires_in\":864000}}",
@@ -52,7 +52,7 @@ pub(crate) fn run(port: u16) -> Outcome {
         response: response().into(),
         left_at: Arc::default(),
     };
-    server::serve(port, move |request| answer(request, answers.clone()))
+    server::serve(port, move |request| respond(request, bodies.clone()))
 }
 
 fn event(kind: &str, members: &str) -> Bytes {
@@ -68,7 +68,7 @@ fn delta(number: usize) -> Bytes {
     )
 }
 
-/// As many events, from the beginning of a response to its end.
+/// Returns the `EVENTS` events of a whole response.
 fn response() -> Vec<Bytes> {
     let response = |status: &str, output: &str, usage: &str| {
         format!(
@@ -90,19 +90,19 @@ fn response() -> Vec<Bytes> {
     std::iter::once(first).chain((1..last).map(delta)).chain([end]).collect()
 }
 
-async fn answer(request: Request<Incoming>, answers: Answers) -> Answer {
-    let known = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
+async fn respond(request: Request<Incoming>, bodies: Bodies) -> UpstreamResponse {
+    let is_authorized = request.headers().get(AUTHORIZATION).is_some_and(|value| value == KEY);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // As a provider does: the answer comes after the question.
+    // Like a real provider, responds only after it has read the request.
     if method == Method::POST && request.into_body().collect().await.is_err() {
         return whole(StatusCode::BAD_REQUEST, Bytes::new());
     }
-    let Answers { document, tokens, events, response, left_at } = answers;
-    let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |place| events.get(place).cloned()));
+    let Bodies { document, tokens, events, response, left_at } = bodies;
+    let pieces = |events: Arc<[Bytes]>| stream::iter((0..EVENTS).filter_map(move |index| events.get(index).cloned()));
     match path.rsplit('/').next() {
-        // Whoever signs in has no key yet.
+        // A login has no key yet.
         Some("token") => whole(StatusCode::OK, tokens),
-        _ if !known => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
+        _ if !is_authorized => whole(StatusCode::UNAUTHORIZED, Bytes::new()),
         Some("completions") => events_of(pieces(events)),
         Some("responses") => events_of(pieces(response)),
         Some("paced") => events_of(pieces(events).then(|event| async {
@@ -116,7 +116,7 @@ async fn answer(request: Request<Incoming>, answers: Answers) -> Answer {
             event
         })),
         Some("silent") => {
-            let _left = Left(left_at);
+            let _on_disconnect = RecordDisconnect(left_at);
             std::future::pending().await
         }
         Some("left") => whole(StatusCode::OK, left_at.load(Ordering::Relaxed).to_string().into()),
@@ -124,25 +124,25 @@ async fn answer(request: Request<Incoming>, answers: Answers) -> Answer {
     }
 }
 
-/// Notes the time when its request is dropped.
-struct Left(Arc<AtomicU64>);
+/// Records the time at which its request is dropped.
+struct RecordDisconnect(Arc<AtomicU64>);
 
-impl Drop for Left {
+impl Drop for RecordDisconnect {
     fn drop(&mut self) {
         self.0.store(unix_us(), Ordering::Relaxed);
     }
 }
 
-fn whole(status: StatusCode, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body).boxed());
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
+fn whole(status: StatusCode, body: Bytes) -> UpstreamResponse {
+    let mut response = Response::new(Full::new(body).boxed());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
-/// Each event in a chunk of its own.
-fn events_of(events: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Answer {
-    let mut answer = Response::new(BodyExt::boxed(StreamBody::new(events.map(|event| Ok(Frame::data(event))))));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    answer
+/// Streams each event as one chunk.
+fn events_of(events: impl Stream<Item = Bytes> + Send + Sync + 'static) -> UpstreamResponse {
+    let mut response = Response::new(BodyExt::boxed(StreamBody::new(events.map(|event| Ok(Frame::data(event))))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
 }

@@ -1,5 +1,5 @@
--- Tells wrk what to send, and prints what it found out as one line of numbers. By environment and not by arguments, which
--- everybody on the machine can read: one of them is a token.
+-- Configures wrk's requests and prints the results as one line of numbers. The values come from the environment because
+-- one is a token, and every user of the machine can read arguments.
 wrk.method = os.getenv("BENCH_METHOD")
 wrk.headers["Authorization"] = os.getenv("BENCH_AUTHORIZATION")
 if wrk.method == "POST" then

@@ -1,8 +1,8 @@
-//! The journal as a folder: one file for each account, login and generation.
+//! The token journal as a folder: one file for each account, login and generation.
 //!
-//! A record is written to a draft, compared with what was meant, and then renamed. A process that is killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in it are sealed, as in the
-//! database.
+//! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
+//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in it are sealed, as
+//! in the database.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -29,31 +29,31 @@ use crate::{
 #[derive(Clone)]
 pub struct FolderJournal {
     folder: PathBuf,
-    /// Records that `list` found under names that `put` does not give, e.g. copies made by hand, each with its stem.
+    /// Files that `list` found under names that `put` does not use, e.g. manual copies, each with its record's stem.
     misnamed: Arc<Mutex<Vec<(String, PathBuf)>>>,
 }
 
 impl FolderJournal {
-    /// The folder must be there, and private.
+    /// Uses an existing private folder.
     pub fn in_folder(folder: PathBuf) -> Self {
         Self { folder, misnamed: Arc::default() }
     }
 
-    /// Does file I/O where it may block. With std, each call returns its own error. tokio's `File` returns the error of a
-    /// write only from the next write or flush, so a `sync_all` that follows a failed write succeeds.
+    /// Runs file I/O of std on a blocking thread. tokio's `File` reports a write error only at the next write or flush,
+    /// so a `sync_all` after a failed write would succeed.
     async fn blocking<T: Send + 'static>(
         &self,
         doing: &'static str,
         work: impl FnOnce(Self) -> io::Result<T> + Send + 'static,
     ) -> Result<T, JournalError> {
         let journal = self.clone();
-        #[expect(clippy::disallowed_methods, reason = "the tracked task that calls it waits for it")]
+        #[expect(clippy::disallowed_methods, reason = "the calling task is tracked and waits for it")]
         let done = tokio::task::spawn_blocking(move || work(journal)).await;
         let result = done.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         result.map_err(|source| JournalError { doing, source: Box::new(source) })
     }
 
-    /// Where a record is once it is complete.
+    /// Returns the final path of a record.
     fn path(&self, stem: &str) -> PathBuf {
         self.folder.join(format!("{stem}.json"))
     }
@@ -61,17 +61,17 @@ impl FolderJournal {
     fn write(&self, stem: &str, text: &[u8]) -> io::Result<()> {
         let (mut file, draft) = self.create_draft(stem)?;
         if let Err(error) = write_and_compare(&mut file, &draft, text) {
-            // If this fails too, what stays does not parse and does not count.
+            // If this fails too, the remaining file does not parse and is skipped.
             let _ = fs::remove_file(&draft);
             return Err(error);
         }
-        // The draft counts from here on. If a later step fails it stays: the caller keeps the tokens in memory as well.
+        // From here on the draft counts as a record, so it stays if a later step fails.
         fs::rename(&draft, self.path(stem))?;
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Creates a file of its own. A draft that is already there may be the only copy of another process's tokens: processes in
-    /// different containers can share both the folder and the process id.
+    /// Creates a new file. An existing draft may be the only copy of another process's tokens: processes in different
+    /// containers can share the folder and have the same process id.
     fn create_draft(&self, stem: &str) -> io::Result<(File, PathBuf)> {
         let mut attempt = 0_u32;
         loop {
@@ -89,12 +89,12 @@ impl FolderJournal {
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
             match read(&path) {
-                Ok(entry) => found.push((stem(&entry.name, &entry.rotation.seen), path, entry)),
-                // Its owner has committed it or moved it into place.
+                Ok(record) => found.push((stem(&record.name, &record.rotation.seen), path, record)),
+                // Its writer has committed or renamed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     tracing::warn!(path = %path.display(), error = %error,
-                        "a file in the journal is skipped: it is not a complete record; its writer was killed or is still writing"
+                        "skipped a file in the token journal: it is not a complete record (its writer was killed or is still writing)"
                     );
                 }
             }
@@ -102,10 +102,10 @@ impl FolderJournal {
         let misnamed = found.iter().filter(|(stem, path, _)| !is_named_after(path, stem));
         let misnamed = misnamed.map(|(stem, path, _)| (stem.clone(), path.clone())).collect();
         *self.misnamed.lock().unwrap_or_else(PoisonError::into_inner) = misnamed;
-        // Several files of one version: the one with the final name comes first and counts.
+        // Of several files of one version, the one with the final name is used.
         found.sort_by_cached_key(|(stem, path, _)| (stem.clone(), *path != self.path(stem), path.clone()));
         found.dedup_by(|(later, ..), (earlier, ..)| later == earlier);
-        Ok(found.into_iter().map(|(_, _, entry)| entry).collect())
+        Ok(found.into_iter().map(|(_, _, record)| record).collect())
     }
 
     fn remove_all(&self, stem: &str) -> io::Result<()> {
@@ -124,9 +124,9 @@ impl FolderJournal {
 
 #[async_trait]
 impl TokenJournal for FolderJournal {
-    async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
-        let (stem, record) = (stem(&entry.name, &entry.rotation.seen), Letter::of(entry));
-        self.blocking("write to", move |journal| journal.write(&stem, &serde_json::to_vec(&record)?)).await
+    async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
+        let (stem, file) = (stem(&record.name, &record.rotation.seen), RecordFile::of(record));
+        self.blocking("write to", move |journal| journal.write(&stem, &serde_json::to_vec(&file)?)).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
@@ -139,7 +139,7 @@ impl TokenJournal for FolderJournal {
     }
 }
 
-/// How the names of a version's files begin, up to a dot.
+/// Returns the beginning of the file names of a token version, up to a dot.
 fn stem(name: &ProviderName, seen: &TokenVersion) -> String {
     format!("{name}.{seen}")
 }
@@ -153,30 +153,30 @@ fn is_not_found(result: &io::Result<()>) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-/// Returns once `text` is on disk, and was found there.
+/// Writes and syncs `text`, then reads it back and compares it.
 fn write_and_compare(file: &mut File, path: &Path, text: &[u8]) -> io::Result<()> {
     file.write_all(text)?;
     file.flush()?;
     file.sync_all()?;
-    if fs::read(path)? == text { Ok(()) } else { Err(io::Error::other("the disk holds other bytes than were written")) }
+    if fs::read(path)? == text { Ok(()) } else { Err(io::Error::other("the file does not contain what was written")) }
 }
 
 fn read(path: &Path) -> io::Result<JournalRecord> {
-    // Opening a named pipe would wait for a writer.
+    // Reading a named pipe would wait for a writer.
     if !fs::symlink_metadata(path)?.is_file() {
         return Err(invalid("it is not a regular file"));
     }
-    let letter: Letter = serde_json::from_slice(&fs::read(path)?)?;
-    letter.into_entry().ok_or_else(|| invalid("it is not what the gateway writes"))
+    let file: RecordFile = serde_json::from_slice(&fs::read(path)?)?;
+    file.into_record().ok_or_else(|| invalid("it has invalid values"))
 }
 
 fn invalid(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// An entry as written.
+/// The JSON form of a record.
 #[derive(Serialize, Deserialize)]
-struct Letter {
+struct RecordFile {
     name: String,
     login_id: String,
     generation: u64,
@@ -186,11 +186,11 @@ struct Letter {
     settings: Value,
 }
 
-impl Letter {
-    fn of(entry: &JournalRecord) -> Self {
-        let rotation = &entry.rotation;
+impl RecordFile {
+    fn of(record: &JournalRecord) -> Self {
+        let rotation = &record.rotation;
         Self {
-            name: entry.name.to_string(),
+            name: record.name.to_string(),
             login_id: rotation.seen.login_id.to_string(),
             generation: rotation.seen.generation.0,
             access_token: rotation.access_token.as_str().to_owned(),
@@ -200,7 +200,7 @@ impl Letter {
         }
     }
 
-    fn into_entry(self) -> Option<JournalRecord> {
+    fn into_record(self) -> Option<JournalRecord> {
         Some(JournalRecord {
             name: ProviderName::parse(&self.name).ok()?,
             rotation: Rotation {

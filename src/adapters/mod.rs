@@ -1,9 +1,11 @@
-//! How the world is reached. Each adapter is a folder that knows its port and its technology, and no other adapter.
+//! The adapters connect the core to the outside world. Each one uses its port and its technology, but no other adapter.
 //!
-//! Outbound, behind a port: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`], [`system`], and
-//! [`settings`], which reads what the owner configured, and [`secret_file`]. Inbound, calling the use cases: [`http`];
-//! [`web_ui`] hands out the page, and [`cli`], like the page, is a client of that API. [`contract`] holds the bodies that
-//! [`http`] renders and [`cli`] parses. [`serving`] is the accept loop that [`http`] and [`callback`] share.
+//! - Implementations of ports: [`store`], [`oauth`], [`upstream`], [`callback`], [`cipher`], [`journal`], [`webhook`]
+//!   and [`system`].
+//! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
+//! - Used at the start: [`settings`], [`secret_file`] and [`telemetry`].
+//! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
+//! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`].
 
 pub mod callback;
 pub mod cipher;

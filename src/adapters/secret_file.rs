@@ -1,4 +1,4 @@
-//! Files that hold one secret: made once, readable by their owner alone, never overwritten.
+//! Files that hold one secret: created once, readable only by their owner, never overwritten.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -9,7 +9,7 @@ use std::{
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// More than this in a secret file is something else.
+/// Bytes of a secret file that are read at most.
 const MAX_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -22,18 +22,18 @@ pub enum SecretFileError {
     NotPrivate { path: PathBuf, mode: u32 },
 }
 
-/// Makes a folder that only its owner may enter, its parents included; one that is there is left as it is.
+/// Creates a folder and its parents with mode 0700. Existing folders are unchanged.
 pub fn create_private_folder(path: &Path) -> Result<(), SecretFileError> {
     let result = DirBuilder::new().recursive(true).mode(0o700).create(path);
     result.map_err(|source| SecretFileError::Io { doing: "create the folder", path: path.to_owned(), source })
 }
 
-/// Writes a secret to a new file, mode 0600, and makes sure that it survives a power cut. False if the file is there.
+/// Writes a secret to a new file with mode 0600 and syncs it. Returns false if the file exists.
 pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, SecretFileError> {
     let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new("."));
     create_private_folder(folder)?;
-    // Written under another name first, so that nobody ever reads half a secret; `hard_link` refuses to overwrite.
+    // Written under another name first, so that no reader sees a partial secret. `hard_link` does not overwrite.
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let mut file = OpenOptions::new()
         .write(true)
@@ -43,17 +43,20 @@ pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, Se
         .map_err(|source| fail("create", source))?;
     let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
     let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft).map_err(|source| fail("tidy up beside", source))?;
+    fs::remove_file(&draft).map_err(|source| fail("remove the draft of", source))?;
     match linked {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
         Err(source) => return Err(fail("write", source)),
     }
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| fail("make durable", source))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| fail("sync", source))?;
     Ok(true)
 }
 
-/// Reads a secret file; None if there is none. White space around the secret is dropped.
+/// Reads a secret file and trims white space. Returns None if the file does not exist.
+///
+/// # Errors
+/// [`SecretFileError::NotPrivate`] if others may read the file, [`SecretFileError::Empty`], [`SecretFileError::Io`].
 pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileError> {
     let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
     let file = match File::open(path) {
@@ -61,7 +64,7 @@ pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileE
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(fail("open", source)),
     };
-    let metadata = file.metadata().map_err(|source| fail("look at", source))?;
+    let metadata = file.metadata().map_err(|source| fail("get the mode of", source))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
@@ -88,7 +91,7 @@ mod tests {
         assert_eq!(read_secret_file(&path).unwrap().unwrap().expose_secret(), "one");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft is left behind");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the draft is removed");
     }
 
     #[test]
@@ -100,6 +103,6 @@ mod tests {
         assert!(matches!(read_secret_file(&path), Err(SecretFileError::NotPrivate { mode: 0o644, .. })));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, " \n").unwrap();
-        assert!(matches!(read_secret_file(&path), Err(SecretFileError::Empty { .. })), "nothing is not a secret");
+        assert!(matches!(read_secret_file(&path), Err(SecretFileError::Empty { .. })));
     }
 }

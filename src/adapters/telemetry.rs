@@ -1,11 +1,11 @@
-//! The log: one line an event on stderr, readable alone, its identifiers as fields. No secret has a way into it: the
-//! secret types print as `[REDACTED]`, and requests, answers and URLs are never logged whole.
+//! The log on stderr: one line for each event, with its identifiers as fields. It contains no secrets: secret types
+//! print as `[REDACTED]`, and requests, responses and URLs are never logged whole.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// Starts logging. `filter` is in the syntax of `RUST_LOG`; a filter that does not parse is reported and replaced.
+/// Starts logging. `filter` has the syntax of `RUST_LOG`. An invalid filter is reported and replaced by the default.
 pub fn start(filter: Option<&str>) {
     let default = || EnvFilter::new("info");
     let (filter, error) = match filter.map(EnvFilter::try_new) {
@@ -14,9 +14,9 @@ pub fn start(filter: Option<&str>) {
         Some(Err(error)) => (default(), Some(error)),
     };
     let log = fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
-    // Starting twice, as tests may, keeps the first.
+    // Fails if a test has started logging before.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
     if let Some(error) = error {
-        tracing::warn!("RUST_LOG is not a log filter ({error}); logging at level info");
+        tracing::warn!("RUST_LOG is not a valid filter ({error}); logging at level info");
     }
 }

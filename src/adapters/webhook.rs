@@ -1,4 +1,4 @@
-//! Calls the owner's webhook, signed in the manner of Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp` and
+//! Calls the owner's webhook, signed as in Standard Webhooks 1.0: `webhook-id`, `webhook-timestamp` and
 //! `webhook-signature: v1,<base64 of HMAC-SHA256 over "id.timestamp.body">`.
 
 use std::{sync::Arc, time::Duration};
@@ -16,9 +16,9 @@ use crate::{
     ports::{Clock, Notifier, NotifyError},
 };
 
-/// From the first byte of the connection to the head of the answer.
+/// From the start of the connection to the head of the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Marks a secret that is written in base64, as Standard Webhooks' own tools do.
+/// Prefix of a base64 secret, as Standard Webhooks defines it.
 const BASE64_SECRET: &str = "whsec_";
 
 pub struct Webhook {
@@ -29,7 +29,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Fails if the system's TLS roots cannot be read.
+    /// Creates the client.
+    ///
+    /// # Errors
+    /// The system's TLS roots cannot be read.
     pub fn new(url: EndpointUrl, secret: SecretString, clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .timeout(TIMEOUT)
@@ -42,12 +45,12 @@ impl Webhook {
     }
 }
 
-/// What proves that a call came from who knows the secret.
+/// Returns the value of `webhook-signature`.
 fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> String {
     let text = secret.expose_secret();
     let decoded = text.strip_prefix(BASE64_SECRET).and_then(|base64| STANDARD.decode(base64).ok());
     let key = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
-    // A key of any length will do (RFC 2104 section 3), so there is no error to have.
+    // HMAC accepts a key of any length (RFC 2104 section 3), so this does not fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return String::new() };
     mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
@@ -56,7 +59,7 @@ fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> Str
 #[async_trait]
 impl Notifier for Webhook {
     async fn notify(&self, event: &CredentialEvent) -> Result<(), NotifyError> {
-        // The same for every try, so that a receiver knows what it has seen.
+        // The same for every try, so that the receiver can detect repeats.
         let id = format!("{}.{}.{}", event.login_id, event.generation.0, event.revision.0);
         let body = json!({
             "type": format!("credential.{}", event.kind.as_str()),
@@ -75,8 +78,8 @@ impl Notifier for Webhook {
         let unreachable = |error: reqwest::Error| NotifyError::Unreachable(error.without_url().into());
         let request = self.client.post(self.url.as_str()).header(header::CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp.to_string());
-        let answer = request.header("webhook-signature", signature).body(body).send().await.map_err(unreachable)?;
-        let status = answer.status();
+        let response = request.header("webhook-signature", signature).body(body).send().await.map_err(unreachable)?;
+        let status = response.status();
         if status.is_success() { Ok(()) } else { Err(NotifyError::Refused { status: status.as_u16() }) }
     }
 }
@@ -86,8 +89,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_that_of_standard_webhooks() {
-        // The vector of the specification's own libraries.
+    fn the_signature_matches_the_vector_of_standard_webhooks() {
+        // From the specification's own libraries.
         let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
         let signature = signature(&secret, id, 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");

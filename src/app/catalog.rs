@@ -1,4 +1,4 @@
-//! The accounts that can exist: the built-in providers and those that the configuration adds, each with its endpoints.
+//! The built-in and configured providers with their endpoints.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::domain::{
     provider::{ProviderDefinition, ProviderType},
 };
 
-/// All definitions, by name. Every built-in provider is among them.
+/// All definitions by name, including every built-in provider.
 #[derive(Debug, Clone)]
 pub struct ProviderCatalog(BTreeMap<ProviderName, ProviderDefinition>);
 
@@ -24,7 +24,7 @@ impl ProviderCatalog {
         self.0.values()
     }
 
-    /// Returns the definition of a further account: `name`, with the settings of the built-in provider of its type.
+    /// Returns a definition for an account that is not configured: the built-in provider of its type, with its `name`.
     pub fn like_built_in(&self, name: &ProviderName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         let built_in = self.0.values().find(|definition| definition.name.as_str() == provider_type.as_str())?;
         Some(ProviderDefinition { name: name.clone(), ..built_in.clone() })

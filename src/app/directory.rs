@@ -15,15 +15,15 @@ use crate::{
 /// Parses the name of an account in a path or a command; `openai` is an alias of `openai-codex`.
 ///
 /// # Errors
-/// [`AppError::UnknownProvider`] for a text that cannot be a name: no account is called that.
+/// [`AppError::UnknownProvider`] for a text that is not a valid name.
 pub fn account_name(text: &str) -> Result<ProviderName, AppError> {
     ProviderName::parse(canonical(text)).map_err(|_not_a_name| AppError::UnknownProvider(text.to_owned()))
 }
 
-/// Parses the name of an account that a request may create, and the type that it states for it.
+/// Parses the name and the optional type of an account that a request may create.
 ///
 /// # Errors
-/// [`AppError::InvalidProviderName`] if a type is stated for a text that cannot be a name,
+/// [`AppError::InvalidProviderName`] for an invalid name with a type,
 /// [`AppError::UnknownProviderType`], and [`AppError::UnknownProvider`] as in [`account_name`].
 pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(ProviderName, Option<ProviderType>), AppError> {
     let Some(new_type) = new_type else { return Ok((account_name(text)?, None)) };
@@ -54,7 +54,7 @@ impl Directory {
         Self { store: Arc::clone(&ports.credentials), catalog: Arc::new(catalog) }
     }
 
-    /// Finds an account. A name that is neither configured nor stored is known only if `new_type` says what it will be.
+    /// Finds an account. A name that is neither configured nor stored needs `new_type`.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type, [`AppError::Store`].
@@ -77,7 +77,7 @@ impl Directory {
         Ok(Resolved { definition, credential })
     }
 
-    /// Returns the definition of an account of a known type. Every type has a built-in provider, so there is always one.
+    /// Returns the definition of an account. Every type has a built-in provider, so this never returns None.
     pub(super) fn definition_of(&self, name: &ProviderName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
     }

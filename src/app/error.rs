@@ -1,4 +1,4 @@
-//! Everything that can go wrong in a use case, closed and free of transport: HTTP and CLI each map it once.
+//! The errors of all use cases, independent of the transport. HTTP maps each of them to a response.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::{
 
 use super::VaultError;
 
-/// `Display` is for the log and never prints its source; what a caller reads is made in one place per transport.
+/// `Display` does not print the source. The HTTP adapter turns an error into the text for the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error("unknown provider: {0}")]
@@ -29,118 +29,119 @@ pub enum AppError {
     InvalidProviderName(#[from] InvalidProviderName),
     #[error(transparent)]
     InvalidDisplayName(#[from] InvalidDisplayName),
-    /// A new account's type was given and is none of ours, or is missing where it is needed.
+    /// The stated type of a new account does not exist.
     #[error("unknown provider type: {0}")]
     UnknownProviderType(String),
-    /// The account exists (in storage or configuration) with another type.
+    /// The account is stored or configured with another type.
     #[error("provider \"{name}\" already exists as type \"{existing}\"")]
     TypeConflict { name: ProviderName, existing: ProviderType },
-    /// The account is connected in another way than the one asked for.
+    /// The account uses another authentication method than the request.
     #[error("provider {name} connects with {}", method.in_words())]
     AuthMethodMismatch { name: ProviderName, method: AuthMethod },
-    /// There is no credential to change.
+    /// The account has no stored credential.
     #[error("provider {0} is not connected")]
     NotConnected(ProviderName),
-    /// Configuration switches the provider off; a request cannot switch it on.
+    /// The configuration switches the provider off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(ProviderName),
-    /// Its owner switched it off.
+    /// The owner switched the account off.
     #[error("provider {0} is switched off")]
     SwitchedOff(ProviderName),
-    /// There is nothing to refresh it with: a key, a session token, or a login that gave no refresh token.
-    #[error("provider {0} has nothing to refresh with")]
+    /// The account has no refresh token or cookie.
+    #[error("provider {0} has no refresh token")]
     NothingToRefresh(ProviderName),
-    /// A consent names tokens that are no longer there.
-    #[error("the tokens of provider {0} have changed since")]
+    /// The consent names tokens that have been replaced.
+    #[error("the tokens of provider {0} have changed")]
     StaleConsent(ProviderName),
-    /// There is no usable token, and only its owner can bring a new one.
-    #[error("the access token of provider {0} has ended and cannot be refreshed")]
+    /// There is no usable access token, and only a new login brings one.
+    #[error("the access token of provider {0} has expired and cannot be refreshed")]
     NeedsReauth(ProviderName),
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
-    /// The provider has such a path perhaps, but it is not among those that pass through.
+    /// The path is not among the account's `proxy_paths`.
     #[error("the path {path} of provider {name} does not pass through this gateway")]
     PathNotAllowed { name: ProviderName, path: ProxyPath },
-    /// It answered, or did not, in a way that cannot be passed on.
+    /// The provider could not be reached or its response failed.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
     #[error("the provider's API redirects elsewhere")]
     UpstreamRedirect,
-    /// It answered with an error of its own.
+    /// The provider returned an error.
     #[error("the provider refused the request: {}", .0.code)]
     ProviderRefused(Box<ProviderRefusal>),
-    /// What it answered cannot be used: the text completes "the provider's API failed: ...".
+    /// The provider's response cannot be used. The text is the reason.
     #[error("the provider's API failed: {0}")]
     InvalidUpstreamResponse(&'static str),
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
     InvalidModelRequest(#[from] InvalidRequest),
-    /// No connected account lists it.
+    /// No connected account has this model.
     #[error("no connected account has a model called {0}")]
     UnknownModel(String),
-    /// There is nothing to prompt there.
+    /// The provider has no model API.
     #[error("provider {0} has no models")]
     NoModels(ProviderName),
-    /// Its models are asked in another way.
-    #[error("the models of provider {name} do not speak this API; use {instead}")]
+    /// The provider's models need another API.
+    #[error("the models of provider {name} do not support this API; use {instead}")]
     UnsupportedApi { name: ProviderName, instead: &'static str },
-    /// It does not tell.
-    #[error("provider {0} does not tell how much of a plan is used")]
+    /// The provider does not report the usage of a plan.
+    #[error("provider {0} does not report usage")]
     NoUsage(ProviderName),
     #[error("unknown scope: {0}")]
     UnknownScope(String),
-    /// Somebody has opened the page with it.
+    /// The link has opened the page already, or it has expired.
     #[error("this link has been used")]
     LinkUsed,
     #[error("no token has this id")]
     UnknownToken,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
-    /// A retry was consented to, and may not begin yet.
+    /// The retry with consent cannot begin yet.
     #[error("the refresh of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: ProviderName, wait: Duration },
-    /// There is no usable token now; waiting may help.
+    /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {0} cannot be refreshed now")]
     RefreshNotBegun(ProviderName),
-    /// The provider refused the token after it had taken a body that is too large to be kept; there is a new token now.
+    /// The provider refused the token after a streamed body was sent, which cannot be repeated. The token is refreshed
+    /// now.
     #[error("the token of provider {0} was refreshed while the request was sent; send it again")]
     RetryRequest(ProviderName),
     #[error(transparent)]
     InvalidSecret(#[from] InvalidSecret),
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
-    /// The provider does not take what was pasted. Nothing was saved.
+    /// The provider does not accept the pasted secret. Nothing was saved.
     #[error("the provider of {name} does not take this {what}")]
     SecretRefused { name: ProviderName, what: &'static str },
-    /// It could not be asked whether it does. Nothing was saved.
-    #[error("the provider could not be asked whether it takes this")]
+    /// The pasted secret could not be checked. Nothing was saved.
+    #[error("the provider could not be asked whether it accepts this secret")]
     NotChecked(#[source] TokenEndpointError),
     #[error(transparent)]
     InvalidRedirect(#[from] InvalidRedirect),
     #[error("no pending OAuth flow")]
     NoPendingLogin,
-    /// The callback was not let in; the login it was aimed at is still pending.
+    /// The callback was rejected. The login is still pending.
     #[error("the callback was refused: {0:?}")]
     CallbackRejected(CallbackRejection),
-    #[error("the login was started by somebody else")]
+    #[error("another caller started the login")]
     OtherPrincipal,
-    /// This login's code is being redeemed already.
-    #[error("the login is being finished by another request")]
+    /// Another request is redeeming the code of this login.
+    #[error("another request is finishing the login")]
     LoginInProgress,
-    /// The login had ended before this request came.
+    /// The login ended before this request.
     #[error("the login has already ended: {}", .0.as_str())]
     LoginOver(LoginOutcome),
-    /// This request ended the login, and not well.
+    /// This request ended the login without tokens.
     #[error("the login failed: {}", outcome.as_str())]
     LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },
     #[error("the store failed")]
     Store(#[from] StoreError),
-    #[error("a stored secret could not be used")]
+    #[error("a secret could not be sealed or opened")]
     Vault(#[from] VaultError),
-    #[error("no random bytes")]
+    #[error("the random source failed")]
     Random(#[from] RandomError),
-    /// The task that did the work died. A bug: its panic is in the log.
-    #[error("the work was not finished")]
+    /// The task panicked, which is a bug. The panic is in the log.
+    #[error("the task panicked")]
     TaskDied,
 }
 
@@ -152,6 +153,6 @@ impl From<ResponseFailure> for AppError {
 
 impl From<EventTooLong> for AppError {
     fn from(_: EventTooLong) -> Self {
-        Self::InvalidUpstreamResponse("an event of its answer is larger than any event of a model")
+        Self::InvalidUpstreamResponse("an event of its response is too large")
     }
 }

@@ -1,5 +1,5 @@
-//! Emits account events: one log line for every row of the history, with the fields that a metric counts by, and a call to the
-//! owner's webhook if the event needs them.
+//! Emits account events: a log line for every row of the history, with fields for metrics, and a call to the webhook if
+//! the owner has to act.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     ports::{Clock, Notifier},
 };
 
-/// Pauses between the tries to reach the webhook. After the last, the log and the status remain.
+/// Pauses between tries to call the webhook. After the last try, only the log and the status report the event.
 const PAUSES: [Duration; 6] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
@@ -61,7 +61,7 @@ impl Events {
         }
     }
 
-    /// Calls the webhook in a task that a stop does not wait for: the event is in the history.
+    /// Calls the webhook in a task that a shutdown cancels: the event is in the history.
     fn notify(&self, event: CredentialEvent) {
         let Some(notifier) = self.notifier.clone() else { return };
         let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());

@@ -1,5 +1,5 @@
-//! Follows the changes of other replicas on the same database and passes them to the services: their refreshes, logins, logouts
-//! and API tokens are known here within a second. No other file reads them.
+//! Reads the changes of other replicas on the same database and passes them to the services within a second: refreshes,
+//! logins, logouts and API tokens.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -16,9 +16,9 @@ use crate::{
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Events read at a time.
 const PAGE: usize = 500;
-/// Events kept: weeks of them for an owner with a few accounts.
+/// Events kept, enough for weeks with a few accounts.
 const KEPT_EVENTS: usize = 10_000;
-/// The history is pruned once in this many reads.
+/// Reads between two prunings of the history.
 const PRUNE_EVERY: u32 = 7_200;
 
 #[derive(Clone)]
@@ -58,7 +58,7 @@ impl Follower {
                 }
                 match follower.read_changes(seen).await {
                     Ok(newest) => seen = newest,
-                    // The next read tries again; cached tokens still serve.
+                    // The next read tries again. Cached tokens stay usable.
                     Err(error) => tracing::debug!(error = %error, "changes of other replicas cannot be read"),
                 }
                 if let Err(error) = follower.access.reload().await {

@@ -1,8 +1,9 @@
-//! What the gateway does: five services over the ports.
+//! The use cases: five services that use the ports.
 //!
-//! [`Tokens`] alone opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it; [`Accounts`] also calls [`Logins`], and
-//! nothing calls back. [`Access`] stands by itself. [`follow`] reads what other replicas changed and tells the services. Every use case is a method in a file named
-//! after it; whatever changes state runs through [`Tasks::run`], so a caller that disconnects cancels nothing.
+//! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
+//! [`Logins`]; there are no calls in the other direction. [`Access`] is independent. [`follow`] passes the changes of
+//! other replicas to the services. Every use case is a method in a file named after it. State changes run through
+//! [`Tasks::run`], so a disconnect of the caller does not cancel them.
 
 mod access;
 mod accounts;
@@ -41,7 +42,7 @@ use crate::{
 use directory::Directory;
 use follow::Follower;
 
-/// The outside world, as the services see it.
+/// The implementations of the ports.
 pub struct Ports {
     pub credentials: Arc<dyn TokenStore>,
     pub history: Arc<dyn CredentialHistory>,
@@ -100,11 +101,10 @@ impl App {
         })
     }
 
-    /// Brings memory in line with the store, then starts the loops: registers every account, commits what an earlier process
-    /// received and could not store, and listens again for pending logins.
+    /// Registers every account, replays the token journal, listens again for pending logins, and starts the loops.
     ///
     /// # Errors
-    /// Fails if a stored secret does not open, before anything is written, and if the store cannot be read.
+    /// [`AppError::Vault`] if a stored secret does not open, before anything is written. [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
         let seen = self.follower.latest().await?;
         self.tokens.register_all().await?;

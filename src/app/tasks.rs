@@ -1,4 +1,5 @@
-//! Tasks that finish even if the caller disconnects: whatever changes state runs in one, and a shutdown waits for it.
+//! Tasks that finish even if the caller disconnects. All state changes run in such tasks, and a shutdown waits for
+//! them.
 
 use std::future::Future;
 
@@ -15,32 +16,32 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Runs `work` to its end, also if the caller disconnects.
+    /// Runs `work` to its end, even if the caller disconnects.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
     ) -> Result<T, AppError> {
         match self.tracker.spawn(work.in_current_span()).await {
             Ok(result) => result,
-            Err(died) => {
-                tracing::error!(error = %died, "a task that changes state died");
+            Err(panic) => {
+                tracing::error!(error = %panic, "a task that changes state panicked");
                 Err(AppError::TaskDied)
             }
         }
     }
 
-    /// Starts a loop that ends once [`Tasks::stopping`] is cancelled.
+    /// Starts a background task, which a shutdown waits for. A loop must end when [`Tasks::stopping`] is cancelled.
     pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // The handle is not needed: the tracker knows the task.
+        // The tracker keeps the task, so its handle is not needed.
         drop(self.tracker.spawn(work));
     }
 
-    /// Cancelled when the gateway begins to stop.
+    /// Returns a token that is cancelled when the gateway begins to stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 
-    /// Tells every loop to end and waits until all tasks are done.
+    /// Cancels [`Tasks::stopping`] and waits for all tasks.
     pub async fn finish(&self) {
         self.stopping.cancel();
         self.tracker.close();

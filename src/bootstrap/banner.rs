@@ -1,4 +1,4 @@
-//! What a start prints: where things are, whether ChatGPT is connected, what to type next.
+//! The text printed at the start: addresses, files, the state of ChatGPT, and the next command.
 
 use std::{
     io::{self, IsTerminal},
@@ -40,7 +40,8 @@ pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: So
     )
 }
 
-/// The address of the page; where a person reads along, with a link that opens it once. A log must hold no such thing.
+/// Returns the address of the page. On a terminal it contains a link that opens the page once; a log must not contain
+/// one.
 async fn page(base: &str, goclaw: &str, app: &App) -> String {
     if io::stdout().is_terminal()
         && let Ok(IssuedToken { secret, .. }) = app.access.create_page_link().await
@@ -67,12 +68,12 @@ fn in_words(status: &AccountStatus) -> String {
     }
 }
 
-/// The address to open from this machine: nobody can open 0.0.0.0.
+/// Returns an address that a browser on this machine can open: 0.0.0.0 cannot be opened.
 fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
 }
 
-/// How this program was called, so that what to type next can be copied.
+/// Returns the program's path as it was called, so that the next command can be copied.
 fn program_name() -> String {
     std::env::args().next().filter(|name| !name.contains(char::is_whitespace)).unwrap_or_else(|| "goclaw".to_owned())
 }

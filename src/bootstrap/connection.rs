@@ -1,5 +1,6 @@
-//! How a client command finds the gateway and its token, as the seed says: `GOCLAW_GATEWAY_URL`, else `GOCLAW_HOST` and
-//! `GOCLAW_PORT`; `GOCLAW_TOKEN`, else the token file of a gateway on this machine and account.
+//! Finds the gateway and its token for a client command. The URL is `GOCLAW_GATEWAY_URL`, else it is built from
+//! `GOCLAW_HOST` and `GOCLAW_PORT`, else from the settings. The token is `GOCLAW_TOKEN`, else for a gateway on this
+//! machine the one in the settings or in the token file.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,7 +19,7 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
     if let Some(url) = environment.text("GOCLAW_GATEWAY_URL") {
         return Ok(Connection { url: url.to_owned(), token, token_file: None });
     }
-    // For the CLI these three are about the gateway it talks to, not about one it would start.
+    // For the CLI, these three variables describe the gateway to connect to, not one to start.
     let settings = Settings::load(config, &environment.without(&["GOCLAW_TOKEN", "GOCLAW_HOST", "GOCLAW_PORT"]))?;
     let port = environment.text("GOCLAW_PORT").map_or_else(|| settings.server.port.to_string(), str::to_owned);
     if let Some(host) = environment.text("GOCLAW_HOST") {
@@ -37,7 +38,7 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
     Ok(Connection { url, token, token_file })
 }
 
-/// An address as a URL wants it: IPv6 in brackets.
+/// Returns an address as the host of a URL: IPv6 in brackets.
 fn in_url(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
@@ -45,7 +46,7 @@ fn in_url(ip: IpAddr) -> String {
     }
 }
 
-/// The address to reach a server that listens on `host`.
+/// Returns the address of a server that listens on `host`.
 fn reachable(host: IpAddr) -> IpAddr {
     if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host }
 }

@@ -1,4 +1,4 @@
-//! Why the gateway does not start, each with the way out in the same sentence.
+//! Errors that prevent the start. Each text says what to do where possible.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -21,11 +21,11 @@ pub enum StartError {
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     SecretFile(#[from] SecretFileError),
-    #[error("the configured file {} is not there", .0.display())]
+    #[error("the configured file {} does not exist", .0.display())]
     ConfiguredFileMissing(PathBuf),
     #[error(
-        "the encryption key {} is missing, and the database {database} holds credentials that only it can open; put it \
-         back, or move the database away and sign in again", key.display()
+        "the encryption key {} is missing, and the credentials in the database {database} cannot be opened without it; \
+         put it back, or move the database away and sign in again", key.display()
     )]
     KeyLost { key: PathBuf, database: String },
     #[error("{place} holds no encryption key")]
@@ -39,17 +39,17 @@ pub enum StartError {
     #[error("the HTTP client cannot be set up")]
     HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(
-        "the stored credentials cannot be used; if the encryption key was changed, configure the one that sealed them, or \
-         move the database away and sign in again"
+        "the stored credentials cannot be opened; if the encryption key was changed, configure the one that sealed them, \
+         or move the database away and sign in again"
     )]
-    Wake(#[source] AppError),
+    App(#[source] AppError),
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]
     Output(#[source] io::Error),
 }
 
-/// The error and everything that caused it, in one line.
+/// Returns an error and its causes in one line.
 pub(super) fn sentence(error: &StartError) -> String {
     let mut text = one_line(&error.to_string());
     let mut source = std::error::Error::source(error);
@@ -63,7 +63,7 @@ pub(super) fn sentence(error: &StartError) -> String {
     text
 }
 
-/// Without what a parser quotes of its input (`3 | token = ...`): the line with the mistake may hold a secret.
+/// Joins lines, without those in which a parser quotes its input (`3 | token = ...`): they may hold a secret.
 fn one_line(text: &str) -> String {
     let quotes =
         |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim().starts_with('|');
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_parser_quotes_of_its_input_is_left_out() {
+    fn quoted_input_of_a_parser_is_left_out() {
         let quoting =
             "TOML parse error at line 12, column 8\n   |\n12 | token = canary\n   |   ^\nexpected `'`\n in a.toml";
         assert_eq!(one_line(quoting), "TOML parse error at line 12, column 8: expected `'` in a.toml");

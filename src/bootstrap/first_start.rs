@@ -1,4 +1,4 @@
-//! What the embedded default makes for itself on its first start: the data folder, the key, the gateway's token.
+//! Creates the encryption key and the gateway's token at the first start, unless they are configured.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
@@ -13,11 +13,15 @@ use crate::{
     ports::Random,
 };
 
-/// Random bytes behind the gateway's token.
+/// Random bytes in the gateway's token.
 const TOKEN_BYTES: usize = 32;
 
-/// The key that seals the store, called `database` in messages. `sealed_rows`: whether there is anything that a new key
-/// could not open.
+/// Returns the encryption key: the configured one, the one in the key file, or a new one.
+///
+/// `database` is the store's name for messages.
+///
+/// # Errors
+/// [`StartError::KeyLost`] if there is no key but `sealed_rows`, which a new key cannot open.
 pub(super) fn encryption_key(
     settings: &Settings,
     random: &dyn Random,
@@ -42,15 +46,15 @@ pub(super) fn encryption_key(
         return Err(StartError::KeyLost { key: path.clone(), database: database.to_owned() });
     }
     create_secret_file(path, &EncryptionKey::generate(random)?.to_text())?;
-    tracing::info!(path = %path.display(), "encryption key made; keep a copy: without it the stored credentials are lost");
-    // Read back: another gateway may have been faster.
+    tracing::info!(path = %path.display(), "encryption key created; keep a copy: without it the stored credentials are lost");
+    // Read back: another process may have created the file first.
     match read_secret_file(path)? {
         Some(text) => parse(&text, path.display().to_string()),
         None => Err(StartError::ConfiguredFileMissing(path.clone())),
     }
 }
 
-/// The token that callers present.
+/// Returns the token that callers present: the configured one, the one in the token file, or a new one.
 pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<SecretString, StartError> {
     if let Some(token) = &settings.server.token {
         return Ok(token.clone());
@@ -60,7 +64,7 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
         let mut bytes = [0; TOKEN_BYTES];
         random.fill(&mut bytes)?;
         create_secret_file(&path, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
-        tracing::info!(path = %path.display(), "gateway token made; callers present it");
+        tracing::info!(path = %path.display(), "gateway token created; callers must present it");
     }
     read_secret_file(&path)?.ok_or(StartError::ConfiguredFileMissing(path))
 }

@@ -1,7 +1,7 @@
-//! The composition root: reads the settings, builds the adapters, hands them to the core, and starts what was asked for.
+//! The composition root: reads the settings, builds the adapters, passes them to the core, and runs the command.
 //!
-//! The only place that sees every layer. [`serve`] is the gateway, `offline` the commands that need none, `connection` how
-//! the client commands find a running one.
+//! Only this module sees every layer. [`serve`] is the gateway, `offline` runs the commands that need no gateway, and
+//! `connection` finds the gateway for client commands.
 
 mod banner;
 mod connection;
@@ -22,13 +22,13 @@ use crate::adapters::{
 
 pub use errors::StartError;
 
-/// Runs the command line of this process to its end.
+/// Runs the command of this process's command line.
 pub fn run() -> ExitCode {
     let cli = match Cli::from_command_line() {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
-    // Fails only if it was installed before, by a test.
+    // Fails only if a test has installed it before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -57,14 +57,14 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Client(command) => {
             let connection = connection::resolve(cli.config, environment)?;
             let can_open_browser = environment.text("SSH_CONNECTION").is_none();
-            let world = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
-            return Ok(cli::run(command, connection, world).await);
+            let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
+            return Ok(cli::run(command, connection, environment).await);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A mistake in the configuration is the caller's, like one in the arguments.
+/// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments.
 fn fail(error: &StartError) -> ExitCode {
     render::error(&errors::sentence(error));
     if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {

@@ -3,14 +3,14 @@
 use super::{StartError, stores::Stores};
 use crate::adapters::{cli::render, http, secret_file::create_private_folder, settings::Settings};
 
-/// Brings the database to this version's schema.
+/// Migrates the database to this version's schema.
 pub(super) async fn migrate(settings: &Settings) -> Result<(), StartError> {
     create_private_folder(&settings.data_dir)?;
     let stores = Stores::open(&settings.database).await?;
     render::line(&format!("The database {} is up to date.", stores.name)).map_err(StartError::Output)
 }
 
-/// Prints the HTTP API's contract.
+/// Prints the OpenAPI document of the API.
 pub(super) fn print_openapi() -> Result<(), StartError> {
     render::line(http::openapi_document().trim_end()).map_err(StartError::Output)
 }

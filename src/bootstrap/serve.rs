@@ -1,8 +1,8 @@
-//! The gateway as a process: the order in which things start, and the order in which they stop.
+//! Starts and stops the gateway process.
 //!
-//! The port is taken first, so that a second gateway fails before it touches anything. On SIGTERM or ctrl-c: no new
-//! connections, requests under way finish (up to a limit), then whatever is changing state finishes, without a limit of
-//! ours: each such task has its own.
+//! The start binds the port first, so that a second gateway fails before it changes anything. On SIGTERM or SIGINT the
+//! gateway accepts no new connections, waits for running requests up to a limit, and then waits for every task that
+//! changes state. Those tasks have time limits of their own.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -31,7 +31,7 @@ use crate::{
     app::{App, AppSettings, Ports, ProviderCatalog},
 };
 
-/// A gateway that listens and waits to be run.
+/// A gateway that listens but does not serve yet.
 pub struct Started {
     pub address: SocketAddr,
     pub app: Arc<App>,
@@ -41,16 +41,16 @@ pub struct Started {
     request_ids: RequestIds,
 }
 
-/// Builds everything and starts to listen.
+/// Builds the gateway and binds its port.
 pub async fn start(settings: &Settings) -> Result<Started, StartError> {
     start_with(settings, |ports| ports).await
 }
 
-/// The same with the ports as `decorate` returns them: how a test stands between the gateway and its world.
+/// Does the same as [`start`] with the ports that `decorate` returns, so that tests can replace or wrap ports.
 pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Ports) -> Result<Started, StartError> {
     let listener = listen(SocketAddr::new(settings.server.host, settings.server.port)).await?;
     let address = listener.local_addr().map_err(StartError::Runtime)?;
-    warn_of_open_doors(settings);
+    warn_if_exposed(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
     let journal = settings.data_dir.join("escrow");
@@ -92,12 +92,12 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             proactive: settings.refresh.proactive,
         },
     );
-    app.start().await.map_err(StartError::Wake)?;
+    app.start().await.map_err(StartError::App)?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
     Ok(Started { address, app, listener, token, hosts, request_ids })
 }
 
-/// Serves until `stop` is cancelled and everything under way is done.
+/// Serves until `stop` is cancelled, then waits for requests and tasks as described above.
 pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
     let Started { app, listener, token, hosts, request_ids, .. } = started;
@@ -107,8 +107,8 @@ pub async fn run(started: Started, stop: CancellationToken) {
     tracing::info!("stopped");
 }
 
-/// Whoever opens the gateway to other machines asked for it; it is said all the same.
-fn warn_of_open_doors(settings: &Settings) {
+/// Logs a warning for each listener that other machines may reach.
+fn warn_if_exposed(settings: &Settings) {
     let host = settings.server.host;
     if !host.is_loopback() {
         tracing::warn!(%host,
@@ -127,13 +127,14 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// Cancelled by the first SIGTERM or SIGINT. Later ones change nothing: what must be saved is still being saved.
+/// Returns a token that the first SIGTERM or SIGINT cancels. Later signals are ignored, so that they cannot interrupt a
+/// save.
 pub(super) fn stop_signal() -> Result<CancellationToken, StartError> {
     let listen = |kind| signal(kind).map_err(StartError::Runtime);
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
-    let told = stop.clone();
-    #[expect(clippy::disallowed_methods, reason = "it lives as long as the process and holds nothing")]
+    let cancelled = stop.clone();
+    #[expect(clippy::disallowed_methods, reason = "it runs as long as the process and holds no state")]
     tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -141,8 +142,8 @@ pub(super) fn stop_signal() -> Result<CancellationToken, StartError> {
                 Some(()) = interrupt.recv() => {}
                 else => return,
             }
-            tracing::info!("stopping; requests under way are finished first");
-            told.cancel();
+            tracing::info!("stopping; waiting for running requests");
+            cancelled.cancel();
         }
     });
     Ok(stop)

@@ -1,4 +1,4 @@
-//! The configured database, opened, as the ports it serves.
+//! Opens the configured database and returns it as the ports that it implements.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ pub(super) struct Stores {
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
-    /// For messages: no password is in it.
+    /// The database's name for messages, without a password.
     pub(super) name: String,
 }
 
 impl Stores {
-    /// Opens the database and brings its schema up to date.
+    /// Opens the database and migrates its schema.
     pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
         match settings {
             DatabaseSettings::Sqlite(path) => {

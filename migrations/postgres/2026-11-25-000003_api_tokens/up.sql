@@ -1,4 +1,4 @@
--- Tokens that the gateway's owner gave to programs: digests only, the tokens themselves are kept nowhere.
+-- API tokens of programs. Only their digests are stored.
 CREATE TABLE api_tokens (
     id         TEXT    NOT NULL PRIMARY KEY
   , name       TEXT    NOT NULL

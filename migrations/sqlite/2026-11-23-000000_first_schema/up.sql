@@ -1,4 +1,4 @@
--- Accounts, as the seed has them. Times are milliseconds since the Unix epoch; `settings.expires_at` is in seconds.
+-- Accounts. Times are milliseconds since the Unix epoch; the times in `settings` are seconds.
 CREATE TABLE llm_providers (
     id            TEXT    NOT NULL PRIMARY KEY
   , name          TEXT    NOT NULL UNIQUE
@@ -22,7 +22,7 @@ CREATE TABLE config_secrets (
   , updated_at INTEGER NOT NULL
 ) STRICT;
 
--- Logins under way and how the last ones ended.
+-- Pending logins, and ended ones with their outcome.
 CREATE TABLE login_sessions (
     id            TEXT    NOT NULL PRIMARY KEY
   , state_digest  TEXT    NOT NULL UNIQUE
@@ -39,6 +39,6 @@ CREATE TABLE login_sessions (
   , expires_at    INTEGER NOT NULL
 ) STRICT;
 
--- At most one login waits for an account and principal.
+-- At most one login is pending for an account and principal.
 CREATE UNIQUE INDEX login_sessions_one_pending ON login_sessions (provider, principal) WHERE outcome = 'pending';
 CREATE INDEX login_sessions_latest ON login_sessions (provider, principal, started_at);

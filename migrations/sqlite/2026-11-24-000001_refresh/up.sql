@@ -1,4 +1,4 @@
--- Where an account's refresh token stands: see docs/refresh.md.
+-- The state of an account's refresh: see docs/refresh.md.
 ALTER TABLE llm_providers ADD COLUMN state TEXT NOT NULL DEFAULT 'active';
 ALTER TABLE llm_providers ADD COLUMN attempt INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE llm_providers ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
@@ -10,7 +10,7 @@ ALTER TABLE llm_providers ADD COLUMN cause TEXT;
 -- The id of the last event that changed the row.
 ALTER TABLE llm_providers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
 
--- What happened to accounts, bounded. Its ids only grow, in the order of the commits: replicas follow each other by them.
+-- The history of accounts. Ids grow in the order of the commits; replicas use them to follow each other's changes.
 CREATE TABLE credential_events (
     id         INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT
   , provider   TEXT    NOT NULL

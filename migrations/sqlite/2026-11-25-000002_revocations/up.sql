@@ -1,4 +1,4 @@
--- Refresh tokens that nobody is to use any more, until the provider has confirmed that it forgot them; a day at most.
+-- Refresh tokens to revoke. A row is deleted when the provider confirms the revocation, or after a day.
 CREATE TABLE revocations (
     id              TEXT    NOT NULL PRIMARY KEY
   , provider        TEXT    NOT NULL

@@ -1,2 +1,2 @@
--- Links and sessions of the page are tokens too, and end by themselves. NULL: for ever.
+-- Links and sessions of the page are API tokens that expire. NULL: the token does not expire.
 ALTER TABLE api_tokens ADD COLUMN expires_at INTEGER;

@@ -1,4 +1,4 @@
-//! Taking the callback's port, on both loopback families or not at all.
+//! Binds the callback port on both loopback addresses, or on neither.
 
 use std::{
     io,
@@ -9,8 +9,11 @@ use tokio::net::TcpListener;
 
 use crate::ports::{BindError, CallbackAddress};
 
-/// Listens on every address of `address`. A machine without IPv6 is served on IPv4 alone; an IPv6 port that somebody else
-/// holds is a refusal, since browsers may resolve `localhost` to it and would hand the code to its holder.
+/// Binds every address of `address`. On a machine without IPv6, only the IPv4 address is bound.
+///
+/// # Errors
+/// [`BindError::InUse`] also if another program holds only the IPv6 port: browsers may resolve `localhost` to it and
+/// would send the code there.
 pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListener>, BindError> {
     let (ips, port): (&[IpAddr], u16) = match address {
         CallbackAddress::Loopback { port } => {
@@ -27,7 +30,7 @@ pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListen
                 return Err(BindError::InUse { held: address.to_string() });
             }
             Err(error) if ip.is_ipv6() && !listeners.is_empty() && is_missing_family(&error) => {
-                tracing::debug!(error = %error, "no IPv6 loopback; the callback listens on IPv4 alone");
+                tracing::debug!(error = %error, "no IPv6 loopback; the callback listens on IPv4 only");
             }
             Err(source) => return Err(BindError::Failed { address: address.to_string(), source: Box::new(source) }),
         }
@@ -37,7 +40,7 @@ pub(super) async fn listeners(address: &CallbackAddress) -> Result<Vec<TcpListen
 
 fn is_missing_family(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
-        // Linux says EAFNOSUPPORT when IPv6 is switched off, which has no ErrorKind of its own.
+        // EAFNOSUPPORT: Linux returns it when IPv6 is off. It has no `ErrorKind`.
         || error.raw_os_error() == Some(97)
 }
 
@@ -48,11 +51,11 @@ mod tests {
     #[tokio::test]
     async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
         for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-            let squatter = TcpListener::bind((ip, 0)).await.unwrap();
-            let port = squatter.local_addr().unwrap().port();
+            let other = TcpListener::bind((ip, 0)).await.unwrap();
+            let port = other.local_addr().unwrap().port();
             let refused = listeners(&CallbackAddress::Loopback { port }).await.unwrap_err();
             assert!(matches!(refused, BindError::InUse { held } if held == SocketAddr::new(ip, port).to_string()));
-            drop(squatter);
+            drop(other);
             assert_eq!(listeners(&CallbackAddress::Loopback { port }).await.unwrap().len(), 2);
         }
     }

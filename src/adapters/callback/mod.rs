@@ -1,7 +1,7 @@
-//! The callback listener (RFC 8252 section 7.3): what the browser reaches at `http://localhost:1455/auth/callback`.
+//! The callback listener (RFC 8252 section 7.3): it serves `http://localhost:1455/auth/callback` to the browser.
 //!
-//! Any web page and any program on the machine can reach it too. So it answers two paths, with fixed pages, to direct
-//! navigations of a browser that names it by a loopback name, and it shows nothing of what it was sent.
+//! Web pages and other programs on the machine can reach it too. It therefore serves two paths only, only to a
+//! browser's direct navigation to a loopback name, and its fixed pages repeat nothing from the request.
 
 mod bind;
 mod page;
@@ -18,7 +18,7 @@ use crate::{
 
 use std::time::Duration;
 
-/// Callbacks that wait for the gateway to look at them; further ones wait in their connections.
+/// Callbacks queued for the gateway. Further ones wait in their connections.
 const QUEUE: usize = 16;
 
 const LIMITS: Limits = Limits {
@@ -28,7 +28,7 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_secs(1),
 };
 
-/// The owner's name for this server when it is published under another one, e.g. by a container's port mapping.
+/// Binds the callback port and serves its routes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LoopbackListener;
 
@@ -39,18 +39,15 @@ impl CallbackListener for LoopbackListener {
         let (sender, events) = mpsc::channel(QUEUE);
         let stop = CancellationToken::new();
         let (stopped, freed) = (stop.clone(), CancellationToken::new());
-        let told = freed.clone();
+        let cancel_when_freed = freed.clone();
         let endpoint = routes::endpoint(sender, address.port());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "ends with the value that is returned, which a tracked task holds"
-        )]
-        tokio::spawn(async move { serve(listeners, endpoint, LIMITS, stopped.cancelled(), told).await });
-        Ok(Box::new(Listening { events, freed, stop: stop.drop_guard() }))
+        #[expect(clippy::disallowed_methods, reason = "ends with the returned value, which a tracked task holds")]
+        tokio::spawn(async move { serve(listeners, endpoint, LIMITS, stopped.cancelled(), cancel_when_freed).await });
+        Ok(Box::new(RunningListener { events, freed, stop: stop.drop_guard() }))
     }
 }
 
-struct Listening {
+struct RunningListener {
     events: mpsc::Receiver<CallbackEvent>,
     /// Cancelled by the server once the port is free.
     freed: CancellationToken,
@@ -58,11 +55,11 @@ struct Listening {
 }
 
 #[async_trait]
-impl BoundCallback for Listening {
+impl BoundCallback for RunningListener {
     async fn next_event(&mut self) -> CallbackEvent {
         match self.events.recv().await {
             Some(event) => event,
-            // The server task died: nothing will ever come.
+            // The server task has died, so no event follows.
             None => std::future::pending().await,
         }
     }
@@ -78,7 +75,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_port_is_free_again_as_soon_as_its_listener_is_closed() {
+    async fn closing_a_listener_frees_its_port() {
         let probe = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = CallbackAddress::Loopback { port: probe.local_addr().unwrap().port() };
         drop(probe);

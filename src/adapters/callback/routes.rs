@@ -1,4 +1,4 @@
-//! What the callback listener answers: `GET /auth/callback`, `GET /auth/done`, and nothing else.
+//! The routes of the callback listener: `GET /auth/callback` and `GET /auth/done`.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,28 +19,29 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 #[derive(Clone)]
-struct Desk {
+struct RouteState {
     events: mpsc::Sender<CallbackEvent>,
-    /// How the last login that came by ended: what `/auth/done` shows. The page has no address of its own for each
-    /// login, so that nothing of a callback stays in the browser's history.
+    /// The last outcome, which `/auth/done` shows. All logins share that address, so no part of a callback stays in the
+    /// browser's history.
     last: Arc<RwLock<Option<CallbackReply>>>,
 }
 
 pub(super) fn endpoint(events: mpsc::Sender<CallbackEvent>, port: u16) -> impl Endpoint<Output = Response> {
     let routes = Route::new().at("/auth/callback", get(callback)).at("/auth/done", get(done));
-    let routes = routes.data(Desk { events, last: Arc::default() });
+    let routes = routes.data(RouteState { events, last: Arc::default() });
     routes.around(move |routes, request| async move {
-        let answer = match gate(&request, port) {
-            Some(refusal) => refusal,
+        let response = match rejection(&request, port) {
+            Some(rejection) => rejection,
             None => routes.call(request).await.unwrap_or_else(|error| page::refusal(error.status())),
         };
-        Ok(page::with_safe_headers(answer))
+        Ok(page::with_safe_headers(response))
     })
 }
 
-/// Lets in a browser's own navigation to a loopback name; images, frames, scripts and foreign names stay out.
-fn gate(request: &Request, port: u16) -> Option<Response> {
-    // A HEAD would spend the code and show nobody how it ended.
+/// Rejects every request except a browser's navigation to a loopback name: also images, frames, scripts and other host
+/// names.
+fn rejection(request: &Request, port: u16) -> Option<Response> {
+    // A HEAD request would redeem the code without showing the outcome.
     if request.method() != Method::GET {
         return Some(page::refusal(StatusCode::METHOD_NOT_ALLOWED));
     }
@@ -60,21 +61,21 @@ fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {
 }
 
 #[handler]
-async fn callback(request: &Request, Data(window): Data<&Desk>) -> Response {
+async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response {
     let Ok(response) = AuthorizationResponse::from_query(request.uri().query().unwrap_or_default()) else {
         return page::outcome(CallbackReply::NotOurs);
     };
-    let (answer, outcome) = oneshot::channel();
+    let (sender, outcome) = oneshot::channel();
     let reply = Box::new(move |reply| {
-        // Nobody to show it to: the browser has left.
-        let _ = answer.send(reply);
+        // Fails if the browser has disconnected.
+        let _ = sender.send(reply);
     });
-    // Both fail only while the listener is being closed.
-    let _ = window.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
+    // The send and the receive fail only while the listener closes.
+    let _ = state.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
         ended @ CallbackReply::Ended(_) => {
-            *window.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-            // Takes the code out of the address bar and out of the history.
+            *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
+            // The redirect removes the code from the address bar and the history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
         refused @ (CallbackReply::NotOurs | CallbackReply::Finishing | CallbackReply::Unavailable) => {
@@ -84,9 +85,9 @@ async fn callback(request: &Request, Data(window): Data<&Desk>) -> Response {
 }
 
 #[handler]
-async fn done(Data(window): Data<&Desk>) -> Response {
-    let last = *window.last.read().unwrap_or_else(PoisonError::into_inner);
+async fn done(Data(state): Data<&RouteState>) -> Response {
+    let last = *state.last.read().unwrap_or_else(PoisonError::into_inner);
     let Some(reply) = last else { return page::refusal(StatusCode::NOT_FOUND) };
-    let _ = window.events.send(CallbackEvent::OutcomeShown).await;
+    let _ = state.events.send(CallbackEvent::OutcomeShown).await;
     page::outcome(reply)
 }

@@ -1,4 +1,4 @@
-//! The key that seals everything: 32 bytes, and an id derived from them that may be shown.
+//! The encryption key: 32 bytes, and an id derived from them that is not secret.
 
 use base64::{
     Engine,
@@ -17,7 +17,7 @@ const KEY_BYTES: usize = 32;
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 
-/// A text that is no key. It is never repeated.
+/// A text that is not a valid key. The error does not show the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an encryption key is 32 random bytes in base64 (or 64 hex digits); make one with: openssl rand -base64 32")]
 pub struct InvalidKey;
@@ -35,7 +35,7 @@ impl EncryptionKey {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// Takes 64 hex digits or base64 (either alphabet, padded or not).
+    /// Parses 64 hex digits or base64 (either alphabet, padded or not).
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKey> {
         let text = text.expose_secret().trim();
         let decode = |alphabet| GeneralPurpose::new(alphabet, LENIENT).decode(text).ok();
@@ -46,12 +46,12 @@ impl EncryptionKey {
         bytes.and_then(|bytes| bytes.try_into().ok()).map(Self::from_bytes).ok_or(InvalidKey)
     }
 
-    /// The form that a key file holds.
+    /// Returns the key as a key file holds it.
     pub fn to_text(&self) -> SecretString {
         SecretString::from(GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new()).encode(self.bytes()))
     }
 
-    /// 16 hex digits of a labelled hash: names the key, tells nothing of it.
+    /// Returns the key's id: 16 hex digits of a labelled hash, which reveal nothing about the key.
     pub fn id(&self) -> KeyId {
         let digest = Sha256::new().chain_update(b"goclaw key id v1").chain_update(self.bytes()).finalize();
         KeyId::new(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>())
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_in_every_form() {
+    fn a_key_parses_in_every_form() {
         let key = EncryptionKey::from_bytes([0xfb; 32]);
         let hex = "fb".repeat(32);
         for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {

@@ -1,8 +1,8 @@
 //! Encryption at rest: XChaCha20-Poly1305 with a key id and associated data.
 //!
-//! A sealed secret reads `v1:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Random nonces of 192 bits
-//! need no bookkeeping. The associated data binds it to the key and to the place it belongs to, length-prefixed so that no
-//! two places can read alike.
+//! A sealed secret has the form `v1:<key id>:<base64url(nonce 24 bytes, ciphertext, tag 16 bytes)>`. Nonces of 192 bits
+//! are random, so none has to be recorded. The associated data binds a secret to its key, row and column. Its fields
+//! are length-prefixed, so two different places never have the same associated data.
 
 mod key;
 #[cfg(test)]
@@ -69,7 +69,7 @@ impl SecretCipher for XChaChaCipher {
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_not_base64url| OpenError::Malformed)?;
         let (nonce, ciphertext) = bytes.split_at_checked(NONCE_BYTES).ok_or(OpenError::Malformed)?;
         let payload = Payload { msg: ciphertext, aad: &self.associated_data(context) };
-        // The error of an AEAD tells nothing, on purpose.
+        // An AEAD error has no details by design.
         let opened = self.aead.decrypt(XNonce::from_slice(nonce), payload).map_err(|_opaque| OpenError::Tampered)?;
         String::from_utf8(opened).map(SecretString::from).map_err(|_not_text| OpenError::Malformed)
     }
@@ -90,10 +90,10 @@ mod tests {
         ports::RandomError,
     };
 
-    /// Counts, so that nonces differ and vectors do not.
-    struct Counting(std::sync::atomic::AtomicU8);
+    /// Fills each nonce with the next number: nonces differ, and the sealed texts are reproducible.
+    struct CountingRandom(std::sync::atomic::AtomicU8);
 
-    impl Random for Counting {
+    impl Random for CountingRandom {
         fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
             bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
             Ok(())
@@ -102,7 +102,7 @@ mod tests {
 
     fn cipher(key: u8) -> XChaChaCipher {
         let key = EncryptionKey::from_bytes([key; 32]);
-        XChaChaCipher::new(&key, Arc::new(Counting(0.into())))
+        XChaChaCipher::new(&key, Arc::new(CountingRandom(0.into())))
     }
 
     fn name() -> ProviderName {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_kept_for_ever() {
+    fn the_stored_format_does_not_change() {
         let (name, login) = (name(), LoginId::from_bytes([1; 16]));
         let context = SealContext::access_token(&name, &login);
         let sealed = cipher(7).seal(&context, "a secret").unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_is_named_and_nonsense_is_nonsense() {
+    fn another_key_is_named_and_malformed_text_is_rejected() {
         let (name, login) = (name(), LoginId::from_bytes([1; 16]));
         let context = SealContext::access_token(&name, &login);
         let sealed = cipher(7).seal(&context, "x").unwrap();
@@ -159,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_flipped_bit_is_noticed(text in ".{0,40}", at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        fn any_flipped_bit_is_detected(text in ".{0,40}", at in any::<prop::sample::Index>(), bit in 0u8..8) {
             let (name, login, cipher) = (name(), LoginId::from_bytes([1; 16]), cipher(7));
             let context = SealContext::refresh_token(&name, &login);
             let sealed = cipher.seal(&context, &text).unwrap();

@@ -1,7 +1,6 @@
-//! Test vectors for every place a secret is stored in. Rows in existing databases are sealed like this and must open.
+//! Test vectors for every place that stores a secret. A change that breaks one of them makes stored secrets unreadable.
 //!
-//! They were computed with an independent implementation (Python's `cryptography`, HChaCha20 by hand). A change that breaks
-//! one of them makes stored secrets unreadable.
+//! They come from an independent implementation: Python's `cryptography`, with HChaCha20 written by hand.
 
 use std::sync::Arc;
 
@@ -114,7 +113,7 @@ fn stored_secrets_of_every_context_still_open() {
 }
 
 #[test]
-fn sealing_with_a_fixed_nonce_gives_the_exact_text() {
+fn sealing_with_a_fixed_nonce_gives_the_stored_text() {
     for vector in vectors() {
         assert_eq!(cipher().seal(&vector.context, vector.plaintext).unwrap().as_str(), vector.sealed);
     }

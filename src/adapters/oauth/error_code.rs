@@ -1,8 +1,8 @@
-//! The error codes of token endpoints, as a closed set: whatever else a provider writes never leaves this adapter.
+//! The error codes of token endpoints, as a closed set. No other text of a provider leaves this adapter.
 
 use serde_json::Value;
 
-/// RFC 6749 section 5.2, RFC 7009 section 2.2.1, and what OpenAI's server was seen to send.
+/// RFC 6749 section 5.2, RFC 7009 section 2.2.1, and the codes that OpenAI's server sends.
 const KNOWN: [&str; 16] = [
     "access_denied",
     "invalid_client",
@@ -22,12 +22,12 @@ const KNOWN: [&str; 16] = [
     "unsupported_token_type",
 ];
 
-/// The code in an error body: `error.code`, else `error`, else `code`, compared without regard to case.
+/// Returns the longest known code among `error.code`, `error` and `code` of an error body, compared case-insensitively.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = body.get("error");
     let candidates = [error.and_then(|error| error.get("code")), error, body.get("code")];
-    // The most telling one wins: OpenAI also sends `error: invalid_grant` with a top-level `code` that says why.
+    // The longest is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level `code`.
     let found = candidates.into_iter().flatten().filter_map(Value::as_str).filter_map(canonical);
     found.max_by_key(|code| code.len()).unwrap_or("unknown")
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_found_wherever_they_are_and_nothing_else_is_passed_on() {
+    fn known_codes_are_found_and_other_texts_are_unknown() {
         for (body, code) in [
             (r#"{"error":{"code":"refresh_token_reused","message":"secret"}}"#, "refresh_token_reused"),
             (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),

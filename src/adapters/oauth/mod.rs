@@ -1,13 +1,13 @@
-//! The provider's token and revocation endpoints over HTTPS; and, over the same careful client, where the tokens of browser
-//! sessions are refreshed.
+//! The provider's token and revocation endpoints over HTTPS, and the endpoints that refresh the tokens of browser
+//! sessions.
 //!
-//! One call is one request: no redirect is followed with a secret in hand, nothing is retried, the answer is bounded in
-//! time and size. What the provider writes stays here; only a known error code gets out.
+//! One call is one request: the client follows no redirects, does not retry, and limits the response in time and size.
+//! Only a known error code of the provider's text leaves this adapter.
 
-mod answer;
 mod error_code;
 mod send;
 mod sessions;
+mod token_response;
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use crate::{
     },
     ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
-use send::{Answer, send};
+use send::{SuccessResponse, send};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the first byte of the connection to the last of the answer.
+/// From the start of the connection to the last byte of the response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// A logout does not wait longer than this for the provider.
+/// How long a logout waits for the provider.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone)]
@@ -38,7 +38,10 @@ pub struct HttpOAuthEndpoint {
 }
 
 impl HttpOAuthEndpoint {
-    /// Fails if the system's TLS roots cannot be read.
+    /// Creates the client.
+    ///
+    /// # Errors
+    /// The system's TLS roots cannot be read.
     pub fn new() -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -46,7 +49,7 @@ impl HttpOAuthEndpoint {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .no_proxy()
-            // A kept connection may be dead, and then nobody can tell whether the request was read.
+            // If a reused connection fails, it is unknown whether the server read the request.
             .pool_max_idle_per_host(0)
             .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
             .build()?;
@@ -68,7 +71,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        token_answer(send(request).await?)
+        parse_tokens(send(request).await?)
     }
 
     async fn refresh(
@@ -83,7 +86,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
             BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
         };
-        token_answer(send(request).await?)
+        parse_tokens(send(request).await?)
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
@@ -100,7 +103,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
     }
 }
 
-fn token_answer(answer: Answer) -> Result<TokenResponse, TokenEndpointError> {
-    let grant = if answer.is_json { answer::parse(&answer.body) } else { None };
-    grant.ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(answer.status.as_u16())))
+fn parse_tokens(response: SuccessResponse) -> Result<TokenResponse, TokenEndpointError> {
+    let tokens = if response.is_json { token_response::parse(&response.body) } else { None };
+    tokens.ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(response.status.as_u16())))
 }

@@ -1,4 +1,4 @@
-//! One careful request: what was sent is known, and what comes back is bounded.
+//! Sends one request, classifies its failures and limits its response.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use reqwest::{RequestBuilder, Response, StatusCode, header};
 use super::error_code;
 use crate::ports::{Doubt, TokenEndpointError};
 
-/// Far above any real answer, which is a few tokens.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
-/// A longer wish would outlast the access token it is about.
+/// Real responses hold a few tokens.
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+/// A longer pause could outlast the access token.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A successful answer.
-pub(super) struct Answer {
+/// A 2xx response.
+pub(super) struct SuccessResponse {
     pub(super) status: StatusCode,
-    /// Whether it says so itself: a page that happens to parse is not an answer of a token endpoint.
+    /// Whether its media type is JSON.
     pub(super) is_json: bool,
     pub(super) body: Vec<u8>,
 }
 
-/// How long to stay away (RFC 9110 section 10.2.3), in its form of seconds; the other one, a date, is not used here.
+/// Returns the pause in `Retry-After` (RFC 9110 section 10.2.3). The date form is ignored.
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
 }
 
-/// Sends a request and reads a successful answer.
-pub(super) async fn send(request: RequestBuilder) -> Result<Answer, TokenEndpointError> {
-    let response = request.send().await.map_err(|error| lost(&error))?;
+/// Sends a request and reads a 2xx response.
+pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, TokenEndpointError> {
+    let response = request.send().await.map_err(|error| send_error(&error))?;
     let status = response.status();
     if status.is_server_error() {
         return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
@@ -40,22 +40,22 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answer, TokenEndpoin
     let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));
     let body = read(response).await;
     if status.is_client_error() {
-        // A refusal is a refusal, readable or not.
+        // A 4xx is a definite refusal, even if its body cannot be read.
         let code = error_code::known(body.as_deref().unwrap_or_default());
         return Err(TokenEndpointError::Rejected { status: status.as_u16(), code });
     }
     if !status.is_success() {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
-    Ok(Answer { status, is_json, body: body? })
+    Ok(SuccessResponse { status, is_json, body: body? })
 }
 
 /// Reads a body up to the limit.
 async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
     let status = response.status().as_u16();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| lost(&error))? {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+    while let Some(chunk) = response.chunk().await.map_err(|error| send_error(&error))? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status)));
         }
         body.extend_from_slice(&chunk);
@@ -63,8 +63,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
     Ok(body)
 }
 
-/// Whether the provider can have seen the request decides everything that follows.
-fn lost(error: &reqwest::Error) -> TokenEndpointError {
+/// Classifies a failure by whether the provider may have received the request.
+fn send_error(error: &reqwest::Error) -> TokenEndpointError {
     if error.is_connect() {
         TokenEndpointError::Unavailable { why: "no connection could be made" }
     } else if error.is_timeout() {

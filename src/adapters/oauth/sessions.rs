@@ -1,4 +1,5 @@
-//! The refresh of session tokens, in the manner of Clerk's frontend API: the browser's cookie in, a JWT out.
+//! Refreshes session tokens as Clerk's frontend API does: the request presents the browser's cookie, the response is a
+//! JWT.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     HttpOAuthEndpoint,
-    send::{Answer, send},
+    send::{SuccessResponse, send},
 };
 use crate::{
     domain::{
@@ -22,17 +23,17 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-struct Refreshed {
+struct SessionToken {
     jwt: SecretString,
 }
 
 #[derive(Deserialize)]
-struct Browser {
-    response: Option<Sessions>,
+struct ClientResponse {
+    response: Option<ClientSessions>,
 }
 
 #[derive(Deserialize)]
-struct Sessions {
+struct ClientSessions {
     last_active_session_id: Option<String>,
 }
 
@@ -50,15 +51,15 @@ impl SessionEndpoint for HttpOAuthEndpoint {
                 Some(id) => self.refresh_session(client, id, cookie).await?,
                 None => None,
             };
-            if let Some(grant) = known {
-                return Ok(grant);
+            if let Some(tokens) = known {
+                return Ok(tokens);
             }
             let active = self.last_active_session(client, cookie).await?;
             let refreshed = match active {
                 Some(id) => self.refresh_session(client, &id, cookie).await?,
                 None => None,
             };
-            // Nobody is signed in there any more.
+            // No session of this browser is signed in.
             refreshed.ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })
         };
         tokio::time::timeout(limit, refreshing).await.unwrap_or(Err(TokenEndpointError::Indeterminate(Doubt::TimedOut)))
@@ -66,7 +67,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
 }
 
 impl HttpOAuthEndpoint {
-    /// None if there is no such session any more.
+    /// Refreshes one session. Returns None if the session no longer exists.
     async fn refresh_session(
         &self,
         client: &SessionClient,
@@ -74,13 +75,13 @@ impl HttpOAuthEndpoint {
         cookie: &RefreshToken,
     ) -> Result<Option<TokenResponse>, TokenEndpointError> {
         let path = format!("/v1/client/sessions/{id}/tokens");
-        let answer = match self.with_cookie(Method::POST, client, &path, cookie).await {
+        let response = match self.with_cookie(Method::POST, client, &path, cookie).await {
             Err(TokenEndpointError::Rejected { status: 404, .. }) => return Ok(None),
-            answer => answer?,
+            response => response?,
         };
-        let refreshed: Refreshed = read(&answer)?;
+        let token: SessionToken = parse(&response)?;
         Ok(Some(TokenResponse {
-            access_token: Some(AccessToken::new(refreshed.jwt.expose_secret())),
+            access_token: Some(AccessToken::new(token.jwt.expose_secret())),
             refresh_token: None,
             id_token: None,
             expires_in: None,
@@ -93,8 +94,8 @@ impl HttpOAuthEndpoint {
         client: &SessionClient,
         cookie: &RefreshToken,
     ) -> Result<Option<String>, TokenEndpointError> {
-        let browser: Browser = read(&self.with_cookie(Method::GET, client, "/v1/client", cookie).await?)?;
-        Ok(browser.response.and_then(|sessions| sessions.last_active_session_id).filter(|id| is_id(id)))
+        let client: ClientResponse = parse(&self.with_cookie(Method::GET, client, "/v1/client", cookie).await?)?;
+        Ok(client.response.and_then(|sessions| sessions.last_active_session_id).filter(|id| is_id(id)))
     }
 
     async fn with_cookie(
@@ -103,10 +104,9 @@ impl HttpOAuthEndpoint {
         client: &SessionClient,
         path: &str,
         cookie: &RefreshToken,
-    ) -> Result<Answer, TokenEndpointError> {
+    ) -> Result<SuccessResponse, TokenEndpointError> {
         let unusable = |why| TokenEndpointError::Unavailable { why };
-        let url: EndpointUrl =
-            client.url.join_path(path).map_err(|_not_joined| unusable("its address is not usable"))?;
+        let url: EndpointUrl = client.url.join_path(path).map_err(|_not_joined| unusable("its URL is not valid"))?;
         let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
             .map_err(|_not_a_header| unusable("the stored cookie is none"))?;
         value.set_sensitive(true);
@@ -115,12 +115,12 @@ impl HttpOAuthEndpoint {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, TokenEndpointError> {
-    let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&answer.status)));
-    if answer.is_json { serde_json::from_slice(&answer.body).map_err(|_| unreadable()) } else { Err(unreadable()) }
+fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {
+    let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&response.status)));
+    if response.is_json { serde_json::from_slice(&response.body).map_err(|_| unreadable()) } else { Err(unreadable()) }
 }
 
-/// What goes into a path must be nothing else.
+/// Whether a session id can be put into a path unescaped.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }

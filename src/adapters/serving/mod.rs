@@ -1,8 +1,8 @@
-//! Serves a poem endpoint with an accept loop of our own on hyper-util.
+//! Serves a poem endpoint with an accept loop on hyper-util.
 //!
-//! poem's own server does not cancel a handler whose caller has left, sets no TCP_NODELAY, has no deadline for request
-//! headers and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one future: when it
-//! ends, for whatever reason, everything it was doing is dropped.
+//! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
+//! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
+//! future. When it ends, its handlers are dropped.
 
 use std::{
     convert::Infallible,
@@ -34,27 +34,27 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How one listener treats its callers.
+/// The limits of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Time to send the head of a request, on a new connection and on one that is kept alive.
+    /// Time to send the head of a request, on a new or a kept-alive connection.
     pub header_timeout: Duration,
-    /// Connections served at a time; further ones wait in the system's queue.
+    /// Connections served at a time. Further ones wait in the system's queue.
     pub connections: usize,
-    /// Size of a request's head, in bytes.
+    /// Maximum size of a request's head in bytes.
     pub header_bytes: usize,
-    /// How long requests under way may take once a stop was asked for.
+    /// How long running requests may take after the stop.
     pub drain: Duration,
 }
 
 type SharedEndpoint = Arc<BoxEndpoint<'static>>;
 
-/// How long to wait after `accept` failed, e.g. because no file descriptor is left.
+/// Pause after `accept` failed, e.g. because no file descriptor is left.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
 const MAX_HEADERS: usize = 64;
 
-/// Serves `endpoint` on `listeners` until `stop` is ready, then lets requests under way finish, up to the limit. `freed` is
-/// cancelled as soon as the ports are free again, which is before that.
+/// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for
+/// running requests up to the limit.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
@@ -76,7 +76,7 @@ pub async fn serve(
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(error = %error, "a connection could not be accepted");
-                    #[expect(clippy::disallowed_methods, reason = "the system's sockets keep the system's time")]
+                    #[expect(clippy::disallowed_methods, reason = "real sockets need real time")]
                     sleep(ACCEPT_BACK_OFF).await;
                     continue;
                 }
@@ -93,7 +93,7 @@ pub async fn serve(
     drop(listeners);
     freed.cancel();
     if timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests were still under way at the end of the shutdown and were cut off");
+        tracing::warn!("the shutdown cancelled requests that were still running");
     }
     connections.shutdown().await;
 }
@@ -112,10 +112,10 @@ async fn serve_connection(
     limits: Limits,
     watcher: Watcher,
 ) {
-    // Without it, bursts of small events wait for the caller's delayed acknowledgements.
+    // Without it, small events wait for the caller's delayed acknowledgements.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    // hyper's deadline starts with the first byte, so the wait for that needs its own.
+    // hyper's deadline starts with the first byte, so the wait for that byte needs its own.
     if timeout(limits.header_timeout, stream.readable()).await.is_err() {
         return;
     }
@@ -131,6 +131,6 @@ async fn serve_connection(
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.header_bytes)
         .max_headers(MAX_HEADERS);
-    // An error here is a caller that left or broke the protocol: hyper has answered what there was to answer.
+    // On an error the caller disconnected or violated the protocol; hyper has already responded if it could.
     let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
 }

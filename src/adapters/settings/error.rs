@@ -1,4 +1,4 @@
-//! Why the configuration cannot be used: one sentence each, for the person who wrote it.
+//! Errors in the configuration, each as one sentence.
 
 use std::{fmt::Display, path::PathBuf};
 
@@ -16,19 +16,19 @@ pub enum SettingsError {
     Both { one: String, other: String },
     #[error("missing setting {key}: {why}")]
     Missing { key: String, why: &'static str },
-    #[error("there is no place for data: set data_dir (GOCLAW_DATA_DIR), or HOME")]
+    #[error("no folder for the data: set data_dir (GOCLAW_DATA_DIR), or HOME")]
     NoDataDir,
 }
 
-/// Starts a text of [`rejected`] or [`rejected_secret`]. Any other message of a deserializer may quote a secret.
+/// Marks a text of [`rejected`] or [`rejected_secret`]. Any other message of a deserializer may quote a secret.
 const MARK: &str = "= ";
 
-/// Describes a value that is not accepted: the value and what is allowed.
+/// Describes a rejected value and what is allowed.
 pub(super) fn rejected(value: &str, allowed: impl Display) -> String {
     format!("{MARK}{value:?}: {allowed}")
 }
 
-/// Describes a value that is not accepted and may be a secret, or contain one.
+/// Describes a rejected value that may be or contain a secret.
 pub(super) fn rejected_secret(allowed: &str) -> String {
     format!("{MARK}(not shown): {allowed}")
 }
@@ -42,7 +42,7 @@ impl SettingsError {
         Self::Missing { key: key.into(), why }
     }
 
-    /// Converts what the deserializer says about the value of `key`.
+    /// Converts the deserializer's error about `key`.
     pub(super) fn from_deserializer(key: String, mut error: ConfigError) -> Self {
         while let ConfigError::At { error: cause, .. } = error {
             error = *cause;
@@ -60,7 +60,7 @@ impl SettingsError {
                 return Self::UnknownKey { key, known: known.join(", ") };
             }
         }
-        // config refuses to convert a table or a list to a text; serde refuses everything that is not a table.
+        // A type error is config's for a table or list where a text belongs; any other is serde's for a missing table.
         let is_conversion = matches!(error, ConfigError::Type { .. });
         let allowed = if is_conversion { "it must be a single value" } else { "it must be a table of settings" };
         Self::InvalidValue { key, rejected: rejected_secret(allowed) }

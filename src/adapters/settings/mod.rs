@@ -1,8 +1,8 @@
-//! The configuration: a file, `GOCLAW_*` variables over it, defaults under both.
+//! The configuration: `GOCLAW_*` variables override a file, which overrides the defaults.
 //!
-//! Each section is a serde struct, and every setting has a safe default. An unknown key or a bad value stops the start
-//! with one sentence that names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
-//! field here, a use, and a row in the README's table, which a test compares with the fields.
+//! Each section is a serde struct, and every setting has a safe default. An unknown key or an invalid value prevents
+//! the start. The error names the key, the value (unless it may be a secret) and what is allowed. A new setting needs a
+//! field, a use, and a row in the README's table; a test compares the table with the fields.
 
 mod error;
 mod providers;
@@ -22,7 +22,7 @@ pub use sources::Environment;
 
 use crate::domain::{ids::ProviderName, model_ref::ModelNames, provider::ProviderDefinition};
 
-/// The configuration as written.
+/// The configuration before validation across settings.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Sections {
@@ -49,7 +49,7 @@ pub struct Settings {
     pub encryption: EncryptionSettings,
     pub callback: CallbackSettings,
     pub refresh: RefreshSettings,
-    /// None if no webhook is called.
+    /// None if no webhook is configured.
     pub webhook: Option<WebhookSettings>,
     pub models: ModelNames,
     /// The built-in providers and the configured ones.
@@ -57,7 +57,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `file` (else the file that `GOCLAW_CONFIG` names, else none) and the environment.
+    /// Reads the environment and a file: `file`, else the one in `GOCLAW_CONFIG`, else none.
     pub fn load(file: Option<PathBuf>, environment: &Environment) -> Result<Self, SettingsError> {
         let file = file.or_else(|| environment.path("GOCLAW_CONFIG"));
         let sections: Sections = sources::read(file.as_deref(), environment)?;
@@ -84,19 +84,19 @@ impl Settings {
         })
     }
 
-    /// Returns the file that holds the gateway's token if `server.token` does not.
+    /// Returns the path of the gateway's token, which is used unless `server.token` is set.
     pub fn token_file(&self) -> PathBuf {
         self.server.token_file.clone().unwrap_or_else(|| self.data_dir.join("gateway.token"))
     }
 
-    /// Returns the file that holds the encryption key if `encryption.key` does not.
+    /// Returns the path of the encryption key, which is used unless `encryption.key` is set.
     pub fn key_file(&self) -> PathBuf {
         self.encryption.key_file.clone().unwrap_or_else(|| self.data_dir.join("encryption.key"))
     }
 }
 
-/// Checks that a secret is set itself or as a file, not both. Gateways that share a database must have the same token and
-/// key, so none of them can create its own.
+/// Checks that a secret and its file are not both set. Replicas that share a database need the same token and key, so
+/// none of them may create its own.
 fn check_secret(key: &str, is_set: bool, has_file: bool, is_shared: bool) -> Result<(), SettingsError> {
     if is_set && has_file {
         return Err(SettingsError::Both { one: key.to_owned(), other: format!("{key}_file") });
@@ -108,7 +108,7 @@ fn check_secret(key: &str, is_set: bool, has_file: bool, is_shared: bool) -> Res
     Ok(())
 }
 
-/// `$XDG_DATA_HOME/goclaw`, where that is not set `~/.local/share/goclaw` (XDG Base Directory Specification).
+/// Returns `$XDG_DATA_HOME/goclaw`, or `~/.local/share/goclaw` if that is not set (XDG Base Directory Specification).
 fn default_data_dir(environment: &Environment) -> Result<PathBuf, SettingsError> {
     let absolute = |name| environment.path(name).filter(|path| path.is_absolute());
     let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));

@@ -1,4 +1,4 @@
-//! The section `providers`: the built-in ones, unchanged or configured, and further ones.
+//! The section `providers`: changes the built-in providers and adds further ones.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,11 +16,10 @@ use crate::domain::{
     session_client::SessionClient,
 };
 
-/// Presenting the cookie of a browser session does not spend it, so it may be presented again after a call without a known
-/// outcome.
+/// A browser session's cookie can be presented many times, so it is safe to retry after a call with an unknown outcome.
 const GRACE_OF_A_COOKIE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// `providers.<name>`. The README's table says what each setting means; None is the default of the type.
+/// `providers.<name>`. The README's table explains each setting; None is the default of the type.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProviderSection {
@@ -64,7 +63,7 @@ pub(super) struct ProviderSection {
     extra_authorize_params: BTreeMap<String, String>,
 }
 
-/// Returns the providers of all sections and the built-in ones, sorted by name.
+/// Returns the built-in providers and those of all sections, sorted by name.
 pub(super) fn definitions(
     mut sections: BTreeMap<String, ProviderSection>,
     callback_port: u16,
@@ -115,7 +114,7 @@ impl ProviderSection {
         })
     }
 
-    /// Returns the fixed type of a built-in name, or the configured type of any other name.
+    /// Returns the type of a built-in provider, which is fixed, or the configured type of another name.
     fn type_of(&self, name: &str) -> Result<ProviderType, SettingsError> {
         let key = || format!("providers.{name}.type");
         let why = "a provider that is not built in must say its type";
@@ -130,7 +129,7 @@ impl ProviderSection {
         }
     }
 
-    /// Returns None if this type's endpoints must be configured and are not: then there is no browser sign-in.
+    /// Returns None if an endpoint has neither a default nor a configured URL. The provider then has no OAuth login.
     fn oauth(
         &self,
         name: &str,
@@ -185,7 +184,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Whether the gateway sets this parameter of the authorize URL itself, so that an extra one must not replace it.
+/// Whether the gateway sets this parameter of the authorize URL. `extra_authorize_params` must not replace it.
 fn is_fixed(param: &str) -> bool {
     let client = matches!(param, "response_type" | "client_id" | "redirect_uri" | "scope" | "originator");
     client || matches!(param, "state" | "code_challenge" | "code_challenge_method")

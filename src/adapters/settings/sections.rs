@@ -1,4 +1,4 @@
-//! The sections besides `providers`: their settings with their defaults.
+//! All sections except `providers`, with their defaults.
 
 use std::{
     collections::BTreeMap,
@@ -34,13 +34,13 @@ pub struct ServerSettings {
     pub host: IpAddr,
     #[serde(deserialize_with = "port")]
     pub port: u16,
-    /// Host names under which the API may be called besides the loopback ones and `host`, without ports.
+    /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
     /// The token that callers present.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,
-    /// The file that holds it instead. It must exist; only the default file is created.
+    /// The file that holds it instead. It must exist: only the default file is created.
     pub token_file: Option<PathBuf>,
 }
 
@@ -59,10 +59,10 @@ impl Default for ServerSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallbackSettings {
-    /// None: both loopback addresses.
+    /// None for both loopback addresses.
     #[serde(deserialize_with = "ip")]
     pub bind: Option<IpAddr>,
-    /// OpenAI's server accepts only the default for this client.
+    /// OpenAI's server accepts only the default port.
     #[serde(deserialize_with = "port")]
     pub port: u16,
     /// How long a login waits for its callback.
@@ -92,19 +92,19 @@ pub(super) struct DatabaseSection {
     pub(super) url: Option<DatabaseSettings>,
 }
 
-/// Where the stores are.
+/// The configured database.
 #[derive(Debug)]
 pub enum DatabaseSettings {
-    /// A file: the embedded default.
+    /// A file, the default.
     Sqlite(PathBuf),
-    /// A server that several gateways may share. The URL may hold a password.
+    /// A server that several replicas can share. The URL may hold a password.
     Postgres(SecretString),
 }
 
 impl DatabaseSettings {
     pub(super) fn parse(url: &str) -> Option<Self> {
         match url.split_once(':') {
-            // A database in memory would lose the credentials at exit.
+            // A database in memory would lose the accounts at exit.
             Some(("sqlite", path)) if !path.is_empty() && !path.ends_with(":memory:") => {
                 Some(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
             }
@@ -117,9 +117,9 @@ impl DatabaseSettings {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncryptionSettings {
-    /// The key itself, 32 bytes in base64 or hex.
+    /// The key: 32 bytes in base64 or hex.
     pub key: Option<SecretString>,
-    /// The file that holds it instead. It must exist; only the default file is created.
+    /// The file that holds it instead. It must exist: only the default file is created.
     pub key_file: Option<PathBuf>,
 }
 
@@ -129,7 +129,7 @@ pub struct RefreshSettings {
     /// Whether tokens are refreshed before a caller needs them.
     #[serde(deserialize_with = "flag")]
     pub proactive: bool,
-    // The durations of `RefreshPolicy`, which documents them.
+    // `RefreshPolicy` documents these durations.
     #[serde(deserialize_with = "positive_duration")]
     http_timeout: Duration,
     #[serde(deserialize_with = "positive_duration")]
@@ -153,11 +153,11 @@ impl Default for RefreshSettings {
 }
 
 impl RefreshSettings {
-    /// Returns the policy of all providers that do not override it.
+    /// Returns the policy, which providers can override.
     ///
     /// # Errors
     ///
-    /// Two of the durations contradict each other.
+    /// Two durations contradict each other.
     pub(super) fn policy(&self) -> Result<RefreshPolicy, SettingsError> {
         let Self { proactive: _, http_timeout, lease, lead, serve_margin, backoff_min, backoff_max } = *self;
         let default = RefreshPolicy::default();
@@ -199,15 +199,14 @@ impl WebhookSection {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agent {
-    /// What callers may write as `model`.
+    /// The name that callers use as `model`.
     key: Option<String>,
-    /// The model it runs on.
+    /// The account and model that serve it.
     #[serde(default, deserialize_with = "model")]
     provider: Option<ModelRef>,
 }
 
-/// Collects the agents of both sections. Any name is valid as `default_provider`, because an account can be connected
-/// later without being configured.
+/// Collects the agents of both sections. `default_provider` may be an unknown name: its account can be connected later.
 pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,

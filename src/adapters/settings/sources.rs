@@ -1,4 +1,4 @@
-//! The layers of the configuration: a file, and the environment over it.
+//! The layers of the configuration: the environment overrides a file.
 
 use std::{
     collections::BTreeMap,
@@ -24,11 +24,11 @@ const SHORT_NAMES: [(&str, &str); 3] = [
     ("GOCLAW_PORT", "GOCLAW_SERVER__PORT"),
 ];
 
-/// The environment variables of the process, read once at the start. Empty ones count as not set.
+/// The environment variables of the process, read once at the start. An empty variable counts as not set.
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read, for everybody")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
     pub fn of_process() -> Self {
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self::from_pairs(std::env::vars_os().filter_map(text))
@@ -38,7 +38,7 @@ impl Environment {
         Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// Returns this environment without the variables called `names`.
+    /// Returns this environment without the variables `names`.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         let kept = self.0.iter().filter(|(name, _)| !names.contains(&name.as_str()));
@@ -86,11 +86,11 @@ fn hyphenated(variable: &str) -> String {
     format!("{section}{}{member}", provider.replace('_', "-"))
 }
 
-/// Reads `T` from the file, if there is one, and from the environment.
+/// Reads `T` from the environment and the file, if there is one.
 ///
 /// # Errors
 ///
-/// The file cannot be read, two variables contradict each other, or a key or a value is not one that `T` accepts.
+/// The file cannot be read, two variables contradict each other, or `T` does not accept a key or a value.
 pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Environment) -> Result<T, SettingsError> {
     let mut layers = Config::builder();
     if let Some(path) = file {
@@ -108,8 +108,8 @@ pub(super) fn read<T: DeserializeOwned>(file: Option<&Path>, environment: &Envir
         .map_err(|error| SettingsError::from_deserializer(error.path().to_string(), error.into_inner()))
 }
 
-/// Drops the nulls of a JSON file, and turns a list of tables into a table by number. A variable can then override one
-/// member of a table in a list: `GOCLAW_AGENTS__0__KEY`.
+/// Drops the nulls of a JSON file and turns each list of tables into a table with numbers as keys. A variable can then
+/// override one member of a listed table: `GOCLAW_AGENTS__0__KEY`.
 fn normalize(value: &mut Value) {
     if let ValueKind::Array(items) = &mut value.kind
         && items.iter().any(|item| matches!(item.kind, ValueKind::Table(_)))

@@ -1,6 +1,5 @@
-//! The kinds of values: how each one is written, and what an error says is allowed.
-//!
-//! The functions are for `#[serde(deserialize_with = "..")]`. Most of them serve a field of the type and an optional one.
+//! Functions for `#[serde(deserialize_with = "..")]`, one for each kind of value. Their errors say what is allowed.
+//! Most of them work for required and optional fields.
 
 use std::{fmt::Display, net::IpAddr, time::Duration};
 
@@ -18,10 +17,10 @@ use crate::domain::{
     refresh::RevocationScope,
 };
 
-/// RFC 6749 recommends ten minutes for a code; a longer wait means that the login was abandoned.
+/// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
 const LONGEST_LOGIN_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// Defines functions that read a text and parse it. The error of the parser says what is allowed.
+/// Defines functions that read a text and parse it. The parser's error is what is allowed.
 macro_rules! kinds {
     ($($name:ident: $type:ty = $parse:expr;)*) => {$(
         pub(super) fn $name<'de, D: Deserializer<'de>, T: From<$type>>(deserializer: D) -> Result<T, D::Error> {
@@ -77,13 +76,13 @@ where
     parse(&text).map_err(|allowed| D::Error::custom(rejected(&text, allowed)))
 }
 
-/// A token that callers can send in an HTTP header.
+/// Reads a token that callers can send in an HTTP header.
 pub(super) fn header_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     let allowed = "it must be visible ASCII without spaces, so that it can be sent in an HTTP header";
     secret(deserializer, allowed, |text| text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.into()))
 }
 
-/// A key long enough that it cannot be guessed from a few signatures.
+/// Reads a signing key that is long enough to resist guessing.
 pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     secret(deserializer, "it must have 24 characters at least", |text| (text.len() >= 24).then(|| text.into()))
 }
@@ -93,7 +92,7 @@ pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     secret(deserializer, allowed, DatabaseSettings::parse)
 }
 
-/// Reads a secret and parses it. The error does not show it.
+/// Reads a secret and parses it. The error does not show the secret.
 fn secret<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     allowed: &str,
@@ -107,7 +106,7 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer
     checked_list(deserializer, "", |_| true).map(T::from)
 }
 
-/// Host names without a scheme, a port or a path, spelled as in a parsed URL.
+/// Reads host names without scheme, port or path, in the form that the URL parser returns.
 pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let allowed = "it must be a name or an address alone, in lower case, e.g. gateway.example";
     checked_list(deserializer, allowed, |host| {
@@ -125,7 +124,7 @@ pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     paths.map(Some)
 }
 
-/// A list, or one text with commas, as variables write it. The text of `expecting` has the form of `rejected_secret`.
+/// A list, or one text with commas as in variables. The text of `expecting` has the form of `rejected_secret`.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "= (not shown): it must be a list of texts")]
 enum List {

@@ -1,4 +1,4 @@
-//! What goes wrong with a database, before it is open and after.
+//! Errors of a database, when it is opened and later.
 
 use std::io;
 
@@ -8,24 +8,24 @@ use crate::ports::StoreError;
 
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why the gateway does not start on a database. Nothing was changed in it. `name` is a path, or a host and database.
+/// Why a database cannot be opened. `name` is a path, or database and host.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     #[error("cannot create or write the database file {name}")]
     Create { name: String, source: io::Error },
     #[error("cannot open the database {name}")]
     Connect { name: String, source: Cause },
-    #[error("the schema of the database {name} cannot be brought up to date")]
+    #[error("cannot migrate the schema of the database {name}")]
     Migrate { name: String, source: Cause },
     #[error(
         "the database {name} was written by a newer goclaw (its schema is {found}, this one knows {known}); use that version"
     )]
     Newer { name: String, found: String, known: String },
-    #[error("the database {name} may lose what it has confirmed: set synchronous_commit = on for it")]
+    #[error("the database {name} may lose committed data in a crash: set synchronous_commit = on for it")]
     NotDurable { name: String },
 }
 
-/// Why work on a connection failed: the database, or the data in it.
+/// Why work on a connection failed: the database failed, or the data in it is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TransactionError {
     #[error(transparent)]

@@ -1,5 +1,5 @@
-//! JSON columns: text in SQLite, so that any tool can read it, and `jsonb` in PostgreSQL. Rust sees text in both. `rows`
-//! parses it, so that invalid JSON is not mistaken for a database that does not answer.
+//! JSON columns: text in SQLite, `jsonb` in PostgreSQL, text in Rust. `rows` parses the text, so that invalid JSON is
+//! reported as such and not as a database failure.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use diesel::{
     sqlite::{Sqlite, SqliteValue},
 };
 
-/// PostgreSQL's `jsonb` (type 3802, its array 3807), SQLite's text.
+/// The SQL type: `jsonb` in PostgreSQL (oid 3802, its array 3807), text in SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(sqlite_type(name = "Text"), postgres_type(oid = 3802, array_oid = 3807))]
 pub struct JsonText;
@@ -42,7 +42,7 @@ impl FromSql<JsonText, Pg> for Document {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         match value.as_bytes().split_first() {
             Some((&JSONB_VERSION, text)) => Ok(Self(String::from_utf8(text.to_vec())?)),
-            _ => Err("a jsonb value of another version".into()),
+            _ => Err("unknown version of jsonb".into()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing a schema up to date, and refusing one from the future.
+//! Migrates the schema. Rejects a database of a newer version.
 
 use diesel::{
     backend::Backend,
@@ -8,7 +8,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::error::{Cause, OpenStoreError};
 
-/// Runs what is pending. Blocks its thread meanwhile, which takes a runtime with several.
+/// Runs pending migrations. Blocks its thread, so it needs a multi-threaded runtime.
 pub(super) fn migrate<DB: Backend>(
     harness: &mut impl MigrationHarness<DB>,
     migrations: EmbeddedMigrations,
@@ -23,7 +23,7 @@ pub(super) fn migrate<DB: Backend>(
     }
     let ran = harness.run_pending_migrations(migrations).map_err(fail)?;
     if !ran.is_empty() {
-        tracing::info!(migrations = ran.len(), "database schema brought up to date");
+        tracing::info!(migrations = ran.len(), "database schema migrated");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! The store for accounts, their history, logins, revocations and API tokens, on diesel: SQLite as the embedded default,
-//! PostgreSQL for several replicas.
+//! Stores accounts, their history, logins, revocations and API tokens with diesel: in SQLite by default, in PostgreSQL
+//! for several replicas.
 //!
-//! Both databases share one schema, one set of [`rows`] and the text of every query. [`sqlite`] and [`postgres`] hold what
-//! differs (connections, exclusive write transactions, opening, migrations), and each compiles the files in `queries`.
+//! Both databases share the schema, the [`rows`] and the queries. [`sqlite`] and [`postgres`] contain the differences
+//! (connections, write transactions, opening, migrations), and each compiles the files in `queries`.
 
 mod connection;
 mod error;

@@ -1,4 +1,4 @@
-//! Conversion of rows into domain values. A row that makes no sense is an error, never a default.
+//! Converts rows into domain values. An invalid row is an error, never a default.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -8,12 +8,15 @@ use super::{
 };
 use crate::ports::StoreError;
 
-/// Converts the rows of a query. The first row that makes no sense is the error.
+/// Converts the rows of a query.
+///
+/// # Errors
+/// The first invalid row.
 pub(super) fn from_rows<Row, T: TryFrom<Row, Error = StoreError>>(rows: Vec<Row>) -> Result<Vec<T>, TransactionError> {
     Ok(rows.into_iter().map(T::try_from).collect::<Result<_, _>>()?)
 }
 
-/// A row of a table, as errors name it.
+/// A row of a table, for error messages.
 pub(super) struct Place<'r> {
     pub(super) table: &'static str,
     pub(super) row: &'r str,

@@ -1,4 +1,4 @@
-//! The tables as diesel sees them, in either database.
+//! The tables for diesel, the same for both databases.
 
 diesel::table! {
     llm_providers (id) {

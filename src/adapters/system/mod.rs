@@ -1,4 +1,4 @@
-//! The operating system's clock and entropy: the two legitimate places to ask for either.
+//! The operating system's clock and random source. All other code uses the ports.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +14,13 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is to ask")]
+    #[expect(clippy::disallowed_methods, reason = "this is the port's implementation")]
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_millis(since_epoch.as_millis().try_into().unwrap_or(i64::MAX))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is to ask")]
+    #[expect(clippy::disallowed_methods, reason = "this is the port's implementation")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
@@ -30,7 +30,7 @@ impl Clock for SystemClock {
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    #[expect(clippy::disallowed_methods, reason = "this is the source that everybody else is to ask")]
+    #[expect(clippy::disallowed_methods, reason = "this is the port's implementation")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         getrandom::fill(bytes).map_err(|error| RandomError(Box::new(error)))
     }

@@ -1,4 +1,4 @@
-//! One connection to a provider, moved on by whoever uses it.
+//! One connection to a provider, driven by the task that uses it.
 
 use std::{
     fmt,
@@ -19,43 +19,43 @@ use hyper::{
 use super::{connector::Stream, message::Payload};
 use crate::ports::{BodyError, UpstreamError};
 
-/// An HTTP/1.1 connection. Nothing happens on it while nobody polls.
+/// An HTTP/1.1 connection. It makes progress only while it is polled.
 pub(super) struct Connection {
     requests: SendRequest<Payload>,
-    wire: Pin<Box<http1::Connection<Stream, Payload>>>,
-    is_over: bool,
+    driver: Pin<Box<http1::Connection<Stream, Payload>>>,
+    is_closed: bool,
 }
 
 impl Connection {
     pub(super) async fn over(stream: Stream) -> hyper::Result<Self> {
-        let (requests, wire) = http1::handshake(stream).await?;
-        Ok(Self { requests, wire: Box::pin(wire), is_over: false })
+        let (requests, driver) = http1::handshake(stream).await?;
+        Ok(Self { requests, driver: Box::pin(driver), is_closed: false })
     }
 
-    /// Reads and writes what can be read and written now.
+    /// Reads and writes as much as possible without waiting.
     pub(super) fn advance(&mut self, context: &mut Context<'_>) {
-        // How it ended is told where the request's own answer is.
-        self.is_over = self.is_over || self.wire.as_mut().poll(context).is_ready();
+        // The response reports the connection's error, so it is ignored here.
+        self.is_closed = self.is_closed || self.driver.as_mut().poll(context).is_ready();
     }
 
-    /// Whether another request can be sent on it, as far as can be told without waiting.
-    pub(super) fn is_free(&mut self) -> bool {
+    /// Whether the connection is open and can send a request, checked without waiting.
+    pub(super) fn is_ready(&mut self) -> bool {
         self.advance(&mut Context::from_waker(Waker::noop()));
-        !self.is_over && self.requests.is_ready()
+        !self.is_closed && self.requests.is_ready()
     }
 
-    /// Sends a request, up to the head of its answer.
+    /// Sends a request and returns the response once its head is read.
     pub(super) async fn send(
         &mut self,
         message: Request<Payload>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Payload>>> {
-        let mut answer = pin!(self.requests.try_send_request(message));
+        let mut response = pin!(self.requests.try_send_request(message));
         poll_fn(|context| {
-            if let Poll::Ready(answer) = answer.as_mut().poll(context) {
-                return Poll::Ready(answer);
+            if let Poll::Ready(response) = response.as_mut().poll(context) {
+                return Poll::Ready(response);
             }
-            self.is_over = self.is_over || self.wire.as_mut().poll(context).is_ready();
-            answer.as_mut().poll(context)
+            self.is_closed = self.is_closed || self.driver.as_mut().poll(context).is_ready();
+            response.as_mut().poll(context)
         })
         .await
     }
@@ -63,12 +63,12 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("is_over", &self.is_over).finish_non_exhaustive()
+        f.debug_struct("Connection").field("is_closed", &self.is_closed).finish_non_exhaustive()
     }
 }
 
-/// A body that its sender did not finish is not the provider's fault.
-pub(super) fn broken(error: hyper::Error) -> UpstreamError {
+/// Converts hyper's error. A failure of the request body is the caller's, not the provider's.
+pub(super) fn upstream_error(error: hyper::Error) -> UpstreamError {
     let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
     match causes.find_map(|cause| cause.downcast_ref::<BodyError>()) {
         Some(error) => UpstreamError::Body(*error),

@@ -1,4 +1,4 @@
-//! New connections: names looked up, whatever address answers first, TLS against the system's roots.
+//! Opens connections: resolves names, tries all addresses, and verifies TLS with the system's roots.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::{connection::Connection, idle_pool::Origin};
 use crate::ports::UpstreamError;
 
-/// For all of it.
+/// For name lookup, TCP, TLS and the HTTP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -25,9 +25,9 @@ impl Connector {
     pub(super) fn new() -> Result<Self, rustls::Error> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // What is written is a whole request, or all there is of one.
+        // Each write is a whole request or all that is available of it, so waiting for more gains nothing.
         tcp.set_nodelay(true);
-        // Several addresses share the time, so that the last one gets some.
+        // hyper divides this time among the addresses of a host.
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let tls = HttpsConnectorBuilder::new().with_tls_config(ClientConfig::with_platform_verifier()?);
         Ok(Self(tls.https_or_http().enable_http1().wrap_connector(tcp)))

@@ -1,4 +1,4 @@
-//! Connections between two requests.
+//! The pool of idle connections.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,81 +10,78 @@ use http_message::uri::{Authority, Scheme};
 use super::connection::Connection;
 use crate::ports::Clock;
 
-/// How many are kept for one origin.
-const KEPT: usize = 256;
+/// Idle connections kept for one origin.
+const MAX_IDLE: usize = 256;
 
-/// Where a connection leads to.
+/// The server that a connection leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
 }
 
-/// The connections that nobody uses now, by where they lead to: a handful of places, which a glance over them finds.
+/// The idle connections by origin. A linear search is enough for a handful of origins.
 #[derive(Debug, Default)]
-pub(super) struct IdlePool(Mutex<Vec<(Origin, Vec<Rested>)>>);
+pub(super) struct IdlePool(Mutex<Vec<(Origin, Vec<IdleConnection>)>>);
 
 #[derive(Debug)]
-struct Rested {
+struct IdleConnection {
     connection: Connection,
-    /// Whether a sweep has met it.
+    /// Whether it was idle at the last sweep.
     is_old: bool,
 }
 
 impl IdlePool {
-    /// The one that was used last, if it is still good.
+    /// Takes the most recently used connection that is still open.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         loop {
-            let mut rested = there(&mut self.lock(), origin)?.pop()?.connection;
-            if rested.is_free() {
-                return Some(rested);
+            let mut connection = find(&mut self.lock(), origin)?.pop()?.connection;
+            if connection.is_ready() {
+                return Some(connection);
             }
         }
     }
 
-    /// Keeps a connection whose answer has been read to its end.
+    /// Keeps a connection after its response was read to the end.
     pub(super) fn put(&self, origin: &Origin, mut connection: Connection) {
-        if !connection.is_free() {
+        if !connection.is_ready() {
             return;
         }
-        let (mut idle_pool, rested) = (self.lock(), Rested { connection, is_old: false });
-        match there(&mut idle_pool, origin) {
-            Some(there) if there.len() < KEPT => there.push(rested),
+        let (mut pool, idle) = (self.lock(), IdleConnection { connection, is_old: false });
+        match find(&mut pool, origin) {
+            Some(connections) if connections.len() < MAX_IDLE => connections.push(idle),
             Some(_full) => {}
-            None => idle_pool.push((origin.clone(), vec![rested])),
+            None => pool.push((origin.clone(), vec![idle])),
         }
     }
 
-    /// Closes those that have rested since the last sweep.
+    /// Closes the connections that were idle since the last sweep.
     fn sweep(&self) {
-        self.lock().retain_mut(|(_, there)| {
-            there.retain(|rested| !rested.is_old);
-            there.iter_mut().for_each(|rested| rested.is_old = true);
-            !there.is_empty()
+        self.lock().retain_mut(|(_, connections)| {
+            connections.retain(|idle| !idle.is_old);
+            connections.iter_mut().for_each(|idle| idle.is_old = true);
+            !connections.is_empty()
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Origin, Vec<Rested>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Origin, Vec<IdleConnection>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn there<'a>(idle_pool: &'a mut [(Origin, Vec<Rested>)], origin: &Origin) -> Option<&'a mut Vec<Rested>> {
-    idle_pool.iter_mut().find_map(|(leads_to, there)| (leads_to == origin).then_some(there))
+fn find<'a>(pool: &'a mut [(Origin, Vec<IdleConnection>)], origin: &Origin) -> Option<&'a mut Vec<IdleConnection>> {
+    pool.iter_mut().find_map(|(key, connections)| (key == origin).then_some(connections))
 }
 
-/// Sweeps every `rest` for as long as somebody uses the connections.
-pub(super) fn sweep_while_used(idle_pool: &Arc<IdlePool>, rest: Duration, clock: Arc<dyn Clock>) {
-    let idle_pool = Arc::downgrade(idle_pool);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it ends with the connections and holds nothing that a stop waits for"
-    )]
+/// Sweeps the pool every `rest` until the pool is dropped.
+pub(super) fn sweep_while_used(pool: &Arc<IdlePool>, rest: Duration, clock: Arc<dyn Clock>) {
+    let pool = Arc::downgrade(pool);
+    #[expect(clippy::disallowed_methods, reason = "ends with the pool; a shutdown need not wait for it")]
     tokio::spawn(async move {
         loop {
             clock.sleep(rest).await;
-            let Some(idle_pool) = idle_pool.upgrade() else { return };
-            idle_pool.sweep();
+            let Some(pool) = pool.upgrade() else { return };
+            pool.sweep();
         }
     });
 }

@@ -1,4 +1,4 @@
-//! A request as it goes over the wire.
+//! Builds the HTTP message of a request.
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream::MapOk};
@@ -17,14 +17,16 @@ use crate::{
 };
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
-const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+const ANY_TYPE: HeaderValue = HeaderValue::from_static("*/*");
 
 /// A request's body.
 pub(super) type Payload = Either<Full<Bytes>, StreamBody<Frames>>;
 type Frames = MapOk<BodyPieces, fn(Bytes) -> Frame<Bytes>>;
 
-/// The request with its credential, in origin form (RFC 9112 section 3.2.1), and where to. An error is a URL or a credential
-/// that no request can carry.
+/// Returns the origin of a request, and the request with its token in origin form (RFC 9112 section 3.2.1).
+///
+/// # Errors
+/// The URL or the token cannot be sent in a request.
 pub(super) fn of(
     request: UpstreamRequest,
     bearer: &AccessToken,
@@ -39,12 +41,12 @@ pub(super) fn of(
     let mut headers = request.headers;
     headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
     headers.insert(header::AUTHORIZATION, credential);
-    headers.entry(header::ACCEPT).or_insert(ANYTHING);
+    headers.entry(header::ACCEPT).or_insert(ANY_TYPE);
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     let payload = match request.body {
         RequestBody::Whole(bytes) => Either::Left(Full::new(bytes)),
         RequestBody::Passing { length, pieces } => {
-            // Some servers want to know it before they begin to read.
+            // Some servers reject a body of unknown length.
             headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
             Either::Right(StreamBody::new(pieces.map_ok(Frame::data as fn(Bytes) -> Frame<Bytes>)))
         }

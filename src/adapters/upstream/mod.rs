@@ -1,13 +1,13 @@
-//! A provider's API over HTTP/1.1. Bytes pass as they come: nothing is decoded, collected, followed or sent twice.
+//! A provider's API over HTTP/1.1. Streams bodies unchanged, follows no redirects and sends no request twice.
 //!
-//! A connection belongs to the request that uses it and moves on in that request's task; between requests it rests
-//! (`docs/adr/0014-a-connection-moves-with-its-request.md`).
+//! A connection belongs to the request that uses it and is polled in that request's task. Between requests it is in the
+//! idle pool (`docs/adr/0014-a-connection-moves-with-its-request.md`).
 
-mod answer;
 mod connection;
 mod connector;
 mod idle_pool;
 mod message;
+mod response;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,18 +21,18 @@ use crate::{
 use connector::Connector;
 use idle_pool::IdlePool;
 
-/// How long it waits for others.
+/// How long the adapter waits for a provider and keeps idle connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// The longest silence of a provider, before an answer and within one.
+    /// Longest wait for the next bytes of a response, its head included.
     pub silence: Duration,
-    /// A connection rests for this long at least, and for twice as long at most; then it is closed.
+    /// Idle connections are closed after this time at the earliest, and twice this time at the latest.
     pub rest: Duration,
 }
 
 impl Default for Timeouts {
-    /// The silence that OpenAI's own client bears in a stream. Servers close a idle_pool connection after a minute or more,
-    /// and a request that is sent into that moment is lost: here it is closed before.
+    /// OpenAI's own client waits 300 s within a stream. Servers close idle connections after a minute or more, and a
+    /// request sent at that moment is lost, so this adapter closes them earlier.
     fn default() -> Self {
         Self { silence: Duration::from_secs(300), rest: Duration::from_secs(25) }
     }
@@ -46,7 +46,10 @@ pub struct HttpUpstream {
 }
 
 impl HttpUpstream {
-    /// Fails if the system's TLS roots cannot be read. Wants a runtime of tokio around it.
+    /// Creates the adapter. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The system's TLS roots cannot be read.
     pub fn new(timeouts: Timeouts, clock: Arc<dyn Clock>) -> Result<Self, rustls::Error> {
         let idle_pool = Arc::<IdlePool>::default();
         idle_pool::sweep_while_used(&idle_pool, timeouts.rest, clock);
@@ -59,19 +62,19 @@ impl Upstream for HttpUpstream {
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unreachable)?;
         loop {
-            let rested = self.idle_pool.take(&origin);
-            let has_rested = rested.is_some();
-            let mut connection = match rested {
-                Some(rested) => rested,
+            let pooled = self.idle_pool.take(&origin);
+            let is_pooled = pooled.is_some();
+            let mut connection = match pooled {
+                Some(connection) => connection,
                 None => self.connector.connect(&origin).await?,
             };
             let sent = timeout(self.timeouts.silence, connection.send(message));
             match sent.await.map_err(|_elapsed| UpstreamError::Silent)? {
-                Ok(answer) => return Ok(self.begin(answer, connection, origin)),
+                Ok(response) => return Ok(self.begin(response, connection, origin)),
                 Err(mut failed) => match failed.take_message() {
-                    // It was closed while it rested, and not a byte had left: another one sends it for the first time.
-                    Some(unsent) if has_rested => message = unsent,
-                    _ => return Err(connection::broken(failed.into_error())),
+                    // The pooled connection was stale and nothing was sent; retry on a new one.
+                    Some(unsent) if is_pooled => message = unsent,
+                    _ => return Err(connection::upstream_error(failed.into_error())),
                 },
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Tokens of one scope; more than one owner needs.
+/// Maximum number of tokens of one scope.
 const MAX_TOKENS: usize = 1_000;
 
 /// A new token with its text, which is not stored and cannot be shown again.

@@ -1,5 +1,5 @@
-//! Access to the gateway's own API: tokens for programs, links and sessions of the page. All of them are API tokens that differ in
-//! scope; every request looks one up in memory.
+//! Access to the gateway's own API: tokens for programs, links and sessions of the page. All of them are API tokens
+//! with different scopes. Every request looks one up in memory.
 
 mod api_tokens;
 mod page_sessions;
@@ -24,7 +24,7 @@ pub struct Access {
     store: Arc<dyn ApiTokenStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    /// The stored tokens by digest. Changes of other replicas are here within a second.
+    /// The stored tokens by digest, at most a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
     reading: Mutex<()>,
@@ -46,7 +46,7 @@ impl Access {
         }
     }
 
-    /// Returns the token with that digest if it is valid now. Memory only.
+    /// Returns the token with that digest from memory if it is valid now.
     pub fn find(&self, digest: &TokenDigest) -> Option<Arc<ApiToken>> {
         self.tokens.load().get(digest).filter(|token| token.is_good(self.now())).cloned()
     }

@@ -1,5 +1,5 @@
-//! Sessions of the page: started with the gateway's token or with a single-use link, extended while the page is used, ended by
-//! signing out. They are API tokens, so every replica knows them.
+//! Sessions of the page. The gateway's token or a single-use link starts one, use extends it, signing out ends it. They
+//! are API tokens, so every replica accepts them.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Access {
         self.issue_for_page(Scope::Page).await
     }
 
-    /// Starts a session for a link. Of all callers that present the same link, on any number of replicas, one succeeds.
+    /// Starts a session for a link. Only one caller can use a link, also with several replicas.
     ///
     /// # Errors
     /// [`AppError::LinkUsed`].

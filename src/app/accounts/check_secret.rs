@@ -1,5 +1,4 @@
-//! Asks the provider whether it accepts a pasted secret before it is saved. If the provider cannot be asked, the secret is not
-//! checked, and that is an error too.
+//! Checks with the provider whether it accepts a pasted secret, before the secret is saved. A failed check is an error.
 
 use http_message::{HeaderMap, Method, StatusCode};
 
@@ -32,15 +31,15 @@ impl Accounts {
         set_user_agent(&mut headers, definition);
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let request = UpstreamRequest { method: Method::GET, url, headers, body: RequestBody::default() };
-        let answer = self.upstream.send(request, token).await?;
-        match answer.status {
+        let response = self.upstream.send(request, token).await?;
+        match response.status {
             status if status.is_success() => Ok(()),
             StatusCode::UNAUTHORIZED => Err(Self::secret_refused(definition, method.noun())),
-            _ => Err(refusal_of(answer, self.now()).await),
+            _ => Err(refusal_of(response, self.now()).await),
         }
     }
 
-    /// Checks that a browser's cookie refreshes its session token. That does not spend it.
+    /// Checks that a browser's cookie refreshes its session token. The cookie stays valid.
     pub(super) async fn check_cookie(
         &self,
         definition: &ProviderDefinition,

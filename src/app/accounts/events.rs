@@ -1,4 +1,4 @@
-//! Lists what happened, newest first: to one account, or to all of them and to logins that ended without tokens.
+//! Lists the events of one account, or of all accounts and failed logins, newest first.
 
 use std::cmp::Reverse;
 
@@ -66,7 +66,7 @@ impl Accounts {
             LoginProgress::Ended(_) | LoginProgress::Pending | LoginProgress::Exchanging => None,
         });
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
-        // Stable: entries of the same moment keep their order.
+        // The sort is stable: entries with the same time keep their order.
         all.sort_by_key(|entry| Reverse(entry.at()));
         Ok(all)
     }

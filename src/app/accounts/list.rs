@@ -1,4 +1,4 @@
-//! Lists the accounts: the configured ones and the others that are connected, each with its state.
+//! Lists the configured and the connected accounts with their states.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Logs out: removes both tokens, asks the provider to revoke the refresh token, and reports what became of it.
+//! Logs out: removes both tokens, asks the provider to revoke the refresh token, and reports the result.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ pub struct LoggedOut {
     pub name: ProviderName,
     /// Whether there was an account to remove.
     pub removed: bool,
-    /// What became of its refresh token at the provider.
+    /// The result of the revocation at the provider.
     pub revocation: Revocation,
 }
 
 impl Accounts {
-    /// Removes the account's tokens, whatever the provider says to their revocation. Idempotent.
+    /// Removes the account's tokens, even if their revocation fails. Idempotent.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
@@ -31,8 +31,7 @@ impl Accounts {
         let definition = self.directory.resolve(name, None).await?.definition;
         let order = self.tokens.revocation_order(&definition)?;
         let name = definition.name;
-        // Pending logins first: one that is saved afterwards would connect the account again, and one that is saved before is
-        // removed with the rest.
+        // Pending logins first: a login that is saved after the removal would connect the account again.
         self.logins.cancel_all(&name).await?;
         let removed = self.tokens.remove(&name, order.as_ref()).await?;
         let had_token = removed.as_ref().is_some_and(|credential| credential.refresh_token.is_some());

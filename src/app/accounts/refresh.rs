@@ -1,4 +1,5 @@
-//! Refreshes an account on demand: joins a refresh that is running, and retries one in doubt only with the owner's consent.
+//! Refreshes an account on demand: joins a refresh that is running, and retries one in doubt only with the owner's
+//! consent.
 
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use crate::{
 };
 
 impl Accounts {
-    /// Waits for the refresh and returns the status after it. `consent` names the tokens whose doubt the owner was shown.
+    /// Waits for the refresh and returns the status after it. `consent` names the tokens in doubt that the owner agreed
+    /// to retry.
     ///
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
@@ -54,7 +56,7 @@ impl Accounts {
     ) -> Result<(), AppError> {
         let mut outcome = self.tokens.refresh(definition, version, trigger).await;
         if let (RefreshOutcome::Waiting(until), RefreshTrigger::Consented) = (outcome, trigger) {
-            // The first call may still be running, if not for long: the consented retry begins right after it.
+            // The first call may still be running. The retry begins when it must have ended.
             let wait = self.now().until(until);
             if wait <= definition.refresh.longest_call() {
                 self.clock.sleep(wait).await;

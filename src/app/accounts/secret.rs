@@ -1,4 +1,4 @@
-//! Connects an account with an API key or a session token that its owner pastes. The provider is asked first.
+//! Connects an account with an API key or a session token that its owner pastes, after a check with the provider.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub struct PastedSecret {
-    /// What kind of secret it is.
+    /// The kind of secret.
     pub method: AuthMethod,
     pub secret: SecretString,
     /// The cookie that refreshes a session token, if there is one.
@@ -34,9 +34,10 @@ impl Accounts {
     /// Checks a secret with the provider and saves it.
     ///
     /// # Errors
-    /// [`AppError::InvalidSecret`], [`AppError::ExpiredSecret`], [`AppError::SecretRefused`], [`AppError::NotChecked`] if the
-    /// provider could not be asked, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. With each of them nothing is saved.
+    /// [`AppError::InvalidSecret`], [`AppError::ExpiredSecret`], [`AppError::SecretRefused`], [`AppError::NotChecked`]
+    /// if the provider could not be asked, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. With each of them nothing is
+    /// saved.
     pub async fn register_secret(
         self: &Arc<Self>,
         name: ProviderName,
@@ -62,7 +63,7 @@ impl Accounts {
             pasted_metadata(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
         match &cookie {
             _ if pasted.unchecked => {}
-            // The session token may have expired; the cookie decides.
+            // The session token may have expired, so only the cookie is checked.
             Some(cookie) => self.check_cookie(&definition, &access_token, cookie).await?,
             None => self.check_access(&definition, pasted.method, &access_token).await?,
         }

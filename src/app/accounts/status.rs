@@ -30,7 +30,7 @@ pub struct WaitingLogin {
     pub expires_at: Timestamp,
 }
 
-/// Who switched an account off.
+/// The side that switched an account off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwitchedOffBy {
     Owner,
@@ -43,18 +43,18 @@ pub struct AccountStatus {
     pub state: AccountState,
     /// Whether there is a usable access token.
     pub authenticated: bool,
-    /// What happened and what to do; None if the account works.
+    /// The problem and the next step; None if the account works.
     pub reason: Option<String>,
-    /// The configuration if both did; None if it is switched on.
+    /// `Configuration` if both did; None if the account is switched on.
     pub switched_off_by: Option<SwitchedOffBy>,
     pub login_id: Option<LoginId>,
     pub generation: Option<Generation>,
     pub expires_at: Option<Timestamp>,
-    /// When the access token was last refreshed; None if it is the login's own.
+    /// When the access token was last refreshed; None if it was not refreshed since the login.
     pub last_refresh_at: Option<Timestamp>,
     /// When the next refresh is scheduled; None if only a new login helps.
     pub next_refresh_at: Option<Timestamp>,
-    /// What the provider granted (RFC 6749 section 5.1).
+    /// The granted scopes (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
     pub account: AccountLabels,
     pub pending: Option<WaitingLogin>,
@@ -70,7 +70,7 @@ impl Accounts {
         let now = self.now();
         let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {
-            // A new account is known by its first login before anything is stored, also if that login fails.
+            // Nothing is stored before the first login of a new account completes, so the login names its type.
             (Err(AppError::UnknownProvider(_)), Some(login)) => {
                 self.directory.resolve(name, Some(login.session.provider_type)).await?
             }
@@ -78,7 +78,7 @@ impl Accounts {
         };
         let (definition, credential) = (resolved.definition, resolved.credential);
         let refresh = credential.as_ref().map(|found| found.refresh.clone().at(now));
-        // The provider's word counts more than the clock.
+        // A token that the provider refused is dead even if it has not expired.
         let is_dead =
             refresh.as_ref().is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
         let state = state_of(&definition, credential.as_ref(), now);
@@ -134,7 +134,7 @@ pub(super) fn state_of(
     }
 }
 
-/// Returns what happened and what to do, for a state that needs explaining.
+/// Returns the problem and the next step, if the state has a problem.
 fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
     let because = refresh.cause.map(|cause| format!(": {}", Cause::in_words(cause))).unwrap_or_default();
     let ended = refresh.has_ended(now);
@@ -172,7 +172,7 @@ fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Ti
     let saved = credential.is_some_and(|credential| *credential.login_id() == login.session.id);
     let (outcome, at) = match login.progress {
         LoginProgress::Ended(outcome) => (outcome, login.progress_since),
-        // Saved, but the process died before it could be marked as completed.
+        // The tokens were saved, but the process died before it marked the login as completed.
         LoginProgress::Exchanging if saved => (LoginOutcome::Completed, login.progress_since),
         LoginProgress::Pending if !login.is_open(now) => (LoginOutcome::Expired, login.session.expires_at),
         LoginProgress::Pending | LoginProgress::Exchanging => return None,

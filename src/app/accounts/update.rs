@@ -13,8 +13,9 @@ impl Accounts {
     /// Applies a change and returns the account as it is then.
     ///
     /// # Errors
-    /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`], [`AppError::Store`], and
-    /// [`AppError::DisabledByConfiguration`] for an account that only the configuration can switch on.
+    /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`],
+    /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] for an account that only the configuration can
+    /// switch on.
     pub async fn update(self: &Arc<Self>, name: ProviderName, change: ProfileChange) -> Result<ProviderView, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.change_profile(&name, change).await }).await

@@ -1,8 +1,8 @@
-//! The time in which the callback port is open.
+//! The callback window: the time in which the callback port is open.
 //!
-//! One listener serves all pending logins, because a callback's `state` says which login it belongs to. The window opens with the
-//! first pending login. It closes when none is left: at once after a cancellation or a time-out; after a callback, 1 s after the
-//! browser has fetched the result page, or 10 s if it does not.
+//! One listener serves all pending logins, because a callback's `state` says which login it belongs to. The window
+//! opens with the first pending login. It closes when none is left: at once after a cancellation or a time-out; after a
+//! callback, 1 s after the browser has fetched the result page, or 10 s if it does not.
 
 use std::{future, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 const AFTER_PAGE: Duration = Duration::from_secs(1);
 /// How long it waits for that page to be fetched.
 const FOR_PAGE: Duration = Duration::from_secs(10);
-/// Pause before a store that failed is asked again.
+/// Pause after a failed read of the store.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
 /// The callback port is not open. The redirect URL can be pasted instead.
@@ -34,10 +34,9 @@ pub struct CallbackUnavailable {
 pub(super) struct CallbackWindow {
     listener: Arc<dyn CallbackListener>,
     address: CallbackAddress,
-    /// Whether a listener runs. Held while it opens and closes, so that a login that starts meanwhile finds it open or closed,
-    /// never in between.
+    /// Whether a listener runs. The lock is held while it opens or closes, so that a login that starts then waits.
     open: Mutex<bool>,
-    /// A login was started, or ended by other means than a callback.
+    /// Notified when a login starts, or ends without a callback.
     changed: Notify,
 }
 
@@ -73,7 +72,7 @@ impl Logins {
     /// Opens the window again if logins were pending when the gateway stopped.
     pub(in crate::app) async fn reopen_callback_window(self: &Arc<Self>) -> Result<(), AppError> {
         if !self.store.open_logins(self.now()).await?.is_empty() {
-            // A port that is taken was logged; the logins can still be finished by pasting.
+            // The error was logged. The logins can still be finished by pasting.
             let _ = self.open_callback_window().await;
         }
         Ok(())
@@ -107,7 +106,7 @@ impl Logins {
                 () = self.tasks.stopping().cancelled() => break,
             }
         }
-        // The exchange is a tracked task of its own; this only lets the browsers see its result.
+        // The exchanges are tracked tasks. This wait only shows their results in the browsers.
         while replies.next().await.is_some() {}
     }
 
@@ -137,20 +136,20 @@ impl Logins {
         Box::pin(async move { clock.sleep(duration).await })
     }
 
-    /// Completes the login and says what to show in the browser, once the login has really ended.
+    /// Completes the login and returns the reply for the browser after the login has ended.
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match self.complete(Callback::Received(response)).await {
             Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
             Err(AppError::LoginFailed { outcome, .. } | AppError::LoginOver(outcome)) => CallbackReply::Ended(outcome),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
             Err(AppError::CallbackRejected(_)) => CallbackReply::NotOurs,
-            // Every other error is the gateway's, also after the login was accepted; the log has the reason.
+            // All other errors are failures of the gateway, and the log has the reason.
             Err(_) => CallbackReply::Unavailable,
         }
     }
 }
 
-/// Waits for the timer, or for ever without one.
+/// Waits for the timer, or forever without one.
 async fn or_never(timer: Option<impl Future<Output = ()> + Unpin>) {
     match timer {
         Some(timer) => timer.await,

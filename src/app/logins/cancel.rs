@@ -1,4 +1,4 @@
-//! Cancels pending logins: one of its owner's, or all of an account at a logout.
+//! Cancels the pending login of a principal, or all logins of an account at a logout.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Logins {
         Ok(cancelled)
     }
 
-    /// Cancels every pending or exchanging login of an account, by whomever it was started.
+    /// Cancels every pending or exchanging login of an account, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &ProviderName) -> Result<(), AppError> {
         if self.store.cancel_all(name, self.now()).await? > 0 {
             self.notify_changed();

@@ -29,12 +29,12 @@ pub enum Callback {
 }
 
 impl Logins {
-    /// Accepts a callback and finishes its login, also if the caller disconnects.
+    /// Accepts a callback and finishes its login, even if the caller disconnects.
     ///
     /// # Errors
-    /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it. [`AppError::LoginOver`],
-    /// [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`], [`AppError::OtherPrincipal`] and
-    /// [`AppError::InvalidRedirect`] change nothing.
+    /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
+    /// [`AppError::LoginOver`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
+    /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let logins = Arc::clone(self);
         self.tasks.run(async move { logins.accept(callback).await }).await
@@ -68,7 +68,7 @@ impl Logins {
         }
     }
 
-    /// Says why a pasted address fits no login: none is pending, or the address belongs to another one.
+    /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.
     async fn no_such_login(&self, name: &ProviderName, principal: &Principal) -> Result<AppError, AppError> {
         if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));

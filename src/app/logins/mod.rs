@@ -1,5 +1,4 @@
-//! Logins: start one, finish it with its callback, cancel it, sweep those that are overdue. A login belongs to the principal that
-//! started it.
+//! Logins: starts, completes, cancels and sweeps them. A login belongs to the principal that started it.
 
 mod callback_window;
 mod cancel;

@@ -24,7 +24,7 @@ use crate::{
 pub struct StartOptions {
     /// Start a login although the account is connected. The old tokens serve until the new ones are saved.
     pub force: bool,
-    /// What to call the account.
+    /// The account's display name.
     pub display_name: Option<String>,
     /// The provider type of a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
@@ -40,13 +40,13 @@ pub enum StartOutcome {
 #[derive(Debug)]
 pub struct StartedLogin {
     pub name: ProviderName,
-    /// Where to approve. It carries the state: show it to the person who started the login and log it nowhere.
+    /// The authorize URL. It contains the state: show it only to the person who started the login, and never log it.
     pub auth_url: SecretString,
     pub login_id: LoginId,
     /// Earlier than this call if the login was pending already.
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Why the browser cannot return to the gateway, if it cannot. Its address can be pasted then.
+    /// Why the browser cannot reach the callback port, if it cannot. The redirect URL can be pasted then.
     pub callback_error: Option<CallbackUnavailable>,
 }
 
@@ -133,7 +133,7 @@ impl Logins {
     }
 }
 
-/// Whether a new login would change nothing. In doubt it would: the old login may be lost.
+/// Whether a new login is unnecessary. In doubt it is not, because the old login may be lost.
 fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
     match credential.state(now) {
         AccountState::Active | AccountState::Refreshing => credential.is_usable(now),

@@ -1,5 +1,5 @@
-//! What the two model APIs share: from a model's name to its account, and from the account to a successful response.
-//! [`responses`](super::responses) and [`chat`](super::chat) are the APIs.
+//! The common part of the two model APIs, [`responses`](super::responses) and [`chat`](super::chat): resolves a model's
+//! name to an account and sends the prompt.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,9 +30,9 @@ use crate::{
     ports::{ByteStream, RequestBody, UpstreamResponse},
 };
 
-/// Bytes of a JSON document that are read at most.
+/// Maximum size of a JSON document.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of a stream that are read for one whole response at most.
+/// Maximum size of a stream that is collected into one response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long a stream may stay open after its last event.
@@ -41,9 +41,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// A caller's request to one of the two APIs.
 #[derive(Debug)]
 pub struct ModelRequest {
-    /// The caller's; those of `headers::steers_a_turn` pass.
+    /// The caller's headers. Those in `headers::steers_a_turn` are forwarded.
     pub headers: HeaderMap,
-    /// JSON, as received.
+    /// The JSON body as received.
     pub body: Bytes,
 }
 
@@ -51,7 +51,7 @@ pub struct ModelRequest {
 pub(super) struct Target {
     pub(super) definition: Arc<ProviderDefinition>,
     pub(super) api: &'static ModelApi,
-    /// The provider's name for it.
+    /// The provider's name for the model.
     pub(super) model: String,
 }
 
@@ -65,8 +65,8 @@ impl Models {
         let found = self.names.resolve(asked, is_account);
         let definition = self.definition(&found.provider)?;
         let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
-        // No model of ChatGPT has a slash in its name: the part before it names an account that does not exist, and the prompt
-        // must not go to another one.
+        // ChatGPT's models have no slash in their names, so the part before it is an unknown account. The prompt must
+        // not go to another account.
         if api.dialect == Dialect::Codex && found.model.contains('/') {
             return Err(AppError::UnknownModel(asked.as_str().to_owned()));
         }
@@ -98,7 +98,7 @@ impl Models {
             let piece = piece?;
             size += piece.len();
             if size > MAX_RESPONSE_BYTES {
-                return Err(AppError::InvalidUpstreamResponse("its answer is larger than any answer of a model"));
+                return Err(AppError::InvalidUpstreamResponse("its response is too large"));
             }
             for event in decoder.push(&piece)? {
                 if let Some(whole) = reader.on_event(&event)? {
@@ -126,12 +126,12 @@ impl Models {
     }
 }
 
-/// Returns the JSON of a short response; null if it is not JSON.
+/// Returns the JSON of a short response, or null if it is not JSON.
 pub(super) async fn json_of(response: UpstreamResponse) -> Result<Value, AppError> {
     Ok(serde_json::from_slice(&read_start(response.body, MAX_JSON_BYTES).await?.0).unwrap_or_default())
 }
 
-/// Whether a response is an event stream. A proxy in front of the provider may answer with a page instead.
+/// Whether a response is an event stream. A proxy in front of the provider may send a page instead.
 pub(super) fn is_event_stream(response: &UpstreamResponse) -> bool {
     has_media_type(response, "text/event-stream")
 }
@@ -142,7 +142,7 @@ pub(super) fn has_media_type(response: &UpstreamResponse, wanted: &str) -> bool 
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(wanted))
 }
 
-/// Turns a non-2xx response into the error that it means.
+/// Converts a non-2xx response into an error.
 pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestamp) -> AppError {
     if response.status.is_redirection() {
         return AppError::UpstreamRedirect;
@@ -153,7 +153,7 @@ pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestam
     }
 }
 
-/// Reads a refusal from the head of a response and the beginning of its body.
+/// Parses a refusal from the head of a response and the beginning of its body.
 pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timestamp) -> ProviderRefusal {
     let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
     let refused = RefusedAnswer {

@@ -1,8 +1,8 @@
 //! Sends a request to a provider with an account's token.
 //!
-//! A 401 means that the token is not accepted, whatever the clock says. It is refreshed once, by version, so that concurrent
-//! refusals cause one refresh, and the request is sent once more if its body is still there. The caller sees none of that. A 403
-//! does not trigger a refresh.
+//! After a 401 the token is refreshed, whatever its expiry, and the request is sent once more if its body is still
+//! available. The caller does not see the 401. Concurrent refusals of one token version cause one refresh. A 403 does
+//! not trigger a refresh.
 
 use std::sync::Arc;
 
@@ -20,29 +20,29 @@ use crate::{
 
 /// Bytes of a refusal that are read for its code and message.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-/// Error codes that say that a token is dead, not only refused for this request.
+/// Error codes of a token that is dead, not only refused for this request.
 const DEAD: [&str; 3] = ["token_expired", "token_invalidated", "token_revoked"];
 
 /// A request to a provider, before the account's own headers and token.
 #[derive(Debug)]
 pub(super) struct ProviderCall {
     pub(super) method: Method,
-    /// Absolute, below the provider's configured base.
+    /// An absolute URL below the provider's configured base.
     pub(super) url: String,
-    /// The caller's; those of `headers::goes_upstream` pass.
+    /// The caller's headers. Those in `headers::goes_upstream` are forwarded.
     pub(super) headers: HeaderMap,
     pub(super) body: RequestBody,
 }
 
 impl ProviderCall {
-    /// Makes a request of the gateway's own.
+    /// Creates a GET request of the gateway itself.
     pub(super) fn get(url: String, headers: HeaderMap) -> Self {
         Self { method: Method::GET, url, headers, body: RequestBody::default() }
     }
 }
 
 impl Models {
-    /// Returns the definition of an account. Memory only: no store call delays a request.
+    /// Returns the definition of an account from memory, so that no store call delays a request.
     pub(super) fn definition(&self, name: &ProviderName) -> Result<Arc<ProviderDefinition>, AppError> {
         let connected = self.tokens.registry().get(name).map(|account| Arc::clone(&account.definition));
         connected
@@ -50,7 +50,7 @@ impl Models {
             .ok_or_else(|| AppError::UnknownProvider(name.to_string()))
     }
 
-    /// Sends a call as the account `name` and returns the response once its head is there, whatever its status.
+    /// Sends a call as the account `name` and returns the response with any status once its head is read.
     ///
     /// # Errors
     /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
@@ -82,7 +82,7 @@ impl Models {
     }
 }
 
-/// Returns the caller's headers that pass upstream, and those that name the account to the provider.
+/// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
     let mut headers = listed(from_caller, headers::goes_upstream);
     let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
@@ -113,7 +113,7 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Returns whether a 401 says that the token is dead, and the response with its body still whole.
+/// Returns a 401 response with its whole body, and whether it says that the token is dead.
 async fn read_refusal(response: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
     let (response, read) = peek(response).await?;
     let json: Value = serde_json::from_slice(&read).unwrap_or_default();
@@ -123,7 +123,7 @@ async fn read_refusal(response: UpstreamResponse) -> Result<(UpstreamResponse, b
     Ok((response, is_dead))
 }
 
-/// Reads the beginning of a response's body, and returns the response with its body still whole.
+/// Reads the beginning of a response's body. Returns the response with its whole body, and the beginning.
 pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse, Bytes), AppError> {
     let UpstreamResponse { status, headers, body } = response;
     let (read, rest) = read_start(body, MAX_REFUSAL_BYTES).await?;
@@ -133,8 +133,7 @@ pub(super) async fn peek(response: UpstreamResponse) -> Result<(UpstreamResponse
     Ok((UpstreamResponse { status, headers, body }, read))
 }
 
-/// Reads a body up to `limit` bytes or one piece further, and returns the rest beside it. The rest may be polled again although
-/// the body has ended.
+/// Reads a body until it exceeds `limit` bytes. Returns the bytes and the rest, which may be polled after its end.
 pub(super) async fn read_start(body: ByteStream, limit: usize) -> Result<(Vec<u8>, ByteStream), AppError> {
     let (mut body, mut read) = (body.fuse(), Vec::new());
     while read.len() <= limit

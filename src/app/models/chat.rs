@@ -1,5 +1,5 @@
-//! `POST /v1/chat/completions`: OpenAI's Chat Completions API, translated for a provider that speaks the Responses API, and passed
-//! through otherwise.
+//! `POST /v1/chat/completions`: OpenAI's Chat Completions API. Requests are translated for a provider that uses the
+//! Responses API and forwarded otherwise.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Models {
                 drop(body);
                 let response = self.prompt(&target, &headers, renamed.into(), "*/*").await?;
                 if !is_event_stream(&response) && !has_media_type(&response, "application/json") {
-                    return Err(AppError::InvalidUpstreamResponse("its answer is neither JSON nor a stream of events"));
+                    return Err(AppError::InvalidUpstreamResponse("its response is neither JSON nor an event stream"));
                 }
                 ProxyResponse::of(response)
             }
@@ -58,7 +58,7 @@ impl Models {
         let BackendRequest { body, stream, ignored } = request;
         let response = self.prompt(target, headers, body.into(), "text/event-stream").await?;
         if !is_event_stream(&response) {
-            return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
+            return Err(AppError::InvalidUpstreamResponse("its response is not an event stream"));
         }
         if !stream {
             let response = self.collect(response, |whole| chat::completion(&whole, &options)).await?;
@@ -71,7 +71,7 @@ impl Models {
     }
 }
 
-/// A stream of Responses events that becomes a stream of chat chunks.
+/// Translates a stream of Responses events into chat chunks.
 struct Translation {
     models: Arc<Models>,
     events: ByteStream,
@@ -82,8 +82,8 @@ struct Translation {
     span: tracing::Span,
 }
 
-/// Translates events into chunks. The stream ends with `[DONE]` if the response was completed, and with an error if the stream
-/// broke or the response failed.
+/// Returns the stream of chunks. It ends with `[DONE]` after a complete response, and with an error if the stream broke
+/// or the response failed.
 fn chunks(models: Arc<Models>, events: ByteStream, chat: ChatStream) -> ByteStream {
     let span = tracing::Span::current();
     let translation = Translation { models, events, decoder: SseDecoder::default(), chat, is_over: false, span };
@@ -130,7 +130,7 @@ impl Translation {
     }
 
     fn broken(&mut self, error: &UpstreamError) -> String {
-        self.span.in_scope(|| tracing::warn!(error = %error, "a model's stream broke off"));
+        self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
         self.error_frame("server_error", "upstream_unavailable", &error.to_string())
     }
 

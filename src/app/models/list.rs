@@ -1,5 +1,5 @@
-//! `GET /v1/models`: the models of the connected accounts. Each provider's list is cached and revalidated by its `ETag`; for a
-//! provider that does not respond, its last list or the configured one is used.
+//! `GET /v1/models`: the models of the connected accounts. Each provider's list is cached and revalidated by its
+//! `ETag`. If a provider does not respond, its last list or the configured one is used.
 
 use std::{
     collections::HashMap,
@@ -30,18 +30,18 @@ use crate::{
     },
 };
 
-/// How long a provider may take to list its models: as long as OpenAI's own client waits.
+/// How long a provider may take to list its models. OpenAI's own client waits as long.
 const LIST_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a list is served without revalidation, and how long a provider that failed is left alone.
+/// How long a list is served without revalidation, and after a failure.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// A model that a caller may name.
+/// A model that a caller can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModel {
     /// `<provider>/<model>`, or the key of an agent.
     pub id: String,
-    /// The provider's name; for an agent that of the gateway.
+    /// The provider's name, or the gateway's for an agent.
     pub owned_by: String,
     /// When it was created, in Unix seconds; 0 if the provider does not say.
     pub created: i64,
@@ -61,7 +61,7 @@ struct ModelList {
     login_id: LoginId,
     etag: Option<HeaderValue>,
     models: Vec<(String, i64)>,
-    /// Until when it is served without revalidation.
+    /// End of the time in which it is served without revalidation.
     fresh_until: Timestamp,
 }
 
@@ -99,7 +99,10 @@ impl Models {
         agents.chain(models).collect()
     }
 
-    /// Returns the model of that list that is called `id`.
+    /// Returns the model with this id.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownModel`].
     pub async fn find(&self, id: &str) -> Result<ListedModel, AppError> {
         let mut models = self.list().await.into_iter();
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
@@ -119,12 +122,12 @@ impl Models {
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
             return fresh.models.clone();
         }
-        let asked = select! {
-            asked = self.ask_for_models(definition, api, known.as_ref()) => asked,
+        let listed = select! {
+            listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
             () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
         };
-        let ((etag, models), fresh_for) = match asked {
-            Ok(answered) => (answered, FRESH_FOR),
+        let ((etag, models), fresh_for) = match listed {
+            Ok(listed) => (listed, FRESH_FOR),
             Err(error) => {
                 tracing::warn!(provider.name = %name, error = %error, "the provider's models could not be listed");
                 let configured = || definition.models.iter().map(|model| (model.clone(), 0)).collect();
@@ -149,17 +152,17 @@ impl Models {
         let version = definition.client_version.as_ref().map(|version| format!("client_version={version}"));
         let url = definition.url_of(&ProxyPath::fixed(api.models_path), version.as_deref());
         let call = ProviderCall::get(url, headers);
-        let answer = self.call(&definition.name, call).await?;
-        if let (StatusCode::NOT_MODIFIED, Some(known)) = (answer.status, known) {
+        let response = self.call(&definition.name, call).await?;
+        if let (StatusCode::NOT_MODIFIED, Some(known)) = (response.status, known) {
             return Ok((known.etag.clone(), known.models.clone()));
         }
-        if !answer.status.is_success() {
-            return Err(refusal_of(answer, self.now()).await);
+        if !response.status.is_success() {
+            return Err(refusal_of(response, self.now()).await);
         }
-        let etag = answer.headers.get(ETAG).cloned();
-        let json = json_of(answer).await?;
+        let etag = response.headers.get(ETAG).cloned();
+        let json = json_of(response).await?;
         let models =
-            model_list::read(&json).ok_or(AppError::InvalidUpstreamResponse("its answer is no list of models"))?;
+            model_list::read(&json).ok_or(AppError::InvalidUpstreamResponse("its response is not a list of models"))?;
         Ok((etag, models))
     }
 }

@@ -23,10 +23,10 @@ use crate::{
 pub struct ProxyRequest {
     pub name: ProviderName,
     pub method: Method,
-    /// As received: without a leading slash, not decoded.
+    /// The path as received: without a leading slash, not decoded.
     pub path: String,
     pub query: Option<String>,
-    /// The caller's; those of `headers::goes_upstream` pass.
+    /// The caller's headers. Those in `headers::goes_upstream` are forwarded.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
@@ -42,13 +42,14 @@ impl Models {
     /// Forwards a request to the account's provider.
     ///
     /// # Errors
-    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::UnknownProvider`], [`AppError::UpstreamRedirect`],
-    /// [`AppError::Upstream`], [`AppError::RetryRequest`], and those of [`Tokens::usable`](crate::app::Tokens::usable).
+    /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::UnknownProvider`],
+    /// [`AppError::UpstreamRedirect`], [`AppError::Upstream`], [`AppError::RetryRequest`], and those of
+    /// [`Tokens::usable`](crate::app::Tokens::usable).
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
         let ProxyRequest { name, method, path, query, headers, body } = request;
         let definition = self.definition(&name)?;
         let path = ProxyPath::parse(&path)?;
-        // Before the token is looked up: a refused path must not start a refresh.
+        // Checked before the token is looked up, because a rejected path must not start a refresh.
         if !path.is_allowed_by(&definition.proxy_paths) {
             return Err(AppError::PathNotAllowed { name, path });
         }
@@ -61,7 +62,7 @@ impl Models {
         ProxyResponse::of(response)
     }
 
-    /// Copies the retry hints of a 429 body into headers, the only place where automatic retries look for them.
+    /// Copies the retry hints of a 429 body into headers, because automatic retries read only headers.
     async fn forward_limit(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
         let (response, body) = peek(response).await?;
         let refusal = read_refusal(&response, &body, self.now());
@@ -77,9 +78,12 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Keeps the headers of `headers::comes_back`.
+    /// Creates the response with the headers in `headers::comes_back`.
+    ///
+    /// # Errors
+    /// [`AppError::UpstreamRedirect`].
     pub(super) fn of(response: UpstreamResponse) -> Result<Self, AppError> {
-        // `Location` does not pass, and a redirect without it is no response.
+        // `Location` is not forwarded, and a redirect without it is useless.
         if response.status.is_redirection() && response.status != StatusCode::NOT_MODIFIED {
             return Err(AppError::UpstreamRedirect);
         }

@@ -1,5 +1,5 @@
-//! `POST /v1/responses`: OpenAI's Responses API. A stream passes byte for byte; without `stream` the caller gets the whole response
-//! as one JSON document.
+//! `POST /v1/responses`: OpenAI's Responses API. A stream is forwarded byte for byte. Without `stream` the caller gets
+//! the response as one JSON document.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -45,7 +45,7 @@ impl Models {
         drop(body);
         let response = self.prompt(&target, &headers, translated.into(), "text/event-stream").await?;
         if !is_event_stream(&response) {
-            return Err(AppError::InvalidUpstreamResponse("its answer is no stream of events"));
+            return Err(AppError::InvalidUpstreamResponse("its response is not an event stream"));
         }
         let response =
             if stream { ProxyResponse::of(response)? } else { self.collect(response, |whole| whole).await? };
@@ -71,25 +71,26 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Sets the type of a body that is not the provider's own.
+    /// Sets the type of a body that the gateway created.
     pub(super) fn set_content_type(&mut self, content_type: &'static str) {
         self.headers.remove(CONTENT_LENGTH);
         self.headers.remove(CONTENT_ENCODING);
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
 
-    /// Names the model as the caller did: the Codex CLI reports any other name as a rerouted request.
-    fn with_model(mut self, asked: &str, name: &ModelName) -> Self {
-        if let Some(answered) = self.headers.get_mut(MODEL)
-            && answered == asked
+    /// Replaces the provider's name of the model by the caller's: the Codex CLI reports any other name as a rerouted
+    /// request.
+    fn with_model(mut self, requested: &str, name: &ModelName) -> Self {
+        if let Some(value) = self.headers.get_mut(MODEL)
+            && value == requested
             && let Ok(name) = HeaderValue::from_str(name.as_str())
         {
-            *answered = name;
+            *value = name;
         }
         self
     }
 
-    /// Names the parameters that were dropped.
+    /// Adds the header that names the dropped parameters.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
         if let Ok(value) = HeaderValue::from_str(&parameters.join(", "))
             && !parameters.is_empty()

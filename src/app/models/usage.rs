@@ -1,4 +1,5 @@
-//! How much of an account's plan is used. Responses of the provider carry it in headers; if none did lately, the provider is asked.
+//! Usage of an account's plan. It comes from headers of the provider's responses, or from a request if they are too
+//! old.
 
 use std::{
     collections::HashMap,
@@ -24,7 +25,7 @@ use crate::{
     },
 };
 
-/// How long a known usage is served without asking again.
+/// How long a known usage is served without a request.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// How long a provider may take to respond.
@@ -37,7 +38,7 @@ pub(super) struct Usages(Mutex<HashMap<ProviderName, (LoginId, Usage)>>);
 impl Usages {
     /// Takes the usage from a response's headers, if they have it.
     pub(super) fn note(&self, name: &ProviderName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
-        // Most responses have none; one lookup decides.
+        // Most responses have no usage, so one header is checked first.
         if headers.contains_key("x-codex-primary-used-percent")
             && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
         {
@@ -57,11 +58,11 @@ impl Usages {
 }
 
 impl Models {
-    /// Returns the plan's usage, asked of the provider if the known one is older than a minute.
+    /// Returns the plan's usage. Requests it from the provider if the known one is older than a minute.
     ///
     /// # Errors
-    /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`], and those of
-    /// [`Tokens::usable`](crate::app::Tokens::usable).
+    /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`],
+    /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
     pub async fn usage(&self, name: &ProviderName) -> Result<Usage, AppError> {
         let definition = self.definition(name)?;
         let name = &definition.name;
@@ -75,14 +76,14 @@ impl Models {
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
             response = self.call(name, call) => response?,
-            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to tell its usage")),
+            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to report its usage")),
         };
         if !response.status.is_success() {
             return Err(refusal_of(response, self.now()).await);
         }
         let json = json_of(response).await?;
-        let usage =
-            Usage::of_json(&json, self.now()).ok_or(AppError::InvalidUpstreamResponse("its answer tells no usage"))?;
+        let usage = Usage::of_json(&json, self.now())
+            .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;
         self.usages.put(name, login_id, usage.clone());
         Ok(usage)
     }

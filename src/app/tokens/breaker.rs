@@ -1,4 +1,4 @@
-//! Circuit breakers, one for each token endpoint: a server that refuses most refreshes is left alone for a while.
+//! Circuit breakers, one for each token endpoint: refreshes pause for a server that refuses most of them.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ impl Breakers {
     pub(super) fn note(&self, method: RefreshMethod<'_>, was_rejected: bool, now: Timestamp) {
         let server = server(method);
         if self.breakers().entry(server.to_owned()).or_default().note(was_rejected, now) {
-            tracing::error!(server, "the server refuses most refreshes; none is tried for five minutes");
+            tracing::error!(server, "the server refuses most refreshes; refreshes pause for five minutes");
         }
     }
 

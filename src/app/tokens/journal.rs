@@ -15,7 +15,7 @@ impl Tokens {
         };
         for record in records {
             let provider_type = self.store.load(&record.name).await?.map(|found| found.provider_type);
-            // Without an account nothing is stored; the name alone says at which provider to revoke.
+            // The account was removed: its tokens are revoked at the provider that the name configures.
             let definition = match provider_type {
                 Some(provider_type) => self.directory.definition_of(&record.name, provider_type),
                 None => self.directory.catalog.get(&record.name).cloned(),

@@ -1,5 +1,5 @@
-//! The tokens of accounts: hands out access tokens from memory, refreshes them exactly once over all replicas, and loses none
-//! that it received. The only service that opens a refresh token.
+//! The tokens of accounts: hands out access tokens from memory, refreshes them exactly once over all replicas, and
+//! loses none that it received. The only service that opens a refresh token.
 
 mod breaker;
 mod journal;

@@ -26,7 +26,7 @@ impl Tokens {
         token: &RefreshToken,
     ) -> Result<TokenResponse, Failure> {
         let limit = definition.refresh.http_timeout;
-        // The configuration may have lost the endpoint since.
+        // The endpoint may have been removed from the configuration.
         let no_endpoint = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
@@ -34,7 +34,7 @@ impl Tokens {
                 self.oauth.refresh(client, token, limit).await.map_err(|error| error.failure())
             }
             RefreshMethod::Session(client) => {
-                // An access token that does not open is not needed: the provider also knows the browser's last session.
+                // If the access token does not open, the provider uses the browser's last session.
                 let current = self.vault.open_access_token(credential).ok();
                 let claims = current.as_ref().and_then(UnverifiedClaims::of);
                 let session = claims.and_then(|claims| claims.label("sid"));

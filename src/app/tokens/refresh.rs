@@ -1,5 +1,5 @@
-//! One refresh from the lease to the commit. The domain's `step` decides what each outcome means for the row; this file keeps
-//! the order:
+//! One refresh from the lease to the commit. The domain's `step` decides what each outcome means for the row; this file
+//! keeps the order:
 //!
 //! 1. The lease is durable before the token is presented.
 //! 2. The response is in the journal before the store is called.
@@ -77,7 +77,7 @@ impl Tokens {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.now();
-        // Retried after an error with the same lease id: if the first try was granted, the lease is this one's.
+        // A retry uses the same lease id, so a lease granted by a failed try belongs to this refresh.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await?;
         let credential = match (begun.effect, begun.credential) {
@@ -96,7 +96,7 @@ impl Tokens {
             Err(failure) => {
                 let spread = u16::from_be_bytes(self.random_bytes()?);
                 let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
-                // If this cannot be recorded, the lease lapses and leaves the row in doubt, which is true.
+                // If this cannot be recorded, the lease lapses and the row is in doubt, which is correct.
                 let noted = self.try_to_advance(definition, &failed).await?;
                 self.adopt(name, &seen.login_id, noted.credential)?;
             }
@@ -113,7 +113,7 @@ impl Tokens {
         let not_sent = |cause| Failure::NotConsumed { cause, retry_after: None };
         let name = &definition.name;
         match self.vault.open_refresh_token(credential) {
-            // The store was slow or this process was paused: another replica may take the lease for lapsed.
+            // The store was slow or this process was paused: another replica may treat the lease as lapsed.
             Ok(Some(_)) if is_late => Err(not_sent(Cause::HeldUp)),
             Ok(Some(token)) => {
                 tracing::debug!(provider.name = %name, version = %credential.refresh.version, "refresh token presented");
@@ -137,7 +137,7 @@ impl Tokens {
         let known = &presented.metadata;
         let mut metadata = response.metadata(known.auth_method, definition.provider_type, &known.scopes, self.now());
         if response.access_token.is_none() {
-            // The old access token stays in force, with its own times.
+            // The old access token stays valid, with its own times.
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
         let same_account = is_same(&metadata.account, &known.account);
@@ -160,8 +160,8 @@ impl Tokens {
         self.commit(definition, record, journaled.is_ok()).await
     }
 
-    /// Commits a journal record. Ends when the store has said what became of it, or, if the record `is_safe` in the journal,
-    /// when the gateway stops: the next start commits it.
+    /// Commits a journal record. Retries until the store responds, or until the gateway stops if the record `is_safe`
+    /// in the journal: the next start commits it then.
     pub(super) async fn commit(
         &self,
         definition: &ProviderDefinition,
@@ -187,7 +187,7 @@ impl Tokens {
         match (committed.effect, &answered) {
             (Effect::Stored, _) => {}
             (Effect::Revoke, RefreshEvent::Answered(rotation)) => self.revoke_surplus(definition, rotation).await,
-            _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens thrown away"),
+            _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded"),
         }
         if let Err(error) = self.adopt(&name, &seen.login_id, committed.credential) {
             tracing::error!(provider.name = %name, error = %error, "tokens that were just stored cannot be opened");
@@ -231,7 +231,7 @@ impl Tokens {
     }
 }
 
-/// Whether new tokens belong to the account that was refreshed, as far as both sets of labels tell.
+/// Whether new tokens belong to the refreshed account: no label that both have differs.
 fn is_same(new: &AccountLabels, old: &AccountLabels) -> bool {
     let agree = |new: &Option<String>, old: &Option<String>| new.is_none() || old.is_none() || new == old;
     agree(&new.user_id, &old.user_id) && agree(&new.account_id, &old.account_id)

@@ -1,7 +1,8 @@
-//! Access tokens that a provider refused before they expired, and their replacement.
+//! Replaces access tokens that a provider refused before they expired.
 //!
-//! A single refusal without a reason may come from a proxy in between, and a retry of a refresh in doubt may end a login whose
-//! token is good. So only a second refusal counts, some time after the first, with no success of that token in between.
+//! A refusal without a reason may come from a proxy in between, and retrying a refresh in doubt may end a login whose
+//! token is valid. Such a retry therefore needs a second refusal some time after the first, without a success of the
+//! token in between.
 
 use std::{
     collections::HashMap,
@@ -23,7 +24,7 @@ use crate::domain::{
 #[derive(Debug, Default)]
 pub(super) struct RefusedTokens {
     refused: Mutex<HashMap<ProviderName, Refused>>,
-    /// Whether `refused` has entries, so that a success need not lock it.
+    /// Whether `refused` has entries. Saves a lock for every success.
     any: AtomicBool,
 }
 
@@ -35,8 +36,8 @@ struct Refused {
 }
 
 impl RefusedTokens {
-    /// Notes a refusal; `is_dead` if the provider said that the token is dead. Returns whether these tokens were refused a `pause`
-    /// ago and not accepted since.
+    /// Records a refusal; `is_dead` if the provider said that the token is dead. Returns whether the tokens were
+    /// already refused a `pause` ago and not accepted since.
     pub(super) fn note(
         &self,
         name: &ProviderName,
@@ -59,7 +60,7 @@ impl RefusedTokens {
         }
     }
 
-    /// Forgets the refusals of an account: the provider has accepted its token.
+    /// Removes the refusals of an account after the provider has accepted its token.
     pub(super) fn forget(&self, name: &ProviderName) {
         if self.any.load(Ordering::Relaxed) {
             let mut refused = self.lock();
@@ -80,13 +81,13 @@ impl RefusedTokens {
 }
 
 impl Tokens {
-    /// Notes that the provider accepted the account's access token.
+    /// Records that the provider accepted the account's access token.
     pub(in crate::app) fn note_accepted(&self, name: &ProviderName) {
         self.refused.forget(name);
     }
 
-    /// Returns the account with another access token than the refused one, after a refresh if that may help. Concurrent refusals
-    /// of one token cause one refresh.
+    /// Returns the account with another access token than the refused one, after a refresh if necessary. Concurrent
+    /// refusals of one token cause one refresh.
     pub(in crate::app) async fn replace_refused(
         self: &Arc<Self>,
         name: &ProviderName,
@@ -101,12 +102,13 @@ impl Tokens {
         let refresh = self.registry.get(name)?.refresh.clone().at(self.now());
         let pause = definition.refresh.backoff_min;
         let was_refused_before = self.refused.note(name, version, is_dead, self.now(), pause);
-        // A token this new was not refused for its age: the next one would be refused too.
+        // A token this new was not refused because of its age, so a refresh would not help.
         let is_new = refresh.obtained_at.until(self.now()) < pause;
         if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new {
             return None;
         }
-        // In doubt, only a dead access token justifies a retry: the provider called it dead, or has refused it for a while.
+        // In doubt, only a dead access token justifies a retry: the provider called it dead, or has refused it for a
+        // while.
         let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
         match self.refresh(definition, version, trigger).await {

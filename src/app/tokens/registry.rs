@@ -1,7 +1,7 @@
-//! The provider registry: the accounts that this process knows, with their access tokens. Every request looks one up.
+//! The provider registry: the connected accounts with their access tokens, in memory. Every request looks one up.
 //!
-//! A lookup takes no lock and copies nothing. A change registers a new snapshot; one that is older than the registered one, or
-//! that belongs to a login that was signed out, is ignored, in whatever order they arrive.
+//! A lookup takes no lock and copies nothing. A change registers a new snapshot. Snapshots may arrive in any order: one
+//! that is older than the registered one, or belongs to a login that was signed out, is ignored.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -173,6 +173,6 @@ mod tests {
         assert_eq!(revision(&registry), None);
         registry.register(&name(), snapshot(2, 7));
         registry.unregister(&name(), &LoginId::from_bytes([1; 16]));
-        assert_eq!(revision(&registry), Some(7), "the next login is another one's business");
+        assert_eq!(revision(&registry), Some(7), "the next login stays");
     }
 }

@@ -1,7 +1,7 @@
 //! Revokes refresh tokens that are no longer used (RFC 7009): at once, and after a failure for up to a day.
 //!
-//! The transaction that takes a token out of use puts it into the queue, so neither a crash nor an outage leaves a live token
-//! behind.
+//! The transaction that takes a token out of use puts it into the queue, so neither a crash nor an outage leaves a live
+//! token behind.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// Revocations tried in one sweep.
 const MAX_PER_SWEEP: usize = 20;
 
-/// What became of a refresh token at its provider.
+/// The result of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Revocation {

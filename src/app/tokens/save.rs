@@ -1,4 +1,4 @@
-//! Saves the tokens of a login or a pasted secret, and removes them again: the two ways in and out of the store.
+//! Saves the tokens of a login or a pasted secret, changes the profile of an account, and removes its tokens.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Tokens {
     ) -> Result<Connected, AppError> {
         let (now, name) = (self.now(), new.name.clone());
         let order = self.revocation_order(definition)?;
-        // Where a revocation ends the whole grant, it would end the new login too.
+        // A revocation that ends the whole grant would end the new login too.
         let superseded = order.clone().filter(|_| definition.refresh.revocation.allows_revocation(true));
         let id = ProviderId::new(now, &self.random_bytes()?);
         let sealed = self.vault.seal_credential(new, id, superseded.clone())?;
@@ -49,7 +49,7 @@ impl Tokens {
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
             SaveOutcome::LoginOver(outcome) => {
-                // The login was cancelled during the exchange: no one may use its tokens.
+                // The login was cancelled during the exchange, so its tokens must not be used.
                 if let (Some(order), Some(token)) = (order, sealed.refresh_token) {
                     let surplus = order.into_pending(name, sealed.provider_type, sealed.login_id, token, now);
                     self.revoke_unstored(surplus).await;
@@ -59,7 +59,7 @@ impl Tokens {
         }
     }
 
-    /// Changes the profile of an account and registers it. None if it is not connected.
+    /// Changes the profile of an account and registers it. Returns None if it is not connected.
     pub(in crate::app) async fn change_profile(
         &self,
         name: &ProviderName,
@@ -72,8 +72,8 @@ impl Tokens {
         Ok(changed)
     }
 
-    /// Removes an account's tokens, queues the refresh token for revocation if ordered, and unregisters the account. Returns
-    /// what was stored.
+    /// Removes an account's tokens, queues the refresh token for revocation if ordered, and unregisters the account.
+    /// Returns what was stored.
     pub(in crate::app) async fn remove(
         &self,
         name: &ProviderName,

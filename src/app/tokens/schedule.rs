@@ -1,7 +1,7 @@
 //! Refreshes tokens before a caller needs them, also those of idle accounts.
 //!
-//! A heap of times, one for each change of an account, so the cost does not grow with the number of accounts. An entry may be
-//! out of date: the registration says whether the account is due.
+//! A heap holds one time for each change of an account, so the cost does not grow with the number of accounts. An entry
+//! may be out of date, so the registration decides whether the account is due.
 
 use std::{
     cmp::Reverse,
@@ -15,13 +15,13 @@ use tokio::sync::{Notify, Semaphore};
 use super::{RefreshOutcome, Tokens};
 use crate::domain::{ids::ProviderName, refresh::RefreshTrigger, time::Timestamp};
 
-/// Longest sleep: the wall clock may be stepped.
+/// Longest sleep, because the wall clock may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a refresh that could not be begun.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
-/// Shortest wait before the store is asked again.
+/// Shortest wait before the next try.
 const MIN_WAIT: Duration = Duration::from_secs(1);
-/// Refreshes that run at a time, so that a thousand overdue accounts cause no storm.
+/// Maximum number of concurrent refreshes, to limit the load of many overdue accounts.
 const MAX_CONCURRENT: usize = 8;
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl RefreshSchedule {
 }
 
 impl Tokens {
-    /// Starts to refresh accounts as they become due, if the configuration wants that.
+    /// Starts the loop that refreshes accounts as they become due, unless the configuration disables it.
     pub(in crate::app) fn start_refreshing(self: &Arc<Self>) {
         if !self.proactive {
             return;
@@ -96,9 +96,9 @@ impl Tokens {
             let Ok(_slot) = slots.acquire().await else { return };
             let name = &definition.name;
             match tokens.refresh(&definition, &refresh.version, RefreshTrigger::Due).await {
-                // The result is registered, and with it the account's next time.
+                // The result is registered, which schedules the account's next refresh.
                 RefreshOutcome::Settled => {}
-                // The store's clock may be behind this one.
+                // The store's clock may be behind this replica's.
                 RefreshOutcome::Waiting(until) => {
                     tokens.schedule.put(until.max(tokens.now().plus(MIN_WAIT)), name);
                 }

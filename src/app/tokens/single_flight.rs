@@ -1,4 +1,5 @@
-//! Joins concurrent refreshes of the same tokens in this process: the first caller leads, the others wait for its outcome.
+//! Joins concurrent refreshes of the same tokens in this process: the first caller leads, the others wait for its
+//! outcome.
 
 use std::{
     collections::HashMap,
@@ -12,11 +13,11 @@ use crate::domain::{ids::ProviderName, refresh::TokenVersion, time::Timestamp};
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::app) enum RefreshOutcome {
-    /// The account's row has the result: look at it.
+    /// The account's row has the result.
     Settled,
     /// Nothing can be done before this time. Another replica may hold the lease.
     Waiting(Timestamp),
-    /// The store did not answer.
+    /// The store did not respond.
     StoreDown,
 }
 
@@ -62,7 +63,7 @@ impl Leader {
 }
 
 impl Drop for Leader {
-    /// Also when the refresh panicked: no follower may wait for it then.
+    /// Runs also if the refresh panicked, so that no follower waits for it.
     fn drop(&mut self) {
         self.single_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }

@@ -1,7 +1,7 @@
 //! The token source: returns the access token that a request is sent with.
 //!
-//! A usable token comes out of memory, without a lock or a wait. Otherwise the caller waits for the refresh, within bounds, and
-//! learns whether to retry or to sign in again.
+//! A usable token comes from memory, without a lock or a wait. Otherwise the caller waits for the refresh for a limited
+//! time, and gets an error that says whether to retry or to sign in again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 
 /// Poll interval while another replica holds the lease.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Refreshes that one caller waits for.
+/// Maximum number of refreshes that one caller waits for.
 const MAX_REFRESHES: usize = 3;
 
 impl Tokens {
@@ -29,11 +29,11 @@ impl Tokens {
     /// Returns the account with a usable access token, after a refresh if there is none.
     ///
     /// # Errors
-    /// [`AppError::NotConnected`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`], [`AppError::NeedsReauth`]
-    /// where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
+    /// [`AppError::NotConnected`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
+    /// [`AppError::NeedsReauth`] where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
     pub async fn usable(self: &Arc<Self>, name: &ProviderName) -> Result<Arc<ProviderRegistration>, AppError> {
         let mut waited_for = None;
-        // More than one round only if the refreshed token has expired again: it may live for seconds while callers queue.
+        // Further rounds are needed only if the refreshed token has expired again: its lifetime may be seconds.
         for _ in 0..MAX_REFRESHES {
             if let Some(account) = self.cached(name) {
                 return Ok(account);
@@ -62,7 +62,7 @@ impl Tokens {
         self.cached(name).ok_or_else(|| self.without_token(name))
     }
 
-    /// Says why there is no usable token, and whether waiting helps.
+    /// Returns why there is no usable token.
     fn without_token(&self, name: &ProviderName) -> AppError {
         match self.registry.get(name).map(|account| account.refresh.clone().at(self.now())) {
             None => AppError::NotConnected(name.clone()),
@@ -73,14 +73,15 @@ impl Tokens {
         }
     }
 
-    /// Waits until another replica has refreshed these tokens or has had the time to. Returns whether one was at it.
+    /// Waits until another replica has refreshed these tokens or the time for that is over. Returns whether one was
+    /// running.
     pub(in crate::app) async fn wait_for_other_replica(
         &self,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
     ) -> Result<bool, AppError> {
         let mut was_running = false;
-        // As long as the call may take, and as long again for the commit.
+        // The time limit of the call, and as long again for the commit.
         let mut polls = 2 * definition.refresh.http_timeout.as_millis() / POLL_INTERVAL.as_millis() + 1;
         loop {
             self.reload(&definition.name, &seen.login_id).await?;

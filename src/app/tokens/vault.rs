@@ -1,4 +1,4 @@
-//! The one place where plaintext and sealed secrets meet.
+//! Seals and opens secrets. No other code of the core does.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Vault {
         Self { cipher }
     }
 
-    /// Seals the tokens of a login. Takes them by value: from here on only the sealed form exists.
+    /// Seals the tokens of a login. Takes them by value, so that only the sealed form remains.
     pub fn seal_credential(
         &self,
         new: NewCredential,
@@ -72,7 +72,7 @@ impl Vault {
         Ok(AccessToken::new(opened.expose_secret()))
     }
 
-    /// Seals the response to a refresh. Borrows it: after an error the caller still has the only copy.
+    /// Seals the response to a refresh. Borrows it, so that the caller keeps the only copy after an error.
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
@@ -86,7 +86,7 @@ impl Vault {
         let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
         Ok(Rotation {
             seen: presented.refresh.version.clone(),
-            // A response without an access token leaves the old one in force.
+            // After a response without an access token, the old one stays valid.
             access_token: match &response.access_token {
                 Some(token) => self.cipher.seal(&access_context, token.expose_secret())?,
                 None => presented.access_token.clone(),
@@ -140,7 +140,8 @@ impl Vault {
         })
     }
 
-    /// Checks that every secret of an account opens: at the start, so that a wrong key is noticed before anything is written.
+    /// Checks that every secret of an account opens. The start does this to detect a wrong key before anything is
+    /// written.
     pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
         self.open_access_token(sealed)?;
         self.open_refresh_token(sealed).map(drop)

@@ -1,7 +1,7 @@
-//! PostgreSQL: the database that several replicas share.
+//! PostgreSQL, which several replicas can share.
 //!
-//! A write transaction starts by locking the tables against other writers, not against readers. Such writes are rare and
-//! short, and this makes them behave exactly as in SQLite.
+//! A write transaction first locks the tables against other writers, not against readers. Writes are rare and short,
+//! and the lock makes them behave exactly as in SQLite.
 
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
@@ -23,10 +23,10 @@ use super::{
 };
 use crate::{domain::time::Timestamp, ports::StoreError};
 
-/// How long any work on a connection may take. All of it is short, including the wait for another replica's write, and all
-/// of it can be repeated. Without a limit, a link that swallows packets would block callers forever.
+/// Time limit for work on a connection, the wait for another replica's write included. Without it, a network that drops
+/// packets would block callers forever. All work can be repeated.
 const LONGEST_WORK: Duration = Duration::from_secs(5);
-/// Waits until no other write transaction is under way, and keeps further ones waiting until this one ends.
+/// Waits for the running write transaction and blocks further ones until this one ends.
 const LOCK: &str = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations \
                     IN SHARE ROW EXCLUSIVE MODE";
 
@@ -43,12 +43,12 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Database and host, for messages.
+    /// Returns database and host, for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Works on a connection.
+    /// Runs `work` on a connection.
     async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -58,7 +58,7 @@ impl PostgresStore {
         self.settle(doing, connection, outcome)
     }
 
-    /// Works in a transaction that no other write can come between.
+    /// Runs `work` in a write transaction. Write transactions run one at a time.
     async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -72,8 +72,8 @@ impl PostgresStore {
         self.settle(doing, connection, outcome)
     }
 
-    /// Returns a connection to the pool. One that did not answer in time is discarded, with all idle ones: they lead to the
-    /// same server.
+    /// Returns a connection to the pool. After a time-out, discards it and all idle connections: they lead to the same
+    /// server.
     fn settle<T>(
         &self,
         doing: &'static str,
@@ -88,13 +88,13 @@ impl PostgresStore {
         outcome.map_err(|error| error.while_doing(doing))
     }
 
-    /// Uses the callers' clocks instead of the server's. They must agree: for tests that set the time.
+    /// Uses the callers' clocks, which must agree, instead of the server's. For tests that set the time.
     #[must_use]
     pub fn on_callers_clock(self) -> Self {
         Self { has_own_clock: false, ..self }
     }
 
-    /// Returns the server's time: leases of several machines must be measured on one clock.
+    /// Returns the server's time: all replicas must measure leases on one clock.
     async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         if !self.has_own_clock {
             return Ok(now);

@@ -1,5 +1,5 @@
-//! Opening a PostgreSQL database: connect with verified TLS where the server offers it, bring its schema up to date, one
-//! gateway at a time.
+//! Opens a PostgreSQL database: connects, with verified TLS if the server offers it, and migrates the schema, one
+//! replica at a time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,16 +28,20 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 const CONNECTIONS: usize = 16;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon an idle connection is asked whether there is still somebody at its other end.
+/// Idle time before the first TCP keepalive probe.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// A query that takes longer has met a lock that will not go away.
+/// A query that takes longer waits for a lock that is not released.
 const SETUP: &str = "SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
-/// A migration takes the time it takes, and gateways that start together take turns. The number means nothing.
+/// Migrations have no time limit. The advisory lock (3577 is arbitrary) lets replicas that start together migrate in
+/// turn.
 const BEFORE_MIGRATING: &str = "SET statement_timeout = 0; SELECT pg_advisory_lock(3577)";
 const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_timeout = '10s'";
 
 impl PostgresStore {
     /// Opens the database at `url` (`postgres://user:password@host/database?sslmode=...`) and runs pending migrations.
+    ///
+    /// # Errors
+    /// All of [`OpenStoreError`] except `Create`.
     pub async fn open(url: &SecretString) -> Result<Self, OpenStoreError> {
         let name = database_name(url);
         let connect_error = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
@@ -62,7 +66,7 @@ impl PostgresStore {
             |source: DieselError| OpenStoreError::Migrate { name: name.clone(), source: Box::new(source) };
         connection.batch_execute(BEFORE_MIGRATING).await.map_err(migrate_error)?;
         let mut harness = AsyncMigrationHarness::new(connection);
-        // A failure ends the pool with this function, and with the connection the lock.
+        // On an error the pool is dropped, which closes the connection and releases the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
         harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
         Ok(Self { pool, name, has_own_clock: true })
@@ -79,7 +83,7 @@ async fn connect(url: String, tls: Arc<MakeRustlsConnect>) -> ConnectionResult<C
     Ok(connection)
 }
 
-/// The error with its cause, which its own text leaves out.
+/// Returns the error's text with its cause, which `Display` omits.
 fn describe(error: &tokio_postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}")
@@ -91,7 +95,7 @@ struct Setting {
     value: String,
 }
 
-/// A token that the server confirmed must survive its crash.
+/// Rejects a database without synchronous commits: a crash of the server could lose a committed token.
 async fn refuse_lossy(connection: &mut Connection, name: &str) -> Result<(), OpenStoreError> {
     let setting = sql_query("SELECT current_setting('synchronous_commit') AS value").get_result::<Setting>(connection);
     let setting = setting.await;
@@ -100,7 +104,7 @@ async fn refuse_lossy(connection: &mut Connection, name: &str) -> Result<(), Ope
     if setting.value == "off" { Err(OpenStoreError::NotDurable { name: name.to_owned() }) } else { Ok(()) }
 }
 
-/// Host and database, for messages: the URL itself may hold a password.
+/// Returns database and host, for messages: the URL may hold a password.
 fn database_name(url: &SecretString) -> String {
     let config: Option<Config> = url.expose_secret().parse().ok();
     let hosts = config.as_ref().map(Config::get_hosts).unwrap_or_default();

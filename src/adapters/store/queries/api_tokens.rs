@@ -1,4 +1,4 @@
-//! The tokens that the gateway issued: `api_tokens`.
+//! API tokens: `api_tokens`.
 
 use async_trait::async_trait;
 use diesel::prelude::*;

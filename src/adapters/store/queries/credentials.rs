@@ -1,4 +1,4 @@
-//! Connected accounts: `llm_providers`, with the refresh tokens in `config_secrets`.
+//! Connected accounts: `llm_providers`, with their refresh tokens in `config_secrets`.
 
 use async_trait::async_trait;
 use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text};
@@ -97,7 +97,7 @@ impl From<&SealedCredential> for ProviderRow {
     }
 }
 
-/// The account of a row and its refresh token.
+/// The account of a row and the value of its refresh token.
 impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
     type Error = StoreError;
 
@@ -152,7 +152,7 @@ impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
     }
 }
 
-/// [`refresh_token_key`] in SQL. The contract suite fails if the two differ.
+/// [`refresh_token_key`] in SQL. The store's contract tests fail if the two differ.
 const KEY_OF_ROW: &str = "'oauth.' || llm_providers.name || '.refresh_token'";
 
 #[async_trait]
@@ -261,7 +261,8 @@ async fn find(connection: &mut Connection, name: &ProviderName) -> Result<Option
     Ok(accounts(connection, Some(name)).await?.pop())
 }
 
-/// Reads accounts with their refresh tokens, by name. One statement reads both: two could see two different logins.
+/// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
+/// statement reads both.
 async fn accounts(
     connection: &mut Connection,
     name: Option<&ProviderName>,
@@ -277,8 +278,8 @@ async fn accounts(
     from_rows::<(ProviderRow, Option<String>), _>(accounts.load(connection).await?)
 }
 
-/// Records the events and writes the account and, if it differs from the one in `before`, its refresh token. Returns both as
-/// they are stored.
+/// Records the events and writes the account, and its refresh token if it differs from the one in `before`. Returns the
+/// account and the events as stored.
 async fn put(
     connection: &mut Connection,
     mut account: SealedCredential,

@@ -1,6 +1,6 @@
 //! The history of accounts: `credential_events`.
 //!
-//! Ids are assigned inside write transactions, which run one at a time, so they become visible in their order.
+//! Ids are assigned in write transactions, which run one at a time, so events become visible in the order of their ids.
 
 use async_trait::async_trait;
 use diesel::{dsl::max, prelude::*};
@@ -112,7 +112,7 @@ async fn events_of(
     store.run(doing, async |connection| from_rows(events.load(connection).await?)).await
 }
 
-/// Appends an event to the history, and returns the number it gets.
+/// Appends an event to the history and returns its number.
 pub(super) async fn record(connection: &mut Connection, event: &CredentialEvent) -> Result<Revision, TransactionError> {
     let numbered = diesel::insert_into(table::table).values(EventRow::from(event)).returning(table::id);
     Ok(Revision(numbered.get_result(connection).await?))

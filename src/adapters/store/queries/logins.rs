@@ -1,4 +1,4 @@
-//! Logins under way: `login_sessions`.
+//! Pending and ended logins: `login_sessions`.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ struct LoginRow {
     expires_at: i64,
 }
 
-/// The columns that change while a login is under way.
+/// The columns that change during a login.
 #[derive(AsChangeset)]
 #[diesel(table_name = table)]
 struct ProgressRow {
@@ -202,7 +202,7 @@ impl LoginStore for Store {
     }
 }
 
-/// Ends pending logins that are overdue, as of the time they were due.
+/// Ends overdue pending logins, with their expiry as the end time.
 async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usize> {
     let overdue = table::outcome.eq(PENDING).and(table::expires_at.le(now.unix_millis()));
     diesel::update(table::table.filter(overdue))
@@ -211,8 +211,8 @@ async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usiz
         .await
 }
 
-/// Ends the login as completed if its code is being redeemed. Returns how it ended if it is over already. A secret that
-/// was entered by hand has a login id without a row.
+/// Ends the login as completed if its code is being redeemed. Returns the outcome that prevents this, if any. The login
+/// id of a pasted secret has no row.
 pub(super) async fn complete(
     connection: &mut Connection,
     id: &LoginId,
@@ -225,11 +225,11 @@ pub(super) async fn complete(
     match LoginProgress::parse(&progress) {
         Some(LoginProgress::Exchanging) => {}
         Some(LoginProgress::Ended(outcome)) => return Ok(Some(outcome)),
-        // Not claimed, or the row is damaged: this caller may not complete it.
+        // The login was not claimed, or the row is invalid: this caller must not complete it.
         Some(LoginProgress::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
     }
     diesel::update(login).set(ProgressRow::ended(LoginOutcome::Completed, now)).execute(connection).await?;
-    // A slow exchange that began earlier would put its older login in this one's place.
+    // Otherwise a slow exchange that began earlier would replace this login with an older one.
     let earlier = table::provider.eq(provider).and(table::outcome.eq(EXCHANGING)).and(table::outcome_at.le(claimed_at));
     let cancel = diesel::update(table::table.filter(earlier)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
     cancel.execute(connection).await?;

@@ -1,9 +1,9 @@
-//! The queries: plain functions, each written once and compiled for both databases.
+//! The queries, written once and compiled for both databases.
 //!
 //! diesel checks a query against one backend at a time, so [`sqlite`](super::sqlite) and [`postgres`](super::postgres)
-//! each mount this folder as a module of their own. The parent module provides what differs:
+//! each include this folder as a module. The parent module provides the differences:
 //!
-//! - `Store` with `run` (work on a connection) and `write` (work in a transaction that no other write can come between),
+//! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
 //! - `Connection` and `Backend`, diesel's types for the database.
 
 mod api_tokens;

@@ -1,4 +1,4 @@
-//! Tokens that wait to be revoked: `revocations`.
+//! The queue of refresh tokens to revoke: `revocations`.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ struct RevocationRow {
     next_attempt_at: i64,
 }
 
-/// The row of a revocation that is due at once.
+/// The row of a new revocation, which is due at once.
 impl TryFrom<&PendingRevocation> for RevocationRow {
     type Error = StoreError;
 
@@ -117,7 +117,7 @@ impl RevocationQueue for Store {
     }
 }
 
-/// Queues a revocation. One with the same id stays as it is.
+/// Queues a revocation. An existing one with the same id is unchanged.
 pub(super) async fn queue(connection: &mut Connection, revocation: &PendingRevocation) -> Result<(), TransactionError> {
     let row = RevocationRow::try_from(revocation)?;
     diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(connection).await?;

@@ -1,6 +1,6 @@
-//! SQLite: one file, write-ahead log, every commit on disk before it counts.
+//! SQLite: one file with a write-ahead log. Every commit is synced to disk.
 //!
-//! Write transactions begin with `BEGIN IMMEDIATE`, so two writers queue up instead of failing halfway. Dropping the
+//! Write transactions begin with `BEGIN IMMEDIATE`, so a second writer waits instead of failing halfway. Dropping the
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
 
 mod opening;
@@ -28,7 +28,7 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Works on a connection. There is no time limit: SQLite waits for a lock no longer than `busy_timeout`.
+    /// Runs `work` on a connection. It needs no time limit: SQLite waits for a lock no longer than `busy_timeout`.
     async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -37,7 +37,7 @@ impl SqliteStore {
         work(&mut connection).await.map_err(|error| error.while_doing(doing))
     }
 
-    /// Works in a transaction that no other write can come between.
+    /// Runs `work` in a write transaction. Write transactions run one at a time.
     async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -46,7 +46,7 @@ impl SqliteStore {
         connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))
     }
 
-    /// Returns `now`: the file is on one machine, so all callers share its clock.
+    /// Returns `now`: all users of the file share its machine's clock.
     async fn clock(&self, _connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
         Ok(now)
     }

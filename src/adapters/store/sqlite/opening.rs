@@ -1,4 +1,4 @@
-//! Opening a SQLite database: create it privately, bring its schema up to date.
+//! Opens a SQLite database: creates the file with mode 0600 and migrates the schema.
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 
@@ -15,16 +15,19 @@ use crate::adapters::store::{error::OpenStoreError, migrating::migrate};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Readers and the writer; SQLite has one writer at a time anyhow.
+/// Connections for readers and the writer. SQLite allows one writer at a time.
 const CONNECTIONS: usize = 4;
 
-/// `synchronous=FULL`: a token that was saved must survive a power cut. `secure_delete`: a removed one must not survive
-/// in a free page.
+/// `synchronous=FULL`: a saved token survives a power failure. `secure_delete`: a removed token does not stay in a free
+/// page.
 const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
 
 impl SqliteStore {
-    /// Opens the database at `path`, creating it (mode 0600) if it is not there, and runs pending migrations.
+    /// Opens the database at `path`, creates it if it is missing, and runs pending migrations.
+    ///
+    /// # Errors
+    /// All of [`OpenStoreError`] except `NotDurable`.
     pub async fn open(path: &Path) -> Result<Self, OpenStoreError> {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);

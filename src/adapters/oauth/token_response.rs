@@ -1,4 +1,4 @@
-//! The JSON of a successful token answer (RFC 6749 section 5.1), read into secret types without a stop in between.
+//! Parses the JSON of a token response (RFC 6749 section 5.1) directly into secret types.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -10,32 +10,32 @@ use crate::domain::{
 };
 
 #[derive(Deserialize)]
-struct Answer {
+struct Members {
     access_token: Option<SecretString>,
     refresh_token: Option<SecretString>,
     id_token: Option<SecretString>,
-    /// Anything: some servers send a text, some nonsense.
+    /// Any JSON: some servers send a text or an invalid value.
     #[serde(default)]
     expires_in: Value,
     #[serde(default)]
     scope: Value,
 }
 
-/// None if it is not a token answer, or one without any token. OpenAI's client takes each of them alone.
+/// Returns None if the body is not a token response or has neither token. As in OpenAI's client, one of them suffices.
 pub(super) fn parse(body: &[u8]) -> Option<TokenResponse> {
-    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let members: Members = serde_json::from_slice(body).ok()?;
     let text = |secret: SecretString| Some(secret.expose_secret().to_owned()).filter(|text| !text.is_empty());
-    let access_token = answer.access_token.and_then(text).map(AccessToken::new);
-    let refresh_token = answer.refresh_token.and_then(text).map(RefreshToken::new);
+    let access_token = members.access_token.and_then(text).map(AccessToken::new);
+    let refresh_token = members.refresh_token.and_then(text).map(RefreshToken::new);
     if access_token.is_none() && refresh_token.is_none() {
         return None;
     }
     Some(TokenResponse {
         access_token,
         refresh_token,
-        id_token: answer.id_token.and_then(text).map(IdToken::new),
-        expires_in: seconds(&answer.expires_in),
-        scope: answer.scope.as_str().map(str::to_owned),
+        id_token: members.id_token.and_then(text).map(IdToken::new),
+        expires_in: seconds(&members.expires_in),
+        scope: members.scope.as_str().map(str::to_owned),
     })
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lifetimes_are_read_as_they_come() {
+    fn expires_in_is_read_as_a_number_or_a_text() {
         let expires_in =
             |json: &str| parse(format!(r#"{{"access_token":"a","expires_in":{json}}}"#).as_bytes()).unwrap();
         for (json, seconds) in
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_answer_is_none() {
+    fn a_body_without_tokens_is_none() {
         for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
             assert!(parse(body.as_bytes()).is_none(), "{body}");
         }

@@ -1,4 +1,4 @@
-//! The answer to a request: its head, and its body with the connection that it comes over.
+//! The response to a request. Its body holds the connection until it has been read.
 
 use std::{
     future::poll_fn,
@@ -15,43 +15,48 @@ use tokio::time::timeout;
 
 use super::{
     HttpUpstream,
-    connection::{Connection, broken},
+    connection::{Connection, upstream_error},
     idle_pool::{IdlePool, Origin},
 };
 use crate::ports::{UpstreamError, UpstreamResponse};
 
-/// A body that is read by moving its connection on. Dropped before its end, it closes the connection.
-struct Arriving {
+/// The body of a response. Reading it polls the connection; dropping it before its end closes the connection.
+struct ResponseBody {
     body: Incoming,
-    /// None once it rests again, or is lost.
+    /// None once it is back in the pool or has failed.
     connection: Option<Connection>,
     origin: Origin,
     idle_pool: Arc<IdlePool>,
 }
 
 impl HttpUpstream {
-    /// The answer whose head has come over `connection`.
-    pub(super) fn begin(&self, answer: Response<Incoming>, connection: Connection, origin: Origin) -> UpstreamResponse {
-        let (head, body) = answer.into_parts();
-        let mut arriving =
-            Arriving { body, connection: Some(connection), origin, idle_pool: Arc::clone(&self.idle_pool) };
-        arriving.rest_at_end();
+    /// Returns the response whose head was read from `connection`.
+    pub(super) fn begin(
+        &self,
+        response: Response<Incoming>,
+        connection: Connection,
+        origin: Origin,
+    ) -> UpstreamResponse {
+        let (head, body) = response.into_parts();
+        let mut body =
+            ResponseBody { body, connection: Some(connection), origin, idle_pool: Arc::clone(&self.idle_pool) };
+        body.release_at_end();
         let silence = self.timeouts.silence;
-        let pieces = stream::unfold(Some(arriving), move |arriving| async move {
-            let mut arriving = arriving?;
-            match timeout(silence, poll_fn(|context| arriving.poll_piece(context))).await {
+        let pieces = stream::unfold(Some(body), move |body| async move {
+            let mut body = body?;
+            match timeout(silence, poll_fn(|context| body.poll_piece(context))).await {
                 Ok(None) => None,
-                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(arriving))),
+                Ok(Some(Ok(piece))) => Some((Ok(piece), Some(body))),
                 Ok(Some(Err(error))) => Some((Err(error), None)),
                 Err(_elapsed) => Some((Err(UpstreamError::Silent), None)),
             }
         });
-        // `unfold` panics when it is polled after its end.
+        // `unfold` panics if polled after its end.
         UpstreamResponse { status: head.status, headers: head.headers, body: Box::pin(pieces.fuse()) }
     }
 }
 
-impl Arriving {
+impl ResponseBody {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, UpstreamError>>> {
         loop {
             let frame = match Pin::new(&mut self.body).poll_frame(context) {
@@ -65,32 +70,33 @@ impl Arriving {
             };
             match frame {
                 Some(Ok(frame)) => {
-                    // Trailers are nothing for a caller.
+                    // Trailers are dropped.
                     if let Ok(piece) = frame.into_data() {
-                        self.rest_at_end();
+                        self.release_at_end();
                         return Poll::Ready(Some(Ok(piece)));
                     }
                 }
                 Some(Err(error)) => {
                     self.connection = None;
-                    return Poll::Ready(Some(Err(broken(error))));
+                    return Poll::Ready(Some(Err(upstream_error(error))));
                 }
                 None => {
-                    self.rest();
+                    self.release();
                     return Poll::Ready(None);
                 }
             }
         }
     }
 
-    /// A body of a known length is at its end with its last byte, and nobody may ask for more.
-    fn rest_at_end(&mut self) {
+    /// Releases the connection with the last byte of a body of known length: the reader may not poll again.
+    fn release_at_end(&mut self) {
         if self.body.is_end_stream() {
-            self.rest();
+            self.release();
         }
     }
 
-    fn rest(&mut self) {
+    /// Returns the connection to the pool.
+    fn release(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.idle_pool.put(&self.origin, connection);
         }
