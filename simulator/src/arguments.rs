@@ -1,4 +1,4 @@
-//! The program's flags. A person is expected at the other end, so the approval page asks unless told otherwise.
+//! The program's flags. The approval page asks by default because a person usually runs the program.
 
 use goclaw_simulator::{Approval, Options, RedirectPorts, ReusePolicy, Settings, parse_duration};
 
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     pub(crate) exit_with_stdin: bool,
 }
 
-/// The flags do not make sense.
+/// The flags are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error("unknown flag {0}; --help lists them")]
@@ -38,7 +38,7 @@ pub(crate) enum ArgumentError {
     Value { flag: String, value: String },
 }
 
-/// Reads the flags; none when help is wanted.
+/// Parses the flags. Returns `None` for `--help`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, ArgumentError> {
     let settings = Settings { approval: Approval::Ask, ..Settings::default() };
     let mut options = Options { settings, ..Options::default() };
@@ -60,7 +60,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Ar
     Ok(Some(Arguments { options, exit_with_stdin }))
 }
 
-/// Sets what a flag stands for: false when there is no such flag, none when the value does not fit.
+/// Applies a flag. Returns `Some(false)` for an unknown flag and `None` for an invalid value.
 fn set(options: &mut Options, flag: &str, value: &str) -> Option<bool> {
     let settings = &mut options.settings;
     match flag {
