@@ -46,14 +46,14 @@ mod tests {
     use super::{parse_duration, write_duration};
 
     #[test]
-        fn written_durations_parse_to_the_same_value() {
+    fn written_durations_parse_to_the_same_value() {
         for text in ["7d", "36h", "10m", "20s", "500ms", "0s"] {
             assert_eq!(parse_duration(text).ok().map(write_duration).as_deref(), Some(text));
         }
     }
 
     #[test]
-        fn invalid_durations_are_refused() {
+    fn invalid_durations_are_refused() {
         for text in ["", "7", "d", "-1s", "1.5h", "7 d", "7days", "99999999999999999999d", "999999999999999d"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let chain = std::iter::successors(Some(error.as_ref()), |error: &&dyn Error| (**error).source());
             let why: Vec<String> = chain.map(ToString::to_string).collect();
-                        // Ignore the error: stderr may be closed.
+            // Ignore the error: stderr may be closed.
             let _ = writeln!(io::stderr(), "goclaw-simulator: {}", why.join(": "));
             ExitCode::FAILURE
         }
@@ -34,7 +34,7 @@ fn start() -> Result<(), Box<dyn Error>> {
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let ended = runtime.block_on(run(arguments));
-        // Dropping the runtime would wait for the thread that reads stdin.
+    // Dropping the runtime would wait for the thread that reads stdin.
     runtime.shutdown_background();
     ended
 }

@@ -1,5 +1,5 @@
-//! The identity provider behind browser sessions (in the manner of Clerk): a cookie that lives long refreshes a token that
-//! does not. Nothing here takes a bearer, and nothing at the music API takes the cookie.
+//! The identity provider behind browser sessions, modelled on Clerk: a long-lived cookie refreshes a short-lived token.
+//! It accepts no bearer token, and the music API accepts no cookie.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::{
     site::Site,
 };
 
-/// The cookie that opens a browser's sessions.
+/// The cookie that authenticates a browser.
 const CLIENT_COOKIE: &str = "__client";
 
-/// Requests here have next to no body, in bytes.
+/// The maximum request body, in bytes; requests here have almost none.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The identity provider as an origin.
@@ -27,7 +27,7 @@ pub(crate) struct SessionsOrigin {
     pub(crate) provider: Arc<Provider>,
 }
 
-/// What is asked for.
+/// The requested operation.
 enum Asked<'a> {
     Refresh { session_id: &'a str },
     Client,
@@ -81,7 +81,7 @@ impl SessionsOrigin {
     }
 }
 
-/// A cookie among others (RFC 6265 section 4.2.1).
+/// Finds the client cookie among the others (RFC 6265 section 4.2.1).
 fn client_cookie(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs
@@ -102,7 +102,7 @@ fn refresh(refreshed: Result<String, RefreshRefusal>) -> Reply {
     }
 }
 
-/// The browser with its one session.
+/// Returns the JSON of a browser with its one session.
 fn client(session: SessionView) -> Value {
     let last_active = u64::try_from(session.last_active.as_millis()).unwrap_or(u64::MAX);
     json!({

@@ -12,18 +12,18 @@ use crate::{
 /// The number of streams by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCounts {
-        /// Still open.
+    /// Still open.
     pub open: u32,
-        /// Sent completely.
+    /// Sent completely.
     pub completed: u32,
-        /// Ended by a queued fault, in the middle or before the first byte.
+    /// Ended by a queued fault, in the middle or before the first byte.
     pub broken: u32,
-        /// Abandoned by the client, or ended by an outage.
+    /// Abandoned by the client, or ended by an outage.
     pub abandoned: u32,
 }
 
 impl StreamCounts {
-        /// Resets the counts of ended streams. Open streams still count.
+    /// Resets the counts of ended streams. Open streams still count.
     pub(crate) fn forget(&mut self) {
         *self = Self { open: self.open, ..Self::default() };
     }
@@ -58,7 +58,7 @@ impl OpenStream {
     pub(crate) fn new(provider: &Arc<Provider>, entry: &Entry) -> Self {
         provider.state().streams.open += 1;
         entry.outcome("streaming");
-                // Only a fault prevents a stream from beginning.
+        // Only a fault prevents a stream from beginning.
         let end = Arc::new(Mutex::new(StreamEnd::Broken));
         Self { provider: Arc::clone(provider), entry: entry.clone(), end }
     }

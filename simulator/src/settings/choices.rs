@@ -11,7 +11,7 @@ use crate::durations;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedirectPorts {
-        /// Any port.
+    /// Any port.
     Any,
     /// These ports only.
     Only(Vec<u16>),
@@ -23,20 +23,20 @@ pub enum RedirectPorts {
 pub enum Approval {
     /// Show a page with Approve and Deny.
     Ask,
-        /// Redirect back with a code immediately.
+    /// Redirect back with a code immediately.
     AutoApprove,
     /// Redirect back with `access_denied`.
     Deny,
-        /// Redirect back with `access_denied`; the description contains `missing_codex_entitlement`.
+    /// Redirect back with `access_denied`; the description contains `missing_codex_entitlement`.
     MissingEntitlement,
     /// Redirect back with this error code.
     ErrorParam {
         /// The value of the `error` parameter.
         error: String,
     },
-        /// Accept the request and never respond.
+    /// Accept the request and never respond.
     NeverAnswer,
-        /// Show the HTML page of an invalid session (400), without a redirect.
+    /// Show the HTML page of an invalid session (400), without a redirect.
     InvalidSession,
 }
 
@@ -44,19 +44,19 @@ pub enum Approval {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackFault {
-        /// No fault.
+    /// No fault.
     None,
-        /// `state` differs from the one the client sent.
+    /// `state` differs from the one the client sent.
     WrongState,
     /// No `code`.
     MissingCode,
-        /// Unknown parameters. Not a fault: clients must ignore them (RFC 6749 section 4.1.2).
+    /// Unknown parameters. Not a fault: clients must ignore them (RFC 6749 section 4.1.2).
     ExtraParams,
     /// `code` twice, with different values.
     RepeatedCode,
     /// `iss` with the issuer (RFC 9207). Not a fault.
     IssuerAdded,
-        /// `iss` with another issuer (RFC 9207 section 2.4: clients must refuse it).
+    /// `iss` with another issuer (RFC 9207 section 2.4: clients must refuse it).
     WrongIssuer,
 }
 
@@ -64,11 +64,11 @@ pub enum CallbackFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReusePolicy {
-        /// Refuse it and revoke the whole family, access tokens included (RFC 9700 section 4.14).
+    /// Refuse it and revoke the whole family, access tokens included (RFC 9700 section 4.14).
     KillFamily,
-        /// Refuse it; the family stays live.
+    /// Refuse it; the family stays live.
     RefuseOnly,
-        /// Accept it for this time after its first use; then act as `KillFamily`.
+    /// Accept it for this time after its first use; then act as `KillFamily`.
     Grace(#[serde(with = "durations")] Duration),
 }
 
@@ -82,17 +82,17 @@ pub enum ErrorShape {
     StringAndDescription,
     /// `{"code": "...", "message": "..."}`.
     TopLevelCode,
-        /// `{"error": "invalid_grant", "code": "..."}`, where the two disagree.
+    /// `{"error": "invalid_grant", "code": "..."}`, where the two disagree.
     Mixed,
     /// `{"detail": "..."}`.
     Detail,
-        /// The message as plain text.
+    /// The message as plain text.
     PlainText,
-        /// An HTML page.
+    /// An HTML page.
     Html,
-        /// An empty body.
+    /// An empty body.
     Empty,
-        /// The object form, cut in the middle, in a complete HTTP response.
+    /// The object form, cut in the middle, in a complete HTTP response.
     TruncatedJson,
 }
 
@@ -102,9 +102,9 @@ pub enum ErrorShape {
 pub enum ExpiresIn {
     /// The access lifetime in seconds.
     Honest,
-        /// Omitted.
+    /// Omitted.
     Absent,
-        /// This value, for example 0, -1, 1e18 or "3600".
+    /// This value, for example 0, -1, 1e18 or "3600".
     Value(Value),
 }
 
@@ -114,7 +114,7 @@ pub enum ExpiresIn {
 pub enum AccessTokenForm {
     /// A JWT with all claims.
     Jwt,
-        /// Not a JWT.
+    /// Not a JWT.
     Opaque,
     /// A JWT without `exp`.
     WithoutExp,

@@ -24,64 +24,64 @@ pub struct Settings {
     pub clients: Vec<Client>,
     /// The people who can sign in.
     pub accounts: Vec<Account>,
-        /// Index in `accounts` of the user in the browser. Out of range means an invalid session.
+    /// Index in `accounts` of the user in the browser. Out of range means an invalid session.
     pub signed_in: usize,
-        /// The ports a loopback redirect may use.
+    /// The ports a loopback redirect may use.
     pub redirect_ports: RedirectPorts,
-        /// The outcome of a valid request at the authorization endpoint.
+    /// The outcome of a valid request at the authorization endpoint.
     pub approval: Approval,
-        /// The fault in the redirect back to the client.
+    /// The fault in the redirect back to the client.
     pub callback: CallbackFault,
-        /// The lifetime of an authorization code.
+    /// The lifetime of an authorization code.
     #[serde(with = "durations")]
     pub code_lifetime: Duration,
-        /// The lifetime of an access token (its `exp`, and `expires_in` unless overridden).
+    /// The lifetime of an access token (its `exp`, and `expires_in` unless overridden).
     #[serde(with = "durations")]
     pub access_lifetime: Duration,
-        /// The lifetime of a refresh token.
+    /// The lifetime of a refresh token.
     #[serde(with = "durations")]
     pub refresh_lifetime: Duration,
-        /// The reaction to a reused refresh token.
+    /// The reaction to a reused refresh token.
     pub reuse: ReusePolicy,
-        /// The form of error responses.
+    /// The form of error responses.
     pub error_shape: ErrorShape,
-        /// The `expires_in` member of token responses.
+    /// The `expires_in` member of token responses.
     pub expires_in: ExpiresIn,
-        /// The form of access tokens.
+    /// The form of access tokens.
     pub access_token_form: AccessTokenForm,
-        /// Omits `id_token` from token responses.
+    /// Omits `id_token` from token responses.
     pub omit_id_token: bool,
-        /// Omits `refresh_token` from token responses. On a refresh this means *no rotation* (RFC 6749 section 6: the
-        /// client keeps its token).
+    /// Omits `refresh_token` from token responses. On a refresh this means *no rotation* (RFC 6749 section 6: the
+    /// client keeps its token).
     pub omit_refresh_token: bool,
-        /// Index in `accounts`: responds with tokens of this account, regardless of the grant's account.
+    /// Index in `accounts`: responds with tokens of this account, regardless of the grant's account.
     pub answer_for_account: Option<usize>,
-        /// Seconds the provider's clock is ahead of the machine's (negative: behind). Moves expiry without waiting.
+    /// Seconds the provider's clock is ahead of the machine's (negative: behind). Moves expiry without waiting.
     pub clock_offset_seconds: i64,
-        /// The lifetime of a session token. The browser's cookie is valid until it is revoked.
+    /// The lifetime of a session token. The browser's cookie is valid until it is revoked.
     #[serde(with = "durations")]
     pub session_lifetime: Duration,
     /// The models the backend lists and serves.
     pub models: Vec<String>,
-        /// The number of text deltas in one backend response.
+    /// The number of text deltas in one backend response.
     pub stream_deltas: u32,
-        /// The pause before each delta.
+    /// The pause before each delta.
     #[serde(with = "durations")]
     pub stream_pause: Duration,
-        /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the model
-        /// refuses requests.
-    pub used_percent: u32,
-        /// The same for the secondary window; half of the primary value by default.
+    /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the model
+    /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the
+    /// model refuses requests.
+    /// The same for the secondary window; half of the primary value by default.
     pub secondary_used_percent: Option<u32>,
-        /// Both values for single accounts, by `account_id`.
+    /// Both values for single accounts, by `account_id`.
     pub used_percent_by_account: BTreeMap<String, UsedPercent>,
-        /// The percentage each response adds to both windows. The addition disappears when a window ends.
+    /// The percentage each response adds to both windows. The addition disappears when a window ends.
     pub percent_per_response: UsedPercent,
-        /// Whether a response also reports both windows in its stream.
+    /// Whether a response also reports both windows in its stream.
     pub rate_limits_in_stream: bool,
-        /// The API keys that DashScope accepts.
+    /// The API keys that DashScope accepts.
     pub api_keys: Vec<String>,
-        /// The models DashScope lists and serves.
+    /// The models DashScope lists and serves.
     pub dashscope_models: Vec<String>,
 }
 
@@ -89,9 +89,9 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsedPercent {
-        /// The shorter window.
+    /// The shorter window.
     pub primary: u32,
-        /// The longer window.
+    /// The longer window.
     pub secondary: u32,
 }
 
@@ -136,13 +136,13 @@ impl Default for Settings {
 pub struct UnknownSetting(#[source] serde_json::Error);
 
 impl Settings {
-        /// Returns the settings with this many accounts, each in its own workspace.
+    /// Returns the settings with this many accounts, each in its own workspace.
     #[must_use]
     pub fn with_accounts(self, count: u32) -> Self {
         Self { accounts: (1..=count).map(Account::numbered).collect(), ..self }
     }
 
-        /// Returns the configured usage of an account's plan.
+    /// Returns the configured usage of an account's plan.
     pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
         let of_all = UsedPercent {
             primary: self.used_percent,
@@ -151,10 +151,10 @@ impl Settings {
         self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(of_all)
     }
 
-        /// Returns these settings with the given members replaced.
+    /// Returns these settings with the given members replaced.
     ///
     /// # Errors
-        /// Fails if a member is unknown or its value has the wrong form.
+    /// Fails if a member is unknown or its value has the wrong form.
     pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, UnknownSetting> {
         let mut all = serde_json::to_value(self).map_err(UnknownSetting)?;
         if let Some(all) = all.as_object_mut() {
@@ -184,9 +184,9 @@ pub struct Account {
     pub account_id: String,
     /// The person's name.
     pub name: String,
-        /// The e-mail address; without it the claims have none.
+    /// The e-mail address; without it the claims have none.
     pub email: Option<String>,
-        /// `chatgpt_plan_type`: any text, as at the real provider.
+    /// `chatgpt_plan_type`: any text, as at the real provider.
     pub plan: String,
     /// `chatgpt_account_is_fedramp`.
     #[serde(default)]
@@ -194,7 +194,7 @@ pub struct Account {
 }
 
 impl Account {
-        /// Returns an account whose members differ from those of every other number.
+    /// Returns an account whose members differ from those of every other number.
     #[must_use]
     pub fn numbered(number: u32) -> Self {
         Self {
