@@ -178,7 +178,8 @@ impl Simulator {
         provider::sign_in_browser(&self.provider, account)
     }
 
-    /// Revokes the cookie of a session. Returns false if the session does not exist. Its tokens stay valid until they expire.
+    /// Revokes the cookie of a session. Its tokens stay valid until they expire. Returns false
+    /// if the session does not exist.
     pub fn revoke_browser(&self, session_id: &str) -> bool {
         self.provider.state().browsers.revoke(session_id)
     }

@@ -168,7 +168,7 @@ impl Journal {
         }
     }
 
-    /// Removes the entries. The sequence continues, so that a request in flight cannot complete another request's entry.
+    /// Removes the entries. The sequence continues, so that a request in flight cannot complete another's entry.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
@@ -192,8 +192,8 @@ fn header_values(headers: &hyper::HeaderMap) -> BTreeMap<String, String> {
     headers.keys().map(|name| (name.to_string(), joined(name))).collect()
 }
 
-/// A value that is no secret by its nature, unless somebody put one into it.
 /// Returns a value, or its digest if it contains a secret.
+fn guarded(value: &str) -> String {
     if value.contains(CANARY) || value.contains(CANARY_IN_JWT) { digest(value) } else { value.to_owned() }
 }
 

@@ -177,8 +177,8 @@ impl Steps {
         self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && order.times != Times::Next(0))
     }
 
-    /// Releases what is held, at one step or at all.
     /// Releases held requests, at one step or at every step.
+    pub(crate) fn release(&self, step: Option<Step>, release: Release) {
         self.inner().release(step, release);
     }
 

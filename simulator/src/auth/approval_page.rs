@@ -1,5 +1,4 @@
-//! The pages a person sees: the question whether to approve, and why a request was refused. Plain HTML without script,
-//! so that it works in any browser and in any test.
+//! The approval page and the error page. Plain HTML without scripts works in any browser and in any test.
 
 use crate::{http::Reply, provider::AuthorizationRequest, settings::Account};
 
@@ -10,8 +9,8 @@ const STYLE: &str = include_str!("approval_page.css");
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Asks whether to approve, as whoever sits at the browser or as somebody else of those who can sign in. `name` stands for
-/// the request when the form comes back.
+/// Asks whether to approve, as whoever sits at the browser or as somebody else of those who can sign in. `name` stands
+/// for the request when the form comes back.
 pub(super) fn ask(
     request: &AuthorizationRequest,
     account: &Account,
@@ -52,7 +51,7 @@ pub(super) fn ask(
     page(200, &format!("Let {client} use this account?"), &content)
 }
 
-/// Says why a request goes no further. It links nowhere: the request cannot be trusted.
+/// Renders the reason of a refusal. The page has no links, because the request is not trustworthy.
 pub(super) fn refusal(why: &str) -> Reply {
     let why = escape(why);
     let title = "This sign-in cannot go on";
@@ -91,7 +90,7 @@ fn page(status: u16, title: &str, content: &str) -> Reply {
         .header("cache-control", "no-store")
 }
 
-/// Text for HTML content and quoted attributes. Scopes and addresses come from the request, so all of it is escaped.
+/// Escapes text for HTML content and quoted attributes. Scopes and addresses come from the request.
 pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
         match character {

@@ -1,5 +1,5 @@
-//! A model API in the manner of DashScope's: whoever has a key may chat as with OpenAI's API, and order pictures, which
-//! are tasks to ask after. It refreshes nothing and expires nothing, which is the point of a key.
+//! A model API modelled on DashScope. An API key gives access to an OpenAI-compatible chat and to image tasks. The key
+//! never expires and needs no refresh.
 
 mod chat;
 mod chunks;
@@ -24,13 +24,13 @@ use crate::{
     site::Site,
 };
 
-/// The API that is OpenAI's in another place.
+/// The path prefix of the OpenAI-compatible API.
 const COMPATIBLE: &str = "/compatible-mode/v1";
 
-/// The API of its own.
+/// The path prefix of DashScope's own API.
 const NATIVE: &str = "/api/v1";
 
-/// Bytes of a request body: a long conversation with pictures fits.
+/// The maximum request body in bytes; a long conversation with pictures fits.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The model API as an origin.
@@ -38,7 +38,7 @@ pub(crate) struct DashscopeOrigin {
     pub(crate) provider: Arc<Provider>,
 }
 
-/// What is asked for.
+/// The requested operation.
 enum Asked<'a> {
     Models,
     Chat,
@@ -127,7 +127,7 @@ fn models(ids: &[String]) -> Reply {
     Reply::json(200, &json!({"object": "list", "data": ids.iter().map(model).collect::<Vec<_>>()}))
 }
 
-/// Each of the two APIs has words of its own.
+/// Returns the error for a wrong key in the format of the requested API.
 fn wrong_key(path: &str) -> Reply {
     if path.starts_with(NATIVE) {
         refused_natively(401, "InvalidApiKey", "Invalid API-key provided.")
@@ -136,7 +136,7 @@ fn wrong_key(path: &str) -> Reply {
     }
 }
 
-/// How the compatible API refuses.
+/// Returns an error of the compatible API.
 fn refused(status: u16, message: &str, code: &str) -> Reply {
     Reply::json(status, &error(message, code))
 }
@@ -145,7 +145,7 @@ fn error(message: &str, code: &str) -> Value {
     json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
 }
 
-/// How its own API refuses.
+/// Returns an error of DashScope's own API.
 fn refused_natively(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({"code": code, "message": message, "request_id": random_text()}))
 }

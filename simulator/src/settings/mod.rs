@@ -68,9 +68,9 @@ pub struct Settings {
     /// The pause before each delta.
     #[serde(with = "durations")]
     pub stream_pause: Duration,
-    /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the model
     /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the
     /// model refuses requests.
+    pub used_percent: u32,
     /// The same for the secondary window; half of the primary value by default.
     pub secondary_used_percent: Option<u32>,
     /// Both values for single accounts, by `account_id`.
