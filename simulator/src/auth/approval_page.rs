@@ -4,13 +4,13 @@ use crate::{http::Reply, provider::AuthorizationRequest, settings::Account};
 
 const STYLE: &str = include_str!("approval_page.css");
 
-/// Inline style and nothing else. There is no `form-action`: browsers apply it to the redirect that follows the form,
-/// and that one leads to the client.
+/// Allows only inline style. It has no `form-action`: browsers apply that to the redirect after the form, and the
+/// redirect leads to the client.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Asks whether to approve, as whoever sits at the browser or as somebody else of those who can sign in. `name` stands
-/// for the request when the form comes back.
+/// Renders the approval page. It offers the account in the browser first, then every other account. `name` identifies
+/// the request when the form is submitted.
 pub(super) fn ask(
     request: &AuthorizationRequest,
     account: &Account,

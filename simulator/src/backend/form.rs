@@ -20,7 +20,7 @@ pub(super) const AFTERTHOUGHT: &[u8] =
 /// The form of the frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
-    /// Each frame in a write of its own.
+    /// One write per frame.
     Plain,
     /// Lines end in CR LF.
     Crlf,
