@@ -1,7 +1,7 @@
-//! What holds for every row, event, policy and time, held against random ones: the search knows one policy and a few
-//! times, and only rows that it came by.
+//! Property tests of `step` with random rows, events, policies and times. The search covers one policy, a few times,
+//! and only reachable rows.
 //!
-//! First what one step does, then what two do, then what a whole life of steps never does.
+//! They cover one step, then two steps, then a whole sequence.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::random::{
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// A step of a row that there is.
+/// Applies one step to an existing row.
 fn one_step(row: &RefreshState, event: &RefreshEvent, policy: &RefreshPolicy) -> (RefreshState, Effect) {
     let Step { row, effect, .. } = step(Some(row), event, policy, NOW);
     (row.expect("no event removes a row"), effect)
@@ -92,7 +92,7 @@ proptest! {
                 let login_id = row.version.login_id.clone();
                 let fresh = RefreshState::signed_in(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
                 let fresh = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh };
-                // What would be due again at once is left alone for a pause.
+                // New tokens that would be due immediately are left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
                 let next_attempt_at = is_due.then(|| NOW.plus(policy.backoff_min));
                 prop_assert_eq!(after, RefreshState { next_attempt_at, ..fresh });
@@ -169,7 +169,7 @@ proptest! {
                     prop_assert!(!matches!(before.state, TokenState::Refreshing(_)), "another's lease was live");
                     prop_assert!(ready_at.is_some_and(|at| at <= NOW));
                     prop_assert_eq!((held.until, after.attempt), (NOW.plus(policy.lease), before.attempt + 1));
-                    // What was in doubt may have been taken by the first call.
+                    // The first call may have consumed a token that was in doubt.
                     let sent_at = if before.attempt == 0 { Some(NOW) } else { before.sent_at };
                     prop_assert_eq!(after.sent_at, sent_at);
                 }
@@ -257,7 +257,7 @@ proptest! {
         }
     }
 
-    /// I1, I3 and I12 over random lives. Calls that were refused before they were taken do not count.
+    /// Checks I1, I3 and I12 over random sequences. Calls refused without consuming the token do not count.
     #[test]
     fn a_life_of_random_events_presents_a_token_twice_at_most_while_it_is_good(
         row in rows(), policy in policies(), history in histories(),

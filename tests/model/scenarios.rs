@@ -1,4 +1,4 @@
-//! Single stories with real times: what the search leaves out, pauses and clocks above all, and what is worth a name.
+//! Single scenarios with real times: cases outside the search, mainly pauses and clocks, and cases that deserve a name.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Story {
         effect
     }
 
-    /// Waits as long as it takes until a refresh may begin, and begins it.
+    /// Advances to the time at which a refresh may begin, and begins it.
     fn wait_and_begin(&mut self, lease: &str, trigger: RefreshTrigger) {
         let mut effect = self.begin(lease, trigger);
         if let Effect::Wait(until) = effect {
@@ -79,7 +79,7 @@ impl Story {
         self.row().expires_at.unwrap()
     }
 
-    /// From when on a presentation costs no more than the last minutes.
+    /// Returns the time from which a presentation risks only the last minutes.
     pub(crate) fn last_minutes(&self) -> Timestamp {
         self.ends_at().minus(5 * MINUTE)
     }
@@ -90,7 +90,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy: RefreshPolicy::default() }
 }
 
-/// One call whose outcome nobody knows, in the middle of the access token's life.
+/// One call with an unknown outcome, in the middle of the access token's lifetime.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
