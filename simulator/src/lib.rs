@@ -58,9 +58,9 @@
 //!   browser cookies (`client_CANARY_…`) contain [`CANARY`].
 //! - JWTs (id, access and session tokens) are base64url text, which hides the marker. Their first claim is
 //!   `"jti":"CANARY-…"`, so the encoded text of each contains [`CANARY_IN_JWT`]. Decoded claims contain [`CANARY`].
-//! - [`Simulator::issued_secrets`] lists every code, token and cookie in clear text. A search for the whole secrets does
 //! - [`Simulator::issued_secrets`] lists every code, token and cookie in clear text. A search for the whole secrets
 //!   does not depend on the markers; a search for the markers also finds fragments.
+//!
 //! # Structure
 //!
 //! `http` owns the sockets. `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each on its own

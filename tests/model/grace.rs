@@ -31,7 +31,7 @@ fn in_doubt() -> Story {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
+fn a_lost_response_is_retried_immediately_for_every_trigger() {
     for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead] {
         let mut story = in_doubt();
         let seen = story.version();
@@ -42,7 +42,7 @@ fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
 }
 
 #[test]
-fn the_window_closes_a_little_early_and_then_the_retry_waits_for_the_last_minutes() {
+fn after_the_window_the_retry_waits_for_the_last_minutes() {
     let story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     let last_minutes = story.last_minutes();
@@ -71,7 +71,7 @@ fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
 }
 
 #[test]
-fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
+fn a_takeover_uses_the_rest_of_the_window() {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(story.policy.lease);
@@ -85,7 +85,7 @@ fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_behind_the_call_opens_no_window() {
+fn a_clock_set_back_before_the_call_opens_no_window() {
     let mut story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     story.now = sent_at.minus(Duration::from_millis(1));
@@ -122,7 +122,7 @@ fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
 }
 
 #[test]
-fn there_is_one_retry_in_the_window_and_its_wish_to_wait_is_kept() {
+fn the_window_allows_one_retry_and_respects_retry_after() {
     let mut story = in_doubt();
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     let wait = Duration::from_secs(150);

@@ -88,7 +88,8 @@ fn is_presented_twice_at_once(world: &World) -> bool {
     tokens.iter().enumerate().any(|(at, token)| tokens[..at].contains(token))
 }
 
-/// Where revocation would end a newer login too, the older tokens are left to expire.
+/// Returns whether a logged-out login is still live. Older tokens may expire if a revocation would end a newer login
+/// too.
 fn is_left_over(system: &System, world: &World) -> bool {
     let is_conceded = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
     let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
