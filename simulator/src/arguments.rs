@@ -6,19 +6,19 @@ pub(crate) const USAGE: &str = "\
 goclaw-simulator: a simulated provider for tests and the demo
 
   --port N                 auth origin on 127.0.0.1, 0 = random (default)
-  --control-port N         control side on 127.0.0.1, 0 = random (default)
+  --control-port N         control API on 127.0.0.1, 0 = random (default)
   --backend-port N         backend on 127.0.0.1, 0 = random (default)
   --sessions-port N        session provider on 127.0.0.1, 0 = random (default)
   --studio-port N          music API on 127.0.0.1, 0 = random (default)
   --dashscope-port N       DashScope on 127.0.0.1, 0 = random (default)
-  --accounts N             people who can sign in, 2 by default
+  --accounts N             number of accounts, 2 by default
   --approval MODE          ask (default), auto, deny, missing-entitlement, never-answer, invalid-session, error=CODE
   --redirect-ports PORTS   any (default) or a list such as 1455,1457
   --code-lifetime D        such as 10m (default)
   --access-lifetime D      such as 7d (default) or 20s
   --refresh-lifetime D     such as 90d (default)
   --reuse POLICY           kill-family (default), refuse-only, grace=10s
-  --settings JSON          any other settings, as in POST /settings of the control side
+  --settings JSON          any other settings, as in POST /settings of the control API
   --exit-with-stdin        stop when stdin closes
   --help                   this text";
 

@@ -28,19 +28,19 @@ pub(crate) struct SessionsOrigin {
 }
 
 /// The requested operation.
-enum Asked<'a> {
+enum Operation<'a> {
     Refresh { session_id: &'a str },
     Client,
-    Nothing,
+    Unknown,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Operation<'a> {
     fn read(method: &Method, path: &'a str) -> Self {
         let refresh = path.strip_prefix("/v1/client/sessions/").and_then(|rest| rest.strip_suffix("/tokens"));
         match (method, refresh) {
             (&Method::POST, Some(session_id)) if !session_id.contains('/') => Self::Refresh { session_id },
             (&Method::GET, None) if path == "/v1/client" => Self::Client,
-            _ => Self::Nothing,
+            _ => Self::Unknown,
         }
     }
 
@@ -48,7 +48,7 @@ impl<'a> Asked<'a> {
         match self {
             Self::Refresh { .. } => Endpoint::SessionTokens,
             Self::Client => Endpoint::SessionClient,
-            Self::Nothing => Endpoint::Sessions,
+            Self::Unknown => Endpoint::Sessions,
         }
     }
 }
@@ -57,7 +57,7 @@ impl Origin for SessionsOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Sessions, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -67,15 +67,15 @@ impl SessionsOrigin {
         entry.body(&body);
         let cookie = client_cookie(&head.headers);
         entry.note(|entry| entry.token_sha256 = cookie.map(token_sha256));
-        let asked = Asked::read(&head.method, head.uri.path());
-        let fault = self.provider.state().faults.strike(asked.endpoint());
-        let decide = || match asked {
-            Asked::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
-            Asked::Client => {
+        let operation = Operation::read(&head.method, head.uri.path());
+        let fault = self.provider.state().faults.strike(operation.endpoint());
+        let decide = || match operation {
+            Operation::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
+            Operation::Client => {
                 let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
                 Reply::json(200, &json!({"response": session.map(client), "client": null}))
             }
-            Asked::Nothing => Reply::json(404, &refusals::session("not_found", "There is nothing here.")),
+            Operation::Unknown => Reply::json(404, &refusals::session("not_found", "The path does not exist.")),
         };
         interference::around(fault, entry, (), decide).await
     }

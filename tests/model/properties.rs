@@ -197,7 +197,7 @@ proptest! {
             return Ok(());
         }
         let sent_at = after.sent_at.expect("it was sent before");
-        prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "somebody may still wait for the first answer");
+        prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "a caller may still wait for the first response");
         prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
         let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
         if was_good && *trigger != RefreshTrigger::AccessDead {

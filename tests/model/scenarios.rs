@@ -202,7 +202,7 @@ fn a_response_for_an_older_login_is_never_stored() {
         let old = story.version();
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
         story.row = None;
-        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: nobody is signed in");
+        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: not signed in");
         assert_eq!(story.row, None);
         let new = RefreshState::signed_in(LoginId::from_bytes([2; 16]), true, story.now, None);
         story.row = Some(new.clone());

@@ -197,7 +197,7 @@ pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
 /// Runs one harness on its own runtime; each harness has its own thread.

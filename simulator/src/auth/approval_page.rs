@@ -54,7 +54,7 @@ pub(super) fn ask(
 /// Renders the reason of a refusal. The page has no links, because the request is not trustworthy.
 pub(super) fn refusal(why: &str) -> Reply {
     let why = escape(why);
-    let title = "This sign-in cannot go on";
+    let title = "This sign-in cannot continue";
     page(
         400,
         title,

@@ -122,7 +122,7 @@ async fn by_approval(
         }
         Approval::Deny => denied("access_denied", "The resource owner denied the request."),
         Approval::MissingEntitlement => denied("access_denied", "missing_codex_entitlement: Codex is not enabled."),
-        Approval::ErrorParam { error } => denied(error, "The simulator was told to answer with this error."),
+        Approval::ErrorParam { error } => denied(error, "The simulator is configured to return this error."),
         Approval::NeverAnswer => {
             entry.outcome("never_answered");
             std::future::pending().await
@@ -144,11 +144,7 @@ pub(super) fn decide(
     };
     let waiting = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
     let Some((request, account)) = waiting else {
-        return Ok(shown(
-            entry,
-            "already_decided",
-            "This sign-in has been decided already. Start again from the program.",
-        ));
+        return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
     let decision = parameters.get("decision").unwrap_or_default();
     let somebody_else = || {

@@ -30,5 +30,5 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
     let sealed = format!("gAAAAA{}", random_text());
     let rest = json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": sealed});
     let output: Vec<Value> = said.chain([rest]).collect();
-    quota.told(Reply::json(200, &json!({"output": output})))
+    quota.with_usage_headers(Reply::json(200, &json!({"output": output})))
 }

@@ -14,7 +14,7 @@ const GARBAGE: &[u8] = b"\xff\xfe\x00 no frame at all\n\n\
     data: 7\n\n";
 
 /// Bytes after the last event.
-pub(super) const AFTERTHOUGHT: &[u8] =
+pub(super) const TRAILING_BYTES: &[u8] =
     b": one more thing\n\nevent: response.afterthought\ndata: {\"type\":\"response.afterthought\"}\n\n";
 
 /// The form of the frames.

@@ -134,7 +134,7 @@ pub(super) fn web_search(events: &mut Events, query: &str) {
 }
 
 /// An unknown item with unknown events.
-pub(super) fn unheard_of(events: &mut Events) {
+pub(super) fn unknown_events(events: &mut Events) {
     let id = format!("tp_{}", random_text());
     let item = json!({"id": id, "type": "telepathy_call", "status": "completed", "thought": {"of": ["nobody"]}});
     events.push("codex.telepathy", json!({"nested": {"deeply": [1, null]}}));

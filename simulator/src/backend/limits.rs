@@ -129,11 +129,11 @@ impl<'a> Quota<'a> {
         let reached = self.reached()?;
         let after = self.reset_after(reached);
         let body = refusals::usage_limit_reached(&self.account.plan, self.now.as_secs() + after, after);
-        Some(self.told(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
+        Some(self.with_usage_headers(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
     }
 
     /// Adds the usage headers of every model response.
-    pub(super) fn told(&self, reply: Reply) -> Reply {
+    pub(super) fn with_usage_headers(&self, reply: Reply) -> Reply {
         let reply = reply.headers([
             ("x-codex-plan-type", self.account.plan.as_str()),
             ("x-codex-active-limit", "codex"),

@@ -74,7 +74,9 @@ fn plan(script: &Script) -> Plan<'_> {
         Script::Refusal => instead(|_, events| items::refusal(events, &REFUSAL.map(ToOwned::to_owned))),
         Script::CustomTool => instead(call_custom_tool),
         Script::Long => instead(|_, events| items::message(events, &model::words(MANY_WORDS))),
-        Script::UnknownEvents => Plan { content: Content::AnswerAfter(|_, events| items::unheard_of(events)), ..plain },
+        Script::UnknownEvents => {
+            Plan { content: Content::AnswerAfter(|_, events| items::unknown_events(events)), ..plain }
+        }
         Script::WebSearch => Plan { content: Content::AnswerAfter(search), ..plain },
         Script::EmptyOutput => Plan { end: End::Completed { listed: false }, ..plain },
         Script::Incomplete => Plan { content: Content::Unfinished, end: End::CutShort("max_output_tokens"), ..plain },
@@ -114,7 +116,7 @@ pub(super) fn moves(
         End::Missing => last = vec![Move::Ends(StreamEnd::Broken)],
         End::GoesOn => {
             events.complete(input, true);
-            last.extend([Move::Write(form::AFTERTHOUGHT.into()), Move::Hang]);
+            last.extend([Move::Write(form::TRAILING_BYTES.into()), Move::Hang]);
         }
     }
     let frame = |(number, event): (usize, &Event)| Frame { bytes: event.frame(number), is_delta: event.is_delta() };

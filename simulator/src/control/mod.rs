@@ -47,16 +47,16 @@ impl Origin for ControlOrigin {
             }
             (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),
             (&Method::POST, "/stops/await") => Some(orders::await_step(&self.provider.steps, &body).await),
-            (&Method::GET, path) => self.look(path),
-            (&Method::POST, path) => self.change(path, &body),
+            (&Method::GET, path) => self.get(path),
+            (&Method::POST, path) => self.post(path, &body),
             _ => None,
         };
-        Ok(reply.unwrap_or_else(|| Reply::json(404, &json!({"error": "no such control"}))))
+        Ok(reply.unwrap_or_else(|| Reply::json(404, &json!({"error": "unknown route"}))))
     }
 }
 
 impl ControlOrigin {
-    fn look(&self, path: &str) -> Option<Reply> {
+    fn get(&self, path: &str) -> Option<Reply> {
         let state = self.provider.state();
         Some(match path {
             "/healthz" => Reply::json(200, &json!({"status": "ok"})),
@@ -80,7 +80,7 @@ impl ControlOrigin {
         })
     }
 
-    fn change(&self, path: &str, body: &Bytes) -> Option<Reply> {
+    fn post(&self, path: &str, body: &Bytes) -> Option<Reply> {
         Some(match path {
             "/approval" => with(body, |approval: Approval| {
                 self.provider.state().settings.approval = approval;

@@ -39,29 +39,29 @@ pub(crate) struct DashscopeOrigin {
 }
 
 /// The requested operation.
-enum Asked<'a> {
+enum Operation<'a> {
     Models,
     Chat,
     Synthesis,
     Task(&'a str),
-    Nothing,
+    Unknown,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Operation<'a> {
     fn read(head: &'a Parts) -> Self {
         let path = head.uri.path();
         match (&head.method, path.strip_prefix(COMPATIBLE), path.strip_prefix(NATIVE)) {
             (&Method::GET, Some("/models"), _) => Self::Models,
             (&Method::POST, Some("/chat/completions"), _) => Self::Chat,
             (&Method::POST, _, Some("/services/aigc/text2image/image-synthesis")) => Self::Synthesis,
-            (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Nothing, Self::Task),
-            _ => Self::Nothing,
+            (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Unknown, Self::Task),
+            _ => Self::Unknown,
         }
     }
 
     fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Models | Self::Nothing => Endpoint::Dashscope,
+            Self::Models | Self::Unknown => Endpoint::Dashscope,
             Self::Chat => Endpoint::ChatCompletions,
             Self::Synthesis => Endpoint::ImageSynthesis,
             Self::Task(_) => Endpoint::ImageTasks,
@@ -73,7 +73,7 @@ impl Origin for DashscopeOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Dashscope, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -82,11 +82,15 @@ impl DashscopeOrigin {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
         let admitted = self.admits(entry, bearer(&head.headers));
-        let asked = Asked::read(&head);
-        let struck = self.provider.state().faults.strike(asked.endpoint());
-        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(asked, Asked::Chat));
+        let operation = Operation::read(&head);
+        let struck = self.provider.state().faults.strike(operation.endpoint());
+        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(operation, Operation::Chat));
         let decide = || {
-            if admitted { self.decide(&asked, entry, &head, &body, interrupted) } else { wrong_key(head.uri.path()) }
+            if admitted {
+                self.decide(&operation, entry, &head, &body, interrupted)
+            } else {
+                wrong_key(head.uri.path())
+            }
         };
         interference::around(fault, entry, (), decide).await
     }
@@ -105,19 +109,19 @@ impl DashscopeOrigin {
 
     fn decide(
         &self,
-        asked: &Asked<'_>,
+        operation: &Operation<'_>,
         entry: &Entry,
         head: &Parts,
         body: &Bytes,
         interrupted: Option<Interrupted>,
     ) -> Reply {
         let key = bearer(&head.headers).unwrap_or_default();
-        match asked {
-            Asked::Models => models(&self.provider.state().settings.dashscope_models),
-            Asked::Chat => chat::completions(&self.provider, entry, body, interrupted),
-            Asked::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
-            Asked::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
-            Asked::Nothing => refused(404, "The requested path does not exist.", "not_found"),
+        match operation {
+            Operation::Models => models(&self.provider.state().settings.dashscope_models),
+            Operation::Chat => chat::completions(&self.provider, entry, body, interrupted),
+            Operation::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
+            Operation::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
+            Operation::Unknown => refused(404, "The requested path does not exist.", "not_found"),
         }
     }
 }

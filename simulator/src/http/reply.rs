@@ -33,7 +33,7 @@ impl Reply {
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self::new(status, body).header("content-type", "application/json"),
-            Err(_) => Self::new(500, "the answer does not serialise"),
+            Err(_) => Self::new(500, "the response cannot be serialized"),
         }
     }
 

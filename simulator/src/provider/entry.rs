@@ -26,13 +26,13 @@ impl Entry {
     }
 
     /// Waits for the response and records its status, or records that the client disconnected.
-    pub(crate) async fn attended<A>(&self, answering: A) -> Result<Reply, ConnectionCut>
+    pub(crate) async fn record_response<A>(&self, answering: A) -> Result<Reply, ConnectionCut>
     where
         A: Future<Output = Result<Reply, ConnectionCut>>,
     {
-        let mut attendance = Attendance { entry: self, over: false };
+        let mut guard = DisconnectGuard { entry: self, over: false };
         let answered = answering.await;
-        attendance.over = true;
+        guard.over = true;
         if let Ok(reply) = &answered {
             self.answered(reply.status());
         }
@@ -72,12 +72,12 @@ impl Entry {
 }
 
 /// Detects a disconnect: hyper drops the response future when the client disconnects, and this with it.
-struct Attendance<'a> {
+struct DisconnectGuard<'a> {
     entry: &'a Entry,
     over: bool,
 }
 
-impl Drop for Attendance<'_> {
+impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.entry.cancelled(Cancelled::BeforeHead);

@@ -225,7 +225,7 @@ async fn a_stream_can_end_too_early_or_never() {
     assert_eq!(party.simulator.streams().open, 1);
     drop(response);
     until("the stream ends", || party.simulator.streams().open == 0).await;
-    assert_eq!(party.simulator.streams().completed, 1, "whoever leaves after the last event has it all");
+    assert_eq!(party.simulator.streams().completed, 1, "a disconnect after the last event counts as completed");
 }
 
 #[tokio::test]

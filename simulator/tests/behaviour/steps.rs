@@ -148,7 +148,7 @@ async fn a_client_that_dies_while_held_is_detected() {
         let acted = [if step == Step::BodyRead { PresentationOutcome::NotActed } else { PresentationOutcome::Rotated }];
         assert_eq!(outcomes(&party), acted, "{step:?}");
         party.simulator.release(None, Release::Continue);
-        assert_eq!(states(&party), [StoppedState::ClientGone], "nobody is left to go on");
+        assert_eq!(states(&party), [StoppedState::ClientGone], "the client is gone");
         assert_eq!(outcomes(&party), acted, "{step:?}");
     }
 }

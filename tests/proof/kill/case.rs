@@ -196,7 +196,7 @@ impl Aftermath<'_> {
             if is_so(&status) {
                 return Ok(status);
             }
-            check(now_unix_ms() < give_up, || format!("waited in vain for {what}: {status}"))?;
+            check(now_unix_ms() < give_up, || format!("timed out waiting for {what}: {status}"))?;
             pause(LOOK_EVERY).await;
         }
     }
@@ -211,7 +211,7 @@ impl Aftermath<'_> {
                 return Ok(());
             }
             let said = answer.map(|answer| answer.text);
-            check(now_unix_ms() < give_up, || format!("asked in vain for a refresh: {said:?}, then {status}"))?;
+            check(now_unix_ms() < give_up, || format!("timed out waiting for a refresh: {said:?}, then {status}"))?;
             pause(LOOK_EVERY).await;
         }
     }
@@ -232,7 +232,7 @@ impl Aftermath<'_> {
             }
             pause(LOOK_EVERY).await;
         };
-        check(status["state"] == "in_doubt", || format!("the lease is over and nobody says so: {status}"))?;
+        check(status["state"] == "in_doubt", || format!("the lease is over but the state is not in_doubt: {status}"))?;
         let told = status["reason"].as_str().unwrap_or_default();
         check(told.contains("interrupted"), || format!("the doubt does not come from the kill: {told}"))?;
         check(status["authenticated"] == true, || format!("not authenticated while in doubt: {status}"))?;
@@ -243,7 +243,7 @@ impl Aftermath<'_> {
         check(in_time, || "the machine is too slow for this test: the last minutes have come".to_owned())?;
         check(asked["state"] == "in_doubt", || format!("asking for a refresh changed the state: {asked}"))?;
         let now_presented = self.ground.presentations().await.len();
-        check(now_presented == presented, || "a token in doubt was presented because somebody asked".to_owned())
+        check(now_presented == presented, || "a token in doubt was presented because of a request".to_owned())
     }
 
     /// Returns the presentations of the token in question.

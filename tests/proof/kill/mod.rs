@@ -50,7 +50,7 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
         let queue = Arc::clone(&queue);
         workers.spawn(async move {
             let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
-            let next = || queue.lock().expect("nobody panics with it").pop_front();
+            let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
                 let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: extent.sabotage };
                 let (back, ending) = finished(case, ground).await;

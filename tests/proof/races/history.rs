@@ -84,7 +84,7 @@ impl History {
 impl Done {
     fn complaint_about(&self, id: &str, asked_at: Instant) -> Option<String> {
         let Some(there) = self.logins.iter().find(|login| login.id == id) else {
-            return Some(format!("nobody started the login {id} that is stored"));
+            return Some(format!("the stored login {id} was never started"));
         };
         let ended_it = |logout: &&Logout| {
             logout.sent_at > there.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
@@ -107,6 +107,6 @@ impl Done {
             answered_at < asked_at && !self.logouts.iter().any(may_be_out)
         };
         let login = self.logins.iter().find(is_there)?;
-        Some(format!("the login {} was completed, nobody logged out, and nothing is stored", login.id))
+        Some(format!("the login {} was completed and not logged out, but is not stored", login.id))
     }
 }

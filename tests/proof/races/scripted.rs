@@ -124,5 +124,5 @@ async fn all_revoked(pair: &Pair) -> bool {
         let all = families.as_array().expect("families").iter().all(|family| family["revoked"] == "revoked_by_client");
         all.then_some(true)
     };
-    eventually("the revocation of what nobody may use", revoked).await
+    eventually("the revocation of every login", revoked).await
 }

@@ -78,7 +78,7 @@ impl Outcome {
         let (all, served) = self.reads;
         let late = self.committed_after > COMMITTED_WITHIN;
         [
-            (all == 0).then(|| "nobody read meanwhile".to_owned()),
+            (all == 0).then(|| "no reader sent a request".to_owned()),
             (served != all).then(|| format!("only {served} of {all} reads were served")),
             late.then(|| format!("committed only {:?} after the store's return", self.committed_after)),
             (self.presentations != 1).then(|| format!("{} presentations of one token", self.presentations)),

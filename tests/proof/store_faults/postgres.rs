@@ -168,7 +168,7 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     journal_has(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
     // Dropping it sends SIGKILL.
-    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);

@@ -121,7 +121,7 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     held.ended().await;
     journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
-    let integrity = scene.integrity(Arc::into_inner(gateway).expect("nobody else holds it")).await;
+    let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
     outcome(reads, kept_in, after, ledger, integrity)
 }
 
@@ -152,7 +152,7 @@ async fn unwritable(extent: Extent) -> Outcome {
     held.ended().await;
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
-    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    Arc::into_inner(gateway).expect("no other reference").stop().await;
     outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
@@ -176,7 +176,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     journal_has(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
     // Dropping it sends SIGKILL.
-    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     scene.disk.free();
     scene.disk.remount("ro");
@@ -218,6 +218,6 @@ async fn held_by_another(extent: Extent) -> Outcome {
     held.ended().await;
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
-    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    Arc::into_inner(gateway).expect("no other reference").stop().await;
     outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
