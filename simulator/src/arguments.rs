@@ -1,4 +1,4 @@
-//! The program's flags. A person is expected at the other end, so the approval page asks unless told otherwise.
+//! The program's flags. The approval page asks by default because a person usually runs the program.
 
 use goclaw_simulator::{Approval, Options, RedirectPorts, ReusePolicy, Settings, parse_duration};
 
@@ -6,19 +6,19 @@ pub(crate) const USAGE: &str = "\
 goclaw-simulator: a simulated provider for tests and the demo
 
   --port N                 auth origin on 127.0.0.1, 0 = random (default)
-  --control-port N         control side on 127.0.0.1, 0 = random (default)
+  --control-port N         control API on 127.0.0.1, 0 = random (default)
   --backend-port N         backend on 127.0.0.1, 0 = random (default)
   --sessions-port N        session provider on 127.0.0.1, 0 = random (default)
   --studio-port N          music API on 127.0.0.1, 0 = random (default)
   --dashscope-port N       DashScope on 127.0.0.1, 0 = random (default)
-  --accounts N             people who can sign in, 2 by default
+  --accounts N             number of accounts, 2 by default
   --approval MODE          ask (default), auto, deny, missing-entitlement, never-answer, invalid-session, error=CODE
   --redirect-ports PORTS   any (default) or a list such as 1455,1457
   --code-lifetime D        such as 10m (default)
   --access-lifetime D      such as 7d (default) or 20s
   --refresh-lifetime D     such as 90d (default)
   --reuse POLICY           kill-family (default), refuse-only, grace=10s
-  --settings JSON          any other settings, as in POST /settings of the control side
+  --settings JSON          any other settings, as in POST /settings of the control API
   --exit-with-stdin        stop when stdin closes
   --help                   this text";
 
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     pub(crate) exit_with_stdin: bool,
 }
 
-/// The flags do not make sense.
+/// The flags are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error("unknown flag {0}; --help lists them")]
@@ -38,7 +38,7 @@ pub(crate) enum ArgumentError {
     Value { flag: String, value: String },
 }
 
-/// Reads the flags; none when help is wanted.
+/// Parses the flags. Returns `None` for `--help`.
 pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, ArgumentError> {
     let settings = Settings { approval: Approval::Ask, ..Settings::default() };
     let mut options = Options { settings, ..Options::default() };
@@ -60,7 +60,7 @@ pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Ar
     Ok(Some(Arguments { options, exit_with_stdin }))
 }
 
-/// Sets what a flag stands for: false when there is no such flag, none when the value does not fit.
+/// Applies a flag. Returns `Some(false)` for an unknown flag and `None` for an invalid value.
 fn set(options: &mut Options, flag: &str, value: &str) -> Option<bool> {
     let settings = &mut options.settings;
     match flag {

@@ -1,24 +1,24 @@
-//! Requests whose client left before it had the whole answer: by these a test sees that whoever gives up on the gateway
-//! frees what the gateway holds upstream.
+//! Requests whose client disconnected before the whole response was sent. They show a test that the gateway frees its
+//! upstream requests when its own client disconnects.
 
 use serde::{Deserialize, Serialize};
 
 use crate::journal::JournalEntry;
 
-/// How far an answer had come when its client left (or an outage took it away).
+/// How much of a response was sent when the client disconnected or an outage began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cancelled {
-    /// Not even its head was sent: it hung, or was decided slowly.
+    /// Not even the head.
     BeforeHead,
-    /// It was a stream that had not come to its end.
+    /// Part of a stream.
     MidAnswer,
 }
 
-/// How many requests were cancelled, on all origins. The journal says which.
+/// The number of cancelled requests on all origins. The journal identifies them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellations {
-    /// Before the head of the answer.
+    /// Before the head of the response.
     pub before_head: usize,
     /// In the middle of a stream.
     pub mid_answer: usize,

@@ -1,10 +1,10 @@
-//! Durations as people write them (`7d`, `20s`, `500ms`): one notation for flags, the control API and the settings.
+//! Durations as text (`7d`, `20s`, `500ms`): one notation for flags, the control API and the settings.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
-/// Milliseconds per unit, the largest first so that writing picks the shortest text.
+/// Milliseconds per unit, the largest first so that writing uses the shortest text.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// The text is not a whole number followed by `d`, `h`, `m`, `s` or `ms`.
@@ -12,10 +12,10 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 #[error("`{0}` is not a duration like 7d, 20s or 500ms")]
 pub struct DurationError(String);
 
-/// Reads `7d`, `12h`, `10m`, `20s` or `500ms`.
+/// Parses `7d`, `12h`, `10m`, `20s` or `500ms`.
 ///
 /// # Errors
-/// When the number or the unit is missing, or the duration does not fit.
+/// Fails if the number or the unit is missing, or the duration overflows.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let refused = || DurationError(text.to_owned());
     let unit_at = text.find(|character: char| !character.is_ascii_digit()).ok_or_else(refused)?;
@@ -46,14 +46,14 @@ mod tests {
     use super::{parse_duration, write_duration};
 
     #[test]
-    fn what_is_written_is_what_was_read() {
+    fn written_durations_parse_to_the_same_value() {
         for text in ["7d", "36h", "10m", "20s", "500ms", "0s"] {
             assert_eq!(parse_duration(text).ok().map(write_duration).as_deref(), Some(text));
         }
     }
 
     #[test]
-    fn a_number_without_a_unit_is_refused() {
+    fn invalid_durations_are_refused() {
         for text in ["", "7", "d", "-1s", "1.5h", "7 d", "7days", "99999999999999999999d", "999999999999999d"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }

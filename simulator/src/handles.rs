@@ -1,4 +1,4 @@
-//! What a Rust test can do with a running simulator: order, look, change. The control port offers the same to others.
+//! The methods of a running simulator for Rust tests. The control API offers the same over HTTP.
 
 use crate::{
     auth::{self, ApprovalRefused},
@@ -16,141 +16,141 @@ use crate::{
 };
 
 impl Simulator {
-    /// What happens at the authorization endpoint from now on.
+    /// Sets the outcome of valid authorization requests.
     pub fn set_approval(&self, approval: Approval) {
         self.provider.state().settings.approval = approval;
     }
 
-    /// Orders a fault, behind those already on order.
+    /// Queues a fault behind those already queued.
     pub fn queue_fault(&self, order: FaultOrder) {
         self.provider.state().faults.push(order);
     }
 
-    /// Cancels all faults on order.
+    /// Removes all queued faults.
     pub fn clear_faults(&self) {
         self.provider.state().faults.clear();
     }
 
-    /// The faults still on order.
+    /// Returns the queued faults.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultOrder> {
         self.provider.state().faults.waiting()
     }
 
-    /// Orders what the next responses of the backend say, behind the orders already there.
+    /// Queues a script for the backend's next responses.
     pub fn queue_script(&self, order: ScriptOrder) {
         self.provider.state().scripts.push(order);
     }
 
-    /// Cancels all scripts on order.
+    /// Removes all queued scripts.
     pub fn clear_scripts(&self) {
         self.provider.state().scripts.clear();
     }
 
-    /// The scripts still on order.
+    /// Returns the queued scripts.
     #[must_use]
     pub fn scripts(&self) -> Vec<ScriptOrder> {
         self.provider.state().scripts.waiting()
     }
 
-    /// How it behaves now.
+    /// Returns the current settings.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.provider.state().settings.clone()
     }
 
-    /// Changes how it behaves. Tokens already issued keep their lifetime.
+    /// Changes the settings. Issued tokens keep their lifetime.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = self.settings();
         change(&mut settings);
         self.provider.state().settings = settings;
     }
 
-    /// Every request so far, on all origins but the control side, in order of arrival.
+    /// Returns all requests in order of arrival. The control API's own requests are not recorded.
     #[must_use]
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.provider.state().journal.entries()
     }
 
-    /// What happened to each family of tokens, the oldest first.
+    /// Returns the ledger of each token family, oldest first.
     #[must_use]
     pub fn ledger(&self) -> Vec<FamilyLedger> {
         self.provider.state().families.ledger()
     }
 
-    /// Every code, token and cookie issued so far, in clear.
+    /// Returns every issued code, token and cookie in clear text.
     #[must_use]
     pub fn issued_secrets(&self) -> Vec<String> {
         self.provider.state().issued.all()
     }
 
-    /// Whether a token would be honoured now.
+    /// Returns whether a token is valid now.
     #[must_use]
     pub fn token_status(&self, token: &str) -> TokenStatus {
         let state = self.provider.state();
         state.families.status(token, state.now())
     }
 
-    /// Ends every session at the provider's side, as a password change or an administrator does.
+    /// Ends every session at the provider, as a password change or an administrator does.
     pub fn revoke_all(&self) {
         self.provider.state().families.revoke_all();
     }
 
-    /// Forgets everything but the keys, and behaves as at the start. An origin that was down comes back, but not before
-    /// this returns: [`Simulator::bring_back`] waits for it.
+    /// Resets everything but the keys to the state at the start. An outage ends too, but possibly after this returns;
+    /// [`Simulator::bring_back`] waits for it.
     pub fn reset(&self) {
         self.provider.reset();
         self.outages.end();
     }
 
-    /// Approves an authorization request as this account (an index in the settings), without a browser, and returns
-    /// the URL of the callback to request: any number of logins can so be under way at once.
+    /// Approves an authorization request as this account (an index in the settings) without a browser. Returns the
+    /// callback URL to request, so that a test can run many logins at once.
     ///
     /// # Errors
-    /// When the provider would refuse the request, or there is no such account.
+    /// Fails if the provider would refuse the request, or the account does not exist.
     pub fn approve(&self, authorize_url: &str, account: usize) -> Result<String, ApprovalRefused> {
         auth::approve(&self.provider, authorize_url, account)
     }
 
-    /// Every refresh token that was presented, in order.
+    /// Returns every presentation of a refresh token, in order.
     #[must_use]
     pub fn presentations(&self) -> Vec<Presentation> {
         self.provider.state().presentations.all()
     }
 
-    /// Their sum.
+    /// Returns the totals of all presentations.
     #[must_use]
     pub fn presentation_totals(&self) -> PresentationTotals {
         self.provider.presentation_totals()
     }
 
-    /// Orders that a refresh request is stopped at a step, behind the orders already there.
+    /// Queues a stop of a refresh request at a step.
     pub fn stop_at(&self, order: StopOrder) {
         self.provider.steps.order(order);
     }
 
-    /// Ends when so many requests have been stopped at a step since the last [`Simulator::clear_stops`].
+    /// Waits until this many requests have been stopped at a step since the last [`Simulator::clear_stops`].
     pub async fn reached(&self, step: Step, count: usize) {
         self.provider.steps.reached(step, count).await;
     }
 
-    /// Releases the requests held at a step, or at any.
+    /// Releases the requests held at a step, or at every step.
     pub fn release(&self, step: Option<Step>, release: Release) {
         self.provider.steps.release(step, release);
     }
 
-    /// The requests stopped so far.
+    /// Returns the stopped requests.
     #[must_use]
     pub fn stopped(&self) -> Vec<StoppedRequest> {
         self.provider.steps.stopped()
     }
 
-    /// Cancels the orders to stop, closes what is held and forgets what was stopped.
+    /// Removes the queued stops, closes held requests and clears the list of stopped requests.
     pub fn clear_stops(&self) {
         self.provider.steps.clear();
     }
 
-    /// Takes an origin from the network: connections are refused, and those that are open end. Returns when it is so.
+    /// Starts an outage of an origin: open connections end and new ones are refused. Returns when it has taken effect.
     pub async fn take_down(&self, site: Site) {
         self.outages.set(site, true).await;
     }
@@ -160,39 +160,40 @@ impl Simulator {
         self.outages.set(site, false).await;
     }
 
-    /// How many requests were cancelled by their clients.
+    /// Returns the number of requests cancelled by their clients.
     #[must_use]
     pub fn cancellations(&self) -> Cancellations {
         self.provider.state().journal.cancellations()
     }
 
-    /// The streams of the backend and of DashScope.
+    /// Returns the stream counts of the backend and DashScope.
     #[must_use]
     pub fn streams(&self) -> StreamCounts {
         self.provider.state().streams
     }
 
-    /// Signs an account (an index in the settings) in at the session provider; none when there is no such account.
+    /// Signs an account (an index in the settings) in at the session provider. Returns `None` if it does not exist.
     #[must_use]
     pub fn sign_in_browser(&self, account: usize) -> Option<SignedInBrowser> {
         provider::sign_in_browser(&self.provider, account)
     }
 
-    /// Makes the cookie of a session worthless; false when there is no such session. Its tokens live out their time.
+    /// Revokes the cookie of a session. Its tokens stay valid until they expire. Returns false
+    /// if the session does not exist.
     pub fn revoke_browser(&self, session_id: &str) -> bool {
         self.provider.state().browsers.revoke(session_id)
     }
 
-    /// What happened to each browser's session.
+    /// Returns the history of each browser's session.
     #[must_use]
     pub fn browsers(&self) -> Vec<BrowserLedger> {
         self.provider.state().browsers.ledger()
     }
 
-    /// Signs with a new key from now on; the one before it stays published. Returns the new `kid`.
+    /// Starts signing with a new key. The previous key stays published. Returns the new `kid`.
     ///
     /// # Errors
-    /// When no key can be generated.
+    /// Fails if no key can be generated.
     pub async fn rotate_keys(&self) -> Result<String, StartError> {
         let generated = tokio::task::spawn_blocking(SigningKey::generate).await;
         let key = generated.map_err(StartError::Interrupted)?.map_err(StartError::Keys)?;

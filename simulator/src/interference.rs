@@ -1,5 +1,5 @@
-//! Carries out an ordered fault around one decision of the provider. The order of the arms' steps is the whole point: a
-//! fault either strikes before `decide` runs or after it, never in between.
+//! Applies a queued fault around one decision of the provider. A fault acts either before `decide` runs or after it,
+//! never in between, so the order of steps in each arm matters.
 
 use crate::{
     faults::{Fault, Interruption},
@@ -8,7 +8,7 @@ use crate::{
     provider::Entry,
 };
 
-/// Takes out of a fault what happens in the middle of a stream, which only the stream itself can do.
+/// Extracts a mid-stream interruption from a fault; only the stream itself can apply it.
 pub(crate) fn in_the_middle(
     fault: Option<Fault>,
     entry: &Entry,
@@ -23,8 +23,8 @@ pub(crate) fn in_the_middle(
     }
 }
 
-/// Lets the provider decide, with this fault in the way. `held` lives until the answer is
-/// returned, or delivered where the fault changes how; or until the client is gone.
+/// Runs the decision with this fault applied. `held` lives until the response is returned, or until its body is
+/// delivered if the fault changes the delivery, or until the client disconnects.
 pub(crate) async fn around(
     fault: Option<Fault>,
     entry: &Entry,

@@ -1,5 +1,5 @@
-//! What the provider saw: one journal entry per request, one ledger page per family of tokens. Tests judge the gateway
-//! by these. No token ever enters them, only the beginning of its SHA-256.
+//! What the provider recorded: one journal entry per request and one ledger per token family. Tests check the gateway
+//! against them. They contain no tokens, only SHA-256 prefixes.
 
 use std::{
     collections::BTreeMap,
@@ -15,90 +15,88 @@ use crate::{
     site::Site,
 };
 
-/// Headers whose values are secret by their nature: only digests of them are written down.
+/// Headers with secret values: the journal records only their digests.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "x-api-key"];
 
 /// The tokens that descend from one redeemed authorization code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FamilyId(pub u32);
 
-/// One request on an origin, written when it arrives and completed when its outcome is known.
+/// One request on an origin, recorded on arrival and completed when its outcome is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// Counts from 1 in order of arrival; a reset does not start it again.
+    /// Counts from 1 in order of arrival; a reset does not restart it.
     pub sequence: u64,
     /// The machine's clock on arrival, in Unix milliseconds.
     pub unix_ms: u64,
-    /// Where it arrived.
+    /// The origin it arrived at.
     pub site: Site,
     /// The HTTP method.
     pub method: String,
     /// The path, without the query.
     pub path: String,
-    /// The query; none on the auth origin, where it carries what only the browser should know.
+    /// The query. `None` on the auth origin, where it carries secrets.
     pub query: Option<String>,
     /// The names of the headers.
     pub header_names: Vec<String>,
-    /// Their values; none on the auth origin, and only `sha256:` digests of those that are secret. A repeated header's
-    /// are joined by `, ` (RFC 9110 section 5.2).
+    /// The header values, with `sha256:` digests for secret ones; empty on the auth origin. The values of a repeated
+    /// header are joined by `, ` (RFC 9110 section 5.2).
     pub headers: BTreeMap<String, String>,
-    /// How many bytes the body has, once it is read.
+    /// The body size in bytes, once it is read.
     pub body_bytes: Option<u64>,
-    /// The SHA-256 of the body, once it is read; none on the auth origin.
+    /// The SHA-256 of the body, once it is read; `None` on the auth origin.
     pub body_sha256: Option<String>,
-    /// The beginning of the SHA-256 of the code, token or cookie presented.
+    /// The SHA-256 prefix of the presented code, token or cookie.
     pub token_sha256: Option<String>,
-    /// Whether the token would have been honoured, had no fault struck. Of the backend's and the music API's requests
-    /// only.
+    /// The token's status without any fault. Only for requests to the backend and the music API.
     pub token_status: Option<TokenStatus>,
     /// The `grant_type` at the token endpoint.
     pub grant_type: Option<String>,
     /// The family the code or token belongs to.
     pub family: Option<FamilyId>,
-    /// The fault that struck.
+    /// The applied fault.
     pub fault: Option<String>,
-    /// What the provider decided: `tokens_issued`, `code_issued`, `revoked`, an error code; `undecided` while it has
-    /// not.
+    /// The provider's decision: `tokens_issued`, `code_issued`, `revoked` or an error code; `undecided` before that.
     pub outcome: String,
-    /// The status answered; none when no answer was sent (yet).
+    /// The response status; `None` while no response is sent.
     pub status: Option<u16>,
-    /// How far the answer had come when its client left; none when it did not.
+    /// How much of the response was sent when the client disconnected; `None` if it did not.
     pub cancelled: Option<Cancelled>,
 }
 
-/// What happened to one family of tokens.
+/// The history of one token family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FamilyLedger {
-    /// Which family.
+    /// The family.
     pub family: FamilyId,
     /// The client the tokens were issued to.
     pub client_id: String,
-    /// `chatgpt_user_id` of whoever approved.
+    /// `chatgpt_user_id` of the approving user.
     pub user_id: String,
-    /// `chatgpt_account_id` of whoever approved.
+    /// `chatgpt_account_id` of the approving user.
     pub account_id: String,
-    /// Every refresh token, the oldest first.
+    /// Every refresh token, oldest first.
     pub refresh_tokens: Vec<RefreshTokenLedger>,
-    /// How often a refresh token was replaced.
+    /// The number of rotations.
     pub rotations: u32,
-    /// Refresh requests that are neither answered nor given up.
+    /// Refresh requests in flight.
     pub refreshes_under_way: u32,
-    /// The most refresh requests that were under way at the same time.
+    /// The maximum number of refresh requests in flight at once.
     pub max_concurrent_refreshes: u32,
     /// How often a spent refresh token was refused.
     pub reuse_errors: u32,
-    /// Why the family is dead, if it is.
+    /// Why the family is revoked, if it is.
     pub revoked: Option<RevocationCause>,
 }
 
-/// What happened to one refresh token.
+/// The history of one refresh token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshTokenLedger {
-    /// The beginning of its SHA-256.
+    /// Its SHA-256 prefix.
     pub token_sha256: String,
     /// How often it was presented for a refresh.
     pub presentations: u32,
-    /// Whether it was replaced. Expiry and revocation do not show here.
+    /// Whether it was replaced. Expiry and revocation do not appear here.
     pub state: RefreshTokenState,
 }
 
@@ -112,13 +110,13 @@ pub enum RefreshTokenState {
     Spent,
 }
 
-/// Why a family is dead.
+/// Why a family is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationCause {
-    /// A spent refresh token came back.
+    /// A spent refresh token was reused.
     RefreshTokenReused,
-    /// The authorization code came back.
+    /// The authorization code was reused.
     CodeReused,
     /// The client revoked it.
     RevokedByClient,
@@ -134,7 +132,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Writes the arrival of a request and returns its sequence number.
+    /// Records the arrival of a request and returns its sequence number.
     pub(crate) fn arrival(&mut self, site: Site, request: &hyper::http::request::Parts) -> u64 {
         self.last_sequence += 1;
         let sequence = self.last_sequence;
@@ -163,15 +161,14 @@ impl Journal {
         sequence
     }
 
-    /// Completes an entry. One that a reset removed in the meantime stays removed.
+    /// Completes an entry, unless a reset has removed it.
     pub(crate) fn note(&mut self, sequence: u64, complete: impl FnOnce(&mut JournalEntry)) {
         if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.sequence == sequence) {
             complete(entry);
         }
     }
 
-    /// Removes the entries. The sequence goes on, so that a request still under way cannot complete somebody else's
-    /// entry.
+    /// Removes the entries. The sequence continues, so that a request in flight cannot complete another's entry.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
@@ -195,7 +192,7 @@ fn header_values(headers: &hyper::HeaderMap) -> BTreeMap<String, String> {
     headers.keys().map(|name| (name.to_string(), joined(name))).collect()
 }
 
-/// A value that is no secret by its nature, unless somebody put one into it.
+/// Returns a value, or its digest if it contains a secret.
 fn guarded(value: &str) -> String {
     if value.contains(CANARY) || value.contains(CANARY_IN_JWT) { digest(value) } else { value.to_owned() }
 }
@@ -204,17 +201,17 @@ fn digest(value: &str) -> String {
     format!("sha256:{}", token_sha256(value))
 }
 
-/// The whole SHA-256 of a body, in hexadecimal.
+/// Returns the SHA-256 of a body in hexadecimal.
 pub(crate) fn body_sha256(body: &[u8]) -> String {
     Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How a token is named where it must not be shown: enough of its SHA-256 to tell it from the others.
+/// Returns the SHA-256 prefix that identifies a token without showing it.
 pub(crate) fn token_sha256(token: &str) -> String {
     Sha256::digest(token).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The machine's clock, since the Unix epoch.
+/// Returns the machine's clock, since the Unix epoch.
 pub(crate) fn machine_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

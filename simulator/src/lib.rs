@@ -1,9 +1,8 @@
-//! A provider that behaves: it plays OpenAI's authorization server and backend, the session provider and API of a music
-//! service, and a model API that takes a key, for the gateway's tests and for the demo.
+//! A simulated provider for the gateway's tests and the demo. It serves OpenAI's authorization server and backend, a
+//! music service with its session provider, and a model API that takes an API key.
 //!
-//! It exists because canned answers cannot show the faults that lose a login: this server rotates refresh tokens,
-//! refuses their reuse, kills families, hangs, and loses answers *after* it has changed its state. Every token it
-//! issues is worth nothing anywhere else.
+//! Canned responses cannot show the faults that lose a login. This server rotates refresh tokens, refuses their reuse,
+//! revokes families, hangs, and loses responses *after* it has changed its state. Its tokens are valid nowhere else.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), goclaw_simulator::StartError> {
@@ -11,16 +10,16 @@
 //!
 //! let simulator = Simulator::start(Options::default()).await?;
 //! simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::LoseAnswer));
-//! // ... let the gateway at `simulator.issuer()` refresh, then look at what it really did:
+//! // ... let the gateway at `simulator.issuer()` refresh, then check what it did:
 //! let ledger = simulator.ledger();
 //! # Ok(()) }
 //! ```
 //!
-//! # Proving that nothing is presented twice
+//! # Checking that no token is presented twice
 //!
-//! [`Simulator::presentations`] lists every refresh token that was ever presented, with its generation, its time and
-//! what came of it; [`Simulator::presentation_totals`] adds up. A request can be stopped at each [`Step`], so that a
-//! client can be killed at exactly that moment:
+//! [`Simulator::presentations`] lists every presented refresh token with its generation, time and outcome;
+//! [`Simulator::presentation_totals`] adds them up. A request can be stopped at each [`Step`], so that a test can kill
+//! the client at exactly that moment:
 //!
 //! ```no_run
 //! # async fn example(simulator: goclaw_simulator::Simulator) {
@@ -29,50 +28,48 @@
 //! simulator.stop_at(StopOrder::hold(Step::Rotated));
 //! // ... let a gateway in another process refresh ...
 //! simulator.reached(Step::Rotated, 1).await;
-//! // ... kill it: the provider has rotated and nobody knows ...
+//! // ... kill it: the provider has rotated, but the response was never sent ...
 //! simulator.release(None, Release::Close);
 //! let totals = simulator.presentation_totals();
 //! assert_eq!((totals.presentations, totals.rotated, totals.max_concurrent_in_a_family), (1, 1, 1));
 //! # }
 //! ```
 //!
-//! # Having something else said
+//! # Scripting responses
 //!
-//! What the model says follows from the request (README.md has the rules). A [`Script`] orders something else for the
-//! next responses, or the same in another form; a [`Fault::Stream`] interrupts either:
+//! The model's output follows from the request (see README.md). A [`Script`] replaces the output or its form for the
+//! next responses; a [`Fault::Stream`] interrupts either:
 //!
 //! ```no_run
 //! # async fn example(simulator: goclaw_simulator::Simulator) {
 //! use goclaw_simulator::{Script, ScriptOrder};
 //!
 //! simulator.queue_script(ScriptOrder::once(Script::Failed("context_length_exceeded".to_owned())));
-//! // ... ask for a response, leave before its end, and see that it was noticed:
+//! // ... request a response, disconnect before its end, and check that the simulator noticed:
 //! assert_eq!(simulator.cancellations().mid_answer, 1);
 //! # }
 //! ```
 //!
 //! # Canaries: finding a leaked token
 //!
-//! Every secret carries a marker, so a test can search logs, answers and database bytes for it:
+//! Every secret contains a marker, so a test can search logs, responses and database bytes for it:
 //!
 //! - Authorization codes (`ac_CANARY…`), refresh tokens (`rt_CANARY_…`), opaque access tokens (`opaque_CANARY_…`) and
 //!   browser cookies (`client_CANARY_…`) contain [`CANARY`].
-//! - JWTs (id, access and session tokens) are base64url text, where no readable marker survives. Their first claim is
-//!   `"jti":"CANARY-…"`, so the encoded text of every one of them contains [`CANARY_IN_JWT`]. Decoded claims contain
-//!   [`CANARY`].
-//! - [`Simulator::issued_secrets`] lists every code, token and cookie in clear: searching for each whole secret needs no
-//!   trust in the markers, searching for the markers also finds pieces.
+//! - JWTs (id, access and session tokens) are base64url text, which hides the marker. Their first claim is
+//!   `"jti":"CANARY-…"`, so the encoded text of each contains [`CANARY_IN_JWT`]. Decoded claims contain [`CANARY`].
+//! - [`Simulator::issued_secrets`] lists every code, token and cookie in clear text. A search for the whole secrets
+//!   does not depend on the markers; a search for the markers also finds fragments.
 //!
-//! # How the parts hang together
+//! # Structure
 //!
-//! `http` owns the sockets; `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each with a port of
-//! its own; `provider` holds what they know (keys, codes, families of tokens, browsers, journal), `model` is what they
-//! let speak, and `performance` writes what it says. A request goes down that list,
-//! its answer comes back up as plain data, and `interference` bends it on the way as the [`Fault`] on order says. A
-//! [`Step`] stops a refresh, an outage takes a whole origin ([`Site`]) from the network. `control` is the way in for
-//! tests: whatever [`Simulator`] offers in Rust, it offers over HTTP. README.md has its routes, and the program's flags.
+//! `http` owns the sockets. `auth`, `backend`, `sessions`, `studio` and `dashscope` are the origins, each on its own
+//! port. `provider` holds their shared state (keys, codes, token families, browsers, journal). `model` generates the
+//! output and `performance` writes it. A response travels back as plain data, and `interference` applies the queued
+//! [`Fault`]. A [`Step`] stops a refresh; an outage takes a whole origin ([`Site`]) off the network. `control` offers
+//! the methods of [`Simulator`] over HTTP. README.md lists its routes and the program's flags.
 
-// A match on something behind the provider's lock holds the lock in its arms, where it is taken again: a standstill.
+// A match on a value behind the provider's lock holds the lock in its arms; locking again there deadlocks.
 #![deny(clippy::significant_drop_in_scrutinee)]
 
 mod auth;

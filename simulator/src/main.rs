@@ -1,4 +1,4 @@
-//! The simulator as a program: prints its addresses as one JSON line and runs until it is told to stop.
+//! The simulator as a program: prints its addresses as one JSON line and runs until it is stopped.
 
 mod arguments;
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) => {
             let chain = std::iter::successors(Some(error.as_ref()), |error: &&dyn Error| (**error).source());
             let why: Vec<String> = chain.map(ToString::to_string).collect();
-            // Without a stderr there is nobody to tell.
+            // Ignore the error: stderr may be closed.
             let _ = writeln!(io::stderr(), "goclaw-simulator: {}", why.join(": "));
             ExitCode::FAILURE
         }
@@ -52,12 +52,12 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Fails, and does not panic, when whoever waits for the line has gone away.
+/// Prints a line. Returns an error instead of panicking when the reader has closed the pipe.
 fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// Ends when whoever started the program has closed its end of the pipe.
+/// Completes when the parent process closes its end of the pipe.
 async fn stdin_closed() {
     let mut stdin = tokio::io::stdin();
     let mut ignored = [0; 256];

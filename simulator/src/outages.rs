@@ -1,4 +1,4 @@
-//! Origins taken from the network, one by one. An origin that answers 503 is a fault on order instead.
+//! Outages of single origins at the network level. For an origin that responds with 503, queue a fault instead.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{http::Gate, site::Site};
 
-/// An origin taken down, or brought back.
+/// The network state of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
-    /// Which origin.
+    /// The origin.
     pub site: Site,
     /// Whether it is down.
     pub down: bool,
@@ -37,17 +37,17 @@ impl Outages {
         })
     }
 
-    /// Returns when the network shows it.
+    /// Opens or closes an origin and returns when the change has taken effect.
     pub(crate) async fn set(&self, site: Site, down: bool) {
         self.gate(site).set(!down).await;
     }
 
-    /// Ends every outage, without waiting for it.
+    /// Ends every outage without waiting.
     pub(crate) fn end(&self) {
         Site::ALL.iter().for_each(|site| self.gate(*site).want(true));
     }
 
-    /// Ends every outage, and returns when the network shows it.
+    /// Ends every outage and returns when the change has taken effect.
     pub(crate) async fn ended(&self) {
         for site in Site::ALL {
             self.set(site, false).await;

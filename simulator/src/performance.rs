@@ -1,4 +1,4 @@
-//! How a stream is written: move by move. Whoever decides what is said touches no socket, and an interruption is only
+//! Writes streams, step by step. The code that decides the content touches no socket, and an interruption is just
 //! another list of moves.
 
 use std::time::Duration;
@@ -11,32 +11,32 @@ use crate::{
     streams::{OpenStream, StreamEnd, StreamEnding},
 };
 
-/// A fault that strikes in the middle: after so many deltas this happens.
+/// A fault in the middle of a stream: the number of deltas sent before it, and the interruption.
 pub(crate) type Interrupted = (usize, Interruption);
 
 /// One frame of a stream of server-sent events.
 pub(crate) struct Frame {
     pub(crate) bytes: Bytes,
-    /// Whether it is a piece of something: before it the writer pauses, and by these interruptions count.
+    /// Whether it is a delta. The writer pauses before deltas, and interruptions count them.
     pub(crate) is_delta: bool,
 }
 
-/// One move of the writer of a stream.
+/// One step of a stream's writer.
 #[derive(Debug)]
 pub(crate) enum Move {
-    /// Waits as long as the settings say.
+    /// Waits for the configured pause.
     Pause,
     Write(Bytes),
-    /// From here on this is how the stream has ended, even if the client leaves.
+    /// Fixes how the stream ends, even if the client disconnects afterwards.
     Ends(StreamEnd),
-    /// Nothing more, for ever.
+    /// Sends nothing more and keeps the connection open.
     Hang,
-    /// The connection closes in the middle.
+    /// Closes the connection in the middle.
     Cut,
 }
 
-/// The moves that send these frames, whole and with this end, or interrupted. A stream that fails says so in the words
-/// of its API, which may depend on how many frames were sent.
+/// Returns the moves that send these frames, complete with this end or interrupted. A failing stream reports the error
+/// in its API's format, which may depend on the number of frames sent.
 pub(crate) fn moves(
     frames: Vec<Frame>,
     end: Vec<Move>,
@@ -59,8 +59,8 @@ pub(crate) fn moves(
     writes.chain(last).collect()
 }
 
-/// How many frames are sent up to this delta; without any, those before the first one. What has no deltas is all sent
-/// but its last frame.
+/// Returns the number of frames up to this delta; for delta 0, those before the first. Without deltas it returns all
+/// frames but the last.
 fn until_delta(frames: &[Frame], deltas: usize) -> usize {
     let mut places = frames.iter().enumerate().filter(|(_, frame)| frame.is_delta).map(|(place, _)| place);
     let place = match deltas.checked_sub(1) {
@@ -70,11 +70,11 @@ fn until_delta(frames: &[Frame], deltas: usize) -> usize {
     place.unwrap_or(frames.len().saturating_sub(1))
 }
 
-/// The delivery that makes these moves.
+/// Returns the delivery that performs these moves.
 pub(crate) fn delivery(moves: Vec<Move>, pause: Duration, open: &OpenStream) -> Delivery {
     let ending = open.ending();
     Delivery::written(move |writer, _| {
-        // It begins, and until its writer says otherwise a stream that ends was abandoned.
+        // Until the writer sets another end, a stream that ends was abandoned.
         ending.is(StreamEnd::Abandoned);
         perform(writer, moves, pause, ending)
     })

@@ -1,55 +1,55 @@
-//! Every refresh token that was ever presented, when, and what came of it. By this the promise "each generation is
-//! presented once, and never two at a time" is judged. No token enters it.
+//! Every presented refresh token with its time and outcome. Tests use it to check that each generation is presented
+//! once and that presentations never overlap. It contains no tokens.
 
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{FamilyId, machine_time};
 
-/// A refresh token presented at the token endpoint, once.
+/// One presentation of a refresh token at the token endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presentation {
-    /// The entry of the request in the journal, which knows the status and the fault.
+    /// The sequence number of its journal entry, which has the status and the fault.
     pub sequence: u64,
-    /// The beginning of the token's SHA-256.
+    /// The token's SHA-256 prefix.
     pub token_sha256: String,
-    /// The family of the token; none when the provider never issued it.
+    /// The family of the token; `None` if the provider never issued it.
     pub family: Option<FamilyId>,
-    /// How many refresh tokens the family had before this one.
+    /// The number of refresh tokens before this one in the family.
     pub generation: Option<u32>,
-    /// When it was read, by the machine's clock, in Unix milliseconds.
+    /// When the body was read, by the machine's clock, in Unix milliseconds.
     pub began_unix_ms: u64,
-    /// When it was answered or given up; none while it is under way.
+    /// When it was answered or abandoned; `None` while in flight.
     pub ended_unix_ms: Option<u64>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: PresentationOutcome,
 }
 
-/// What came of a presentation at the provider, whether or not the client ever learnt it.
+/// The outcome of a presentation at the provider, whether or not the client received it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PresentationOutcome {
-    /// Nothing, so far or for ever: a fault struck first, or the client went away.
+    /// Nothing changed: a fault came first, or the client disconnected.
     NotActed,
-    /// New tokens, and another refresh token in its place.
+    /// New tokens, including a new refresh token.
     Rotated,
-    /// New tokens; the refresh token stays.
+    /// New tokens; the refresh token stays valid.
     Kept,
-    /// It was spent, and still worked within the grace.
+    /// The token was spent and accepted within the grace period.
     GraceAnswered,
-    /// It was spent and was refused; the family lives on (or was dead before).
+    /// The token was spent and refused; the family is unchanged.
     ReuseRefused,
-    /// It was spent and was refused, and the family is dead for it.
+    /// The token was spent and refused, and its family was revoked.
     FamilyKilled,
-    /// Refused for another reason, with this name in the journal.
+    /// Refused for another reason, named as in the journal.
     Refused(String),
 }
 
-/// The sum of all presentations. With a client that never loses a generation `rotated` equals `presentations`.
+/// The totals of all presentations. With a client that never loses a generation, `rotated` equals `presentations`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PresentationTotals {
-    /// All.
+    /// All presentations.
     pub presentations: u32,
-    /// Neither answered nor given up.
+    /// In flight.
     pub under_way: u32,
     /// See [`PresentationOutcome`].
     pub not_acted: u32,
@@ -65,7 +65,7 @@ pub struct PresentationTotals {
     pub families_killed: u32,
     /// See [`PresentationOutcome`].
     pub refused: u32,
-    /// The most presentations of one family that were under way at the same time.
+    /// The maximum number of presentations of one family in flight at once.
     pub max_concurrent_in_a_family: u32,
 }
 
@@ -74,7 +74,7 @@ pub struct PresentationTotals {
 pub(crate) struct Presentations(Vec<Presentation>);
 
 impl Presentations {
-    /// Records the beginning. `sequence` names the presentation from now on.
+    /// Records the beginning of a presentation; `sequence` identifies it.
     pub(crate) fn began(
         &mut self,
         sequence: u64,
@@ -111,7 +111,7 @@ impl Presentations {
         self.0.clone()
     }
 
-    /// The sum; what was concurrent is the families' to know.
+    /// Returns the totals; the families count the concurrent presentations.
     pub(crate) fn totals(&self, max_concurrent_in_a_family: u32) -> PresentationTotals {
         let mut totals = PresentationTotals { max_concurrent_in_a_family, ..PresentationTotals::default() };
         for presentation in &self.0 {
@@ -130,7 +130,7 @@ impl Presentations {
         totals
     }
 
-    /// From the end, where those under way are.
+    // Search from the end, where those in flight are.
     fn find(&mut self, sequence: u64) -> Option<&mut Presentation> {
         self.0.iter_mut().rev().find(|presentation| presentation.sequence == sequence)
     }

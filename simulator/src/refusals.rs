@@ -1,19 +1,19 @@
-//! The bodies with which resource servers refuse, in the real providers' words: one text, whether the refusal is honest
-//! or a fault on order.
+//! The error bodies of the resource servers, in the real providers' words. Genuine refusals and queued faults share
+//! them.
 
 use serde_json::{Value, json};
 
-/// What the backend says to somebody it does not know at all.
+/// Returns the backend's error for an unknown caller.
 pub(crate) fn unauthorized() -> Value {
     detail("Unauthorized")
 }
 
-/// A reason as plain text.
+/// Returns a reason as plain text in `detail`.
 pub(crate) fn detail(why: &str) -> Value {
     json!({"detail": why})
 }
 
-/// What the backend says about a token it once accepted.
+/// Returns the backend's error for a token that is no longer valid.
 pub(crate) fn refused_token(code: &str) -> Value {
     let message = match code {
         "token_expired" => "Provided authentication token is expired. Please try signing in again.",
@@ -27,7 +27,7 @@ pub(crate) fn refused_token(code: &str) -> Value {
     })
 }
 
-/// What the backend says when a plan is used up.
+/// Returns the backend's error for an exhausted plan.
 pub(crate) fn usage_limit_reached(plan: &str, resets_at: u64, resets_in_seconds: u64) -> Value {
     json!({"error": {
         "type": "usage_limit_reached",
@@ -39,7 +39,7 @@ pub(crate) fn usage_limit_reached(plan: &str, resets_at: u64, resets_in_seconds:
     }})
 }
 
-/// Why a response failed in the middle, in the real backend's words where they are known.
+/// Returns the message for a response that fails mid-stream, in the real backend's words where known.
 pub(crate) fn failure(code: &str) -> &'static str {
     match code {
         "context_length_exceeded" => "Your input exceeds the context window of this model.",
@@ -53,7 +53,7 @@ pub(crate) fn failure(code: &str) -> &'static str {
     }
 }
 
-/// What the session provider says.
+/// Returns the session provider's error.
 pub(crate) fn session(code: &str, message: &str) -> Value {
     json!({"errors": [{"message": message, "long_message": message, "code": code}]})
 }

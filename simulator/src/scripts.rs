@@ -1,58 +1,58 @@
-//! Scripts: what the next responses of the backend say and how they reach the wire, where a test wants something else
-//! than what the model would say by itself. What a script says or how it ends, a fault can still interrupt.
+//! Scripts: the content and form of the backend's next responses, where a test needs something other than the model's
+//! default. A fault can still interrupt a scripted response.
 
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Times;
 
-/// The code of a failure that is ordered without one.
+/// The default error code of a failure.
 const ANY_CODE: &str = "server_error";
 
-/// What a response says, and how. Unless it says otherwise, it says what [`Script::Auto`] says.
+/// The content and form of a response. What a script does not change is as in [`Script::Auto`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Script {
-    /// Whatever follows from the request.
+    /// The output that follows from the request.
     Auto,
-    /// A text in many scripts; each of its characters that has several bytes is torn apart by two writes.
+    /// Text in many writing systems; two writes split each multi-byte character.
     Multibyte,
     /// Lines end in CR LF.
     Crlf,
     /// Comments and empty lines between the frames.
     Comments,
-    /// Events and an item that no client knows.
+    /// Unknown events and an unknown item.
     UnknownEvents,
     /// The last event lists no output, although there was some.
     EmptyOutput,
     /// The model refuses.
     Refusal,
-    /// A call of a tool that takes plain text.
+    /// A call of a tool with plain-text input.
     CustomTool,
-    /// A search of the web before the answer.
+    /// A web search before the output.
     WebSearch,
     /// A text of many deltas.
     Long,
-    /// The text is cut short because it is long enough.
+    /// The text is cut short at its maximum length.
     Incomplete,
-    /// The text is cut short because of what it says.
+    /// The text is cut short by the content filter.
     ContentFilter,
     /// `response.failed` with this code, before any output: `failed:CODE`.
     Failed(String),
-    /// The stream ends, cleanly, without its last event.
+    /// The stream ends cleanly without its last event.
     Eof,
-    /// Bytes in the middle that are no event.
+    /// Invalid bytes between the events.
     Garbage,
-    /// More bytes after the last event, and then silence: the connection stays open.
+    /// More bytes after the last event, then silence on an open connection.
     AfterCompleted,
-    /// Every byte in a write of its own.
+    /// One write per byte.
     TinyChunks,
-    /// Everything in one write, without a pause.
+    /// One write for everything, without a pause.
     OneWrite,
-    /// An event `error` with this code, before any output: `error_event:CODE`.
+    /// An `error` event with this code, before any output: `error_event:CODE`.
     ErrorEvent(String),
 }
 
-/// The scripts that are named by one word.
+/// The scripts without an argument.
 const NAMED: [(&str, Script); 17] = [
     ("auto", Script::Auto),
     ("multibyte", Script::Multibyte),
@@ -73,7 +73,7 @@ const NAMED: [(&str, Script); 17] = [
     ("one_write", Script::OneWrite),
 ];
 
-/// There is no such script.
+/// The script name is unknown.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no script named `{0}`")]
 pub struct UnknownScript(String);
@@ -106,26 +106,26 @@ impl From<Script> for String {
     }
 }
 
-/// A script, and for how many responses.
+/// A script and the number of responses it applies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScriptOrder {
-    /// Which.
+    /// The script.
     pub script: Script,
-    /// How often; once unless said otherwise.
+    /// How often; once by default.
     #[serde(default = "Times::once")]
     pub times: Times,
 }
 
 impl ScriptOrder {
-    /// For the next response.
+    /// Applies a script to the next response.
     #[must_use]
     pub fn once(script: Script) -> Self {
         Self { script, times: Times::once() }
     }
 }
 
-/// The orders, oldest first.
+/// The queued scripts, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct ScriptQueue(Vec<ScriptOrder>);
 
@@ -142,7 +142,7 @@ impl ScriptQueue {
         self.0.clone()
     }
 
-    /// The script of a response that is about to be given.
+    /// Returns the script for the next response.
     pub(crate) fn next(&mut self) -> Script {
         self.0.retain(|order| !order.times.is_over());
         let Some(order) = self.0.first_mut() else { return Script::Auto };

@@ -1,5 +1,5 @@
-//! The identity provider behind browser sessions (in the manner of Clerk): a cookie that lives long refreshes a token that
-//! does not. Nothing here takes a bearer, and nothing at the music API takes the cookie.
+//! The identity provider behind browser sessions, modelled on Clerk: a long-lived cookie refreshes a short-lived token.
+//! It accepts no bearer token, and the music API accepts no cookie.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::{
     site::Site,
 };
 
-/// The cookie that opens a browser's sessions.
+/// The cookie that authenticates a browser.
 const CLIENT_COOKIE: &str = "__client";
 
-/// Requests here have next to no body, in bytes.
+/// The maximum request body, in bytes; requests here have almost none.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The identity provider as an origin.
@@ -27,20 +27,20 @@ pub(crate) struct SessionsOrigin {
     pub(crate) provider: Arc<Provider>,
 }
 
-/// What is asked for.
-enum Asked<'a> {
+/// The requested operation.
+enum Operation<'a> {
     Refresh { session_id: &'a str },
     Client,
-    Nothing,
+    Unknown,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Operation<'a> {
     fn read(method: &Method, path: &'a str) -> Self {
         let refresh = path.strip_prefix("/v1/client/sessions/").and_then(|rest| rest.strip_suffix("/tokens"));
         match (method, refresh) {
             (&Method::POST, Some(session_id)) if !session_id.contains('/') => Self::Refresh { session_id },
             (&Method::GET, None) if path == "/v1/client" => Self::Client,
-            _ => Self::Nothing,
+            _ => Self::Unknown,
         }
     }
 
@@ -48,7 +48,7 @@ impl<'a> Asked<'a> {
         match self {
             Self::Refresh { .. } => Endpoint::SessionTokens,
             Self::Client => Endpoint::SessionClient,
-            Self::Nothing => Endpoint::Sessions,
+            Self::Unknown => Endpoint::Sessions,
         }
     }
 }
@@ -57,7 +57,7 @@ impl Origin for SessionsOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Sessions, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -67,21 +67,21 @@ impl SessionsOrigin {
         entry.body(&body);
         let cookie = client_cookie(&head.headers);
         entry.note(|entry| entry.token_sha256 = cookie.map(token_sha256));
-        let asked = Asked::read(&head.method, head.uri.path());
-        let fault = self.provider.state().faults.strike(asked.endpoint());
-        let decide = || match asked {
-            Asked::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
-            Asked::Client => {
+        let operation = Operation::read(&head.method, head.uri.path());
+        let fault = self.provider.state().faults.strike(operation.endpoint());
+        let decide = || match operation {
+            Operation::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
+            Operation::Client => {
                 let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
                 Reply::json(200, &json!({"response": session.map(client), "client": null}))
             }
-            Asked::Nothing => Reply::json(404, &refusals::session("not_found", "There is nothing here.")),
+            Operation::Unknown => Reply::json(404, &refusals::session("not_found", "The path does not exist.")),
         };
         interference::around(fault, entry, (), decide).await
     }
 }
 
-/// A cookie among others (RFC 6265 section 4.2.1).
+/// Finds the client cookie among the others (RFC 6265 section 4.2.1).
 fn client_cookie(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     pairs
@@ -102,7 +102,7 @@ fn refresh(refreshed: Result<String, RefreshRefusal>) -> Reply {
     }
 }
 
-/// The browser with its one session.
+/// Returns the JSON of a browser with its one session.
 fn client(session: SessionView) -> Value {
     let last_active = u64::try_from(session.last_active.as_millis()).unwrap_or(u64::MAX);
     json!({

@@ -1,4 +1,4 @@
-//! A running simulator: what a Rust test holds in its hand.
+//! A running simulator, as Rust tests use it.
 
 use std::{fmt, io, net::Ipv4Addr, sync::Arc};
 
@@ -19,51 +19,51 @@ use crate::{
     studio::{self, StudioOrigin},
 };
 
-/// How to start. The default takes random ports and behaves well.
+/// The start options. By default the ports are random and the provider behaves correctly.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The port of the auth origin; 0 for a random one.
+    /// The port of the auth origin; 0 selects a random one.
     pub port: u16,
-    /// The port of the control side; 0 for a random one.
+    /// The port of the control API; 0 selects a random one.
     pub control_port: u16,
-    /// The port of the backend; 0 for a random one.
+    /// The port of the backend; 0 selects a random one.
     pub backend_port: u16,
-    /// The port of the session provider; 0 for a random one.
+    /// The port of the session provider; 0 selects a random one.
     pub sessions_port: u16,
-    /// The port of the music API; 0 for a random one.
+    /// The port of the music API; 0 selects a random one.
     pub studio_port: u16,
-    /// The port of DashScope; 0 for a random one.
+    /// The port of DashScope; 0 selects a random one.
     pub dashscope_port: u16,
-    /// How to behave at the start, and again after a reset.
+    /// The settings at the start and after a reset.
     pub settings: Settings,
 }
 
-/// The simulator did not start, or could not make a key.
+/// The simulator did not start, or could not generate a key.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The port cannot be had.
+    /// The port is not available.
     #[error("cannot listen on 127.0.0.1:{port}")]
     Listen {
-        /// Which port.
+        /// The port.
         port: u16,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// No signing key.
+    /// No signing key could be generated.
     #[error("cannot generate a signing key")]
     Keys(#[source] rsa::Error),
-    /// The task that generates keys ended early.
+    /// The task that generates keys was interrupted.
     #[error("the generation of signing keys was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
 }
 
-/// Where the simulator is. As JSON it is what the program prints when it is ready.
+/// The simulator's addresses. The program prints them as JSON when it is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Addresses {
     /// The auth origin, `http://127.0.0.1:PORT`, which is also the `iss` of its tokens.
     pub issuer: String,
-    /// The control side, `http://127.0.0.1:PORT`.
+    /// The control API, `http://127.0.0.1:PORT`.
     pub control_url: String,
     /// The backend's base URL, `http://127.0.0.1:PORT/backend-api`.
     pub backend_url: String,
@@ -71,7 +71,7 @@ pub struct Addresses {
     pub sessions_url: String,
     /// The music API's base URL, `http://127.0.0.1:PORT/api`.
     pub studio_url: String,
-    /// DashScope, `http://127.0.0.1:PORT`: its two APIs are below `/compatible-mode/v1` and `/api/v1`.
+    /// DashScope, `http://127.0.0.1:PORT`. Its two APIs are below `/compatible-mode/v1` and `/api/v1`.
     pub dashscope_url: String,
 }
 
@@ -84,10 +84,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts on 127.0.0.1. The first start of a process generates the signing keys, which takes a moment.
+    /// Starts on 127.0.0.1. The first start in a process generates the signing keys, which takes a moment.
     ///
     /// # Errors
-    /// When a port is taken or no key can be generated.
+    /// Fails if a port is taken or no key can be generated.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (auth, issuer) = listen(options.port).await?;
         let (control, control_url) = listen(options.control_port).await?;
@@ -117,7 +117,7 @@ impl Simulator {
         listeners.spawn(serve(sessions, outages.gate(Site::Sessions), SessionsOrigin { provider: shared() }));
         listeners.spawn(serve(studio, outages.gate(Site::Studio), StudioOrigin { provider: shared() }));
         listeners.spawn(serve(dashscope, outages.gate(Site::Dashscope), DashscopeOrigin { provider: shared() }));
-        // The way in for tests is never out.
+        // The control API has no outages.
         let always_open = Arc::new(Gate::default());
         let control_origin = ControlOrigin { provider: shared(), outages: Arc::clone(&outages) };
         listeners.spawn(serve(control, always_open, control_origin));
@@ -136,7 +136,7 @@ impl Simulator {
         &self.addresses.issuer
     }
 
-    /// The control side, `http://127.0.0.1:PORT`.
+    /// The control API, `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn control_url(&self) -> &str {
         &self.addresses.control_url
@@ -166,20 +166,20 @@ impl Simulator {
         &self.addresses.dashscope_url
     }
 
-    /// Stops and waits until all ports are closed, which dropping does not.
+    /// Stops and waits until all ports are closed. Dropping does not wait.
     pub async fn stop(mut self) {
         self.listeners.shutdown().await;
     }
 }
 
 impl fmt::Debug for Simulator {
-    /// The addresses only: the state is full of tokens.
+    /// Shows only the addresses: the state contains tokens.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Simulator").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
-/// Listens, and tells where.
+/// Listens on a port and returns the origin's URL.
 async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
     let refused = |source| StartError::Listen { port, source };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(refused)?;

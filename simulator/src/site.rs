@@ -1,4 +1,4 @@
-//! The origins the simulator serves, by name: where a request arrived, and what an outage takes away.
+//! The origins the simulator serves.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,12 @@ pub enum Site {
     Backend,
     /// The identity provider that refreshes session tokens.
     Sessions,
-    /// The music API that accepts them.
+    /// The music API that accepts session tokens.
     Studio,
-    /// The model API that takes a key.
+    /// The model API that accepts API keys.
     Dashscope,
 }
 
 impl Site {
-    /// All of them.
     pub(crate) const ALL: [Self; 5] = [Self::Auth, Self::Backend, Self::Sessions, Self::Studio, Self::Dashscope];
 }

@@ -1,5 +1,5 @@
-//! The steps of a refresh request, at each of which a test can stop it: held until it is released, or cut off. That is
-//! how a harness in another process kills its client at one exact moment: order a stop, wait until it is reached, kill.
+//! The steps of a refresh request. A test can stop a request at each step, held or cut off. A harness kills its client
+//! at an exact moment by queueing a stop, waiting until it is reached, and killing the process.
 
 use std::{
     collections::VecDeque,
@@ -11,50 +11,50 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{faults::Times, http::ConnectionCut, journal::FamilyId};
 
-/// How far a refresh request has come, in this order.
+/// The progress of a refresh request, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// A connection to the auth origin is accepted; nothing of it is read, so its request may be any. Of a connection
-    /// that is used again only the first request passes here.
+    /// A connection to the auth origin is accepted and nothing is read, so any request may follow. On a reused
+    /// connection only the first request passes this step.
     Connected,
-    /// The head of a request to the token endpoint is read, of any grant; its body is not.
+    /// The head of a request to the token endpoint is read, for any grant; its body is not.
     Arrived,
-    /// The body is read and is a refresh; nothing has changed.
+    /// The body is read and is a refresh. The state is unchanged.
     BodyRead,
-    /// The provider has rotated; nothing is answered.
+    /// The provider has rotated; no response is sent.
     Rotated,
-    /// The head of the answer is sent, nothing of its body.
+    /// The head of the response is sent, but no body.
     HeadersSent,
-    /// Half of the answer's body is sent.
+    /// Half of the response body is sent.
     BodyHalf,
-    /// The last byte of the JSON is sent, the end of the message (RFC 9112 section 7.1) is not.
+    /// The last byte of the JSON is sent, but not the end of the message (RFC 9112 section 7.1).
     BodySent,
 }
 
-/// What happens to a request that is stopped.
+/// The action on a stopped request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// It waits until it is released. If its client goes away it ends there, except at `Connected` and `Arrived`: what
-    /// the client has sent by then is in the socket and is acted on once released, as with a real server.
+    /// Hold it until it is released. If the client disconnects, the request ends, except at `Connected` and `Arrived`:
+    /// there the sent bytes are already in the socket and are processed after the release, as on a real server.
     Hold,
-    /// Its connection is closed.
+    /// Close its connection.
     Close,
-    /// Its connection is reset; once the head of the answer is sent, closed.
+    /// Reset its connection; after the head of the response is sent, close it.
     Reset,
 }
 
-/// A stop on order.
+/// A queued stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopOrder {
-    /// Where.
+    /// The step.
     pub step: Step,
-    /// How; held unless said otherwise.
+    /// The action; hold by default.
     #[serde(default = "hold")]
     pub stop: Stop,
-    /// How often; once unless said otherwise.
+    /// How often; once by default.
     #[serde(default = "once")]
     pub times: Times,
 }
@@ -68,24 +68,24 @@ fn once() -> Times {
 }
 
 impl StopOrder {
-    /// Holds the next request that comes to this step.
+    /// Holds the next request at this step.
     #[must_use]
     pub fn hold(step: Step) -> Self {
         Self { step, stop: Stop::Hold, times: once() }
     }
 
-    /// Closes the connection of the next request that comes to this step.
+    /// Closes the connection of the next request at this step.
     #[must_use]
     pub fn close(step: Step) -> Self {
         Self { stop: Stop::Close, ..Self::hold(step) }
     }
 }
 
-/// What becomes of requests that are held.
+/// What happens to held requests on release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Release {
-    /// They go on as if nothing had been.
+    /// They continue normally.
     Continue,
     /// Their connections are closed.
     Close,
@@ -96,25 +96,25 @@ pub enum Release {
 /// A request that was stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedRequest {
-    /// Where.
+    /// The step.
     pub step: Step,
-    /// The family of the refresh token, where it is known by then.
+    /// The family of the refresh token, if already known.
     pub family: Option<FamilyId>,
-    /// What became of the request.
+    /// Its current state.
     pub state: StoppedState,
 }
 
-/// What became of a request that was stopped.
+/// The state of a stopped request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoppedState {
-    /// It waits.
+    /// It is held.
     Held,
-    /// It was released and went on.
+    /// It was released and continued.
     Continued,
     /// Its connection was closed or reset.
     Cut,
-    /// Its client went away while it was held.
+    /// Its client disconnected while it was held.
     ClientGone,
 }
 
@@ -122,12 +122,12 @@ pub enum StoppedState {
 struct Inner {
     orders: VecDeque<StopOrder>,
     stopped: Vec<Stopped>,
-    /// Goes on over a clear, so that no number is given twice.
+    /// Not reset by a clear, so that no number is reused.
     last_number: u64,
 }
 
-/// A stopped request and, while it is held, the way to tell it what becomes of it. Told once and to it alone, so that
-/// no later release or clear can turn the word round before the request has heard it.
+/// A stopped request and, while it is held, the channel for its release. Each request receives exactly one verdict, so
+/// that a later release or clear cannot change it.
 struct Stopped {
     number: u64,
     request: StoppedRequest,
@@ -140,14 +140,14 @@ impl Inner {
         for stopped in self.stopped.iter_mut().filter(|stopped| step.is_none_or(|step| step == stopped.request.step)) {
             if let Some(verdict) = stopped.verdict.take() {
                 stopped.request.state = state;
-                // A request that is gone by now needs no word.
+                // The request may be gone already.
                 let _ = verdict.send(release);
             }
         }
     }
 }
 
-/// Orders, and the requests they stopped.
+/// The queued stops and the requests they stopped.
 pub(crate) struct Steps {
     inner: Mutex<Inner>,
     changed: watch::Sender<()>,
@@ -172,17 +172,17 @@ impl Steps {
         self.inner().stopped.iter().map(|stopped| stopped.request.clone()).collect()
     }
 
-    /// Whether a request that is about to be answered may be stopped on its way out.
+    /// Returns whether a queued stop may apply while the response is sent.
     pub(crate) fn concern_the_answer(&self) -> bool {
         self.inner().orders.iter().any(|order| order.step >= Step::HeadersSent && order.times != Times::Next(0))
     }
 
-    /// Releases what is held, at one step or at all.
+    /// Releases held requests, at one step or at every step.
     pub(crate) fn release(&self, step: Option<Step>, release: Release) {
         self.inner().release(step, release);
     }
 
-    /// Cancels the orders, closes what is held and forgets what was stopped.
+    /// Removes the queued stops, closes held requests and clears the list of stopped requests.
     pub(crate) fn clear(&self) {
         let mut inner = self.inner();
         inner.orders.clear();
@@ -190,7 +190,7 @@ impl Steps {
         inner.stopped.clear();
     }
 
-    /// Ends when so many requests have been stopped at a step since the last clear.
+    /// Waits until this many requests have been stopped at a step since the last clear.
     pub(crate) async fn reached(&self, step: Step, count: usize) {
         let mut changed = self.changed.subscribe();
         let stops = || self.inner().stopped.iter().filter(|stopped| stopped.request.step == step).count();
@@ -198,7 +198,7 @@ impl Steps {
         let _ = changed.wait_for(|()| stops() >= count).await;
     }
 
-    /// Lets a request pass a step, or stops it there.
+    /// Passes a request through a step, or stops it there.
     pub(crate) async fn pass(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Result<(), ConnectionCut> {
         match self.stop(step, family) {
             None => Ok(()),
@@ -215,7 +215,7 @@ impl Steps {
         }
     }
 
-    /// Carries out the oldest order for this step, if there is one.
+    /// Applies the oldest queued stop for this step, if any.
     fn stop(self: &Arc<Self>, step: Step, family: Option<FamilyId>) -> Option<Stopping> {
         let mut inner = self.inner();
         inner.orders.retain(|order| order.times != Times::Next(0));
@@ -242,13 +242,13 @@ impl Steps {
     }
 }
 
-/// What a stop does to its request.
+/// The effect of a stop on its request.
 enum Stopping {
     Cut(ConnectionCut),
     Held(Held, oneshot::Receiver<Release>),
 }
 
-/// A request while it is held. The server drops the request when the client goes away, and with it this.
+/// A held request. The server drops the request, and this value, when the client disconnects.
 struct Held {
     number: u64,
     steps: Arc<Steps>,

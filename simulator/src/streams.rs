@@ -1,4 +1,4 @@
-//! The streams the backend and DashScope have open: by these a test sees that a client's leaving reaches the upstream.
+//! The open streams of the backend and DashScope. They show a test whether a client's disconnect reaches the upstream.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,21 +9,21 @@ use crate::{
     provider::{Entry, Provider},
 };
 
-/// How many streams there are and how they ended.
+/// The number of streams by state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCounts {
-    /// Not ended.
+    /// Still open.
     pub open: u32,
-    /// Sent to their end.
+    /// Sent completely.
     pub completed: u32,
-    /// Ended by a fault on order, in the middle or before the first byte.
+    /// Ended by a queued fault, in the middle or before the first byte.
     pub broken: u32,
-    /// Given up by the client (or by an outage).
+    /// Abandoned by the client, or ended by an outage.
     pub abandoned: u32,
 }
 
 impl StreamCounts {
-    /// Forgets those that have ended. The open ones will end.
+    /// Resets the counts of ended streams. Open streams still count.
     pub(crate) fn forget(&mut self) {
         *self = Self { open: self.open, ..Self::default() };
     }
@@ -37,14 +37,14 @@ pub(crate) enum StreamEnd {
     Abandoned,
 }
 
-/// A stream: open until the last clone held by the answer is dropped.
+/// A stream, open until the last clone held by the response is dropped.
 pub(crate) struct OpenStream {
     provider: Arc<Provider>,
     entry: Entry,
     end: Arc<Mutex<StreamEnd>>,
 }
 
-/// With this the writer of a stream tells how it ends.
+/// Records how a stream ends, for its writer.
 #[derive(Clone)]
 pub(crate) struct StreamEnding(Arc<Mutex<StreamEnd>>);
 
@@ -58,7 +58,7 @@ impl OpenStream {
     pub(crate) fn new(provider: &Arc<Provider>, entry: &Entry) -> Self {
         provider.state().streams.open += 1;
         entry.outcome("streaming");
-        // A stream that never begins was kept from it by a fault.
+        // Only a fault prevents a stream from beginning.
         let end = Arc::new(Mutex::new(StreamEnd::Broken));
         Self { provider: Arc::clone(provider), entry: entry.clone(), end }
     }

@@ -1,5 +1,5 @@
-//! A music API in the manner of Suno's: whoever has a session token that is good now may ask what is left to spend. All
-//! of it is below [`BASE_PATH`], as at the real host.
+//! A music API modelled on Suno's: a valid session token may query the remaining credits. Its paths are below
+//! [`BASE_PATH`], as at the real host.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::{
     site::Site,
 };
 
-/// The part of the path that belongs to the base URL.
+/// The path prefix that belongs to the base URL.
 pub(crate) const BASE_PATH: &str = "/api";
 
-/// Bytes of a request body: a song's lyrics fit.
+/// The maximum request body in bytes; a song's lyrics fit.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// What a month's plan has.
+/// The credits of a monthly plan.
 const MONTHLY_CREDITS: u32 = 2_500;
 
 /// The music API as an origin.
@@ -35,7 +35,7 @@ impl Origin for StudioOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Studio, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program: one line when it is ready, a clean end when it is told to stop.
+//! The program: one line when it is ready, and a clean end.
 #![expect(clippy::unwrap_used, reason = "a step that fails here is a failed test")]
 
 use std::{
@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Starting includes generating keys on a busy machine.
+/// The start includes generating keys on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn program(flags: &[&str]) -> Child {
@@ -27,7 +27,7 @@ fn program(flags: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Reads the one line, and returns it with what else the program prints until `stop` has ended it.
+/// Reads the address line, calls `stop`, and returns the remaining output and the exit status.
 async fn run(flags: &[&str], stop: impl AsyncFnOnce(&Value, &mut Child)) -> (String, ExitStatus) {
     let mut child = program(flags);
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -40,7 +40,7 @@ async fn run(flags: &[&str], stop: impl AsyncFnOnce(&Value, &mut Child)) -> (Str
     (rest, status)
 }
 
-/// What answers at a URL: the status, and the body if it is JSON.
+/// Requests a URL. Returns the status, and the body if it is JSON.
 async fn get(url: &str) -> (u16, Value) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
@@ -53,7 +53,7 @@ fn address<'a>(ready: &'a Value, member: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn it_prints_every_address_and_something_answers_there() {
+async fn it_prints_every_address_and_listens_there() {
     let (rest, status) = run(&["--exit-with-stdin"], async |ready, child| {
         assert_eq!(ready.as_object().unwrap().len(), 6, "{ready}");
         for (member, path, status) in [
@@ -122,7 +122,7 @@ async fn it_ends_at_sigterm_and_not_with_its_stdin() {
 }
 
 #[tokio::test]
-async fn flags_that_make_no_sense_are_refused_in_a_sentence() {
+async fn invalid_flags_are_refused_with_a_sentence() {
     for (flags, why) in [
         (["--no-such", "1"].as_slice(), "unknown flag --no-such; --help lists them"),
         (&["--reuse", "sometimes"], "--reuse does not take `sometimes`"),

@@ -1,5 +1,5 @@
-//! Each mechanism taken away, and exactly what breaks without it: that shows that the search can see, and that the rule is
-//! needed.
+//! Removes each mechanism and checks exactly what breaks. This shows that the search detects violations and that each
+//! mechanism is needed.
 
 use crate::{
     invariants::Invariant::{self, *},
@@ -10,7 +10,7 @@ use crate::{
     world::Chance::*,
 };
 
-/// `mechanism: what breaks, in which setting`, a test each.
+/// `mechanism: what breaks, in which setting`, one test each.
 macro_rules! without {
     ($($(#[$why:meta])* $name:ident: $mechanism:ident breaks [$($broken:ident),+] in $setting:expr;)+) => {$(
         $(#[$why])*
@@ -29,7 +29,7 @@ without! {
         in Setting::new(Kills, 2, &[(Database, 1)]);
     the_journal: Journal breaks [I8] in Setting::new(Kills, 2, &[(Crash, 1), (Database, 1)]);
 
-    /// I7 by a detour: once an old login's tokens stand in the new one's place, a rejection hits the wrong ones.
+    /// I7 breaks indirectly: when an old login's tokens replace the new ones, a rejection hits the wrong login.
     the_version_check_at_commit: VersionCheckAtCommit breaks [I5, I6, I7, I10]
         in Setting::new(Kills, 2, &[(Logout, 1), (Login, 1)]);
     a_commit_whoever_holds_the_lease: CommitWhoeverHoldsTheLease breaks [I8] in Setting::new(Kills, 2, &[(Database, 1)]);
@@ -41,9 +41,9 @@ without! {
         in Setting::new(Kills, 2, &[(LostAnswer, 1), (Refused, 1), (Pause, 1)]);
     doubt_kept_through_a_refusal: DoubtKeptThroughRefusal breaks [I2]
         in Setting::new(Kills, 2, &[(LostAnswer, 1), (Refused, 1)]);
-    /// No number of unknown outcomes gives an account up, so all it costs is the one retry, where that must come in time.
+    /// Unknown outcomes never give an account up, so the cost is only the one retry where it must come in time.
     the_refund_of_a_refusal: RefundOfRefusal breaks [I14] in Setting::new(Graced, 2, &[(LostAnswer, 1), (Refused, 1)]);
-    /// For the same reason it costs no login, only doubt about a token that nobody presented.
+    /// For the same reason it costs no login, only doubt about a token that was never presented.
     a_lease_named_by_its_caller: LeaseNamedByItsCaller breaks [I7] in Setting::new(Kills, 2, &[(Database, 1)]);
 
     the_attempt_kept_on_take_over: AttemptKeptOnTakeOver breaks [I3]
@@ -70,7 +70,7 @@ fn breaks(mechanism: Mechanism, expected: &[Invariant], setting: Setting) {
     assert_eq!(findings.stuck, 0, "{}", findings.complaint().unwrap_or_default());
 }
 
-/// What a developer gets to read who breaks the protocol.
+/// The report for a developer who breaks the protocol.
 #[test]
 fn a_broken_promise_is_told_with_its_shortest_story() {
     let findings = search(Setting::new(Kills, 2, &[(LostAnswer, 1)]).named().without(DeferralOfRetry));

@@ -1,4 +1,4 @@
-//! Stories of a provider that answers a spent token once more for a while, and of what must not be taken for that.
+//! Scenarios with a provider that accepts a spent token once more for a while, and cases that must not use that window.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use goclaw::domain::{
 
 use crate::scenarios::{HOUR, LIFE, LOST, MINUTE, REFUSED, SIGNED_IN_AT, Story};
 
-/// Longer than two leases, so that a take-over may fall into it.
+/// Longer than two leases, so that a takeover fits into it.
 const GRACE: Duration = Duration::from_secs(5 * 60);
-/// As long before the end of the window nobody dares any more: a call takes its time.
+/// No retry begins this long before the end of the window, because a call takes time.
 const MARGIN: Duration = Duration::from_secs(5);
 
 fn signed_in() -> Story {
@@ -20,7 +20,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy }
 }
 
-/// A call whose outcome nobody knows, twenty seconds ago.
+/// A call with an unknown outcome, twenty seconds ago.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -31,7 +31,7 @@ fn in_doubt() -> Story {
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
+fn a_lost_response_is_retried_immediately_for_every_trigger() {
     for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead] {
         let mut story = in_doubt();
         let seen = story.version();
@@ -42,7 +42,7 @@ fn a_lost_answer_is_asked_for_again_at_once_whoever_wants_it() {
 }
 
 #[test]
-fn the_window_closes_a_little_early_and_then_the_retry_waits_for_the_last_minutes() {
+fn after_the_window_the_retry_waits_for_the_last_minutes() {
     let story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     let last_minutes = story.last_minutes();
@@ -71,7 +71,7 @@ fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
 }
 
 #[test]
-fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
+fn a_takeover_uses_the_rest_of_the_window() {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(story.policy.lease);
@@ -85,7 +85,7 @@ fn whoever_takes_over_from_a_replica_that_died_uses_the_window_that_is_left() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_behind_the_call_opens_no_window() {
+fn a_clock_set_back_before_the_call_opens_no_window() {
     let mut story = in_doubt();
     let sent_at = story.row().sent_at.unwrap();
     story.now = sent_at.minus(Duration::from_millis(1));
@@ -94,7 +94,7 @@ fn a_clock_that_was_set_back_behind_the_call_opens_no_window() {
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 }
 
-/// The provider may have taken the token with the first call, and closes the window counting from there.
+/// The provider may have consumed the token with the first call; its window starts there.
 #[test]
 fn a_later_call_does_not_open_the_window_anew() {
     let mut story = in_doubt();
@@ -102,13 +102,13 @@ fn a_later_call_does_not_open_the_window_anew() {
     story.pass(MINUTE);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     assert_eq!(story.row().sent_at, first);
-    // The provider said that it did not take it this time, which says nothing of the first.
+    // This refusal says nothing about the first call.
     assert_eq!(story.fail("B", REFUSED), Effect::Noted);
     story.now = first.unwrap().plus(GRACE);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
 
-/// Refused before anything was taken: there is no doubt, so the next call is again a first one.
+/// Refused before the token was consumed: there is no doubt, so the next call counts as the first.
 #[test]
 fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
     let mut story = signed_in();
@@ -122,7 +122,7 @@ fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
 }
 
 #[test]
-fn there_is_one_retry_in_the_window_and_its_wish_to_wait_is_kept() {
+fn the_window_allows_one_retry_and_respects_retry_after() {
     let mut story = in_doubt();
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     let wait = Duration::from_secs(150);

@@ -1,7 +1,7 @@
-//! The promises, as `docs/refresh.md` numbers them, and how each is read off a move.
+//! The invariants, numbered as in `docs/refresh.md`, and how a move violates each.
 //!
-//! "Killed" means that a presentation ended a living family. Some are noticed where they happen, in [`crate::replica`] and
-//! [`crate::surroundings`]; those that compare two worlds are here. I11 is about whole futures: [`crate::search`].
+//! "Killed" means that a presentation ended a live family. [`crate::replica`] and [`crate::surroundings`] detect some
+//! violations directly; the comparisons of two worlds are here. I11 concerns whole futures: [`crate::search`].
 
 use crate::{
     provider::{Family, Reuse},
@@ -12,39 +12,40 @@ use goclaw::domain::refresh::RevocationScope;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Invariant {
-    /// No two replicas wait for an answer to the same token, unless one slept through the end of its lease.
+    /// No two replicas wait for a response to the same token, unless the lease of one expired during a pause.
     I1,
-    /// An Active row never holds a token that was used.
+    /// An Active row never holds a used token.
     I2,
-    /// A token is presented once without a fault, and at most twice while its access token is good; a forced refresh acts
-    /// on what its owner saw.
+    /// A token is presented once without a fault, and at most twice while its access token is good; a forced refresh
+    /// acts on what its owner saw.
     I3,
-    /// No family is killed, unless an answer was lost, a crash hit the window, or a holder was paused or cut off.
+    /// No family is killed, unless a response was lost, a crash hit the window, or a holder was paused or cut off.
     I4,
-    /// No row after a logout but by a login; and the provider ends what was logged out, as soon as nobody carries any of it.
+    /// No row exists after a logout until a login; the provider ends the logged-out login once no replica carries it.
     I5,
-    /// An older login never replaces a newer one, and revoking the old does not end the new.
+    /// An older login never replaces a newer one, and revoking the older does not end the newer.
     I6,
-    /// Only a definite answer gives an account up, and no fault-free run does; doubt takes a call or a lost replica.
+    /// Only a definite response gives an account up, and no fault-free run does; doubt requires a call or a lost
+    /// replica.
     I7,
-    /// An answer for the current tokens is never thrown away.
+    /// A response for the current tokens is never discarded.
     I8,
-    /// A rejection condemns only what was presented.
+    /// A rejection affects only the presented token.
     I9,
-    /// Only time makes the access token older that readers see, and nobody waits for a better one while it is good.
+    /// Only time ages the access token that readers get, and no reader waits for a better one while it is good.
     I10,
-    /// Within a login the generation never falls.
+    /// Within a login the generation never decreases.
     I12,
     /// No retry out of doubt kills, unless the access token is in its last minutes or the owner agreed.
     I13,
-    /// Under a provider's declared grace, one lost answer alone never costs the login.
+    /// With a declared grace window, one lost response alone never costs the login.
     I14,
 }
 
 use Invariant::*;
 
 impl Invariant {
-    /// Adds to `next` what the move from `before` breaks.
+    /// Adds to `next` the invariants that the move from `before` violates.
     pub(crate) fn check(system: &System, before: &World, next: &mut Move) {
         let after = next.to;
         let doubtful = || Chance::DOUBTFUL.map(|chance| system.spent(&after, chance));
@@ -87,7 +88,8 @@ fn is_presented_twice_at_once(world: &World) -> bool {
     tokens.iter().enumerate().any(|(at, token)| tokens[..at].contains(token))
 }
 
-/// Where revocation would end a newer login too, the older tokens are left to expire.
+/// Returns whether a logged-out login is still live. Older tokens may expire if a revocation would end a newer login
+/// too.
 fn is_left_over(system: &System, world: &World) -> bool {
     let is_conceded = system.setting.revocation == RevocationScope::Grant && world.logins > 1;
     let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);

@@ -1,9 +1,9 @@
-//! The row, kept by production's own rules: each change of it is one call of `step`.
+//! The row, changed only by production's rules: each change is one call of `step`.
 //!
-//! The model's row is a handful of small numbers. For a step it is made concrete, as a row that could lie in a database at
-//! [`NOW`]; afterwards it is made small again. So each time that matters has one stand-in: an access token that is due has
-//! twelve hours left, a lease is fresh, a call "long ago" was an hour ago. What falls away is how long to wait after a
-//! failure: `next_attempt_at` has always passed, since any later moment is as good as the first.
+//! The model's row consists of small numbers. For a step it is expanded into a real row at [`NOW`] and shrunk again
+//! afterwards. Each relevant time has one representative: a due access token has twelve hours left, a lease is fresh, a
+//! call "long ago" was an hour ago. The model omits the wait after a failure: `next_attempt_at` has always passed,
+//! because any later moment is equivalent to the first.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const LIFETIME: Duration = Duration::from_secs(10 * 24 * 60 * 60);
-/// Longer than a lease, so that it outlives a holder that crashed.
+/// Longer than a lease, so that it outlives a crashed holder.
 const GRACE: Duration = Duration::from_secs(10 * 60);
 
 const AGES: [Age; 5] = [Age::Fresh, Age::Due, Age::Last, Age::Expired, Age::Refused];
 const SENDS: [Sent; 3] = [Sent::LongAgo, Sent::InTheWindow, Sent::JustNow];
 
-/// The policy in force, and the mechanism that is taken away to see it missed.
+/// The policy in force, and the mechanism that an ablation removes.
 pub(crate) struct Ledger {
     policy: RefreshPolicy,
     without: Option<Mechanism>,
@@ -80,7 +80,7 @@ impl Ledger {
         (after, effect)
     }
 
-    /// The row once its lease has run out, and before anybody has noticed.
+    /// Returns the row with an expired lease that no replica has noticed yet.
     pub(crate) fn lease_over(&self, row: Row) -> Row {
         let mut state = expand(&row);
         if let real::TokenState::Refreshing(lease) = &mut state.state {
@@ -99,7 +99,7 @@ impl Ledger {
             None => real::step(state.as_ref(), &event, &self.policy, NOW),
             Some(mechanism) => mechanism.step_without(&mut state, event, &by.real(), &self.policy),
         };
-        // A commit over nothing, as only a broken rule makes it, has no age or token to keep.
+        // Only a broken rule commits without a row; there is no age or token to keep then.
         let (age, token) = row.map_or((Age::Fresh, Token { family: 0, number: 0 }), |row| (row.age, row.token));
         (step.row.map(|state| self.shrink(&state, age, token)), step.effect)
     }
@@ -123,7 +123,7 @@ impl Ledger {
                 real::TokenState::NeedsReauth => TokenState::NeedsReauth,
             },
             attempt: state.attempt.min(3) as u8,
-            // Nothing is asked of it in other phases, or of a provider without grace.
+            // Other states, and providers without a grace window, do not use it.
             sent: if is_out && !self.policy.grace.is_zero() {
                 SENDS.into_iter().rfind(sent_before).unwrap_or(Sent::LongAgo)
             } else {
@@ -158,20 +158,20 @@ fn expand(row: &Row) -> RefreshState {
     }
 }
 
-/// From when until when an access token of that age lives.
+/// Returns the start and end of the lifetime of an access token of this age.
 fn life(age: Age) -> (Timestamp, Timestamp) {
     let expires_at = match age {
         Age::Fresh => NOW.plus(LIFETIME - HOUR),
         Age::Due => NOW.plus(12 * HOUR),
         Age::Last => NOW.plus(4 * MINUTE),
         Age::Expired => NOW.minus(HOUR),
-        // By the clock it is good: only whoever was refused knows better.
+        // Good by the clock; only the refused caller knows better.
         Age::Refused => NOW.plus(LIFETIME - 2 * HOUR),
     };
     (expires_at.minus(LIFETIME), expires_at)
 }
 
-/// Always long enough ago that nobody still waits for the answer.
+/// Returns a time at which no caller can still be waiting for the response.
 fn sent_at(sent: Sent) -> Timestamp {
     NOW.minus(match sent {
         Sent::LongAgo => HOUR,

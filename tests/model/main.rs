@@ -1,15 +1,15 @@
-//! The refresh protocol, searched through and held to its promises.
+//! Model checking of the refresh protocol.
 //!
-//! A race that loses a login happens once in ten thousand runs, and no test that runs the gateway waits for it. So this
-//! one does not run it: [`world`] is a small model of replicas, provider, disk, clock and owner; [`search`] walks through
-//! every interleaving of their moves, with every fault at every step; [`invariants`] are checked at each. What happens to
-//! the row is never modelled: [`ledger`] calls the `step` that the stores call.
+//! A race that loses a login can happen once in ten thousand runs, too rarely for a test that runs the gateway.
+//! [`world`] is a small model of replicas, provider, disk, clock and owner. [`search`] explores every interleaving of
+//! their moves, with every fault at every step, and [`invariants`] are checked at each. The row itself is not modelled:
+//! [`ledger`] calls the same `step` as the stores.
 //!
-//! Reading order: [`world`], [`replica`], [`surroundings`], [`provider`]; then [`ledger`] and [`invariants`]. [`protocol`]
-//! says that nothing breaks; [`ablations`] that without any one of its mechanisms something does. Beside the search,
-//! [`scenarios`] and [`grace`] are single stories with real times, and [`properties`] are held against random rows.
+//! Reading order: [`world`], [`replica`], [`surroundings`], [`provider`]; then [`ledger`] and [`invariants`].
+//! [`protocol`] checks that nothing breaks; [`ablations`] checks that something breaks without each mechanism. In
+//! addition, [`scenarios`] and [`grace`] are single scenarios with real times, and [`properties`] tests random rows.
 
-// Says to clippy that all of it is test code, helpers included.
+// Tells clippy that all of this is test code, helpers included.
 #![cfg(test)]
 
 // The model.
@@ -22,12 +22,12 @@ mod surroundings;
 mod system;
 mod world;
 
-// What is searched.
+// The searches.
 mod ablations;
 mod protocol;
 mod without;
 
-// `step` by itself.
+// Tests of `step` alone.
 mod grace;
 mod properties;
 mod random;

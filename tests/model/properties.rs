@@ -1,7 +1,7 @@
-//! What holds for every row, event, policy and time, held against random ones: the search knows one policy and a few
-//! times, and only rows that it came by.
+//! Property tests of `step` with random rows, events, policies and times. The search covers one policy, a few times,
+//! and only reachable rows.
 //!
-//! First what one step does, then what two do, then what a whole life of steps never does.
+//! They cover one step, then two steps, then a whole sequence.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::random::{
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-/// A step of a row that there is.
+/// Applies one step to an existing row.
 fn one_step(row: &RefreshState, event: &RefreshEvent, policy: &RefreshPolicy) -> (RefreshState, Effect) {
     let Step { row, effect, .. } = step(Some(row), event, policy, NOW);
     (row.expect("no event removes a row"), effect)
@@ -30,7 +30,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_login_stays_and_the_generation_counts_what_is_stored(
+    fn the_login_stays_and_the_generation_counts_commits(
         row in rows(), event in events(), policy in policies(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
@@ -46,7 +46,7 @@ proptest! {
 
     /// The stores write an account and its history only if a step has events.
     #[test]
-    fn the_events_of_a_step_lead_from_the_row_before_it_to_the_row_after_it(
+    fn the_events_of_a_step_connect_the_rows(
         row in rows(), event in events(), policy in policies(), now in times(),
     ) {
         let Step { row: after, events, .. } = step(Some(&row), &event, &policy, now);
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_comes_of_nothing(event in events(), policy in policies(), now in times()) {
+    fn a_missing_row_stays_missing(event in events(), policy in policies(), now in times()) {
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::Adopt,
             RefreshEvent::Answered(_) => Effect::Revoke,
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_is_stored_from_every_phase_if_it_is_for_these_tokens_and_never_if_not(
+    fn only_responses_for_the_current_tokens_are_stored(
         row in rows(), rotation in rotations(), policy in policies(),
     ) {
         let (after, effect) = one_step(&row, &RefreshEvent::Answered(rotation.clone()), &policy);
@@ -92,7 +92,7 @@ proptest! {
                 let login_id = row.version.login_id.clone();
                 let fresh = RefreshState::signed_in(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
                 let fresh = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh };
-                // What would be due again at once is left alone for a pause.
+                // New tokens that would be due immediately are left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
                 let next_attempt_at = is_due.then(|| NOW.plus(policy.backoff_min));
                 prop_assert_eq!(after, RefreshState { next_attempt_at, ..fresh });
@@ -112,7 +112,7 @@ proptest! {
     }
 
     #[test]
-    fn a_failure_is_written_down_by_whoever_it_concerns(row in rows(), event in failed(), policy in policies()) {
+    fn only_relevant_failures_are_recorded(row in rows(), event in failed(), policy in policies()) {
         let RefreshEvent::Failed { seen, lease, failure, .. } = &event else { unreachable!() };
         let before = row.at(NOW);
         let (after, effect) = one_step(&before, &event, &policy);
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn whoever_is_to_send_holds_the_lease_and_its_time_has_come(row in rows(), event in begins(), policy in policies()) {
+    fn a_sender_holds_the_lease_and_is_due(row in rows(), event in begins(), policy in policies()) {
         let RefreshEvent::Begin { seen, lease, trigger } = &event else { unreachable!() };
         let before = row.at(NOW);
         let ready_at = before.ready_at(&policy, *trigger, NOW);
@@ -169,7 +169,7 @@ proptest! {
                     prop_assert!(!matches!(before.state, TokenState::Refreshing(_)), "another's lease was live");
                     prop_assert!(ready_at.is_some_and(|at| at <= NOW));
                     prop_assert_eq!((held.until, after.attempt), (NOW.plus(policy.lease), before.attempt + 1));
-                    // What was in doubt may have been taken by the first call.
+                    // The first call may have consumed a token that was in doubt.
                     let sent_at = if before.attempt == 0 { Some(NOW) } else { before.sent_at };
                     prop_assert_eq!(after.sent_at, sent_at);
                 }
@@ -197,7 +197,7 @@ proptest! {
             return Ok(());
         }
         let sent_at = after.sent_at.expect("it was sent before");
-        prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "somebody may still wait for the first answer");
+        prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "a caller may still wait for the first response");
         prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
         let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
         if was_good && *trigger != RefreshTrigger::AccessDead {
@@ -212,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn who_wants_it_more_waits_no_longer(row in rows(), policy in policies()) {
+    fn a_stronger_trigger_waits_no_longer(row in rows(), policy in policies()) {
         let before = row.at(NOW);
         let [due, now, consented, dead] = [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead]
             .map(|trigger| before.ready_at(&policy, trigger, NOW).map_or(i64::MAX, |at| at.unix_millis()));
@@ -231,7 +231,7 @@ proptest! {
     }
 
     #[test]
-    fn a_begin_whose_answer_was_lost_is_granted_again_while_its_lease_lives(
+    fn a_repeated_begin_is_granted_while_its_lease_is_live(
         row in rows(), event in begins(), policy in policies(), later in durations(), trigger in demands(),
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
@@ -245,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn a_wait_is_exactly_as_long_as_it_has_to_be(row in rows(), event in begins(), policy in policies()) {
+    fn a_wait_has_exactly_the_required_length(row in rows(), event in begins(), policy in policies()) {
         let before = row.at(NOW);
         let (_, effect) = one_step(&before, &event, &policy);
         // The end of a lease leaves doubt, and a grace window may close meanwhile.
@@ -257,9 +257,9 @@ proptest! {
         }
     }
 
-    /// I1, I3 and I12 over random lives. Calls that were refused before they were taken do not count.
+    /// Checks I1, I3 and I12 over random sequences. Calls refused without consuming the token do not count.
     #[test]
-    fn a_life_of_random_events_presents_a_token_twice_at_most_while_it_is_good(
+    fn random_events_present_a_good_token_at_most_twice(
         row in rows(), policy in policies(), history in histories(),
     ) {
         let policy = RefreshPolicy { grace: Duration::ZERO, ..policy };

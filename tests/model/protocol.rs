@@ -1,6 +1,6 @@
-//! The protocol as it is: no fault and no mixture of faults breaks a promise or leaves an account stuck.
+//! The unmodified protocol: no fault and no combination of faults violates an invariant or leaves an account stuck.
 //!
-//! Each search must also visit about as many worlds as it is known to: one that is stopped at its first step finds nothing.
+//! Each search must also visit a minimum number of worlds: a search that stops at its first step finds nothing.
 
 use crate::{
     provider::Reuse::{Graced, Kills, Refuses},
@@ -16,13 +16,13 @@ const TWICE: Chances = &[(Crash, 2), (LostRequest, 1), (LostAnswer, 2), (Databas
 const ASKING: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Ask, 1)];
 const LEAVING: Chances = &[(Crash, 1), (LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
 const PAUSE: Chances = &[(Crash, 1), (LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
-/// Without a crash: under grace and with three replicas it would take a minute.
+/// Without a crash: with a grace window and three replicas it would take a minute.
 const LEAVING_UNHARMED: Chances = &[(LostAnswer, 1), (Database, 1), (Logout, 1), (Login, 1)];
 const PAUSE_UNHARMED: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1), (Database, 1), (Pause, 1)];
 const LEAVING_ASLEEP: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
 
-/// `name { setting, and how many worlds it has at least; }`, a test each, so that they run beside one another.
+/// `name { setting, minimum number of worlds; }`: one test each, so that they run in parallel.
 macro_rules! holds {
     ($($(#[$why:meta])* $name:ident { $($setting:expr, $worlds:literal;)+ })+) => {$(
         $(#[$why])*
@@ -71,7 +71,7 @@ holds! {
     the_same_fault_twice {
         Setting::new(Kills, 2, TWICE), 79_000;
     }
-    /// Longer than the access token lives, and nobody has to sign in again.
+    /// Longer than the access token's lifetime; no sign-in is needed afterwards.
     an_outage {
         Setting::new(Kills, 1, OUTAGE), 15_000;
     }
@@ -105,7 +105,7 @@ fn holds(setting: Setting, worlds: usize) {
     let findings = search(setting);
     println!("{:>7} worlds: {setting:?}", findings.worlds);
     if findings.complaint().is_some() {
-        // Once more, for a story in which everybody keeps their name.
+        // Search again with fixed replica names for a readable trace.
         panic!("{setting:?}\n{}", search(setting.named()).complaint().unwrap_or_default());
     }
     assert!(findings.worlds >= worlds, "only {} worlds of {setting:?}", findings.worlds);

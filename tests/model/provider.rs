@@ -1,24 +1,24 @@
-//! The provider: the only one who knows which refresh token still works. One family of tokens for each login.
+//! The provider, which alone knows which refresh token is valid. Each login has one token family.
 
 use crate::world::Age;
 
 const MOST_TOKENS: usize = 8;
 
-/// What happens when a token is presented that was used before.
+/// The provider's reaction to a reused token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
-    /// The family ends, access tokens included (RFC 9700, section 4.14.2).
+    /// Revokes the family, access tokens included (RFC 9700 section 4.14.2).
     Kills,
-    /// It is refused, nothing more.
+    /// Refuses the token only.
     Refuses,
-    /// It is answered once more for a while, and kills after that.
+    /// Accepts the token once more during the grace window, and revokes the family afterwards.
     Graced,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Family {
     tokens: [State; MOST_TOKENS],
-    /// How often each was presented, as far as I3 counts.
+    /// The number of presentations of each token, as far as I3 counts them.
     shown: [u8; MOST_TOKENS],
     pub(crate) alive: bool,
     pub(crate) logged_out: bool,
@@ -29,20 +29,20 @@ enum State {
     #[default]
     NotIssued,
     Unused,
-    /// Used, with so many halves of its grace window left.
+    /// Used, with this many halves of its grace window left.
     Graced(u8),
     Spent,
 }
 
 impl Family {
-    /// As a login makes it, with the token number 0.
+    /// Returns the family of a new login, with token number 0.
     pub(crate) fn new() -> Self {
         let mut family = Self { alive: true, ..Self::default() };
         family.tokens[0] = State::Unused;
         family
     }
 
-    /// Takes a token, and gives the number of the new one for it.
+    /// Consumes a token and returns the number of its successor.
     pub(crate) fn present(&mut self, number: u8, reuse: Reuse) -> Option<u8> {
         let token = &mut self.tokens[usize::from(number)];
         match (self.alive, *token, reuse) {
@@ -60,7 +60,7 @@ impl Family {
         u8::try_from(new).ok()
     }
 
-    /// Notes a presentation. While the access token was good each counts; afterwards it is enough to know of one.
+    /// Records a presentation. While the access token is good each counts; afterwards only whether there was one.
     pub(crate) fn show(&mut self, number: u8, age: Age) {
         let shown = &mut self.shown[usize::from(number)];
         *shown = if age < Age::Expired { *shown + 1 } else { (*shown).max(1) };
@@ -91,10 +91,10 @@ impl Family {
         self.half_the_grace_passes();
     }
 
-    /// Forgets what makes no difference any more: tokens that nobody can present.
+    /// Clears tokens that no replica can present any more, so that equivalent worlds become equal.
     pub(crate) fn forget(&mut self, is_known: impl Fn(u8) -> bool) {
         for (number, (token, shown)) in (0..).zip(self.tokens.iter_mut().zip(&mut self.shown)) {
-            // They are issued in order.
+            // Tokens are issued in order.
             if *token == State::NotIssued {
                 break;
             }

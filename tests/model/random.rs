@@ -1,5 +1,5 @@
-//! Random rows, events, policies and times for [`crate::properties`]. What fails shrinks towards the simplest: now, an Active
-//! row, the first version, the lease "A".
+//! Random rows, events, policies and times for [`crate::properties`]. Failures shrink towards the simplest case: now,
+//! an Active row, the first version, the lease "A".
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use proptest::{
     test_runner::{Config, RngSeed},
 };
 
-/// All other times are random against it.
+/// The reference for all other random times.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(2_000_000_000);
 
-/// The same cases each time, so that whoever sees one fail has caused it.
+/// Uses fixed cases, so that a failure comes from a code change.
 pub(crate) fn config() -> Config {
     Config { cases: 2_000, rng_seed: RngSeed::Fixed(5), failure_persistence: None, ..Config::default() }
 }
@@ -50,7 +50,7 @@ pub(crate) fn policies() -> impl Strategy<Value = RefreshPolicy> {
     })
 }
 
-/// A time near enough to now to matter, or on the other side of it.
+/// A time near enough to now to matter, before or after it.
 pub(crate) fn times() -> impl Strategy<Value = Timestamp> {
     let seconds = prop_oneof![-90..=90_i64, -3_600..=3_600_i64, -1_000_000..=1_000_000_i64];
     let millis = prop_oneof![3 => Just(0_i64), 1 => -1..=1_i64];
@@ -132,14 +132,14 @@ pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
     prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Answered)]
 }
 
-/// Events, each some time after the one before.
+/// Events, each some time after the previous one.
 pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>> {
-    // Mostly begins, and failures: whoever is answered begins a new life.
+    // Mostly begins and failures: a success starts a new generation.
     let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Answered)];
     vec((durations(), events), 1..30)
 }
 
-/// Rows as they can come to be, but for their times: see [`is_sound`].
+/// Reachable rows, except for their times: see [`is_sound`].
 pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
     let phases = prop_oneof![
         Just(TokenState::Active),
@@ -166,7 +166,7 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
     })
 }
 
-/// Whether a row makes sense: an unspent token was presented by nobody, all others by somebody, at some time.
+/// Returns whether a row is consistent: an unspent token was never presented, all others were.
 pub(crate) fn is_sound(row: &RefreshState) -> bool {
     match row.state {
         TokenState::Active => row.attempt == 0,

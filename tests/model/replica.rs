@@ -1,11 +1,11 @@
-//! What a replica does around the row: begin, send, receive, commit; and how each of these can go wrong.
+//! The replica's procedure around the row: begin, send, receive, commit; and how each of these can fail.
 //!
 //! ```text
 //! Idle --begin--> Leased --send--> Sent --answer--> Holding --commit--> Idle
 //!                                  Sent --rejected, lost, refused--> Idle
 //! ```
-//! An answer goes to the journal, on disk, before anything else; from then on it is committed until that works, and by a
-//! process that was started anew before it does anything else.
+//! The new tokens are written to the journal on disk before anything else. The commit is retried until it succeeds; a
+//! restarted process does so before anything else.
 
 use goclaw::domain::refresh::{Cause, Effect, Failure, RefreshTrigger, RevocationScope};
 
@@ -52,7 +52,7 @@ impl System {
         }
     }
 
-    /// The row and the reason, if a flight may begin. Only production's rules are asked.
+    /// Returns the row and the reason if a refresh may begin, as decided by production's rules.
     fn begin(&self, row: Row, seen: Version, at: usize, trigger: RefreshTrigger) -> Option<(Row, Why)> {
         let (after, effect) = self.ledger.begin(row, seen, at, trigger);
         let why = match row.state {
@@ -97,7 +97,7 @@ impl System {
         })
     }
 
-    /// It does not know whether it has the lease, and asks under the same name.
+    /// A replica that does not know whether it has the lease asks again under the same lease id.
     fn ask_again(&self, world: &World, at: usize, flight: Flight, moves: &mut Moves) {
         let who = Who::Replica(at);
         let trigger = if flight.why == Why::Consented { RefreshTrigger::Consented } else { RefreshTrigger::Due };

@@ -1,4 +1,4 @@
-//! Single stories with real times: what the search leaves out, pauses and clocks above all, and what is worth a name.
+//! Single scenarios with real times: cases outside the search, mainly pauses and clocks, and cases that deserve a name.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Story {
         effect
     }
 
-    /// Waits as long as it takes until a refresh may begin, and begins it.
+    /// Advances to the time at which a refresh may begin, and begins it.
     fn wait_and_begin(&mut self, lease: &str, trigger: RefreshTrigger) {
         let mut effect = self.begin(lease, trigger);
         if let Effect::Wait(until) = effect {
@@ -79,7 +79,7 @@ impl Story {
         self.row().expires_at.unwrap()
     }
 
-    /// From when on a presentation costs no more than the last minutes.
+    /// Returns the time from which a presentation risks only the last minutes.
     pub(crate) fn last_minutes(&self) -> Timestamp {
         self.ends_at().minus(5 * MINUTE)
     }
@@ -90,7 +90,7 @@ fn signed_in() -> Story {
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy: RefreshPolicy::default() }
 }
 
-/// One call whose outcome nobody knows, in the middle of the access token's life.
+/// One call with an unknown outcome, in the middle of the access token's lifetime.
 fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -118,7 +118,7 @@ fn rotation(seen: &TokenVersion, now: Timestamp) -> Rotation {
 }
 
 #[test]
-fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_harm() {
+fn a_late_response_is_stored_in_every_state() {
     type Meanwhile = fn(&mut Story);
     let meanwhile: [(&str, Meanwhile); 4] = [
         ("in doubt", |_| {}),
@@ -157,7 +157,7 @@ fn a_late_answer_is_stored_from_every_phase_and_the_retry_that_flies_does_no_har
 }
 
 #[test]
-fn the_answer_of_a_replica_that_was_cut_off_past_its_lease_is_stored() {
+fn a_response_after_the_end_of_the_lease_is_stored() {
     let mut story = signed_in();
     let seen = story.version();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -167,7 +167,7 @@ fn the_answer_of_a_replica_that_was_cut_off_past_its_lease_is_stored() {
 }
 
 #[test]
-fn begin_commit_and_abandon_done_twice_change_nothing_more() {
+fn begin_commit_and_abandon_are_idempotent() {
     let mut story = signed_in();
     let seen = story.version();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
@@ -193,7 +193,7 @@ fn begin_commit_and_abandon_done_twice_change_nothing_more() {
 }
 
 #[test]
-fn an_answer_for_an_older_login_is_never_stored_and_revoked_only_where_that_spares_the_newer() {
+fn a_response_for_an_older_login_is_never_stored() {
     for (scope, after_a_new_login) in
         [(RevocationScope::Family, Effect::Revoke), (RevocationScope::Grant, Effect::Discard)]
     {
@@ -202,7 +202,7 @@ fn an_answer_for_an_older_login_is_never_stored_and_revoked_only_where_that_spar
         let old = story.version();
         assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
         story.row = None;
-        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: nobody is signed in");
+        assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: not signed in");
         assert_eq!(story.row, None);
         let new = RefreshState::signed_in(LoginId::from_bytes([2; 16]), true, story.now, None);
         story.row = Some(new.clone());
@@ -254,7 +254,7 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
 }
 
 #[test]
-fn a_plain_demand_starts_no_retry_out_of_doubt_while_the_access_token_is_good() {
+fn a_plain_trigger_starts_no_retry_while_the_access_token_is_good() {
     let mut story = in_doubt();
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     for now in [story.now, story.last_minutes(), dead_at.minus(Duration::from_millis(1))] {

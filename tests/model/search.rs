@@ -1,4 +1,4 @@
-//! Breadth first through all worlds, so that the first trace to a broken promise is a shortest one.
+//! Breadth-first search through all worlds. The first trace to a violation is therefore a shortest one.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
@@ -11,18 +11,18 @@ use crate::{
     world::{Replica, TokenState, World},
 };
 
-/// What a search found.
+/// The findings of a search.
 pub(crate) struct Findings {
     pub(crate) worlds: usize,
-    /// The shortest way to break each promise that can be broken.
+    /// The shortest trace to each violated invariant.
     pub(crate) broken: BTreeMap<Invariant, String>,
-    /// I11: how many worlds have a faultless future that never comes to rest, and the way to the first of them.
+    /// I11: the number of worlds whose faultless future never comes to rest, and the trace to the first.
     pub(crate) stuck: usize,
     pub(crate) way_to_stuck: String,
 }
 
 impl Findings {
-    /// What is wrong, if anything is, each with its shortest story.
+    /// Returns a description of every violation with its shortest trace, if any.
     pub(crate) fn complaint(&self) -> Option<String> {
         let mut complaints: Vec<_> =
             self.broken.iter().map(|(invariant, story)| format!("{invariant:?} is broken:\n{story}\n")).collect();
@@ -41,7 +41,7 @@ pub(crate) fn search(setting: Setting) -> Findings {
     let mut numbers = HashMap::<World, usize, BuildHasherDefault<Fast>>::default();
     numbers.insert(worlds[0], 0);
     let mut broken = BTreeMap::new();
-    // Where each world can go without a fault.
+    // The faultless successors of each world.
     let mut calm = Vec::new();
 
     let mut at = 0;
@@ -87,8 +87,8 @@ fn trace(ways: &[Way], mut last: Way) -> String {
     steps.join("\n")
 }
 
-/// Backwards from rest: a world is good if it rests, or if all its faultless successors are good. Left over are deadlocks,
-/// endless loops and flights without end.
+/// Propagates backwards from rest: a world is good if it rests, or if all its faultless successors are good. The others
+/// are deadlocks, endless loops and refreshes that never end.
 fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
     let mut before = vec![Vec::new(); worlds.len()];
     for (from, to) in calm.iter().enumerate() {
@@ -116,8 +116,8 @@ fn rests(world: &World) -> bool {
     is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
 }
 
-/// The standard hasher is made to withstand attackers, and here are none. A world is a hundred small
-/// numbers, so each is one multiplication.
+/// A fast hasher: the standard one resists attackers, which is not needed here. A world is a hundred small numbers,
+/// each of them one multiplication.
 #[derive(Default)]
 struct Fast(u64);
 
@@ -142,12 +142,12 @@ impl Hasher for Fast {
         self.mix(number as u64);
     }
 
-    /// Which variant of an enum it is.
+    /// Hashes the discriminant of an enum.
     fn write_isize(&mut self, number: isize) {
         self.mix(number as u64);
     }
 
-    /// The low bits choose the place in the table, and a multiplication mixes upwards only.
+    /// The low bits select the table slot, but multiplication mixes only upwards.
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
     }

@@ -1,4 +1,4 @@
-//! What happens to the replicas: time passes, the provider refuses an access token, the owner does something.
+//! The environment of the replicas: time, the provider's refusals of access tokens, and the owner's actions.
 
 use goclaw::domain::refresh::{Effect, RefreshTrigger, RevocationScope};
 
@@ -16,7 +16,7 @@ impl System {
         if let TokenState::Refreshing(holder) = row.state {
             self.lease_runs_out(world, row, holder, moves);
         }
-        // A call is short against the age of a token, and whoever does not know whether it has the lease asks at once.
+        // A call is short compared with the token's age, and a replica unsure of its lease asks again immediately.
         let is_at_it = |(at, replica): (usize, &Replica)| {
             let asks =
                 matches!(replica, Replica::Asking(_)) && row.state == TokenState::Refreshing(Holder::Replica(at));
@@ -45,7 +45,7 @@ impl System {
         }
     }
 
-    /// The database's clock decides; a holder that is paused or cut off learns of it later.
+    /// Ends the lease by the database's clock. A paused or cut-off holder finds out later.
     fn lease_runs_out(&self, world: &World, row: Row, holder: Holder, moves: &mut Moves) {
         let over = self.ledger.lease_over(row);
         let mut replicas = world.replicas;
@@ -72,7 +72,8 @@ impl System {
         if is_paused {
             next.by(Chance::Pause);
         }
-        // Nothing was sent, nobody fell or was refused, and the database failed once: the one who took it should know.
+        // Nothing was sent, no replica crashed or was refused, and the database failed once: the holder must know its
+        // lease.
         let is_needless = holder == Holder::Nobody
             && world.family_of(row.token).shown(row.token.number) == 0
             && [Chance::Crash, Chance::Refused].iter().all(|chance| self.spent(world, *chance) == 0)
@@ -80,7 +81,7 @@ impl System {
         next.breaks(Invariant::I7, is_needless);
     }
 
-    /// Whether the grace window lets a retry begin, and somebody is up to begin it: it does so in time.
+    /// Returns whether the grace window allows a retry and an idle replica can begin it; that replica does so in time.
     fn is_retried_under_grace(&self, world: &World, row: Row) -> bool {
         row.sent != Sent::LongAgo
             && row.state == TokenState::InDoubt
@@ -115,7 +116,7 @@ impl System {
         }
         let Some(row) = world.row else { return };
         let logout = moves.go(Who::Owner, "logs out", |to| {
-            // The stored token is revoked; revoking one that is used ends nothing.
+            // Revokes the stored token. Revoking a used token ends nothing.
             let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
             let ends = to.family_of(row.token).is_unused(row.token.number);
             for (family, tokens) in (0..).zip(&mut to.families) {

@@ -1,4 +1,4 @@
-//! The system as it is configured for one search, and the moves that lead from one world to the next.
+//! The configuration of one search, and the moves that lead from one world to the next.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::{
     world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Token, TokenState, World},
 };
 
-/// What is searched: a provider, so many replicas, so many refreshes of each login, and what may happen.
+/// The parameters of a search: provider, replicas, refreshes of each login, and possible events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) reuse: Reuse,
@@ -21,8 +21,8 @@ pub(crate) struct Setting {
     pub(crate) generations: u8,
     pub(crate) chances: &'static [(Chance, u8)],
     pub(crate) without: Option<Mechanism>,
-    /// Whether replicas keep their names, as a readable story wants it. Otherwise two worlds in which they only changed
-    /// places are the same, and there are half as many of them, or a sixth.
+    /// Whether replicas keep their names, for a readable trace. Otherwise worlds that differ only by a permutation of
+    /// the replicas are equal, which reduces their number to a half or a sixth.
     pub(crate) named: bool,
 }
 
@@ -36,7 +36,7 @@ impl Setting {
         Self { replicas, ..self }
     }
 
-    /// A provider whose revocation of one token ends everything that the account granted.
+    /// A provider whose revocation of one token ends the whole grant.
     pub(crate) const fn revoking_the_grant(self) -> Self {
         Self { revocation: RevocationScope::Grant, ..self }
     }
@@ -62,7 +62,7 @@ impl System {
         Self { setting, ledger, budget: Budget::new(setting.chances) }
     }
 
-    /// Signed in, and nobody at it.
+    /// The initial world: signed in, with idle replicas.
     pub(crate) fn start(&self) -> World {
         let mut families = [Family::default(); MOST_LOGINS];
         families[0] = Family::new();
@@ -79,7 +79,7 @@ impl System {
         }
     }
 
-    /// All that can happen next.
+    /// Returns all possible moves.
     pub(crate) fn moves(&self, world: &World) -> Vec<Move> {
         let mut moves = Moves { from: *world, moves: Vec::new() };
         for replica in 0..self.setting.replicas {
@@ -103,12 +103,12 @@ impl System {
         self.setting.without == Some(mechanism)
     }
 
-    /// How often a chance was taken.
+    /// Returns how often an event has happened.
     pub(crate) fn spent(&self, world: &World, chance: Chance) -> u8 {
         self.budget.of(chance) - world.left.of(chance)
     }
 
-    /// One form for all worlds that nothing can tell apart.
+    /// Normalizes a world, so that indistinguishable worlds are equal.
     fn tidy(&self, world: &mut World) {
         if let Some(row) = &mut world.row {
             if let TokenState::Refreshing(Holder::Replica(at)) = row.state
@@ -116,7 +116,7 @@ impl System {
             {
                 row.state = TokenState::Refreshing(Holder::Nobody);
             }
-            // The owner is told to look again.
+            // The owner has to look again.
             let is_void = |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::Adopt;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
@@ -148,12 +148,12 @@ impl System {
     }
 }
 
-/// One thing that happens.
+/// One move.
 #[derive(Debug, Clone)]
 pub(crate) struct Move {
     pub(crate) who: Who,
     pub(crate) what: &'static str,
-    /// None: it takes no fault and nobody's wish.
+    /// `None` for a move that needs no fault and no action of the owner.
     pub(crate) chance: Option<Chance>,
     pub(crate) to: World,
     pub(crate) broken: Vec<Invariant>,

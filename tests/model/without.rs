@@ -1,7 +1,7 @@
-//! What each mechanism is good for: the protocol without it, for the search to break.
+//! The purpose of each mechanism: the protocol without it, in which the search must find a violation.
 //!
-//! Production has no switches. A missing mechanism is played by falsifying what goes into `step` or what comes out of it;
-//! a few are missing in how a replica goes about it, or in what the policy is told. [`crate::ablations`] says what breaks.
+//! Production has no switches. The model removes a mechanism by changing the input or the output of `step`; for a few
+//! it changes the replica's procedure or the policy. [`crate::ablations`] lists what breaks.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::ledger::NOW;
 pub(crate) enum Mechanism {
     LeaseBetweenReplicas,
     CallShorterThanLease,
-    /// A state of its own for an unknown outcome; without it the token is simply sent again.
+    /// The state for an unknown outcome; without it the token is simply sent again.
     Doubt,
     AnswerKeptOnDatabaseError,
     Journal,
@@ -36,14 +36,14 @@ pub(crate) enum Mechanism {
     BoundAsk,
     RevocationAfterNewLogin,
     RevocationByFamily,
-    /// Without it logins are counted in the row, and so from 0 again after a logout.
+    /// Without it logins are counted in the row, and so restart at 0 after a logout.
     LoginIdNeverUsedAgain,
 }
 
 use Mechanism::*;
 
 impl Mechanism {
-    /// What the policy says wrongly of the provider.
+    /// Returns the falsified policy.
     pub(crate) fn misinform(self, policy: &mut RefreshPolicy) {
         if self == RetryAtOnceUnderGrace {
             policy.grace = Duration::ZERO;
@@ -54,7 +54,7 @@ impl Mechanism {
         }
     }
 
-    /// `row` is changed to what the falsified step saw.
+    /// Changes `row` to the row that the falsified step saw.
     pub(crate) fn step_without(
         self,
         row: &mut Option<RefreshState>,

@@ -1,14 +1,14 @@
-//! The world that the search walks through: one row, a few replicas, what the provider knows, and what may still go wrong.
+//! The world that the search explores: one row, a few replicas, the provider's state, and the faults that remain.
 //!
-//! Replicas share one row. A process can crash at any step; its disk, and so the journal, survives. The provider keeps the
-//! truth: a refresh token works once. Time is how old the access token is, in four ages: calls, leases and pauses are
-//! short against them, so while somebody waits for an answer no age passes, unless that replica is paused.
+//! Replicas share one row. A process can crash at any step; its disk, and so the journal, survives. At the provider a
+//! refresh token works once. Time is the age of the access token in four steps. Calls, leases and pauses are short in
+//! comparison: while a replica waits for a response the age does not change, unless that replica is paused.
 //!
-//! Everything is a small number, so that two worlds are equal when nothing can tell them apart; [`crate::ledger`] turns the
-//! row into the real one and back. Faults and the owner's acts are [`Chance`]s, each of which may happen a few times: then
-//! the search ends.
+//! Everything is a small number, so that indistinguishable worlds are equal; [`crate::ledger`] converts the row to a
+//! real one and back. Faults and the owner's actions are [`Chance`]s. Each may happen a few times, which bounds the
+//! search.
 //!
-//! Restoring an old database is left out: nothing in production notices it yet, so it has no rule to prove.
+//! Restoring an old database is not modelled: production has no rule for it.
 
 use goclaw::domain::refresh::RefreshTrigger;
 
@@ -17,36 +17,36 @@ use crate::provider::Family;
 pub(crate) const MOST_REPLICAS: usize = 3;
 pub(crate) const MOST_LOGINS: usize = 3;
 
-/// A state of everything.
+/// A complete state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    /// None: the account is not connected.
+    /// `None`: the account is not connected.
     pub(crate) row: Option<Row>,
     pub(crate) replicas: [Replica; MOST_REPLICAS],
-    /// What the provider knows of each login; the first `logins` have happened.
+    /// The provider's state of each login; the first `logins` exist.
     pub(crate) families: [Family; MOST_LOGINS],
     pub(crate) logins: u8,
-    /// A forced refresh that the owner waits for.
+    /// The owner's pending forced refresh.
     pub(crate) ask: Option<Ask>,
     pub(crate) left: Budget,
-    /// Whether a fault has happened that no client can make up for: see I4.
+    /// Whether a fault has happened that no client can prevent: see I4.
     pub(crate) excused: bool,
 }
 
-/// The account's row, as far as the protocol goes.
+/// The account's row, reduced to the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Row {
     pub(crate) version: Version,
     pub(crate) state: TokenState,
-    /// No more than 3: production counts on, but what it decides by is whether there were two.
+    /// At most 3: production counts further, but its decisions depend only on whether there were two.
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
     pub(crate) age: Age,
-    /// Which refresh token is really in it. No rule may look at this: the provider alone can tell tokens apart.
+    /// The refresh token in the row. No rule may read this: only the provider can distinguish tokens.
     pub(crate) token: Token,
 }
 
-/// A login and its generation, by number.
+/// The number of a login and its generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version {
     pub(crate) login: u8,
@@ -63,7 +63,7 @@ pub(crate) struct Token {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum TokenState {
     Active,
-    /// With a lease that is live: one that ran out is doubt.
+    /// With a live lease; an expired lease means doubt.
     Refreshing(Holder),
     InDoubt,
     NeedsReauth,
@@ -72,11 +72,11 @@ pub(crate) enum TokenState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     Replica(usize),
-    /// Whoever took it has crashed or forgotten it.
+    /// The replica that took it has crashed or forgotten it.
     Nobody,
 }
 
-/// When the row's token was sent, against the provider's grace window.
+/// When the row's token was sent, relative to the provider's grace window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Sent {
     LongAgo,
@@ -84,16 +84,16 @@ pub(crate) enum Sent {
     JustNow,
 }
 
-/// How old an access token is, from good to useless.
+/// The age of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Age {
     Fresh,
-    /// Its refresh should begin.
+    /// Due for a refresh.
     Due,
     /// In its last minutes.
     Last,
     Expired,
-    /// Refused by the provider before its time.
+    /// Refused by the provider before its expiry.
     Refused,
 }
 
@@ -108,32 +108,32 @@ impl Age {
     }
 }
 
-/// Where a replica stands with the one refresh it may be at.
+/// The progress of a replica's refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Replica {
     Idle,
-    /// Not running. What it received is still on its disk.
+    /// Not running. A received response is still on its disk.
     Down(Option<Answer>),
-    /// It asked for the lease, and the database's answer was lost.
+    /// It asked for the lease, and the database's response was lost.
     Asking(Flight),
     Leased(Flight),
-    /// The call is out; the outcome is decided, though not yet heard.
+    /// The request is sent and its outcome decided, but not yet received.
     Sent(Flight, Outcome),
-    /// It has the answer, in memory and in its journal.
+    /// It has the new tokens in memory and in its journal.
     Holding(Answer),
-    /// It has the answer and cannot reach the database.
+    /// It has the new tokens and cannot reach the database.
     CutOff(Answer),
 }
 
-/// One acquisition of the right to present, as its holder remembers it.
+/// One lease, as its holder remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Flight {
     pub(crate) version: Version,
     pub(crate) token: Token,
-    /// The access token's when it began.
+    /// The access token's age at the beginning.
     pub(crate) age: Age,
     pub(crate) why: Why,
-    /// Whether it slept through the end of its lease.
+    /// Whether the lease expired during a pause.
     pub(crate) paused: bool,
 }
 
@@ -141,7 +141,7 @@ pub(crate) struct Flight {
 pub(crate) enum Why {
     First,
     Retry,
-    /// A retry that the owner asked for, seeing the doubt.
+    /// A retry that the owner requested after seeing the doubt.
     Consented,
 }
 
@@ -154,7 +154,7 @@ pub(crate) enum Outcome {
     Refused,
 }
 
-/// New tokens, and what was presented for them.
+/// New tokens, and the version they replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Answer {
     pub(crate) seen: Version,
@@ -162,14 +162,14 @@ pub(crate) struct Answer {
     pub(crate) age: Age,
 }
 
-/// What the owner saw, and so may ask for: [`RefreshTrigger::Consented`] only if the doubt was shown.
+/// The state the owner saw. [`RefreshTrigger::Consented`] requires that the doubt was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ask {
     pub(crate) seen: Version,
     pub(crate) trigger: RefreshTrigger,
 }
 
-/// What happens only so often.
+/// Events with a limited count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chance {
     Crash,
@@ -177,9 +177,9 @@ pub(crate) enum Chance {
     LostAnswer,
     /// 429, or no connection.
     Refused,
-    /// A transaction that fails, or that succeeds and nobody hears of it.
+    /// A transaction that fails, or that succeeds while its result is lost.
     Database,
-    /// A replica that stands still until its lease has run out.
+    /// A replica that pauses until its lease has expired.
     Pause,
     Logout,
     Login,
@@ -187,12 +187,12 @@ pub(crate) enum Chance {
 }
 
 impl Chance {
-    /// Whether it can leave doubt about a token.
+    /// The events that can leave doubt about a token.
     pub(crate) const DOUBTFUL: [Self; 5] =
         [Self::Crash, Self::LostRequest, Self::LostAnswer, Self::Database, Self::Pause];
 }
 
-/// How often each chance may be taken.
+/// The remaining count of each event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Budget([u8; 9]);
 
@@ -209,7 +209,7 @@ impl Budget {
         self.0[chance as usize]
     }
 
-    /// One less of it; None if there is none left.
+    /// Takes one; `None` if none is left.
     pub(crate) fn spend(mut self, chance: Chance) -> Option<Self> {
         self.0[chance as usize] = self.of(chance).checked_sub(1)?;
         Some(self)
@@ -227,7 +227,7 @@ impl World {
 }
 
 impl Replica {
-    /// The refresh token that it could still present, or that it brings.
+    /// Returns the refresh token that the replica may still present or store.
     pub(crate) fn token(&self) -> Option<Token> {
         match self {
             Self::Sent(_, Outcome::Answered(answer)) | Self::Holding(answer) | Self::CutOff(answer) => {
@@ -239,7 +239,7 @@ impl Replica {
         }
     }
 
-    /// An answer that it has, or that is on its way to it.
+    /// Returns a received response, or one in transit to the replica.
     pub(crate) fn answer(&mut self) -> Option<&mut Answer> {
         match self {
             Self::Sent(_, Outcome::Answered(answer))
@@ -250,7 +250,7 @@ impl Replica {
         }
     }
 
-    /// Whether it waits for the provider, within its lease: for no longer than a call takes.
+    /// Returns whether it waits for the provider within its lease, which takes no longer than a call.
     pub(crate) fn waits(&self) -> bool {
         matches!(self, Self::Leased(flight) | Self::Sent(flight, _) if !flight.paused)
     }

@@ -1,5 +1,5 @@
-//! A gateway composed for the proof: the shipped parts, with decorators around some of its ports. It is this very program,
-//! run again with a first argument of its own, so that nothing of it gets into the shipped binary.
+//! A gateway composed for the proof: the shipped parts, with decorators around some ports. It is this test program,
+//! started with a special first argument, so that no test code gets into the shipped binary.
 
 use std::{
     fs,
@@ -24,17 +24,17 @@ use crate::{
     support::gateway::{Gateway, Home, TEST_DEADLINE, eventually},
 };
 
-/// The first argument of a program that is to be a gateway.
+/// The first argument that makes the program a gateway.
 const ROLE: &str = "composed-gateway";
 const STOP_AT: &str = "--stop-at";
 const SABOTAGE: &str = "--sabotage";
 const PATIENT: &str = "--patient";
-/// What a gateway prints once it listens: the shipped one in its banner, the composed one as it is.
+/// Printed by a gateway once it listens, by the shipped one in its banner.
 const READY: &str = "is running";
-/// What its output is called in its home.
+/// The name of its log in its home.
 const LOG: &str = "gateway";
 
-/// Is the gateway if that is what this process was started for, until it is killed.
+/// Runs the gateway until it is killed, if this process was started as one.
 pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() != Some(ROLE) {
@@ -67,12 +67,12 @@ fn changes_of(mut arguments: impl Iterator<Item = String>) -> Changes {
     changes
 }
 
-/// The value of that name.
+/// Returns the value of this name.
 pub(crate) fn parse<T: DeserializeOwned>(name: &str) -> Option<T> {
     serde_json::from_value(Value::from(name)).ok()
 }
 
-/// The name of a value, as in tables and arguments.
+/// Returns the name of a value, as in tables and arguments.
 pub(crate) fn name_of(value: impl Serialize) -> String {
     let name = serde_json::to_value(value).expect("a name");
     name.as_str().expect("a name").to_owned()
@@ -87,12 +87,12 @@ pub(crate) async fn start(home: &Home, sabotage: Option<Sabotage>) -> Gateway {
     let starts = || home.printed(LOG, "stdout").matches(READY).count();
     let before = starts();
     let child = home.spawn(command, LOG);
-    // Asked over HTTP only once it listens: on a busy machine a dozen starts would be slowed down by the asking.
+    // Do not poll over HTTP before it listens: on a busy machine polling would slow a dozen starts down.
     eventually("the gateway to start", || std::future::ready((starts() > before).then_some(()))).await;
     home.answering(child).await
 }
 
-/// A gateway that is going to be killed.
+/// A gateway that a test will kill.
 pub(crate) struct Victim {
     pub(crate) gateway: Gateway,
     said: Said,
@@ -109,22 +109,22 @@ impl Victim {
         Self { gateway: home.answering(child).await, said }
     }
 
-    /// Ends as soon as it says that it is at this point. It stands there until it is killed: by dropping what is returned.
+    /// Waits until it announces this point, where it stays. Dropping the returned gateway kills it.
     pub(crate) async fn reached(self, point: GatewayPoint) -> Gateway {
         self.said.up_to(announcement(point)).await;
         self.gateway
     }
 }
 
-/// What a victim says.
+/// The output of a victim.
 struct Said {
     output: BufReader<ChildStdout>,
     log: PathBuf,
 }
 
 impl Said {
-    /// Reads up to this line. A thread that reads, and no looking every so often: what is killed in the middle of something
-    /// must be killed soon.
+    /// Reads up to this line in a thread, without polling: a process in the middle of an operation must be killed
+    /// quickly.
     async fn up_to(mut self, wanted: String) -> Self {
         let (failure, log) = (format!("the gateway did not say: {wanted}"), self.log.clone());
         #[expect(clippy::disallowed_methods, reason = "it ends with the gateway's output")]
@@ -144,12 +144,12 @@ impl Said {
     }
 }
 
-/// What a gateway says when it has come to its point.
+/// Returns the announcement of a point.
 pub(crate) fn announcement(point: GatewayPoint) -> String {
     format!("reached {}", name_of(point))
 }
 
-/// This program as a gateway in `home`.
+/// Returns the command that runs this program as a gateway in `home`.
 fn command(home: &Home, changes: &Changes) -> Command {
     let shipped = home.command(&[]);
     let mut command = Command::new(std::env::current_exe().expect("this program"));

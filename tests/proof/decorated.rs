@@ -1,5 +1,5 @@
-//! The ports of a composed gateway: around the shipped adapters, decorators that stop at a named point of a refresh, so that
-//! the process can be killed exactly there, or that break a promise on purpose, so that a harness can be seen to fail.
+//! The ports of a composed gateway: decorators around the shipped adapters. They stop at a named point of a refresh, so
+//! that the process can be killed there, or break a promise on purpose, to check that a harness can fail.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -25,50 +25,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::composed::announcement;
 
-/// A moment in a gateway's refresh, in their order.
+/// The points of a gateway's refresh, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum GatewayPoint {
-    /// The lease is about to be asked for.
+    /// Before requesting the lease.
     BeforeLease,
-    /// The lease is durable, and the gateway does not know it yet.
+    /// The lease is durable, but the gateway has not received it yet.
     LeaseTaken,
-    /// The token is about to be sent.
+    /// Before sending the token.
     BeforeSend,
-    /// The whole answer is read and understood.
+    /// The whole response is read and parsed.
     Parsed,
     /// The new tokens are in the journal.
     InJournal,
-    /// The commit is on its way: it may or may not be done when the gateway dies.
+    /// The commit is in flight: it may or may not be done when the gateway is killed.
     Committing,
-    /// It is done, and the gateway does not know it yet.
+    /// The commit is done, but the gateway has not received the result yet.
     Committed,
-    /// It is known here, and the journal still has what it does not need any more.
+    /// The result is known, and the journal still has its obsolete record.
     BeforeCleanup,
 }
 
-/// A promise that is broken on purpose.
+/// A promise broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Sabotage {
-    /// Whoever asks for the right to present a token gets it, whoever else has it.
+    /// Every caller gets the lease, even if another holds it.
     Leaseless,
-    /// What a refresh brought is not written down before the database has it.
+    /// New tokens are not written to the journal before the commit.
     Journalless,
-    /// A token in doubt is presented again at once.
+    /// A token in doubt is presented again immediately.
     Impatient,
 }
 
-/// What is different from the shipped gateway.
+/// The differences from the shipped gateway.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Changes {
     pub(crate) stop_at: Option<GatewayPoint>,
     pub(crate) sabotage: Option<Sabotage>,
-    /// Waits for the provider's answer until it is killed, so that a slow machine does not make a timeout of a kill.
+    /// Waits for the provider's response until it is killed, so that a slow machine causes no timeout instead.
     pub(crate) patient: bool,
 }
 
-/// Longer than any test waits.
+/// Longer than any test.
 const UNTIL_KILLED: Duration = Duration::from_secs(300);
 
 impl Changes {
@@ -81,7 +81,7 @@ impl Changes {
         }
     }
 
-    /// Goes on, or says that this is the point and never returns.
+    /// Continues, or announces the point and never returns.
     async fn pass(self, point: GatewayPoint) {
         if self.stop_at == Some(point) {
             println!("{}", announcement(point));

@@ -1,21 +1,21 @@
-//! How much is run: the short form, or what `--long` and `--runs N` ask for; and on what.
+//! The extent of a run: the short form, or the values of `--long`, `--runs N` and other arguments.
 
 use crate::{composed, decorated::Sabotage};
 
-/// The arguments that are the proof's own; all others are the test runner's.
+/// The arguments of the harnesses; all others belong to the test runner.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) long: bool,
-    /// How often each case is run, if that was said.
+    /// How often each case runs, if given.
     pub(crate) runs: Option<u32>,
-    /// What the random choices of a harness are made from, if that was said: to repeat one that failed.
+    /// The seed of a harness's random choices, if given, to repeat a failed run.
     pub(crate) seed: Option<u64>,
-    /// A promise that the gateways break, so that a harness can be seen to fail.
+    /// A promise that the gateways break, to check that a harness can fail.
     pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl Extent {
-    /// The extent, and the arguments that are left.
+    /// Returns the extent and the remaining arguments.
     pub(crate) fn from_command_line() -> (Self, Vec<String>) {
         let mut extent = Self { long: false, runs: None, seed: None, sabotage: None };
         let (mut left, mut arguments) = (Vec::new(), std::env::args());
@@ -40,7 +40,7 @@ impl Extent {
         (extent, left)
     }
 
-    /// `short`, or `long` if that was asked for.
+    /// Returns `short`, or `long` with `--long`.
     pub(crate) fn of<T>(self, short: T, long: T) -> T {
         if self.long { long } else { short }
     }

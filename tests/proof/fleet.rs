@@ -1,5 +1,5 @@
-//! What several gateways share, and what a harness needs to call them and to judge them: one provider, one database, one
-//! token and key.
+//! The shared environment of several gateways, and the harnesses' tools to call and judge them: one provider, one
+//! database, one API token and key.
 
 use std::{
     sync::OnceLock,
@@ -19,12 +19,12 @@ use crate::support::{
 };
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-/// How often a harness looks at what it waits for.
+/// The poll interval of a harness.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
-/// A path of the backend that answers in a moment.
+/// A fast path of the backend.
 const USAGE: &str = "/v1/proxy/openai/wham/usage";
 
-/// Where the gateways of a harness keep their accounts.
+/// The database engine of a harness's gateways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// One file, which all processes open.
@@ -53,7 +53,7 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Both of them fresh; `arguments` are the simulator's.
+    /// Starts both. `arguments` are the simulator's.
     pub(crate) async fn new(engine: Engine, arguments: &[&str]) -> Self {
         let storage = match engine {
             Engine::Sqlite => Storage::Folder(folder()),
@@ -64,23 +64,23 @@ impl Ground {
             let arguments = ["--approval", "auto"].into_iter().chain(arguments.iter().map(String::as_str));
             Provider::start(&arguments.collect::<Vec<_>>())
         };
-        // It makes its keys before it is ready, and whoever waits for that on a worker thread keeps all others waiting.
+        // The simulator generates keys before it is ready; waiting on a worker thread would block all other tasks.
         #[expect(clippy::disallowed_methods, reason = "it is waited for")]
         let provider = tokio::task::spawn_blocking(start).await.expect("the simulator starts");
         Self { provider, storage }
     }
 
-    /// As it was in the beginning. Nobody may be using it.
+    /// Resets both to their initial state. No gateway may be using them.
     pub(crate) async fn reset(&mut self) {
         self.order("/reset", json!({})).await;
         match &mut self.storage {
             Storage::Folder(old) => *old = folder(),
-            // Emptied, not replaced: a long run would leave thousands of databases behind.
+            // Cleared, not replaced: a long run would otherwise leave thousands of databases behind.
             Storage::Server(database) => database.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
         }
     }
 
-    /// A home of its own for one more gateway.
+    /// Returns a home for one more gateway.
     pub(crate) fn home(&self) -> Home {
         let url = match &self.storage {
             Storage::Folder(folder) => format!("sqlite:{}", folder.path().join("shared.db").display()),
@@ -93,7 +93,7 @@ impl Ground {
             .with("RUST_LOG", "info")
     }
 
-    /// Tells the simulator something, and returns what it answers.
+    /// Sends a command to the simulator and returns its response.
     pub(crate) async fn order(&self, path: &str, body: Value) -> Value {
         let request = shared_client().post(format!("{}{path}", self.provider.control_url)).json(&body);
         let answer = Answer::of(request.send().await.expect("an answer")).await;
@@ -101,7 +101,7 @@ impl Ground {
         answer.json()
     }
 
-    /// Every refresh token that was presented, in order.
+    /// Returns every presentation of a refresh token, in order.
     pub(crate) async fn presentations(&self) -> Vec<Presentation> {
         self.look("/presentations").await
     }
@@ -110,17 +110,17 @@ impl Ground {
         self.look("/presentations/totals").await
     }
 
-    /// How many requests were stopped at a step since the stops were last cleared.
+    /// Returns the number of requests stopped at a step since the stops were last cleared.
     pub(crate) async fn stopped(&self) -> usize {
         self.look::<Vec<Value>>("/stops").await.len()
     }
 
-    /// Every code and token that was issued, in order.
+    /// Returns every issued code and token, in order.
     pub(crate) async fn issued(&self) -> Vec<String> {
         self.look("/issued").await
     }
 
-    /// Signs one of the provider's people in, under an account's name, without a browser.
+    /// Logs one of the provider's users in under an account name, without a browser.
     pub(crate) async fn sign_in(&self, caller: &Caller, account: &str, person: usize) {
         let start = caller.post(&format!("/v1/auth/{account}/start"), json!({"provider_type": "openai-codex"})).await;
         let started = start.expect("an answer").json();
@@ -141,13 +141,13 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// The HTTP client of all harnesses: to make one costs far more than a call.
+/// Returns the HTTP client of all harnesses: creating one costs far more than a call.
 pub(crate) fn shared_client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(http)
 }
 
-/// Somebody who uses a gateway.
+/// A user of a gateway.
 #[derive(Clone)]
 pub(crate) struct Caller {
     base: String,
@@ -159,18 +159,18 @@ impl Caller {
         Self { base: gateway.base.clone(), token: gateway.token.clone() }
     }
 
-    /// Where an account stands; null if the gateway is gone.
+    /// Returns an account's status; null if the gateway is gone.
     pub(crate) async fn status(&self, account: &str) -> Value {
         let request = shared_client().get(format!("{}/v1/auth/{account}/status", self.base));
         self.send(request).await.map(|answer| answer.json()).unwrap_or_default()
     }
 
-    /// Asks for an account's tokens to be refreshed.
+    /// Requests a refresh of an account's tokens.
     pub(crate) async fn refresh(&self, account: &str) -> Option<Answer> {
         self.post(&format!("/v1/auth/{account}/refresh"), json!({})).await
     }
 
-    /// A call through the gateway to the provider.
+    /// Sends a proxied request to the provider.
     pub(crate) async fn usage(&self) -> Option<Answer> {
         self.send(shared_client().get(format!("{}{USAGE}", self.base))).await
     }
@@ -179,15 +179,15 @@ impl Caller {
         self.send(shared_client().post(format!("{}{path}", self.base)).json(&body)).await
     }
 
-    /// None if the gateway is gone.
+    /// Sends a request. Returns `None` if the gateway is gone.
     async fn send(&self, request: RequestBuilder) -> Option<Answer> {
         let answer = request.bearer_auth(&self.token).send().await.ok()?;
         Some(Answer::of(answer).await)
     }
 }
 
-/// Waits until `look` returns something. It looks less often than a test with one gateway does: a dozen cases that look at
-/// theirs all the time would keep each other from getting there.
+/// Waits until `look` returns a value. It polls less often than a test with one gateway, so that a dozen parallel cases
+/// do not slow each other down.
 pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let waiting = async {
         loop {
@@ -197,23 +197,23 @@ pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
-/// A runtime for one harness, which has a thread of its own.
+/// Runs one harness on its own runtime; each harness has its own thread.
 pub(crate) fn block_on<T>(harness: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(harness)
 }
 
-/// The time by the machine's clock, which all processes share, in Unix milliseconds.
+/// Returns the machine's clock, which all processes share, in Unix milliseconds.
 #[expect(clippy::disallowed_methods, reason = "it is compared with what other processes wrote down")]
 pub(crate) fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
     u64::try_from(since.as_millis()).expect("a time before long")
 }
 
-/// Lets real time pass.
+/// Sleeps in real time.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;

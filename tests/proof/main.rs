@@ -1,20 +1,20 @@
-//! The proof of the core promise: whole gateways, a provider that ends a login on reuse, and everything that can go wrong.
+//! System tests of the core promise: real gateways, a provider that revokes a login on reuse, and injected faults.
 //!
-//! Each trial is one harness in its short form; `--long` makes it as long as `docs/refresh.md` shows its table, and `--runs N`
-//! says how often each case of a harness is run:
+//! Each trial is one harness in its short form. `--long` runs the length that `docs/refresh.md` documents, and `--runs
+//! N` sets how often each case of a harness runs:
 //!
 //!     cargo test --test proof                                     # all, short
 //!     cargo test --release --test proof -- storm --long --nocapture
 //!
-//! What a harness judges by is the simulator's ledger of presentations, never what a gateway says of itself. A harness that
-//! cannot fail proves nothing, so gateways can be made to break a promise (`decorated.rs`), and then these fail:
+//! A harness judges by the simulator's ledger of presentations, never by the gateway's own report. A harness that
+//! cannot fail proves nothing, so gateways can break a promise on purpose (`decorated.rs`), and then these fail:
 //!
 //!     cargo test --test proof -- storm --sabotage leaseless       # whoever asks may present: spent tokens are presented
 //!     cargo test --test proof -- soak --sabotage leaseless        # the same: two at once, and again without a kill
 //!     cargo test --test proof -- kill --sabotage journalless       # in_journal, at times committing: what was there is lost
 //!     cargo test --test proof -- kill --sabotage impatient        # all points in doubt: presented because somebody asked
 
-// Says to clippy that all of it is test code, helpers included.
+// Tells clippy that all of this is test code, helpers included.
 #![cfg(test)]
 
 #[path = "../it/support/mod.rs"]
@@ -26,7 +26,7 @@ mod decorated;
 mod extent;
 mod fleet;
 
-// The harnesses, a file or folder each.
+// The harnesses, one file or folder each.
 mod kill;
 mod provider_faults;
 mod races;

@@ -1,5 +1,5 @@
-//! What the harnesses of races and of faults share: gateways in a hurry, the provider's ledger, cases side by side, and a
-//! table of what came of them.
+//! Shared parts of the race and fault harnesses: gateways with short intervals, the provider's ledger, parallel cases,
+//! and the table of results.
 
 use std::{
     any::Any,
@@ -20,10 +20,10 @@ use crate::support::{
 };
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-/// What a lease has beyond two calls: a database that takes longer to grant it makes a gateway stay away from the provider,
-/// which on a busy machine would be another case than the one that is tried.
+/// The slack of a lease beyond two calls. If the database grants a lease later than that, the gateway does not present,
+/// which on a busy machine would test a different case.
 const SLACK: Duration = Duration::from_secs(3);
-/// More threads than cores: starting a program blocks one until the program is ready.
+/// More threads than cores: starting a program blocks one thread until the program is ready.
 const THREADS: usize = 8;
 
 /// Runs a harness to its end.
@@ -32,8 +32,8 @@ pub(crate) fn on_runtime(harness: impl Future<Output = Result<(), Failed>>) -> R
     runtime.expect("a runtime").block_on(harness)
 }
 
-/// A home whose gateway has a configured token and key, so that several may share a database, and gives up on the
-/// provider after `http_timeout`.
+/// Returns a home whose gateway has a configured API token and key, so that several may share a database, and a
+/// provider timeout of `http_timeout`.
 pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     Home::new(provider)
@@ -46,32 +46,32 @@ pub(crate) fn hurried_home(provider: &Provider, http_timeout: Duration) -> Home 
         .with("GOCLAW_REFRESH__BACKOFF_MAX", "1s")
 }
 
-/// The one client of whoever asks again and again: making one takes longer than asking.
+/// Returns the HTTP client for polling: creating one takes longer than a request.
 pub(crate) fn client() -> &'static Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(http)
 }
 
-/// What a gateway says of its login.
+/// Returns the gateway's status of its login.
 pub(crate) async fn status(gateway: &Gateway) -> Value {
     let request = client().get(format!("{}/v1/auth/openai/status", gateway.base)).bearer_auth(&gateway.token);
     request.send().await.expect("an answer").json().await.expect("JSON")
 }
 
-/// What the provider's control port says.
+/// Returns the response of the provider's control API.
 pub(crate) async fn ask(provider: &Provider, path: &str) -> Value {
     let answer = client().get(format!("{}{path}", provider.control_url)).send().await.expect("an answer");
     answer.json().await.expect("JSON")
 }
 
-/// What the provider wrote down about all refreshes.
+/// The provider's record of all refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ledger {
     pub(crate) presentations: u64,
     pub(crate) under_way: u64,
-    /// Spent tokens that came back, whether or not their families died of it.
+    /// Reused tokens, whether or not their families were revoked.
     pub(crate) reuse: u64,
-    /// The most presentations of one family at a time.
+    /// The maximum number of presentations of one family at once.
     pub(crate) at_once: u64,
 }
 
@@ -88,7 +88,7 @@ impl Ledger {
     }
 }
 
-/// Runs cases side by side, so many at a time; in their order, what came of each, or how it broke off.
+/// Runs cases in parallel, this many at a time. Returns their results in order, or how each failed.
 pub(crate) async fn side_by_side<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     at_a_time: usize,
     cases: impl IntoIterator<Item = F>,
@@ -112,7 +112,7 @@ fn words_of(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
-/// Prints rows under their headings, as they are to stand in the documentation.
+/// Prints a table in the format of the documentation.
 pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) {
     println!("\n{title}\n\n| {} |\n|{}", headings.join(" | "), "---|".repeat(headings.len()));
     for row in rows {
@@ -120,18 +120,18 @@ pub(crate) fn print_table(title: &str, headings: &[&str], rows: &[Vec<String>]) 
     }
 }
 
-/// All complaints as one failure; fine if there are none.
+/// Combines all complaints into one failure; succeeds if there are none.
 pub(crate) fn verdict(complaints: &[String]) -> Result<(), Failed> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
-/// The machine's clock, which whole processes go by.
+/// Returns the machine's clock, which real processes use.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) fn clock() -> Instant {
     Instant::now()
 }
 
-/// Lets real time pass, as an outage does. Nothing may be concluded from its having passed.
+/// Sleeps in real time, as an outage does. Tests must not draw conclusions from the elapsed time.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;

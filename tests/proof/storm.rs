@@ -1,8 +1,7 @@
-//! Everybody at once: many callers on several gateways, in the very moment when the access token is no good any more.
+//! Many callers on several gateways at once, at the moment when the access token becomes invalid.
 //!
-//! Rounds of two kinds take turns: the token's time is over, which each gateway sees by its clock, or the provider has ended
-//! it, which each learns from a refusal. Either way one gateway presents the refresh token, once, and all callers are
-//! answered.
+//! Two kinds of rounds alternate: the token expires, which each gateway sees by its clock, or the provider revokes it,
+//! which each learns from a refusal. In both, one gateway presents the refresh token once, and all callers are served.
 
 use std::time::Duration;
 
@@ -27,11 +26,11 @@ struct Size {
     rounds: usize,
 }
 
-/// What the rounds came to.
+/// The results of the rounds.
 #[derive(Debug, Default)]
 struct Tally {
     answered: usize,
-    /// Answers other than 200.
+    /// Responses other than 200.
     wrong: Vec<String>,
     slowest: Duration,
 }
@@ -44,7 +43,7 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
 
 async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
     let ground = Ground::new(engine, &["--access-lifetime", LIFETIME]).await;
-    // The callers themselves race: no schedule is before them.
+    // The callers race without any schedule.
     let home = || ground.home().with("GOCLAW_REFRESH__PROACTIVE", "false").with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
     let mut gateways: Vec<Gateway> = Vec::new();
@@ -71,10 +70,10 @@ async fn storm(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed>
     judge(engine, size, &ground, &callers[0], tally).await
 }
 
-/// Revokes every access token that was issued after the first `ended` secrets, and returns how many there are now.
+/// Revokes every access token after the first `ended` issued secrets. Returns the number of secrets now.
 async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
     let issued = ground.issued().await;
-    // A refresh token would take its whole family with it; these have no dots.
+    // Revoking a refresh token would revoke its family; those contain no dots.
     for token in issued.iter().skip(ended).filter(|secret| secret.contains('.')) {
         let url = format!("{}/oauth/revoke", ground.provider.issuer);
         let answer = shared_client().post(url).form(&[("token", token)]).send().await.expect("an answer");
@@ -83,7 +82,7 @@ async fn end_access_tokens(ground: &Ground, ended: usize) -> usize {
     issued.len()
 }
 
-/// So many callers at each gateway, all at once.
+/// Sends this many requests to each gateway at once.
 async fn everybody(callers: &[Caller], each: usize, tally: &mut Tally) {
     let mut calls = JoinSet::new();
     for caller in callers {

@@ -1,17 +1,16 @@
-//! The pages a person sees: the question whether to approve, and why a request was refused. Plain HTML without script,
-//! so that it works in any browser and in any test.
+//! The approval page and the error page. Plain HTML without scripts works in any browser and in any test.
 
 use crate::{http::Reply, provider::AuthorizationRequest, settings::Account};
 
 const STYLE: &str = include_str!("approval_page.css");
 
-/// Inline style and nothing else. There is no `form-action`: browsers apply it to the redirect that follows the form,
-/// and that one leads to the client.
+/// Allows only inline style. It has no `form-action`: browsers apply that to the redirect after the form, and the
+/// redirect leads to the client.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Asks whether to approve, as whoever sits at the browser or as somebody else of those who can sign in. `name` stands for
-/// the request when the form comes back.
+/// Renders the approval page. It offers the account in the browser first, then every other account. `name` identifies
+/// the request when the form is submitted.
 pub(super) fn ask(
     request: &AuthorizationRequest,
     account: &Account,
@@ -52,10 +51,10 @@ pub(super) fn ask(
     page(200, &format!("Let {client} use this account?"), &content)
 }
 
-/// Says why a request goes no further. It links nowhere: the request cannot be trusted.
+/// Renders the reason of a refusal. The page has no links, because the request is not trustworthy.
 pub(super) fn refusal(why: &str) -> Reply {
     let why = escape(why);
-    let title = "This sign-in cannot go on";
+    let title = "This sign-in cannot continue";
     page(
         400,
         title,
@@ -91,7 +90,7 @@ fn page(status: u16, title: &str, content: &str) -> Reply {
         .header("cache-control", "no-store")
 }
 
-/// Text for HTML content and quoted attributes. Scopes and addresses come from the request, so all of it is escaped.
+/// Escapes text for HTML content and quoted attributes. Scopes and addresses come from the request.
 pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut escaped, character| {
         match character {

@@ -1,7 +1,7 @@
-//! The authorization endpoint (RFC 6749 section 4.1.1): is the request valid, and what does the person say?
+//! The authorization endpoint (RFC 6749 section 4.1.1): validates the request and asks the user.
 //!
-//! An unknown client or redirect URI is shown to the person and never redirected (section 4.1.2.1): anything else would
-//! make the provider an open redirector.
+//! An unknown client or redirect URI is shown to the user and never redirected to (section 4.1.2.1); otherwise the
+//! provider would be an open redirector.
 
 use std::sync::Arc;
 
@@ -14,23 +14,23 @@ use crate::{
     settings::{Account, Approval, Client, RedirectPorts, Settings},
 };
 
-/// Where the approval page sends the decision.
+/// The path that receives the decision of the approval page.
 pub(super) const DECISION_PATH: &str = "/oauth/authorize/decision";
 
 /// The length of an S256 challenge: base64url of 32 bytes (RFC 7636 section 4.2).
 const CHALLENGE_LENGTH: usize = 43;
 
-/// The scopes without which the client could not do its work.
+/// The scopes that the client requires.
 const REQUIRED_SCOPES: [&str; 2] = ["openid", "offline_access"];
 
-/// What the real provider's page says when nobody is signed in any more.
+/// The real provider's text for an ended session.
 const INVALID_SESSION: &str = "Route Error (400 Invalid Session): your session is no longer valid.";
 
-/// Why an authorization request gets no approval.
+/// Why an authorization request is not approved.
 enum NotApproved {
-    /// Client and redirect URI are not to be trusted: the person is told, the client is not.
+    /// The client or redirect URI is not trusted: show the error to the user only.
     Shown { outcome: &'static str, why: String },
-    /// The client is told by redirect.
+    /// Send the error to the client by redirect.
     Redirected { redirect_uri: String, state: String, error: &'static str, description: &'static str },
 }
 
@@ -40,7 +40,7 @@ impl NotApproved {
     }
 }
 
-/// Answers a browser that arrives with an authorization request.
+/// Handles a browser's authorization request.
 pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &str) -> Result<Reply, ConnectionCut> {
     let settings = provider.state().settings.clone();
     let request = match valid_request(query, &settings) {
@@ -57,7 +57,7 @@ pub(super) async fn authorize(provider: &Arc<Provider>, entry: &Entry, query: &s
     by_approval(provider, entry, &settings, request, account).await
 }
 
-/// Approves an authorization request as this account, without a browser: returns where the browser would be sent.
+/// Approves an authorization request as this account without a browser. Returns the redirect URL.
 pub(crate) fn approve(provider: &Provider, authorize_url: &str, account: usize) -> Result<String, ApprovalRefused> {
     let query = authorize_url.split_once('?').map_or("", |(_, query)| query);
     let settings = provider.state().settings.clone();
@@ -70,7 +70,7 @@ pub(crate) fn approve(provider: &Provider, authorize_url: &str, account: usize) 
     Ok(callback::approved_url(provider, &request, account))
 }
 
-/// The authorization request is one that the provider refuses.
+/// The provider refuses the authorization request.
 #[derive(Debug, thiserror::Error)]
 #[error("the provider does not approve the request: {0}")]
 pub struct ApprovalRefused(String);
@@ -122,7 +122,7 @@ async fn by_approval(
         }
         Approval::Deny => denied("access_denied", "The resource owner denied the request."),
         Approval::MissingEntitlement => denied("access_denied", "missing_codex_entitlement: Codex is not enabled."),
-        Approval::ErrorParam { error } => denied(error, "The simulator was told to answer with this error."),
+        Approval::ErrorParam { error } => denied(error, "The simulator is configured to return this error."),
         Approval::NeverAnswer => {
             entry.outcome("never_answered");
             std::future::pending().await
@@ -131,7 +131,7 @@ async fn by_approval(
     }
 }
 
-/// Answers the form of the approval page. Each page decides once.
+/// Handles the form of the approval page. Each page decides once.
 pub(super) fn decide(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -144,11 +144,7 @@ pub(super) fn decide(
     };
     let waiting = provider.state().codes.decided(parameters.get("request").unwrap_or_default());
     let Some((request, account)) = waiting else {
-        return Ok(shown(
-            entry,
-            "already_decided",
-            "This sign-in has been decided already. Start again from the program.",
-        ));
+        return Ok(shown(entry, "already_decided", "This sign-in was already decided. Start again from the program."));
     };
     let decision = parameters.get("decision").unwrap_or_default();
     let somebody_else = || {
@@ -173,8 +169,7 @@ fn known_client<'a>(parameters: &Parameters, settings: &'a Settings) -> Option<&
     settings.clients.iter().find(|client| parameters.get("client_id") == Some(&client.client_id))
 }
 
-/// Compares text with text: whoever parses a redirect URI first can be made to read something else than the browser
-/// does.
+/// Checks the redirect URI as text, because a parser may read it differently from the browser.
 fn redirect_allowed(redirect_uri: &str, allowed: &RedirectPorts) -> bool {
     let port_text = ["http://localhost:", "http://127.0.0.1:"]
         .iter()
@@ -188,7 +183,7 @@ fn redirect_allowed(redirect_uri: &str, allowed: &RedirectPorts) -> bool {
     }
 }
 
-/// What may be told to the client by redirect, because client and redirect URI are known by now.
+/// Checks the parameters whose errors go to the client, because client and redirect URI are known to be valid.
 fn check_rest(parameters: &Parameters) -> Result<(), (&'static str, &'static str)> {
     if parameters.get("response_type") != Some("code") {
         return Err(("unsupported_response_type", "The response_type must be code."));

@@ -1,4 +1,4 @@
-//! The redirect back to the client (RFC 6749 sections 4.1.2 and 4.1.2.1), and what a test may want to be wrong with it.
+//! The redirect back to the client (RFC 6749 sections 4.1.2 and 4.1.2.1), with the faults a test may set.
 
 use url::form_urlencoded::Serializer;
 
@@ -8,15 +8,15 @@ use crate::{
     settings::{Account, CallbackFault},
 };
 
-/// The issuer a mix-up attack would show (RFC 9207).
+/// The issuer of a mix-up attack (RFC 9207).
 const FOREIGN_ISSUER: &str = "https://issuer.example";
 
-/// Issues a code and sends it.
+/// Issues a code and redirects with it.
 pub(super) fn approved(provider: &Provider, request: &AuthorizationRequest, account: Account) -> Reply {
     redirect(&approved_url(provider, request, account))
 }
 
-/// Issues a code; where it is to be sent.
+/// Issues a code and returns the redirect URL.
 pub(super) fn approved_url(provider: &Provider, request: &AuthorizationRequest, account: Account) -> String {
     let mut guard = provider.state();
     let state = &mut *guard;
@@ -25,7 +25,7 @@ pub(super) fn approved_url(provider: &Provider, request: &AuthorizationRequest, 
     state.codes.issue(code.clone(), request, account, now, lifetime);
     let mut pairs = vec![
         ("code", code),
-        // A form writes the blanks between scopes as `+`, as the real callback has them.
+        // The form encoding writes the spaces between scopes as `+`, as the real callback does.
         ("scope", request.scopes.join(" ")),
         ("state", request.state.clone()),
     ];
@@ -41,7 +41,7 @@ pub(super) fn approved_url(provider: &Provider, request: &AuthorizationRequest, 
     url(&provider.issuer, &request.redirect_uri, pairs, state.settings.callback)
 }
 
-/// Sends an error.
+/// Redirects with an error.
 pub(super) fn error(provider: &Provider, redirect_uri: &str, state: &str, error: &str, description: &str) -> Reply {
     let mut pairs = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
     if !state.is_empty() {

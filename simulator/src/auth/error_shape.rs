@@ -1,12 +1,11 @@
-//! The many forms in which a refusal reaches the client. The real provider is known to use several, so a client has to
-//! understand them all.
+//! The forms of an error response. The real provider uses several, so a client has to understand all of them.
 
 use serde_json::{Value, json};
 
 use super::approval_page::escape;
 use crate::{http::Reply, provider::Refusal, settings::ErrorShape};
 
-/// A refusal as an answer of the given shape.
+/// Renders a refusal in the given form.
 pub(super) fn render(refusal: &Refusal, shape: ErrorShape) -> Reply {
     let (status, code, message) = (refusal.status(), refusal.code(), refusal.message());
     let reply = match shape {
@@ -41,7 +40,7 @@ mod tests {
     use super::{Refusal, object};
 
     #[test]
-    fn the_object_form_is_the_observed_one() {
+    fn the_object_form_matches_the_real_one() {
         let refusal = Refusal::RefreshTokenReused;
         let expected = concat!(
             r#"{"error":{"message":"Your refresh token has already been used to generate a new access token. "#,

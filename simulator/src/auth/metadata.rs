@@ -1,4 +1,4 @@
-//! The discovery document (OpenID Connect Discovery 1.0 section 3): it names exactly the endpoints served here.
+//! The discovery document (OpenID Connect Discovery 1.0 section 3). It lists exactly the endpoints served here.
 
 use serde_json::json;
 

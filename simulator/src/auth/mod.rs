@@ -23,10 +23,10 @@ use crate::{
     steps::Step,
 };
 
-/// Where tokens are asked for.
+/// The token endpoint.
 const TOKEN_PATH: &str = "/oauth/token";
 
-/// No request of this protocol comes near this size, in bytes.
+/// The maximum request body, in bytes. No request of this protocol comes near it.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The authorization server as an origin.
@@ -42,7 +42,7 @@ impl Origin for AuthOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Auth, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -51,7 +51,7 @@ impl AuthOrigin {
         if head.uri.path() == TOKEN_PATH {
             self.provider.steps.pass(Step::Arrived, None).await?;
         }
-        // The client broke off in the middle of its own request: there is nobody left to answer.
+        // The client disconnected in the middle of its request, so no response is possible.
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         let provider = &self.provider;
         match (&head.method, head.uri.path()) {

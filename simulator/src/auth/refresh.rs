@@ -1,4 +1,4 @@
-//! A refresh, step by step: each step is a moment at which a test may want the client to die.
+//! The steps of a refresh, at each of which a test may stop it.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::{
     steps::{Step, Steps},
 };
 
-/// Answers a refresh. It counts as under way until its answer goes out, or until the last byte of one that a step or a
-/// fault slows down; or until the client is gone.
+/// Handles a refresh. It counts as in flight until the response is returned, or until the last byte if a step or a
+/// fault delays the body, or until the client disconnects.
 pub(super) async fn refresh(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -45,8 +45,8 @@ pub(super) async fn refresh(
     Ok(reply.delivered(by_steps, under_way))
 }
 
-/// Sends the answer with a stop after its head, in the middle and at the end. Its length is not announced, so that a
-/// client that has every byte still waits for the end.
+/// Sends the body with stops after the head, in the middle and at the end. The length is not announced, so that a
+/// client with every byte still waits for the end.
 async fn deliver(mut writer: BodyWriter, mut body: Bytes, steps: &Arc<Steps>, family: Option<FamilyId>) {
     let half = body.split_to(body.len() / 2);
     for (step, next) in [(Step::HeadersSent, half), (Step::BodyHalf, body), (Step::BodySent, Bytes::new())] {

@@ -1,5 +1,5 @@
-//! The revocation endpoint (RFC 7009). An unknown token is answered like a known one: the client cannot do anything
-//! about it, and the answer must not tell whether a guessed token exists (section 2.2).
+//! The revocation endpoint (RFC 7009). An unknown token gets the same response as a known one, so that the response
+//! does not reveal whether a guessed token exists (section 2.2).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     provider::{Entry, Provider, Refusal},
 };
 
-/// Answers a request to revoke. `token_type_hint` is not needed: the provider finds a token of either kind.
+/// Handles a revocation. `token_type_hint` is not needed: the provider finds both kinds of token.
 pub(super) async fn revoke(
     provider: &Arc<Provider>,
     entry: &Entry,

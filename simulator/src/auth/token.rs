@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 section 3.2): reads the grant, lets faults strike, asks the provider, words the answer.
+//! The token endpoint (RFC 6749 section 3.2): parses the grant, applies faults, asks the provider, builds the response.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     provider::{self, Entry, Provider, Refusal, TokenAnswer},
 };
 
-/// A grant, read and not yet judged.
+/// A parsed grant request, not yet checked.
 enum TokenRequest<'a> {
     AuthorizationCode { code: &'a str, client_id: &'a str, redirect_uri: &'a str, code_verifier: &'a str },
     RefreshToken { refresh_token: &'a str, client_id: &'a str },
@@ -26,7 +26,7 @@ impl<'a> TokenRequest<'a> {
             parameters.get(name).ok_or_else(missing)
         };
         match required("grant_type")? {
-            // Of the code grant only the form is known to work at the real provider.
+            // The real provider is known to accept only a form for the code grant.
             "authorization_code" if parameters.came_as_json => {
                 Err(Refusal::InvalidRequest("The authorization_code grant must be sent as a form.".to_owned()))
             }
@@ -44,7 +44,7 @@ impl<'a> TokenRequest<'a> {
     }
 }
 
-/// Answers a request for tokens.
+/// Handles a token request.
 pub(super) async fn token(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -71,14 +71,14 @@ pub(super) async fn token(
         }
     };
     if let Ok(parameters) = &parameters {
-        // Only now does a redeemed code have a family.
+        // A redeemed code has a family only from here on.
         let family = parameters.get("code").and_then(|code| provider.state().codes.family_of(code));
         entry.note(|entry| entry.family = entry.family.or(family));
     }
     reply
 }
 
-/// Signs what was decided, and words it.
+/// Signs the tokens and builds the response.
 pub(super) fn answer(provider: &Provider, entry: &Entry, decided: Result<TokenAnswer, Refusal>) -> Reply {
     match decided.and_then(|decided| decided.sign(provider)) {
         Ok(tokens) => {

@@ -1,4 +1,4 @@
-//! Who may come in: an access token of this provider that is good now, and the account it names.
+//! Authenticates requests: a valid access token of this provider, and the account it names.
 
 use hyper::HeaderMap;
 
@@ -13,7 +13,7 @@ use crate::{
 /// The header that must name the token's own account.
 const ACCOUNT_HEADER: &str = "chatgpt-account-id";
 
-/// The account of the bearer, or the answer that refuses. The journal learns what was presented either way.
+/// Returns the account of the bearer token, or the error response. Records the token's status in either case.
 pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> Result<Account, Reply> {
     let Some(token) = bearer(headers) else {
         entry.outcome("no_bearer");
@@ -34,7 +34,7 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
         Some(named) if named == account.account_id.as_bytes() => Ok(account),
         Some(_) => {
             entry.outcome("wrong_account");
-            // Not a question of the token's age: a client that refreshes for this is wrong.
+            // The token's age does not matter here: a client must not refresh for this error.
             let body = serde_json::json!({"detail": {"code": "invalid_workspace_selected"}});
             Err(Reply::json(403, &body))
         }

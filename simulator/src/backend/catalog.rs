@@ -1,4 +1,4 @@
-//! The list of models, as much of it as the client is new enough for, with an `ETag` for clients that ask again.
+//! The list of models that the client's version supports, with an `ETag` for conditional requests.
 
 use hyper::{
     header::{ETAG, IF_NONE_MATCH},
@@ -12,10 +12,10 @@ use crate::{
     refusals,
 };
 
-/// The oldest client that knows the models.
+/// The oldest client version that supports the models.
 const MINIMAL_CLIENT_VERSION: &str = "0.1.0";
 
-/// Answers `GET /codex/models`.
+/// Handles `GET /codex/models`.
 pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
     let query = Parameters::from_form(head.uri.query().unwrap_or_default().as_bytes()).ok();
     let Some(version) = query.as_ref().and_then(|query| version(query.get("client_version")?)) else {
@@ -29,7 +29,7 @@ pub(super) fn models(slugs: &[String], head: &Parts) -> Reply {
     reply.header(ETAG.as_str(), &etag)
 }
 
-/// The `ETag` of the whole list, which every response tells.
+/// Returns the `ETag` of the whole list, which every response includes.
 pub(super) fn etag_of(slugs: &[String]) -> String {
     etag(&catalog(slugs))
 }
@@ -42,7 +42,7 @@ fn etag(catalog: &Value) -> String {
     format!("\"{}\"", body_sha256(catalog.to_string().as_bytes()).chars().take(16).collect::<String>())
 }
 
-/// The numbers of a version, without what a pre-release adds.
+/// Parses the numbers of a version, without a pre-release suffix.
 fn version(text: &str) -> Option<[u32; 3]> {
     let numbers = text.split('-').next()?.split('.').map(|number| number.parse().ok());
     numbers.collect::<Option<Vec<_>>>()?.try_into().ok()

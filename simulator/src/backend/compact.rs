@@ -1,4 +1,4 @@
-//! `POST /codex/responses/compact`: a long conversation made short, answered whole and not as a stream.
+//! `POST /codex/responses/compact`: compacts a long conversation. The response is not a stream.
 
 use hyper::http::request::Parts;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     settings::Account,
 };
 
-/// Answers with what the user said, and the rest as something that only the backend can read.
+/// Returns the user's messages, and the rest as content that only the backend can read.
 pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[u8], account: &Account) -> Reply {
     let (settings, now) = provider.state().at_this_moment();
     let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
@@ -30,5 +30,5 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
     let sealed = format!("gAAAAA{}", random_text());
     let rest = json!({"id": format!("cmp_{}", random_text()), "type": "compaction", "encrypted_content": sealed});
     let output: Vec<Value> = said.chain([rest]).collect();
-    quota.told(Reply::json(200, &json!({"output": output})))
+    quota.with_usage_headers(Reply::json(200, &json!({"output": output})))
 }

@@ -1,5 +1,5 @@
-//! The events of one response, as they pile up: each with the members the real backend gives it, and numbered when it
-//! is sent. What was said decides what the last event sums up.
+//! The events of one response, with the members of the real backend and a sequence number when sent. The last event
+//! summarizes the output.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -20,7 +20,7 @@ impl Event {
         Self { kind: kind.into(), members }
     }
 
-    /// Whether it is a piece of something, before which the writer pauses.
+    /// Returns whether this is a delta, before which the writer pauses.
     pub(super) fn is_delta(&self) -> bool {
         self.kind.ends_with(".delta")
     }
@@ -29,7 +29,7 @@ impl Event {
         self.kind.starts_with("response.reasoning")
     }
 
-    /// As a frame; its JSON repeats the kind, as with the real backend.
+    /// Returns the frame. Its JSON repeats the event type, as at the real backend.
     pub(super) fn frame(&self, number: usize) -> Bytes {
         let mut data =
             Map::from_iter([("type".to_owned(), json!(self.kind)), ("sequence_number".to_owned(), json!(number))]);
@@ -38,7 +38,7 @@ impl Event {
     }
 }
 
-/// A response in the making.
+/// A response under construction.
 pub(super) struct Events {
     response: Map<String, Value>,
     output: Vec<Value>,
@@ -46,7 +46,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    /// A response that has begun.
+    /// Begins a response.
     pub(super) fn begin(model: &str, now: Duration) -> Self {
         let id = format!("resp_{}", random_text());
         let members = json!({"id": id, "object": "response", "created_at": now.as_secs(), "model": model});
@@ -63,7 +63,7 @@ impl Events {
         self.events.push(Event::new(kind, members));
     }
 
-    /// An event about the item that is being written.
+    /// Adds an event about the current item.
     pub(super) fn about(&mut self, item_id: &str, kind: &'static str, more: Value) {
         let mut members = json!({"item_id": item_id, "output_index": self.output.len()});
         if let (Some(members), Some(more)) = (members.as_object_mut(), more.as_object()) {
@@ -81,14 +81,14 @@ impl Events {
         self.output.push(item);
     }
 
-    /// A response that said all it had to say. The backend sometimes does not list what that was.
+    /// Completes the response. The real backend sometimes omits the output list.
     pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
         let output = if listed { self.output.as_slice() } else { &[] };
         let response = self.state("completed", json!({"output": output, "usage": self.usage(input)}));
         self.push("response.completed", json!({"response": response}));
     }
 
-    /// A response that was cut short for this reason.
+    /// Ends the response early for this reason.
     pub(super) fn cut_short(&mut self, input: InputTokens, reason: &str) {
         let more = json!({
             "incomplete_details": {"reason": reason},
@@ -99,12 +99,12 @@ impl Events {
         self.push("response.incomplete", json!({"response": response}));
     }
 
-    /// A response that fails with this error code.
+    /// Fails the response with this error code.
     pub(super) fn fail(&mut self, code: &str) {
         self.events.push(self.failure(code));
     }
 
-    /// An error that is not even a response's.
+    /// Adds an error event without a response.
     pub(super) fn error(&mut self, code: &str) {
         self.push("error", json!({"code": code, "message": refusals::failure(code), "param": null}));
     }
@@ -113,7 +113,7 @@ impl Events {
         input.with_output(self.deltas(|_| true), self.deltas(Event::is_reasoning))
     }
 
-    /// The event of a response that fails with this error code.
+    /// Returns the event of a failed response with this error code.
     pub(super) fn failure(&self, code: &str) -> Event {
         let error = json!({"error": {"code": code, "message": refusals::failure(code)}});
         Event::new("response.failed", json!({"response": self.state("failed", error)}))
@@ -127,7 +127,7 @@ impl Events {
         self.events.iter().filter(|event| event.is_delta() && which(event)).count()
     }
 
-    /// The response in a state, with what it has only in that state.
+    /// Returns the response in a state, with that state's members.
     fn state(&self, status: &str, more: Value) -> Value {
         let mut members = self.response.clone();
         members.insert("status".to_owned(), json!(status));

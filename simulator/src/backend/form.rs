@@ -1,50 +1,50 @@
-//! The form in which frames reach the wire. All of these but the garbage are the same events to whoever reads a stream
-//! of server-sent events as its standard says.
+//! The forms of frames on the wire. All except the garbage are the same events to a reader that follows the server-sent
+//! events standard.
 
 use bytes::Bytes;
 
 use crate::performance::Move;
 
-/// Comments and empty lines, which mean nothing.
+/// Comments and empty lines, which a reader ignores.
 const COMMENTS: &[u8] = b": keep-alive\n\n\n:\n\n";
 
-/// What is no event: bytes that are no text, JSON that breaks off, and data that is no object.
+/// Invalid events: bytes that are not text, incomplete JSON, and data that is not an object.
 const GARBAGE: &[u8] = b"\xff\xfe\x00 no frame at all\n\n\
     event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\n\n\
     data: 7\n\n";
 
-/// What comes after the last event, where something does.
-pub(super) const AFTERTHOUGHT: &[u8] =
+/// Bytes after the last event.
+pub(super) const TRAILING_BYTES: &[u8] =
     b": one more thing\n\nevent: response.afterthought\ndata: {\"type\":\"response.afterthought\"}\n\n";
 
-/// How the frames are written.
+/// The form of the frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form {
-    /// Each frame in a write of its own.
+    /// One write per frame.
     Plain,
-    /// Its lines end in CR LF.
+    /// Lines end in CR LF.
     Crlf,
-    /// Something to skip before each.
+    /// Comments before each frame.
     Comments,
-    /// Something that is no event before the first delta.
+    /// An invalid event before the first delta.
     Garbage,
-    /// Each byte in a write of its own.
+    /// One write per byte.
     Bytes,
-    /// A character of several bytes is never in one write.
+    /// Each multi-byte character is split between two writes.
     TornCharacters,
-    /// All frames in one write.
+    /// One write for all frames.
     OneWrite,
 }
 
 impl Form {
-    /// The moves in this form.
+    /// Returns the moves in this form.
     pub(super) fn of(self, moves: Vec<Move>) -> Vec<Move> {
         match self {
             Self::Plain => moves,
             Self::Crlf => rewritten(moves, |frame| vec![with_crlf(&frame)]),
             Self::Comments => rewritten(moves, |frame| vec![COMMENTS.into(), frame]),
             Self::Bytes => rewritten(moves, |frame| split(frame, |_| true)),
-            // A byte 0b10xx_xxxx goes on with a character (RFC 3629 section 3).
+            // A byte 0b10xx_xxxx continues a character (RFC 3629 section 3).
             Self::TornCharacters => rewritten(moves, |frame| split(frame, |byte| byte & 0b1100_0000 == 0b1000_0000)),
             Self::Garbage => with_garbage(moves),
             Self::OneWrite => in_one_write(moves),
@@ -52,7 +52,7 @@ impl Form {
     }
 }
 
-/// Each write replaced by those it is rewritten into.
+/// Replaces each write by its rewritten form.
 fn rewritten(moves: Vec<Move>, rewrite: impl Fn(Bytes) -> Vec<Bytes>) -> Vec<Move> {
     let rewrite = |next: Move| match next {
         Move::Write(frame) => rewrite(frame).into_iter().map(Move::Write).collect(),
@@ -66,7 +66,7 @@ fn with_crlf(frame: &[u8]) -> Bytes {
     lines.join(&b"\r\n"[..]).into()
 }
 
-/// Splits before each byte that is wanted to begin a write.
+/// Splits before each byte that `begins` selects.
 fn split(mut frame: Bytes, begins: impl Fn(u8) -> bool) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     while let Some(next) = frame.iter().skip(1).position(|byte| begins(*byte)) {
@@ -82,7 +82,7 @@ fn with_garbage(mut moves: Vec<Move>) -> Vec<Move> {
     moves
 }
 
-/// Everything that is written before anything else happens, at once.
+/// Merges all writes up to the next other move.
 fn in_one_write(moves: Vec<Move>) -> Vec<Move> {
     let mut written = Vec::new();
     let mut others = Vec::new();

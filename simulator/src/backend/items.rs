@@ -1,4 +1,4 @@
-//! The items of a response's output, each with the events it is announced, streamed and finished with.
+//! The items of a response's output, each with its added, delta and done events.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::{
     provider::random_text,
 };
 
-/// How the model sums up what it thought, before it speaks.
+/// The summary of the model's reasoning.
 const SUMMARY: [&str; 3] = ["Thinking ", "about ", "it."];
 
-/// What the content of a message is made of, and the events that stream it.
+/// A message's content part and the events that stream it.
 struct Part {
     kind: &'static str,
     /// The member that holds the text.
@@ -40,17 +40,17 @@ impl Part {
     }
 }
 
-/// A message of the assistant, streamed in these pieces.
+/// An assistant message, streamed in these pieces.
 pub(super) fn message(events: &mut Events, pieces: &[String]) {
     message_of(&TEXT, events, pieces, "completed");
 }
 
-/// A message that is not finished.
+/// An unfinished message.
 pub(super) fn unfinished_message(events: &mut Events, pieces: &[String]) {
     message_of(&TEXT, events, pieces, "incomplete");
 }
 
-/// The model says that it will not say it.
+/// A refusal by the model.
 pub(super) fn refusal(events: &mut Events, pieces: &[String]) {
     message_of(&REFUSAL, events, pieces, "completed");
 }
@@ -70,7 +70,7 @@ fn message_of(kind: &Part, events: &mut Events, pieces: &[String], status: &str)
     events.item_done(item(status, json!([kind.of(&text)])));
 }
 
-/// Reasoning: a summary in clear, and the rest only for the backend to read.
+/// Reasoning: a summary in clear text, and the rest readable only by the backend.
 pub(super) fn reasoning(events: &mut Events) {
     let part = |text: &str| json!({"type": "summary_text", "text": text});
     let id = format!("rs_{}", random_text());
@@ -103,7 +103,7 @@ pub(super) fn function_call(events: &mut Events, call: &Call) {
     events.item_done(item("completed", &call.arguments));
 }
 
-/// A call of a tool whose input is no JSON.
+/// A call of a tool whose input is not JSON.
 pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]) {
     let (id, call_id) = (format!("ctc_{}", random_text()), format!("call_{}", random_text()));
     let item = |status: &str, input: &str| {
@@ -118,7 +118,7 @@ pub(super) fn custom_tool_call(events: &mut Events, name: &str, input: &[String]
     events.item_done(item("completed", &input.concat()));
 }
 
-/// A search the backend makes by itself.
+/// A web search by the backend.
 pub(super) fn web_search(events: &mut Events, query: &str) {
     let id = format!("ws_{}", random_text());
     events.item_added(json!({"id": id, "type": "web_search_call", "status": "in_progress"}));
@@ -133,8 +133,8 @@ pub(super) fn web_search(events: &mut Events, query: &str) {
     events.item_done(json!({"id": id, "type": "web_search_call", "status": "completed", "action": action}));
 }
 
-/// An item, and events about it, of which no client can have heard.
-pub(super) fn unheard_of(events: &mut Events) {
+/// An unknown item with unknown events.
+pub(super) fn unknown_events(events: &mut Events) {
     let id = format!("tp_{}", random_text());
     let item = json!({"id": id, "type": "telepathy_call", "status": "completed", "thought": {"of": ["nobody"]}});
     events.push("codex.telepathy", json!({"nested": {"deeply": [1, null]}}));

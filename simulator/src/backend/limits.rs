@@ -1,5 +1,5 @@
-//! How much of the plan is used up. Headers, `GET /wham/usage` and the refusal of a plan that is used up tell the same,
-//! because clients read any of them; a stream may tell it once more.
+//! The usage of a plan. Headers, `GET /wham/usage`, the refusal of an exhausted plan and optionally the stream all
+//! report the same values, because clients read any of them.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,12 +15,12 @@ use crate::{
 const PRIMARY: u64 = 18_000;
 const SECONDARY: u64 = 604_800;
 
-/// What responses have added, by account and window; which of the windows of that name it is tells its number.
+/// The usage added by responses, by account, window and the window's number.
 #[derive(Debug, Default)]
 pub(super) struct Spent(HashMap<(String, &'static str, u64), u32>);
 
 impl Spent {
-    /// Counts a response.
+    /// Adds a response.
     pub(super) fn add(&mut self, account: &Account, percent: UsedPercent, now: Duration) {
         for (name, seconds, percent) in
             [("primary", PRIMARY, percent.primary), ("secondary", SECONDARY, percent.secondary)]
@@ -38,7 +38,7 @@ impl Spent {
     }
 }
 
-/// What an account has used of its plan at one moment.
+/// The usage of an account's plan at one moment.
 pub(super) struct Quota<'a> {
     account: &'a Account,
     windows: [Window; 2],
@@ -62,12 +62,12 @@ impl<'a> Quota<'a> {
         Self { account, windows, now }
     }
 
-    /// The window that is used up; of both the one that lasts longer.
+    /// Returns the exhausted window; of two, the longer one.
     fn reached(&self) -> Option<&Window> {
         self.windows.iter().rfind(|window| window.used_percent >= 100)
     }
 
-    /// The body of `GET /wham/usage`.
+    /// Returns the body of `GET /wham/usage`.
     pub(super) fn usage(&self) -> Value {
         let [primary, secondary] = &self.windows;
         let reached = self.reached();
@@ -96,7 +96,7 @@ impl<'a> Quota<'a> {
         })
     }
 
-    /// What the event `codex.rate_limits` tells.
+    /// Returns the data of the `codex.rate_limits` event.
     pub(super) fn event(&self) -> Value {
         let window = |window: &Window| {
             json!({
@@ -119,21 +119,21 @@ impl<'a> Quota<'a> {
         })
     }
 
-    /// Windows begin at multiples of their length.
+    /// Returns the seconds until the reset. Windows begin at multiples of their length.
     fn reset_after(&self, window: &Window) -> u64 {
         window.seconds - self.now.as_secs() % window.seconds
     }
 
-    /// The answer to a request for a model when the plan is used up.
+    /// Returns the error response for an exhausted plan.
     pub(super) fn refusal(&self) -> Option<Reply> {
         let reached = self.reached()?;
         let after = self.reset_after(reached);
         let body = refusals::usage_limit_reached(&self.account.plan, self.now.as_secs() + after, after);
-        Some(self.told(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
+        Some(self.with_usage_headers(Reply::json(429, &body).header("x-codex-rate-limit-reached-type", reached.name)))
     }
 
-    /// The headers with which every model's answer tells the same.
-    pub(super) fn told(&self, reply: Reply) -> Reply {
+    /// Adds the usage headers of every model response.
+    pub(super) fn with_usage_headers(&self, reply: Reply) -> Reply {
         let reply = reply.headers([
             ("x-codex-plan-type", self.account.plan.as_str()),
             ("x-codex-active-limit", "codex"),

@@ -1,5 +1,4 @@
-//! What the backend remembers from one request to the next: cached prompts, which account a turn belongs to, and how full
-//! each window of a plan has become.
+//! The backend's state between requests: cached prompts, the account of each turn, and the usage of each plan window.
 
 use std::collections::HashMap;
 
@@ -18,12 +17,13 @@ pub(crate) struct BackendMemory {
 #[derive(Debug, Default)]
 pub(super) struct Turns(HashMap<String, String>);
 
-/// The turn state was issued to somebody else: whoever sends it has moved a turn to another account.
+/// The turn state belongs to another account: the client has moved a turn between accounts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ForeignTurn;
 
 impl Turns {
-    /// The turn state of an answer: the one presented if it is this account's, a new one if it is nobody's.
+    /// Returns the turn state of a response: the presented one if it belongs to this account, a new one if it is
+    /// unknown.
     pub(super) fn state_for(&mut self, account_id: &str, presented: Option<&str>) -> Result<String, ForeignTurn> {
         match presented.and_then(|state| Some((state, self.0.get(state)?))) {
             Some((state, owner)) if owner == account_id => Ok(state.to_owned()),

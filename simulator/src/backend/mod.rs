@@ -1,5 +1,5 @@
-//! The ChatGPT Codex backend, the least that proves a proxy: who may come in, one endpoint that streams, three that
-//! answer in JSON, and a journal of what reached them. All of it is below [`BASE_PATH`], as at the real host.
+//! A minimal ChatGPT Codex backend for testing a proxy: authentication, one streaming endpoint, three JSON endpoints,
+//! and a journal of the requests. Its paths are below [`BASE_PATH`], as at the real host.
 
 mod admission;
 mod catalog;
@@ -31,10 +31,10 @@ use crate::{
     site::Site,
 };
 
-/// The part of the path that belongs to the base URL.
+/// The path prefix that belongs to the base URL.
 pub(crate) const BASE_PATH: &str = "/backend-api";
 
-/// Bytes of a request body: a long conversation with pictures fits.
+/// The maximum request body in bytes; a long conversation with pictures fits.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The backend as an origin.
@@ -46,7 +46,7 @@ impl Origin for BackendOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Backend, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -56,7 +56,7 @@ impl BackendOrigin {
         entry.body(&body);
         let admitted = admission::admit(&self.provider, entry, &head.headers);
         let endpoint = endpoint(&head);
-        // On its own: as what is matched on, the lock would be held in the arms, which need it.
+        // A separate statement: in the match scrutinee the lock would be held in the arms, which take it again.
         let struck = self.provider.state().faults.strike(endpoint);
         let (fault, interrupted) = interference::in_the_middle(struck, entry, endpoint == Endpoint::Responses);
         let decide = || match (admitted, endpoint) {
@@ -77,7 +77,7 @@ impl BackendOrigin {
         } else if endpoint == Endpoint::Usage {
             Reply::json(200, &limits::Quota::of(account, &settings, &self.provider.state().backend.spent, now).usage())
         } else if head.method == Method::GET && head.headers.contains_key(UPGRADE) {
-            // What the real backend serves over a WebSocket it serves here over HTTP only; clients then ask again.
+            // The real backend serves this over a WebSocket; after a 426 clients fall back to HTTP.
             Reply::json(426, &refusals::detail("Upgrade Required"))
         } else {
             Reply::json(404, &refusals::detail("Not Found"))
@@ -85,7 +85,7 @@ impl BackendOrigin {
     }
 }
 
-/// The endpoint a request is for; the whole backend when there is none.
+/// Returns the endpoint of a request, or the whole backend for an unknown path.
 fn endpoint(head: &Parts) -> Endpoint {
     match (&head.method, head.uri.path().strip_prefix(BASE_PATH)) {
         (&Method::POST, Some("/codex/responses")) => Endpoint::Responses,

@@ -1,14 +1,14 @@
-//! What a request asks the model, and whether it wants to see it think.
+//! Extracts the question for the model from a request, and whether the client wants reasoning.
 
 use serde_json::Value;
 
 use super::request::{ModelRequest, text};
 use crate::model::{Question, Tool, ToolChoice};
 
-/// What a client asks for when it wants to send the reasoning back.
+/// The `include` value of a client that sends the reasoning back.
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
-/// The question in a request.
+/// Returns the question in a request.
 pub(super) fn question(request: &ModelRequest) -> Question {
     let input = request.input();
     let outputs = input.iter().rev().take_while(|item| is_output(item)).map(|item| spoken(item.get("output")));
@@ -30,14 +30,14 @@ pub(super) fn question(request: &ModelRequest) -> Question {
     }
 }
 
-/// Whether reasoning comes before the answer.
+/// Returns whether reasoning comes before the output.
 pub(super) fn wants_reasoning(request: &ModelRequest) -> bool {
     let effort = request.get("reasoning").and_then(|reasoning| text(reasoning, "effort"));
     effort.is_some_and(|effort| !matches!(effort, "none" | "minimal"))
         || request.list("include").iter().any(|included| included == ENCRYPTED_REASONING)
 }
 
-/// The name of the first tool that takes plain text.
+/// Returns the name of the first tool with plain-text input.
 pub(super) fn custom_tool(request: &ModelRequest) -> Option<&str> {
     request.list("tools").iter().find(|tool| text(tool, "type") == Some("custom")).and_then(|tool| text(tool, "name"))
 }
@@ -51,7 +51,7 @@ fn tool(tool: &Value) -> Option<Tool> {
     Some(Tool { name: text(tool, "name")?.to_owned(), parameters })
 }
 
-/// The text of a content that is text, or a list of parts of which some are.
+/// Returns the text of a content that is a string or a list of parts.
 fn spoken(content: Option<&Value>) -> String {
     let parts = content.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let of_parts = || parts.iter().filter_map(|part| text(part, "text")).collect::<Vec<_>>().join(" ");

@@ -1,5 +1,4 @@
-//! A request for a response, as far as the backend takes it: it refuses every parameter it does not know, and says of
-//! everything it refuses why.
+//! Validates requests for a response. Unknown parameters are refused, and every refusal has a reason.
 
 use std::{borrow::Cow, io::Read};
 
@@ -12,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::BODY_LIMIT;
 
-/// The parameters of a response that is streamed.
+/// The parameters of a streamed response.
 pub(super) const OF_RESPONSES: [&str; 14] = [
     "client_metadata",
     "include",
@@ -30,7 +29,7 @@ pub(super) const OF_RESPONSES: [&str; 14] = [
     "tools",
 ];
 
-/// Those of a compaction, which is answered whole.
+/// The parameters of a compaction.
 pub(super) const OF_COMPACTION: [&str; 9] = [
     "input",
     "instructions",
@@ -43,7 +42,7 @@ pub(super) const OF_COMPACTION: [&str; 9] = [
     "tools",
 ];
 
-/// What a frame of zstd holds (RFC 8878), up to the size of a body that is sent as it is.
+/// Decompresses zstd (RFC 8878), up to the limit of an uncompressed body.
 fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
     let decoder = StreamingDecoder::new(body).ok()?;
@@ -51,11 +50,11 @@ fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
     (unpacked.len() <= BODY_LIMIT).then_some(unpacked)
 }
 
-/// A request the backend takes.
+/// A valid request.
 pub(super) struct ModelRequest(Map<String, Value>);
 
 impl ModelRequest {
-    /// Reads a request with these parameters for one of these models; or says why it is refused.
+    /// Parses a request with these parameters for one of these models. Returns the reason of a refusal as the error.
     pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, String> {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         if !header(CONTENT_TYPE).is_some_and(|media_type| media_type.starts_with("application/json")) {
@@ -82,7 +81,7 @@ impl ModelRequest {
         Ok(request)
     }
 
-    /// The backend keeps nothing, and answers in a stream or not at all.
+    /// Requires `store: false` and `stream: true`; the backend supports nothing else.
     pub(super) fn check_delivery(&self) -> Result<(), String> {
         if self.get("store") != Some(&Value::Bool(false)) {
             return Err("Store must be set to false".to_owned());
@@ -126,13 +125,13 @@ impl ModelRequest {
         self.list("input")
     }
 
-    /// A parameter that is a list; an empty one when it is missing.
+    /// Returns a list parameter; empty if it is missing.
     pub(super) fn list(&self, name: &str) -> &[Value] {
         self.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// A member of an item that is text.
+/// Returns a text member of an item.
 pub(super) fn text<'a>(item: &'a Value, member: &str) -> Option<&'a str> {
     item.get(member).and_then(Value::as_str)
 }

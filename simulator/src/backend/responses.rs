@@ -1,4 +1,4 @@
-//! `POST /codex/responses`: one turn of a model, as a stream of server-sent events.
+//! `POST /codex/responses`: one model turn as a stream of server-sent events.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::{
     streams::OpenStream,
 };
 
-/// What keeps the requests of one turn on one account.
+/// The header that keeps the requests of one turn on one account.
 const TURN_STATE: &str = "x-codex-turn-state";
 
-/// Answers a request for a response of a model.
+/// Handles a request for a model response.
 pub(super) fn responses(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -73,10 +73,10 @@ pub(super) fn responses(
         ("cf-ray", "0123456789abcdef-FRA"),
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
-    quota.told(reply).delivered(streamed, open)
+    quota.with_usage_headers(reply).delivered(streamed, open)
 }
 
-/// 400 with the reason.
+/// Returns a 400 with the reason.
 pub(super) fn refused(entry: &Entry, why: &str) -> Reply {
     entry.outcome("invalid_request");
     Reply::json(400, &refusals::detail(why))

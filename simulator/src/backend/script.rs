@@ -1,4 +1,4 @@
-//! What a response says, event by event: what it is about, how it ends and in what form it is sent, as the script says.
+//! Builds the events of a response according to its script: content, end and form.
 
 use super::{
     events::{Event, Events},
@@ -15,21 +15,21 @@ use crate::{
     streams::StreamEnd,
 };
 
-/// Characters of two, three and four bytes, and some that are made of several.
+/// Characters of two, three and four bytes, and characters of several code points.
 const MULTIBYTE: [&str; 6] = ["Grüße, ", "日本語の", "テキスト ", "👩‍👩‍👧‍👦 ", "🏳️‍🌈 ", "한국어"];
 
 /// The words of a long text.
 const MANY_WORDS: u32 = 2_000;
 
-/// A patch, which is the most usual input of a tool that takes plain text.
+/// A patch, the most common input of a plain-text tool.
 const PATCH: [&str; 3] = ["*** Begin Patch\n", "*** Add File: a.txt\n+\"a\"\n", "*** End Patch\n"];
 
-/// The custom tool that is called when the request has none.
+/// The custom tool that is called if the request has none.
 const PATCH_TOOL: &str = "apply_patch";
 
 const REFUSAL: [&str; 2] = ["I cannot ", "help with that."];
 
-/// What a script asks for, in three parts that do not depend on each other.
+/// The three independent parts of a script.
 #[derive(Clone, Copy)]
 struct Plan<'a> {
     content: Content,
@@ -39,13 +39,13 @@ struct Plan<'a> {
 
 #[derive(Clone, Copy)]
 enum Content {
-    /// Whatever follows from the request.
+    /// The output that follows from the request.
     Answer,
-    /// The same after something else.
+    /// The same, after something else.
     AnswerAfter(fn(&ModelRequest, &mut Events)),
-    /// This instead.
+    /// This instead of the output.
     Instead(fn(&ModelRequest, &mut Events)),
-    /// Text that is not finished.
+    /// Unfinished text.
     Unfinished,
 }
 
@@ -74,7 +74,9 @@ fn plan(script: &Script) -> Plan<'_> {
         Script::Refusal => instead(|_, events| items::refusal(events, &REFUSAL.map(ToOwned::to_owned))),
         Script::CustomTool => instead(call_custom_tool),
         Script::Long => instead(|_, events| items::message(events, &model::words(MANY_WORDS))),
-        Script::UnknownEvents => Plan { content: Content::AnswerAfter(|_, events| items::unheard_of(events)), ..plain },
+        Script::UnknownEvents => {
+            Plan { content: Content::AnswerAfter(|_, events| items::unknown_events(events)), ..plain }
+        }
         Script::WebSearch => Plan { content: Content::AnswerAfter(search), ..plain },
         Script::EmptyOutput => Plan { end: End::Completed { listed: false }, ..plain },
         Script::Incomplete => Plan { content: Content::Unfinished, end: End::CutShort("max_output_tokens"), ..plain },
@@ -86,7 +88,7 @@ fn plan(script: &Script) -> Plan<'_> {
     }
 }
 
-/// How a request is answered, move by move; so many words where nothing else is asked for.
+/// Returns the moves of a response; `words` is the number of words by default.
 pub(super) fn moves(
     script: &Script,
     request: &ModelRequest,
@@ -114,7 +116,7 @@ pub(super) fn moves(
         End::Missing => last = vec![Move::Ends(StreamEnd::Broken)],
         End::GoesOn => {
             events.complete(input, true);
-            last.extend([Move::Write(form::AFTERTHOUGHT.into()), Move::Hang]);
+            last.extend([Move::Write(form::TRAILING_BYTES.into()), Move::Hang]);
         }
     }
     let frame = |(number, event): (usize, &Event)| Frame { bytes: event.frame(number), is_delta: event.is_delta() };

@@ -1,14 +1,14 @@
-//! What a response costs, in tokens. The numbers are made up, but they add up, and what was asked before under the same
-//! `prompt_cache_key` is cached: a client that shows them can be held to them.
+//! The token usage of a response. The numbers are invented but consistent, and a repeated prompt with the same
+//! `prompt_cache_key` counts as cached, so that a test can check a client's display of them.
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-/// Bytes of JSON in a token, roughly as with real tokenizers.
+/// Bytes of JSON per token, roughly as in real tokenizers.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// The tokens of what was asked.
+/// The input tokens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InputTokens {
     total: usize,
@@ -16,7 +16,7 @@ pub(super) struct InputTokens {
 }
 
 impl InputTokens {
-    /// The `usage` of a response with so many tokens of output.
+    /// Returns the `usage` of a response with this many output tokens.
     pub(super) fn with_output(self, output: usize, reasoning: usize) -> Value {
         json!({
             "input_tokens": self.total,
@@ -28,12 +28,12 @@ impl InputTokens {
     }
 }
 
-/// The prompts that are cached: how many tokens, by account and key.
+/// The cached prompts: the number of tokens by account and key.
 #[derive(Debug, Default)]
 pub(super) struct PromptCache(HashMap<(String, String), usize>);
 
 impl PromptCache {
-    /// Counts what an account asks, and remembers it under the key if there is one.
+    /// Counts an account's input and caches it under the key, if any.
     pub(super) fn count(&mut self, account_id: &str, key: Option<&str>, input: &[Value]) -> InputTokens {
         let bytes: usize = input.iter().map(|item| item.to_string().len()).sum();
         let total = bytes.div_ceil(BYTES_PER_TOKEN);

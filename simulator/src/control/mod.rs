@@ -1,6 +1,5 @@
-//! The control port: the same handles as `Simulator`'s methods, as JSON over HTTP, for tests in other languages and for
-//! people. A port of its own, so that nothing of it can be mistaken for the provider and no request to it is
-//! journalled.
+//! The control API: the methods of `Simulator` as JSON over HTTP, for tests in other languages and for manual use. It
+//! has its own port, separate from the provider, and its requests are not in the journal.
 
 mod orders;
 
@@ -20,10 +19,10 @@ use crate::{
     settings::Approval,
 };
 
-/// The largest settings are far from this, in bytes.
+/// The maximum request body, in bytes; settings are far smaller.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// The control side as an origin.
+/// The control API as an origin.
 pub(crate) struct ControlOrigin {
     pub(crate) provider: Arc<Provider>,
     pub(crate) outages: Arc<Outages>,
@@ -48,16 +47,16 @@ impl Origin for ControlOrigin {
             }
             (&Method::POST, "/outages") => Some(orders::outage(&self.outages, &body).await),
             (&Method::POST, "/stops/await") => Some(orders::await_step(&self.provider.steps, &body).await),
-            (&Method::GET, path) => self.look(path),
-            (&Method::POST, path) => self.change(path, &body),
+            (&Method::GET, path) => self.get(path),
+            (&Method::POST, path) => self.post(path, &body),
             _ => None,
         };
-        Ok(reply.unwrap_or_else(|| Reply::json(404, &json!({"error": "no such control"}))))
+        Ok(reply.unwrap_or_else(|| Reply::json(404, &json!({"error": "unknown route"}))))
     }
 }
 
 impl ControlOrigin {
-    fn look(&self, path: &str) -> Option<Reply> {
+    fn get(&self, path: &str) -> Option<Reply> {
         let state = self.provider.state();
         Some(match path {
             "/healthz" => Reply::json(200, &json!({"status": "ok"})),
@@ -81,7 +80,7 @@ impl ControlOrigin {
         })
     }
 
-    fn change(&self, path: &str, body: &Bytes) -> Option<Reply> {
+    fn post(&self, path: &str, body: &Bytes) -> Option<Reply> {
         Some(match path {
             "/approval" => with(body, |approval: Approval| {
                 self.provider.state().settings.approval = approval;
@@ -162,7 +161,7 @@ fn done() -> Reply {
     Reply::json(200, &json!({}))
 }
 
-/// The whole chain: whoever uses this port is the one who has to mend the request.
+/// Returns the whole error chain: the caller needs it to correct the request.
 fn refused(error: &dyn std::error::Error) -> Reply {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let why: Vec<String> = chain.map(ToString::to_string).collect();

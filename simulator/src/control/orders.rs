@@ -1,4 +1,4 @@
-//! The controls that take more than one member, and those that wait.
+//! The control requests with several members, and those that wait.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     steps::{Release, Step, Steps},
 };
 
-/// How long `/stops/await` waits unless told otherwise.
+/// How long `/stops/await` waits by default.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `POST /approve`.
@@ -60,7 +60,7 @@ pub(super) fn revoke_browser(provider: &Provider, request: &RevokeBrowser) -> Re
     if known { done() } else { missing("there is no such session") }
 }
 
-/// `POST /stops/release`: at one step or, without one, wherever requests are held.
+/// `POST /stops/release`: releases requests at one step or, without a step, everywhere.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseRequest {
@@ -92,7 +92,7 @@ fn patience() -> Duration {
     PATIENCE
 }
 
-/// Answers when the step is reached, or says 408 that it was not.
+/// Responds when the step is reached, or with 408 if it is not.
 pub(super) async fn await_step(steps: &Steps, body: &[u8]) -> Reply {
     let request: AwaitStep = match serde_json::from_slice(body) {
         Ok(request) => request,
@@ -105,7 +105,7 @@ pub(super) async fn await_step(steps: &Steps, body: &[u8]) -> Reply {
     }
 }
 
-/// `POST /outages`: answers when the network shows it.
+/// `POST /outages`: responds when the change has taken effect.
 pub(super) async fn outage(outages: &Outages, body: &[u8]) -> Reply {
     match serde_json::from_slice(body) {
         Ok(Outage { site, down }) => {

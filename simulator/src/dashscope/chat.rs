@@ -1,4 +1,4 @@
-//! `POST /chat/completions`: what is asked in OpenAI's older words, answered whole or as a stream.
+//! `POST /chat/completions`: OpenAI's older chat API, as one response or as a stream.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     streams::{OpenStream, StreamEnd},
 };
 
-/// Answers a request for a completion.
+/// Handles a request for a completion.
 pub(super) fn completions(
     provider: &Arc<Provider>,
     entry: &Entry,
@@ -48,7 +48,7 @@ pub(super) fn completions(
     Reply::new(200, "").header("content-type", "text/event-stream").delivered(streamed, open)
 }
 
-/// Somebody has to have said something, and a tool only answers when it was called.
+/// Requires at least one message, and a tool call for each tool message.
 fn check(messages: &[Value]) -> Result<(), &'static str> {
     if messages.is_empty() {
         return Err("`messages` must be a list that is not empty.");
@@ -87,7 +87,7 @@ fn tool(tool: &Value) -> Option<Tool> {
     Some(Tool { name: function.get("name")?.as_str()?.to_owned(), parameters })
 }
 
-/// The text of a content that is text, or a list of parts of which some are.
+/// Returns the text of a content that is a string or a list of parts.
 fn spoken(content: Option<&Value>) -> String {
     let of_parts = || list(content).iter().map(|part| text(part.get("text"))).collect::<Vec<_>>().join(" ");
     content.and_then(Value::as_str).map_or_else(of_parts, ToOwned::to_owned)

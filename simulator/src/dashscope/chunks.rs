@@ -1,4 +1,4 @@
-//! A completion in chunks, as the compatible API streams it: data without event names, and `[DONE]` at the end.
+//! A completion in chunks, as the compatible API streams it: data without event names, then `[DONE]`.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::{
     performance::Frame,
 };
 
-/// What ends every stream.
+/// The end of every stream.
 const DONE: &str = "data: [DONE]\n\n";
 
-/// The frames of a stream; the usage comes in a chunk of its own, and only to whoever asks for it.
+/// Returns the frames of a stream. The usage comes in its own chunk, and only on request.
 pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
     let chunk = |choices: Value, usage: Value| {
         data(&completion.object("chat.completion.chunk", json!({"choices": choices, "usage": usage})))
@@ -31,7 +31,7 @@ pub(super) fn frames(completion: &Completion, with_usage: bool) -> Vec<Frame> {
     frames
 }
 
-/// What is new in each chunk.
+/// Returns the new part of each chunk.
 fn deltas(answer: &Answer) -> Vec<Value> {
     match answer {
         Answer::Text(pieces) => pieces.iter().map(|piece| json!({"content": piece})).collect(),
@@ -41,7 +41,7 @@ fn deltas(answer: &Answer) -> Vec<Value> {
     }
 }
 
-/// Only the first piece says what is called.
+/// Only the first delta contains the function's name.
 fn deltas_of_call(index: usize, call: &Call) -> Vec<Value> {
     let delta = |(number, piece): (usize, String)| match number {
         0 => json!({"tool_calls": [called(index, call, &piece)]}),
@@ -50,7 +50,7 @@ fn deltas_of_call(index: usize, call: &Call) -> Vec<Value> {
     json_pieces(&call.arguments).into_iter().enumerate().map(delta).collect()
 }
 
-/// A frame without a name.
+/// Returns a frame without an event name.
 pub(super) fn data(value: &Value) -> Bytes {
     format!("data: {value}\n\n").into()
 }

@@ -1,4 +1,4 @@
-//! One completion: what was said and what it cost, and the form in which it is answered whole.
+//! One completion: its content, its usage, and its form as one response.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::{
     provider::random_text,
 };
 
-/// Bytes of JSON in a token, roughly as with real tokenizers.
+/// Bytes of JSON per token, roughly as in real tokenizers.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// What was said.
+/// A completion.
 pub(super) struct Completion {
     head: Map<String, Value>,
     pub(super) answer: Answer,
@@ -28,7 +28,7 @@ impl Completion {
         Self { head, answer, prompt_tokens: bytes.div_ceil(BYTES_PER_TOKEN) }
     }
 
-    /// The members of every answer, with these besides and under this name.
+    /// Returns the common members with this object name and these additional members.
     pub(super) fn object(&self, name: &str, more: Value) -> Value {
         let mut members = self.head.clone();
         members.insert("object".to_owned(), json!(name));
@@ -56,7 +56,7 @@ impl Completion {
         }
     }
 
-    /// One token for each piece that is streamed.
+    /// Counts one token per streamed piece.
     pub(super) fn usage(&self) -> Value {
         let completion_tokens = match &self.answer {
             Answer::Text(pieces) => pieces.len(),
@@ -71,7 +71,7 @@ impl Completion {
     }
 }
 
-/// A call with the arguments, or with the first piece of them.
+/// Returns a call with its arguments, or with the first piece of them.
 pub(super) fn called(index: usize, call: &Call, arguments: &str) -> Value {
     let function = json!({"name": call.name, "arguments": arguments});
     json!({"index": index, "id": call.id, "type": "function", "function": function})

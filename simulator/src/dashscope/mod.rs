@@ -1,5 +1,5 @@
-//! A model API in the manner of DashScope's: whoever has a key may chat as with OpenAI's API, and order pictures, which
-//! are tasks to ask after. It refreshes nothing and expires nothing, which is the point of a key.
+//! A model API modelled on DashScope. An API key gives access to an OpenAI-compatible chat and to image tasks. The key
+//! never expires and needs no refresh.
 
 mod chat;
 mod chunks;
@@ -24,13 +24,13 @@ use crate::{
     site::Site,
 };
 
-/// The API that is OpenAI's in another place.
+/// The path prefix of the OpenAI-compatible API.
 const COMPATIBLE: &str = "/compatible-mode/v1";
 
-/// The API of its own.
+/// The path prefix of DashScope's own API.
 const NATIVE: &str = "/api/v1";
 
-/// Bytes of a request body: a long conversation with pictures fits.
+/// The maximum request body in bytes; a long conversation with pictures fits.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// The model API as an origin.
@@ -38,30 +38,30 @@ pub(crate) struct DashscopeOrigin {
     pub(crate) provider: Arc<Provider>,
 }
 
-/// What is asked for.
-enum Asked<'a> {
+/// The requested operation.
+enum Operation<'a> {
     Models,
     Chat,
     Synthesis,
     Task(&'a str),
-    Nothing,
+    Unknown,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Operation<'a> {
     fn read(head: &'a Parts) -> Self {
         let path = head.uri.path();
         match (&head.method, path.strip_prefix(COMPATIBLE), path.strip_prefix(NATIVE)) {
             (&Method::GET, Some("/models"), _) => Self::Models,
             (&Method::POST, Some("/chat/completions"), _) => Self::Chat,
             (&Method::POST, _, Some("/services/aigc/text2image/image-synthesis")) => Self::Synthesis,
-            (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Nothing, Self::Task),
-            _ => Self::Nothing,
+            (&Method::GET, _, Some(path)) => path.strip_prefix("/tasks/").map_or(Self::Unknown, Self::Task),
+            _ => Self::Unknown,
         }
     }
 
     fn endpoint(&self) -> Endpoint {
         match self {
-            Self::Models | Self::Nothing => Endpoint::Dashscope,
+            Self::Models | Self::Unknown => Endpoint::Dashscope,
             Self::Chat => Endpoint::ChatCompletions,
             Self::Synthesis => Endpoint::ImageSynthesis,
             Self::Task(_) => Endpoint::ImageTasks,
@@ -73,7 +73,7 @@ impl Origin for DashscopeOrigin {
     async fn answer(&self, request: Request<UnreadBody>) -> Result<Reply, ConnectionCut> {
         let (head, body) = request.into_parts();
         let entry = self.provider.arrival(Site::Dashscope, &head);
-        entry.attended(self.answer_to(&entry, head, body)).await
+        entry.record_response(self.answer_to(&entry, head, body)).await
     }
 }
 
@@ -82,11 +82,15 @@ impl DashscopeOrigin {
         let Ok(body) = read_body(body, BODY_LIMIT).await else { return Err(ConnectionCut::Close) };
         entry.body(&body);
         let admitted = self.admits(entry, bearer(&head.headers));
-        let asked = Asked::read(&head);
-        let struck = self.provider.state().faults.strike(asked.endpoint());
-        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(asked, Asked::Chat));
+        let operation = Operation::read(&head);
+        let struck = self.provider.state().faults.strike(operation.endpoint());
+        let (fault, interrupted) = interference::in_the_middle(struck, entry, matches!(operation, Operation::Chat));
         let decide = || {
-            if admitted { self.decide(&asked, entry, &head, &body, interrupted) } else { wrong_key(head.uri.path()) }
+            if admitted {
+                self.decide(&operation, entry, &head, &body, interrupted)
+            } else {
+                wrong_key(head.uri.path())
+            }
         };
         interference::around(fault, entry, (), decide).await
     }
@@ -105,19 +109,19 @@ impl DashscopeOrigin {
 
     fn decide(
         &self,
-        asked: &Asked<'_>,
+        operation: &Operation<'_>,
         entry: &Entry,
         head: &Parts,
         body: &Bytes,
         interrupted: Option<Interrupted>,
     ) -> Reply {
         let key = bearer(&head.headers).unwrap_or_default();
-        match asked {
-            Asked::Models => models(&self.provider.state().settings.dashscope_models),
-            Asked::Chat => chat::completions(&self.provider, entry, body, interrupted),
-            Asked::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
-            Asked::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
-            Asked::Nothing => refused(404, "The requested path does not exist.", "not_found"),
+        match operation {
+            Operation::Models => models(&self.provider.state().settings.dashscope_models),
+            Operation::Chat => chat::completions(&self.provider, entry, body, interrupted),
+            Operation::Synthesis => tasks::order(&mut self.provider.state(), head, body, key),
+            Operation::Task(id) => tasks::ask_after(&mut self.provider.state().tasks, id, key),
+            Operation::Unknown => refused(404, "The requested path does not exist.", "not_found"),
         }
     }
 }
@@ -127,7 +131,7 @@ fn models(ids: &[String]) -> Reply {
     Reply::json(200, &json!({"object": "list", "data": ids.iter().map(model).collect::<Vec<_>>()}))
 }
 
-/// Each of the two APIs has words of its own.
+/// Returns the error for a wrong key in the format of the requested API.
 fn wrong_key(path: &str) -> Reply {
     if path.starts_with(NATIVE) {
         refused_natively(401, "InvalidApiKey", "Invalid API-key provided.")
@@ -136,7 +140,7 @@ fn wrong_key(path: &str) -> Reply {
     }
 }
 
-/// How the compatible API refuses.
+/// Returns an error of the compatible API.
 fn refused(status: u16, message: &str, code: &str) -> Reply {
     Reply::json(status, &error(message, code))
 }
@@ -145,7 +149,7 @@ fn error(message: &str, code: &str) -> Value {
     json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
 }
 
-/// How its own API refuses.
+/// Returns an error of DashScope's own API.
 fn refused_natively(status: u16, code: &str, message: &str) -> Reply {
     Reply::json(status, &json!({"code": code, "message": message, "request_id": random_text()}))
 }

@@ -1,5 +1,4 @@
-//! Pictures, which are ordered now and asked after later: a task goes on by being asked after, so that a test needs no
-//! clock.
+//! Image tasks. Each query advances a task, so that a test needs no clock.
 
 use std::collections::HashMap;
 
@@ -14,29 +13,29 @@ use crate::{
     provider::{State, random_text},
 };
 
-/// The header without which nothing is done, and its value.
+/// The required header and its value.
 const ASYNC: (&str, &str) = ("x-dashscope-async", "enable");
 
-/// What is said of a task at first, and when it is asked after for the first and for the second time; then it is done.
+/// The task status at creation and at the first and second query; then the task is done.
 const UNDER_WAY: [&str; 2] = [PENDING, "RUNNING"];
 const PENDING: &str = "PENDING";
 
-/// Pictures in one task, at most.
+/// The maximum number of pictures in one task.
 const MOST_PICTURES: u64 = 4;
 
-/// The tasks that were ordered, by id; a reset forgets them.
+/// The tasks by id; a reset removes them.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks(HashMap<String, Task>);
 
 #[derive(Debug)]
 struct Task {
-    /// Of the key that ordered it.
+    /// The digest of the API key that created it.
     key_sha256: String,
     pictures: u64,
     asked_after: usize,
 }
 
-/// Answers `POST /services/aigc/text2image/image-synthesis`.
+/// Handles `POST /services/aigc/text2image/image-synthesis`.
 pub(super) fn order(state: &mut State, head: &Parts, body: &Bytes, key: &str) -> Reply {
     let (name, value) = ASYNC;
     if head.headers.get(name).is_none_or(|given| given.as_bytes() != value.as_bytes()) {
@@ -57,7 +56,7 @@ pub(super) fn order(state: &mut State, head: &Parts, body: &Bytes, key: &str) ->
     answered(json!({"task_id": id, "task_status": PENDING}), None)
 }
 
-/// Answers `GET /tasks/{id}`. Somebody else's task is as unknown as none.
+/// Handles `GET /tasks/{id}`. A task of another key is reported as unknown.
 pub(super) fn ask_after(tasks: &mut Tasks, id: &str, key: &str) -> Reply {
     let Some(task) = tasks.0.get_mut(id).filter(|task| task.key_sha256 == token_sha256(key)) else {
         return answered(json!({"task_id": id, "task_status": "UNKNOWN"}), None);

@@ -1,4 +1,4 @@
-//! The faults of the backend before it answers, in its words and those of the network in front of it.
+//! Ready-made faults of the backend and of the network in front of it.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ impl Fault {
         answer(400, &refusals::detail(why))
     }
 
-    /// 401 of the backend, although the token is good: with this code, or without one as `{"detail":"Unauthorized"}`.
+    /// 401 of the backend for a valid token: with this code, or without one as `{"detail":"Unauthorized"}`.
     #[must_use]
     pub fn unauthorized(code: Option<&str>) -> Self {
         let body = code.map_or_else(refusals::unauthorized, refusals::refused_token);
@@ -21,33 +21,33 @@ impl Fault {
         Self::Answer { status: 401, headers, body: body.to_string() }
     }
 
-    /// 402: there are no credits left to pay with.
+    /// 402: the workspace has no credits left.
     #[must_use]
     pub fn payment_required() -> Self {
         answer(402, &refusals::detail("Payment required: your workspace is out of credits."))
     }
 
-    /// 403 with this code in `error`, which says nothing about the token.
+    /// 403 with this code in `error`. The token is still valid.
     #[must_use]
     pub fn forbidden(code: &str) -> Self {
         let message = "You do not have access to Codex in this workspace.";
         answer(403, &json!({"error": {"message": message, "type": "request_forbidden", "param": null, "code": code}}))
     }
 
-    /// 403: the workspace of the header is not one of the token's.
+    /// 403: the header's workspace does not belong to the token.
     #[must_use]
     pub fn invalid_workspace() -> Self {
         answer(403, &json!({"detail": {"code": "invalid_workspace_selected"}}))
     }
 
-    /// 404 that really is a usage limit, as it was once told and is still seen through proxies.
+    /// 404 for a usage limit, as older backends sent and some proxies still do.
     #[must_use]
     pub fn usage_limit_not_found(resets_in_seconds: u64) -> Self {
         let resets_at = machine_time().as_secs() + resets_in_seconds;
         answer(404, &refusals::usage_limit_reached("plus", resets_at, resets_in_seconds))
     }
 
-    /// 429 of the backend: the plan's limit is reached, and no retry before the reset will help.
+    /// 429 of the backend: the plan's limit is reached until the reset.
     #[must_use]
     pub fn usage_limit_reached(resets_in_seconds: u64) -> Self {
         let resets_at = machine_time().as_secs() + resets_in_seconds;
@@ -65,39 +65,39 @@ impl Fault {
         Self::Answer { status: 429, headers, body: body.to_string() }
     }
 
-    /// 429: the plan has no Codex, and never will have.
+    /// 429: the plan does not include Codex, so waiting does not help.
     #[must_use]
     pub fn usage_not_included() -> Self {
         let message = refusals::failure("usage_not_included");
         answer(429, &json!({"error": {"type": "usage_not_included", "message": message, "plan_type": "free"}}))
     }
 
-    /// 503 with `slow_down`: the server is overloaded, and says so in other words.
+    /// 503 with `slow_down`: the server is overloaded, under another code.
     #[must_use]
     pub fn slow_down() -> Self {
         let message = refusals::failure("slow_down");
         answer(503, &json!({"error": {"message": message, "type": "server_error", "param": null, "code": "slow_down"}}))
     }
 
-    /// 403 with a page that wants to see a browser. It says nothing about the token.
+    /// 403 with a browser challenge page. The token is still valid.
     #[must_use]
     pub fn cloudflare_challenge() -> Self {
         cloudflare(403, "Just a moment...", "Enable JavaScript and cookies to continue")
     }
 
-    /// 403 with the page of a content delivery network that blocks. It says nothing about the token.
+    /// 403 with the block page of a content delivery network. The token is still valid.
     #[must_use]
     pub fn cloudflare_blocked() -> Self {
         cloudflare(403, "Attention Required! | Cloudflare", "Sorry, you have been blocked")
     }
 
-    /// 500 with a page.
+    /// 500 with an HTML page.
     #[must_use]
     pub fn internal_server_error_page() -> Self {
         cloudflare(500, "500 Internal Server Error", "Internal server error")
     }
 
-    /// 504 with a page.
+    /// 504 with an HTML page.
     #[must_use]
     pub fn gateway_timeout() -> Self {
         cloudflare(504, "504 Gateway Time-out", "Gateway time-out")
@@ -108,7 +108,7 @@ fn answer(status: u16, body: &Value) -> Fault {
     Fault::Answer { status, headers: vec![content("application/json")], body: body.to_string() }
 }
 
-/// A page of the network in front of the backend.
+/// Returns an HTML page of the network in front of the backend.
 fn cloudflare(status: u16, title: &str, says: &str) -> Fault {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![

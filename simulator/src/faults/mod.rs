@@ -1,5 +1,4 @@
-//! Faults on order: what goes wrong at an endpoint, for the next requests or for all of them. Only the orders live
-//! here; `interference` carries them out.
+//! Queued faults: what fails at an endpoint, for the next requests or for all of them. `interference` applies them.
 
 mod backend;
 mod named;
@@ -15,11 +14,11 @@ use serde_json::{Map, Value};
 
 use crate::durations;
 
-/// Where a fault strikes.
+/// The endpoint of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint {
-    /// The token endpoint, any grant, also requests it cannot read.
+    /// The token endpoint, any grant, including unreadable requests.
     Token,
     /// The token endpoint, `authorization_code` only.
     CodeExchange,
@@ -69,108 +68,108 @@ impl Endpoint {
     }
 }
 
-/// What goes wrong. The first group strikes before the provider changes anything; the second group after it has
-/// rotated, redeemed or revoked, which is what makes those dangerous.
+/// A fault. The first group acts before the provider changes anything. The second acts after it has rotated, redeemed
+/// or revoked, which makes it dangerous.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
-    /// Nothing changed: this status and body instead of an answer.
+    /// No change: this status and body replace the response.
     Status {
         /// The HTTP status.
         status: u16,
-        /// The body, as it is.
+        /// The body.
         #[serde(default)]
         body: String,
         /// The media type of the body.
         #[serde(default = "json")]
         content_type: String,
-        /// The `Retry-After` header: seconds, a date or nonsense.
+        /// The `Retry-After` header: seconds, a date or an invalid value.
         #[serde(default)]
         retry_after: Option<String>,
     },
-    /// Nothing changed: a redirect, which a client must not follow with a token in hand.
+    /// No change: a redirect, which a client must not follow with a token.
     Redirect {
         /// 302, 307, ...
         status: u16,
         /// The `Location` header.
         location: String,
     },
-    /// Nothing changed: this answer, with whatever headers.
+    /// No change: this response with these headers.
     Answer {
         /// The HTTP status.
         status: u16,
         /// The headers; a name may occur more than once.
         headers: Vec<(String, String)>,
-        /// The body, as it is.
+        /// The body.
         #[serde(default)]
         body: String,
     },
-    /// Nothing changed: accepted, never answered.
+    /// No change: accepted, never answered.
     Hang,
-    /// Nothing changed: the connection is reset (TCP RST).
+    /// No change: the connection is reset (TCP RST).
     ResetBefore,
-    /// Nothing changed yet: wait, then answer as usual.
+    /// No change yet: wait, then respond normally.
     Delay {
-        /// How long.
+        /// The delay.
         #[serde(with = "durations")]
         by: Duration,
     },
-    /// Done, but the connection closes without an answer.
+    /// Committed, but the connection closes without a response.
     LoseAnswer,
-    /// Done, but never answered.
+    /// Committed, but never answered.
     HangAfterCommit,
-    /// Done, but the connection closes in the middle of the answer.
+    /// Committed, but the connection closes in the middle of the response.
     HalfJson,
-    /// Done, but the answer is one JSON string of a GiB (chunked, so its size is not announced).
+    /// Committed, but the response is a JSON string of 1 GiB (chunked, so its size is not announced).
     HugeBody,
-    /// Done and answered in full, one byte at a time.
+    /// Committed and answered in full, one byte at a time.
     SlowDrip {
         /// The pause before each byte.
         #[serde(with = "durations")]
         every: Duration,
     },
-    /// Done, but this status and body instead of the answer.
+    /// Committed, but this status and body replace the response.
     StatusAfterCommit {
         /// The HTTP status.
         status: u16,
-        /// The body, as it is.
+        /// The body.
         #[serde(default)]
         body: String,
     },
-    /// Done and answered, under another media type.
+    /// Committed and answered with another media type.
     Retyped {
         /// The `Content-Type`.
         content_type: String,
     },
-    /// Done and answered, with members of the JSON object replaced. Null leaves one out: `refresh_token` so means that
-    /// the token has rotated and the client does not get the new one.
+    /// Committed and answered with members of the JSON object replaced. Null removes a member: without `refresh_token`
+    /// the provider has rotated, but the client does not get the new token.
     Members {
-        /// What to replace.
+        /// The replacements.
         members: Map<String, Value>,
     },
-    /// Done and answered, with these headers besides.
+    /// Committed and answered with these additional headers.
     Headers {
         /// The headers; a name may occur more than once.
         headers: Vec<(String, String)>,
     },
-    /// A stream is interrupted after so many deltas. Another answer is half sent, or whole where the stream would fail.
+    /// Interrupts a stream after this many deltas. Any other response is cut in half, or sent whole for `Fail`.
     Stream {
-        /// How many deltas are sent.
+        /// The number of deltas sent first.
         after: u32,
-        /// What happens then.
+        /// The interruption.
         interruption: Interruption,
     },
 }
 
-/// What happens in the middle of a stream.
+/// An interruption in the middle of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interruption {
-    /// Nothing more.
+    /// Send nothing more.
     Hang,
-    /// The connection closes.
+    /// Close the connection.
     Cut,
-    /// `response.failed` with this error code, and a proper end.
+    /// Send `response.failed` with this error code and end properly.
     Fail(String),
 }
 
@@ -179,7 +178,7 @@ fn json() -> String {
 }
 
 impl Fault {
-    /// The name in the journal.
+    /// Returns the name in the journal.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",

@@ -1,11 +1,11 @@
-//! The ready-made faults by name, so that a script of another language orders them without spelling them out.
+//! The ready-made faults by name, for scripts in other languages.
 
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
 use super::Fault;
 
-/// When a limit is lifted that is ordered by name, in seconds.
+/// The seconds until a limit resets in faults queued by name.
 const RESET: u64 = 3600;
 
 type Named = (&'static str, fn() -> Fault);
@@ -37,14 +37,14 @@ const NAMED: [Named; 23] = [
 ];
 
 impl Fault {
-    /// The ready-made fault of this name; none when there is no such fault.
+    /// Returns the ready-made fault of this name, if it exists.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         NAMED.iter().find(|(known, _)| *known == name).map(|(_, fault)| fault())
     }
 }
 
-/// Reads a fault, or the name of one.
+/// Deserializes a fault, or the name of one.
 pub(super) fn named_or_whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fault, D::Error> {
     let fault = Value::deserialize(deserializer)?;
     match fault.as_str() {

@@ -1,45 +1,45 @@
-//! When and how often faults strike: the orders, oldest first.
+//! The queue of faults, oldest first.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Endpoint, Fault, named};
 
-/// How often an ordered fault strikes.
+/// How many requests a queued fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Times {
-    /// The next so many requests.
+    /// The next requests, this many.
     Next(u32),
-    /// Every request until the orders are cleared.
+    /// Every request until the queue is cleared.
     Standing,
 }
 
-/// A fault, where it strikes and how often.
+/// A queued fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultOrder {
-    /// Where.
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// What; over HTTP a name will do, see [`Fault::named`].
+    /// The fault. Over HTTP it may be a name, see [`Fault::named`].
     #[serde(deserialize_with = "named::named_or_whole")]
     pub fault: Fault,
-    /// How often; once unless said otherwise.
+    /// How often; once by default.
     #[serde(default = "Times::once")]
     pub times: Times,
 }
 
 impl Times {
-    /// The next time only.
+    /// Returns a count of one.
     pub(crate) fn once() -> Self {
         Self::Next(1)
     }
 
-    /// Whether it happens no more.
+    /// Returns whether the count is used up.
     pub(crate) fn is_over(self) -> bool {
         self == Self::Next(0)
     }
 
-    /// It has happened once more.
+    /// Uses one of the count.
     pub(crate) fn count_down(&mut self) {
         if let Self::Next(left) = self {
             *left = left.saturating_sub(1);
@@ -48,26 +48,26 @@ impl Times {
 }
 
 impl FaultOrder {
-    /// Strikes the next request.
+    /// Applies to the next request.
     #[must_use]
     pub fn once(endpoint: Endpoint, fault: Fault) -> Self {
         Self { endpoint, fault, times: Times::once() }
     }
 
-    /// Strikes the next `count` requests.
+    /// Applies to the next `count` requests.
     #[must_use]
     pub fn next(count: u32, endpoint: Endpoint, fault: Fault) -> Self {
         Self { endpoint, fault, times: Times::Next(count) }
     }
 
-    /// Strikes every request until the orders are cleared.
+    /// Applies to every request until the queue is cleared.
     #[must_use]
     pub fn standing(endpoint: Endpoint, fault: Fault) -> Self {
         Self { endpoint, fault, times: Times::Standing }
     }
 }
 
-/// The orders, oldest first. The oldest that covers an endpoint strikes.
+/// The queued faults, oldest first. The oldest that covers an endpoint applies.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue(Vec<FaultOrder>);
 
@@ -84,13 +84,13 @@ impl FaultQueue {
         self.0.clone()
     }
 
-    /// Takes the fault for a request to this endpoint, if one is on order.
+    /// Returns the fault for a request to this endpoint, if any, and counts it.
     pub(crate) fn strike(&mut self, endpoint: Endpoint) -> Option<Fault> {
         self.0.retain(|order| !order.times.is_over());
         let order = self.0.iter_mut().find(|order| order.endpoint.covers(endpoint))?;
         order.times.count_down();
         let fault = order.fault.clone();
-        // One that has struck for the last time waits no more.
+        // Remove a used-up fault immediately, so that it is not listed as queued.
         self.0.retain(|order| !order.times.is_over());
         Some(fault)
     }

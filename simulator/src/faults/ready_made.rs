@@ -1,11 +1,11 @@
-//! The faults of the real providers, in their words where they are known.
+//! Ready-made faults of the real providers, in their words where known.
 
 use serde_json::{Map, Value};
 
 use super::{Fault, Interruption, backend::content};
 use crate::refusals;
 
-/// Where a hostile upstream would like a client to go.
+/// The redirect target of a hostile upstream.
 const ELSEWHERE: &str = "https://elsewhere.example/";
 
 impl Fault {
@@ -38,7 +38,7 @@ impl Fault {
         Self::status(503, "server_is_overloaded", "The server is overloaded.", retry_after)
     }
 
-    /// 403 `unsupported_country_region_territory`, as the real provider words it.
+    /// 403 `unsupported_country_region_territory`, in the real provider's words.
     #[must_use]
     pub fn unsupported_country() -> Self {
         let body = serde_json::json!({"error": {
@@ -61,8 +61,8 @@ impl Fault {
         }
     }
 
-    /// The honest answer, with headers that a proxy must not pass on: cookies, a challenge, another place to go, and
-    /// those that end at the next hop (RFC 9110 section 7.6.1).
+    /// The normal response with headers that a proxy must not pass on: cookies, a challenge, a redirect, and hop-by-hop
+    /// headers (RFC 9110 section 7.6.1).
     #[must_use]
     pub fn hostile_headers() -> Self {
         let header = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
@@ -83,43 +83,43 @@ impl Fault {
         Self::Headers { headers: headers.map(header).into() }
     }
 
-    /// A redirect to another host, which a client must not follow with a token in hand.
+    /// A redirect to another host, which a client must not follow with a token.
     #[must_use]
     pub fn redirect_elsewhere(status: u16) -> Self {
         Self::Redirect { status, location: ELSEWHERE.to_owned() }
     }
 
-    /// Done, but 500 instead of the answer.
+    /// Committed, but a 500 replaces the response.
     #[must_use]
     pub fn internal_server_error_after_commit() -> Self {
         Self::StatusAfterCommit { status: 500, body: "{\"error\":{\"code\":\"server_error\"}}".to_owned() }
     }
 
-    /// Done and answered, with one member replaced; null leaves it out.
+    /// Committed and answered with one member replaced; null removes it.
     #[must_use]
     pub fn member(name: &str, value: Value) -> Self {
         Self::Members { members: Map::from_iter([(name.to_owned(), value)]) }
     }
 
-    /// A stream that goes silent after so many deltas.
+    /// A stream that stops sending after this many deltas.
     #[must_use]
     pub fn stream_hangs(after: u32) -> Self {
         Self::Stream { after, interruption: Interruption::Hang }
     }
 
-    /// A stream whose connection closes after so many deltas.
+    /// A stream whose connection closes after this many deltas.
     #[must_use]
     pub fn stream_cut(after: u32) -> Self {
         Self::Stream { after, interruption: Interruption::Cut }
     }
 
-    /// A stream that ends with `response.failed` and this error code after so many deltas.
+    /// A stream that ends with `response.failed` and this error code after this many deltas.
     #[must_use]
     pub fn stream_fails(after: u32, code: &str) -> Self {
         Self::Stream { after, interruption: Interruption::Fail(code.to_owned()) }
     }
 
-    /// 401 of the session provider, although the cookie is good.
+    /// 401 of the session provider for a valid cookie.
     #[must_use]
     pub fn session_refused() -> Self {
         let body = refusals::session("authentication_invalid", "Unable to authenticate the request.");

@@ -1,7 +1,7 @@
-//! The ways a body can be put on the wire other than whole: half, endless, drop by drop, or as a writer likes.
+//! The ways to send a body other than whole: half, endless, byte by byte, or by a custom writer.
 //!
-//! Each is written by a task of its own. The body owns that task and whatever is held for the delivery, so both end in
-//! the moment in which the last byte is sent or the client is gone.
+//! A separate task writes each body. The body owns that task and the held values, so both end when the last byte is
+//! sent or the client disconnects.
 
 use std::{
     future::Future,
@@ -21,58 +21,58 @@ use tokio::task::JoinSet;
 
 use super::ConnectionCut;
 
-/// How much of a huge body is sent: a GiB, in bytes.
+/// The size of a huge body: 1 GiB.
 const HUGE_BODY: usize = 1 << 30;
 
-/// The piece a huge body is made of.
+/// The chunk that a huge body repeats.
 static HUGE_PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
-/// Gives what was written time to leave before something else happens to the connection.
+/// Time for written bytes to leave before the connection is changed.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
-/// Something that lives as long as the delivery does.
+/// A value that lives as long as the delivery.
 pub(super) type Held = Box<dyn Send + Sync>;
 
 type Writing = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What a writer writes into. Dropping it ends the body as if it were complete.
+/// The writer's end of a body. Dropping it ends the body normally.
 pub(crate) struct BodyWriter(Sender<Bytes, ConnectionCut>);
 
 impl BodyWriter {
-    /// Sends a piece; false when the client has gone away.
+    /// Sends a chunk. Returns false if the client has disconnected.
     pub(crate) async fn send(&mut self, piece: impl Into<Bytes>) -> bool {
         self.0.send_data(piece.into()).await.is_ok()
     }
 
-    /// Waits until what was sent has left this machine's buffers, as far as that can be known.
+    /// Waits until sent bytes have probably left this machine's buffers.
     pub(crate) async fn flushed(&self) {
         tokio::time::sleep(FLUSH_PAUSE).await;
     }
 
-    /// Ends the connection here, in the middle of the body.
+    /// Cuts the connection in the middle of the body.
     pub(crate) async fn cut(self) {
         self.flushed().await;
         self.0.abort(ConnectionCut::Close);
     }
 }
 
-/// How a body travels.
+/// How a body is sent.
 pub(crate) struct Delivery {
-    /// The least length to announce; none for a body whose length is not known.
+    /// The minimum length to announce; `None` for an unknown length.
     pub(super) announced: Option<usize>,
     write: Box<dyn FnOnce(BodyWriter, Bytes) -> Writing + Send + Sync>,
 }
 
 impl Delivery {
-    /// As `write` likes. It gets the body that was decided.
+    /// Returns a delivery by `write`, which receives the normal body.
     pub(crate) fn written<W: Future<Output = ()> + Send + 'static>(
         write: impl FnOnce(BodyWriter, Bytes) -> W + Send + Sync + 'static,
     ) -> Self {
         Self { announced: None, write: Box::new(|writer, body| Box::pin(write(writer, body))) }
     }
 
-    /// The full length announced, half of it sent, then the connection closes. An empty body is announced as two
-    /// bytes, so that it too ends too early.
+    /// Announces the full length, sends half of it and closes the connection. An empty body is announced as two bytes,
+    /// so that it is cut too.
     pub(crate) fn half() -> Self {
         let half = Self::written(async |mut writer: BodyWriter, body: Bytes| {
             if writer.send(body.slice(..body.len() / 2)).await {
@@ -82,7 +82,7 @@ impl Delivery {
         Self { announced: Some(2), ..half }
     }
 
-    /// Half of the body sent, and nothing more.
+    /// Sends half of the body and then nothing more.
     pub(crate) fn stuck() -> Self {
         let stuck = Self::written(async |mut writer: BodyWriter, body: Bytes| {
             writer.send(body.slice(..body.len() / 2)).await;
@@ -91,7 +91,7 @@ impl Delivery {
         Self { announced: Some(2), ..stuck }
     }
 
-    /// The body thrown away; a JSON string without an end in sight instead.
+    /// Replaces the body by a huge unterminated JSON string.
     pub(crate) fn huge() -> Self {
         Self::written(async |mut writer: BodyWriter, _| {
             let piece = Bytes::from_static(&HUGE_PIECE);
@@ -104,7 +104,7 @@ impl Delivery {
         })
     }
 
-    /// One byte per pause.
+    /// Sends one byte per pause.
     pub(crate) fn drip(pause: Duration) -> Self {
         let drip = Self::written(async move |mut writer: BodyWriter, mut body: Bytes| {
             while !body.is_empty() {
@@ -117,7 +117,7 @@ impl Delivery {
         Self { announced: Some(0), ..drip }
     }
 
-    /// Begins to write.
+    /// Starts the writer task.
     pub(super) fn begin(self, body: Bytes, held: Option<Held>) -> BoxBody<Bytes, ConnectionCut> {
         let (sender, streamed) = Channel::new(1);
         let mut writer = JoinSet::new();
@@ -126,7 +126,7 @@ impl Delivery {
     }
 }
 
-/// A body with the task that writes it: dropping the set aborts the task.
+/// A body with the task that writes it; dropping the set aborts the task.
 struct WrittenBody {
     streamed: BoxBody<Bytes, ConnectionCut>,
     _writer: JoinSet<()>,

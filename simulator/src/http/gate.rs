@@ -1,5 +1,4 @@
-//! Whether an origin can be reached. A closed gate is an outage as the network shows it: connections refused, and those
-//! that were open gone.
+//! The network state of an origin. A closed gate is an outage: new connections are refused and open ones are closed.
 
 use std::{io, net::SocketAddr};
 
@@ -8,7 +7,7 @@ use tokio::{
     sync::watch,
 };
 
-/// How many connections may wait to be accepted.
+/// The accept backlog.
 const BACKLOG: u32 = 1024;
 
 /// Opens and closes one origin.
@@ -25,43 +24,43 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Opens or closes, and returns when the network shows it.
+    /// Opens or closes, and returns when the change has taken effect.
     pub(crate) async fn set(&self, open: bool) {
         self.want(open);
         let (mut actual, mut wanted) = (self.actual.subscribe(), self.wanted.subscribe());
         // The senders live as long as `self`, so neither wait can fail.
         tokio::select! {
             _ = actual.wait_for(|actual| *actual == open) => {}
-            // Somebody who has changed their mind meanwhile must not leave the first one waiting.
+            // A concurrent change to the opposite state must not block this caller.
             _ = wanted.wait_for(|wanted| *wanted != open) => {}
         }
     }
 
-    /// Opens or closes, without waiting for it.
+    /// Opens or closes without waiting.
     pub(crate) fn want(&self, open: bool) {
         self.wanted.send_replace(open);
     }
 
-    /// Whether connections are accepted.
+    /// Returns whether connections are accepted.
     pub(crate) fn is_open(&self) -> bool {
         *self.actual.borrow()
     }
 
-    /// Ends when the gate is to be in this state.
+    /// Waits until this state is requested.
     pub(crate) async fn wanted(&self, open: bool) {
         let _ = self.wanted.subscribe().wait_for(|wanted| *wanted == open).await;
     }
 
-    /// Says that the network shows this state now.
+    /// Records that this state has taken effect.
     pub(crate) fn is_now(&self, open: bool) {
         self.actual.send_replace(open);
     }
 }
 
-/// Takes the address without listening on it: nobody else can have it, and whoever connects is refused.
+/// Binds the address without listening: no other process can take it, and connections are refused.
 pub(crate) fn hold_port(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // The connections of the time before the outage may still linger on the port.
+    // Connections from before the outage may linger on the port.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)

@@ -1,4 +1,4 @@
-//! The accept loop, and the two ways a connection ends without an answer: closed (FIN) or reset (RST).
+//! The accept loop, and the two ways a connection ends without a response: closed (FIN) or reset (RST).
 
 use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use super::{
     wire::{Line, UnreadBody, Wire},
 };
 
-/// How long to wait after a failed accept (out of file descriptors, say) instead of spinning.
+/// The pause after a failed accept (for example without free file descriptors), to avoid spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The connection ends here, without an answer.
+/// The connection ends without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConnectionCut {
     #[error("the connection is to be closed without an answer")]
@@ -27,9 +27,9 @@ pub(crate) enum ConnectionCut {
     Reset,
 }
 
-/// Something that answers requests.
+/// A server on one port.
 pub(crate) trait Origin: Send + Sync + 'static {
-    /// Lets a new connection in, before a byte of it is read.
+    /// Admits a new connection before any byte of it is read.
     fn admit(&self) -> impl Future<Output = Result<(), ConnectionCut>> + Send {
         std::future::ready(Ok(()))
     }
@@ -37,13 +37,13 @@ pub(crate) trait Origin: Send + Sync + 'static {
     fn answer(&self, request: Request<UnreadBody>) -> impl Future<Output = Result<Reply, ConnectionCut>> + Send;
 }
 
-/// Accepts while the gate is open, until the task is aborted, which also ends every connection.
+/// Accepts connections while the gate is open. Aborting the task ends every connection.
 pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: impl Origin) {
     let origin = Arc::new(origin);
     loop {
         let Ok(address) = listener.local_addr() else { return };
         accept_until_closed(listener, &gate, &origin).await;
-        // Another program would have to take the port in this very moment for the first try to fail.
+        // Fails only if another program takes the port at this moment.
         let held = loop {
             match hold_port(address) {
                 Ok(held) => break held,
@@ -58,7 +58,7 @@ pub(crate) async fn serve(mut listener: TcpListener, gate: Arc<Gate>, origin: im
     }
 }
 
-/// Returns with the listener and every connection closed.
+/// Returns when the listener and every connection are closed.
 async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<impl Origin>) {
     let mut connections = JoinSet::new();
     let mut closed = pin!(gate.wanted(false));
@@ -86,7 +86,7 @@ async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
         return;
     }
     let service = service_fn(|request: Request<Incoming>| {
-        // At once, not when the answer is first worked on: by then the end of the connection would have shown.
+        // Create this here, before the response is first polled: by then the connection's end would have been seen.
         let request = request.map(|body| UnreadBody::new(body, &line));
         let (origin, line) = (Arc::clone(&origin), Arc::clone(&line));
         async move {
@@ -95,6 +95,6 @@ async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
             reply.map(Reply::into_response)
         }
     });
-    // An error here is a cut that was asked for, or a client that went away: neither is news.
+    // Ignore the error: a requested cut, or a client that disconnected.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(wire), service).await;
 }

@@ -1,5 +1,5 @@
-//! The sockets and nothing of the protocol: an origin turns requests into replies, and may also cut the connection.
-//! Kept directly on hyper because the faults worth having (reset, half an answer) happen below any web framework.
+//! The sockets, without any protocol logic: an origin turns requests into replies and may cut the connection. Uses
+//! hyper directly, because some faults (reset, half a response) happen below any web framework.
 
 mod delivery;
 mod gate;
@@ -17,7 +17,7 @@ pub(crate) use parameters::{Parameters, read_body};
 pub(crate) use reply::Reply;
 pub(crate) use wire::UnreadBody;
 
-/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1; the scheme in any case, RFC 9110 section 11.1).
+/// Returns the token of an `Authorization: Bearer` header (RFC 6750 section 2.1; RFC 9110 section 11.1: any case).
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)

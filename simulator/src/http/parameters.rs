@@ -1,4 +1,4 @@
-//! Request parameters, whether they come as a query, a form or a JSON object: the protocol gives them one meaning.
+//! Request parameters from a query, a form or a JSON object.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -8,7 +8,7 @@ use url::form_urlencoded;
 
 use super::UnreadBody;
 
-/// The request cannot be read.
+/// The request is unreadable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ParameterError {
     #[error("The body is too large or was cut off.")]
@@ -21,21 +21,21 @@ pub(crate) enum ParameterError {
     Repeated(String),
 }
 
-/// The whole body of a request, of at most so many bytes.
+/// Reads the body of a request up to this limit in bytes.
 pub(crate) async fn read_body(body: UnreadBody, limit: usize) -> Result<Bytes, ParameterError> {
-    // The reason (limit or broken connection) does not change the answer.
+    // The cause (limit or broken connection) does not change the response.
     let collected = Limited::new(body.read(), limit).collect().await.ok();
     collected.map(http_body_util::Collected::to_bytes).ok_or(ParameterError::Body)
 }
 
-/// Names and values, each name once (RFC 6749 section 3.1: no parameter more than once).
+/// Parameters with unique names (RFC 6749 section 3.1).
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
     pub(crate) came_as_json: bool,
 }
 
 impl Parameters {
-    /// From the body of a request, by its media type.
+    /// Parses a body by its media type.
     pub(crate) fn from_body(headers: &HeaderMap, body: &[u8]) -> Result<Self, ParameterError> {
         let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match media_type.split(';').next().unwrap_or_default().trim() {
@@ -45,7 +45,7 @@ impl Parameters {
         }
     }
 
-    /// From a form or a query.
+    /// Parses a form or a query.
     pub(crate) fn from_form(text: &[u8]) -> Result<Self, ParameterError> {
         let parameters = Self { pairs: form_urlencoded::parse(text).into_owned().collect(), came_as_json: false };
         match parameters.repeated() {
@@ -61,7 +61,7 @@ impl Parameters {
         Ok(Self { pairs, came_as_json: true })
     }
 
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }

@@ -1,5 +1,4 @@
-//! An answer as plain data. Deciding what to answer and delivering it are separate so that a fault can bend the second
-//! without touching the first.
+//! Responses as plain data. A fault can change the delivery of a response without affecting its content.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
@@ -15,7 +14,7 @@ use super::{
     delivery::{Delivery, Held},
 };
 
-/// An answer.
+/// A response.
 pub(crate) struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -25,7 +24,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// A status outside 100 to 999 becomes 500.
+    /// Creates a response. A status outside 100 to 999 becomes 500.
     pub(crate) fn new(status: u16, body: impl Into<Bytes>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: Vec::new(), body: body.into(), delivery: None, held: None }
@@ -34,7 +33,7 @@ impl Reply {
     pub(crate) fn json(status: u16, value: &impl Serialize) -> Self {
         match serde_json::to_vec(value) {
             Ok(body) => Self::new(status, body).header("content-type", "application/json"),
-            Err(_) => Self::new(500, "the answer does not serialise"),
+            Err(_) => Self::new(500, "the response cannot be serialized"),
         }
     }
 
@@ -42,7 +41,7 @@ impl Reply {
         Self::new(status, page).header("content-type", "text/html; charset=utf-8")
     }
 
-    /// Adds a header. One that HTTP cannot carry is left out.
+    /// Adds a header. An invalid header is omitted.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
             self.headers.push((name, value));
@@ -55,13 +54,13 @@ impl Reply {
         headers.into_iter().fold(self, |reply, (name, value)| reply.header(name, value))
     }
 
-    /// The same answer under another media type.
+    /// Replaces the media type.
     pub(crate) fn retyped(mut self, media_type: &str) -> Self {
         self.headers.retain(|(name, _)| name != CONTENT_TYPE);
         self.header("content-type", media_type)
     }
 
-    /// The same answer with members of its JSON object replaced; null removes one. Any other body stays as it is.
+    /// Replaces members of a JSON object; null removes one. Other bodies stay unchanged.
     pub(crate) fn with_members(mut self, members: Map<String, Value>) -> Self {
         if let Ok(mut object) = serde_json::from_slice::<Map<String, Value>>(&self.body) {
             for (name, value) in members {
@@ -80,12 +79,12 @@ impl Reply {
         self.status.as_u16()
     }
 
-    /// Whether the body travels in a way of its own already.
+    /// Returns whether the body already has its own delivery.
     pub(crate) fn is_delivered(&self) -> bool {
         self.delivery.is_some()
     }
 
-    /// Sends the answer this way, and keeps `held` alive until the last byte is sent or the client is gone.
+    /// Sets the delivery and keeps `held` alive until the last byte is sent or the client disconnects.
     pub(crate) fn delivered(mut self, delivery: Delivery, held: impl Send + Sync + 'static) -> Self {
         self.delivery = Some(delivery);
         self.held = Some(Box::new(held));

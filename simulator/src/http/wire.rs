@@ -1,8 +1,7 @@
-//! A connection's bytes, and two things about its end: it can be a reset, and while a request waits to be read the
-//! client's leaving does not show.
+//! A connection's byte stream. It can end in a reset, and it hides the client's disconnect while a request is unread.
 //!
-//! The second is how sockets are: whoever has not read a request yet cannot know that its client is dead, and acts on it
-//! all the same. Hyper reads ahead and would drop such a request.
+//! The second matches real sockets: a server that has not read a request cannot see that its client is gone, and
+//! processes the request anyway. Hyper reads ahead and would drop such a request.
 
 use std::{
     io,
@@ -20,7 +19,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// What a connection and its requests know of each other.
+/// The state shared by a connection and its requests.
 #[derive(Default)]
 pub(super) struct Line {
     reset: AtomicBool,
@@ -29,14 +28,14 @@ pub(super) struct Line {
 
 #[derive(Default)]
 struct Attention {
-    /// A request waits to be read.
+    /// A request is unread.
     unread: bool,
-    /// Whoever has come to the end of what the client sent, meanwhile.
+    /// Wakes the reader that has reached the end of the client's data.
     at_end: Option<Waker>,
 }
 
 impl Line {
-    /// How the connection is to end when it ends.
+    /// Sets whether the connection ends in a reset.
     pub(super) fn end_in_reset(&self, reset: bool) {
         self.reset.store(reset, Ordering::Relaxed);
     }
@@ -46,7 +45,7 @@ impl Line {
     }
 }
 
-/// The body of a request that nobody has read yet.
+/// The unread body of a request.
 pub(crate) struct UnreadBody {
     body: Incoming,
     line: Arc<Line>,
@@ -58,7 +57,7 @@ impl UnreadBody {
         Self { body, line: Arc::clone(line) }
     }
 
-    /// The body, to be read now: from here on the client's leaving shows.
+    /// Returns the body for reading. From here on a disconnect is visible.
     pub(super) fn read(self) -> Incoming {
         let waiting = {
             let mut attention = self.line.attention();
@@ -72,8 +71,8 @@ impl UnreadBody {
     }
 }
 
-/// A TCP stream that can end in a reset. Zero linger is set only at the very end: earlier it would also throw away
-/// answers still on their way.
+/// A TCP stream that can end in a reset. Zero linger is set only at the very end; earlier it would discard responses in
+/// transit.
 pub(super) struct Wire {
     stream: TcpStream,
     line: Arc<Line>,
@@ -88,7 +87,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.line.reset.load(Ordering::Relaxed) {
-            // Failing means the peer is gone already.
+            // An error means that the peer is already gone.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -104,7 +103,7 @@ impl AsyncRead for Wire {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         let mut attention = self.line.attention();
         if attention.unread && read.is_ready() && buffer.filled().len() == before {
-            // The end is still there when it is read again.
+            // The end of the stream is still there at the next read.
             attention.at_end = Some(context.waker().clone());
             return Poll::Pending;
         }

@@ -1,5 +1,4 @@
-//! The simulated model: what is said in answer to what, whichever API asks. It follows from the question alone, so that
-//! a test knows the answer beforehand.
+//! The simulated model, shared by all APIs. Its output follows from the question alone, so a test can predict it.
 
 mod schema;
 mod tools;
@@ -8,12 +7,12 @@ use serde_json::Value;
 
 pub(crate) use tools::{Call, Tool, ToolChoice};
 
-/// Characters in one piece of generated JSON: small, so that even a short text comes in several.
+/// Characters in one piece of generated JSON: few, so that even a short text has several pieces.
 const JSON_PIECE: usize = 6;
 
-/// What a model is asked, without the API it came through.
+/// A question for the model, independent of the API.
 pub(crate) struct Question {
-    /// What the tools that were called last have answered; nothing when somebody else spoke last.
+    /// The outputs of the last tool calls; empty if another message came last.
     pub(crate) tool_outputs: Vec<String>,
     /// What the user said last.
     pub(crate) user_text: String,
@@ -21,18 +20,18 @@ pub(crate) struct Question {
     pub(crate) choice: ToolChoice,
     /// Whether several tools may be called at once.
     pub(crate) parallel: bool,
-    /// The JSON schema the text has to satisfy.
+    /// The JSON schema for the text.
     pub(crate) schema: Option<Value>,
 }
 
-/// What it says, in the pieces in which it is streamed.
+/// The model's output, in streamed pieces.
 pub(crate) enum Answer {
     Text(Vec<String>),
     Calls(Vec<Call>),
 }
 
-/// Repeats what tools have answered, calls those that are asked for, fills in a schema, or else counts: so many
-/// numbered words, of which a test sees at once which one is missing.
+/// Repeats tool outputs, calls the requested tools, fills in a schema, or else returns numbered words, so that a test
+/// notices a missing one.
 pub(crate) fn answer(question: &Question, words: u32) -> Answer {
     if !question.tool_outputs.is_empty() {
         let text = format!("The tools answered: {}", question.tool_outputs.join(" "));
@@ -48,15 +47,15 @@ pub(crate) fn answer(question: &Question, words: u32) -> Answer {
     }
 }
 
-/// So many numbered words.
+/// Returns this many numbered words.
 pub(crate) fn words(count: u32) -> Vec<String> {
     (1..=count).map(|number| format!("word{number} ")).collect()
 }
 
-/// A JSON text in pieces, as a model streams it.
+/// Splits a JSON text into streamed pieces.
 pub(crate) fn json_pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    // Half of it at most, so that the least there is, `{}`, comes in two.
+    // At most half, so that even `{}` has two pieces.
     let size = JSON_PIECE.min(characters.len().div_ceil(2)).max(1);
     characters.chunks(size).map(|piece| piece.iter().collect()).collect()
 }

@@ -1,15 +1,14 @@
-//! The least JSON that satisfies a JSON schema, as far as APIs let callers use them: a model that is asked for a shape
-//! has to answer in it.
+//! Generates the minimal JSON that satisfies a JSON schema, limited to the schema features the APIs allow.
 
 use serde_json::{Map, Value, json};
 
-/// How deep values nest before it gives up: whoever requires an endless value gets null in its depths.
+/// The maximum nesting; an endless required value becomes null at this depth.
 const DEPTH: u32 = 32;
 
-/// What a text without a known format says.
+/// The text for strings without a known format.
 const TEXT: &str = "text";
 
-/// The least value that satisfies a schema.
+/// Returns the minimal value for a schema.
 pub(super) fn least(schema: &Value) -> Value {
     value(schema, schema, DEPTH)
 }
@@ -36,7 +35,7 @@ fn value(root: &Value, schema: &Value, depth: u32) -> Value {
     }
 }
 
-/// The first type a schema names, or the one its other members speak of.
+/// Returns the first type of a schema, or the type its other members imply.
 fn kind(schema: &Value) -> Option<&str> {
     let named = schema.get("type");
     named
@@ -46,7 +45,7 @@ fn kind(schema: &Value) -> Option<&str> {
         .or_else(|| schema.get("items").map(|_| "array"))
 }
 
-/// What is required and nothing else, in the order in which it is described.
+/// Returns only the required members, in the order of their descriptions.
 fn object(root: &Value, schema: &Value, depth: u32) -> Value {
     let nothing = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
@@ -81,7 +80,7 @@ fn text(schema: &Value) -> String {
     text.chars().chain(std::iter::repeat('x')).take(text.len().max(least).min(most)).collect()
 }
 
-/// Zero, or whatever is nearest to it.
+/// Returns zero, or the allowed value nearest to it.
 fn number(schema: &Value) -> Value {
     let bound = |name: &str| schema.get(name).filter(|bound| bound.is_number());
     let above = bound("exclusiveMinimum").and_then(Value::as_i64).map(|bound| json!(bound.saturating_add(1)));

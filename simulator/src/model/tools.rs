@@ -1,4 +1,4 @@
-//! Which tools the model calls: those the user names, in the order of naming, as far as the request lets it.
+//! Selects the tools to call: those the user names, in that order, if the request allows them.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub(crate) struct Tool {
     pub(crate) parameters: Value,
 }
 
-/// What the request says about calling tools.
+/// The request's choice of tools.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToolChoice {
     Auto,
@@ -22,7 +22,7 @@ pub(crate) enum ToolChoice {
 }
 
 impl ToolChoice {
-    /// `"none"`, `"required"` or an object that names a function; the name stands where the API puts it.
+    /// Parses `"none"`, `"required"` or an object with a function name, which `name` extracts.
     pub(crate) fn read(choice: Option<&Value>, name: impl Fn(&Value) -> Option<&Value>) -> Self {
         let named = choice.and_then(name).and_then(Value::as_str);
         match (choice.and_then(Value::as_str), named) {
@@ -49,7 +49,7 @@ impl Call {
     }
 }
 
-/// The calls that answer a question; none when it is to be answered in words.
+/// Returns the tool calls for a question; none if the output is text.
 pub(super) fn called(question: &Question) -> Vec<Call> {
     let tools = match &question.choice {
         ToolChoice::None => Vec::new(),
@@ -64,7 +64,7 @@ pub(super) fn called(question: &Question) -> Vec<Call> {
     tools.into_iter().take(most).map(|tool| Call::of(&tool.name, arguments(tool))).collect()
 }
 
-/// An object in any case, also for a tool that describes no parameters.
+/// Returns an object, even for a tool without parameters.
 fn arguments(tool: &Tool) -> String {
     Some(schema::least(&tool.parameters)).filter(Value::is_object).unwrap_or_else(|| json!({})).to_string()
 }
@@ -75,7 +75,7 @@ fn named_in<'a>(text: &str, tools: &'a [Tool]) -> Vec<&'a Tool> {
     named.into_iter().map(|(_, tool)| tool).collect()
 }
 
-/// Where a name stands as a word of its own: `read` is not named in `already`, nor in `read_file`.
+/// Finds a name as a whole word: `read` does not occur in `already` or in `read_file`.
 fn position_of(name: &str, text: &str) -> Option<usize> {
     let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-');
     let stands_alone = |position: &usize| {

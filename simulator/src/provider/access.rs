@@ -1,21 +1,21 @@
-//! What a resource server asks about a bearer: is it ours, is it still good, and whose is it?
+//! Checks access tokens for the resource servers.
 
 use super::{Provider, TokenStatus};
 use crate::{journal::RevocationCause, settings::Account};
 
-/// Why a bearer is not good.
+/// Why an access token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessRefusal {
-    /// Nothing this provider signed, or signed with a key that is published no more, or has forgotten in a reset.
+    /// Not issued here, signed with a key no longer published, or forgotten in a reset.
     Unknown,
     Expired,
-    /// Its owner ended the session.
+    /// Its user ended the session.
     Revoked,
-    /// The provider ended it, or it died for another one's fault.
+    /// The provider ended the session, or the family was revoked.
     Invalidated,
 }
 
-/// Checks an access token, and returns the account it names: the signature if it is a JWT, then the time and what was revoked.
+/// Returns the account of an access token. Checks the signature of a JWT, then expiry and revocation.
 pub(crate) fn check_access(provider: &Provider, token: &str) -> Result<Account, AccessRefusal> {
     let keys = provider.state().keys.clone();
     if token.contains('.') && !keys.verifies(token) {

@@ -1,5 +1,5 @@
-//! The answer of new tokens (RFC 6749 section 5.1). It is prepared under the provider's lock, with the decision, and
-//! signed without it: a signature takes milliseconds, and twenty logins may refresh at once.
+//! The token response (RFC 6749 section 5.1). It is prepared under the provider's lock and signed outside it: a
+//! signature takes milliseconds, and many logins may refresh at once.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     settings::{AccessTokenForm, Account, ExpiresIn},
 };
 
-/// An answer that is decided and not yet signed.
+/// A token response that is not yet signed.
 pub(crate) struct TokenAnswer {
     family: FamilyId,
     grant: Grant,
@@ -34,7 +34,7 @@ pub(crate) struct TokenAnswer {
 }
 
 impl TokenAnswer {
-    /// Decides what the answer says, as the settings want it.
+    /// Decides the contents of the response from the settings.
     pub(super) fn prepare(
         provider: &Provider,
         state: &mut State,
@@ -55,7 +55,7 @@ impl TokenAnswer {
             account,
             refresh_token,
             now,
-            // `exp` has whole seconds, and the token lives exactly until then.
+            // `exp` has whole seconds, and the token expires exactly then.
             expires_at: Duration::from_secs((now + state.settings.access_lifetime).as_secs()),
             lifetime: state.settings.access_lifetime,
             form: state.settings.access_token_form,
@@ -66,7 +66,7 @@ impl TokenAnswer {
         })
     }
 
-    /// Signs, and makes the access token known.
+    /// Signs the response and records the access token.
     pub(crate) fn sign(self, provider: &Provider) -> Result<Value, Refusal> {
         let unsigned = |_| Refusal::Internal("The token could not be signed.");
         let access_token = match self.form {

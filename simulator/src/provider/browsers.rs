@@ -1,5 +1,5 @@
-//! Signed-in browsers at the session provider: a long-lived cookie refreshes a short-lived session token, which the music
-//! API accepts until its time is over, whatever became of the cookie since.
+//! Signed-in browsers at the session provider. A long-lived cookie refreshes a short-lived session token. The music API
+//! accepts the token until it expires, even if the cookie is revoked.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 use super::{Provider, claims::SessionClaims, keys::SignError, secrets::random_text};
 use crate::settings::Account;
 
-/// A browser in which somebody is signed in.
+/// A signed-in browser.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedInBrowser {
-    /// The session, as paths and the `sid` claim name it.
+    /// The session id, as in paths and the `sid` claim.
     pub session_id: String,
     /// The value of the `__client` cookie. A secret.
     pub client_cookie: String,
-    /// A session token, fresh now. A secret.
+    /// A new session token. A secret.
     pub session_token: String,
 }
 
 impl fmt::Debug for SignedInBrowser {
-    /// Without the secrets.
+    /// Omits the secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SignedInBrowser").field("session_id", &self.session_id).finish_non_exhaustive()
     }
 }
 
-/// What happened to one browser's session.
+/// The history of one browser's session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrowserLedger {
     /// The session.
     pub session_id: String,
-    /// Whose it is.
+    /// The user of the session.
     pub user_id: String,
-    /// How often its token was refreshed.
+    /// The number of token refreshes.
     pub refreshes: u32,
-    /// Whether the cookie is good no more.
+    /// Whether the cookie is revoked.
     pub revoked: bool,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Browsers {
     tokens: HashMap<String, SessionToken>,
 }
 
-/// A session as its own browser sees it.
+/// A session as its browser sees it.
 pub(crate) struct SessionView {
     pub(crate) session_id: String,
     pub(crate) account: Account,
@@ -70,13 +70,13 @@ impl Browsers {
         self.browsers.iter().map(|browser| browser.ledger.clone()).collect()
     }
 
-    /// Signs a browser out at the provider's side; false when there is no such session.
+    /// Revokes a browser's cookie. Returns false if the session does not exist.
     pub(crate) fn revoke(&mut self, session_id: &str) -> bool {
         let browser = self.browsers.iter_mut().find(|browser| browser.ledger.session_id == session_id);
         browser.map(|browser| browser.ledger.revoked = true).is_some()
     }
 
-    /// The session a cookie opens.
+    /// Returns the session of a cookie.
     pub(crate) fn session(&self, cookie: &str) -> Option<SessionView> {
         let browser = self.browsers.iter().find(|browser| browser.cookie == cookie && !browser.ledger.revoked)?;
         Some(SessionView {
@@ -92,7 +92,7 @@ impl Browsers {
 pub(crate) enum RefreshRefusal {
     /// The cookie is missing, unknown or revoked.
     Unauthenticated,
-    /// The session is not one of this cookie's.
+    /// The session belongs to another cookie or does not exist.
     NoSuchSession,
     /// A bug of the simulator.
     Internal,
@@ -105,7 +105,7 @@ pub(crate) enum SessionRefusal {
     Expired,
 }
 
-/// Signs somebody in; none when there is no such account.
+/// Signs a user in. Returns `None` if the account does not exist.
 pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<SignedInBrowser> {
     let session_id = format!("session_{}", random_text());
     let (account, client_cookie) = {
@@ -148,7 +148,7 @@ pub(crate) fn refresh_session(
     issue(provider, session_id, account).or(Err(RefreshRefusal::Internal))
 }
 
-/// Checks a session token: the signature, then the time. Like the real API it asks nobody whether the session ended.
+/// Checks a session token's signature and expiry. Like the real API, it does not check whether the session has ended.
 pub(crate) fn check_session(provider: &Provider, token: &str) -> Result<Account, SessionRefusal> {
     let keys = provider.state().keys.clone();
     if !keys.verifies(token) {
@@ -164,7 +164,7 @@ fn issue(provider: &Provider, session_id: &str, account: Account) -> Result<Stri
         let state = provider.state();
         (state.keys.clone(), state.now(), state.settings.session_lifetime)
     };
-    // `exp` has whole seconds, and the token lives exactly until then.
+    // `exp` has whole seconds, and the token expires exactly then.
     let expires_at = Duration::from_secs((now + lifetime).as_secs());
     let claims = SessionClaims::new(&provider.sessions_issuer, session_id, &account, now, expires_at);
     let token = keys.sign(&claims)?;

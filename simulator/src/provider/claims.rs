@@ -1,5 +1,5 @@
-//! The claims of the tokens that are JWTs, as the real providers fill them. `jti` comes first in each: that is what
-//! makes the encoded canary findable (see `secrets`), so the order of these members matters.
+//! The claims of the JWTs, as the real providers fill them. `jti` comes first in each, which makes the encoded canary
+//! searchable (see `secrets`), so the order of these members matters.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::settings::{AccessTokenForm, Account};
 
-/// How long an id token is valid, in seconds. The real one lives an hour.
+/// The lifetime of an id token in seconds, as at the real provider.
 const ID_TOKEN_SECONDS: u64 = 3_600;
 
 /// The audience of access tokens.
 const API_AUDIENCE: &str = "https://api.openai.com/v1";
 
-/// OpenID Connect Core section 2, and two namespaces of the provider's own.
+/// The id token's claims: OpenID Connect Core section 2, and two provider-specific namespaces.
 #[derive(Serialize)]
 pub(crate) struct IdClaims {
     jti: String,
@@ -85,7 +85,7 @@ impl IdClaims {
     }
 }
 
-/// What a resource server reads.
+/// The access token's claims.
 #[derive(Serialize)]
 pub(crate) struct AccessClaims {
     jti: String,
@@ -148,7 +148,7 @@ impl AccessClaims {
     }
 }
 
-/// What the music API reads. E-mail and user id are in a namespace, as the session provider's customers add them.
+/// The session token's claims. E-mail and user id are in a namespace, as Clerk's customers configure it.
 #[derive(Serialize)]
 pub(crate) struct SessionClaims {
     jti: String,

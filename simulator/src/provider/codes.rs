@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{families::Grant, refusal::Refusal, secrets::random_text};
 use crate::{journal::FamilyId, settings::Account};
 
-/// A request the authorization endpoint has found valid.
+/// A valid authorization request.
 #[derive(Clone)]
 pub(crate) struct AuthorizationRequest {
     pub(crate) client_id: String,
@@ -29,7 +29,7 @@ struct Code {
     redeemed: Option<FamilyId>,
 }
 
-/// What the token endpoint receives for a code.
+/// A code with the other parameters of the token request.
 pub(crate) struct Redemption<'a> {
     pub(crate) code: &'a str,
     pub(crate) client_id: &'a str,
@@ -37,15 +37,15 @@ pub(crate) struct Redemption<'a> {
     pub(crate) code_verifier: &'a str,
 }
 
-/// Why a code does not redeem.
+/// Why a code is refused.
 pub(crate) enum CodeRefused {
-    /// It does not match: nothing changes.
+    /// A parameter does not match; nothing changes.
     Mismatch(Refusal),
-    /// It was redeemed before: the tokens of that redemption must die (RFC 6749 section 4.1.2).
+    /// The code was redeemed before; its tokens must be revoked (RFC 6749 section 4.1.2).
     Replayed(FamilyId),
 }
 
-/// All of them, by their random names.
+/// All requests and codes, by their random names.
 #[derive(Default)]
 pub(crate) struct Codes {
     undecided: HashMap<String, (AuthorizationRequest, Account)>,
@@ -53,14 +53,14 @@ pub(crate) struct Codes {
 }
 
 impl Codes {
-    /// Keeps a request until the person has decided, and returns its name in the form.
+    /// Stores a request until the user decides. Returns its name in the form.
     pub(crate) fn ask(&mut self, request: AuthorizationRequest, account: Account) -> String {
         let name = random_text();
         self.undecided.insert(name.clone(), (request, account));
         name
     }
 
-    /// Takes a request that was waiting. A second decision finds nothing.
+    /// Removes and returns a stored request. A second decision finds none.
     pub(crate) fn decided(&mut self, name: &str) -> Option<(AuthorizationRequest, Account)> {
         self.undecided.remove(name)
     }
@@ -92,12 +92,12 @@ impl Codes {
         self.issued.insert(code, code_record);
     }
 
-    /// The family a code was redeemed into.
+    /// Returns the family that a code was redeemed into.
     pub(crate) fn family_of(&self, code: &str) -> Option<FamilyId> {
         self.issued.get(code)?.redeemed
     }
 
-    /// Redeems a code, once. `begin_family` runs only when everything matches.
+    /// Redeems a code once. `begin_family` runs only if everything matches.
     pub(crate) fn redeem(
         &mut self,
         redemption: &Redemption<'_>,

@@ -1,4 +1,4 @@
-//! The journal entry of one request under way: whoever works on the request writes down what becomes of it.
+//! The journal entry of one request in flight. Each stage of the request adds to it.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::{
     journal::{JournalEntry, body_sha256},
 };
 
-/// The journal entry of one request under way.
+/// The journal entry of one request in flight.
 #[derive(Clone)]
 pub(crate) struct Entry {
     sequence: u64,
@@ -25,21 +25,21 @@ impl Entry {
         self.sequence
     }
 
-    /// Waits for the answer and writes down its status; or, when nobody waits for it any more, that the client left.
-    pub(crate) async fn attended<A>(&self, answering: A) -> Result<Reply, ConnectionCut>
+    /// Waits for the response and records its status, or records that the client disconnected.
+    pub(crate) async fn record_response<A>(&self, answering: A) -> Result<Reply, ConnectionCut>
     where
         A: Future<Output = Result<Reply, ConnectionCut>>,
     {
-        let mut attendance = Attendance { entry: self, over: false };
+        let mut guard = DisconnectGuard { entry: self, over: false };
         let answered = answering.await;
-        attendance.over = true;
+        guard.over = true;
         if let Ok(reply) = &answered {
             self.answered(reply.status());
         }
         answered
     }
 
-    /// Writes down that the client left.
+    /// Records that the client disconnected.
     pub(crate) fn cancelled(&self, how: Cancelled) {
         self.note(|entry| entry.cancelled = Some(how));
     }
@@ -48,7 +48,7 @@ impl Entry {
         self.provider.state().journal.note(self.sequence, complete);
     }
 
-    /// Writes down the size and the digest of the body.
+    /// Records the size and the digest of the body.
     pub(crate) fn body(&self, body: &[u8]) {
         self.note(|entry| {
             entry.body_bytes = u64::try_from(body.len()).ok();
@@ -56,7 +56,7 @@ impl Entry {
         });
     }
 
-    /// Writes down the status, which is the outcome where nothing says more.
+    /// Records the status, which is also the outcome unless one is set.
     fn answered(&self, status: u16) {
         self.note(|entry| {
             entry.status = Some(status);
@@ -71,14 +71,13 @@ impl Entry {
     }
 }
 
-/// Somebody waits for the answer. Dropped before it is over, nobody does: hyper gives an answer up when its client is
-/// gone.
-struct Attendance<'a> {
+/// Detects a disconnect: hyper drops the response future when the client disconnects, and this with it.
+struct DisconnectGuard<'a> {
     entry: &'a Entry,
     over: bool,
 }
 
-impl Drop for Attendance<'_> {
+impl Drop for DisconnectGuard<'_> {
     fn drop(&mut self) {
         if !self.over {
             self.entry.cancelled(Cancelled::BeforeHead);

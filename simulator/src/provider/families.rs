@@ -1,5 +1,5 @@
-//! Families: the refresh and access tokens that descend from one redeemed code. A family lives and dies as a whole
-//! (RFC 9700 section 4.14.2), and keeps its own ledger.
+//! Token families: the refresh and access tokens that descend from one redeemed code. A family is revoked as a whole
+//! (RFC 9700 section 4.14.2) and has its own ledger.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,7 +14,7 @@ use crate::{
     settings::{Account, ReusePolicy},
 };
 
-/// What was approved, by whom and for whom.
+/// An approval: its scopes, user and client.
 #[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,
@@ -24,19 +24,19 @@ pub(crate) struct Grant {
     pub(crate) session_id: String,
 }
 
-/// Whether a token would be honoured now.
+/// The status of a token now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenStatus {
-    /// It would.
+    /// Valid.
     Live,
-    /// Its time is over.
+    /// Expired.
     Expired,
-    /// A refresh token that was replaced (within a grace it may still work).
+    /// A replaced refresh token (within a grace period it may still work).
     Spent,
-    /// It was revoked, alone or with its family.
+    /// Revoked, alone or with its family.
     Revoked,
-    /// The provider never issued it.
+    /// Never issued by this provider.
     Unknown,
 }
 
@@ -88,7 +88,7 @@ impl Families {
         family
     }
 
-    /// Forgets all families. Their ids are not given again, so that a refresh under way cannot touch a new family.
+    /// Forgets all families. Their ids are not reused, so that a refresh in flight cannot touch a new family.
     pub(crate) fn forget(&mut self) {
         *self = Self { last_id: self.last_id, ..Self::default() };
     }
@@ -97,7 +97,7 @@ impl Families {
         self.families.get(&family).map(|family| family.grant.clone())
     }
 
-    /// The family of a refresh or access token.
+    /// Returns the family of a refresh or access token.
     pub(crate) fn family_of(&self, token: &str) -> Option<FamilyId> {
         let refresh = self.refresh_tokens.get(token).map(|token| token.family);
         refresh.or_else(|| self.access_tokens.get(token).map(|token| token.family))
@@ -107,27 +107,27 @@ impl Families {
         self.families.values().map(|family| family.ledger.clone()).collect()
     }
 
-    /// The account is the one the token names, which need not be the family's.
+    /// Records an access token. Its account can differ from the family's.
     pub(crate) fn add_access_token(&mut self, family: FamilyId, token: String, account: Account, expires_at: Duration) {
         self.access_tokens.insert(token, AccessToken { family, account, expires_at, revoked: false });
     }
 
-    /// The account an access token names.
+    /// Returns the account in an access token.
     pub(crate) fn account_of(&self, access_token: &str) -> Option<&Account> {
         self.access_tokens.get(access_token).map(|token| &token.account)
     }
 
-    /// Why the family of a token is dead, if it is.
+    /// Returns why the family of a token is revoked, if it is.
     pub(crate) fn revocation_of(&self, token: &str) -> Option<RevocationCause> {
         self.families.get(&self.family_of(token)?)?.ledger.revoked
     }
 
-    /// How many refresh tokens the family had before this one.
+    /// Returns the number of refresh tokens before this one in its family.
     pub(crate) fn generation_of(&self, refresh_token: &str) -> Option<u32> {
         u32::try_from(self.refresh_tokens.get(refresh_token)?.index_in_ledger).ok()
     }
 
-    /// The most presentations of one family that were under way at the same time.
+    /// Returns the maximum number of presentations of one family in flight at once.
     pub(crate) fn max_concurrent_refreshes(&self) -> u32 {
         self.families.values().map(|family| family.ledger.max_concurrent_refreshes).max().unwrap_or_default()
     }
@@ -143,7 +143,7 @@ impl Families {
         self.refresh_tokens.insert(token, RefreshToken { family: id, index_in_ledger, expires_at, spent_at: None });
     }
 
-    /// Decides whether a refresh token may be used now, counts that it was presented, and applies the reuse policy.
+    /// Decides whether a refresh token is valid now, counts the presentation and applies the reuse policy.
     pub(crate) fn present(
         &mut self,
         token: &str,
@@ -179,7 +179,7 @@ impl Families {
         Ok(known.family)
     }
 
-    /// Marks a refresh token as replaced, and tells whether it was before. A grace counts from the first time.
+    /// Marks a refresh token as replaced and returns whether it already was. A grace period starts at the first time.
     pub(crate) fn spend(&mut self, token: &str, now: Duration) -> bool {
         let Some(spent) = self.refresh_tokens.get_mut(token) else { return false };
         let again = spent.spent_at.is_some();
@@ -192,7 +192,7 @@ impl Families {
         again
     }
 
-    /// Kills a family. The first cause stays on record.
+    /// Revokes a family. The first cause is kept.
     pub(crate) fn revoke(&mut self, family: FamilyId, cause: RevocationCause) {
         if let Some(family) = self.families.get_mut(&family) {
             family.ledger.revoked.get_or_insert(cause);
@@ -205,8 +205,8 @@ impl Families {
         }
     }
 
-    /// Revokes what a client presents (RFC 7009 section 2.1): a refresh token takes its family with it, an access token
-    /// goes alone. False when the token is unknown.
+    /// Revokes a token for a client (RFC 7009 section 2.1): a refresh token with its family, an access token alone.
+    /// Returns false if the token is unknown.
     pub(crate) fn revoke_token(&mut self, token: &str) -> bool {
         if let Some(family) = self.refresh_tokens.get(token).map(|token| token.family) {
             self.revoke(family, RevocationCause::RevokedByClient);

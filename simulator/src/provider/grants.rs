@@ -1,5 +1,5 @@
-//! The two grants of the token endpoint: redeeming a code and refreshing. Each is one decision under the provider's
-//! lock, and each ends in the same answer of new tokens.
+//! The two grants of the token endpoint: authorization code and refresh token. Each is one decision under the
+//! provider's lock and results in the same token response.
 
 use super::{
     Provider, State,
@@ -35,8 +35,8 @@ pub(crate) fn redeem_code(
     }
 }
 
-/// Refreshes (RFC 6749 section 6): the token presented is spent and another takes its place. What came of it is
-/// recorded under the same lock, so that no record disagrees with what was done.
+/// Refreshes (RFC 6749 section 6): replaces the presented token. The outcome is recorded under the same lock, so the
+/// record always matches the change.
 pub(crate) fn refresh(
     provider: &Provider,
     presentation: u64,

@@ -15,10 +15,10 @@ use sha2::Sha256;
 
 use super::random_text;
 
-/// The size of every key; RFC 7518 section 3.3 allows no smaller one.
+/// The size of every key, the minimum of RFC 7518 section 3.3.
 const KEY_BITS: usize = 2048;
 
-/// How many keys are published at any time: the one that signs and the one that signed before it.
+/// The number of published keys: the signing key and its predecessor.
 const PUBLISHED_KEYS: usize = 2;
 
 /// A private key with its `kid`.
@@ -30,7 +30,7 @@ pub(crate) struct SigningKey {
 }
 
 impl SigningKey {
-    /// Generates a key. Slow (tenths of a second): not for an async task.
+    /// Generates a key. Slow (tenths of a second); do not call from an async task.
     pub(crate) fn generate() -> Result<Self, rsa::Error> {
         let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?;
         Ok(Self {
@@ -45,7 +45,7 @@ impl SigningKey {
         &self.kid
     }
 
-    /// RFC 7515 section 5.2, for RS256.
+    /// Verifies an RS256 signature (RFC 7515 section 5.2).
     fn verifies(&self, signed: &str, signature: &str) -> bool {
         let signature = URL_SAFE_NO_PAD.decode(signature).ok();
         let signature = signature.and_then(|bytes| pkcs1v15::Signature::try_from(bytes.as_slice()).ok());
@@ -57,16 +57,16 @@ impl SigningKey {
     }
 }
 
-/// The published keys, the signing one first.
+/// The published keys, the signing key first.
 #[derive(Clone)]
 pub(crate) struct KeyRing(Vec<Arc<SigningKey>>);
 
-/// The keys every simulator of this process starts with: generating them once keeps a test binary with many simulators
-/// quick. They never leave the process.
+/// The initial keys of every simulator in this process. Generating them once keeps a test binary with many simulators
+/// fast. They never leave the process.
 static FIRST_KEYS: Mutex<Option<KeyRing>> = Mutex::new(None);
 
 impl KeyRing {
-    /// The ring a simulator starts with. Slow the first time: not for an async task.
+    /// Returns the initial key ring. Slow the first time; do not call from an async task.
     pub(crate) fn first() -> Result<Self, rsa::Error> {
         let mut first = FIRST_KEYS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ring) = first.as_ref() {
@@ -81,18 +81,18 @@ impl KeyRing {
         Ok(ring)
     }
 
-    /// Signs with this key from now on. The key before it stays published, older ones are gone.
+    /// Starts signing with this key. The previous key stays published; older ones are dropped.
     pub(crate) fn rotate(&mut self, key: SigningKey) {
         self.0.insert(0, Arc::new(key));
         self.0.truncate(PUBLISHED_KEYS);
     }
 
-    /// The JWK Set.
+    /// Returns the JWK Set.
     pub(crate) fn jwks(&self) -> Value {
         json!({"keys": self.0.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
     }
 
-    /// Whether a published key has signed this JWT: the one its header names.
+    /// Returns whether the key in a JWT's header is published and has signed it.
     pub(crate) fn verifies(&self, jwt: &str) -> bool {
         let Some((signed, signature)) = jwt.rsplit_once('.') else { return false };
         let header = signed.split('.').next().and_then(|header| URL_SAFE_NO_PAD.decode(header).ok());
@@ -102,7 +102,7 @@ impl KeyRing {
         key.is_some_and(|key| key.verifies(signed, signature))
     }
 
-    /// A JWT with these claims, in the order in which they serialise.
+    /// Returns a JWT with these claims in serialization order.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, SignError> {
         let key = self.0.first().ok_or(SignError::NoKey)?;
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": key.kid});
@@ -113,7 +113,7 @@ impl KeyRing {
     }
 }
 
-/// A token could not be signed: a bug of the simulator, answered as a 500.
+/// A token could not be signed. This is a bug of the simulator and becomes a 500.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SignError {
     #[error("there is no signing key")]

@@ -1,5 +1,5 @@
-//! What the provider knows and decides, without any HTTP: keys, codes, families of tokens, settings, journal. One lock
-//! guards all of it, so that every decision (redeem, rotate, revoke) is atomic, as it is with the real provider.
+//! The provider's state and decisions, without HTTP: keys, codes, token families, settings, journal. One lock guards
+//! all of it, so every decision (redeem, rotate, revoke) is atomic, as at the real provider.
 
 mod access;
 mod answer;
@@ -47,7 +47,7 @@ use crate::{
     streams::StreamCounts,
 };
 
-/// The provider, shared by its origins and by the control side.
+/// The provider, shared by its origins and the control API.
 pub(crate) struct Provider {
     pub(crate) issuer: String,
     /// The `iss` of session tokens.
@@ -57,7 +57,7 @@ pub(crate) struct Provider {
     state: Mutex<State>,
 }
 
-/// Everything that changes.
+/// The mutable state.
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) keys: KeyRing,
@@ -75,7 +75,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The provider's clock, since the Unix epoch.
+    /// Returns the provider's clock, since the Unix epoch.
     pub(crate) fn now(&self) -> Duration {
         let offset = Duration::from_secs(self.settings.clock_offset_seconds.unsigned_abs());
         if self.settings.clock_offset_seconds < 0 {
@@ -85,7 +85,7 @@ impl State {
         }
     }
 
-    /// How the provider behaves, and when that is asked: what an answer is made from once the lock is given back.
+    /// Returns the settings and the time, so that a response can be built without the lock.
     pub(crate) fn at_this_moment(&self) -> (Settings, Duration) {
         (self.settings.clone(), self.now())
     }
@@ -112,12 +112,12 @@ impl Provider {
         Self { issuer, sessions_issuer, steps, initial_settings: settings, state: Mutex::new(state) }
     }
 
-    /// The state, for as long as one decision takes. A panic elsewhere does not take the provider down.
+    /// Locks the state for one decision. Ignores poisoning, so a panic elsewhere does not stop the provider.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets everything but the keys, and behaves as at the start.
+    /// Resets everything but the keys to the state at the start.
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         state.settings = self.initial_settings.clone();
@@ -136,13 +136,12 @@ impl Provider {
         self.steps.clear();
     }
 
-    /// Writes the arrival of a request into the journal.
+    /// Records the arrival of a request in the journal.
     pub(crate) fn arrival(self: &Arc<Self>, site: Site, request: &hyper::http::request::Parts) -> Entry {
         Entry::new(self, self.state().journal.arrival(site, request))
     }
 
-    /// Records that a refresh token is presented, and counts the refresh as under way until the returned value is
-    /// dropped.
+    /// Records that a refresh token is presented. The refresh counts as in flight until the returned value is dropped.
     pub(crate) fn presented(self: &Arc<Self>, entry: &Entry, refresh_token: &str) -> RefreshUnderWay {
         let mut state = self.state();
         let family = state.families.family_of(refresh_token);
@@ -160,7 +159,7 @@ impl Provider {
     }
 }
 
-/// A refresh that has begun and is neither answered nor given up.
+/// A refresh in flight.
 pub(crate) struct RefreshUnderWay {
     pub(crate) presentation: u64,
     pub(crate) family: Option<FamilyId>,

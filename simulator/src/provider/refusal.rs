@@ -1,5 +1,5 @@
-//! What the token endpoint says no to: the status, code and message of each reason, in the real provider's words where
-//! they are known. Which JSON they become is `auth::error_shape`'s business.
+//! The token endpoint's errors: the status, code and message of each, in the real provider's words where known.
+//! `auth::error_shape` selects their JSON form.
 
 /// Why the token endpoint refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,12 +8,12 @@ pub(crate) enum Refusal {
     InvalidRequest(String),
     UnsupportedGrantType,
     UnknownClient,
-    /// The code or its companions do not match.
+    /// The code or another parameter does not match.
     InvalidGrant(&'static str),
     /// The refresh token belongs to another client.
     WrongClient,
     EmptyRefreshToken,
-    /// Nothing this provider ever issued.
+    /// Never issued by this provider.
     UnknownRefreshToken,
     RefreshTokenExpired,
     RefreshTokenReused,
@@ -38,7 +38,7 @@ impl Refusal {
         }
     }
 
-    /// The error code, where the provider gives one.
+    /// Returns the error code, if the provider sends one.
     pub(crate) fn code(&self) -> Option<&'static str> {
         match self {
             Self::InvalidRequest(_) => Some("invalid_request"),
@@ -74,7 +74,7 @@ impl Refusal {
         }
     }
 
-    /// The name in the journal.
+    /// Returns the name in the journal.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {
             Self::UnknownRefreshToken => "unknown_refresh_token",

@@ -1,30 +1,31 @@
-//! The codes and tokens themselves: random, marked with the canary, and remembered so that a test can search for each.
+//! The codes and tokens: random, marked with the canary, and recorded so that a test can search for each.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::rand_core::{OsRng, RngCore};
 
-/// The marker inside every code, refresh token, opaque access token and browser cookie, and inside the decoded claims of every JWT.
+/// The marker in every code, refresh token, opaque access token and browser cookie, and in the decoded claims of every
+/// JWT.
 pub const CANARY: &str = "CANARY";
 
-/// The marker inside the encoded text of every JWT: the base64url text of `{"jti":"CANA`, with which all claims begin.
+/// The marker in the encoded text of every JWT: base64url of `{"jti":"CANA`, the beginning of all claims.
 pub const CANARY_IN_JWT: &str = "eyJqdGkiOiJDQU5B";
 
 /// Random bytes in one secret: 43 characters of base64url.
 const SECRET_BYTES: usize = 32;
 
-/// 43 random characters that may stand in a URL.
+/// Returns 43 random URL-safe characters.
 pub(crate) fn random_text() -> String {
     let mut bytes = [0; SECRET_BYTES];
     OsRng.fill_bytes(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Every secret issued so far, in clear. Nothing else in the simulator keeps them for show.
+/// Every issued secret in clear text. Nothing else in the simulator keeps a list of them.
 #[derive(Default)]
 pub(crate) struct IssuedSecrets(Vec<String>);
 
 impl IssuedSecrets {
-    /// `ac_<43>.<43>`, the length of the real ones; the marker takes the place of the first random characters.
+    /// Returns `ac_<43>.<43>`, the length of the real codes. The marker replaces the first random characters.
     pub(crate) fn code(&mut self) -> String {
         let first: String = CANARY.chars().chain("_".chars()).chain(random_text().chars()).take(43).collect();
         self.remember(format!("ac_{first}.{}", random_text()))

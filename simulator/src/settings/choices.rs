@@ -1,4 +1,4 @@
-//! The choices among the settings.
+//! Enumerations used in the settings.
 
 use std::time::Duration;
 
@@ -7,72 +7,72 @@ use serde_json::Value;
 
 use crate::durations;
 
-/// Which ports a loopback redirect URI may name. The real provider has two registered.
+/// The ports a loopback redirect URI may use. The real provider registers two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RedirectPorts {
-    /// Any port, as tests need it.
+    /// Any port.
     Any,
     /// These ports only.
     Only(Vec<u16>),
 }
 
-/// What happens at the authorization endpoint once the request itself is valid.
+/// The outcome of a valid request at the authorization endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Approval {
     /// Show a page with Approve and Deny.
     Ask,
-    /// Redirect back with a code at once.
+    /// Redirect back with a code immediately.
     AutoApprove,
     /// Redirect back with `access_denied`.
     Deny,
-    /// Redirect back with `access_denied` whose description contains `missing_codex_entitlement`.
+    /// Redirect back with `access_denied`; the description contains `missing_codex_entitlement`.
     MissingEntitlement,
     /// Redirect back with this error code.
     ErrorParam {
         /// The value of the `error` parameter.
         error: String,
     },
-    /// Accept the request and never answer.
+    /// Accept the request and never respond.
     NeverAnswer,
-    /// Show the HTML page of a stale session (400), without a redirect.
+    /// Show the HTML page of an invalid session (400), without a redirect.
     InvalidSession,
 }
 
-/// What goes wrong with the redirect back to the client.
+/// The fault in the redirect back to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackFault {
-    /// Nothing.
+    /// No fault.
     None,
-    /// `state` is not the one that was sent.
+    /// `state` differs from the one the client sent.
     WrongState,
     /// No `code`.
     MissingCode,
-    /// Parameters nobody asked for. Not a fault: clients must ignore them (RFC 6749 section 4.1.2).
+    /// Unknown parameters. Not a fault: clients must ignore them (RFC 6749 section 4.1.2).
     ExtraParams,
     /// `code` twice, with different values.
     RepeatedCode,
     /// `iss` with the issuer (RFC 9207). Not a fault.
     IssuerAdded,
-    /// `iss` with somebody else's issuer (RFC 9207 section 2.4: clients must refuse).
+    /// `iss` with another issuer (RFC 9207 section 2.4: clients must refuse it).
     WrongIssuer,
 }
 
-/// What a spent refresh token does when it comes back.
+/// The reaction to a reused refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReusePolicy {
-    /// Refused, and the whole family, access tokens included, is dead (RFC 9700 section 4.14).
+    /// Refuse it and revoke the whole family, access tokens included (RFC 9700 section 4.14).
     KillFamily,
-    /// Refused; the family lives on.
+    /// Refuse it; the family stays live.
     RefuseOnly,
-    /// Within this time after it was first spent it still works; later as `KillFamily`.
+    /// Accept it for this time after its first use; then act as `KillFamily`.
     Grace(#[serde(with = "durations")] Duration),
 }
 
-/// The form of refusals at the token endpoint. The real provider shows several.
+/// The form of error responses at the token endpoint. The real provider uses several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorShape {
@@ -82,39 +82,39 @@ pub enum ErrorShape {
     StringAndDescription,
     /// `{"code": "...", "message": "..."}`.
     TopLevelCode,
-    /// `{"error": "invalid_grant", "code": "..."}`, the two disagreeing.
+    /// `{"error": "invalid_grant", "code": "..."}`, where the two disagree.
     Mixed,
     /// `{"detail": "..."}`.
     Detail,
-    /// The message as text.
+    /// The message as plain text.
     PlainText,
-    /// A page.
+    /// An HTML page.
     Html,
-    /// Nothing.
+    /// An empty body.
     Empty,
-    /// The object form, cut in the middle, in a complete HTTP answer.
+    /// The object form, cut in the middle, in a complete HTTP response.
     TruncatedJson,
 }
 
-/// The `expires_in` member of token answers.
+/// The `expires_in` member of token responses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpiresIn {
     /// The access lifetime in seconds.
     Honest,
-    /// No such member.
+    /// Omitted.
     Absent,
-    /// Whatever this is: 0, -1, 1e18, "3600".
+    /// This value, for example 0, -1, 1e18 or "3600".
     Value(Value),
 }
 
-/// What access tokens look like.
+/// The form of access tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessTokenForm {
     /// A JWT with all claims.
     Jwt,
-    /// Not a JWT at all.
+    /// Not a JWT.
     Opaque,
     /// A JWT without `exp`.
     WithoutExp,

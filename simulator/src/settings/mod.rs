@@ -1,5 +1,4 @@
-//! Everything about the provider that a test may choose. The same types are the body of `POST /settings` on the control
-//! port, so whatever a Rust test can set, a script can set too.
+//! The settings a test may change. The same types are the body of `POST /settings` on the control port.
 
 mod choices;
 
@@ -11,13 +10,13 @@ use serde_json::Value;
 
 use crate::durations;
 
-/// The client id of the public Codex client, known to the provider unless the settings say otherwise.
+/// The client id of the public Codex client, registered by default.
 const CODEX_CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
-/// The API key unless the settings say otherwise. It carries the canary, as every secret here does.
+/// The default API key. It contains the canary, like every secret here.
 const API_KEY: &str = "sk-simulated-CANARY-0001";
 
-/// How the provider behaves from now on. The default is the well-behaved provider, with approval given at once.
+/// The provider's behaviour. By default it behaves correctly and approves every request immediately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -25,74 +24,74 @@ pub struct Settings {
     pub clients: Vec<Client>,
     /// The people who can sign in.
     pub accounts: Vec<Account>,
-    /// Index in `accounts` of whoever sits at the browser. Out of range: nobody, so the session is invalid.
+    /// Index in `accounts` of the user in the browser. Out of range means an invalid session.
     pub signed_in: usize,
-    /// Which ports a loopback redirect may name.
+    /// The ports a loopback redirect may use.
     pub redirect_ports: RedirectPorts,
-    /// What happens at the authorization endpoint.
+    /// The outcome of a valid request at the authorization endpoint.
     pub approval: Approval,
-    /// What goes wrong with the redirect back to the client.
+    /// The fault in the redirect back to the client.
     pub callback: CallbackFault,
-    /// How long an authorization code may be redeemed.
+    /// The lifetime of an authorization code.
     #[serde(with = "durations")]
     pub code_lifetime: Duration,
-    /// How long an access token lives (its `exp`, and `expires_in` unless overridden).
+    /// The lifetime of an access token (its `exp`, and `expires_in` unless overridden).
     #[serde(with = "durations")]
     pub access_lifetime: Duration,
-    /// How long a refresh token may be used.
+    /// The lifetime of a refresh token.
     #[serde(with = "durations")]
     pub refresh_lifetime: Duration,
-    /// What a spent refresh token does when it comes back.
+    /// The reaction to a reused refresh token.
     pub reuse: ReusePolicy,
-    /// The JSON (or other) form of refusals.
+    /// The form of error responses.
     pub error_shape: ErrorShape,
-    /// The `expires_in` member of token answers.
+    /// The `expires_in` member of token responses.
     pub expires_in: ExpiresIn,
-    /// What access tokens look like.
+    /// The form of access tokens.
     pub access_token_form: AccessTokenForm,
-    /// Leave `id_token` out of token answers.
+    /// Omits `id_token` from token responses.
     pub omit_id_token: bool,
-    /// Leave `refresh_token` out of token answers. On a refresh this means *no rotation* (RFC 6749 section 6: the
-    /// client keeps the one it has).
+    /// Omits `refresh_token` from token responses. On a refresh this means *no rotation* (RFC 6749 section 6: the
+    /// client keeps its token).
     pub omit_refresh_token: bool,
-    /// Index in `accounts`: answer with tokens of this account, whoever the grant belongs to.
+    /// Index in `accounts`: responds with tokens of this account, regardless of the grant's account.
     pub answer_for_account: Option<usize>,
     /// Seconds the provider's clock is ahead of the machine's (negative: behind). Moves expiry without waiting.
     pub clock_offset_seconds: i64,
-    /// How long a session token lives; the browser's cookie lives until it is revoked.
+    /// The lifetime of a session token. The browser's cookie is valid until it is revoked.
     #[serde(with = "durations")]
     pub session_lifetime: Duration,
     /// The models the backend lists and serves.
     pub models: Vec<String>,
-    /// How many pieces of text the backend streams in one response.
+    /// The number of text deltas in one backend response.
     pub stream_deltas: u32,
-    /// How long it pauses before each of them.
+    /// The pause before each delta.
     #[serde(with = "durations")]
     pub stream_pause: Duration,
-    /// How much of the plan is used up in its primary window, as the backend tells it, before any response counts; from 100
-    /// on no model answers.
+    /// The reported usage of the plan's primary window before any response counts, in percent. From 100 on, the
+    /// model refuses requests.
     pub used_percent: u32,
-    /// The same of the secondary window; half as much as of the primary one unless it is given.
+    /// The same for the secondary window; half of the primary value by default.
     pub secondary_used_percent: Option<u32>,
-    /// Both, for single accounts, by `account_id`.
+    /// Both values for single accounts, by `account_id`.
     pub used_percent_by_account: BTreeMap<String, UsedPercent>,
-    /// By how much every response fills both windows. What it added is gone when a window is over.
+    /// The percentage each response adds to both windows. The addition disappears when a window ends.
     pub percent_per_response: UsedPercent,
-    /// Whether a response tells of both windows in its stream, too.
+    /// Whether a response also reports both windows in its stream.
     pub rate_limits_in_stream: bool,
-    /// The API keys that DashScope takes.
+    /// The API keys that DashScope accepts.
     pub api_keys: Vec<String>,
-    /// The models it lists and serves.
+    /// The models DashScope lists and serves.
     pub dashscope_models: Vec<String>,
 }
 
-/// How much is used up of the two windows of a plan.
+/// The usage of a plan's two windows, in percent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsedPercent {
-    /// The shorter one.
+    /// The shorter window.
     pub primary: u32,
-    /// The longer one.
+    /// The longer window.
     pub secondary: u32,
 }
 
@@ -131,19 +130,19 @@ impl Default for Settings {
     }
 }
 
-/// The members sent to change settings do not fit.
+/// The members of a settings change are invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("a setting is unknown or its value does not fit")]
 pub struct UnknownSetting(#[source] serde_json::Error);
 
 impl Settings {
-    /// So many people who can sign in, each in a workspace of their own.
+    /// Returns the settings with this many accounts, each in its own workspace.
     #[must_use]
     pub fn with_accounts(self, count: u32) -> Self {
         Self { accounts: (1..=count).map(Account::numbered).collect(), ..self }
     }
 
-    /// What an account has used of its plan.
+    /// Returns the configured usage of an account's plan.
     pub(crate) fn used_percent_of(&self, account: &Account) -> UsedPercent {
         let of_all = UsedPercent {
             primary: self.used_percent,
@@ -152,10 +151,10 @@ impl Settings {
         self.used_percent_by_account.get(&account.account_id).copied().unwrap_or(of_all)
     }
 
-    /// These settings with the given members replaced, the rest as they are.
+    /// Returns these settings with the given members replaced.
     ///
     /// # Errors
-    /// When a member is unknown or its value has the wrong form.
+    /// Fails if a member is unknown or its value has the wrong form.
     pub fn merged(&self, members: serde_json::Map<String, Value>) -> Result<Self, UnknownSetting> {
         let mut all = serde_json::to_value(self).map_err(UnknownSetting)?;
         if let Some(all) = all.as_object_mut() {
@@ -185,9 +184,9 @@ pub struct Account {
     pub account_id: String,
     /// The person's name.
     pub name: String,
-    /// The e-mail address; without one the claims have none.
+    /// The e-mail address; without it the claims have none.
     pub email: Option<String>,
-    /// `chatgpt_plan_type`: any text, as with the real provider.
+    /// `chatgpt_plan_type`: any text, as at the real provider.
     pub plan: String,
     /// `chatgpt_account_is_fedramp`.
     #[serde(default)]
@@ -195,7 +194,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account whose members differ from those of every other number.
+    /// Returns an account whose members differ from those of every other number.
     #[must_use]
     pub fn numbered(number: u32) -> Self {
         Self {

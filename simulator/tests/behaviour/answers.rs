@@ -1,4 +1,4 @@
-//! What the model says follows from the request: words, tools, a shape, and thought before it.
+//! The model's output follows from the request: words, tool calls, a schema, and reasoning.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Party {
-    /// The frames of the answer to the usual request with these members besides.
+    /// Returns the frames of the response to the usual request with these additional members.
     pub(crate) async fn answered(&self, tokens: &Tokens, members: Value) -> Vec<Value> {
         let mut body = prompt();
         body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -37,7 +37,7 @@ fn tools() -> Value {
     json!([function("get_weather", &parameters), function("get_time", &json!({})), {"type": "web_search"}])
 }
 
-/// The output as the last event sums it up.
+/// Returns the output in the last event.
 pub(crate) fn output(frames: &[Value]) -> Vec<Value> {
     frames.last().unwrap()["response"]["output"].as_array().unwrap().clone()
 }
@@ -53,7 +53,7 @@ fn called(frames: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn tools_that_are_named_are_called_in_the_order_of_naming() {
+async fn named_tools_are_called_in_order() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let asked = json!({"input": [user("First get_time, then get_weather.")], "tools": tools()});
@@ -80,7 +80,7 @@ async fn tools_that_are_named_are_called_in_the_order_of_naming() {
 }
 
 #[tokio::test]
-async fn the_choice_of_tools_is_the_requests() {
+async fn the_request_selects_the_tools() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let both = user("get_weather and get_time");
@@ -106,7 +106,7 @@ async fn the_choice_of_tools_is_the_requests() {
 }
 
 #[tokio::test]
-async fn the_outputs_of_tools_are_repeated_and_have_to_match_a_call() {
+async fn tool_outputs_are_repeated_and_must_match_a_call() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let call = |id: &str| json!({"type": "function_call", "call_id": id, "name": "get_time", "arguments": "{}"});
@@ -136,7 +136,7 @@ async fn the_outputs_of_tools_are_repeated_and_have_to_match_a_call() {
 }
 
 #[tokio::test]
-async fn a_text_that_has_a_schema_satisfies_it() {
+async fn text_satisfies_the_requested_schema() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let schema = json!({
@@ -155,7 +155,7 @@ async fn a_text_that_has_a_schema_satisfies_it() {
 }
 
 #[tokio::test]
-async fn reasoning_comes_first_for_whoever_wants_it_and_is_counted() {
+async fn requested_reasoning_comes_first_and_is_counted() {
     let party = Party::with(|settings| settings.stream_deltas = 2).await;
     let tokens = party.sign_in().await;
     for (asked, thinks) in [
@@ -187,7 +187,7 @@ async fn reasoning_comes_first_for_whoever_wants_it_and_is_counted() {
 }
 
 #[tokio::test]
-async fn usage_adds_up_and_knows_a_prompt_that_was_there_before() {
+async fn usage_adds_up_and_counts_cached_prompts() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let usage = async |members: Value| {

@@ -1,4 +1,4 @@
-//! The authorization endpoint: what it refuses, how it asks, how it sends the browser back.
+//! The authorization endpoint: refusals, the approval page and the redirect.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn approval_sends_code_scope_and_the_unchanged_state() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_shown_a_page_and_never_redirected() {
+async fn untrusted_requests_get_a_page_and_no_redirect() {
     let party = Party::with(|settings| settings.redirect_ports = RedirectPorts::Only(vec![1455])).await;
     let hostile = [
         ("client_id", "app_somebody_else"),
@@ -40,7 +40,7 @@ async fn a_stranger_is_shown_a_page_and_never_redirected() {
 }
 
 #[tokio::test]
-async fn a_redirect_uri_given_twice_is_never_redirected() {
+async fn a_repeated_redirect_uri_gets_no_redirect() {
     let party = Party::new().await;
     let mut url = party.authorize_url(&[]);
     url.query_pairs_mut().append_pair("redirect_uri", "https://evil.example/");
@@ -50,7 +50,7 @@ async fn a_redirect_uri_given_twice_is_never_redirected() {
 }
 
 #[tokio::test]
-async fn a_weak_request_of_a_known_client_is_refused_by_redirect() {
+async fn invalid_requests_of_a_known_client_are_refused_by_redirect() {
     let party = Party::new().await;
     for (replaced, error) in [
         (("code_challenge_method", "plain"), "invalid_request"),
@@ -101,7 +101,7 @@ async fn denying_on_the_page_issues_nothing() {
 }
 
 #[tokio::test]
-async fn the_other_ways_to_be_refused() {
+async fn other_approval_modes_refuse() {
     let party = Party::new().await;
     party.simulator.set_approval(Approval::MissingEntitlement);
     let entitlement = callback(&party.authorize(&[]).await);
@@ -122,7 +122,7 @@ async fn the_other_ways_to_be_refused() {
 }
 
 #[tokio::test]
-async fn callbacks_go_wrong_as_ordered() {
+async fn callback_faults_apply() {
     let party = Party::new().await;
     let issuer = party.simulator.issuer().to_owned();
     for (fault, check) in [

@@ -1,4 +1,4 @@
-//! The backend: who may come in, and what it answers to whoever may.
+//! The backend: authentication and responses.
 
 use goclaw_simulator::{AccessTokenForm, Account, Endpoint, Fault, FaultOrder, Site, TokenStatus};
 use reqwest::{RequestBuilder, Response, header::HeaderMap};
@@ -32,7 +32,7 @@ impl Party {
     }
 }
 
-/// The least the backend answers with a stream.
+/// The minimal request for a stream.
 pub(crate) fn prompt() -> Value {
     json!({
         "model": "gpt-5.5",
@@ -43,7 +43,7 @@ pub(crate) fn prompt() -> Value {
     })
 }
 
-/// The code, whether it stands in `error` or in `detail`, or else the detail.
+/// Returns the code in `error` or `detail`, or else the detail.
 fn why(answer: &Answer) -> String {
     let body = answer.json();
     let found = [&body["error"]["code"], &body["detail"]["code"], &body["detail"]].into_iter().find_map(Value::as_str);
@@ -55,7 +55,7 @@ fn header(headers: &HeaderMap, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bearer_comes_in_only_while_it_is_good_and_for_its_own_account() {
+async fn only_valid_tokens_for_their_own_account_are_accepted() {
     let party = Party::new().await;
     let (tokens, revoked, ended) = (party.sign_in().await, party.sign_in().await, party.sign_in().await);
     let browser = party.simulator.sign_in_browser(0).unwrap();
@@ -92,7 +92,7 @@ async fn a_bearer_comes_in_only_while_it_is_good_and_for_its_own_account() {
 }
 
 #[tokio::test]
-async fn a_body_may_be_zstd_and_holds_no_more_than_a_plain_one_may() {
+async fn zstd_bodies_have_the_limit_of_plain_ones() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let large = json!({"instructions": "x".repeat(33 << 20)});
@@ -115,7 +115,7 @@ async fn a_body_may_be_zstd_and_holds_no_more_than_a_plain_one_may() {
 }
 
 #[tokio::test]
-async fn who_ended_the_session_shows_in_the_refusal() {
+async fn the_error_shows_who_ended_the_session() {
     let party = Party::new().await;
     let reused = party.sign_in().await;
     let current = party.refresh(&reused.refresh).await.tokens();
@@ -128,7 +128,7 @@ async fn who_ended_the_session_shows_in_the_refusal() {
 }
 
 #[tokio::test]
-async fn opaque_tokens_come_in_too_and_those_without_a_readable_end_have_one() {
+async fn opaque_tokens_and_tokens_without_readable_expiry_expire() {
     for form in [AccessTokenForm::Opaque, AccessTokenForm::WithoutExp, AccessTokenForm::UnreadableExp] {
         let party = Party::with(|settings| settings.access_token_form = form).await;
         let tokens = party.sign_in().await;
@@ -139,7 +139,7 @@ async fn opaque_tokens_come_in_too_and_those_without_a_readable_end_have_one() {
 }
 
 #[tokio::test]
-async fn the_journal_shows_what_reached_the_backend_and_no_secret() {
+async fn the_journal_shows_backend_requests_without_secrets() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.usage_of(&tokens.access).await;
@@ -178,7 +178,7 @@ async fn usage_and_models_are_answered_in_json() {
 }
 
 #[tokio::test]
-async fn models_are_listed_for_clients_that_say_how_new_they_are() {
+async fn the_model_list_requires_a_client_version() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (query, status, listed) in [
@@ -196,7 +196,7 @@ async fn models_are_listed_for_clients_that_say_how_new_they_are() {
 }
 
 #[tokio::test]
-async fn only_what_the_backend_knows_is_taken() {
+async fn unknown_requests_are_refused() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (member, value, detail) in [
@@ -275,7 +275,7 @@ async fn a_turn_stays_with_its_account() {
 }
 
 #[tokio::test]
-async fn a_response_tells_what_the_real_one_does_in_its_headers() {
+async fn responses_have_the_real_backends_headers() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let listed = party.models(&tokens.access, "?client_version=1.0.0", "").await;
@@ -289,7 +289,7 @@ async fn a_response_tells_what_the_real_one_does_in_its_headers() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_made_short_in_one_answer() {
+async fn a_conversation_is_compacted() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let user = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Remember me."}]});

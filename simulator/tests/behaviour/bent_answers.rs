@@ -1,5 +1,5 @@
-//! Faults that bend an answer after everything is done, and answers of the test's own choice: what the client sees is
-//! not what the provider did.
+//! Faults that change a response after the commit, and custom responses: the client's view differs from the provider's
+//! state.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use crate::client::{Answer, Party, Tokens, refused, until};
 
 impl Party {
-    /// A refresh that a fault strikes.
+    /// Refreshes under a fault.
     async fn struck(&self, tokens: &Tokens, fault: Fault) -> reqwest::Response {
         self.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, fault));
         self.try_refresh(&tokens.refresh).await.unwrap()
@@ -22,7 +22,7 @@ impl Party {
 }
 
 #[tokio::test]
-async fn members_are_replaced_added_and_left_out_and_no_others_are_touched() {
+async fn only_the_given_members_are_replaced_added_or_removed() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let members = Map::from_iter([
@@ -39,7 +39,7 @@ async fn members_are_replaced_added_and_left_out_and_no_others_are_touched() {
     assert_eq!(party.rotations(), 1);
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 
-    // An answer keeps the nulls it honestly has.
+    // A genuine null stays in the response.
     let refusal = Answer::of(party.struck(&tokens, Fault::member("request_id", json!("r"))).await).await;
     assert_eq!((refusal.status, refusal.json()["request_id"].as_str()), (401, Some("r")));
     party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, Fault::member("client", json!(1))));
@@ -49,7 +49,7 @@ async fn members_are_replaced_added_and_left_out_and_no_others_are_touched() {
 }
 
 #[tokio::test]
-async fn headers_are_added_to_the_honest_answer() {
+async fn headers_are_added_to_the_normal_response() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let response = party.struck(&tokens, Fault::hostile_headers()).await;
@@ -64,7 +64,7 @@ async fn headers_are_added_to_the_honest_answer() {
 }
 
 #[tokio::test]
-async fn the_media_type_is_replaced_and_nothing_else() {
+async fn only_the_media_type_is_replaced() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let response = party.struck(&tokens, Fault::Retyped { content_type: "text/html".to_owned() }).await;
@@ -75,7 +75,7 @@ async fn the_media_type_is_replaced_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn another_status_than_what_was_done() {
+async fn the_status_is_replaced_after_the_commit() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let fault = Fault::StatusAfterCommit { status: 502, body: "{\"bad\":1}".to_owned() };
@@ -85,7 +85,7 @@ async fn another_status_than_what_was_done() {
     let entry = party.simulator.journal().pop().unwrap();
     assert_eq!((entry.outcome.as_str(), entry.status), ("tokens_issued", Some(502)));
 
-    // The same of a code that is redeemed and of a family that is revoked.
+    // The same for a code exchange and a revocation.
     let code = party.code().await;
     let fault = Fault::internal_server_error_after_commit();
     party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, fault.clone()));
@@ -98,7 +98,7 @@ async fn another_status_than_what_was_done() {
 }
 
 #[tokio::test]
-async fn silence_after_everything_is_done() {
+async fn a_hang_after_the_commit() {
     let party = Party::new().await;
     let code = party.code().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::CodeExchange, Fault::HangAfterCommit));
@@ -110,7 +110,7 @@ async fn silence_after_everything_is_done() {
 }
 
 #[tokio::test]
-async fn an_answer_of_the_tests_own_changes_nothing() {
+async fn a_custom_response_changes_no_state() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let headers = [("content-type", "text/plain"), ("x-one", "1"), ("x-one", "2"), ("bad name", "left out")];
@@ -125,7 +125,7 @@ async fn an_answer_of_the_tests_own_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_interrupted_stream_strikes_an_answer_that_is_none() {
+async fn a_stream_fault_also_cuts_other_responses() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let stream = |interruption| Fault::Stream { after: 1, interruption };
@@ -146,7 +146,7 @@ async fn an_interrupted_stream_strikes_an_answer_that_is_none() {
 }
 
 #[tokio::test]
-async fn every_fault_can_be_ordered_over_http_and_waits_until_it_has_struck() {
+async fn every_fault_can_be_queued_over_http() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for fault in [

@@ -1,5 +1,5 @@
-//! Requests whose client left are counted, before the first byte and in the middle; those that the provider ended are
-//! not.
+//! Counts of requests whose client disconnected, before the first byte and mid-stream. Requests ended by the provider
+//! do not count.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::{
     streams::all_of,
 };
 
-/// Longer than any test: whatever waits for this waits for ever.
+/// Longer than any test, so effectively forever.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 impl Party {
-    /// Asks for a response, and leaves when the request has arrived.
+    /// Sends a request and disconnects when it has arrived.
     async fn leave_before_the_head(&self, tokens: &Tokens) {
         let arrived = || self.simulator.journal().iter().filter(|entry| entry.body_bytes.is_some()).count();
         let (before, body) = (arrived(), prompt());
@@ -36,7 +36,7 @@ impl Party {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_counted_however_far_the_answer_had_come() {
+async fn disconnected_clients_are_counted_at_every_stage() {
     let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
     let tokens = party.sign_in().await;
     for (number, fault) in [Fault::Hang, Fault::HangAfterCommit, Fault::Delay { by: FOR_EVER }].into_iter().enumerate()
@@ -59,7 +59,7 @@ async fn a_client_that_leaves_is_counted_however_far_the_answer_had_come() {
 }
 
 #[tokio::test]
-async fn every_origin_counts() {
+async fn every_origin_counts_disconnects() {
     let party = Party::with(|settings| settings.approval = Approval::NeverAnswer).await;
     let addresses = party.simulator.addresses();
     for endpoint in [Endpoint::Sessions, Endpoint::Studio, Endpoint::Dashscope] {
@@ -81,7 +81,7 @@ async fn every_origin_counts() {
 }
 
 #[tokio::test]
-async fn what_the_provider_ends_is_not_cancelled_by_the_client() {
+async fn requests_ended_by_the_provider_are_not_counted() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for fault in [Fault::ResetBefore, Fault::LoseAnswer, Fault::stream_cut(1), Fault::stream_fails(1, "x")] {

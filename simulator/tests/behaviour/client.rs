@@ -1,4 +1,4 @@
-//! The client of these tests: a public client with PKCE that keeps nothing to itself.
+//! The client of these tests: a public client with PKCE and accessible secrets.
 
 use std::{
     collections::HashMap,
@@ -18,10 +18,10 @@ pub(crate) const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 pub(crate) const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters-for-tests";
 pub(crate) const STATE: &str = "the state, unchanged & escaped";
 
-/// No answer of the simulator takes this long unless it hangs on purpose.
+/// Longer than any response of the simulator, unless it hangs on purpose.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often a condition is looked at that nothing announces.
+/// The poll interval for conditions without a notification.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) struct Party {
@@ -35,7 +35,7 @@ impl Party {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        // Every test installs it; only the first one can.
+        // Every test installs it; only the first call succeeds.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut options = Options::default();
         change(&mut options.settings);
@@ -43,12 +43,12 @@ impl Party {
         Self { simulator, http: Self::fresh_client() }
     }
 
-    /// A client with no connection open yet.
+    /// Returns a client without open connections.
     pub(crate) fn fresh_client() -> Client {
         Client::builder().redirect(Policy::none()).no_proxy().timeout(PATIENCE).build().unwrap()
     }
 
-    /// The authorization request, with some parameters replaced (an empty value removes one).
+    /// Returns the authorization URL with some parameters replaced; an empty value removes one.
     pub(crate) fn authorize_url(&self, replaced: &[(&str, &str)]) -> Url {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let mut parameters = vec![
@@ -96,7 +96,7 @@ impl Party {
         Answer::of(self.try_refresh(refresh_token).await.unwrap()).await
     }
 
-    /// Sends a whole refresh request on a connection of its own. Dropping the connection is the client's death.
+    /// Sends a whole refresh request on its own connection. Dropping the connection simulates the client's death.
     pub(crate) async fn send_refresh(&self, refresh_token: &str) -> TcpStream {
         let body = json!({"client_id": CLIENT_ID, "grant_type": "refresh_token", "refresh_token": refresh_token});
         let body = body.to_string();
@@ -126,17 +126,17 @@ impl Party {
     }
 }
 
-/// `127.0.0.1:PORT` of an origin.
+/// Returns the `127.0.0.1:PORT` of an origin.
 pub(crate) fn host_and_port(url: &str) -> &str {
     url.strip_prefix("http://").unwrap().split('/').next().unwrap()
 }
 
-/// What comes within the time everything here comes in.
+/// Waits with the common timeout.
 pub(crate) async fn soon<T>(awaited: impl Future<Output = T>) -> T {
     timeout(PATIENCE, awaited).await.unwrap()
 }
 
-/// Waits until something is so that nothing announces.
+/// Polls until a condition holds.
 pub(crate) async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
@@ -155,7 +155,7 @@ pub(crate) fn exchange_form(code: &str) -> [(&str, &str); 5] {
     ]
 }
 
-/// The parameters of the redirect back to the client.
+/// Returns the parameters of the redirect back to the client.
 pub(crate) fn callback(response: &Response) -> HashMap<String, String> {
     let location = Url::parse(response.headers()[LOCATION].to_str().unwrap()).unwrap();
     assert!(location.as_str().starts_with(&format!("{REDIRECT_URI}?")), "{location}");
@@ -182,7 +182,7 @@ impl Answer {
         Tokens { id: member("id_token"), access: member("access_token"), refresh: member("refresh_token") }
     }
 
-    /// Status and `error.code`.
+    /// Returns the status and `error.code`.
     pub(crate) fn refusal(&self) -> (u16, String) {
         (self.status, self.json()["error"]["code"].as_str().unwrap_or_default().to_owned())
     }
@@ -194,7 +194,7 @@ pub(crate) struct Tokens {
     pub(crate) refresh: String,
 }
 
-/// The header (0) or the claims (1) of a JWT.
+/// Decodes the header (0) or the claims (1) of a JWT.
 pub(crate) fn jwt_part(jwt: &str, part: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(jwt.split('.').nth(part).unwrap()).unwrap()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Redeeming codes: every condition, single use, and what the tokens are.
+//! Code exchange: its conditions, single use, and the issued tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw_simulator::{AccessTokenForm, CANARY, CANARY_IN_JWT, ErrorShape, ExpiresIn, RevocationCause, TokenStatus};
@@ -79,7 +79,7 @@ async fn both_jwts_verify_against_the_published_keys_also_after_a_rotation() {
 }
 
 #[tokio::test]
-async fn the_claims_say_who_and_until_when() {
+async fn the_claims_contain_account_and_expiry() {
     let party = Party::new().await;
     let answer = party.exchange(&party.code().await).await;
     let (tokens, body) = (answer.tokens(), answer.json());
@@ -100,7 +100,7 @@ async fn the_claims_say_who_and_until_when() {
 }
 
 #[tokio::test]
-async fn expiry_comes_in_every_form() {
+async fn expires_in_has_every_form() {
     let party = Party::new().await;
     for nonsense in [json!(0), json!(-1), json!(1e18), json!("3600")] {
         party.simulator.update_settings(|settings| settings.expires_in = ExpiresIn::Value(nonsense.clone()));
@@ -132,7 +132,7 @@ async fn every_secret_carries_its_canary_and_is_listed() {
 }
 
 #[tokio::test]
-async fn refusals_come_in_every_shape() {
+async fn errors_have_every_shape() {
     let party = Party::new().await;
     for (shape, expected) in [
         (ErrorShape::Object, "{\"error\":{\"message\":\"The auth"),
@@ -154,7 +154,7 @@ async fn refusals_come_in_every_shape() {
     assert_eq!(party.exchange("ac_unknown").await.text, "");
 }
 
-/// RFC 7515 section 5.2 with the key that `kid` names.
+/// Verifies a JWT with the key in its `kid` (RFC 7515 section 5.2).
 fn verifies(jwt: &str, jwks: &Value) -> bool {
     let (signed, signature) = jwt.rsplit_once('.').unwrap();
     let kid = &jwt_part(jwt, 0)["kid"];

@@ -1,4 +1,4 @@
-//! The control side: the same handles over HTTP, and a journal without secrets.
+//! The control API, and a journal without secrets.
 
 use goclaw_simulator::{
     Approval, Endpoint, FamilyLedger, Fault, JournalEntry, Options, ReusePolicy, Settings, Simulator, TokenStatus,
@@ -56,7 +56,7 @@ async fn everything_can_be_set_over_http() {
 }
 
 #[tokio::test]
-async fn secrets_and_tokens_can_be_asked_for() {
+async fn secrets_and_token_statuses_are_available() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     assert_eq!(party.look("/issued").await, json!(party.simulator.issued_secrets()));
@@ -68,7 +68,7 @@ async fn secrets_and_tokens_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn keys_rotate_and_a_reset_forgets_the_rest() {
+async fn keys_rotate_and_a_reset_clears_the_rest() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let kid = party.change("/rotate-keys", json!({})).await.json()["kid"].clone();

@@ -1,4 +1,4 @@
-//! DashScope: a key comes in, a conversation is answered whole or in chunks, and a picture is a task.
+//! DashScope: API keys, chat as one response or in chunks, and image tasks.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Site, StreamCounts, TokenStatus};
 use reqwest::{RequestBuilder, Response};
@@ -41,7 +41,7 @@ fn tools() -> Value {
     json!([{"type": "function", "function": {"name": "get_weather", "parameters": parameters}}])
 }
 
-/// The data of a stream without `[DONE]`, which must be its end.
+/// Returns the data of a stream without the final `[DONE]`, which is required.
 fn chunks(text: &str) -> Vec<Value> {
     let data: Vec<_> = text.trim_end().split("\n\n").map(|frame| frame.strip_prefix("data: ").unwrap()).collect();
     let (done, chunks) = data.split_last().unwrap();
@@ -54,7 +54,7 @@ fn joined(chunks: &[Value], pointer: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_a_key_it_knows_comes_in_and_each_api_refuses_in_its_own_words() {
+async fn only_known_keys_are_accepted_and_each_api_has_its_own_error() {
     let party = Party::new().await;
     let listed = Answer::of(party.dashscope("/compatible-mode/v1/models", None).await).await.json();
     let ids: Vec<_> = listed["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
@@ -83,7 +83,7 @@ async fn only_a_key_it_knows_comes_in_and_each_api_refuses_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_answered_whole() {
+async fn a_completion_can_be_one_response() {
     let party = Party::with(|settings| settings.stream_deltas = 2).await;
     let whole = Answer::of(party.chat(json!({"temperature": 1})).await).await.json();
     let choice = &whole["choices"][0];
@@ -112,7 +112,7 @@ async fn a_conversation_is_answered_whole() {
 }
 
 #[tokio::test]
-async fn a_conversation_is_streamed_with_its_usage_for_whoever_asks_for_it() {
+async fn a_completion_is_streamed_with_usage_on_request() {
     let party = Party::with(|settings| settings.stream_deltas = 3).await;
     let streamed = party.chat(json!({"stream": true})).await;
     assert_eq!(streamed.headers()["content-type"], "text/event-stream");
@@ -135,7 +135,7 @@ async fn a_conversation_is_streamed_with_its_usage_for_whoever_asks_for_it() {
 }
 
 #[tokio::test]
-async fn faults_strike_here_as_elsewhere() {
+async fn faults_apply_to_dashscope() {
     let party = Party::new().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::ChatCompletions, Fault::stream_cut(1)));
     let (text, whole) = all_of(party.chat(json!({"stream": true})).await).await;
@@ -149,7 +149,7 @@ async fn faults_strike_here_as_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_picture_is_a_task_that_goes_on_by_being_asked_after() {
+async fn each_query_advances_an_image_task() {
     let party = Party::new().await;
     let order = json!({"model": "qwen-image", "input": {"prompt": "A fox."}, "parameters": {"n": 2}});
     let ordered = async |body: &Value| {

@@ -1,5 +1,4 @@
-//! Faults on order. For each: what the client sees, and whether the provider changed its state; the second is what
-//! counts.
+//! Queued faults: the client's view of each, and whether the provider changed its state.
 
 use std::{error::Error, io, time::Duration};
 
@@ -25,7 +24,7 @@ async fn a_lost_answer_has_rotated() {
     assert_eq!(party.refresh(&tokens.refresh).await.refusal(), refused(401, "refresh_token_reused"));
 }
 
-/// Every name, the status it stands for, and something its answer says.
+/// Every name, its status, and a part of its response.
 const NAMED: [(&str, u16, &str); 23] = [
     ("bad_request", 400, r#"{"detail":"#),
     ("unauthorized", 401, r#"{"detail":"Unauthorized"}"#),
@@ -53,7 +52,7 @@ const NAMED: [(&str, u16, &str); 23] = [
 ];
 
 #[tokio::test]
-async fn the_backends_errors_are_ordered_by_name() {
+async fn backend_errors_are_queued_by_name() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (name, status, says) in NAMED {
@@ -85,7 +84,7 @@ async fn a_lost_exchange_has_redeemed_the_code() {
 }
 
 #[tokio::test]
-async fn a_reset_changes_nothing_and_is_a_real_reset() {
+async fn a_reset_changes_no_state() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::once(Endpoint::Refresh, Fault::ResetBefore));
@@ -96,7 +95,7 @@ async fn a_reset_changes_nothing_and_is_a_real_reset() {
 }
 
 #[tokio::test]
-async fn a_hang_changes_nothing_and_ends_when_the_client_gives_up() {
+async fn a_hang_changes_no_state_and_ends_with_the_client() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (fault, rotations) in [(Fault::Hang, 0), (Fault::HangAfterCommit, 1)] {
@@ -170,7 +169,7 @@ async fn a_dripping_answer_arrives_whole() {
 }
 
 #[tokio::test]
-async fn statuses_and_redirects_change_nothing() {
+async fn statuses_and_redirects_change_no_state() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let issuer = party.simulator.issuer().to_owned();
@@ -197,7 +196,7 @@ async fn statuses_and_redirects_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_standing_fault_stands_until_it_is_cleared() {
+async fn a_standing_fault_applies_until_cleared() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_fault(FaultOrder::standing(Endpoint::Refresh, Fault::service_unavailable(None)));

@@ -1,4 +1,4 @@
-//! What the simulator promises, seen from outside over HTTP. One binary, so that the signing keys are generated once.
+//! Tests of the simulator over HTTP. They are one binary, so that the signing keys are generated once.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a step that fails here is a failed test")]
 
 mod answers;

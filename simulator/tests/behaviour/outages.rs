@@ -1,4 +1,4 @@
-//! Outages: an origin that is down refuses connections and drops those it had; afterwards it is where it was.
+//! Outages: an origin that is down refuses connections and closes open ones; its state survives.
 
 use std::io;
 
@@ -28,7 +28,7 @@ async fn asked(party: &Party, site: Site) -> Result<Response, reqwest::Error> {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_down_refuses_and_comes_back_on_its_port() {
+async fn an_origin_refuses_while_down_and_returns_on_its_port() {
     let party = Party::new().await;
     for down in SITES {
         asked(&party, down).await.unwrap();
@@ -37,7 +37,7 @@ async fn an_origin_that_is_down_refuses_and_comes_back_on_its_port() {
             let connected = TcpStream::connect(address(&party, site)).await;
             if site == down {
                 assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::ConnectionRefused, "{site:?}");
-                // Nor does a connection of before the outage live on.
+                // Connections from before the outage are closed too.
                 assert!(asked(&party, site).await.unwrap_err().is_connect(), "{site:?}");
             } else {
                 assert!(connected.is_ok(), "{site:?} went with {down:?}");
@@ -49,7 +49,7 @@ async fn an_origin_that_is_down_refuses_and_comes_back_on_its_port() {
 }
 
 #[tokio::test]
-async fn what_the_provider_knows_outlives_an_outage() {
+async fn state_survives_an_outage() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.take_down(Site::Auth).await;
@@ -62,7 +62,7 @@ async fn what_the_provider_knows_outlives_an_outage() {
 }
 
 #[tokio::test]
-async fn requests_under_way_end_with_the_origin() {
+async fn an_outage_ends_requests_in_flight() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.stop_at(StopOrder::hold(Step::Rotated));
@@ -78,7 +78,7 @@ async fn requests_under_way_end_with_the_origin() {
 }
 
 #[tokio::test]
-async fn outages_are_ordered_and_shown_over_http_and_end_with_a_reset() {
+async fn outages_are_controlled_over_http_and_end_with_a_reset() {
     let party = Party::new().await;
     let shown = async || -> Vec<Outage> { serde_json::from_value(party.look("/outages").await).unwrap() };
     assert!(shown().await.iter().all(|outage| !outage.down));
@@ -97,10 +97,10 @@ async fn outages_are_ordered_and_shown_over_http_and_end_with_a_reset() {
 }
 
 #[tokio::test]
-async fn whoever_changes_their_mind_leaves_nobody_waiting() {
+async fn opposite_requests_do_not_block_each_other() {
     let party = Party::new().await;
     for _ in 0..20 {
-        // Both are asked for before the origin has heard of the first.
+        // Both are requested before the origin processes the first.
         soon(async { tokio::join!(party.simulator.take_down(Site::Auth), party.simulator.bring_back(Site::Auth)) })
             .await;
     }

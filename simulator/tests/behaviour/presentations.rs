@@ -1,4 +1,4 @@
-//! The ledger of presentations: by it the gateway's promise is judged, so it must miss nothing and blame nobody.
+//! The ledger of presentations, by which tests judge the gateway. It must be complete and accurate.
 
 use goclaw_simulator::{
     Endpoint, Fault, FaultOrder, Presentation, PresentationOutcome, PresentationTotals, Release, ReusePolicy, Step,
@@ -13,7 +13,7 @@ fn outcomes(party: &Party) -> Vec<PresentationOutcome> {
 }
 
 #[tokio::test]
-async fn every_generation_is_on_record_once_and_rotated() {
+async fn every_generation_is_recorded_once_as_rotated() {
     let party = Party::new().await;
     let mut tokens = party.sign_in().await;
     for _ in 0..3 {
@@ -42,7 +42,7 @@ async fn every_generation_is_on_record_once_and_rotated() {
 }
 
 #[tokio::test]
-async fn reuse_is_refused_or_kills_and_the_dead_are_refused() {
+async fn reuse_is_refused_or_revokes_the_family() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -60,7 +60,7 @@ async fn reuse_is_refused_or_kills_and_the_dead_are_refused() {
             PresentationOutcome::Rotated,
             PresentationOutcome::ReuseRefused,
             PresentationOutcome::FamilyKilled,
-            // Nobody dies twice.
+            // A family is killed only once.
             PresentationOutcome::ReuseRefused,
             refused("refresh_token_invalidated"),
             refused("unknown_refresh_token"),
@@ -82,7 +82,7 @@ async fn reuse_is_refused_or_kills_and_the_dead_are_refused() {
 }
 
 #[tokio::test]
-async fn a_grace_set_over_http_answers_and_counts_from_the_first_time() {
+async fn a_grace_window_starts_at_the_first_use() {
     let party = Party::new().await;
     assert_eq!(party.change("/settings", json!({"reuse": {"grace": "60s"}})).await.status, 200);
     let first = party.sign_in().await;
@@ -101,7 +101,7 @@ async fn a_grace_set_over_http_answers_and_counts_from_the_first_time() {
 }
 
 #[tokio::test]
-async fn what_came_of_it_does_not_depend_on_what_the_client_learnt() {
+async fn outcomes_do_not_depend_on_the_clients_view() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     for (fault, outcome) in [
         (Fault::internal_server_error(), PresentationOutcome::NotActed),
@@ -118,7 +118,7 @@ async fn what_came_of_it_does_not_depend_on_what_the_client_learnt() {
         let struck = || party.simulator.journal().pop().is_some_and(|entry| entry.fault.is_some());
         tokio::select! {
             _ = party.try_refresh(&tokens.refresh) => {}
-            // A client that waits for nothing dies of it.
+            // The client disconnects without waiting.
             () = until("the fault strikes", || struck() && recorded() == Some(outcome.clone())) => {}
         }
         until("it ends", || party.simulator.presentation_totals().under_way == 0).await;
@@ -143,7 +143,7 @@ async fn without_rotation_the_generation_is_kept() {
 }
 
 #[tokio::test]
-async fn presentations_of_one_family_at_the_same_time_are_counted_and_those_of_two_are_not() {
+async fn only_presentations_of_one_family_count_as_concurrent() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let (one, other) = (party.sign_in().await, party.sign_in().await);
     let hold = |times| StopOrder { times: Times::Next(times), ..StopOrder::hold(Step::BodyRead) };

@@ -1,4 +1,4 @@
-//! How much of the plan is used up: whoever reads headers, usage or a refusal reads the same.
+//! Plan usage: headers, `/wham/usage` and refusals report the same values.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ fn number(response: &Response, name: &str) -> f64 {
     response.headers()[name].to_str().unwrap().parse().unwrap()
 }
 
-/// The headers about both windows, as far as `/wham/usage` tells the same.
+/// Returns the header values about both windows that `/wham/usage` reports too.
 fn windows(response: &Response) -> Vec<Vec<f64>> {
     let window = |name: &str| {
         let header = |member: &str| number(response, &format!("x-codex-{name}-{member}"));
@@ -33,7 +33,7 @@ fn windows_of_usage(usage: &Value) -> Vec<Vec<f64>> {
 }
 
 #[tokio::test]
-async fn headers_and_usage_tell_the_same_of_both_windows() {
+async fn headers_and_usage_report_the_same_windows() {
     let party = Party::with(|settings| settings.secondary_used_percent = Some(77)).await;
     let tokens = party.sign_in().await;
     let response = party.responses(&tokens.access, &prompt()).await.unwrap();
@@ -45,7 +45,7 @@ async fn headers_and_usage_tell_the_same_of_both_windows() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_used_up_answers_no_model_and_says_until_when() {
+async fn an_exhausted_plan_refuses_with_its_reset_time() {
     for (primary, secondary, reached) in
         [(100, None, "primary"), (0, Some(100), "secondary"), (100, Some(120), "secondary")]
     {
@@ -82,7 +82,7 @@ async fn a_plan_that_is_used_up_answers_no_model_and_says_until_when() {
 }
 
 #[tokio::test]
-async fn one_account_can_be_used_up_while_another_is_not() {
+async fn accounts_have_separate_usage() {
     let used_up = UsedPercent { primary: 100, secondary: 40 };
     let party = Party::with(|settings| {
         settings.used_percent_by_account.insert(ACCOUNT_ID.to_owned(), used_up);
@@ -99,13 +99,13 @@ async fn one_account_can_be_used_up_while_another_is_not() {
 }
 
 #[tokio::test]
-async fn responses_fill_both_windows_until_they_are_over() {
+async fn responses_add_usage_until_the_windows_end() {
     let party = Party::with(|settings| {
         settings.used_percent = 80;
         settings.percent_per_response = UsedPercent { primary: 10, secondary: 1 };
     })
     .await;
-    // In the middle of a window of five hours, so that none begins meanwhile.
+    // The middle of a five-hour window, so that no new one begins meanwhile.
     let into = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 18_000;
     let to_the_middle = 9_000_i64 - i64::try_from(into).unwrap();
     party.simulator.update_settings(|settings| settings.clock_offset_seconds = to_the_middle);
@@ -124,7 +124,7 @@ async fn responses_fill_both_windows_until_they_are_over() {
 }
 
 #[tokio::test]
-async fn a_stream_may_tell_of_the_windows_as_its_headers_do() {
+async fn a_stream_can_report_the_windows_like_its_headers() {
     let party = Party::with(|settings| settings.rate_limits_in_stream = true).await;
     let tokens = party.sign_in().await;
     let answer = party.responses(&tokens.access, &prompt()).await.unwrap();

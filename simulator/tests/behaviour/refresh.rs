@@ -1,4 +1,4 @@
-//! Refreshing: rotation, the reuse policies, and every way to be refused.
+//! Refreshes: rotation, the reuse policies, and every refusal.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use goclaw_simulator::{Endpoint, Fault, FaultOrder, RefreshTokenState, ReusePoli
 use crate::client::{CLIENT_ID, Party, jwt_part, refused};
 
 #[tokio::test]
-async fn every_refresh_rotates_and_the_old_access_token_lives_on() {
+async fn every_refresh_rotates_and_keeps_the_old_access_token_valid() {
     let party = Party::new().await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -25,7 +25,7 @@ async fn every_refresh_rotates_and_the_old_access_token_lives_on() {
 }
 
 #[tokio::test]
-async fn a_form_refreshes_too() {
+async fn a_refresh_accepts_a_form() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let form = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID), ("refresh_token", &tokens.refresh)];
@@ -56,7 +56,7 @@ async fn refuse_only_leaves_the_family_alive() {
 }
 
 #[tokio::test]
-async fn within_the_grace_the_old_token_works_and_after_it_kills() {
+async fn reuse_works_within_the_grace_window_and_kills_after_it() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::Grace(Duration::from_secs(60))).await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -68,7 +68,7 @@ async fn within_the_grace_the_old_token_works_and_after_it_kills() {
 }
 
 #[tokio::test]
-async fn expired_revoked_empty_unknown_and_garbage_each_have_their_answer() {
+async fn each_kind_of_invalid_token_has_its_own_error() {
     let party = Party::with(|settings| settings.refresh_lifetime = Duration::from_secs(100)).await;
     let empty = party.refresh("").await;
     assert_eq!(empty.status, 400);
@@ -87,7 +87,7 @@ async fn expired_revoked_empty_unknown_and_garbage_each_have_their_answer() {
 }
 
 #[tokio::test]
-async fn answers_leave_things_out_or_belong_to_somebody_else() {
+async fn responses_can_omit_members_or_belong_to_another_account() {
     let party = Party::with(|settings| {
         settings.omit_id_token = true;
         settings.omit_refresh_token = true;
@@ -113,7 +113,7 @@ async fn answers_leave_things_out_or_belong_to_somebody_else() {
 }
 
 #[tokio::test]
-async fn the_ledger_sees_refreshes_that_overlap() {
+async fn the_ledger_counts_overlapping_refreshes() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let tokens = party.sign_in().await;
     let slow = Fault::Delay { by: Duration::from_millis(300) };

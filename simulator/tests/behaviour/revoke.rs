@@ -1,11 +1,11 @@
-//! The revocation endpoint: what dies with what, and that it never tells what it knows.
+//! The revocation endpoint: what each token revokes, and that responses reveal nothing.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, RevocationCause, TokenStatus};
 
 use crate::client::{Answer, Party, refused};
 
 #[tokio::test]
-async fn a_refresh_token_takes_its_family_with_it() {
+async fn revoking_a_refresh_token_revokes_its_family() {
     let party = Party::new().await;
     let first = party.sign_in().await;
     let second = party.refresh(&first.refresh).await.tokens();
@@ -19,7 +19,7 @@ async fn a_refresh_token_takes_its_family_with_it() {
 }
 
 #[tokio::test]
-async fn an_access_token_goes_alone() {
+async fn revoking_an_access_token_revokes_only_it() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     assert_eq!(party.revoke(&tokens.access).await.status, 200);
@@ -28,7 +28,7 @@ async fn an_access_token_goes_alone() {
 }
 
 #[tokio::test]
-async fn an_unknown_token_is_answered_like_a_known_one_and_a_form_will_do() {
+async fn unknown_and_known_tokens_get_the_same_response() {
     let party = Party::new().await;
     let answer = party.revoke("rt_never_issued").await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));

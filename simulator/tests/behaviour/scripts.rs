@@ -1,4 +1,4 @@
-//! Scripts: what responses say and how they reach the wire when a test orders it.
+//! Scripts: the content and the form of scripted responses.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::{
 };
 
 impl Party {
-    /// The frames of the next answer under a script.
+    /// Returns the frames of the next response under a script.
     async fn scripted(&self, tokens: &Tokens, script: Script) -> Vec<Value> {
         self.simulator.queue_script(ScriptOrder::once(script));
         self.answered(tokens, json!({})).await
     }
 
-    /// What each write of the next answer under a script carries. Each is a chunk (RFC 9112 section 7.1), and so can be
-    /// told from the next whatever the network does.
+    /// Returns the bytes of each write of the next response under a script. Each write is a chunk (RFC 9112 section
+    /// 7.1), so the boundaries survive the network.
     async fn writes(&self, tokens: &Tokens, script: Script) -> Vec<Vec<u8>> {
         self.simulator.queue_script(ScriptOrder::once(script));
         let body = prompt().to_string();
@@ -43,7 +43,7 @@ impl Party {
     }
 }
 
-/// The place right after the first occurrence.
+/// Returns the position right after the first occurrence.
 fn after(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).position(|window| window == wanted).unwrap() + wanted.len()
 }
@@ -71,14 +71,14 @@ fn words(frames: &[Value]) -> String {
     deltas.map(|frame| frame["delta"].as_str().unwrap()).collect()
 }
 
-/// The status of the response and the kind of the event that end it.
+/// Returns the final event's type and the response's status.
 fn end(frames: &[Value]) -> (&str, &str) {
     let last = frames.last().unwrap();
     (last["type"].as_str().unwrap(), last["response"]["status"].as_str().unwrap_or_default())
 }
 
 #[tokio::test]
-async fn frames_come_in_the_form_that_was_ordered_and_mean_the_same() {
+async fn frames_have_the_scripted_form_and_the_same_meaning() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let kinds_of = |text: &str| kinds(&frames(text)).iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -106,7 +106,7 @@ async fn frames_come_in_the_form_that_was_ordered_and_mean_the_same() {
 }
 
 #[tokio::test]
-async fn characters_of_several_bytes_are_torn_apart() {
+async fn multibyte_characters_are_split() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let writes = party.writes(&tokens, Script::Multibyte).await;
@@ -120,7 +120,7 @@ async fn characters_of_several_bytes_are_torn_apart() {
 }
 
 #[tokio::test]
-async fn items_of_every_kind_can_be_ordered() {
+async fn every_kind_of_item_can_be_scripted() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let refused = party.scripted(&tokens, Script::Refusal).await;
@@ -149,7 +149,7 @@ async fn items_of_every_kind_can_be_ordered() {
 }
 
 #[tokio::test]
-async fn what_nobody_knows_stands_among_what_is_known() {
+async fn unknown_events_appear_among_known_ones() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_script(ScriptOrder::once(Script::UnknownEvents));
@@ -167,7 +167,7 @@ async fn what_nobody_knows_stands_among_what_is_known() {
 }
 
 #[tokio::test]
-async fn responses_end_as_ordered() {
+async fn responses_end_as_scripted() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for (script, reason) in [(Script::Incomplete, "max_output_tokens"), (Script::ContentFilter, "content_filter")] {
@@ -225,11 +225,11 @@ async fn a_stream_can_end_too_early_or_never() {
     assert_eq!(party.simulator.streams().open, 1);
     drop(response);
     until("the stream ends", || party.simulator.streams().open == 0).await;
-    assert_eq!(party.simulator.streams().completed, 1, "whoever leaves after the last event has it all");
+    assert_eq!(party.simulator.streams().completed, 1, "a disconnect after the last event counts as completed");
 }
 
 #[tokio::test]
-async fn a_fault_interrupts_what_a_script_says() {
+async fn a_fault_interrupts_a_scripted_response() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     party.simulator.queue_script(ScriptOrder::once(Script::Crlf));
@@ -247,7 +247,7 @@ async fn a_fault_interrupts_what_a_script_says() {
 }
 
 #[tokio::test]
-async fn scripts_are_ordered_shown_and_cancelled_over_http_and_used_in_turn() {
+async fn scripts_are_controlled_over_http_and_used_in_order() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let names = "auto multibyte crlf comments unknown_events empty_output refusal custom_tool web_search long \

@@ -1,4 +1,4 @@
-//! Browser sessions: the cookie refreshes a token that does not live long, and the music API accepts the token alone.
+//! Browser sessions: the cookie refreshes a short-lived token, and the music API accepts only the token.
 
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
 use reqwest::header::{AUTHORIZATION, COOKIE};
@@ -55,7 +55,7 @@ async fn the_cookie_refreshes_and_the_music_api_accepts_the_token() {
 }
 
 #[tokio::test]
-async fn the_list_of_sessions_names_the_one_of_the_cookie() {
+async fn the_session_list_contains_the_cookies_session() {
     let party = Party::new().await;
     let (browser, _other) = (party.browser(), party.simulator.sign_in_browser(1).unwrap());
     let listed = party.client(&format!("__client={}", browser.client_cookie)).await.json();
@@ -69,7 +69,7 @@ async fn the_list_of_sessions_names_the_one_of_the_cookie() {
 }
 
 #[tokio::test]
-async fn without_the_right_cookie_nothing_is_refreshed() {
+async fn a_refresh_requires_the_right_cookie() {
     let party = Party::new().await;
     let (browser, other) = (party.browser(), party.browser());
     let unauthenticated = (401, "authentication_invalid".to_owned());
@@ -77,17 +77,17 @@ async fn without_the_right_cookie_nothing_is_refreshed() {
         let refused = party.refresh_session(&browser.session_id, cookies).await;
         assert_eq!(session_refusal(&refused), unauthenticated, "{cookies}");
     }
-    // A session token is no cookie.
+    // A session token is not a cookie.
     let refused = party.refresh_session(&browser.session_id, &format!("__client={}", browser.session_token)).await;
     assert_eq!(session_refusal(&refused), unauthenticated);
-    // Nor does a cookie open the session of another browser.
+    // A cookie does not open another browser's session.
     let refused = party.refresh_session(&browser.session_id, &format!("__client={}", other.client_cookie)).await;
     assert_eq!(session_refusal(&refused), (404, "resource_not_found".to_owned()));
     assert!(party.simulator.browsers().iter().all(|browser| browser.refreshes == 0));
 }
 
 #[tokio::test]
-async fn a_revoked_browser_refreshes_nothing_and_its_token_lives_out_its_time() {
+async fn a_revoked_cookie_refreshes_nothing_and_its_token_stays_valid() {
     let party = Party::new().await;
     let (browser, bystander) = (party.browser(), party.browser());
     assert!(party.simulator.revoke_browser(&browser.session_id));
@@ -108,12 +108,12 @@ async fn a_revoked_browser_refreshes_nothing_and_its_token_lives_out_its_time() 
 }
 
 #[tokio::test]
-async fn the_music_api_refuses_what_is_not_good_now_and_the_journal_says_why() {
+async fn the_music_api_refuses_invalid_tokens_and_the_journal_has_the_reason() {
     let party = Party::with(|settings| settings.session_lifetime = std::time::Duration::from_secs(60)).await;
     let browser = party.browser();
     let access_token = party.sign_in().await.access;
     party.billing(&format!("Bearer {}", browser.session_token)).await;
-    // The token of another audience is signed by the same hand, and still not good here.
+    // A token for another audience has the same signer, but is still refused.
     party.billing(&format!("Bearer {access_token}")).await;
     party.billing("Basic dXNlcjpwYXNz").await;
     let (signed, _) = browser.session_token.rsplit_once('.').unwrap();
@@ -139,7 +139,7 @@ async fn the_music_api_refuses_what_is_not_good_now_and_the_journal_says_why() {
 }
 
 #[tokio::test]
-async fn browsers_are_signed_in_and_revoked_over_http_and_faults_strike_here_too() {
+async fn browsers_are_controlled_over_http_and_faults_apply() {
     let party = Party::new().await;
     let signed_in = party.change("/browsers", json!({"account": 1})).await;
     let browser: SignedInBrowser = serde_json::from_value(signed_in.json()).unwrap();

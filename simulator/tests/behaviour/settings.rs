@@ -1,4 +1,4 @@
-//! Every setting can be given over the control port, in the notation in which it is shown.
+//! Every setting can be set over the control API, in the format in which it is shown.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::Party;
 
-/// A value other than the default for each setting. Nothing here may be missing: see the test.
+/// A non-default value for each setting. The test checks that none is missing.
 fn others() -> Value {
     let account = json!({
         "user_id": "user", "account_id": "account", "name": "Somebody", "email": null, "plan": "pro", "fedramp": true,
@@ -45,7 +45,7 @@ fn others() -> Value {
 }
 
 #[tokio::test]
-async fn every_setting_can_be_given_alone_and_all_at_once() {
+async fn every_setting_can_be_set_alone_and_with_all_others() {
     let party = Party::new().await;
     let (default, others) = (party.look("/settings").await, others());
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -68,7 +68,7 @@ async fn every_setting_can_be_given_alone_and_all_at_once() {
 }
 
 #[tokio::test]
-async fn all_reuse_policies_can_be_given() {
+async fn all_reuse_policies_can_be_set() {
     let party = Party::new().await;
     for (given, policy) in [
         (json!("refuse_only"), ReusePolicy::RefuseOnly),
@@ -81,7 +81,7 @@ async fn all_reuse_policies_can_be_given() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_and_changes_nothing() {
+async fn invalid_settings_are_refused_without_effect() {
     let party = Party::new().await;
     for wrong in [
         json!({"reuse": {"grace": 10}}),

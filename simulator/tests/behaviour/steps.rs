@@ -1,5 +1,4 @@
-//! A refresh stopped at each of its steps: what has happened by then, what happens after a release, and what becomes of
-//! it when the client dies at that moment.
+//! Stops at each step of a refresh: the state at the stop, after the release, and after the client's death.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 
 use crate::client::{Answer, Party, Tokens, soon, until};
 
-/// All, in order, with what the client has of the answer by then: its head, and how much of its body.
+/// All steps in order, with the client's part of the response at each: the head, and how much of the body.
 const STEPS: [(Step, bool, Body); 7] = [
     (Step::Connected, false, Body::Nothing),
     (Step::Arrived, false, Body::Nothing),
@@ -29,14 +28,14 @@ enum Body {
     All,
 }
 
-/// How long a request that is held is watched for going on all the same.
+/// How long a held request is checked for progress.
 const WATCHED: Duration = Duration::from_millis(60);
 
 async fn reached(party: &Party, step: Step) {
     soon(party.simulator.reached(step, 1)).await;
 }
 
-/// A party whose next refresh is held at a step, and that refresh under way on a connection of its own.
+/// Returns a party whose next refresh is held at a step, with that refresh in flight on its own connection.
 async fn held_at(step: Step) -> (Party, Tokens, TcpStream) {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
@@ -55,11 +54,11 @@ fn states(party: &Party) -> Vec<StoppedState> {
 }
 
 #[tokio::test]
-async fn a_held_refresh_has_come_so_far_and_no_further() {
+async fn a_held_refresh_stops_exactly_at_its_step() {
     for (step, head, body) in STEPS {
         let (party, tokens, mut connection) = held_at(step).await;
         let mut received = Vec::new();
-        // What is held does not go on by itself, so the read ends with the time and not with the answer.
+        // The held request does not continue, so the read ends by timeout.
         assert!(timeout(WATCHED, connection.read_to_end(&mut received)).await.is_err(), "{step:?}");
         let received = String::from_utf8(received).unwrap();
         assert_eq!(received.starts_with("HTTP/1.1 200"), head, "{step:?}: {received}");
@@ -90,17 +89,17 @@ async fn a_held_refresh_has_come_so_far_and_no_further() {
 }
 
 #[tokio::test]
-async fn a_released_refresh_goes_on_as_if_nothing_had_been() {
+async fn a_released_refresh_continues_normally() {
     for (step, ..) in STEPS {
         let party = Party::new().await;
         let tokens = party.sign_in().await;
-        // The connection of the sign-in is one that `Connected` has passed already.
+        // The connection of the sign-in has already passed `Connected`.
         let party = Party { http: Party::fresh_client(), ..party };
         party.simulator.stop_at(StopOrder::hold(step));
         let release = async {
             reached(&party, step).await;
             party.simulator.release(Some(step), Release::Continue);
-            // A release is not taken back by whatever follows at once.
+            // Later commands do not undo a release.
             party.simulator.clear_stops();
         };
         let (answer, ()) = tokio::join!(party.refresh(&tokens.refresh), release);
@@ -124,14 +123,14 @@ async fn a_refresh_cut_off_at_a_step_has_rotated_or_not() {
             if reset {
                 assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset, "{step:?}");
             } else {
-                // Unread bytes of the request turn even a close into a reset, as with any server.
+                // Unread request bytes turn a close into a reset, as on any server.
                 assert!(ended.is_ok() || step < Step::BodyRead, "{step:?}: {ended:?}");
             }
             assert!(!received.ends_with(b"0\r\n\r\n"), "the answer ended as if it were whole at {step:?}");
             assert_eq!(states(&party), [StoppedState::Cut], "{step:?}");
             let rotations = u32::from(step >= Step::Rotated);
             assert_eq!(party.simulator.ledger()[0].rotations, rotations, "{step:?}");
-            // Once is once.
+            // The stop applies only once.
             let again = party.refresh(&tokens.refresh).await.status;
             assert_eq!(again, if rotations == 1 { 401 } else { 200 }, "{step:?}");
         }
@@ -139,7 +138,7 @@ async fn a_refresh_cut_off_at_a_step_has_rotated_or_not() {
 }
 
 #[tokio::test]
-async fn a_client_that_dies_while_it_is_held_is_seen_to_be_gone() {
+async fn a_client_that_dies_while_held_is_detected() {
     for step in [Step::BodyRead, Step::Rotated, Step::HeadersSent, Step::BodyHalf, Step::BodySent] {
         let (party, _, connection) = held_at(step).await;
         assert_eq!(party.simulator.presentation_totals().under_way, 1, "{step:?}");
@@ -149,14 +148,14 @@ async fn a_client_that_dies_while_it_is_held_is_seen_to_be_gone() {
         let acted = [if step == Step::BodyRead { PresentationOutcome::NotActed } else { PresentationOutcome::Rotated }];
         assert_eq!(outcomes(&party), acted, "{step:?}");
         party.simulator.release(None, Release::Continue);
-        assert_eq!(states(&party), [StoppedState::ClientGone], "nobody is left to go on");
+        assert_eq!(states(&party), [StoppedState::ClientGone], "the client is gone");
         assert_eq!(outcomes(&party), acted, "{step:?}");
     }
 }
 
-/// What a client has sent before it died is acted on as soon as it is read.
+/// A request that was sent completely before its client died is processed once it is read.
 #[tokio::test]
-async fn a_dead_clients_request_that_was_not_read_yet_is_acted_on_once_released() {
+async fn an_unread_request_of_a_dead_client_is_processed_after_release() {
     for step in [Step::Connected, Step::Arrived] {
         let (party, tokens, connection) = held_at(step).await;
         drop(connection);
@@ -171,7 +170,7 @@ async fn a_dead_clients_request_that_was_not_read_yet_is_acted_on_once_released(
 }
 
 #[tokio::test]
-async fn each_held_request_keeps_the_word_it_was_told() {
+async fn each_held_request_keeps_its_first_verdict() {
     let party = Party::with(|settings| settings.reuse = ReusePolicy::RefuseOnly).await;
     let tokens = party.sign_in().await;
     party.simulator.stop_at(StopOrder::hold(Step::Arrived));
@@ -192,7 +191,7 @@ async fn each_held_request_keeps_the_word_it_was_told() {
 }
 
 #[tokio::test]
-async fn stops_are_ordered_awaited_and_released_over_http() {
+async fn stops_are_queued_awaited_and_released_over_http() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let late = json!({"step": "rotated", "patience": "10ms"});

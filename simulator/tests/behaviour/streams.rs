@@ -1,4 +1,4 @@
-//! The backend's stream: its frames in order, its interruptions, and that a client's leaving is counted.
+//! The backend's stream: frames in order, interruptions, and the count of disconnected clients.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::{
     client::{Party, soon, until},
 };
 
-/// Longer than any test: whatever waits for this waits for ever.
+/// Longer than any test, so effectively forever.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
-/// The data of all frames, whose `event` line must say the same.
+/// Returns the data of all frames; each `event` line must match its data.
 pub(crate) fn frames(text: &str) -> Vec<Value> {
     let whole = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n"));
     whole
@@ -31,7 +31,7 @@ pub(crate) fn kinds(frames: &[Value]) -> Vec<&str> {
     frames.iter().map(|frame| frame["type"].as_str().unwrap().trim_start_matches("response.")).collect()
 }
 
-/// Whatever comes until the connection ends, and whether it ended as it should.
+/// Reads until the connection ends. Returns the text and whether the end was regular.
 pub(crate) async fn all_of(mut response: Response) -> (String, bool) {
     let mut received = Vec::new();
     let whole = loop {
@@ -44,7 +44,7 @@ pub(crate) async fn all_of(mut response: Response) -> (String, bool) {
     (String::from_utf8(received).unwrap(), whole)
 }
 
-/// Reads until this text has come.
+/// Reads until this text has arrived.
 async fn read_until(response: &mut Response, text: &str) {
     let mut received = String::new();
     while !received.contains(text) {
@@ -96,7 +96,7 @@ async fn the_frames_come_in_order_and_end_with_completed() {
 }
 
 #[tokio::test]
-async fn every_frame_is_sent_when_its_time_has_come() {
+async fn every_frame_is_sent_after_its_pause() {
     let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
@@ -106,7 +106,7 @@ async fn every_frame_is_sent_when_its_time_has_come() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_the_middle_is_counted_as_such() {
+async fn a_client_that_disconnects_mid_stream_is_counted() {
     let party = Party::with(|settings| settings.stream_pause = FOR_EVER).await;
     let tokens = party.sign_in().await;
     let mut response = party.responses(&tokens.access, &prompt()).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_client_that_leaves_in_the_middle_is_counted_as_such() {
 }
 
 #[tokio::test]
-async fn streams_are_cut_fail_or_go_silent_as_ordered() {
+async fn stream_faults_cut_fail_or_hang() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     let opened = async |fault| {
@@ -152,7 +152,7 @@ async fn streams_are_cut_fail_or_go_silent_as_ordered() {
 }
 
 #[tokio::test]
-async fn a_stream_that_a_fault_keeps_from_beginning_was_not_given_up_by_the_client() {
+async fn a_stream_prevented_by_a_fault_is_not_abandoned() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
     for fault in [Fault::LoseAnswer, Fault::HalfJson, Fault::internal_server_error_after_commit()] {

@@ -1,5 +1,5 @@
-//! One kill: a gateway is brought to its point and killed, another one starts in its place, and what becomes of the login
-//! is judged by the provider's ledger.
+//! One kill: a gateway is killed at its point and another starts in its place. The provider's ledger decides the
+//! outcome for the login.
 
 use std::time::Duration;
 
@@ -20,25 +20,25 @@ const LIFETIME: Duration = Duration::from_secs(15);
 const LEASE: Duration = Duration::from_secs(2);
 const GRACE: &str = "60s";
 
-/// What the provider does with a spent refresh token, and what the gateway knows of it.
+/// The provider's reaction to a spent refresh token, and the gateway's policy for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reuse {
     KillsTheFamily,
     GraceIsDeclared,
 }
 
-/// How it went for the login.
+/// The outcome for the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ending {
-    /// The new tokens were found; nothing was presented again.
+    /// The new tokens were found; no second presentation.
     Found,
-    /// Nothing had been presented; the next refresh was the first.
+    /// No presentation before the kill; the next refresh was the first.
     Refreshed,
-    /// One retry, at once, brought new tokens.
+    /// One immediate retry brought new tokens.
     RetriedAtOnce,
-    /// One retry, in the last minutes, brought new tokens.
+    /// One retry in the last minutes brought new tokens.
     RetriedLate,
-    /// The access token served until its last minutes; then one retry, which the provider refused.
+    /// The access token served until its last minutes; then the provider refused the one retry.
     InDoubtThenOver,
 }
 
@@ -66,14 +66,14 @@ struct Aftermath<'a> {
     case: Case,
     ground: &'a Ground,
     caller: Caller,
-    /// When the lease is over at the latest.
+    /// The latest time at which the lease is over.
     lease_over: u64,
-    /// When the last minutes of the access token begin at the earliest.
+    /// The earliest time at which the last minutes of the access token begin.
     last_minutes: u64,
 }
 
 impl Case {
-    /// Runs it; an error says what was not as it must be. Panics if something does not happen in time.
+    /// Runs the case. An error describes a wrong outcome. Panics if an expected event does not happen in time.
     pub(super) async fn run(self, ground: &mut Ground) -> Result<Ending, String> {
         ground.reset().await;
         let reuse = match self.reuse {
@@ -84,7 +84,7 @@ impl Case {
         ground.order("/settings", json!({"access_lifetime": lifetime, "reuse": reuse})).await;
         let home = self.home(ground);
         let (killed_at, expires_at) = self.kill(ground, &home).await;
-        // A lost answer of its own would be another case than this one, so it has the time that a slow machine takes.
+        // A timeout here would be a different case, so allow for a slow machine.
         let home = home.with("GOCLAW_REFRESH__LEASE", "12s").with("GOCLAW_REFRESH__HTTP_TIMEOUT", "5s");
         let gateway = composed::start(&home, self.sabotage).await;
         let aftermath = Aftermath {
@@ -111,7 +111,7 @@ impl Case {
         }
     }
 
-    /// Signs in, refreshes, and kills at the point; when that was, and when the access token ends.
+    /// Logs in, refreshes and kills at the point. Returns the time of the kill and the end of the access token.
     async fn kill(self, ground: &Ground, home: &Home) -> (u64, u64) {
         let stop_at = if let Place::Gateway(point) = self.point.place { Some(point) } else { None };
         let victim = Victim::start(home, &Changes { stop_at, sabotage: self.sabotage, patient: true }).await;
@@ -121,7 +121,7 @@ impl Case {
         if let Place::Provider(step) = self.point.place {
             ground.order("/stops", json!({ "step": step })).await;
         }
-        // Asked until it is on its way: one that got its lease late does not present and has to be asked again.
+        // Repeat the request until one is sent: a gateway that gets its lease late does not present.
         let asking = async {
             let ask = || async {
                 caller.refresh(ACCOUNT).await;
@@ -188,7 +188,7 @@ impl Aftermath<'_> {
         self.caller.status(ACCOUNT).await
     }
 
-    /// Waits until the status is as wanted.
+    /// Waits until the status matches.
     async fn until(&self, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value, String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
@@ -196,12 +196,12 @@ impl Aftermath<'_> {
             if is_so(&status) {
                 return Ok(status);
             }
-            check(now_unix_ms() < give_up, || format!("waited in vain for {what}: {status}"))?;
+            check(now_unix_ms() < give_up, || format!("timed out waiting for {what}: {status}"))?;
             pause(LOOK_EVERY).await;
         }
     }
 
-    /// Ends once there are newer tokens than these because somebody asked for them.
+    /// Requests refreshes until the tokens are newer than this generation.
     async fn refreshed_since(&self, generation: u64) -> Result<(), String> {
         let give_up = now_unix_ms() + millis(TEST_DEADLINE);
         loop {
@@ -211,17 +211,17 @@ impl Aftermath<'_> {
                 return Ok(());
             }
             let said = answer.map(|answer| answer.text);
-            check(now_unix_ms() < give_up, || format!("asked in vain for a refresh: {said:?}, then {status}"))?;
+            check(now_unix_ms() < give_up, || format!("timed out waiting for a refresh: {said:?}, then {status}"))?;
             pause(LOOK_EVERY).await;
         }
     }
 
-    /// Ends once there are new tokens, with nobody asking for them.
+    /// Waits for new tokens without requesting a refresh.
     async fn recovered(&self) -> Result<(), String> {
         self.until("new tokens", |status| status["generation"].as_u64() > Some(0)).await.map(drop)
     }
 
-    /// The time between the lease and the last minutes: the access token serves, and nothing is presented, asked or not.
+    /// Checks the time between the lease and the last minutes: the access token serves and no token is presented.
     async fn doubt(&self) -> Result<(), String> {
         let presented = self.ground.presentations().await.len();
         let status = loop {
@@ -232,7 +232,7 @@ impl Aftermath<'_> {
             }
             pause(LOOK_EVERY).await;
         };
-        check(status["state"] == "in_doubt", || format!("the lease is over and nobody says so: {status}"))?;
+        check(status["state"] == "in_doubt", || format!("the lease is over but the state is not in_doubt: {status}"))?;
         let told = status["reason"].as_str().unwrap_or_default();
         check(told.contains("interrupted"), || format!("the doubt does not come from the kill: {told}"))?;
         check(status["authenticated"] == true, || format!("not authenticated while in doubt: {status}"))?;
@@ -243,10 +243,10 @@ impl Aftermath<'_> {
         check(in_time, || "the machine is too slow for this test: the last minutes have come".to_owned())?;
         check(asked["state"] == "in_doubt", || format!("asking for a refresh changed the state: {asked}"))?;
         let now_presented = self.ground.presentations().await.len();
-        check(now_presented == presented, || "a token in doubt was presented because somebody asked".to_owned())
+        check(now_presented == presented, || "a token in doubt was presented because of a request".to_owned())
     }
 
-    /// What the provider saw of the token that was at stake.
+    /// Returns the presentations of the token in question.
     async fn check_ledger(&self, ending: Ending) -> Result<(), String> {
         use PresentationOutcome::{FamilyKilled, GraceAnswered, NotActed, Rotated};
         let all = self.ground.presentations().await;
@@ -271,7 +271,7 @@ impl Aftermath<'_> {
         check(most == 1, || format!("{most} presentations at once"))
     }
 
-    /// The tokens that are there now are live, both of them.
+    /// Checks that both current tokens are live.
     async fn is_alive(&self) -> Result<(), String> {
         let answer = self.caller.usage().await;
         let said = answer.map(|answer| (answer.status, answer.text));

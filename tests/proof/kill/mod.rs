@@ -1,8 +1,9 @@
-//! Kill -9 at fifteen points of a refresh, at a provider that ends the login on reuse and at one with a declared grace.
+//! `kill -9` at fifteen points of a refresh, with a provider that revokes on reuse and one with a declared grace
+//! window.
 //!
 //! A kill outside the window costs nothing. Inside it, where the provider has rotated and nothing is on disk, the login
-//! cannot be saved by anybody; then it must be said in time, the access token must serve until its last minutes, and only
-//! then may the one retry be made. With a declared grace that retry is made at once and saves the login.
+//! is lost: the gateway must report the doubt in time, the access token must serve until its last minutes, and only
+//! then may the one retry happen. With a declared grace window the retry happens immediately and saves the login.
 
 mod case;
 mod points;
@@ -22,12 +23,12 @@ use crate::{
 use case::{Case, Ending, Reuse};
 use points::{Leaves, POINTS};
 
-/// Cases under way at a time. Most of their time they wait for a lease or for the last minutes of a token.
+/// Parallel cases. They mostly wait for a lease or for the last minutes of a token.
 const AT_A_TIME: usize = 12;
 
 const POLICIES: [Reuse; 2] = [Reuse::KillsTheFamily, Reuse::GraceIsDeclared];
 
-/// How the runs of each cell of the table ended: a cell is a point, by its index, and a policy.
+/// The endings of each table cell, by point index and policy index.
 type Results = BTreeMap<(usize, usize), Vec<Result<Ending, String>>>;
 
 pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
@@ -49,7 +50,7 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
         let queue = Arc::clone(&queue);
         workers.spawn(async move {
             let (mut ground, mut done) = (Ground::new(engine, &[]).await, Vec::new());
-            let next = || queue.lock().expect("nobody panics with it").pop_front();
+            let next = || queue.lock().expect("not poisoned").pop_front();
             while let Some((point, policy)) = next() {
                 let case = Case { point: POINTS[point], reuse: POLICIES[policy], sabotage: extent.sabotage };
                 let (back, ending) = finished(case, ground).await;
@@ -69,8 +70,8 @@ async fn all_cases(engine: Engine, runs: u32, extent: Extent) -> Results {
     results
 }
 
-/// Runs a case in a task of its own, so that one that waits in vain is one cell of the table and not the end of it. The
-/// ground comes back unless the case panicked.
+/// Runs a case in its own task, so that a timeout fails one cell and not the whole table. Returns the ground unless the
+/// case panicked.
 async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<Ending, String>) {
     let mut task = JoinSet::new();
     task.spawn(async move {
@@ -87,7 +88,7 @@ async fn finished(case: Case, mut ground: Ground) -> (Option<Ground>, Result<End
     }
 }
 
-/// The cases that take longest come first.
+/// Puts the longest cases first.
 fn queue(runs: u32) -> VecDeque<(usize, usize)> {
     let cells = (0..POLICIES.len()).flat_map(|policy| (0..POINTS.len()).map(move |point| (point, policy)));
     let (long, short): (Vec<_>, Vec<_>) = cells.partition(|(point, policy)| {
@@ -118,7 +119,7 @@ fn table(engine: Engine, runs: u32, results: &Results) -> String {
     text + &format!("  lost logins outside the window: {}", lost.filter(|ending| ending.is_err()).count())
 }
 
-/// How often each ending came.
+/// Counts each ending.
 fn cell(endings: &[Result<Ending, String>]) -> String {
     let mut counts = BTreeMap::new();
     for ending in endings {

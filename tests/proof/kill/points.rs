@@ -1,11 +1,11 @@
-//! The fifteen points at which a gateway is killed, in the order of its way, and what each leaves behind.
+//! The fifteen kill points in order of a refresh, and the state each leaves behind.
 
 use goclaw_simulator::Step;
 use serde::Serialize;
 
 use crate::{composed::name_of, decorated::GatewayPoint};
 
-/// Who stops there: the gateway, by a decorator around a port, or the provider, at a step of the request.
+/// The place of the stop: in the gateway (a decorator around a port), or at the provider (a step of the request).
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum Place {
@@ -13,16 +13,16 @@ pub(super) enum Place {
     Provider(Step),
 }
 
-/// What is true once the gateway is dead.
+/// The state after the kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaves {
     /// No lease, no presentation.
     Nothing,
-    /// A lease, and a token that the provider has not taken; nobody can know.
+    /// A lease, and a token that the provider has not consumed; the gateway cannot know that.
     Unspent,
-    /// A lease, and a token that the provider has taken; the new ones are lost. What no client can close.
+    /// A lease, and a consumed token whose successors are lost. No client can close this window.
     Window,
-    /// The new tokens, on disk.
+    /// The new tokens are on disk.
     NewTokens,
 }
 

@@ -1,4 +1,4 @@
-//! One fault, from a fresh login to the login at rest.
+//! One fault case, from a new login to its final state.
 
 use std::time::{Duration, Instant};
 
@@ -16,21 +16,22 @@ use crate::{
 };
 
 const HTTP_TIMEOUT: Duration = Duration::from_millis(900);
-/// Of the login's access token: time for a forced refresh and, in its last tenth, for the one retry out of doubt.
+/// The lifetime of the login's access token: time for a forced refresh and, in its last tenth, for the retry out of
+/// doubt.
 const LIFE: &str = "12s";
-/// Of that at least, no retry is due.
+/// The part of that lifetime in which no retry is due.
 const GOOD_FOR: Duration = Duration::from_secs(9);
-/// Of what a refresh brings: nothing more happens by itself then.
+/// The lifetime of refreshed tokens, so that no further refresh is due.
 const LONG_LIFE: &str = "1h";
 /// How much longer than the access token an outage lasts, short and long.
 const BEYOND: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-/// How long a login may take to show what a fault did, and to come to rest.
+/// How long a login may take to show the effect of a fault, and to reach its final state.
 const SHOWN_WITHIN: Duration = Duration::from_secs(5);
 const REST_WITHIN: Duration = Duration::from_secs(25);
-/// What a body without an end may cost the gateway, in KiB.
+/// How much memory an endless body may cost the gateway, in KiB.
 const MOST_GROWTH: u64 = 64 * 1024;
 
-/// What was seen at one moment.
+/// An observation of the login.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
     state: String,
@@ -40,11 +41,11 @@ pub(super) struct Seen {
     reuse: u64,
 }
 
-/// What came of a case.
+/// The result of a case.
 pub(super) struct Measured {
     pub(super) after: Seen,
     pub(super) end: Seen,
-    /// What else was not as it should be.
+    /// Other deviations.
     pub(super) complaints: Vec<String>,
 }
 
@@ -84,7 +85,7 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let provider = Provider::start(&arguments);
     let home = home(&provider, &case);
     let gateway = composed::start(&home, extent.sabotage).await;
-    // Before the login, so that its first refresh meets them, whoever starts it.
+    // Before the login, so that its first refresh meets the faults, whatever starts it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
         provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     }
@@ -121,7 +122,7 @@ fn home(provider: &Provider, case: &Case) -> Home {
     case.gateway.iter().fold(home, |home, (name, value)| home.with(name, value))
 }
 
-/// Lets the fault strike, and looks.
+/// Causes the fault and observes its effect.
 async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Extent) -> Seen {
     let dead = || async { (status(gateway).await["authenticated"] == false).then_some(()) };
     match &case.strike {
@@ -135,7 +136,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
         Strike::Revoked => provider.tell("/revoke-all", json!({})).await,
         Strike::Outage => provider.tell("/outages", json!({"site": "auth", "down": true})).await,
     }
-    // On a busy machine the gateway's own may have been first.
+    // On a busy machine the gateway's own refresh may come first.
     if Ledger::of(provider).await.presentations == 0 {
         refresh(gateway).await;
     }
@@ -146,7 +147,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
     seen(&case.after, SHOWN_WITHIN, provider, gateway).await
 }
 
-/// The fault is over.
+/// Ends the fault.
 async fn recover(case: &Case, provider: &Provider, gateway: &Gateway) {
     match &case.strike {
         Strike::Fault(_) | Strike::Stop(_) | Strike::Revoked => {}
@@ -157,33 +158,33 @@ async fn recover(case: &Case, provider: &Provider, gateway: &Gateway) {
     }
 }
 
-/// A forced refresh; what comes of it shows in the status.
+/// Forces a refresh; the status shows its result.
 async fn refresh(gateway: &Gateway) {
     gateway.post("/v1/auth/openai/refresh", json!({})).await;
 }
 
-/// A reader is served while there is a token, and told to come back while there is none yet.
+/// Checks that a reader is served while there is a token, and otherwise gets a retryable response.
 async fn misread(gateway: &Gateway, after: &Seen) -> Option<String> {
     let wanted = if after.authenticated { 200 } else { 503 };
-    // Of a session that the provider has ended, the access token too is dead there, whatever its time.
+    // If the provider ended the session, it refuses the access token regardless of its expiry.
     let read = gateway.get("/v1/proxy/openai/wham/usage").await;
     let ended_there = read.text.contains("token_invalidated") || read.text.contains("token_revoked");
     (read.status != wanted && !ended_there).then(|| format!("a reader got {} {}", read.status, read.text))
 }
 
-/// Nobody's asking starts a retry out of doubt while the access token is good for something.
+/// Checks that a request starts no retry out of doubt while the access token is good.
 async fn asked_again(gateway: &Gateway, provider: &Provider, after: &Seen, signed_in_at: Instant) -> Option<String> {
     if after.state != "in_doubt" || !after.authenticated {
         return None;
     }
     refresh(gateway).await;
     let presentations = Ledger::of(provider).await.presentations;
-    // Later the one retry may have been due by itself.
+    // Later, the one scheduled retry may have been due.
     let is_early = signed_in_at.elapsed() < GOOD_FOR;
     (presentations != after.presentations && is_early).then(|| "a token in doubt was presented again".to_owned())
 }
 
-/// Where the login stands as soon as it stands as `expected`, or once it had its time.
+/// Returns the observation once it matches `expected`, or after the time limit.
 async fn seen(expected: &Expected, within: Duration, provider: &Provider, gateway: &Gateway) -> Seen {
     let began = clock();
     let look = || async {
@@ -193,8 +194,8 @@ async fn seen(expected: &Expected, within: Duration, provider: &Provider, gatewa
     eventually("a look at the login", look).await
 }
 
-/// The owner does what there is to do, and then the login lives: it can be refreshed. Before that, a login that is over
-/// is left alone by everybody.
+/// Performs the owner's action and checks that the login can be refreshed afterwards. Before that, checks that a lost
+/// login causes no more presentations.
 async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &Seen) -> Option<String> {
     refresh(gateway).await;
     let (mut generation, mut reuse) = (end.generation, end.reuse);
@@ -213,7 +214,7 @@ async fn owner_acts(case: &Case, provider: &Provider, gateway: &Gateway, end: &S
     (!lives || !is_refreshed).then(|| format!("what the owner does does not help: {status}"))
 }
 
-/// What the kernel says of the gateway's memory, in KiB.
+/// Returns the gateway's memory as the kernel reports it, in KiB.
 fn memory(gateway: &Gateway, line: &str) -> u64 {
     let path = format!("/proc/{}/status", gateway.process_id());
     let status = std::fs::read_to_string(path).expect("the status of a process");

@@ -1,8 +1,7 @@
-//! What a provider can do to a refresh, and where the login stands during and after it.
+//! The faults a provider can cause during a refresh, and the login's state during and after each.
 //!
-//! One row a fault, in `table.rs`. Each runs against a gateway and a provider of its own; the provider ends a login
-//! whose spent token comes back, so a login that lives on was never put at risk. What the row says the owner has to do is
-//! done at its end and has to work.
+//! `table.rs` has one row per fault. Each runs against its own gateway and provider. The provider revokes a login on
+//! reuse, so a surviving login was never at risk. The owner's action in the row is performed at the end and must work.
 
 mod case;
 mod table;
@@ -17,7 +16,7 @@ use crate::{
 use case::Measured;
 use table::Case;
 
-/// Most of a case is waiting, for the last moments of an access token.
+/// Parallel cases. They mostly wait for the last moments of an access token.
 const AT_A_TIME: usize = 16;
 
 pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
@@ -47,7 +46,7 @@ pub(crate) fn run(extent: Extent) -> Result<(), Failed> {
     })
 }
 
-/// Both rows if they are not the same, and whatever else was wrong.
+/// Returns both rows if they differ, and all other deviations.
 fn differences(case: &Case, measured: &Measured) -> impl Iterator<Item = String> {
     let is_expected = case.after.allows(&measured.after) && case.end.allows(&measured.end);
     let rows = (!is_expected).then(|| {

@@ -1,15 +1,15 @@
-//! The expected table: each fault, where the login stands right after it, and where it comes to rest.
+//! The expected table: each fault, the login's state right after it, and its final state.
 
 use serde_json::{Value, json};
 
-/// How many presentations: of those that go on until the provider is back only the least is certain.
+/// The number of presentations. Where they continue until the provider is back, only the minimum is certain.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
     Exactly(u64),
     AtLeast(u64),
 }
 
-/// Where a login stands, as the gateway tells it, and what the provider counted.
+/// The login's state as the gateway reports it, and the provider's counts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected {
     pub(super) state: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct Expected {
     pub(super) reuse: u64,
 }
 
-/// What the owner has to do in the end.
+/// The owner's final action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     Nothing,
@@ -35,22 +35,22 @@ impl Owner {
     }
 }
 
-/// How the fault is brought about.
+/// The cause of the fault.
 #[derive(Debug, Clone)]
 pub(super) enum Strike {
-    /// The next refresh goes wrong in this way.
+    /// The next refresh fails this way.
     Fault(Value),
-    /// Every refresh does, until the access token is over and has been for a while.
+    /// Every refresh fails this way until some time after the access token's expiry.
     FaultBeyondLife(Value),
     /// The next request is stopped at this step.
     Stop(Value),
-    /// The provider behaves like this at the next refresh, and as before after it.
+    /// These settings apply to the next refresh; the second value restores them.
     Setting(Value, Value),
-    /// A token is lost unnoticed at one refresh, and missing at the next.
+    /// One refresh loses a token unnoticed; the next one lacks it.
     LostUnnoticed(Value),
     /// The provider ends the session.
     Revoked,
-    /// The provider is gone until the access token is over and has been for a while.
+    /// The provider is down until some time after the access token's expiry.
     Outage,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Strike {
 pub(super) struct Case {
     pub(super) fault: &'static str,
     pub(super) strike: Strike,
-    /// Settings of the provider from its start.
+    /// The provider's initial settings.
     pub(super) provider: Value,
     /// Further settings of the gateway.
     pub(super) gateway: Option<(&'static str, &'static str)>,
@@ -75,43 +75,43 @@ fn case(fault: &'static str, strike: Strike, after: Expected, end: Expected, own
     Case { fault, strike, provider: json!({}), gateway: None, after, end, owner }
 }
 
-/// Nothing was taken, but nobody could know: one retry, late, and all is well.
+/// The token was not consumed, but the gateway cannot know: one late retry succeeds.
 fn doubted(fault: &'static str, how: Value) -> Case {
     let (doubt, well) = (stands("in_doubt", true, 0, 1, 0), stands("active", true, 1, 2, 0));
     case(fault, Strike::Fault(how), doubt, well, Owner::Nothing)
 }
 
-/// The token was taken and its successor lost: the one retry, when there is nothing left to lose, finds out.
+/// The token was consumed and its successor lost: the one late retry is refused.
 fn lost(fault: &'static str, how: Value) -> Case {
     let (doubt, over) = (stands("in_doubt", true, 0, 1, 0), stands("needs_reauth", false, 0, 2, 1));
     case(fault, Strike::Fault(how), doubt, over, Owner::SignIn)
 }
 
-/// The provider said that it did not take the token: tried again when it is due.
+/// The provider reported that it did not consume the token: retried when due.
 fn spared(fault: &'static str, how: Value) -> Case {
     let (postponed, well) = (stands("active", true, 0, 1, 0), stands("active", true, 1, 2, 0));
     case(fault, Strike::Fault(how), postponed, well, Owner::Nothing)
 }
 
-/// A definite no: it is not asked again, and the access token serves until its end.
+/// A definite refusal: no more retries, and the access token serves until its end.
 fn refused(fault: &'static str, strike: Strike) -> Case {
     let [serving, over] = [true, false].map(|authenticated| stands("needs_reauth", authenticated, 0, 1, 0));
     case(fault, strike, serving, over, Owner::SignIn)
 }
 
-/// Taken for what it is worth.
+/// An unusual but valid response.
 fn accepted(fault: &'static str, strike: Strike) -> Case {
     let well = stands("active", true, 1, 1, 0);
     case(fault, strike, well, well, Owner::Nothing)
 }
 
-/// A lifetime of an opaque token that is no lifetime.
+/// An invalid lifetime of an opaque token.
 fn odd_lifetime(fault: &'static str, expires_in: Value) -> Case {
     let odd = json!({"access_token_form": "opaque", "expires_in": {"value": expires_in}});
     Case { provider: odd, ..accepted(fault, Strike::Setting(json!({}), json!({}))) }
 }
 
-/// Tried without end once there is nothing to lose, until the provider is back.
+/// After the access token's expiry, retried without end until the provider is back.
 fn outlasted(fault: &'static str, strike: Strike, state: &'static str, least: u64) -> Case {
     let count = Count::AtLeast(least);
     let down = Expected { presentations: count, ..stands(state, false, 0, 0, 0) };
@@ -135,7 +135,7 @@ pub(super) fn cases() -> Vec<Case> {
     let no_rotation = json!({"omit_refresh_token": true});
     let no_refresh_token = json!({"kind": "members", "members": {"refresh_token": null}});
     vec![
-        // Nothing was taken, and nobody could know.
+        // Not consumed, but the gateway cannot know.
         doubted("500", status(500, &server_error)),
         doubted("502 with a page", page(502)),
         doubted("503", overloaded.clone()),
@@ -145,7 +145,7 @@ pub(super) fn cases() -> Vec<Case> {
         doubted("200 with a page, before it is taken", page(200)),
         doubted("400 that says nothing", status(400, &json!({"detail": "Bad Request"}))),
         doubted("403 with a page", page(403)),
-        // Taken, and its successor lost on the way.
+        // Consumed, and the successor lost in transit.
         lost("lost answer", kind("lose_answer")),
         lost("hang, after it is taken", kind("hang_after_commit")),
         lost("500, after it is taken", json!({"kind": "status_after_commit", "status": 500})),
@@ -153,24 +153,24 @@ pub(super) fn cases() -> Vec<Case> {
         lost("200 as text/html, after it is taken", json!({"kind": "retyped", "content_type": "text/html"})),
         lost("1 GiB of body", kind("huge_body")),
         lost("slow drip beyond the timeout", json!({"kind": "slow_drip", "every": "50ms"})),
-        // Retried as soon as nobody can still be waiting for the first answer.
+        // Retried as soon as no caller can still be waiting for the first response.
         Case {
             provider: json!({"reuse": {"grace": "60s"}}),
             gateway: Some(("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")),
             after: stands("active", true, 1, 2, 0),
             ..doubted("lost answer, provider with a grace", kind("lose_answer"))
         },
-        // Refused, but not for the token.
+        // Refused for a reason unrelated to the token.
         spared("429", json!({"kind": "status", "status": 429, "retry_after": "1"})),
         spared("403 unsupported country", country),
-        // Refused for good.
+        // Refused definitely.
         refused("401 {\"detail\":\"Unauthorized\"}", Strike::Fault(status(401, &json!({"detail": "Unauthorized"})))),
         refused("session ended by the provider", Strike::Revoked),
         refused(
             "wrong account",
             Strike::Setting(json!({"answer_for_account": 1}), json!({"answer_for_account": null})),
         ),
-        // Odd, and taken for what it is worth.
+        // Unusual but valid.
         accepted(
             "no refresh_token, no rotation",
             Strike::Setting(no_rotation.clone(), json!({"omit_refresh_token": false})),
@@ -184,11 +184,11 @@ pub(super) fn cases() -> Vec<Case> {
         odd_lifetime("expires_in -1", json!(-1)),
         odd_lifetime("expires_in 1e18", json!(1e18)),
         odd_lifetime("expires_in \"3600\"", json!("3600")),
-        // Longer than the access token lives.
+        // Longer than the access token's lifetime.
         outlasted("outage beyond the token's life", Strike::Outage, "active", 0),
         outlasted("503 beyond the token's life", Strike::FaultBeyondLife(overloaded), "in_doubt", 2),
         outlasted("hang beyond the token's life", Strike::FaultBeyondLife(kind("hang")), "in_doubt", 2),
-        // Gone before the ledger saw it: the retry is the first presentation there.
+        // Closed before the ledger recorded it: the retry is the first presentation there.
         case(
             "closed as soon as it is connected",
             Strike::Stop(json!({"step": "connected", "stop": "close"})),

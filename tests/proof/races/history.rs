@@ -1,4 +1,4 @@
-//! What was done and when, and whether the database may look as it does.
+//! The history of operations, and the check of the database against it.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,14 +7,14 @@ use std::{
 
 use crate::races_and_faults::clock;
 
-/// A login. Several callers may be handed the same one; the times are those that say the least.
+/// A login. Several callers may receive the same one; the times are the widest bounds.
 #[derive(Debug, Clone)]
 struct Login {
     id: String,
-    /// When the first caller asked for it, and when the first of them had it.
+    /// When the first caller requested it, and when the first of them received it.
     asked_at: Instant,
     started_at: Instant,
-    /// When the paste that completed it was sent, and when that was answered.
+    /// When the completing paste was sent and answered.
     completed: Option<(Instant, Instant)>,
 }
 
@@ -30,7 +30,7 @@ struct Done {
     logouts: Vec<Logout>,
 }
 
-/// Everything that was done so far.
+/// All operations so far.
 #[derive(Debug, Default)]
 pub(super) struct History(Mutex<Done>);
 
@@ -55,7 +55,7 @@ impl History {
         });
     }
 
-    /// Before a logout is sent; names it for when it is answered.
+    /// Records a logout before it is sent and returns its index.
     pub(super) fn logging_out(&self) -> usize {
         self.with(|done| {
             done.logouts.push(Logout { sent_at: clock(), answered_at: None });
@@ -67,12 +67,12 @@ impl History {
         self.with(|done| done.logouts[number].answered_at = Some(clock()));
     }
 
-    /// How many logins were completed.
+    /// Returns the number of completed logins.
     pub(super) fn completed_logins(&self) -> usize {
         self.with(|done| done.logins.iter().filter(|login| login.completed.is_some()).count())
     }
 
-    /// What is wrong with the database's telling of this login, or of none, to somebody who asked it at `asked_at`.
+    /// Checks the stored login, or its absence, as observed by a query sent at `asked_at`.
     pub(super) fn complaint(&self, told: Option<&str>, asked_at: Instant) -> Option<String> {
         self.with(|done| match told {
             Some(id) => done.complaint_about(id, asked_at),
@@ -84,7 +84,7 @@ impl History {
 impl Done {
     fn complaint_about(&self, id: &str, asked_at: Instant) -> Option<String> {
         let Some(there) = self.logins.iter().find(|login| login.id == id) else {
-            return Some(format!("nobody started the login {id} that is stored"));
+            return Some(format!("the stored login {id} was never started"));
         };
         let ended_it = |logout: &&Logout| {
             logout.sent_at > there.started_at && logout.answered_at.is_some_and(|answered| answered < asked_at)
@@ -107,6 +107,6 @@ impl Done {
             answered_at < asked_at && !self.logouts.iter().any(may_be_out)
         };
         let login = self.logins.iter().find(is_there)?;
-        Some(format!("the login {} was completed, nobody logged out, and nothing is stored", login.id))
+        Some(format!("the login {} was completed and not logged out, but is not stored", login.id))
     }
 }

@@ -1,10 +1,9 @@
-//! Logout, a new login, forced refreshes and refusals of the access token against each other, on two gateways that share
-//! a database: nothing comes back after a logout, and no older login overwrites a newer one.
+//! Races of logout, a new login, forced refreshes and refusals of the access token on two gateways that share a
+//! database. No login returns after a logout, and no older login overwrites a newer one.
 //!
-//! First every race on its own, held at its worst moment (`scripted`); then volleys in a random order from a seed
-//! (`volleys`), while an observer looks at the database all the time and judges what it sees by what had been done by then
-//! (`history`). Half of it runs with a provider whose revocation ends one login, half with one whose revocation ends the
-//! whole grant.
+//! First each race alone, held at its worst moment (`scripted`). Then volleys in a random order from a seed
+//! (`volleys`), while an observer polls the database and checks it against the history (`history`). Half of the runs
+//! use a provider whose revocation ends one login, half one whose revocation ends the whole grant.
 
 mod history;
 mod outcome;
@@ -24,7 +23,7 @@ use crate::{
 
 use pair::Revocation;
 
-/// Operations in all, short and long.
+/// The total number of operations, short and long.
 const OPERATIONS: (usize, usize) = (1_000, 20_000);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;

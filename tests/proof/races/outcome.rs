@@ -1,4 +1,4 @@
-//! What came of a run: counts for the table, complaints for the verdict.
+//! The results of a run: counts for the table and complaints.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,14 +17,14 @@ pub(super) const HEADINGS: [&str; 8] = [
     "looks at the database",
     "answers",
 ];
-/// What came of a run.
+/// The results of a run.
 pub(super) struct Outcome {
     pub(super) operations: usize,
     pub(super) logins: usize,
     pub(super) ledger: Ledger,
-    /// How often the observer looked.
+    /// How often the observer polled.
     pub(super) looks: usize,
-    /// How often each operation was answered in each way.
+    /// The number of responses by operation and status.
     pub(super) answers: BTreeMap<String, usize>,
     pub(super) complaints: Vec<String>,
 }
@@ -39,8 +39,8 @@ impl Outcome {
     }
 }
 
-/// What is unexplained about the presentations: each token may be presented once, and refused only if the gateway had ended
-/// its login itself.
+/// Returns the unexplained presentations: each token may be presented once, and refused only if the gateway had revoked
+/// its login.
 pub(super) async fn unexplained(pair: &Pair, ledger: &Ledger) -> Vec<String> {
     let (presentations, families) = (pair.ask("/presentations").await, pair.ask("/ledger").await);
     let revoked_by = |id: &Value| {

@@ -1,4 +1,4 @@
-//! Two gateways on one database, at a provider that takes a moment for everything, and what is thrown at them.
+//! Two gateways on one database with a slow provider, and the operations on them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +16,13 @@ use crate::{
     },
 };
 
-/// Nothing is to run into a timeout here: what is lost to one is another harness's question.
+/// High enough that no call times out; timeouts belong to another harness.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(9);
 const MOST_WARNINGS: usize = 5;
 const WHAT_IS_STORED: &str = "coalesce((SELECT login_id FROM llm_providers WHERE name = 'openai-codex'), '') || ' ' || \
                               (SELECT count(*) FROM config_secrets)";
 
-/// What the gateways are told that a revocation ends.
+/// The configured scope of a revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Revocation {
     OfFamily,
@@ -72,8 +72,8 @@ impl Pair {
         self.post(gateway, "refresh", &json!({})).await.status
     }
 
-    /// A request through the gateway, which the backend may refuse. A 400 is one only where it says that nobody is signed
-    /// in, or has to sign in again.
+    /// Sends a proxied request, which the backend may refuse. A 400 is allowed only if the account is not connected or
+    /// needs reauthentication.
     pub(super) async fn call(&self, gateway: usize) -> u16 {
         let Gateway { base, token, .. } = &self.gateways[gateway];
         let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
@@ -90,7 +90,7 @@ impl Pair {
         status
     }
 
-    /// Starts a login at one gateway; its id, and the address that the browser comes back to.
+    /// Starts a login at one gateway. Returns its id and the callback address.
     pub(super) async fn start_login(&self, gateway: usize) -> (String, String) {
         let asked_at = clock();
         let started = self.post(gateway, "start", &json!({"force": true})).await;
@@ -103,14 +103,14 @@ impl Pair {
         (id, redirect_url)
     }
 
-    /// What a gateway last complained about, for whoever has to find out why.
+    /// Returns a gateway's last warnings, for diagnosis.
     fn warnings(&self, gateway: usize) -> String {
         let log = self.gateways[gateway].log();
         let warnings = log.lines().rev().filter(|line| line.contains("WARN") || line.contains("ERROR"));
         warnings.take(MOST_WARNINGS).collect::<Vec<_>>().join("\n")
     }
 
-    /// Pastes that address to another gateway.
+    /// Pastes a callback address into a gateway.
     pub(super) async fn paste(&self, gateway: usize, (id, redirect_url): &(String, String)) -> u16 {
         let pasted_at = clock();
         let status = self.post(gateway, "callback", &json!({"redirect_url": redirect_url})).await.status;
@@ -120,14 +120,14 @@ impl Pair {
         status
     }
 
-    /// A whole login, begun at one gateway and finished at the other.
+    /// Performs a whole login, begun at one gateway and completed at the other.
     pub(super) async fn login(&self, gateway: usize) -> (String, u16) {
         let started = self.start_login(gateway).await;
         let status = self.paste(1 - gateway, &started).await;
         (started.0, status)
     }
 
-    /// The login that is stored, if one is, seen past the gateways; an error if it is half there.
+    /// Returns the stored login, read directly from the database. Fails if it is incomplete.
     pub(super) async fn stored_login(&self) -> Result<Option<String>, String> {
         let told = self.database.cell(WHAT_IS_STORED, "(SELECT 1) AS one").await.expect("a row");
         match told.split_once(' ').expect("two values") {
@@ -137,7 +137,7 @@ impl Pair {
         }
     }
 
-    /// What is wrong with what is stored, going by what was done.
+    /// Checks the stored login against the history.
     pub(super) async fn complaint(&self) -> Option<String> {
         let asked_at = clock();
         match self.stored_login().await {
@@ -146,31 +146,31 @@ impl Pair {
         }
     }
 
-    /// What both gateways say.
+    /// Returns the status of both gateways.
     pub(super) async fn statuses(&self) -> [Value; 2] {
         let (first, second) = tokio::join!(status(&self.gateways[0]), status(&self.gateways[1]));
         [first, second]
     }
 
-    /// Asks the provider's control port.
+    /// Queries the provider's control API.
     pub(super) async fn ask(&self, path: &str) -> Value {
         ask(&self.provider, path).await
     }
 
-    /// Tells the provider's control port something.
+    /// Sends a command to the provider's control API.
     pub(super) async fn tell(&self, path: &str, body: &Value) {
         let request = client().post(format!("{}{path}", self.provider.control_url)).json(body);
         let answer = Answer::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
     }
 
-    /// Whether nothing is left of the account, anywhere.
+    /// Returns whether the account is gone everywhere.
     pub(super) async fn is_out(&self) -> bool {
         let absent = self.statuses().await.iter().all(|status| status["state"] == "absent");
         absent && self.stored_login().await == Ok(None)
     }
 
-    /// Whether that login is everywhere what counts.
+    /// Returns whether this login is current everywhere.
     pub(super) async fn is_in_with(&self, id: &str) -> bool {
         let told = self.statuses().await.iter().all(|status| status["login_id"] == id && status["state"] == "active");
         told && self.stored_login().await == Ok(Some(id.to_owned()))

@@ -1,4 +1,4 @@
-//! Each race on its own, held at its worst moment.
+//! Each race alone, held at its worst moment.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<(&'static str, Running<()>)> {
     ]
 }
 
-/// A pair that is signed in.
+/// Returns a pair that is signed in.
 async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
     let pair = Pair::start(revocation, None).await;
     let (id, status) = pair.login(0).await;
@@ -29,7 +29,7 @@ async fn signed_in(revocation: Revocation) -> (Arc<Pair>, String) {
     (pair, id)
 }
 
-/// Orders that the next code is redeemed slowly, begins that, and returns once the provider has the code.
+/// Makes the next code exchange slow, begins it, and returns once the provider has the code.
 async fn slow_exchange(pair: &Arc<Pair>, login: (String, String)) -> JoinSet<u16> {
     let slowly = json!({"endpoint": "code_exchange", "fault": {"kind": "delay", "by": "1500ms"}});
     pair.tell("/faults", &slowly).await;
@@ -44,7 +44,7 @@ async fn status_of(mut running: JoinSet<u16>) -> u16 {
     running.join_next().await.expect("one").expect("it ends")
 }
 
-/// The stored login is as it should be now, and an observer who comes later sees the same.
+/// Checks the stored login against the history, as an observer sees it now.
 async fn judge(pair: &Pair) {
     assert_eq!(pair.complaint().await, None);
     let ledger = Ledger::of(&pair.provider).await;
@@ -117,12 +117,12 @@ async fn login_during_refresh(revocation: Revocation) {
     assert!(pair.is_in_with(&newer).await, "the newer login does not live");
 }
 
-/// Whether the provider was told to forget every login; it may be told in the background.
+/// Waits until every login is revoked at the provider, which may happen in the background.
 async fn all_revoked(pair: &Pair) -> bool {
     let revoked = || async {
         let families = pair.ask("/ledger").await;
         let all = families.as_array().expect("families").iter().all(|family| family["revoked"] == "revoked_by_client");
         all.then_some(true)
     };
-    eventually("the revocation of what nobody may use", revoked).await
+    eventually("the revocation of every login", revoked).await
 }

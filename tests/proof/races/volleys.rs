@@ -1,4 +1,4 @@
-//! Volleys of operations in a random order, each followed by a moment of rest in which everything has to be in its place.
+//! Volleys of operations in a random order. After each, the system settles and its state is checked.
 
 use std::{
     collections::BTreeMap,
@@ -21,19 +21,19 @@ use crate::{
 };
 
 const IN_A_VOLLEY: usize = 8;
-/// Within so many milliseconds the operations of a volley begin, and codes are redeemed.
+/// The operations of a volley begin, and codes are redeemed, within this many milliseconds.
 const SPREAD: u64 = 80;
 const SLOWEST: u64 = 200;
-/// After the last logout, for whatever is late.
+/// The wait for late effects after the last logout.
 const LATE: Duration = Duration::from_secs(2);
-/// Between two looks of the observer.
+/// The observer's poll interval.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// An operation, on either gateway.
+/// An operation on either gateway.
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     Refresh,
-    /// A request while the backend refuses the access token, or not.
+    /// A request; the backend may refuse the access token.
     Call,
     Login,
     Logout,
@@ -49,11 +49,11 @@ impl Operation {
         }
     }
 
-    /// The answers that there may be: done, or not to be done as things stand.
+    /// Returns whether a status is allowed: success, or impossible in the current state.
     fn allows(self, status: u16) -> bool {
         match self {
             Self::Refresh | Self::Login => [200, 409, 410].contains(&status),
-            // A 400 where nobody is signed in: that is no matter of the caller's own token.
+            // A 400 for a missing login concerns the account, not the caller's API token.
             Self::Call => [200, 400, 401].contains(&status),
             Self::Logout => status == 200,
         }
@@ -76,7 +76,7 @@ struct Run {
 
 pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sabotage: Option<Sabotage>) -> Outcome {
     let pair = Pair::start(revocation, sabotage).await;
-    // A moment for everything, so that there is something to run into.
+    // Delay each call, so that operations overlap.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
         let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "state"});
         pair.tell("/faults", &slowly).await;
@@ -101,7 +101,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     Outcome { operations: run.operations, logins, ledger, looks, answers, complaints }
 }
 
-/// Looks at the database all the time.
+/// Polls the database continuously.
 fn observe(pair: Arc<Pair>, notes: Arc<Mutex<Notes>>) -> JoinSet<()> {
     let mut observer = JoinSet::new();
     observer.spawn(async move {
@@ -127,7 +127,7 @@ impl Run {
         self.with(|notes| notes.complaints.push(what));
     }
 
-    /// Some operations at once, then one of three ends.
+    /// Starts some operations at once, then chooses one of three endings.
     async fn volley(&mut self) {
         if self.draws.below(2) == 0 {
             self.refuse_next_calls().await;
@@ -139,7 +139,7 @@ impl Run {
             self.throw(operation, &mut thrown);
         }
         thrown.join_all().await;
-        // What is still under way when the end begins.
+        // Operations still in flight when the ending begins.
         let mut thrown = JoinSet::new();
         for _ in 0..2 {
             let operation = if self.draws.below(2) == 0 { Operation::Refresh } else { Operation::Call };
@@ -148,7 +148,7 @@ impl Run {
         let (end, gateway) = (self.draws.below(4), self.gateway());
         match end {
             0 => self.end_logged_out(gateway, thrown).await,
-            // More often than not, so that there is something to race for.
+            // More often than not, so that there are logins to race for.
             1 | 2 => self.end_logged_in(gateway, thrown).await,
             _ => drop(thrown.join_all().await),
         }
@@ -157,7 +157,7 @@ impl Run {
         }
     }
 
-    /// The backend refuses the access token of the next requests, whatever it is.
+    /// Makes the backend refuse the access token of the next requests.
     async fn refuse_next_calls(&mut self) {
         let times = 1 + self.draws.below(3);
         let refusal = json!({
@@ -170,7 +170,7 @@ impl Run {
         self.pair.tell("/faults", &order).await;
     }
 
-    /// Codes are redeemed in different times, so that logins overtake each other.
+    /// Gives code exchanges different delays, so that logins overtake each other.
     async fn slow_next_exchanges(&mut self) {
         for _ in 0..2 {
             let by = format!("{}ms", self.draws.below(SLOWEST));
@@ -203,7 +203,7 @@ impl Run {
         });
     }
 
-    /// A logout is the last word, whatever is still on its way.
+    /// Ends with a logout, which must win over everything in flight.
     async fn end_logged_out(&mut self, gateway: usize, thrown: JoinSet<()>) {
         self.operations += 1;
         self.pair.logout(gateway).await;
@@ -215,7 +215,7 @@ impl Run {
         }
     }
 
-    /// A login is the last word, and it lives: a refresh refreshes it, and no other.
+    /// Ends with a login, which must win: a refresh refreshes it and no other.
     async fn end_logged_in(&mut self, gateway: usize, thrown: JoinSet<()>) {
         self.operations += 2;
         let (id, status) = self.pair.login(gateway).await;
@@ -235,7 +235,7 @@ impl Run {
         }
     }
 
-    /// Nothing is under way at the provider.
+    /// Waits until no request is in flight at the provider.
     async fn rest(&self) {
         let idle = || async { (self.pair.ask("/presentations/totals").await["under_way"] == 0).then_some(()) };
         eventually("the provider to be left alone", idle).await;

@@ -1,4 +1,4 @@
-//! Whether everything that one login presented can be explained: each token once, and once more only after a kill.
+//! Checks that every presentation of one login is explained: each token once, and once more only after a kill.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use goclaw_simulator::{FamilyId, Presentation, PresentationOutcome};
 
 use super::{LIFETIME, millis};
 
-/// What one login presented, by generation, each in order.
+/// The presentations of one login by generation, each in order.
 pub(super) struct Account {
     family: FamilyId,
     generations: BTreeMap<u32, Vec<Presentation>>,
@@ -22,17 +22,17 @@ impl Account {
         families.into_iter().map(|(family, generations)| Self { family, generations }).collect()
     }
 
-    /// How many of its tokens were presented: each but the last has been replaced.
+    /// Returns the number of presented tokens; each but the last was replaced.
     pub(super) fn generations(&self) -> usize {
         self.generations.len()
     }
 
-    /// How many of them more than once.
+    /// Returns how many of them were presented more than once.
     pub(super) fn presented_again(&self) -> usize {
         self.generations.values().filter(|presented| presented.len() > 1).count()
     }
 
-    /// What cannot be explained by these kills.
+    /// Returns the presentations that these kills do not explain.
     pub(super) fn flaws(&self, kills: &[u64]) -> Vec<String> {
         let mut flaws = Vec::new();
         let mut issued_at = None;
@@ -53,7 +53,7 @@ impl Account {
                     flaws.push(format!("{token} was presented twice at once"));
                 }
             }
-            // Twice, while the access token beside it is worth something; its `exp` has whole seconds.
+            // At most twice while the access token is good; its `exp` has whole seconds.
             let good_until = issued_at.map(|at: u64| at + (millis(LIFETIME) - 1_000) * 9 / 10);
             if let (Some(third), Some(good_until)) = (presented.get(2), good_until)
                 && third.began_unix_ms < good_until

@@ -1,8 +1,8 @@
-//! A long life in a short time: accounts whose tokens live for seconds, three gateways that refresh them, and one of the
-//! gateways killed every few seconds, in the middle of somebody's refresh.
+//! Soak test: accounts whose tokens live for seconds, three gateways that refresh them, and a kill of one gateway every
+//! few seconds, in the middle of a refresh.
 //!
-//! Before each kill the provider holds a refresh at a random step; the gateway that is killed is any of the three, so every
-//! third kill hits the one that waits for the answer. A grace window is declared, so no kill may cost a login.
+//! Before each kill the provider holds a refresh at a random step. The killed gateway is random, so every third kill
+//! hits the one that waits for the response. A grace window is declared, so no kill may cost a login.
 
 mod explained;
 
@@ -21,15 +21,15 @@ use crate::{
 use explained::Account;
 
 const REPLICAS: usize = 3;
-/// How long an access token lives.
+/// The lifetime of an access token.
 pub(super) const LIFETIME: Duration = Duration::from_secs(4);
-/// How long the short form may take; the long form has as much for each ten rotations.
+/// The deadline of the short form; the long form gets as much for every ten rotations.
 const TEST_DEADLINE: Duration = Duration::from_secs(120);
-/// How long it may be until a refresh comes to a step: far above the time between two of them.
+/// The deadline for a refresh to reach a step: far above the time between two refreshes.
 const PATIENCE_FOR_A_STEP: Duration = Duration::from_secs(30);
-/// The shortest pause between kills, and what may come on top of it.
+/// The minimum pause between kills, and the maximum random addition.
 const PAUSES: (u64, u64) = (1_500, 1_500);
-/// Where a refresh is held: before the provider has taken the token, and at both ends of the window.
+/// The steps at which a refresh is held: before the provider consumes the token, and at both ends of the window.
 const STEPS: [Step; 4] = [Step::BodyRead, Step::Rotated, Step::HeadersSent, Step::BodySent];
 
 #[derive(Debug, Clone, Copy)]
@@ -95,8 +95,8 @@ async fn soak(size: Size, extent: Extent) -> Result<(), Failed> {
 fn home(ground: &Ground) -> Home {
     ground
         .home()
-        // A gateway that had to wait for its lease longer than what the lease has beyond two calls does not present: on a
-        // busy machine that must not become the rule.
+        // A gateway does not present if its lease arrives later than the slack beyond two calls. On a busy machine that
+        // must not become the rule.
         .with("GOCLAW_REFRESH__LEASE", "4s")
         .with("GOCLAW_REFRESH__HTTP_TIMEOUT", "1s")
         .with("GOCLAW_REFRESH__BACKOFF_MIN", "100ms")
@@ -104,8 +104,8 @@ fn home(ground: &Ground) -> Home {
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__REFRESH_GRACE", "60s")
 }
 
-/// Kills any of the replicas while somebody's refresh is held, and starts it again; when it was killed. None if no refresh
-/// comes to be held.
+/// Kills a random replica while a refresh is held, and restarts it. Returns the time of the kill, or `None` if no
+/// refresh is held in time.
 async fn kill_one(ground: &Ground, replicas: &mut Replicas, dice: &mut Dice, extent: Extent) -> Option<u64> {
     let step = STEPS[dice.below(STEPS.len() as u64) as usize];
     ground.order("/stops/clear", json!({})).await;
@@ -133,7 +133,7 @@ async fn statuses(replicas: &Replicas, names: &[String]) -> Vec<Value> {
 }
 
 async fn judge(seed: u64, ground: &Ground, replicas: &Replicas, names: &[String], kills: &[u64]) -> Result<(), Failed> {
-    // A refresh that was killed last may not have been made up for yet.
+    // A replica may still have to recover from the last kill.
     for replica in &replicas.running {
         let caller = Caller::of(replica);
         for name in names {
@@ -181,12 +181,12 @@ pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).expect("a short time")
 }
 
-/// Marsaglia's xorshift: the same throws for the same seed.
+/// Marsaglia's xorshift: a reproducible random sequence.
 struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, sides: u64) -> u64 {
-        // A state of zero would stay there.
+        // Zero is a fixed point.
         self.0 = self.0.max(1);
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

@@ -1,5 +1,5 @@
-//! A small disk of its own for a database, which can be filled, freed and made read-only: a file system in memory, in a
-//! mount namespace that outlives the gateways. That needs no root where user namespaces are allowed.
+//! A small disk for a database that can be filled, freed and made read-only: a tmpfs in a mount namespace that outlives
+//! the gateways. It needs no root where user namespaces are allowed.
 
 use std::{
     fs::{self, File},
@@ -8,22 +8,22 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Room for a database and its log, and filled up in a moment.
+/// Large enough for a database and its log, and quickly filled.
 const SIZE: &str = "4m";
 const BLOCK: [u8; 4096] = [b'x'; 4096];
-/// Mounts, says so, and stays until its stdin closes.
+/// Mounts, reports it, and stays until its stdin closes.
 const KEEP: &str = r#"mount -t tmpfs -o "size=$1,mode=0700" tmpfs "$2" && echo mounted && exec cat"#;
 
-/// Such a disk; it goes with what is on it.
+/// A disk; its contents are lost when it is dropped.
 pub(super) struct Disk {
     keeper: Child,
-    /// Where it is, for those who are inside.
+    /// The mount point inside the namespace.
     folder: PathBuf,
     has_user_namespace: bool,
 }
 
 impl Disk {
-    /// Mounts one at `folder`, which must be there.
+    /// Mounts a disk at an existing `folder`.
     pub(super) fn at(folder: PathBuf) -> Self {
         let mounted = Self::mount(&folder, true).or_else(|_| Self::mount(&folder, false));
         mounted.unwrap_or_else(|why| {
@@ -46,7 +46,7 @@ impl Disk {
         if said.trim() == "mounted" { Ok(disk) } else { Err("mount was refused".to_owned()) }
     }
 
-    /// The same command, run where the disk is.
+    /// Returns the same command, run inside the namespace.
     pub(super) fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--target={}", self.keeper.id())).arg("--mount");
@@ -58,20 +58,20 @@ impl Disk {
         inside
     }
 
-    /// The disk as seen from outside.
+    /// Returns the path of the disk from outside the namespace.
     pub(super) fn seen_from_outside(&self) -> PathBuf {
         let below = self.folder.strip_prefix("/").expect("an absolute path");
         Path::new("/proc").join(self.keeper.id().to_string()).join("root").join(below)
     }
 
-    /// Writes until there is no room for another byte.
+    /// Fills the disk completely.
     pub(super) fn fill(&self) {
         let mut ballast = File::create(self.ballast()).expect("a file on the disk");
         while ballast.write_all(&BLOCK).is_ok() {}
         while ballast.write_all(b"x").is_ok() {}
     }
 
-    /// Makes room again.
+    /// Frees the space.
     pub(super) fn free(&self) {
         fs::remove_file(self.ballast()).expect("the ballast");
     }
@@ -80,17 +80,17 @@ impl Disk {
         self.seen_from_outside().join("ballast")
     }
 
-    /// Mounts it anew, `ro` or `rw`. Nobody may have a file open for writing.
+    /// Remounts the disk as `ro` or `rw`. No process may have a file open for writing.
     pub(super) fn remount(&self, how: &str) {
         let mut mount = Command::new("mount");
-        // With the source named, the options of before are left alone: in a user namespace some of them cannot be repeated.
+        // Naming the source keeps the previous options: in a user namespace some of them cannot be repeated.
         mount.args(["-o", &format!("remount,{how},size={SIZE}"), "tmpfs"]).arg(&self.folder);
         mount.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let status = self.inside(&mount).status().expect("nsenter runs");
         assert!(status.success(), "the disk cannot be mounted {how}");
     }
 
-    /// Copies a file and its companions, for whoever is outside.
+    /// Copies a file and its companions out of the namespace.
     pub(super) fn copy_out(&self, name: &str, to: &Path) {
         for file in fs::read_dir(self.seen_from_outside()).expect("the disk").flatten() {
             let found = file.file_name().to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
-//! The network between a gateway and its database: a relay that can be cut, silently or not, also in the middle of a
-//! commit, and joined again.
+//! A network relay between a gateway and its database. It can be cut, silently or not, even in the middle of a commit,
+//! and restored.
 
 use std::{
     future::pending,
@@ -21,24 +21,24 @@ use crate::support::gateway::{TEST_DEADLINE, free_port};
 
 const BACKLOG: u32 = 128;
 const BUFFER: usize = 16 * 1024;
-/// How the gateway's transactions end on the wire: a simple query, in the clear.
+/// The end of the gateway's transactions on the wire: a simple query in plain text.
 const COMMIT: &[u8] = b"COMMIT";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Traffic {
     Flows,
-    /// Connections are closed, and new ones refused.
+    /// Connections are closed and new ones refused.
     Refused,
-    /// Nothing gets through, and nobody is told: those connections are dead for ever.
+    /// Bytes are dropped silently; these connections never recover.
     Swallowed,
 }
 
-/// What happens to the next COMMIT.
+/// The fault at the next COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtCommit {
-    /// It arrives, and the connection closes before its answer.
+    /// It arrives, and the connection closes before the response.
     AnswerLost,
-    /// It arrives, and its answer never does, without a word.
+    /// It arrives, and the response is dropped silently.
     AnswerSwallowed,
 }
 
@@ -51,7 +51,7 @@ impl AtCommit {
     }
 }
 
-/// One relay; dropping it ends it.
+/// A relay; dropping it stops it.
 pub(super) struct Link {
     address: SocketAddr,
     control: Control,
@@ -59,7 +59,7 @@ pub(super) struct Link {
     _relay: JoinSet<()>,
 }
 
-/// What is wanted of a relay.
+/// The requested state of a relay.
 #[derive(Clone)]
 struct Control {
     wanted: watch::Sender<Traffic>,
@@ -73,7 +73,7 @@ impl Control {
 }
 
 impl Link {
-    /// A link to the database at `url`.
+    /// Creates a link to the database at `url`.
     pub(super) async fn to(url: &str) -> Self {
         let server = url::Url::parse(url).expect("a URL").socket_addrs(|| Some(5432)).expect("an address")[0];
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
@@ -86,34 +86,34 @@ impl Link {
         link
     }
 
-    /// The same database through this link.
+    /// Returns the database URL through this link.
     pub(super) fn through(&self, url: &str) -> String {
         let mut url = url::Url::parse(url).expect("a URL");
         url.set_ip_host(self.address.ip()).and_then(|()| url.set_port(Some(self.address.port()))).expect("an address");
         url.to_string()
     }
 
-    /// Closes what is open and refuses what comes.
+    /// Closes open connections and refuses new ones.
     pub(super) async fn cut(&self) {
         self.set(Traffic::Refused).await;
     }
 
-    /// Swallows what is sent from now on, as a firewall or a machine without power does.
+    /// Drops all bytes from now on, like a firewall or a machine without power.
     pub(super) async fn swallow(&self) {
         self.set(Traffic::Swallowed).await;
     }
 
-    /// Lets new connections through. What was swallowed stays so.
+    /// Accepts new connections. Silenced ones stay silent.
     pub(super) async fn join(&self) {
         self.set(Traffic::Flows).await;
     }
 
-    /// Orders what happens at the next COMMIT.
+    /// Sets the fault at the next COMMIT.
     pub(super) fn order(&self, at_commit: AtCommit) {
         self.control.at_commit.lock().unwrap_or_else(PoisonError::into_inner).replace(at_commit);
     }
 
-    /// Waits until that has happened.
+    /// Waits until that fault has happened.
     pub(super) async fn happened(&self, at_commit: AtCommit) {
         self.reached(at_commit.traffic()).await;
     }
@@ -132,7 +132,7 @@ impl Link {
 
 async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual: watch::Sender<Traffic>) {
     let mut wanted = control.wanted.subscribe();
-    // Connections that were swallowed: held, so that neither side learns of it.
+    // Silenced connections, kept open so that neither side notices.
     let mut swallowed: Vec<TcpStream> = Vec::new();
     loop {
         let traffic = *wanted.borrow_and_update();
@@ -159,7 +159,7 @@ async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual:
     }
 }
 
-/// Passes bytes until something else is wanted; what is open then is swallowed or closed.
+/// Relays bytes until the requested state changes; open connections are then silenced or closed.
 async fn relay(
     listener: &TcpListener,
     server: SocketAddr,
@@ -193,7 +193,7 @@ async fn relay(
     changed
 }
 
-/// Both ways, until one of them ends; or until a COMMIT that is to be the last word.
+/// Relays both ways until one side ends, or until a COMMIT with a fault.
 async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Control) -> std::io::Result<()> {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (client.split(), server.split());
     let silenced = AtomicBool::new(false);
@@ -203,7 +203,7 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
             let read = from_client.read(&mut buffer).await?;
             let is_commit = buffer[..read].windows(COMMIT.len()).any(|bytes| bytes == COMMIT);
             let order = if is_commit { control.at_commit() } else { None };
-            // Before it is sent: its answer must find the way closed.
+            // Before the COMMIT is sent: its response must find the way closed.
             silenced.store(order.is_some(), Ordering::SeqCst);
             to_server.write_all(&buffer[..read]).await?;
             match order {
@@ -232,7 +232,7 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
     tokio::select! { ended = there => ended, ended = back => ended }
 }
 
-/// On the same port again and again.
+/// Listens on the same port again.
 fn listen(address: SocketAddr) -> TcpListener {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).expect("its port");

@@ -1,8 +1,8 @@
-//! The store fails while a refresh is under way: readers notice nothing, and the received token is stored as soon as the
-//! store is back.
+//! The store fails during a refresh: readers notice nothing, and the received token is stored as soon as the store is
+//! back.
 //!
-//! Each case holds the provider at the moment in which it has rotated and nobody knows, takes the store away, and lets the
-//! answer through: from there the only copy of a live token is the gateway's.
+//! Each case holds the provider right after the rotation, makes the store fail, and releases the response: from then on
+//! the gateway has the only copy of a live token.
 
 mod disk;
 mod link;
@@ -20,29 +20,29 @@ use crate::{
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
 };
 
-/// How long a store is away, short and long.
+/// The duration of the failure, short and long.
 const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
-/// What the promise says.
+/// The promised values.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long it is in this run.
+/// The duration in this run.
 fn away(extent: Extent) -> Duration {
     extent.of(AWAY.0, AWAY.1)
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// What came of a case.
+/// The result of a case.
 struct Outcome {
-    /// Proxied requests while the store was away, and those of them that succeeded.
+    /// Proxied requests during the failure, and how many of them succeeded.
     reads: (u64, u64),
     /// Where the received token was meanwhile.
     kept_in: &'static str,
-    /// From the store's return to the commit.
+    /// The time from the store's return to the commit.
     committed_after: Duration,
     presentations: u64,
     reuse: u64,
-    /// What the database says of itself.
+    /// The result of the database's integrity check.
     integrity: String,
 }
 
@@ -78,7 +78,7 @@ impl Outcome {
         let (all, served) = self.reads;
         let late = self.committed_after > COMMITTED_WITHIN;
         [
-            (all == 0).then(|| "nobody read meanwhile".to_owned()),
+            (all == 0).then(|| "no reader sent a request".to_owned()),
             (served != all).then(|| format!("only {served} of {all} reads were served")),
             late.then(|| format!("committed only {:?} after the store's return", self.committed_after)),
             (self.presentations != 1).then(|| format!("{} presentations of one token", self.presentations)),

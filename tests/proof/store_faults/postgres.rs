@@ -1,4 +1,4 @@
-//! PostgreSQL: gone with a word, gone without one, read-only, and a gateway that dies meanwhile.
+//! PostgreSQL: closed, silent, read-only, and with a gateway that is killed meanwhile.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// As a failover does on its way: whoever is connected has to come again.
+/// Closes all connections, as a failover does.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                          WHERE datname = current_database() AND pid <> pg_backend_pid();";
 
@@ -41,7 +41,7 @@ pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     ]
 }
 
-/// A gateway whose database is at the other end of a link.
+/// A gateway with a link to its database.
 struct Scene {
     provider: Provider,
     database: Database,
@@ -84,12 +84,12 @@ impl Scene {
         self.database.execute(TERMINATE).await;
     }
 
-    /// What the database holds, asked past the link.
+    /// Queries the database directly, past the link.
     async fn generation(&self) -> Option<String> {
         self.database.cell("generation", "llm_providers").await
     }
 
-    /// The time from `returned` until the received token is in the database.
+    /// Returns the time from `returned` until the received token is in the database.
     async fn committed_after(&self, returned: std::time::Instant) -> Duration {
         let look = || async { (self.generation().await.as_deref() == Some("1")).then(|| returned.elapsed()) };
         eventually("the commit", look).await
@@ -108,7 +108,7 @@ impl Scene {
         Outcome { reads, kept_in, committed_after, presentations, reuse, integrity: self.integrity().await }
     }
 
-    /// The two tables tell of one account, once.
+    /// Checks that the two tables agree on one account.
     async fn integrity(&self) -> String {
         let rows = "(SELECT count(*) FROM llm_providers) || ' ' || (SELECT count(*) FROM config_secrets)";
         let rows = self.database.cell(rows, "(SELECT 1) AS one").await.unwrap_or_default();
@@ -135,7 +135,7 @@ async fn outage(fault: Fault, extent: Extent) -> Outcome {
     scene.outcome(&gateway, reads, kept_in, committed_after).await
 }
 
-/// The token is in the database, and the gateway cannot know: it must find out, and store it once.
+/// The token is in the database, but the gateway cannot know: it must find out and store it once.
 async fn answer_lost(at_commit: AtCommit, extent: Extent) -> Outcome {
     let scene = Scene::new(extent).await;
     let gateway = Arc::new(scene.start().await);
@@ -167,8 +167,8 @@ async fn killed_meanwhile(extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     journal_has(&scene.home.data_dir(), 1).await;
     let reads = readers.stop().await;
-    // Dropping it is a kill -9.
-    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    // Dropping it sends SIGKILL.
+    drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     let refused = scene.home.run(&["serve"]);
     assert_eq!(refused.code, Some(1), "it started without its database: {}", refused.stderr);

@@ -1,4 +1,4 @@
-//! Clients that read through the gateway all the while, and count how that went.
+//! Clients that read through the gateway continuously and count the results.
 
 use std::sync::{
     Arc,
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const READERS: usize = 3;
-/// Between two requests of a reader: many, and the machine is left to others too.
+/// The pause between two requests of a reader: short, but it leaves the machine to others too.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
@@ -24,7 +24,7 @@ struct Counted {
     enough: AtomicBool,
 }
 
-/// Readers at work; dropping it stops them.
+/// Running readers; dropping this stops them.
 pub(super) struct Readers {
     tasks: JoinSet<()>,
     counted: Arc<Counted>,
@@ -50,7 +50,7 @@ impl Readers {
         Self { tasks, counted }
     }
 
-    /// All requests, and those that were served.
+    /// Returns the number of requests and of successful ones.
     pub(super) async fn stop(self) -> (u64, u64) {
         self.counted.enough.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;

@@ -1,4 +1,4 @@
-//! A login whose refresh is held where the provider has rotated and nobody knows it yet.
+//! A login whose refresh is held right after the provider's rotation.
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
@@ -13,15 +13,15 @@ use crate::{
     },
 };
 
-/// Long enough to hold an answer back while a store is taken away.
+/// Long enough to hold a response while the store fails.
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A refresh that is held; the call that asked for it waits.
+/// A held refresh, with the call that requested it.
 pub(super) struct Held {
     call: JoinSet<()>,
 }
 
-/// Signs in, starts a refresh, and returns once the provider has rotated.
+/// Logs in, starts a refresh, and returns once the provider has rotated.
 pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> Held {
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
@@ -31,9 +31,9 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
     call.spawn(async move {
         let url = format!("{}/v1/auth/openai/refresh", caller.base);
         let token = caller.token.clone();
-        // A gateway that is killed must not be held by its caller.
+        // A caller must not keep a killed gateway waiting.
         drop(caller);
-        // How it ends for the caller is not the question: it may have been killed, or tired of waiting.
+        // The caller's result does not matter: the gateway may be killed, or the call may time out.
         let _ = client().post(url).bearer_auth(token).json(&json!({})).send().await;
     });
     provider.tell("/stops/await", json!({"step": "rotated"})).await;
@@ -41,38 +41,38 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
 }
 
 impl Held {
-    /// Lets the answer through.
+    /// Releases the response.
     pub(super) async fn release(&self, provider: &Provider) {
         provider.tell("/stops/release", json!({"release": "continue"})).await;
     }
 
-    /// Waits for the end of the call that asked for it.
+    /// Waits for the end of the requesting call.
     pub(super) async fn ended(self) {
         self.call.join_all().await;
     }
 }
 
-/// For each file of an journal, whether it holds a complete record, whatever its name.
+/// Returns for each file of a journal whether it holds a complete record, whatever its name.
 fn journal(data_dir: &Path) -> Vec<bool> {
     let is_complete =
         |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
     let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
-    // A file that is gone by now was committed or moved into place.
+    // A missing file was committed or moved meanwhile.
     files.filter_map(|path| fs::read(path).ok().map(is_complete)).collect()
 }
 
-/// How many complete records an journal has.
+/// Returns the number of complete records in a journal.
 pub(super) fn journal_files(data_dir: &Path) -> usize {
     journal(data_dir).into_iter().filter(|is_complete| *is_complete).count()
 }
 
-/// Waits until the journal has this many complete records, and nothing else.
+/// Waits until the journal has exactly this many complete records and no other files.
 pub(super) async fn journal_has(data_dir: &Path, files: usize) {
     let look = || std::future::ready((journal(data_dir) == vec![true; files]).then_some(()));
     eventually(&format!("{files} files in the journal"), look).await;
 }
 
-/// Where the received token is, as the folder shows it. With an empty folder, the gateway's memory has the only copy.
+/// Returns where the received token is, judging by the folder. With an empty folder, only the gateway's memory has it.
 pub(super) fn kept_in(data_dir: &Path) -> &'static str {
     match journal(data_dir).as_slice() {
         [] => "memory",
@@ -85,7 +85,7 @@ pub(super) async fn generation(gateway: &Gateway) -> Value {
     status(gateway).await["generation"].clone()
 }
 
-/// What was stored is live: it is good for one more refresh, and that for a generation more. The ledger of before that.
+/// Checks that the stored token works for one more refresh. Returns the ledger from before that.
 pub(super) async fn prove_it_lives(gateway: &Gateway, provider: &Provider) -> Ledger {
     let before = Ledger::of(provider).await;
     let answer = gateway.post("/v1/auth/openai/refresh", json!({})).await;

@@ -1,5 +1,5 @@
-//! SQLite: a full disk, with the journal elsewhere and with the journal on it, a disk that takes no write at all, one that is
-//! read-only when the gateway starts, and a database that somebody else holds.
+//! SQLite: a full disk, with the journal elsewhere or on it; a disk without any working write; a disk that is read-only
+//! at the gateway's start; and a database locked by another process.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     ]
 }
 
-/// A gateway whose database lies on a disk of its own, perhaps with everything else.
+/// A gateway whose database, and possibly whole data directory, is on a separate disk.
 struct Scene {
     provider: Provider,
     home: Home,
@@ -71,7 +71,7 @@ impl Scene {
         self.home.answering(self.home.spawn(self.disk.inside(&self.home.command(&[])), "gateway")).await
     }
 
-    /// Stops the gateway and looks at the database it leaves: whether it is whole, and what it holds.
+    /// Stops the gateway and checks the integrity and contents of its database.
     async fn integrity(&self, gateway: Gateway) -> String {
         gateway.stop().await;
         let copy = tempfile::tempdir().expect("a folder");
@@ -80,7 +80,7 @@ impl Scene {
     }
 }
 
-/// `ok`, or what is wrong: the pages, or the tokens of another generation than the one that was reached.
+/// Returns `ok`, or the problem: damaged pages, or tokens of another generation than the expected one.
 fn integrity_of(database: &Path) -> String {
     let mut database = SqliteConnection::establish(&database.display().to_string()).expect("a database");
     let mut ask = |query: &str| sql::<Text>(query).get_result::<String>(&mut database).expect("an answer");
@@ -89,7 +89,7 @@ fn integrity_of(database: &Path) -> String {
     if stands == "2 active 1" { ask("PRAGMA integrity_check") } else { format!("it holds {stands}") }
 }
 
-/// The time from `returned` until the received token is in the database.
+/// Returns the time from `returned` until the received token is in the database.
 async fn committed_after(gateway: &Gateway, returned: std::time::Instant) -> Duration {
     let look = || async { (generation(gateway).await == json!(1)).then(|| returned.elapsed()) };
     eventually("the commit", look).await
@@ -121,20 +121,20 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     held.ended().await;
     journal_has(&scene.data_dir, 0).await;
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
-    let integrity = scene.integrity(Arc::into_inner(gateway).expect("nobody else holds it")).await;
+    let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
     outcome(reads, kept_in, after, ledger, integrity)
 }
 
-/// A limit of the process makes every write fail, the journal's too, as on a disk that went read-only under it.
+/// A process limit makes every write fail, the journal's too, as on a disk that became read-only.
 async fn unwritable(extent: Extent) -> Outcome {
     let provider = Provider::approving();
     let home = hurried_home(&provider, HTTP_TIMEOUT);
     let plain = home.command(&[]);
     let mut command = Command::new("sh");
-    // The signal that comes with the limit is ignored, as by a service manager's settings; the error counts.
+    // Ignore the limit's signal, as a service manager does; the write error matters.
     command.args(["-c", "trap '' XFSZ; exec \"$0\""]).arg(plain.get_program()).env_clear();
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    // Its log would be such a file too.
+    // The log would be affected too.
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
     let gateway = Arc::new(home.answering(child).await);
     let held = hold_refresh(&gateway, &provider).await;
@@ -152,11 +152,11 @@ async fn unwritable(extent: Extent) -> Outcome {
     held.ended().await;
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
-    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    Arc::into_inner(gateway).expect("no other reference").stop().await;
     outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
 
-/// How large a file of this gateway may become from now on.
+/// Limits the file size of this gateway from now on.
 fn limit_files(gateway: &Gateway, most: &str) {
     let (process, limit) = (format!("--pid={}", gateway.process_id()), format!("--fsize={most}:"));
     let status = Command::new("prlimit").args([process, limit]).status();
@@ -175,8 +175,8 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     held.release(&scene.provider).await;
     journal_has(&scene.data_dir, 1).await;
     let reads = readers.stop().await;
-    // Dropping it is a kill -9.
-    drop(Arc::into_inner(gateway).expect("nobody else holds it"));
+    // Dropping it sends SIGKILL.
+    drop(Arc::into_inner(gateway).expect("no other reference"));
     held.ended().await;
     scene.disk.free();
     scene.disk.remount("ro");
@@ -218,6 +218,6 @@ async fn held_by_another(extent: Extent) -> Outcome {
     held.ended().await;
     journal_has(&home.data_dir(), 0).await;
     let ledger = prove_it_lives(&gateway, &provider).await;
-    Arc::into_inner(gateway).expect("nobody else holds it").stop().await;
+    Arc::into_inner(gateway).expect("no other reference").stop().await;
     outcome(reads, kept_in, after, ledger, integrity_of(&home.data_dir().join(DATABASE)))
 }
