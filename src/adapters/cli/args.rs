@@ -1,5 +1,5 @@
-//! The command-line grammar. No argument takes a secret: arguments are visible to every process on the machine and end up
-//! in the shell's history.
+//! The command-line grammar. No argument takes a secret: arguments are visible to every process on the machine and end
+//! up in the shell's history.
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 

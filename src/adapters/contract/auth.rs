@@ -165,8 +165,8 @@ impl StartLoginRequest {
     }
 }
 
-/// A pending login, or that none is needed: with `already_authenticated` there are `status` and `provider_name` only, with
-/// `pending` all members.
+/// A pending login, or that none is needed: with `already_authenticated` there are `status` and `provider_name` only,
+/// with `pending` all members.
 #[derive(Object, Serialize, Deserialize)]
 pub struct LoginStarted {
     pub status: LoginStartStatus,
@@ -274,8 +274,8 @@ impl From<app::LoggedOut> for LogoutResult {
     }
 }
 
-/// Consent to one more refresh although the provider may have consumed the refresh token: the `login_id` and `generation`
-/// that the status showed. Send both members or neither.
+/// Consent to one more refresh although the provider may have consumed the refresh token: the `login_id` and
+/// `generation` that the status showed. Send both members or neither.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
@@ -317,9 +317,9 @@ pub struct SecretRequest {
     /// The token of a signed-in browser session. White space around it is dropped.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub session_token: Option<PastedToken>,
-    /// Beside a `session_token`: the value of the browser's long-lived cookie at the identity provider (Suno: `__client` of
-    /// `auth.suno.com`), with which the gateway refreshes the token. Without it the owner must paste a new token when this
-    /// one ends.
+    /// Beside a `session_token`: the value of the browser's long-lived cookie at the identity provider (Suno:
+    /// `__client` of `auth.suno.com`), with which the gateway refreshes the token. Without it the owner must paste a
+    /// new token when this one ends.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub client_cookie: Option<PastedCookie>,
     /// What to call the account.

@@ -1,5 +1,5 @@
-//! The closed sets of the API. Those that mirror a set of the domain are converted by exhaustive matches, so a variant that
-//! is added there must be added here.
+//! The closed sets of the API. Those that mirror a set of the domain are converted by exhaustive matches, so a variant
+//! that is added there must be added here.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,8 @@ sets! {
         ProviderUnavailable = "provider_unavailable", ProviderTimeout = "provider_timeout", InvalidResponse = "bad_answer",
         NotSaved = "not_saved", Interrupted = "interrupted"
     }
-    /// What became of the refresh token at the provider: `revoked` (the provider confirmed it), `pending` (it did not answer
-    /// and is asked again for a day), `failed` (the token lives there until it expires), or `not_applicable`.
+    /// What became of the refresh token at the provider: `revoked` (the provider confirmed it), `pending` (it did not
+    /// answer and is asked again for a day), `failed` (the token lives there until it expires), or `not_applicable`.
     Revocation of "app::Revocation" {
         Revoked = "revoked", Pending = "pending", Failed = "failed", NotApplicable = "not_applicable"
     }

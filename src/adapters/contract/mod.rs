@@ -1,8 +1,8 @@
 //! The bodies of the HTTP API, each declared once: the server renders them, the command line parses them, and
 //! `openapi/v1.json` is generated from them.
 //!
-//! A field's constraints stand at the field, so the document and the code cannot disagree. Conversions from the use cases'
-//! values are next to the type they make.
+//! A field's constraints stand at the field, so the document and the code cannot disagree. Conversions from the use
+//! cases' values are next to the type they make.
 
 mod auth;
 mod enums;

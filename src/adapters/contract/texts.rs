@@ -1,5 +1,5 @@
-//! Texts with a constraint: the schema says what the domain's parsers accept, so that generated clients and tests send it.
-//! The domain decides; its error names what is wrong.
+//! Texts with a constraint: the schema says what the domain's parsers accept, so that generated clients and tests send
+//! it. The domain decides; its error names what is wrong.
 
 use std::borrow::Cow;
 
@@ -109,8 +109,8 @@ texts! {
         let visible = format!("[^{SPACE}{STEERS}]");
         format!("{visible}([^{STEERS}]*{visible})?")
     });
-    /// The type of a new account. A text and not an enum: the alias `openai` is accepted too, and an unknown type has an
-    /// error of its own that lists the known ones.
+    /// The type of a new account. A text and not an enum: the alias `openai` is accepted too, and an unknown type has
+    /// an error of its own that lists the known ones.
     ProviderTypeName(String) = {
         let names = ProviderType::ALL.map(ProviderType::as_str).into_iter().chain([openai_codex::ALIAS]);
         MetaSchema { enum_items: names.map(Value::from).collect(), ..MetaSchema::ANY }

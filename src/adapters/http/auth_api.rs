@@ -42,7 +42,8 @@ impl AuthApi {
 
     /// Start an OAuth login.
     ///
-    /// Returns where to sign in, or that the account is signed in already. Starting twice returns the same pending login.
+    /// Returns where to sign in, or that the account is signed in already. Starting twice returns the same pending
+    /// login.
     #[oai(path = "/v1/auth/:provider/start", method = "post", operation_id = "startLogin")]
     async fn start(
         &self,
@@ -57,8 +58,8 @@ impl AuthApi {
 
     /// Submit the redirect URL by hand.
     ///
-    /// For a browser that cannot reach the gateway's port 1455: copy the address it failed on. Never paste an address that
-    /// somebody else sent.
+    /// For a browser that cannot reach the gateway's port 1455: copy the address it failed on. Never paste an address
+    /// that somebody else sent.
     #[oai(path = "/v1/auth/:provider/callback", method = "post", operation_id = "completeLogin")]
     async fn callback(
         &self,
@@ -100,9 +101,9 @@ impl AuthApi {
 
     /// Refresh the access token now.
     ///
-    /// Joins a refresh that is under way on any replica, and returns the status after it. A refresh in doubt is not tried
-    /// again, unless the body names the `login_id` and `generation` that the status showed: that consents to one more try,
-    /// which may end the login.
+    /// Joins a refresh that is under way on any replica, and returns the status after it. A refresh in doubt is not
+    /// tried again, unless the body names the `login_id` and `generation` that the status showed: that consents to one
+    /// more try, which may end the login.
     #[oai(path = "/v1/auth/:provider/refresh", method = "post", operation_id = "refreshAuth")]
     async fn refresh(
         &self,

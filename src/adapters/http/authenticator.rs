@@ -53,7 +53,8 @@ pub(super) enum Credential {
     ApiToken(Arc<ApiToken>),
 }
 
-// The check itself is [`Authenticator::authenticate`]'s; this is how operations say in the contract that they need a token.
+// The check itself is [`Authenticator::authenticate`]'s; this is how operations say in the contract that they need a
+// token.
 /// The gateway's own token or that of a session of its page; where models are asked, a program's too.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "auth_context")]
@@ -85,8 +86,8 @@ impl Authenticator {
         self.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
-    /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path; the error
-    /// is its answer. Whoever carries a right one never meets the limit on wrong ones.
+    /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path;
+    /// the error is its answer. Whoever carries a right one never meets the limit on wrong ones.
     pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {

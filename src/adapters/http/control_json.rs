@@ -1,4 +1,5 @@
-//! The JSON body of a control request: bounded while it is read, and never repeated in an error, as it may hold a secret.
+//! The JSON body of a control request: bounded while it is read, and never repeated in an error, as it may hold a
+//! secret.
 
 use poem::{IntoResponse, Request, RequestBody, error::ReadBodyError};
 use poem_openapi::{

@@ -37,8 +37,8 @@ pub(super) fn speaks_openai() -> bool {
     CURRENT.try_with(|current| current.speaks_openai).unwrap_or(false)
 }
 
-/// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for each
-/// request are enough.
+/// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for
+/// each request are enough.
 pub struct RequestIds {
     key: [u8; 16],
     count: AtomicU64,

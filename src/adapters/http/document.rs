@@ -37,8 +37,8 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, item)| item.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers: generators
-/// choose a type by them.
+/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers:
+/// generators choose a type by them.
 fn standardize(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -58,8 +58,8 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema if the operation refuses unknown members. A request for a model may hold whatever
-/// OpenAI's API has.
+/// Returns the name of the body's schema if the operation refuses unknown members. A request for a model may hold
+/// whatever OpenAI's API has.
 fn closed_schema(operation: &Value) -> Option<String> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
     let is_closed = operation.pointer("/tags/0")? != "Models";

@@ -32,8 +32,9 @@ pub(super) struct EventsApi;
 impl EventsApi {
     /// Follow every change as a stream of server-sent events.
     ///
-    /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another replica.
-    /// Both have the data `{}`; read what has changed with the other operations. The stream ends with the caller's session.
+    /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another
+    /// replica. Both have the data `{}`; read what has changed with the other operations. The stream ends with the
+    /// caller's session.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(
         &self,

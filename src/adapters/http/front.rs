@@ -1,8 +1,8 @@
-//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer gets
-//! the headers that all answers have.
+//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer
+//! gets the headers that all answers have.
 //!
-//! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
-//! and copying them was a quarter of what a forwarded request cost.
+//! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once
+//! more, and copying them was a quarter of what a forwarded request cost.
 
 use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
@@ -75,9 +75,9 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         Err(ProblemJson::response(ProblemKind::HostNotAllowed, words))
     }
 
-    /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the message
-    /// and the place already; the log line here names the request. Nothing shared is left half changed: what changes state runs
-    /// in tasks of its own (`app::Tasks`), and the locks in between do not span an await.
+    /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the
+    /// message and the place already; the log line here names the request. Nothing shared is left half changed: what
+    /// changes state runs in tasks of its own (`app::Tasks`), and the locks in between do not span an await.
     async fn answer_or_report_panic(&self, request: Request) -> Response {
         match AssertUnwindSafe(self.answer(request)).catch_unwind().await {
             Ok(answer) => answer,
@@ -132,7 +132,8 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     formatted.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
 
-/// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.
+/// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries
+/// again.
 fn no_upgrade(request: &Request) -> Result<(), Response> {
     // Others are hints that a server may leave unheard: Java's client offers HTTP/2 so.
     let is_websocket =

@@ -1,5 +1,5 @@
-//! The names that the gateway answers to. A page of any origin can have a browser look its own name up as 127.0.0.1 (DNS
-//! rebinding) and would then be of the gateway's origin; but the browser sends the name that it looked up.
+//! The names that the gateway answers to. A page of any origin can have a browser look its own name up as 127.0.0.1
+//! (DNS rebinding) and would then be of the gateway's origin; but the browser sends the name that it looked up.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,8 @@
 //! The gateway's HTTP API. Every handler is three steps: parse, call one use case, render.
 //!
-//! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports point one
-//! way: `*_api` -> `answer` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in `adapters::contract`.
+//! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports
+//! point one way: `*_api` -> `answer` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in
+//! `adapters::contract`.
 
 mod answer;
 mod app_errors;
@@ -95,8 +96,8 @@ pub fn openapi_document() -> String {
     document::document(&service("http://127.0.0.1:3577").spec())
 }
 
-/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; endless streams end
-/// when `stop` is cancelled.
+/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; endless streams
+/// end when `stop` is cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,

@@ -1,4 +1,5 @@
-//! `/v1/responses`, `/v1/chat/completions` and `/v1/models`: what OpenAI's clients call, with any connected account behind.
+//! `/v1/responses`, `/v1/chat/completions` and `/v1/models`: what OpenAI's clients call, with any connected account
+//! behind.
 
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
@@ -56,8 +57,8 @@ fn inline(schema: MetaSchema) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
-/// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a model
-/// of the default provider.
+/// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a
+/// model of the default provider.
 #[OpenApi(tag = "Tag::Models")]
 impl ModelApi {
     /// Create a response (OpenAI's Responses API).

@@ -1,4 +1,5 @@
-//! Errors as OpenAI's clients parse them, on the routes that such clients call. Everywhere else errors are problem+json.
+//! Errors as OpenAI's clients parse them, on the routes that such clients call. Everywhere else errors are
+//! problem+json.
 //!
 //! A permanent failure has a status that those clients do not try again: see [`crate::domain::provider_refusal`].
 

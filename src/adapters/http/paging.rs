@@ -22,7 +22,8 @@ pub(super) struct PageLimit(pub(super) usize);
 impl PageLimit {
     const MAX: Self = Self(500);
 
-    /// Returns how many of the newest items hold the page after `cursor`: the first page needs few, others lie at any depth.
+    /// Returns how many of the newest items hold the page after `cursor`: the first page needs few, others lie at any
+    /// depth.
     pub(super) fn newest(self, cursor: &Option<String>) -> usize {
         if cursor.is_none() { self.0 + 1 } else { MAX_DEPTH }
     }

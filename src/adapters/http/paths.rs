@@ -34,8 +34,8 @@ pub(super) fn speaks_openai(path: &str) -> bool {
     OPENAI.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
 }
 
-/// The methods of each path, for the `Allow` header that a 405 must carry (RFC 9110 section 15.5.6): the framework leaves
-/// it out.
+/// The methods of each path, for the `Allow` header that a 405 must carry (RFC 9110 section 15.5.6): the framework
+/// leaves it out.
 #[derive(Default)]
 pub(super) struct AllowedMethods(Router<String>);
 

@@ -1,5 +1,5 @@
-//! `/v1/proxy/{provider}/{path}`: a provider's own API with an account's token. Bytes pass unchanged; nothing of the body is
-//! read. `docs/proxy.md` has the rules.
+//! `/v1/proxy/{provider}/{path}`: a provider's own API with an account's token. Bytes pass unchanged; nothing of the
+//! body is read. `docs/proxy.md` has the rules.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -89,8 +89,8 @@ pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
     answer
 }
 
-/// Describes the proxy in the document. It has no routes here: [`Proxy`] answers them before the framework does, because the
-/// rest of the path holds slashes, which no OpenAPI path can express.
+/// Describes the proxy in the document. It has no routes here: [`Proxy`] answers them before the framework does,
+/// because the rest of the path holds slashes, which no OpenAPI path can express.
 pub(super) struct ProxyApi;
 
 impl OpenApi for ProxyApi {

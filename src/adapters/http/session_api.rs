@@ -1,5 +1,5 @@
-//! `/v1/session`: how the page is let in. Cookies ignore ports, so every program on 127.0.0.1 would receive one; the page
-//! keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
+//! `/v1/session`: how the page is let in. Cookies ignore ports, so every program on 127.0.0.1 would receive one; the
+//! page keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
 
 use poem_openapi::OpenApi;
 
@@ -21,8 +21,8 @@ pub(super) struct SessionApi;
 impl SessionApi {
     /// Begin a session of the page, or refresh it.
     ///
-    /// With the gateway's token or a one-time link's a session begins; only this response holds its token, and a link is
-    /// used up. With the token of a session, that session ends later.
+    /// With the gateway's token or a one-time link's a session begins; only this response holds its token, and a link
+    /// is used up. With the token of a session, that session ends later.
     #[oai(path = "/v1/session", method = "post", operation_id = "beginSession")]
     async fn begin(&self, access: Service<'_, Access>, caller: Caller) -> Answer<Session, { NOT_FOUND | CONFLICT }> {
         Ok(Reply(match caller.0.credential {

@@ -1,5 +1,5 @@
-//! Refuses JSON in which a member appears twice. Parsers differ in which of the two they take, so two programs that read the
-//! same body could see different requests (RFC 8259 section 4).
+//! Refuses JSON in which a member appears twice. Parsers differ in which of the two they take, so two programs that
+//! read the same body could see different requests (RFC 8259 section 4).
 
 use std::{collections::HashSet, fmt};
 
