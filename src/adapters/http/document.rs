@@ -17,7 +17,7 @@ pub(super) fn document(generated: &str) -> String {
     for operation in operations(&mut document) {
         closed.extend(closed_schema(operation));
         add_examples(operation, &examples);
-        share_refusals(operation, &mut responses);
+        share_errors(operation, &mut responses);
         share_parameters(operation, &mut parameters);
     }
     for name in closed {
@@ -25,7 +25,7 @@ pub(super) fn document(generated: &str) -> String {
     }
     document["components"]["responses"] = responses.into();
     document["components"]["parameters"] = parameters.into();
-    // Its only refusal is the listener's.
+    // The health check has no error responses of its own; the listener may send a 431.
     let health = &mut document["paths"][paths::HEALTH]["get"];
     health["security"] = json!([]);
     health["responses"]["431"] = json!({"description": "The request's headers are too large."});
@@ -58,8 +58,8 @@ fn standardize(value: &mut Value) {
     }
 }
 
-/// Returns the name of the body's schema if the operation refuses unknown members. A request for a model may hold
-/// whatever OpenAI's API has.
+/// Returns the name of the body's schema if the operation rejects unknown members. Requests to models may have any
+/// member of OpenAI's API.
 fn closed_schema(operation: &Value) -> Option<String> {
     let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()?;
     let is_closed = operation.pointer("/tags/0")? != "Models";
@@ -76,8 +76,8 @@ fn add_examples(operation: &mut Value, examples: &Value) {
     }
 }
 
-/// Moves the refusals, which are the same for every operation, to the components.
-fn share_refusals(operation: &mut Value, shared: &mut Map<String, Value>) {
+/// Moves the error responses, which are the same for every operation, to the components.
+fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
         let reason = status.canonical_reason().filter(|_| !status.is_success()).unwrap_or_default();

@@ -91,13 +91,13 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
         .server(server)
 }
 
-/// The OpenAPI document, as committed in `openapi/v1.json`.
+/// Returns the OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
     document::document(&service("http://127.0.0.1:3577").spec())
 }
 
-/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; endless streams
-/// end when `stop` is cancelled.
+/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It accepts requests to `hosts`. Event
+/// streams end when `stop` is cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,
@@ -106,7 +106,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
-    // `/docs` tries requests on the gateway it came from.
+    // Requests from `/docs` go to the gateway that served the page.
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let (methods, bodies) = (Arc::new(AllowedMethods::of_document(&document)), Arc::<LargeBodies>::default());
