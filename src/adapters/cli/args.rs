@@ -268,7 +268,7 @@ impl Cli {
             // clap quotes unknown arguments, and here such an argument may be the secret.
             let surplus = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
             if surplus && arguments.iter().any(|argument| argument == "set-secret") {
-                let message = "set-secret takes no secret as an argument: the secret is read from stdin or prompted for\n\n\
+                let message = "set-secret takes no secret as an argument: it is read from stdin or prompted for\n\n\
                                For more information, try 'goclaw providers set-secret --help'.\n";
                 return clap::Error::raw(error.kind(), message);
             }

@@ -1,4 +1,4 @@
-//! Waits for a login to end, and accepts a pasted redirect URL meanwhile.
+//! Waits for a login to end, and accepts a pasted redirect URL while it waits.
 //!
 //! The outcome is read from the account's status: the browser may reach the gateway, or the redirect URL may be pasted
 //! here, on the page or into another terminal.

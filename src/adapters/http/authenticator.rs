@@ -84,8 +84,12 @@ impl Authenticator {
         self.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
-    /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path;
-    /// the error is its answer. Whoever carries a right one never meets the limit on wrong ones.
+    /// Accepts a request if its path is open, or if its token permits the path. Requests with a valid token are never
+    /// rate limited.
+    ///
+    /// # Errors
+    ///
+    /// The token is missing, wrong or not for this path; the error is the response.
     pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {

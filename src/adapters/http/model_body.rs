@@ -24,7 +24,7 @@ use crate::adapters::contract::{Problem, ProblemKind};
 pub(super) trait Shape {
     const NAME: &'static str;
     const DESCRIPTION: &'static str;
-    /// The member that holds the prompt, and its schema.
+    /// The member with the prompt, and its schema.
     const PROMPT: (&'static str, fn() -> MetaSchema);
 }
 

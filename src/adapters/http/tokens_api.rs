@@ -27,7 +27,7 @@ pub(super) struct TokensApi;
 impl TokensApi {
     /// Create a token for a program.
     ///
-    /// Only this response holds the token.
+    /// Only this response contains the token.
     #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
     async fn create(
         &self,
