@@ -109,7 +109,7 @@ impl Authenticator {
                     let detail = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
                     return Err(ProblemJson::response(ProblemKind::NotFound, detail));
                 }
-                let detail = "this token is not for this path, which needs the gateway's own token";
+                let detail = "this token does not permit this path; use the gateway's own token";
                 return Err(ProblemJson::response(ProblemKind::InsufficientScope, detail));
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}

@@ -72,7 +72,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
         if self.hosts.are_named_by(request.headers()) || request.uri().path() == paths::HEALTH {
             return Ok(());
         }
-        let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
+        let words = "the gateway does not accept this host name; add it to server.allowed_hosts";
         Err(ProblemJson::response(ProblemKind::HostNotAllowed, words))
     }
 
@@ -85,7 +85,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
             Err(panic) => {
                 let message = panic_message(panic.as_ref());
                 tracing::error!(panic.message = message, "a request panicked; this is a bug of the gateway");
-                let detail = "the gateway has a bug here; its log has the details under this request id";
+                let detail = "a bug in the gateway; its log has the details for this request id";
                 ProblemJson::response(ProblemKind::Internal, detail)
             }
         }
@@ -141,7 +141,7 @@ fn no_upgrade(request: &Request) -> Result<(), Response> {
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
     if request.headers().get_all(header::UPGRADE).iter().any(is_websocket) && paths::speaks_openai(request.uri().path())
     {
-        let words = "this gateway speaks plain HTTP here; use the HTTP form";
+        let words = "WebSockets are not supported here; use plain HTTP";
         return Err(ProblemJson::response(ProblemKind::NoUpgrade, words));
     }
     Ok(())

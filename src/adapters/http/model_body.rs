@@ -90,6 +90,6 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
 /// Rejects compressed bodies: the gateway parses the prompt, and clients do not compress by default.
 fn refusal_of_compressed(headers: &HeaderMap) -> Option<Problem> {
     let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or_default();
-    let words = "the body is compressed; send it as plain JSON, or to /v1/proxy, which passes on what it is sent";
+    let words = "the body is compressed; send plain JSON, or use /v1/proxy, which forwards bodies unchanged";
     (!encoding.eq_ignore_ascii_case("identity")).then(|| Problem::new(ProblemKind::NotJson, words))
 }

@@ -72,11 +72,11 @@ pub(super) fn from_framework(error: poem::Error) -> Response {
         StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not fit this operation; see /docs"),
         StatusCode::NOT_FOUND => (ProblemKind::NotFound, "there is nothing at this path; see /docs"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            (ProblemKind::MethodNotAllowed, "this path does not take this method; see /docs")
+            (ProblemKind::MethodNotAllowed, "this path does not support this method; see /docs")
         }
         status => {
             tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
-            (ProblemKind::Internal, "the gateway could not do this; its log says why")
+            (ProblemKind::Internal, "the request failed; the gateway's log has the reason")
         }
     };
     ProblemJson::response(kind, detail)
