@@ -1,16 +1,16 @@
-//! The gateway's address: which URLs are one, and which of them stay on this machine.
+//! The gateway's address: which URLs are valid, and which hosts are loopback.
 
 use url::{Host, Url};
 
 use super::error::InvalidAddress;
 
-/// An http(s) URL without credentials, query or fragment; it may have a path, if a reverse proxy wants one.
+/// An http(s) URL without credentials, query or fragment. It may have a path, for a gateway behind a reverse proxy.
 #[derive(Debug, Clone)]
 pub(super) struct GatewayAddress(Url);
 
 impl GatewayAddress {
     pub(super) fn parse(text: &str) -> Result<Self, InvalidAddress> {
-        let url = Url::parse(text.trim()).map_err(|_not_repeated| InvalidAddress::NotAUrl)?;
+        let url = Url::parse(text.trim()).map_err(|_may_hold_a_password| InvalidAddress::NotAUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidAddress::WrongScheme);
         }
@@ -23,17 +23,17 @@ impl GatewayAddress {
         Ok(Self(url))
     }
 
-    /// The URL of an endpoint. Each segment is one segment, whatever is in it.
+    /// Returns the URL of an endpoint. Each segment is percent-encoded.
     pub(super) fn endpoint(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();
-        // An http URL always has a path, so there is always something to extend.
+        // An http URL always has a path, so this never fails.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
         url
     }
 
-    /// As people write it, without the slash at the end.
+    /// Returns the URL without the trailing slash.
     pub(super) fn shown(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
     }
@@ -46,7 +46,7 @@ impl GatewayAddress {
         is_loopback(&self.0)
     }
 
-    /// Host and port, if they alone say where the gateway is.
+    /// Returns the host (an IPv6 address without brackets) and the port.
     pub(super) fn host_and_port(&self) -> (String, u16) {
         let host = match self.0.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
@@ -57,12 +57,13 @@ impl GatewayAddress {
         (host, self.0.port_or_known_default().unwrap_or_default())
     }
 
+    /// Returns whether host and port alone identify the gateway: `http` and no path.
     pub(super) fn is_only_host_and_port(&self) -> bool {
         !self.is_encrypted() && self.0.path() == "/"
     }
 }
 
-/// Whether what is sent to `url` cannot leave this machine.
+/// Returns whether traffic to `url` stays on this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -81,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_an_http_url_without_secrets() {
+    fn invalid_addresses_are_rejected_without_repeating_secrets() {
         for (text, expected) in [
             ("127.0.0.1:3577", InvalidAddress::NotAUrl),
             ("localhost:3577", InvalidAddress::WrongScheme),
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_keep_the_path_and_cannot_climb_out_of_it() {
+    fn endpoints_keep_the_base_path_and_encode_segments() {
         let endpoint =
             |base: &str, segments: &[&str]| GatewayAddress::parse(base).unwrap().endpoint(segments).to_string();
         assert_eq!(endpoint("http://127.0.0.1:3577", &["v1", "providers"]), "http://127.0.0.1:3577/v1/providers");
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_from_the_network() {
+    fn loopback_addresses_are_recognised() {
         for (url, expected) in [
             ("http://127.0.0.1:1", true),
             ("http://localhost", true),
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_without_the_slash_and_split_for_the_environment() {
+    fn an_ipv6_address_is_split_without_brackets() {
         let address = GatewayAddress::parse("http://[::1]:3577/").unwrap();
         assert_eq!(address.shown(), "http://[::1]:3577");
         assert_eq!(address.host_and_port(), ("::1".to_owned(), 3577));

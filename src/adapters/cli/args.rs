@@ -1,5 +1,5 @@
-//! What may be typed after `goclaw`. No argument ever takes a secret: arguments are visible to every process of the
-//! machine and end up in the shell's history.
+//! The command-line grammar. No argument takes a secret: arguments are visible to every process on the machine and end
+//! up in the shell's history.
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -17,18 +17,18 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   goclaw                              start the gateway
-  goclaw open                         a link that opens the gateway's page
+  goclaw open                         print a link that opens the gateway's page
   goclaw onboard                      write .env.local, then: source .env.local
   goclaw auth login                   sign in to ChatGPT in the browser
-  goclaw auth status                  is the sign-in active?
+  goclaw auth status                  show whether the sign-in is active
   goclaw providers set-secret suno    connect Suno with a session token
-  goclaw tokens create my-editor      a token for a program
+  goclaw tokens create my-editor      create a token for a program
 
 Environment:
-  GOCLAW_GATEWAY_URL    where the gateway is; wins over host and port
+  GOCLAW_GATEWAY_URL    the gateway's address; takes precedence over host and port
   GOCLAW_HOST           default 127.0.0.1
   GOCLAW_PORT           default 3577
-  GOCLAW_TOKEN          the gateway's token; without it, the token file of a gateway on this machine
+  GOCLAW_TOKEN          the gateway's token; by default read from the token file on this machine
   GOCLAW_CONFIG         the configuration file, like --config
 
 Exit codes: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.";
@@ -43,22 +43,21 @@ Examples:
 `openai` is short for `openai-codex`, and the default.";
 
 const LOGIN_HELP: &str = "\
-The command prints a URL, opens it in a browser if it can, and waits. If the browser ends at an address that does not
-load (the gateway is on another machine, or port 1455 is taken), paste that whole address into the waiting command.
+The command prints a URL, opens it in a browser if possible, and waits. If the browser ends at an address that does not
+load (the gateway is on another machine, or port 1455 is in use), paste that whole address into the waiting command.
 
-With --json, stdout gets one line when the sign-in has started (it holds `auth_url`) and one line, the status, when it
-has ended.";
+With --json, stdout gets one line when the sign-in starts (with `auth_url`) and one line with the status when it ends.";
 
 const TOKENS_HELP: &str = "\
-A program needs a token of the gateway to use a model, and should have one of its own: it opens the models and the
-pass-through and nothing else, and can be taken back alone.
+A program needs a gateway token to use a model. Create one for each program: it permits only the models and the proxy,
+and can be revoked separately.
 
 Examples:
   OPENAI_API_KEY=$(goclaw tokens create my-editor)
   goclaw tokens list";
 
 const SET_SECRET_HELP: &str = "\
-The secret is read from stdin, or asked for without echo if stdin is a terminal. It is never an argument.
+The secret is read from stdin, or prompted for without echo if stdin is a terminal. It is never an argument.
 
 Examples:
   goclaw providers set-secret suno
@@ -72,7 +71,7 @@ pub struct Cli {
     /// The configuration file [env: GOCLAW_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Without a command, the gateway is started.
+    /// Defaults to `serve`
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -84,7 +83,7 @@ pub enum Command {
     Serve,
     #[command(flatten)]
     Client(ClientCommand),
-    /// Bring the database to the version of this program
+    /// Migrate the database to the schema of this version
     Migrate,
     /// Print the OpenAPI document of the HTTP API
     Openapi,
@@ -93,35 +92,35 @@ pub enum Command {
 /// The commands that [`super::run`] runs.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Sign in and out, and see where a sign-in stands
+    /// Sign in and out, and show the state of a sign-in
     #[command(subcommand, after_help = AUTH_EXAMPLES)]
     Auth(AuthCommand),
-    /// List the providers, switch them on and off, hand in keys
+    /// List accounts, switch them on and off, connect them with keys
     #[command(subcommand)]
     Providers(ProvidersCommand),
-    /// Make, list and revoke tokens for programs
+    /// Create, list and revoke tokens for programs
     #[command(subcommand, after_help = TOKENS_HELP)]
     Tokens(TokensCommand),
     /// Print a link that opens the gateway's page once
     ///
-    /// It is good for ten minutes, and whoever opens it is let in: give it to nobody.
+    /// It is valid for ten minutes and signs in anyone who opens it. Do not share it.
     Open(Output),
-    /// Write .env.local: how to reach this gateway, for `source .env.local`
+    /// Write .env.local with the gateway's address and token, for `source .env.local`
     Onboard(OnboardOptions),
 }
 
 #[derive(Debug, Subcommand)]
 pub enum AuthCommand {
-    /// Is the sign-in active? Exit code 0: yes, 1: no
+    /// Show whether the sign-in is active. Exit code 0: yes, 1: no
     Status(Target),
     /// Sign in in the browser
     #[command(after_help = LOGIN_HELP)]
     Login(LoginOptions),
     /// Refresh the access token now
     Refresh(RefreshOptions),
-    /// Delete the stored tokens and unregister the provider
+    /// Delete the stored tokens and unregister the account
     Logout(Target),
-    /// End a sign-in that is still waiting
+    /// Cancel a pending sign-in
     Cancel(Target),
 }
 
@@ -129,7 +128,7 @@ pub enum AuthCommand {
 pub struct RefreshOptions {
     #[command(flatten)]
     pub target: Target,
-    /// If the last refresh is in doubt, try it once more without asking, at the risk of ending the login
+    /// If the last refresh is in doubt, retry it without asking. This may end the login
     #[arg(long)]
     pub yes: bool,
 }
@@ -145,7 +144,7 @@ pub struct Target {
 
 #[derive(Debug, Args)]
 pub struct Output {
-    /// Print the gateway's answer as JSON; errors still go to stderr, in words
+    /// Print the gateway's response as JSON. Errors still go to stderr as text
     #[arg(long)]
     pub json: bool,
 }
@@ -154,13 +153,13 @@ pub struct Output {
 pub struct LoginOptions {
     #[command(flatten)]
     pub target: Target,
-    /// Sign in anew although the sign-in is active; the old one serves until the new one is saved
+    /// Sign in again even if the sign-in is active. The old tokens stay in use until the new ones are saved
     #[arg(long)]
     pub force: bool,
-    /// What a new account name is to be, e.g. openai-codex
+    /// The provider type of a new account, e.g. openai-codex
     #[arg(long = "type", value_name = "TYPE")]
     pub provider_type: Option<String>,
-    /// How to call the account in lists
+    /// The account's display name
     #[arg(long = "name", value_name = "DISPLAY")]
     pub display_name: Option<String>,
     /// Only print the URL
@@ -170,13 +169,13 @@ pub struct LoginOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum ProvidersCommand {
-    /// All providers and where each stands
+    /// List all accounts and their states
     List(Output),
-    /// Switch a provider on
+    /// Switch an account on
     Enable(Named),
-    /// Switch a provider off; nothing is deleted
+    /// Switch an account off. Nothing is deleted
     Disable(Named),
-    /// Connect a provider with an API key or a session token
+    /// Connect an account with an API key or a session token
     #[command(after_help = SET_SECRET_HELP)]
     SetSecret(SetSecretOptions),
 }
@@ -194,7 +193,7 @@ pub struct Named {
 pub struct SetSecretOptions {
     #[command(flatten)]
     pub target: Named,
-    /// What a new account name is to be, e.g. suno
+    /// The provider type of a new account, e.g. suno
     #[arg(long = "type", value_name = "TYPE")]
     pub provider_type: Option<String>,
     /// The secret is an API key (by default the provider decides)
@@ -203,31 +202,31 @@ pub struct SetSecretOptions {
     /// The secret is a session token (by default the provider decides)
     #[arg(long)]
     pub session_token: bool,
-    /// Hand in the browser's cookie too, with which the gateway refreshes the session token: asked for second, or on the second
-    /// line of what is piped in
+    /// Also read the browser's cookie, with which the gateway refreshes the session token. It is the second prompt, or
+    /// the second line of stdin
     #[arg(long, conflicts_with = "api_key")]
     pub client_cookie: bool,
-    /// Save it without asking the provider whether it takes it
+    /// Save the secret without checking it at the provider
     #[arg(long)]
     pub unchecked: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum TokensCommand {
-    /// Make a token; it is printed once
+    /// Create a token. It is printed once
     Create(CreateTokenOptions),
-    /// All tokens, without the tokens themselves
+    /// List all tokens, without their values
     List(Output),
-    /// Take a token back
+    /// Revoke a token
     Revoke(RevokeTokenOptions),
 }
 
 #[derive(Debug, Args)]
 pub struct CreateTokenOptions {
-    /// What to call the program that gets it
+    /// The name of the program that uses the token
     #[arg(default_value = "program")]
     pub name: String,
-    /// What it may be used for
+    /// The operations that the token permits
     #[arg(long, value_enum, default_value_t = TokenScope::Proxy)]
     pub scope: TokenScope,
     #[command(flatten)]
@@ -236,7 +235,7 @@ pub struct CreateTokenOptions {
 
 #[derive(Debug, Args)]
 pub struct RevokeTokenOptions {
-    /// The token's id, as listed; never the token itself
+    /// The token's id, as listed (not the token itself)
     pub id: String,
     #[command(flatten)]
     pub output: Output,
@@ -254,8 +253,11 @@ fn provider_name(text: &str) -> Result<ProviderName, InvalidProviderName> {
 }
 
 impl Cli {
-    /// Reads the command line. On a mistake, `--help` and `--version` it prints what there is to say and returns the
-    /// exit code.
+    /// Parses the command line.
+    ///
+    /// # Errors
+    ///
+    /// For invalid usage, `--help` and `--version`, prints clap's output and returns the exit code.
     pub fn from_command_line() -> Result<Self, ExitCode> {
         Self::from_arguments(std::env::args_os()).map_err(|error| render::usage(&error))
     }
@@ -263,10 +265,10 @@ impl Cli {
     fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         Self::try_parse_from(&arguments).map_err(|error| {
-            // clap quotes what it does not understand, and here that may well be the secret.
+            // clap quotes unknown arguments, and here such an argument may be the secret.
             let surplus = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::TooManyValues);
             if surplus && arguments.iter().any(|argument| argument == "set-secret") {
-                let message = "set-secret takes no secret as an argument: it is read from stdin, or asked for\n\n\
+                let message = "set-secret takes no secret as an argument: it is read from stdin or prompted for\n\n\
                                For more information, try 'goclaw providers set-secret --help'.\n";
                 return clap::Error::raw(error.kind(), message);
             }
@@ -286,12 +288,12 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_command_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn without_a_command_the_gateway_is_started() {
+    fn the_default_command_is_serve() {
         let cli = parse("goclaw --config a.toml").unwrap();
         assert_eq!(cli.config, Some(PathBuf::from("a.toml")));
         assert!(matches!(cli.command.unwrap_or_default(), Command::Serve));
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_provider_is_openai() {
+    fn the_default_account_is_openai() {
         for (line, expected) in [("goclaw auth logout", "openai"), ("goclaw auth logout suno --json", "suno")] {
             let Some(Command::Client(ClientCommand::Auth(AuthCommand::Logout(target)))) = parse(line).unwrap().command
             else {
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_neither_taken_from_an_argument_nor_repeated() {
+    fn secret_arguments_are_rejected_and_not_repeated() {
         for line in [
             "goclaw providers set-secret suno canary",
             "goclaw providers set-secret suno --api-key canary",

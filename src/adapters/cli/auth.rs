@@ -1,4 +1,4 @@
-//! `goclaw auth status`, `refresh`, `logout` and `cancel`: one request each, and its response in words.
+//! `goclaw auth status`, `refresh`, `logout` and `cancel`: one request each, with the response rendered as text.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::{
     domain::{ids::ProviderName, time::Timestamp},
 };
 
-/// How long a provider has to tell how much of the plan is used up.
+/// Timeout for the optional usage line of `auth status`.
 const USAGE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A token that is presented twice may end the login, so nobody does it by accident.
+/// Presenting a refresh token twice may end the login, so a retry needs consent.
 const RETRY_QUESTION: &str =
-    "The provider may have taken the last refresh: trying once more may end the login. Try? [y/N]";
+    "The provider may have processed the last refresh. Retrying may end the login. Retry? [y/N]";
 
 pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
     let answer = client.status(&target.provider).await?;
@@ -36,13 +36,13 @@ pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timesta
     Ok(if answer.body.authenticated { Exit::Yes } else { Exit::No })
 }
 
-/// How much of the plan is used up, where the provider tells and does so soon: it is no part of the question.
+/// Returns the plan usage. Errors and timeouts are ignored: the usage is optional in the output.
 async fn usage(provider: &ProviderName, client: &GatewayClient) -> Option<Usage> {
     let asked = tokio::time::timeout(USAGE_TIMEOUT, client.usage(provider)).await;
     Some(asked.ok()?.ok()?.body)
 }
 
-/// What is known about an account. It only helps to choose words, so that it cannot be asked is no error.
+/// Returns how to describe an account. It only affects the wording, so a failed request is not an error.
 pub(super) async fn subject(provider: &ProviderName, client: &GatewayClient) -> Subject {
     if let Some(openai) = Subject::openai(provider) {
         return openai;
@@ -91,7 +91,7 @@ fn logout_text(answer: &LogoutResult, name: &str) -> String {
     match answer.revocation {
         Revocation::Revoked => format!("{done}\nThe provider has revoked them too."),
         Revocation::Pending => {
-            format!("{done}\nThe provider did not answer. The gateway keeps asking it to revoke them, for up to a day.")
+            format!("{done}\nThe provider did not respond. The gateway retries the revocation for up to a day.")
         }
         Revocation::Failed => {
             format!("{done}\nThe provider did not revoke them. To be sure, end the session in your account there.")
@@ -105,9 +105,9 @@ pub(super) async fn cancel(target: &Target, client: &GatewayClient) -> Result<Ex
     if target.output.json {
         render::json(&answer.raw)?;
     } else if answer.body.status == CancelStatus::Cancelled {
-        render::line("The waiting sign-in is cancelled.")?;
+        render::line("The pending sign-in is cancelled.")?;
     } else {
-        render::line("No sign-in was waiting.")?;
+        render::line("No sign-in was pending.")?;
     }
     Ok(Exit::Yes)
 }
@@ -120,7 +120,7 @@ mod tests {
     use crate::adapters::contract::LogoutStatus;
 
     #[test]
-    fn a_logout_says_what_became_of_the_tokens() {
+    fn a_logout_reports_the_revocation() {
         let text = |removed, revocation| {
             let result = LogoutResult { status: LogoutStatus::LoggedOut, removed, revocation };
             logout_text(&result, "openai-codex")
@@ -133,7 +133,7 @@ mod tests {
         ");
         assert_snapshot!(text(true, Revocation::Pending), @r"
         Logged out of openai-codex: the stored tokens are deleted.
-        The provider did not answer. The gateway keeps asking it to revoke them, for up to a day.
+        The provider did not respond. The gateway retries the revocation for up to a day.
         ");
         assert_snapshot!(text(true, Revocation::Failed), @r"
         Logged out of openai-codex: the stored tokens are deleted.

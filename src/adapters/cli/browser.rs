@@ -1,4 +1,4 @@
-//! Opens the sign-in page in the owner's browser.
+//! Opens the authorization URL in the default browser.
 
 use std::io;
 
@@ -6,15 +6,18 @@ use url::Url;
 
 use super::address::is_loopback;
 
-/// The URL, if a browser may be sent there: it came over the network, and other schemes would start other programs.
+/// Returns the URL if it is safe to open. It comes from the network, and other schemes would start other programs.
 fn openable(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     safe.then_some(url)
 }
 
-/// Hands the URL to the desktop as one argument, without a shell. Success means that a browser was asked, not that
-/// anybody sees it.
+/// Passes the URL to the desktop as one argument, without a shell. Success means only that the browser was launched.
+///
+/// # Errors
+///
+/// The URL is not safe to open, or no browser can be launched.
 pub(super) fn open(url: &str) -> io::Result<()> {
     match openable(url) {
         Some(url) => open::that_detached(url.as_str()),

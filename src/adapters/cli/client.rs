@@ -1,4 +1,4 @@
-//! HTTP to the gateway: one function for each request. The only file that exposes the gateway's token.
+//! The client of the gateway's API: one function per request. Only this file exposes the gateway's token.
 
 use std::path::PathBuf;
 
@@ -36,14 +36,14 @@ impl GatewayClient {
         if authorization.is_some() && !address.is_encrypted() && !address.is_on_this_machine() {
             let shown = address.shown();
             render::error(&format!(
-                "Warning: {shown} is not encrypted, anyone on the way can read the gateway's token. Use https or an SSH tunnel."
+                "Warning: {shown} is not encrypted, so others on the network can read the gateway's token. Use https or an SSH tunnel."
             ));
         }
         let token = TokenLookup::new(authorization.is_some(), connection.token_file.clone());
         Ok(Self { transport: Transport::new(address, authorization, token)?, token_file: connection.token_file })
     }
 
-    /// Where the gateway is, without a slash at its end.
+    /// Returns the gateway's address without the trailing slash.
     pub(super) fn url(&self) -> &str {
         self.transport.address().shown().trim_end_matches('/')
     }
@@ -52,7 +52,7 @@ impl GatewayClient {
         self.transport.address().endpoint(&["v1", "auth", provider.as_str(), "status"])
     }
 
-    /// The file the token was read from, if it was.
+    /// The file that the token was read from.
     pub(super) fn token_file(&self) -> Option<&PathBuf> {
         self.token_file.as_ref()
     }
@@ -163,10 +163,10 @@ impl GatewayClient {
 
 const NO_BODY: Option<&()> = None;
 
-/// The token as it goes over the wire, and nowhere else.
+/// Returns the value of the `Authorization` header.
 fn bearer(token: &SecretString) -> Result<HeaderValue, CliError> {
     let text = format!("Bearer {}", token.expose_secret());
-    let mut value = HeaderValue::try_from(text).map_err(|_holds_the_token| CliError::InvalidToken)?;
+    let mut value = HeaderValue::try_from(text).map_err(|_error_may_show_the_token| CliError::InvalidToken)?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -180,9 +180,8 @@ mod tests {
 
     use super::*;
 
-    /// More accounts than one response can hold: the list is read page by page.
     #[tokio::test]
-    async fn a_list_of_6000_providers_is_read_to_its_end() {
+    async fn a_list_of_6000_providers_is_read_page_by_page() {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_fits_no_header_is_refused_without_being_shown() {
+    fn a_token_that_is_no_header_value_is_rejected_without_being_shown() {
         let error = bearer(&SecretString::from("canary\n")).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"));
     }

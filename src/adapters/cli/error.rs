@@ -1,4 +1,4 @@
-//! How a command can fail, with the exit code and the advice that go with it.
+//! The errors of commands, each with its exit code and advice.
 
 use std::{fmt, io, path::PathBuf, process::ExitCode};
 
@@ -7,14 +7,14 @@ use crate::domain::{provider::AuthMethod, secret::InvalidSecret};
 /// The exit codes, as documented in the help text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Yes, or done.
+    /// Yes, or success.
     Yes,
-    /// No, or not done.
+    /// No, or failure.
     No,
     Usage,
-    /// No gateway answered.
+    /// No gateway responded.
     Unreachable,
-    /// The gateway answered that it will not.
+    /// The gateway responded with an error.
     Refused,
 }
 
@@ -36,14 +36,14 @@ pub(super) enum CliError {
     InvalidAddress(#[from] InvalidAddress),
     #[error("cannot reach gateway at {url}")]
     Unreachable { url: String, cause: Cause, on_this_machine: bool },
-    /// Something answered, but not like a gateway.
+    /// The response does not come from a gateway.
     #[error("invalid response from gateway")]
     InvalidAnswer { url: String, answer: &'static str, status: u16 },
     #[error("{message}")]
     Unauthorized { message: String, token: TokenLookup },
     #[error("{message}")]
     Refused { message: String, detail: Option<String>, status: u16 },
-    #[error("the gateway's token holds characters that cannot be sent in an HTTP header")]
+    #[error("the gateway's token contains characters that an HTTP header cannot carry")]
     InvalidToken,
     #[error("no gateway token found")]
     NoToken(TokenLookup),
@@ -51,49 +51,49 @@ pub(super) enum CliError {
     UnknownProvider(String),
     #[error("{name} connects with {}", .method.in_words())]
     AuthMethodMismatch { name: String, method: AuthMethod },
-    #[error("{0} takes an API key as well as a session token: say which with --api-key or --session-token")]
+    #[error("{0} accepts an API key or a session token: choose with --api-key or --session-token")]
     WhichSecret(String),
     #[error(transparent)]
     InvalidSecret(#[from] InvalidSecret),
-    #[error("the secret could not be read")]
+    #[error("cannot read the secret")]
     SecretInput(#[source] io::Error),
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),
-    #[error("{} could not be written", .path.display())]
+    #[error("cannot write {}", .path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("the HTTP client could not be set up")]
+    #[error("cannot set up the HTTP client")]
     HttpSetup(#[source] reqwest::Error),
-    #[error("the output could not be written")]
+    #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
 
-/// Why a text is no gateway address. The text is not repeated: it may hold a password.
+/// Why a gateway address is invalid. The text is not repeated because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidAddress {
-    #[error("it is no URL")]
+    #[error("it is not a URL")]
     NotAUrl,
     #[error("it must begin with http:// or https://")]
     WrongScheme,
-    #[error("it must not hold a user name or a password")]
+    #[error("it must not contain a user name or a password")]
     HoldsCredentials,
-    #[error("it must end after the path")]
+    #[error("it must not have a query or a fragment")]
     HoldsQuery,
 }
 
-/// Why no gateway answered.
+/// Why the gateway is unreachable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Cause {
     #[error("connection refused: nothing listens there")]
     ConnectionRefused,
     #[error("no connection within {0} s")]
     ConnectTimeout(u64),
-    #[error("no answer within {0} s")]
+    #[error("no response within {0} s")]
     AnswerTimeout(u64),
     #[error("{0}")]
     Other(String),
 }
 
-/// Where the gateway's token was looked for, and whether there was one.
+/// Where the gateway's token was looked up, and whether it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TokenLookup {
     FoundInEnvironment,
@@ -103,7 +103,7 @@ pub(super) enum TokenLookup {
 }
 
 impl TokenLookup {
-    /// `file` is where it was looked for, unless the environment decided.
+    /// `file` is `None` if the token came from the environment, or if no file applies.
     pub(super) fn new(found: bool, file: Option<PathBuf>) -> Self {
         match (found, file) {
             (true, None) => Self::FoundInEnvironment,
@@ -117,15 +117,18 @@ impl TokenLookup {
 impl fmt::Display for TokenLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::FoundInEnvironment => f.write_str("The token in GOCLAW_TOKEN is not this gateway's."),
+            Self::FoundInEnvironment => f.write_str("GOCLAW_TOKEN is not this gateway's token."),
             Self::FoundInFile(path) => {
                 let path = path.display();
-                write!(f, "The token in {path} is not this gateway's. GOCLAW_TOKEN, which would win, is not set.")
+                write!(
+                    f,
+                    "The token in {path} is not this gateway's. GOCLAW_TOKEN, which takes precedence, is not set."
+                )
             }
             Self::MissingFile(path) => {
                 write!(f, "GOCLAW_TOKEN is not set, and there is no token in {}.", path.display())
             }
-            Self::Missing => f.write_str("GOCLAW_TOKEN is not set. It must hold the gateway's token."),
+            Self::Missing => f.write_str("GOCLAW_TOKEN is not set. Set it to the gateway's token."),
         }
     }
 }
@@ -134,7 +137,7 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::InvalidAddress(_) | Self::InvalidToken | Self::InvalidSecret(_) | Self::WhichSecret(_) => Exit::Usage,
-            // Whatever answered, it is not the gateway.
+            // An invalid response does not come from the gateway, so the gateway itself was not reached.
             Self::Unreachable { .. } | Self::InvalidAnswer { .. } => Exit::Unreachable,
             Self::Unauthorized { .. } | Self::Refused { .. } | Self::UnknownProvider(_) => Exit::Refused,
             Self::NoToken(_)
@@ -147,7 +150,7 @@ impl CliError {
         }
     }
 
-    /// What to say below the error itself: the cause in words, and the way out.
+    /// Returns the lines to print below the error: its cause and the next step.
     pub(super) fn advice(&self) -> Vec<String> {
         match self {
             Self::Unreachable { cause, on_this_machine, .. } => {
@@ -159,16 +162,16 @@ impl CliError {
             }
             Self::InvalidAnswer { url, answer, status } => vec![
                 format!("Cause: HTTP status {status}, {answer}."),
-                format!("Perhaps {url} is not a goclaw gateway: see GOCLAW_GATEWAY_URL, GOCLAW_HOST and GOCLAW_PORT."),
+                format!("{url} may not be a goclaw gateway: check GOCLAW_GATEWAY_URL, GOCLAW_HOST and GOCLAW_PORT."),
             ],
             Self::Unauthorized { token, .. } => vec![token.to_string()],
             Self::NoToken(token) => {
-                vec![token.to_string(), "Start the gateway once with: goclaw (that makes a token)".to_owned()]
+                vec![token.to_string(), "Start the gateway once to create a token: goclaw".to_owned()]
             }
             Self::Refused { detail, .. } => detail.iter().cloned().collect(),
             Self::UnknownProvider(name) => vec![
-                "See what there is with: goclaw providers list".to_owned(),
-                format!("Or make it a new account: goclaw providers set-secret {name} --type TYPE"),
+                "List the accounts with: goclaw providers list".to_owned(),
+                format!("Or create an account: goclaw providers set-secret {name} --type TYPE"),
             ],
             Self::AuthMethodMismatch { name, method } => match method {
                 AuthMethod::OAuth => vec![format!("Sign in with: goclaw auth login {name}")],
@@ -224,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_is_traced_to_where_it_was_looked_for() {
+    fn a_rejected_token_is_reported_with_its_source() {
         let missing = TokenLookup::MissingFile("data/gateway.token".into());
         assert_eq!(missing.to_string(), "GOCLAW_TOKEN is not set, and there is no token in data/gateway.token.");
         let wrong = TokenLookup::FoundInFile("data/gateway.token".into()).to_string();

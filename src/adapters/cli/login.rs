@@ -1,4 +1,4 @@
-//! `goclaw auth login`: start a sign-in, send its owner to the browser, wait, and say how it ended.
+//! `goclaw auth login`: starts a login, opens the browser, waits, and prints the outcome.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     domain::{ids::ProviderName, time::Timestamp},
 };
 
-/// A person who pressed Ctrl-C wants out.
+/// Timeout for the cancel request after Ctrl-C.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn login(
@@ -49,10 +49,10 @@ pub(super) async fn login(
     };
     invite(&started, options, environment)?;
 
-    // The gateway answers a second `start` with the sign-in that is waiting already. That one belongs to somebody
-    // else's terminal or page, and is not this command's to cancel.
+    // A second `start` returns the login that is already pending. Another terminal or the page started that one, so
+    // Ctrl-C here must not cancel it.
     let is_ours = waiting_before.as_deref() != Some(started.login_id.as_str());
-    let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C leaves it waiting)" };
+    let remark = if is_ours { " (Ctrl-C cancels)" } else { " (Ctrl-C stops waiting only)" };
     let mut countdown = Countdown::new("Waiting for the sign-in");
     let mut wait = Wait { provider, client, clock: &*environment.clock, started: &started, remark };
     let end = tokio::select! {
@@ -91,14 +91,15 @@ pub(super) async fn login(
         End::Interrupted => {
             let left = words::duration(HereAndNow::local(now).until(started.expires_at));
             render::error(&format!(
-                "Stopped waiting. The sign-in stays open for {left}; end it with: goclaw auth cancel"
+                "Stopped waiting. The sign-in stays open for {left}. Cancel it with: goclaw auth cancel"
             ));
             Ok(Exit::No)
         }
     }
 }
 
-/// The sign-in that was waiting before this command came. A new account has no status yet, which is no error.
+/// Returns the id of the login that was pending before this command. A new account has no status yet, so a refusal is
+/// not an error.
 async fn waiting_login(provider: &ProviderName, client: &GatewayClient) -> Result<Option<String>, CliError> {
     match client.status(provider).await {
         Ok(answer) => Ok(answer.body.pending.map(|pending| pending.login_id)),
@@ -109,12 +110,12 @@ async fn waiting_login(provider: &ProviderName, client: &GatewayClient) -> Resul
 
 fn already_text(provider: &ProviderName, provider_name: &str) -> String {
     format!(
-        "Already signed in (provider: {provider_name}).\nTo sign in anew: goclaw auth login {} --force",
+        "Already signed in (provider: {provider_name}).\nTo sign in again: goclaw auth login {} --force",
         provider.as_str()
     )
 }
 
-/// Shows where to go, and opens it if somebody is there to see it.
+/// Prints the authorization URL, and opens it if stderr is a terminal.
 fn invite(started: &StartedLogin, options: &LoginOptions, environment: &Environment) -> Result<(), CliError> {
     if options.target.output.json {
         return Ok(());
@@ -123,26 +124,26 @@ fn invite(started: &StartedLogin, options: &LoginOptions, environment: &Environm
     render::error(&paste_hint(started));
     if environment.can_open_browser && !options.no_browser && render::is_watched() {
         match browser::open(&started.auth_url) {
-            Ok(()) => render::error("A browser was asked to open it."),
-            Err(_no_browser) => render::error("No browser could be started from here: open the URL yourself."),
+            Ok(()) => render::error("Opening it in your browser."),
+            Err(_no_browser) => render::error("Cannot open a browser from here. Open the URL yourself."),
         }
     }
     Ok(())
 }
 
-/// What to do if the browser cannot come back by itself.
+/// Returns the instructions for the case that the redirect does not reach the gateway.
 fn paste_hint(started: &StartedLogin) -> String {
-    let returns_to = Url::parse(&started.auth_url).ok().and_then(|url| {
+    let starts_with = Url::parse(&started.auth_url).ok().and_then(|url| {
         let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri");
         redirect.map(|(_, address)| format!(" (it starts with {address}?code=...)"))
     });
-    let address = returns_to.unwrap_or_default();
+    let address = starts_with.unwrap_or_default();
     if started.callback.listening {
         format!("If the browser ends at a page that does not load, paste its whole address here{address}.")
     } else {
-        let why = started.callback.error.as_deref().unwrap_or("The gateway does not listen for the browser's return.");
+        let why = started.callback.error.as_deref().unwrap_or("The gateway does not listen for the redirect.");
         format!(
-            "{why}\nYou can sign in all the same: the browser will end at a page that does not load.\n\
+            "{why}\nYou can still sign in: the browser will end at a page that does not load.\n\
              Paste its whole address here{address}."
         )
     }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn where_to_paste_is_always_said() {
+    fn the_hint_tells_where_to_paste() {
         assert_eq!(
             paste_hint(&started(r#"{"listening":true}"#)),
             "If the browser ends at a page that does not load, paste its whole address here \

@@ -1,7 +1,7 @@
-//! Waiting for a sign-in to end, and taking a pasted address meanwhile.
+//! Waits for a login to end, and accepts a pasted redirect URL while it waits.
 //!
-//! How it ends is read from the status, never guessed: the browser may come back to the gateway, or its address may be
-//! pasted here, in the web page, or into another terminal.
+//! The outcome is read from the account's status: the browser may reach the gateway, or the redirect URL may be pasted
+//! here, on the page or into another terminal.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::{
 };
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// How long a sign-in may be neither waiting nor ended: above the time the gateway gives an exchange with the provider.
+/// How long a login may be neither pending nor ended. It exceeds the gateway's timeout for the code exchange.
 const SETTLE_WITHIN: Duration = Duration::from_secs(60);
 
-/// A sign-in that waits for approval.
+/// A login that waits for approval.
 pub(super) struct StartedLogin {
     pub(super) auth_url: String,
     pub(super) login_id: String,
@@ -39,24 +39,24 @@ impl StartedLogin {
     }
 }
 
-/// How the wait for a sign-in ended.
+/// How the wait ended.
 pub(super) enum End {
     Signed(Answer<AuthStatus>),
     Failed {
         reason: String,
         status: Answer<AuthStatus>,
     },
-    /// By the person who waited.
+    /// The user pressed Ctrl-C.
     Interrupted,
 }
 
-/// What a status says about one sign-in.
+/// The state of one login, as read from the account's status.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Signed,
     Failed(String),
     Waiting,
-    /// Neither waiting nor ended: its code is being exchanged, or the gateway no longer knows it.
+    /// Neither pending nor ended: its code is being exchanged, or the gateway has forgotten it.
     Unknown,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Wait<'a> {
     pub(super) client: &'a GatewayClient,
     pub(super) clock: &'a dyn Clock,
     pub(super) started: &'a StartedLogin,
-    /// What the countdown says beside the time.
+    /// The text after the remaining time in the countdown.
     pub(super) remark: &'static str,
 }
 
@@ -106,16 +106,16 @@ impl Wait<'_> {
                     Verdict::Failed(reason) => return Ok(End::Failed { reason, status }),
                     Verdict::Waiting => known_until = self.clock.now(),
                     Verdict::Unknown if self.is_settled(known_until) => {
-                        let reason = "the gateway no longer knows of it. Nothing was saved.".to_owned();
+                        let reason = "the gateway no longer has this sign-in. Nothing was saved.".to_owned();
                         return Ok(End::Failed { reason, status });
                     }
                     Verdict::Unknown => {}
                 },
-                // It may be restarting; the sign-in is in its database and goes on.
+                // The gateway may be restarting. The login is in its database and continues.
                 Err(CliError::Unreachable { .. } | CliError::InvalidAnswer { .. }) if !left.is_zero() => {
                     remark = " (gateway unreachable, still trying)";
                 }
-                // Also "unknown provider", which a new account is until its first sign-in is saved.
+                // A new account is an "unknown provider" until its first login is saved.
                 Err(CliError::Refused { .. }) if !self.is_settled(known_until) => {}
                 Err(error) => return Err(error),
             }
@@ -126,13 +126,13 @@ impl Wait<'_> {
         known_until.until(self.clock.now()) >= SETTLE_WITHIN
     }
 
-    /// A paste that the gateway does not accept is explained and changes nothing: the next one may be right. It is
-    /// never repeated: it may be anything that was on the clipboard.
+    /// Submits a pasted line. If the gateway rejects it, prints the reason and continues waiting. The line itself is
+    /// never printed: it may be anything from the clipboard.
     async fn hand_in(&self, pasted: Pasted) -> Result<(), CliError> {
         let redirect_url = match pasted {
             Pasted::Line(line) => line,
             Pasted::TooLong => {
-                render::error("That is too long to be the address the browser ended at.");
+                render::error("This is too long to be the address that the browser ended at.");
                 return Ok(());
             }
         };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_read_from_the_status() {
+    fn the_outcome_is_read_from_the_status() {
         let last = |id: &str, outcome: &str| {
             format!(
                 r#"{{"authenticated":false,"state":"absent","last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#

@@ -1,9 +1,9 @@
-//! The command line: a client of the running gateway's public HTTP API, and nothing more.
+//! The command line, a client of the running gateway's public HTTP API.
 //!
-//! It holds no key, opens no database and calls no use case, so whatever it can do, any other client can do too.
-//! [`args`] says what may be typed, `client` speaks HTTP over `transport`, `auth`, `login`, `providers`, `tokens`,
-//! `page_link` and `onboard` are the commands, [`render`] is the only place that prints. `serve`, `migrate` and `openapi` are
-//! parsed here and run by the composition root.
+//! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
+//! defines the grammar, and `client` sends requests over `transport`. The commands are in `auth`, `login`, `providers`,
+//! `tokens`, `page_link` and `onboard`. Only [`render`] prints. `serve`, `migrate` and `openapi` are parsed here and
+//! run by the composition root.
 
 use std::{fmt, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -43,14 +43,15 @@ pub struct Connection {
     pub url: String,
     /// From `GOCLAW_TOKEN` or else from `token_file`.
     pub token: Option<SecretString>,
-    /// The file the token was looked for in. None if `GOCLAW_TOKEN` decided, or if no file counts for this gateway.
+    /// The file that was searched for the token. `None` if `GOCLAW_TOKEN` is set, or if no file applies to this
+    /// gateway.
     pub token_file: Option<PathBuf>,
 }
 
-/// What the commands need of the world around them.
+/// The clock and the desktop, as the commands use them.
 pub struct Environment {
     pub clock: Arc<dyn Clock>,
-    /// False over SSH: a browser over there is not in front of the person over here.
+    /// False over SSH, where a browser would open on the remote machine.
     pub can_open_browser: bool,
 }
 
@@ -60,8 +61,8 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// Runs one client command to its end and says how it went: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable,
-/// 4 refused. Wants a rustls crypto provider to be installed.
+/// Runs a client command and returns its exit code: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.
+/// Requires an installed rustls crypto provider.
 pub async fn run(command: ClientCommand, connection: Connection, environment: Environment) -> ExitCode {
     match dispatch(command, connection, &environment).await {
         Ok(exit) => exit.into(),

@@ -1,4 +1,4 @@
-//! `goclaw onboard`: write `.env.local`, so that `source .env.local` makes every client of this gateway find it.
+//! `goclaw onboard`: writes `.env.local`, which sets the variables for clients of this gateway.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -22,7 +22,7 @@ const FILE: &str = ".env.local";
 
 pub(super) fn onboard(options: &OnboardOptions, connection: &Connection) -> Result<Exit, CliError> {
     let address = GatewayAddress::parse(&connection.url)?;
-    // Never invented here: the gateway would not know it.
+    // Do not generate a token here: the gateway would reject it.
     let Some(token) = &connection.token else {
         return Err(CliError::NoToken(TokenLookup::new(false, connection.token_file.clone())));
     };
@@ -36,7 +36,7 @@ pub(super) fn onboard(options: &OnboardOptions, connection: &Connection) -> Resu
     Ok(Exit::Yes)
 }
 
-/// The lines of the file: a secret, as they hold the token.
+/// Returns the lines of the file. They are a secret because they contain the token.
 fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
     let (host, port) = address.host_and_port();
     let mut lines = format!("export GOCLAW_HOST={}\nexport GOCLAW_PORT={port}\n", quoted(&host));
@@ -47,8 +47,11 @@ fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
     SecretString::from(lines)
 }
 
-/// Writes a file that only its owner may read. What is there stays, unless `replace`: then it is replaced at once and
-/// as a whole, so that nobody ever reads half of it.
+/// Writes a file that only its owner can read.
+///
+/// # Errors
+///
+/// The file exists and `replace` is false, or it cannot be written.
 fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliError> {
     let fail = |source: io::Error| CliError::File { path: path.to_owned(), source };
     if !replace {
@@ -57,6 +60,7 @@ fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliError
             created => created.map_err(fail),
         };
     }
+    // Renaming replaces the file atomically, so readers never see a partial file.
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     create(&draft, text).map_err(fail)?;
     fs::rename(&draft, path).map_err(|error| {
@@ -65,12 +69,12 @@ fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliError
     })
 }
 
-/// `create_new` is O_EXCL: it follows no link that somebody laid out, and the mode holds from the first byte.
+/// `create_new` is O_EXCL: it does not follow an existing symlink, and the mode applies from the start.
 fn create(path: &Path, text: &SecretString) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = fill(&mut file, text);
     if written.is_err() {
-        // Half a file would stand in the way of the next attempt.
+        // A partial file would make the next attempt fail.
         fs::remove_file(path).ok();
     }
     written
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_private_and_only_replaced_on_demand() {
+    fn the_file_is_private_and_replaced_only_with_force() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         write(&path, &SecretString::from("one"), false).unwrap();
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_not_invented() {
+    fn onboarding_without_a_token_fails() {
         let url = "http://127.0.0.1:3577".to_owned();
         let connection = Connection { url, token: None, token_file: Some("data/gateway.token".into()) };
         let error = onboard(&OnboardOptions { force: false }, &connection).unwrap_err();

@@ -16,7 +16,7 @@ pub(super) async fn make(output: &Output, client: &GatewayClient, now: Timestamp
     } else {
         render::line(&format!("{}/#link={}", client.url(), answer.body.link))?;
         let until = HereAndNow::local(now).time(answer.body.expires_at);
-        render::error(&format!("Opens the page once, until {until}. Give it to nobody: whoever opens it is let in."));
+        render::error(&format!("Valid once, until {until}. Do not share it: it signs in anyone who opens it."));
     }
     Ok(Exit::Yes)
 }

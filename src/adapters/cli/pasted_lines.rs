@@ -1,7 +1,7 @@
-//! Lines that a person pastes into stdin while the command is busy with something else.
+//! Lines that the user pastes into stdin while the command waits for something else.
 //!
-//! Not `tokio::io::stdin`: that reads on a thread that cannot be stopped, so the program would not end before somebody
-//! presses return. Here stdin is read only once it is known to have something.
+//! `tokio::io::stdin` reads on a thread that cannot be stopped, so the program would not exit before the next return
+//! key. This module reads stdin only when it is readable.
 
 use std::{
     io::{self, BufRead},
@@ -14,7 +14,7 @@ use tokio::net::unix::pipe::Receiver;
 /// Far longer than any redirect URL.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
-/// What was pasted. A redirect URL carries an authorization code, so the line is a secret.
+/// A pasted line. It is a secret because a redirect URL carries an authorization code.
 #[derive(Debug)]
 pub(super) enum Pasted {
     Line(SecretString),
@@ -32,8 +32,7 @@ impl PastedLines {
         Self { lines: Lines::default(), at_end: false }
     }
 
-    /// The next line that is not blank. At the end of stdin it waits forever, as nothing more will come. Dropping the
-    /// future loses nothing.
+    /// Returns the next line that is not blank. Pends forever at the end of stdin. Cancel safe.
     pub(super) async fn next(&mut self) -> Pasted {
         loop {
             if let Some(pasted) = self.lines.take() {
@@ -45,7 +44,7 @@ impl PastedLines {
             match read_available().await {
                 Ok(bytes) if !bytes.is_empty() => self.lines.push(&bytes),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // The end, or a stdin that cannot be read, which comes to the same.
+                // Treat an unreadable stdin as the end.
                 Ok(_) | Err(_) => {
                     self.at_end = true;
                     self.lines.push(b"\n");
@@ -55,13 +54,13 @@ impl PastedLines {
     }
 }
 
-/// Waits until stdin has something and returns it; empty at the end.
+/// Waits until stdin is readable and returns the available bytes; empty at the end.
 async fn read_available() -> io::Result<Vec<u8>> {
-    // Registered anew for each read: readiness is told once, when it begins, and a blocking stdin cannot be read until
-    // it would block. The receiver is only waited on, never read from, so it need not be a pipe: a terminal will do.
+    // Register again for each read: readiness is edge-triggered, and a blocking stdin cannot be read until it would
+    // block. The receiver only waits for readiness, so stdin may also be a terminal.
     match Receiver::from_owned_fd_unchecked(io::stdin().as_fd().try_clone_to_owned()?) {
         Ok(stdin) => stdin.readable().await?,
-        // A file, or /dev/null: cannot be waited for, and need not be.
+        // epoll rejects regular files and /dev/null; they are always readable.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         Err(error) => return Err(error),
     }
@@ -75,7 +74,7 @@ async fn read_available() -> io::Result<Vec<u8>> {
 #[derive(Debug, Default)]
 struct Lines {
     bytes: Vec<u8>,
-    /// The line that is coming in was too long already, and is thrown away up to its end.
+    /// The current line is too long; its bytes are discarded up to the line break.
     overlong: bool,
 }
 
@@ -108,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_arrive_in_pieces_and_blank_ones_do_not_count() {
+    fn lines_are_joined_from_chunks_and_blank_ones_are_skipped() {
         let mut lines = Lines::default();
         lines.push(b"\n  \r\nhttp://local");
         assert!(lines.take().is_none());
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_does_not_fill_the_memory() {
+    fn an_endless_line_uses_bounded_memory() {
         let mut lines = Lines::default();
         for _ in 0..10 {
             lines.push(&[b'x'; MAX_LINE_BYTES]);

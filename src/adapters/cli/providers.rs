@@ -1,4 +1,4 @@
-//! `goclaw providers`: list them, switch them on and off, hand in a key.
+//! `goclaw providers`: lists accounts, switches them on and off, and connects them with a key.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 
@@ -64,7 +64,7 @@ fn switched_text(provider: &ProviderSummary, wanted: bool) -> String {
     }
 }
 
-/// Asks the gateway before it asks the person: a secret that cannot be taken need not be typed.
+/// Asks the gateway which secret the account accepts before it prompts for one.
 async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Result<Exit, CliError> {
     let name = &options.target.name;
     let method = match (options.api_key, options.session_token) {
@@ -82,7 +82,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let wanted = if options.client_cookie { [Some(what), Some("Client cookie")] } else { [Some(what), None] };
     let [secret, cookie] = read_secrets(name, wanted)?;
     let secret = secret.unwrap_or_default();
-    // Refused here already: an unusable secret need not leave this machine.
+    // Validate before sending: an invalid secret need not leave this machine.
     AccessToken::from_pasted(&secret)?;
     cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
     let mut request = SecretRequest {
@@ -104,7 +104,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     Ok(Exit::Yes)
 }
 
-/// Which secret a provider takes. A new name takes what the built-in provider of its type takes.
+/// Returns which secret an account accepts. A new account accepts the same as the built-in account of its type.
 fn expected_secret(
     list: &[ProviderSummary],
     name: &ProviderName,
@@ -124,13 +124,13 @@ fn expected_secret(
     }
 }
 
-/// From stdin if something is piped into it, one a line where there are two, else from the terminal, without echo.
+/// Prompts for the secrets without echo if stdin is a terminal. Otherwise reads them from stdin, one per line.
 fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Option<SecretString>; 2], CliError> {
     let stdin = io::stdin();
     let [first, second] = wanted;
     if stdin.is_terminal() {
-        // On Ctrl-C the prompt raises SIGINT before it switches the echo on again. With a handler in place, which stays
-        // for good, that does not end the process in between, and the prompt returns an error.
+        // On Ctrl-C the prompt raises SIGINT before it restores the echo. With a handler (tokio never removes it) the
+        // process survives SIGINT, and the prompt restores the echo and returns an error.
         let _handler = signal(SignalKind::interrupt()).map_err(CliError::SecretInput)?;
         let ask = |what: &str| {
             let prompt = format!("{what} for {name} (not shown): ");
@@ -138,7 +138,7 @@ fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Optio
         };
         return Ok([first.map(ask).transpose()?, second.map(ask).transpose()?]);
     }
-    // With room for the end of the line; what is longer is too long and found to be so.
+    // Two more bytes than the maximum, for the line break. Validation rejects longer input.
     let limit = u64::try_from(MAX_PASTED_SECRET_BYTES).unwrap_or(u64::MAX).saturating_add(2);
     let (mut lock, mut one, mut other) = (stdin.lock(), String::new(), String::new());
     if second.is_none() {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_lines_up() {
+    fn the_table_is_aligned() {
         let account = Account { email: Some("jane@example.com".into()), ..Default::default() };
         let codex = ProviderSummary {
             provider_type: ProviderType::OpenaiCodex,
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_provider_decides_what_its_secret_is() {
+    fn the_account_determines_the_kind_of_secret() {
         let list = [
             provider("openai-codex", &[OAuth]),
             provider("suno", &[SessionToken]),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_that_the_configuration_overrules_is_reported() {
+    fn an_account_disabled_by_the_configuration_is_reported() {
         let off = ProviderSummary { enabled: false, ..provider("suno", &[]) };
         assert_snapshot!(switched_text(&off, false), @"Provider suno is off. Nothing is deleted.");
         assert_snapshot!(switched_text(&off, true), @"Provider suno is still off: the configuration file says so.");

@@ -1,7 +1,7 @@
-//! The only place that prints. Results go to stdout, everything else to stderr.
+//! Printing. Results go to stdout, everything else to stderr.
 //!
-//! A reader that went away (`goclaw providers list | head -1`) is a quiet end, never a panic. Nothing that arrives
-//! from elsewhere can steer the terminal: control characters are replaced before they are printed.
+//! A closed pipe (`goclaw providers list | head -1`) is not an error. Control characters are replaced, so text from the
+//! network cannot send escape sequences to the terminal.
 
 use std::{
     borrow::Cow,
@@ -14,28 +14,32 @@ use serde::Serialize;
 
 use super::{error::CliError, words};
 
-/// A countdown nobody watches is written to a log: one line in this time is enough.
+/// How often the countdown prints a line if stderr is not a terminal.
 const UNWATCHED_EVERY: Duration = Duration::from_secs(30);
-/// Back to the beginning of the line, and erase it (ECMA-48, EL 2).
+/// Moves to the beginning of the line and erases it (ECMA-48, EL 2).
 const REWRITE_LINE: &str = "\r\x1b[2K";
 
-/// Prints a result, one or more lines, to stdout. Fails only if the output is lost, not if nobody wants it.
+/// Prints a result to stdout.
+///
+/// # Errors
+///
+/// The output cannot be written. A closed pipe is not an error.
 pub fn line(text: &str) -> io::Result<()> {
     quietly(writeln!(io::stdout().lock(), "{}", printable(text)))
 }
 
-/// Prints what went wrong, or what else a person should know, to stderr.
+/// Prints an error or a notice to stderr.
 pub fn error(text: &str) {
-    // If stderr does not take it there is nobody left to tell.
+    // There is no other place to report a failure of stderr.
     writeln!(io::stderr().lock(), "{}", printable(text)).ok();
 }
 
-/// Prints a list of the API that was read page by page.
+/// Prints a list that was read page by page, as JSON.
 pub(super) fn typed_json(list: &impl Serialize) -> io::Result<()> {
     json(&serde_json::to_string(list)?)
 }
 
-/// Prints a response of the API as it arrived.
+/// Prints the JSON of a response unchanged, except for control characters.
 pub(super) fn json(raw: &str) -> io::Result<()> {
     quietly(writeln!(io::stdout().lock(), "{}", printable_json(raw.trim())))
 }
@@ -48,7 +52,7 @@ pub(super) fn failure(failure: &CliError) {
     }
 }
 
-/// Prints clap's answer to a mistake, `--help` or `--version`.
+/// Prints clap's output for invalid usage, `--help` or `--version`, and returns the exit code.
 pub(super) fn usage(usage: &clap::Error) -> ExitCode {
     match quietly(usage.print()) {
         Ok(()) => u8::try_from(usage.exit_code()).unwrap_or(1).into(),
@@ -56,7 +60,7 @@ pub(super) fn usage(usage: &clap::Error) -> ExitCode {
     }
 }
 
-/// Asks a question that is answered with yes or no; where nobody can answer, that is a no.
+/// Asks a yes-or-no question. Returns false without a terminal.
 pub(super) fn confirms(question: &str) -> io::Result<bool> {
     if !(io::stdin().is_terminal() && is_watched()) {
         return Ok(false);
@@ -67,16 +71,16 @@ pub(super) fn confirms(question: &str) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Whether somebody watches what goes to stderr.
+/// Returns whether stderr is a terminal.
 pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The time that is left, on one line of stderr that is written over and over; without a terminal, a line now and then.
+/// Shows the remaining time on stderr: on one line that is rewritten, or without a terminal a line every 30 s.
 #[derive(Debug)]
 pub(super) struct Countdown {
     watched: bool,
-    /// Says what it is that is counted, and what ends it.
+    /// The text before the remaining time.
     subject: &'static str,
     last_shown: Option<Duration>,
 }
@@ -98,7 +102,7 @@ impl Countdown {
         }
     }
 
-    /// Makes room for other output; the next `show` begins a line again.
+    /// Erases the line to make room for other output.
     pub(super) fn clear(&mut self) {
         if self.watched && self.last_shown.take().is_some() {
             let mut stderr = io::stderr().lock();
@@ -115,18 +119,18 @@ fn quietly(written: io::Result<()>) -> io::Result<()> {
 }
 
 fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && c != '\n';
-    if text.contains(steers) { text.replace(steers, "\u{fffd}").into() } else { text.into() }
+    let is_unsafe = |c: char| c.is_control() && c != '\n';
+    if text.contains(is_unsafe) { text.replace(is_unsafe, "\u{fffd}").into() } else { text.into() }
 }
 
-/// JSON has control characters below U+0020 only between its tokens and the others only inside its strings, where an
-/// escape means the same.
+/// Escapes control characters. In valid JSON, those below U+0020 are white space between tokens and stay; the others
+/// occur only inside strings, where the escape is equivalent.
 fn printable_json(raw: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && !c.is_ascii_whitespace();
-    if !raw.contains(steers) {
+    let is_unsafe = |c: char| c.is_control() && !c.is_ascii_whitespace();
+    if !raw.contains(is_unsafe) {
         return raw.into();
     }
-    let escaped = |c: char| if steers(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let escaped = |c: char| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
     raw.chars().map(escaped).collect::<String>().into()
 }
 
@@ -135,13 +139,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_elsewhere_steers_the_terminal() {
+    fn control_characters_are_replaced() {
         assert_eq!(printable("two\nlines"), "two\nlines");
         assert_eq!(printable("\x1b]0;title\x07\r\u{9b}2J"), "\u{fffd}]0;title\u{fffd}\u{fffd}\u{fffd}2J");
     }
 
     #[test]
-    fn json_keeps_its_meaning() {
+    fn escaped_json_has_the_same_value() {
         let raw = "{\"a\": \"x\u{9b}\u{7f}\"}\n";
         let printed = printable_json(raw);
         assert_eq!(printed, "{\"a\": \"x\\u009b\\u007f\"}\n");
@@ -150,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+    fn a_closed_pipe_is_ignored_and_a_full_disk_is_not() {
         assert!(quietly(Err(io::ErrorKind::BrokenPipe.into())).is_ok());
         assert!(quietly(Err(io::ErrorKind::StorageFull.into())).is_err());
     }

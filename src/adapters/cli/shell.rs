@@ -1,16 +1,16 @@
-//! Text that a POSIX shell will read.
+//! Quoting for POSIX shells.
 
 use std::path::Path;
 
 use url::Url;
 
-/// `text` as one word, whatever is in it.
+/// Quotes `text` as one word.
 pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A line that asks `url` with the gateway's token. It says where the token is, not what it is: the line will be copied
-/// into chats and scripts.
+/// Returns a curl command for `url`. It refers to the token by its file or variable and does not contain it, because
+/// users copy the line into chats and scripts.
 pub(super) fn curl(url: &Url, token_file: Option<&Path>) -> String {
     let token = match token_file {
         Some(path) => format!("$(cat {})", quoted(&path.to_string_lossy())),
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quoting_leaves_nothing_to_the_shell() {
+    fn quoted_text_is_not_expanded() {
         for (text, expected) in [
             ("", "''"),
             ("plain", "'plain'"),
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn the_curl_line_says_where_the_token_is() {
+    fn the_curl_line_refers_to_the_token() {
         let url = Url::parse("http://127.0.0.1:3577/v1/auth/openai/status").unwrap();
         assert_eq!(
             curl(&url, None),

@@ -1,4 +1,4 @@
-//! Where a sign-in stands, in words. Pure, so that the documented lines can be compared letter by letter.
+//! The state of an account as text. The functions are pure, so that tests can compare the documented lines exactly.
 
 use std::time::Duration;
 
@@ -11,30 +11,30 @@ use crate::{
     domain::{ids::ProviderName, provider::openai_codex},
 };
 
-/// The account that is talked about.
+/// The account that the text describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Subject {
     name: String,
-    /// How the first line calls it.
+    /// The account's name in the first line.
     label: String,
-    /// How to use it, if that is known.
+    /// How to use it.
     usage: Option<String>,
     /// The command that connects it.
-    way_in: String,
+    connect_command: String,
 }
 
 impl Subject {
-    /// The account that the documentation is about; None if `name` is another.
+    /// Returns the built-in `openai-codex` account; `None` for other names.
     pub(super) fn openai(name: &ProviderName) -> Option<Self> {
         matches!(name.as_str(), openai_codex::ALIAS | openai_codex::NAME).then(|| Self {
             name: openai_codex::NAME.to_owned(),
             label: "OpenAI OAuth".to_owned(),
             usage: Some(model_prefix(openai_codex::NAME)),
-            way_in: "goclaw auth login".to_owned(),
+            connect_command: "goclaw auth login".to_owned(),
         })
     }
 
-    /// Any other, as the list of providers has it.
+    /// Returns an account from the list of providers.
     pub(super) fn listed(provider: &ProviderSummary) -> Self {
         let name = provider.name.clone();
         let usage = if provider.provider_type == ProviderType::OpenaiCodex {
@@ -45,15 +45,15 @@ impl Subject {
             None
         };
         let signs_in = provider.auth_methods.contains(&AuthMethod::OAuth);
-        let way_in = if signs_in { "auth login" } else { "providers set-secret" };
-        let way_in = format!("goclaw {way_in} {name}");
-        Self { name, label: provider.display_name.clone(), usage, way_in }
+        let command = if signs_in { "auth login" } else { "providers set-secret" };
+        let connect_command = format!("goclaw {command} {name}");
+        Self { name, label: provider.display_name.clone(), usage, connect_command }
     }
 
-    /// One that the list does not have, or not yet.
+    /// Returns an account that is not in the list.
     pub(super) fn unlisted(name: &ProviderName) -> Self {
         let name = name.as_str().to_owned();
-        Self { label: name.clone(), usage: None, way_in: format!("goclaw auth login {name}"), name }
+        Self { label: name.clone(), usage: None, connect_command: format!("goclaw auth login {name}"), name }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -69,12 +69,12 @@ fn model_prefix(name: &str) -> String {
     format!("Use model prefix '{name}/' in agent config (e.g. {name}/gpt-4o).")
 }
 
-/// The whole answer to `auth status`. The first two lines are the documented ones; what follows is additive.
+/// Returns the output of `auth status`. The first two lines are fixed by the requirements; the others may change.
 pub(super) fn status_text(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> String {
     let mut lines = if status.authenticated {
         connected(status, subject, here)
     } else if let Some(error) = &status.error {
-        dead(error, status, subject)
+        expired(error, status, subject)
     } else if status.state == AccountState::Absent {
         absent(status, subject)
     } else {
@@ -87,7 +87,7 @@ pub(super) fn status_text(status: &AuthStatus, subject: &Subject, here: &HereAnd
     lines.join("\n")
 }
 
-/// How much of the plan is used up, on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.
+/// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.
 pub(super) fn usage_text(usage: &Usage, here: &HereAndNow) -> Option<String> {
     let window = |window: &UsageWindow| {
         let length = window.window_seconds.map(|seconds| words::duration(Duration::from_secs(seconds)));
@@ -108,12 +108,12 @@ fn connected(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> Vec<S
     lines
 }
 
-fn dead(error: &str, status: &AuthStatus, subject: &Subject) -> Vec<String> {
+fn expired(error: &str, status: &AuthStatus, subject: &Subject) -> Vec<String> {
     let name = if subject.is_openai() { String::new() } else { format!(" {}", subject.name) };
     let mut lines = vec![error.to_owned()];
     lines.extend(account(status));
     lines.extend(status.reason.clone());
-    lines.push(format!("Run goclaw auth logout{name}, then sign in again; or at once: {}", subject.way_in));
+    lines.push(format!("Run goclaw auth logout{name}, then sign in again; or at once: {}", subject.connect_command));
     lines
 }
 
@@ -122,13 +122,13 @@ fn absent(status: &AuthStatus, subject: &Subject) -> Vec<String> {
         vec![
             "No OAuth tokens found.".to_owned(),
             "Use the web UI to authenticate with ChatGPT OAuth.".to_owned(),
-            format!("Or sign in from here: {}", subject.way_in),
+            format!("Or sign in from here: {}", subject.connect_command),
         ]
     } else {
         vec![
             format!("No tokens found for {}.", subject.name),
             format!("Use the web UI to connect {}.", subject.label),
-            format!("Or connect it from here: {}", subject.way_in),
+            format!("Or connect it from here: {}", subject.connect_command),
         ]
     };
     let last = status.last_login.as_ref().filter(|_| status.pending.is_none());
@@ -137,7 +137,7 @@ fn absent(status: &AuthStatus, subject: &Subject) -> Vec<String> {
     lines
 }
 
-/// There are tokens, and they are not to be used now: switched off, being refreshed, in doubt.
+/// Tokens are stored but cannot be used now: the account is switched off, being refreshed or in doubt.
 fn unusable(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> Vec<String> {
     let state = status.state.in_words();
     let mut lines = vec![format!("{}: {state} (provider: {})", subject.label, subject.name)];
@@ -146,7 +146,7 @@ fn unusable(status: &AuthStatus, subject: &Subject, here: &HereAndNow) -> Vec<St
     lines.extend(status.expires_at.map(|at| format!("Access token {}.", here.expiry(at))));
     match status.state {
         AccountState::Disabled => lines.push(format!("Switch it on with: goclaw providers enable {}", subject.name)),
-        AccountState::NeedsReauth => lines.push(format!("Sign in again with: {}", subject.way_in)),
+        AccountState::NeedsReauth => lines.push(format!("Sign in again with: {}", subject.connect_command)),
         AccountState::Absent | AccountState::Active | AccountState::Refreshing | AccountState::InDoubt => {}
     }
     lines
@@ -163,7 +163,7 @@ fn account(status: &AuthStatus) -> Option<String> {
     }
 }
 
-/// Returns the most telling of the names of an account.
+/// Returns the most readable identifier of an account.
 pub(super) fn label(account: &Account) -> Option<&str> {
     let names = [&account.email, &account.user_id, &account.account_id];
     names.into_iter().flatten().map(String::as_str).find(|name| !name.is_empty())
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_active_sign_in_is_reported_in_the_documented_words() {
+    fn an_active_account_has_the_documented_lines() {
         assert_eq!(
             openai(r#"{"authenticated":true,"provider_name":"openai-codex","state":"active"}"#),
             "OpenAI OAuth: active (provider: openai-codex)\n\
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sign_in_is_reported_in_the_documented_words() {
+    fn an_absent_account_has_the_documented_lines() {
         assert_eq!(
             openai(r#"{"authenticated":false,"state":"absent"}"#),
             "No OAuth tokens found.\n\
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_token_is_reported_with_the_way_out() {
+    fn an_expired_token_is_reported_with_the_next_step() {
         let dead = r#"{"authenticated":false,"error":"token invalid or expired","state":"needs_reauth",
                        "reason":"The access token has expired."}"#;
         assert_eq!(
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_or_failed_sign_in_is_mentioned() {
+    fn a_pending_or_failed_login_is_mentioned() {
         let last = r#""last_login":{"login_id":"1","outcome":"denied","reason":"You declined.","at":1}"#;
         let failed = openai(&format!(r#"{{"authenticated":false,"state":"absent",{last}}}"#));
         assert!(failed.ends_with("\nLast sign-in: You declined."), "{failed}");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_provider_says_how_to_switch_it_on() {
+    fn a_disabled_account_shows_how_to_enable_it() {
         assert_eq!(
             text(r#"{"authenticated":false,"state":"disabled","reason":"This provider is switched off."}"#, &suno()),
             "Suno: disabled (provider: suno)\nThis provider is switched off.\n\

@@ -1,4 +1,4 @@
-//! `goclaw tokens`: tokens for programs, so that none of them needs the gateway's own.
+//! `goclaw tokens`: creates, lists and revokes tokens for programs.
 
 use super::{
     args::TokensCommand,
@@ -18,18 +18,18 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
             let request = CreateTokenRequest { name: options.name.as_str().into(), scope: Some(options.scope) };
             let answer = client.create_token(&request).await?;
             let id = &answer.body.id;
-            // Alone on stdout, so that a script can take it.
+            // Only the token goes to stdout, so that scripts can read it.
             let shown = match options.output.json {
                 true => render::json(&answer.raw),
                 false => render::line(&answer.body.token),
             };
-            if let Err(unseen) = shown {
-                // Nobody has seen it, so it must not stay valid.
+            if let Err(unprinted) = shown {
+                // The token was not shown, so it must not stay valid.
                 client.revoke_token(id).await?;
-                return Err(unseen.into());
+                return Err(unprinted.into());
             }
             if !options.output.json {
-                render::error(&format!("This is the only time it is shown. Take it back: goclaw tokens revoke {id}"));
+                render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {id}"));
             }
         }
         TokensCommand::List(output) => {
@@ -37,7 +37,7 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
             if output.json {
                 render::typed_json(&all)?;
             } else if all.tokens.is_empty() {
-                render::line("No tokens. Make one for each program: goclaw tokens create NAME")?;
+                render::line("No tokens. Create one for each program: goclaw tokens create NAME")?;
             } else {
                 render::line(&list(&all.tokens, &HereAndNow::local(now)))?;
             }
@@ -47,7 +47,7 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
             if options.output.json {
                 render::json(&answer.raw)?;
             } else {
-                render::line("Revoked. Every gateway refuses it within a second.")?;
+                render::line("Revoked. All replicas reject it within a second.")?;
             }
         }
     }
@@ -70,7 +70,7 @@ mod tests {
     use crate::adapters::contract::TokenScope;
 
     #[test]
-    fn the_list_lines_up() {
+    fn the_list_is_aligned() {
         let token = |id: &str, name: &str| TokenInfo {
             id: id.to_owned(),
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Sends one request and reads one response, within limits. A response that is not a gateway's becomes an error.
+//! Sends a request and reads the response, with limits. A response that does not come from a gateway is an error.
 
 use std::{error::Error, io, time::Duration};
 
@@ -16,12 +16,12 @@ use super::{
 use crate::adapters::contract::Problem;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Above what the gateway may take: `refresh` may wait for a call whose outcome nobody knows, and then for one of its own.
+/// Exceeds the gateway's slowest operation: `refresh` may wait for another replica's call and then make its own.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// Far above any response of the gateway: lists are paged.
+/// Exceeds every response of the gateway: lists are paged.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// A response as it arrived, for `--json`, and parsed.
+/// A response: its text (for `--json`) and the parsed body.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) raw: String,
@@ -33,7 +33,7 @@ pub(super) struct Transport {
     http: reqwest::Client,
     address: GatewayAddress,
     authorization: Option<HeaderValue>,
-    /// For the reader of "401 Unauthorized".
+    /// Printed as advice after a 401.
     token: TokenLookup,
 }
 
@@ -46,15 +46,15 @@ impl Transport {
         let mut http = reqwest::Client::builder()
             .connect_timeout(CONNECT_WITHIN)
             .timeout(ANSWER_WITHIN)
-            // A redirect would take the token along, a retry would hand in a code twice.
+            // A redirect would forward the token, and a retry would submit an authorization code twice.
             .redirect(redirect::Policy::none())
             .retry(retry::never());
         if address.is_on_this_machine() {
-            // A proxy that is set for the internet must not see what is meant for this machine.
+            // Requests to this machine must not go through a configured proxy.
             http = http.no_proxy();
         }
         if !address.is_encrypted() {
-            // No certificate will be asked for, so a machine without a certificate store is no obstacle.
+            // Plain HTTP needs no certificates, so a machine without a certificate store works too.
             http = http.tls_certs_only([]);
         }
         let http = http.build().map_err(CliError::HttpSetup)?;
@@ -74,7 +74,7 @@ impl Transport {
         self.send(self.http.request(method, self.address.endpoint(path)), body).await
     }
 
-    /// Gets a page of a list.
+    /// Requests one page of a list.
     pub(super) async fn page<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -102,9 +102,9 @@ impl Transport {
         if !status.is_success() {
             return Err(self.refusal(status, &bytes));
         }
-        let not_ours = || self.invalid(status, "and not the JSON that a gateway sends");
-        let raw = String::from_utf8(bytes).ok().ok_or_else(not_ours)?;
-        let body = serde_json::from_str(&raw).ok().ok_or_else(not_ours)?;
+        let not_a_gateway = || self.invalid(status, "but the body is not the expected JSON");
+        let raw = String::from_utf8(bytes).ok().ok_or_else(not_a_gateway)?;
+        let body = serde_json::from_str(&raw).ok().ok_or_else(not_a_gateway)?;
         Ok(Answer { raw, body })
     }
 
@@ -112,7 +112,7 @@ impl Transport {
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(self.invalid(response.status(), "and more than a gateway ever sends"));
+                return Err(self.invalid(response.status(), "but the body is too large"));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -122,10 +122,10 @@ impl Transport {
     fn refusal(&self, status: StatusCode, bytes: &[u8]) -> CliError {
         let problem = serde_json::from_slice::<Problem>(bytes).ok();
         if status == StatusCode::UNAUTHORIZED {
-            // Without a token, the gateway's sentence about HTTP headers does not help.
+            // If no token was sent, the gateway's message about HTTP headers does not help a CLI user.
             let sent_one = !matches!(self.token, TokenLookup::Missing | TokenLookup::MissingFile(_));
-            let told = problem.filter(|_| sent_one).map(|problem| problem.error);
-            let message = told.unwrap_or_else(|| "the gateway wants its token".to_owned());
+            let reported = problem.filter(|_| sent_one).map(|problem| problem.error);
+            let message = reported.unwrap_or_else(|| "the gateway wants its token".to_owned());
             return CliError::Unauthorized { message, token: self.token.clone() };
         }
         match problem {
@@ -134,7 +134,7 @@ impl Transport {
                 CliError::Refused { message, detail, status: status.as_u16() }
             }
             None if status.is_redirection() => self.invalid(status, "a redirect"),
-            None => self.invalid(status, "and no error that a gateway sends"),
+            None => self.invalid(status, "but the body is not a gateway's error"),
         }
     }
 
@@ -151,7 +151,7 @@ impl Transport {
     }
 }
 
-/// What went wrong, without the address, which is told beside it.
+/// Returns the root cause without the address, which [`CliError::Unreachable`] contains already.
 fn cause(error: &reqwest::Error) -> Cause {
     if error.is_timeout() {
         return if error.is_connect() {
@@ -188,7 +188,7 @@ mod tests {
         domain::ids::ProviderName,
     };
 
-    /// Calls `status` on a server that gives one answer; also returns what the server was asked.
+    /// Calls `status` on a server that sends `answer`; also returns the request.
     async fn status_from(answer: &str) -> (Result<Answer<AuthStatus>, CliError>, String) {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -203,7 +203,7 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = vec![0; 4096];
             let length = stream.read(&mut request).await.unwrap();
-            // The client hangs up early on an answer that is too long.
+            // The client closes the connection if the response is too long.
             stream.write_all(answer.as_bytes()).await.ok();
             String::from_utf8(request[..length].to_vec()).unwrap()
         };
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_token_goes_into_one_header_and_the_answer_is_kept_as_it_came() {
+    async fn the_token_is_sent_in_one_header_and_the_raw_body_is_kept() {
         let (answer, request) = status_from(&http("200 OK", r#"{"state":"absent", "authenticated":false}"#)).await;
         assert_eq!(answer.unwrap().raw, r#"{"state":"absent", "authenticated":false}"#);
         assert!(request.starts_with("GET /v1/auth/openai/status HTTP/1.1\r\n"), "{request}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_problem_shows_its_sentence() {
+    async fn a_problem_shows_its_message() {
         let problem = Problem::new(ProblemKind::UnknownProvider, "unknown provider: xyz");
         let problem = serde_json::to_string(&problem).unwrap();
         let (answer, _) = status_from(&http("404 Not Found", &problem)).await;
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_is_no_gateway_is_said_to_be_none() {
+    async fn responses_that_are_not_a_gateways_are_rejected() {
         for answer in [
             http("200 OK", "<html>hello</html>"),
             http("200 OK", "{}"),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_gateway_that_is_not_there_is_unreachable() {
+    async fn a_refused_connection_is_unreachable() {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! Times, durations and tables as people read them. Pure: the present and the time zone come in as arguments.
+//! Formats times, durations and tables for users. Pure: the current time and the time zone are arguments.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// The two largest units of a duration, rounded down: `6 d 23 h`, `2 h`, `9 min 58 s`.
+/// Returns the two largest units of a duration, rounded down: `6 d 23 h`, `2 h`, `9 min 58 s`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (large, name, small, small_name) = match seconds {
@@ -22,7 +22,7 @@ pub fn duration(duration: Duration) -> String {
     if small == 0 { format!("{large} {name}") } else { format!("{large} {name} {small} {small_name}") }
 }
 
-/// The present, somewhere.
+/// The current time and the time zone.
 #[derive(Debug, Clone)]
 pub struct HereAndNow {
     pub(super) now: Timestamp,
@@ -30,12 +30,12 @@ pub struct HereAndNow {
 }
 
 impl HereAndNow {
-    /// `now` in the time zone of this machine.
+    /// Returns `now` in the time zone of this machine.
     pub fn local(now: Timestamp) -> Self {
         Self { now, zone: TimeZone::system() }
     }
 
-    /// `2026-11-30 14:02`
+    /// Formats a time like `2026-11-30 14:02`.
     pub(super) fn time(&self, unix_seconds: i64) -> String {
         match jiff::Timestamp::from_second(unix_seconds) {
             Ok(at) => at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
@@ -43,12 +43,12 @@ impl HereAndNow {
         }
     }
 
-    /// How long until then; zero if it is past.
+    /// Returns the time until then; zero if it is in the past.
     pub(super) fn until(&self, unix_seconds: i64) -> Duration {
         self.now.until(Timestamp::from_unix_seconds(unix_seconds))
     }
 
-    /// `expires 2026-11-30 14:02 (in 6 d 23 h)`, or `expired 2026-11-30 14:02 (2 h ago)`
+    /// Returns `expires 2026-11-30 14:02 (in 6 d 23 h)` or `expired 2026-11-30 14:02 (2 h ago)`.
     pub fn expiry(&self, unix_seconds: i64) -> String {
         let (at, time) = (Timestamp::from_unix_seconds(unix_seconds), self.time(unix_seconds));
         if self.now < at {
@@ -59,7 +59,7 @@ impl HereAndNow {
     }
 }
 
-/// Rows under their headings, each column as wide as its widest cell.
+/// Aligns the rows under their headings; each column is as wide as its widest cell.
 pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(headings.map(str::to_owned)).chain(rows).collect();
     let mut widths = [0; N];
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_show_their_two_largest_units() {
+    fn durations_have_two_units() {
         for (seconds, expected) in [
             (0, "0 s"),
             (59, "59 s"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_is_absolute_local_time_and_relative() {
+    fn expiry_shows_local_time_and_distance() {
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let here = HereAndNow { now: Timestamp::from_unix_seconds(1_796_043_720 - 601_200), zone };
         assert_eq!(here.expiry(1_796_043_720), "expires 2026-11-30 14:02 (in 6 d 23 h)");

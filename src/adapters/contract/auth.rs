@@ -1,4 +1,4 @@
-//! Signing in and out, and where an account stands.
+//! Logins, secrets and the state of an account.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Who an account belongs to, as its tokens say.
+/// The account's user, from the claims of its tokens.
 #[derive(Debug, Clone, Default, Object, Serialize, Deserialize)]
 pub struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns `None` if the tokens say nothing.
+    /// Returns `None` if the tokens have no such claims.
     pub fn of(labels: AccountLabels) -> Option<Self> {
         let AccountLabels { account_id, user_id, email, plan_type } = labels;
         let is_known = account_id.is_some() || user_id.is_some() || email.is_some() || plan_type.is_some();
@@ -51,47 +51,47 @@ pub struct PendingLogin {
     pub expires_at: i64,
 }
 
-/// How the caller's last login went.
+/// The outcome of the caller's last login.
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct LastLogin {
     pub login_id: String,
     pub outcome: LoginOutcome,
-    /// The outcome in words.
+    /// The outcome as text.
     pub reason: String,
     /// When it ended, in Unix seconds.
     pub at: i64,
 }
 
-/// Where an account stands.
+/// The state of an account.
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct AuthStatus {
-    /// Whether there is an access token that may be used now.
+    /// Whether there is a usable access token.
     pub authenticated: bool,
     /// The account's name, when authenticated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_name: Option<String>,
-    /// `token invalid or expired`, when there is a token and it cannot be used.
+    /// `token invalid or expired`, if a token is stored but cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     pub state: AccountState,
-    /// What there is to know or to do, in words.
+    /// Explains the state and the next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switched_off_by: Option<SwitchedOffBy>,
-    /// When the access token ends, in Unix seconds.
+    /// When the access token expires, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
-    /// When the access token was refreshed last, in Unix seconds.
+    /// When the access token was last refreshed, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_refresh_at: Option<i64>,
     /// When the next refresh is due, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_refresh_at: Option<i64>,
-    /// The login that the tokens came from.
+    /// The login that issued the tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_id: Option<String>,
-    /// How often the tokens were refreshed since that login.
+    /// The number of refreshes since that login.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
     /// The scopes that the provider granted.
@@ -147,7 +147,7 @@ pub struct StartLoginRequest {
     /// What to call the account.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
-    /// For a name that is not built in: the type of provider.
+    /// The provider type, for a name that is not built in.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
 }
@@ -167,13 +167,12 @@ impl StartLoginRequest {
     }
 }
 
-/// A pending login, or that none is needed: with `already_authenticated` there are `status` and `provider_name` only, with
-/// `pending` all members.
+/// A pending login with all members, or `already_authenticated` with only `status` and `provider_name`.
 #[derive(Object, Serialize, Deserialize)]
 pub struct LoginStarted {
     pub status: LoginStartStatus,
     pub provider_name: String,
-    /// Open this in a browser, sign in and approve. It belongs to this login; don't share it.
+    /// Open this URL in a browser, sign in and approve. It is specific to this login; do not share it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_url: Option<String>,
     /// The `login_id` that the tokens will carry.
@@ -193,7 +192,7 @@ pub struct LoginStarted {
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 pub struct CallbackState {
     pub listening: bool,
-    /// Why not; the redirect URL can be pasted then.
+    /// Why not. The redirect URL can be pasted instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -260,7 +259,7 @@ impl From<bool> for CancelResult {
     }
 }
 
-/// The account is signed out here, whatever became of its tokens at the provider.
+/// The account is signed out here, whether or not the provider revoked its tokens.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct LogoutResult {
     pub status: LogoutStatus,
@@ -276,8 +275,8 @@ impl From<app::LoggedOut> for LogoutResult {
     }
 }
 
-/// Consent to one more refresh although the provider may have consumed the refresh token: the `login_id` and `generation`
-/// that the status showed. Send both members or neither.
+/// Consent to one more refresh although the provider may have consumed the refresh token: the `login_id` and
+/// `generation` that the status showed. Send both members or neither.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
@@ -293,7 +292,7 @@ impl RefreshRequest {
     ///
     /// # Errors
     ///
-    /// Only one of the members is there.
+    /// Only one of the members is present, or `login_id` is not an id.
     pub fn consent(self) -> Result<Option<TokenVersion>, Problem> {
         let missing = |name, other| Err(Problem::body(format!("`{name}` is missing beside `{other}`")));
         match (self.login_id, self.generation) {
@@ -309,25 +308,25 @@ impl RefreshRequest {
     }
 }
 
-/// A secret to connect with: either `api_key` or `session_token`.
+/// The secret of an account: either `api_key` or `session_token`.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRequest {
-    /// A key from the provider's console. White space around it is dropped.
+    /// A key from the provider's console. Surrounding white space is ignored.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub api_key: Option<PastedToken>,
-    /// The token of a signed-in browser session. White space around it is dropped.
+    /// The token of a signed-in browser session. Surrounding white space is ignored.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub session_token: Option<PastedToken>,
-    /// Beside a `session_token`: the value of the browser's long-lived cookie at the identity provider (Suno: `__client` of
-    /// `auth.suno.com`), with which the gateway refreshes the token. Without it the owner must paste a new token when this
-    /// one ends.
+    /// With a `session_token`: the value of the browser's long-lived cookie at the identity provider (Suno: `__client`
+    /// of `auth.suno.com`), with which the gateway refreshes the token. Without it, the owner must paste a new token
+    /// when this one expires.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub client_cookie: Option<PastedCookie>,
-    /// What to call the account.
+    /// The account's display name.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
-    /// For a name that is not built in: the type of provider.
+    /// The provider type, for a name that is not built in.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub provider_type: Option<ProviderTypeName>,
     /// Save the secret without trying it at the provider.
@@ -344,7 +343,7 @@ impl SecretRequest {
     ///
     /// # Errors
     ///
-    /// The members do not go together.
+    /// The combination of members is invalid.
     pub fn into_secret(self, provider_type: Option<provider::ProviderType>) -> Result<app::PastedSecret, Problem> {
         let (method, secret) = match (self.api_key, self.session_token, &self.client_cookie) {
             (Some(key), None, None) => (AuthMethod::ApiKey, key.0),

@@ -1,5 +1,5 @@
-//! The closed sets of the API. Those that mirror a set of the domain are converted by exhaustive matches, so a variant that
-//! is added there must be added here.
+//! The enums of the API. Those that mirror an enum of the domain are converted by exhaustive matches, so a new variant
+//! there does not compile until it is added here.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{
     domain::{api_token::Scope, credential, history, login_outcome, provider, refresh},
 };
 
-/// Declares enums with their names on the wire; `of` names the enum of the domain that one mirrors.
+/// Declares enums with their names on the wire; `of` names the mirrored enum of the domain.
 macro_rules! sets {
     ($($(#[$meta:meta])* $name:ident $(of $domain:literal)? { $($variant:ident = $text:literal),* })*) => {$(
         $(#[$meta])*
@@ -33,7 +33,7 @@ macro_rules! sets {
 }
 
 sets! {
-    /// Where an account stands.
+    /// The state of an account.
     AccountState of "credential::AccountState" {
         Absent = "absent", Active = "active", Refreshing = "refreshing", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
         Disabled = "disabled"
@@ -47,16 +47,16 @@ sets! {
         ProviderUnavailable = "provider_unavailable", ProviderTimeout = "provider_timeout", InvalidResponse = "bad_answer",
         NotSaved = "not_saved", Interrupted = "interrupted"
     }
-    /// What became of the refresh token at the provider: `revoked` (the provider confirmed it), `pending` (it did not answer
-    /// and is asked again for a day), `failed` (the token lives there until it expires), or `not_applicable`.
+    /// The revocation of the refresh token: `revoked` (the provider confirmed it), `pending` (the provider did not
+    /// respond; the gateway retries for a day), `failed` (the token stays valid until it expires), or `not_applicable`.
     Revocation of "app::Revocation" {
         Revoked = "revoked", Pending = "pending", Failed = "failed", NotApplicable = "not_applicable"
     }
-    /// What a provider is for.
+    /// The kind of service.
     Category of "provider::Category" { Llm = "llm", Media = "media" }
     /// How an account is connected.
     AuthMethod of "provider::AuthMethod" { OAuth = "oauth", SessionToken = "session_token", ApiKey = "api_key" }
-    /// The vendor of an account.
+    /// The provider of an account.
     ProviderType of "provider::ProviderType" { OpenaiCodex = "openai-codex", Suno = "suno", Dashscope = "dashscope" }
     /// Why a refresh failed.
     RefreshCause of "refresh::Cause" {
@@ -66,16 +66,16 @@ sets! {
         ServerError = "server_error", Unreadable = "unreadable", Refused = "refused", Interrupted = "interrupted",
         HeldUp = "held_up", RateLimited = "rate_limited", NoConnection = "no_connection", DecryptionFailed = "sealed"
     }
-    /// What happened. `sign_in_ended`, a login that saved nothing, appears in the activity only.
+    /// What happened. `sign_in_ended` (a login that saved nothing) appears only in the activity.
     EventKind {
         SignedIn = "signed_in", SignedOut = "signed_out", Changed = "changed", RefreshStarted = "refresh_started",
         Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
         SignInEnded = "sign_in_ended"
     }
-    /// What a token may be used for: `proxy`, the models and the pass-through.
+    /// The operations that a token permits: `proxy`, which is the models and the proxy.
     #[derive(clap::ValueEnum)]
     TokenScope { Proxy = "proxy" }
-    /// Whether a login waits for approval or is not needed.
+    /// Whether the login waits for approval or is not needed.
     LoginStartStatus { Pending = "pending", AlreadyAuthenticated = "already_authenticated" }
     /// Whether there was a login to cancel.
     CancelStatus { Cancelled = "cancelled", NoPendingLogin = "no_pending_login" }
@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
 
-    /// The name on the wire, the one in the document and the domain's own are the same.
+    /// Asserts that the names on the wire, in the document and in the domain are equal.
     fn check<D: Into<W>, W>(all: impl IntoIterator<Item = D>, name: impl Fn(&D) -> &'static str)
     where
         W: Copy + Debug + PartialEq + Serialize + DeserializeOwned + ToJSON,

@@ -1,4 +1,4 @@
-//! What happened to accounts and logins.
+//! Events of accounts and logins.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{EventKind, LoginOutcome, RefreshCause};
 use crate::{app::ActivityEntry, domain::history::CredentialEvent};
 
-/// Something that happened to an account.
+/// An event of an account.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct AccountEvent {
-    /// Grows with every event.
+    /// Increases with every event.
     pub id: i64,
     /// When, in Unix seconds.
     pub at: i64,
@@ -33,21 +33,21 @@ impl From<CredentialEvent> for AccountEvent {
     }
 }
 
-/// A page of what happened to an account, newest first.
+/// A page of an account's events, newest first.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct EventPage {
     pub events: Vec<AccountEvent>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-/// Something that happened to any account.
+/// An event of any account.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct ActivityEvent {
     /// When, in Unix seconds.
     pub at: i64,
-    /// The account's name; the account may have been removed since.
+    /// The account's name. The account may have been removed since.
     pub provider: String,
     pub event: EventKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,11 +84,11 @@ impl From<ActivityEntry> for ActivityEvent {
     }
 }
 
-/// A page of what happened to all accounts, newest first.
+/// A page of the events of all accounts, newest first.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct ActivityPage {
     pub events: Vec<ActivityEvent>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

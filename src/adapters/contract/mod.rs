@@ -1,8 +1,8 @@
 //! The bodies of the HTTP API, each declared once: the server renders them, the command line parses them, and
 //! `openapi/v1.json` is generated from them.
 //!
-//! A field's constraints stand at the field, so the document and the code cannot disagree. Conversions from the use cases'
-//! values are next to the type they make.
+//! Constraints are declared at the field, so the document always agrees with the code. Conversions from the values of
+//! use cases are next to the type that they produce.
 
 mod auth;
 mod enums;
@@ -28,7 +28,7 @@ pub use tokens::*;
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads an optional member that must not be null: a null in a PATCH could be meant to remove something (RFC 7396).
+/// Reads an optional member and rejects null, because a null in a PATCH could mean removal (RFC 7396).
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
     T::deserialize(member).map(Some)
 }

@@ -1,4 +1,4 @@
-//! The gateway's own bodies around models: the list of models, errors in OpenAI's form, and the use of a plan.
+//! The list of models, errors in OpenAI's form, and plan usage.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use crate::{
     domain::{time::Timestamp, usage},
 };
 
-/// A model that a caller may name.
+/// A model that a request may name.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct Model {
-    /// What to write as `model`.
+    /// The value for `model` in a request.
     pub id: String,
     pub object: ModelObject,
-    /// When it was created, in Unix seconds; 0 if the provider does not say.
+    /// When the model was created, in Unix seconds; 0 if unknown.
     pub created: i64,
     /// The provider's name; `goclaw` for an agent.
     pub owned_by: String,
@@ -48,40 +48,40 @@ pub struct OpenAiErrorBody {
 
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct OpenAiErrorDetails {
-    /// What happened and what to do about it.
+    /// What happened, and the next step.
     pub message: String,
-    /// OpenAI's kind of error, e.g. `invalid_request_error`.
+    /// OpenAI's error type, e.g. `invalid_request_error`.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     pub kind: String,
-    /// Stable name of the error: a code of the gateway's or the provider's.
+    /// The stable error code of the gateway or the provider.
     pub code: String,
-    /// The parameter at fault.
+    /// The invalid parameter.
     #[oai(nullable)]
     pub param: Option<String>,
-    /// When a used-up plan is good again, in Unix seconds.
+    /// When a used-up plan resets, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_type: Option<String>,
 }
 
-/// A window of time in which only so much of a plan may be used.
+/// A time window with a usage limit.
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct UsageWindow {
     /// `primary` (usually five hours) or `secondary` (usually a week).
     pub name: String,
-    /// From 0 to 100, and above if the provider allows more.
+    /// From 0 to 100; above 100 if the provider allows overuse.
     pub used_percent: f64,
-    /// How long the window is.
+    /// The length of the window, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<u64>,
-    /// When it is empty again, in Unix seconds.
+    /// When the window resets, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<i64>,
 }
 
-/// How much of an account's plan is used.
+/// The usage of an account's plan.
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct Usage {
     /// The plan, e.g. `plus`; an open set.

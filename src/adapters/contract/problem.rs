@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use super::ProblemKind;
 
-/// What went wrong (RFC 9457).
+/// An error (RFC 9457).
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct Problem {
-    /// `urn:goclaw:error:` and the code: identifies the kind of error.
+    /// The kind of error: `urn:goclaw:error:` and the code.
     #[oai(rename = "type")]
     #[serde(rename = "type")]
     type_uri: String,
-    /// The kind of error in words.
+    /// The kind of error as text.
     title: String,
     /// The HTTP status.
     status: u16,
-    /// What happened and what to do about it.
+    /// What happened, and the next step.
     pub detail: String,
-    /// This one occurrence: `urn:goclaw:request:` and the `X-Request-Id`, as in the gateway's log.
+    /// This occurrence: `urn:goclaw:request:` and the `X-Request-Id`, which the gateway's log contains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
     pub code: ProblemKind,
-    /// The same as `detail`, for programs that look for it here.
+    /// The same as `detail`, for clients that read `error`.
     pub error: String,
 }
 
@@ -41,7 +41,7 @@ impl Problem {
         }
     }
 
-    /// A JSON body of another shape. `what` names members and types, never values.
+    /// Returns the problem for an invalid JSON body. `what` names members and types, never values.
     pub fn body(what: impl AsRef<str>) -> Self {
         Self::new(ProblemKind::InvalidBody, format!("the body does not fit: {}", what.as_ref()))
     }

@@ -1,4 +1,4 @@
-//! Every kind of error of the gateway: its status, stable code and title. A test compares them with `docs/errors.md`.
+//! The kinds of error: status, stable code and title. A test compares them with `docs/errors.md`.
 
 use http_message::StatusCode;
 use poem_openapi::Enum;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! kinds {
     ($($kind:ident: $status:ident, $code:literal, $title:literal;)*) => {
-        /// Stable name of a kind of error. More may be added; treat an unknown one as `internal`.
+        /// The stable code of a kind of error. New codes may be added; treat an unknown one as `internal`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
         #[oai(rename = "ProblemCode")]
         pub enum ProblemKind {
@@ -26,7 +26,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The stable code that programs match on.
+            /// Returns the stable code.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $code,)*
@@ -43,21 +43,21 @@ macro_rules! kinds {
 }
 
 impl ProblemKind {
-    /// Whether only the account's owner can help.
+    /// Returns whether the account's owner must act before a retry can succeed.
     pub fn needs_owner(self) -> bool {
         matches!(self, Self::NeedsReauth | Self::NotConnected | Self::DisabledByConfiguration | Self::SwitchedOff)
     }
 
-    /// The status for OpenAI's clients, which try again after a 409 and take a 401 for their own token's.
+    /// Returns the status for OpenAI's clients, which retry a 409 and attribute a 401 to their own token.
     pub fn openai_status(self) -> StatusCode {
         if self.needs_owner() { StatusCode::BAD_REQUEST } else { self.status() }
     }
 
-    /// Whether the same request cannot succeed before somebody changes something.
+    /// Returns whether a retry of the same request cannot succeed.
     pub fn is_permanent(self) -> bool {
         let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
-        let passes = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
-        needs_configuration || self.openai_status().is_client_error() && !passes
+        let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
+        needs_configuration || self.openai_status().is_client_error() && !is_transient
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_lists_exactly_these() {
+    fn the_documentation_lists_the_same_kinds() {
         let documented: Vec<(&str, &str, &str)> = include_str!("../../../docs/errors.md")
             .lines()
             .filter_map(|line| {

@@ -1,4 +1,4 @@
-//! The accounts, connected or not.
+//! The list of accounts and changes to them.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType};
 use crate::{app::ProviderView, domain::time::Timestamp, ports::ProfileChange};
 
-/// A provider, connected or not.
+/// An account, connected or not.
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct ProviderSummary {
-    /// Also its model prefix.
+    /// The account's name, which is also its model prefix.
     pub name: String,
     pub display_name: String,
     pub provider_type: ProviderType,
     pub category: Category,
-    /// How it can be connected.
+    /// How the account can be connected.
     pub auth_methods: Vec<AuthMethod>,
     pub api_base: String,
     pub enabled: bool,
     pub state: AccountState,
     pub authenticated: bool,
-    /// When the access token ends, in Unix seconds.
+    /// When the access token expires, in Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,20 +45,20 @@ impl From<ProviderView> for ProviderSummary {
     }
 }
 
-/// A page of the providers, in the order of their names.
+/// A page of the accounts, ordered by name.
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct ProviderList {
     pub providers: Vec<ProviderSummary>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
-/// What to change; members left out stay as they are.
+/// Changes to an account. Absent members stay unchanged.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateProviderRequest {
-    /// What to call the account.
+    /// The account's display name.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
     /// Whether the gateway may use the account. Switching it off deletes nothing.

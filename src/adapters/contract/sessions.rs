@@ -1,4 +1,4 @@
-//! Sessions of the gateway's page, the links that begin one, and the health check.
+//! Sessions of the gateway's page, the links that start one, and the health check.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::{HealthStatus, SessionEndStatus};
 use crate::{app::IssuedToken, domain::api_token::ApiToken};
 
-/// A session of the page. Without `Debug`: it may hold the token.
+/// A session of the page. It has no `Debug` because it may contain the token.
 #[derive(Object, Serialize, Deserialize)]
 pub struct Session {
-    /// What the page sends as `Authorization: Bearer <token>`; only when the session begins.
+    /// The token for `Authorization: Bearer <token>`; present only when the session starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// When it ends unless it is refreshed, in Unix seconds: 30 minutes after the last refresh.
+    /// When the session ends unless it is refreshed, in Unix seconds: 30 minutes after the last refresh.
     pub expires_at: i64,
-    /// When it ends in any case, in Unix seconds.
+    /// When the session ends even if it is refreshed, in Unix seconds.
     pub ends_at: i64,
 }
 
@@ -38,12 +38,12 @@ pub struct SessionEnded {
     pub status: SessionEndStatus,
 }
 
-/// A link that opens the page. Without `Debug`: it begins a session.
+/// A link that opens the page. It has no `Debug` because it can start a session.
 #[derive(Object, Serialize, Deserialize)]
 pub struct PageLink {
-    /// What comes after `/#link=` in the page's address.
+    /// The text after `/#link=` in the page's address.
     pub link: String,
-    /// Until when it opens the page, in Unix seconds.
+    /// When the link expires, in Unix seconds.
     pub expires_at: i64,
 }
 

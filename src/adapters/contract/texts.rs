@@ -1,5 +1,5 @@
-//! Texts with a constraint: the schema says what the domain's parsers accept, so that generated clients and tests send it.
-//! The domain decides; its error names what is wrong.
+//! Strings with constraints. The schemas describe what the domain's parsers accept, for generated clients and tests.
+//! The parsers validate and report errors.
 
 use std::borrow::Cow;
 
@@ -18,9 +18,9 @@ use crate::domain::{
     secret::MAX_PASTED_SECRET_BYTES,
 };
 
-/// What `str::trim` drops. Spelt out because readers of the document disagree about `\s`.
+/// The characters that `str::trim` removes. Listed because regex engines differ in `\s`.
 const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
-/// Control and direction characters, which `DisplayName` refuses.
+/// Control and bidirectional characters, which `DisplayName` rejects.
 const STEERS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
 
 trait Plain {
@@ -39,7 +39,7 @@ impl Plain for SecretString {
     }
 }
 
-/// Declares newtypes of a text, each with its schema.
+/// Declares string newtypes, each with its schema.
 macro_rules! texts {
     ($($(#[$meta:meta])* $name:ident($inner:ty) = $schema:expr;)*) => {$(
         $(#[$meta])*
@@ -104,13 +104,13 @@ macro_rules! texts {
 texts! {
     /// The name of an account in a path, as `ProviderName::parse` accepts it.
     AccountName(String) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_PROVIDER_NAME - 2));
-    /// What people call an account or a program, as `DisplayName::parse` accepts it.
+    /// The display name of an account or a program, as `DisplayName::parse` accepts it.
     Label(String) = bounded(MAX_DISPLAY_NAME, {
         let visible = format!("[^{SPACE}{STEERS}]");
         format!("{visible}([^{STEERS}]*{visible})?")
     });
-    /// The type of a new account. A text and not an enum: the alias `openai` is accepted too, and an unknown type has an
-    /// error of its own that lists the known ones.
+    /// The provider type of a new account. It is a string and not an enum because the alias `openai` is accepted too,
+    /// and an unknown type has a separate error that lists the known ones.
     ProviderTypeName(String) = {
         let names = ProviderType::ALL.map(ProviderType::as_str).into_iter().chain([openai_codex::ALIAS]);
         MetaSchema { enum_items: names.map(Value::from).collect(), ..MetaSchema::ANY }
@@ -119,7 +119,7 @@ texts! {
     PastedToken(SecretString) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
     /// A cookie's value, as `RefreshToken::from_pasted_cookie` accepts it.
     PastedCookie(SecretString) = secret(MAX_PASTED_SECRET_BYTES, r"[!#-+\--:<-\[\]-~]+");
-    /// An address that may complete some login. Whether it fits the pending one, no pattern can say.
+    /// A redirect URL. The pattern cannot check whether it belongs to the pending login.
     RedirectUrl(SecretString) = secret(MAX_REDIRECT_BYTES, r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
 }
 
@@ -127,7 +127,7 @@ fn matching(pattern: String) -> MetaSchema {
     MetaSchema { pattern: Some(pattern), ..MetaSchema::ANY }
 }
 
-/// A pattern with white space around it, which the domain trims.
+/// A pattern with optional surrounding white space, which the domain trims.
 fn bounded(max_length: usize, pattern: impl AsRef<str>) -> MetaSchema {
     let trimmed = format!("^[{SPACE}]*{}[{SPACE}]*$", pattern.as_ref());
     MetaSchema { min_length: Some(1), max_length: Some(max_length), ..matching(trimmed) }

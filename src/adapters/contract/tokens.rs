@@ -1,4 +1,4 @@
-//! The tokens of programs. Only the response that creates one holds the token itself.
+//! The tokens of programs. Only the response that creates one contains the token itself.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
@@ -11,7 +11,7 @@ use crate::{app::IssuedToken, domain::api_token::ApiToken};
 #[derive(Debug, Clone, Object, Serialize, Deserialize)]
 pub struct TokenInfo {
     pub id: String,
-    /// What the program is called.
+    /// The program's name.
     pub name: String,
     pub scope: TokenScope,
     /// When it was created, in Unix seconds.
@@ -34,7 +34,7 @@ impl TokenInfo {
 #[derive(Debug, Object, Serialize, Deserialize)]
 pub struct TokenList {
     pub tokens: Vec<TokenInfo>,
-    /// Where the next page begins, if there is one.
+    /// The cursor of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
@@ -43,21 +43,21 @@ pub struct TokenList {
 #[derive(Debug, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTokenRequest {
-    /// What to call the program that gets it.
+    /// The name of the program that uses the token.
     pub name: Label,
     // The default is `proxy`.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub scope: Option<TokenScope>,
 }
 
-/// A new token. Without `Debug`: it holds the token.
+/// A new token. It has no `Debug` because it contains the token.
 #[derive(Object, Serialize, Deserialize)]
 pub struct TokenCreated {
     pub id: String,
     pub name: String,
     pub scope: TokenScope,
     pub created_at: i64,
-    /// The token itself, to be sent as `Authorization: Bearer <token>`. Shown this once.
+    /// The token itself, for `Authorization: Bearer <token>`. It is shown only once.
     pub token: String,
 }
 

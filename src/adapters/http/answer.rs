@@ -1,4 +1,4 @@
-//! What an operation answers: a body, or a refusal with one of the statuses that its signature lists.
+//! The responses of operations: a body, or an error with one of the statuses that the operation's signature lists.
 
 use poem::{IntoResponse, Response};
 use poem_openapi::{
@@ -22,48 +22,48 @@ pub(super) const JSON: &str = "application/json";
 /// The result of an operation of the control API.
 pub(super) type Answer<T, const MAY: u16> = Result<Reply<T>, Refusal<MAY>>;
 
-/// Statuses that an operation may answer beside those that every operation may: see [`STATUSES`].
+/// Groups of statuses that an operation may return besides the common ones; see [`STATUSES`].
 pub(super) const BAD_REQUEST: u16 = 1;
-/// It reads a body.
+/// The operation reads a body.
 pub(super) const BODY: u16 = 1 << 1;
 pub(super) const NOT_FOUND: u16 = 1 << 2;
 pub(super) const CONFLICT: u16 = 1 << 3;
-/// It completes a login.
+/// The operation completes a login.
 pub(super) const LOGIN: u16 = 1 << 4;
-/// It reads a large body.
+/// The operation reads a large body.
 pub(super) const LARGE_BODY: u16 = 1 << 5;
-/// It calls the provider.
+/// The operation calls the provider.
 pub(super) const PROVIDER: u16 = 1 << 6;
-/// It does not look at the method first.
+/// The operation checks the method itself.
 pub(super) const ANY_METHOD: u16 = 1 << 7;
 const EVERY: u16 = u16::MAX;
 
-/// Who may answer a status, and when.
+/// Each status: the groups that include it, the status and its description.
 const STATUSES: [(u16, u16, &str); 17] = [
-    (BAD_REQUEST | BODY | LARGE_BODY, 400, "The request cannot be fulfilled as it is; `code` names the reason."),
+    (BAD_REQUEST | BODY | LARGE_BODY, 400, "The request is invalid; `code` is the reason."),
     (EVERY, 401, "The token is missing or wrong."),
-    (EVERY, 403, "The token is not for this operation, or the provider declined."),
+    (EVERY, 403, "The token does not permit this operation, or the user declined at the provider."),
     (NOT_FOUND, 404, "There is no such account, token or model."),
     (ANY_METHOD, 405, "The method is not forwarded."),
     (LARGE_BODY, 408, "The body took too long to arrive."),
     (CONFLICT, 409, "The state of the account does not allow it."),
     (LOGIN, 410, "The login is over."),
     (BODY | LARGE_BODY, 413, "The body is too large."),
-    (BODY | LARGE_BODY, 415, "The body is not announced as JSON, or it is compressed."),
-    (EVERY, 421, "The gateway does not answer to this host name."),
+    (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or the body is compressed."),
+    (EVERY, 421, "The gateway does not accept this host name."),
     (LARGE_BODY, 426, "There is no WebSocket here; use plain HTTP."),
     (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),
-    (EVERY, 500, "A bug of the gateway."),
+    (EVERY, 500, "A bug in the gateway."),
     (LOGIN | PROVIDER, 502, "The provider failed, or its response cannot be used."),
-    (EVERY, 503, "The gateway cannot do this now; try again later."),
-    (LOGIN | PROVIDER, 504, "The provider did not answer in time."),
+    (EVERY, 503, "The gateway cannot process the request now; try again later."),
+    (LOGIN | PROVIDER, 504, "The provider did not respond in time."),
 ];
 
 fn listed(may: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
-    STATUSES.iter().filter(move |(who, ..)| *who == EVERY || may & who != 0)
+    STATUSES.iter().filter(move |(groups, ..)| *groups == EVERY || may & groups != 0)
 }
 
-/// Describes the refusals of an operation.
+/// Describes the error responses of an operation.
 fn refusals(may: u16, content_type: &'static str, schema: impl Fn() -> MetaSchemaRef) -> MetaResponses {
     let responses = listed(may).map(|(_, status, description)| MetaResponse {
         description,
@@ -77,7 +77,7 @@ fn refusals(may: u16, content_type: &'static str, schema: impl Fn() -> MetaSchem
             }
             429 => {
                 let seconds = MetaSchema { minimum: Some(1.0), ..MetaSchema::new("integer") };
-                // A provider does not always say how long to wait.
+                // Providers do not always send it.
                 vec![header("Retry-After", "How many seconds to wait.", content_type == PROBLEM_JSON, seconds)]
             }
             _ => Vec::new(),
@@ -95,7 +95,7 @@ pub(super) fn success(content: Vec<MetaMediaType>, headers: Vec<MetaHeader>) -> 
     MetaResponse { description: "Success.", status: Some(200), status_range: None, content, headers }
 }
 
-/// A body of JSON.
+/// A JSON body.
 pub(super) struct Reply<T>(pub(super) T);
 
 impl<T: Serialize + Send> IntoResponse for Reply<T> {
@@ -115,11 +115,11 @@ impl<T: Type> ApiResponse for Reply<T> {
     }
 }
 
-/// A rendered refusal with one of the statuses `MAY`, in OpenAI's form or as a problem.
+/// A rendered error response with one of the statuses `MAY`, in OpenAI's form or as a problem.
 #[derive(Debug)]
 pub(super) struct Refusal<const MAY: u16, const IS_OPENAI: bool = false>(Response);
 
-/// A refusal of the models and the proxy.
+/// An error response of the models and the proxy.
 pub(super) type OpenAiRefusal<const MAY: u16> = Refusal<MAY, true>;
 
 impl<const MAY: u16, const IS_OPENAI: bool> Refusal<MAY, IS_OPENAI> {

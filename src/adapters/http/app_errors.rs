@@ -1,6 +1,6 @@
-//! What the use cases refuse, as a caller reads it: a stable code and a sentence, made here once for all operations.
+//! Converts the errors of use cases to problems: a stable code and a sentence, the same for all operations.
 //!
-//! Sources, response bodies of others, SQL and paths go to the log only.
+//! Sources, upstream response bodies, SQL and paths go to the log only.
 
 use crate::{
     adapters::contract::{Problem, ProblemKind},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Problem {
-    /// Renders an error for a caller. A failure of the server is logged with its sources.
+    /// Converts an error for a caller. A server error is logged with its sources.
     pub(super) fn of(error: &AppError) -> Self {
         let problem = Self::from(error);
         if problem.status().is_server_error() {
@@ -25,7 +25,7 @@ impl Problem {
     }
 }
 
-/// An error with everything that caused it, for the log.
+/// Returns an error with its sources, for the log.
 fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |source| source.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
@@ -164,7 +164,7 @@ fn rejected(rejection: CallbackRejection) -> (ProblemKind, String) {
     (kind, sentence.to_owned())
 }
 
-/// The kind that says that a request ended its login like this.
+/// Returns the kind of error for a login that the current request ended.
 fn failed(outcome: LoginOutcome) -> ProblemKind {
     match outcome {
         LoginOutcome::Denied => ProblemKind::Denied,
@@ -176,7 +176,7 @@ fn failed(outcome: LoginOutcome) -> ProblemKind {
         LoginOutcome::ProviderTimeout => ProblemKind::ProviderTimeout,
         LoginOutcome::InvalidResponse => ProblemKind::InvalidResponse,
         LoginOutcome::NotSaved => ProblemKind::NotSaved,
-        // A request does not end a login like this; whoever did has been answered.
+        // A callback request never ends a login with these outcomes.
         LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => ProblemKind::LoginOver,
     }
 }

@@ -1,4 +1,4 @@
-//! `/v1/auth/{provider}/...`: sign in, see where it stands, sign out.
+//! `/v1/auth/{provider}/...`: logins, status, events and secrets of an account.
 
 use std::cmp::Reverse;
 
@@ -24,12 +24,12 @@ use crate::{
 
 pub(super) struct AuthApi;
 
-/// Sign in to a provider and out again. `openai` in a path means `openai-codex`.
+/// Sign in to a provider and sign out. `openai` in a path means `openai-codex`.
 #[OpenApi(tag = "Tag::Auth")]
 impl AuthApi {
     /// Check if OAuth is active and the token is valid.
     ///
-    /// Reads what is stored; never calls the provider.
+    /// Reads only stored data; never calls the provider.
     #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
     async fn status(
         &self,
@@ -42,7 +42,7 @@ impl AuthApi {
 
     /// Start an OAuth login.
     ///
-    /// Returns where to sign in, or that the account is signed in already. Starting twice returns the same pending login.
+    /// Returns the URL to sign in at, or `already_authenticated`. A second start returns the same pending login.
     #[oai(path = "/v1/auth/:provider/start", method = "post", operation_id = "startLogin")]
     async fn start(
         &self,
@@ -57,8 +57,8 @@ impl AuthApi {
 
     /// Submit the redirect URL by hand.
     ///
-    /// For a browser that cannot reach the gateway's port 1455: copy the address it failed on. Never paste an address that
-    /// somebody else sent.
+    /// For a browser that cannot reach the gateway's port 1455: copy the address it failed on. Never paste an address
+    /// that somebody else sent.
     #[oai(path = "/v1/auth/:provider/callback", method = "post", operation_id = "completeLogin")]
     async fn callback(
         &self,
@@ -74,7 +74,7 @@ impl AuthApi {
 
     /// Cancel the pending login.
     ///
-    /// Only the caller that started it can.
+    /// Only the caller that started the login can cancel it.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
     async fn cancel(
         &self,
@@ -87,7 +87,7 @@ impl AuthApi {
 
     /// Remove the stored tokens and unregister the provider.
     ///
-    /// The tokens are deleted here whatever the provider answers; `revocation` reports its answer.
+    /// The stored tokens are deleted even if the provider does not revoke them; `revocation` reports the result.
     #[oai(path = "/v1/auth/:provider/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
@@ -100,9 +100,9 @@ impl AuthApi {
 
     /// Refresh the access token now.
     ///
-    /// Joins a refresh that is under way on any replica, and returns the status after it. A refresh in doubt is not tried
-    /// again, unless the body names the `login_id` and `generation` that the status showed: that consents to one more try,
-    /// which may end the login.
+    /// Joins a refresh that is under way on any replica, and returns the status after it. A refresh in doubt is not
+    /// tried again, unless the body names the `login_id` and `generation` that the status showed: that consents to one
+    /// more try, which may end the login.
     #[oai(path = "/v1/auth/:provider/refresh", method = "post", operation_id = "refreshAuth")]
     async fn refresh(
         &self,
@@ -115,7 +115,7 @@ impl AuthApi {
         Ok(Reply(accounts.refresh(&account_name(&provider.0.0)?, &caller.0.principal, consent).await?.into()))
     }
 
-    /// List what happened to the account.
+    /// List the account's events.
     ///
     /// Newest first.
     #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
@@ -124,9 +124,9 @@ impl AuthApi {
         accounts: Service<'_, Accounts>,
         _caller: Caller,
         provider: Path<AccountName>,
-        /// How many items to return at most.
+        /// The maximum number of items to return.
         limit: Query<PageLimit>,
-        /// The `next_cursor` of the page before.
+        /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Answer<EventPage, { BAD_REQUEST | NOT_FOUND }> {
         let events = accounts.events(&account_name(&provider.0.0)?, limit.0.newest(&cursor.0)).await?;
@@ -135,7 +135,7 @@ impl AuthApi {
         Ok(Reply(EventPage { events, next_cursor: page.next_cursor }))
     }
 
-    /// List what happened to all accounts.
+    /// List the events of all accounts.
     ///
     /// Newest first. Includes removed accounts, and logins that saved nothing; those are kept for a week.
     #[oai(path = "/v1/activity", method = "get", operation_id = "listActivity")]
@@ -143,9 +143,9 @@ impl AuthApi {
         &self,
         accounts: Service<'_, Accounts>,
         _caller: Caller,
-        /// How many items to return at most.
+        /// The maximum number of items to return.
         limit: Query<PageLimit>,
-        /// The `next_cursor` of the page before.
+        /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Answer<ActivityPage, { BAD_REQUEST }> {
         let entries = accounts.activity(limit.0.newest(&cursor.0)).await?;
@@ -158,9 +158,9 @@ impl AuthApi {
         Ok(Reply(ActivityPage { events, next_cursor: page.next_cursor }))
     }
 
-    /// Get how much of the account's plan is used.
+    /// Get the usage of the account's plan.
     ///
-    /// What the provider reported within the last minute; otherwise it is asked.
+    /// Returns what the provider reported within the last minute, or asks the provider.
     #[oai(path = "/v1/auth/:provider/usage", method = "get", operation_id = "getUsage")]
     async fn usage(
         &self,
@@ -173,7 +173,7 @@ impl AuthApi {
 
     /// Connect with an API key or a session token.
     ///
-    /// The secret is tried at the provider before it is saved, unless `unchecked`.
+    /// The secret is checked at the provider before it is saved, unless `unchecked` is set.
     #[oai(path = "/v1/auth/:provider/secret", method = "put", operation_id = "putSecret")]
     async fn secret(
         &self,

@@ -1,4 +1,4 @@
-//! Who may come in: everything is closed but a short list of paths that show nothing.
+//! Authenticates requests. Only a few paths without sensitive data need no token.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The token of the gateway's owner, as a digest: enough to compare, nothing to steal.
+/// The gateway's own token, as a SHA-256 digest: the token itself is not kept in memory.
 #[derive(Clone)]
 pub struct GatewayToken(Arc<[u8; 32]>);
 
@@ -31,30 +31,30 @@ impl GatewayToken {
         Self(Arc::new(Sha256::digest(token.expose_secret().as_bytes()).into()))
     }
 
-    /// Compares digests in constant time, so the answer's timing says nothing about where a guess went wrong.
+    /// Compares digests in constant time, so the timing of the response does not leak how much of a guess matches.
     fn matches(&self, presented: &str) -> bool {
         Sha256::digest(presented.as_bytes()).ct_eq(self.0.as_slice()).into()
     }
 }
 
-/// For whom a request was let in, and by what. Only [`Authenticator::authenticate`] makes one.
+/// The caller of an authenticated request. Only [`Authenticator::authenticate`] creates one.
 #[derive(Clone)]
 pub(super) struct AuthContext {
     pub(super) principal: Principal,
     pub(super) credential: Credential,
 }
 
-/// What a caller was let in by.
+/// The credential that authenticated the caller.
 #[derive(Clone)]
 pub(super) enum Credential {
     /// The gateway's own token.
     GatewayToken,
-    /// One that the gateway made.
+    /// An API token that the gateway issued.
     ApiToken(Arc<ApiToken>),
 }
 
-// The check itself is [`Authenticator::authenticate`]'s; this is how operations say in the contract that they need a token.
-/// The gateway's own token or that of a session of its page; where models are asked, a program's too.
+// [`Authenticator::authenticate`] has checked the token already; this only declares the security scheme.
+/// The gateway's own token or the token of a page session; for the models and the proxy also a program's token.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "auth_context")]
 pub(super) struct Caller(pub(super) AuthContext);
@@ -63,11 +63,10 @@ async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthConte
     request.data().cloned()
 }
 
-/// What the authenticator knows and remembers.
+/// Checks the token of every request.
 pub(super) struct Authenticator {
     token: GatewayToken,
     access: Arc<Access>,
-    /// What there is to open.
     methods: Arc<AllowedMethods>,
     failed: FailedAttempts,
 }
@@ -77,7 +76,7 @@ impl Authenticator {
         Self { token, access, methods, failed: FailedAttempts::default() }
     }
 
-    /// What a presented token is; None if it is none of ours.
+    /// Returns the credential for a presented token; `None` if the token is unknown.
     fn credential(&self, presented: &str) -> Option<Credential> {
         if self.token.matches(presented) {
             return Some(Credential::GatewayToken);
@@ -85,8 +84,12 @@ impl Authenticator {
         self.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
-    /// Lets a request in if its path is open, or if it carries the gateway's token or another that is for this path; the error
-    /// is its answer. Whoever carries a right one never meets the limit on wrong ones.
+    /// Accepts a request if its path is open, or if its token permits the path. Requests with a valid token are never
+    /// rate limited.
+    ///
+    /// # Errors
+    ///
+    /// The token is missing, wrong or not for this path; the error is the response.
     pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {
@@ -100,13 +103,13 @@ impl Authenticator {
             });
         };
         match &credential {
-            Credential::ApiToken(token) if !opens(token.scope, path) => {
-                // No token would open a path that does not exist.
+            Credential::ApiToken(token) if !permits(token.scope, path) => {
+                // No scope permits a path that does not exist, so a 403 would mislead.
                 if self.methods.of(path).is_none() {
                     let detail = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
                     return Err(ProblemJson::response(ProblemKind::NotFound, detail));
                 }
-                let detail = "this token is not for this path, which needs the gateway's own token";
+                let detail = "this token does not permit this path; use the gateway's own token";
                 return Err(ProblemJson::response(ProblemKind::InsufficientScope, detail));
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}
@@ -116,8 +119,8 @@ impl Authenticator {
     }
 }
 
-/// Whether a token opens a path.
-fn opens(scope: Scope, path: &str) -> bool {
+/// Returns whether a token's scope permits a path.
+fn permits(scope: Scope, path: &str) -> bool {
     match scope {
         Scope::Proxy => paths::speaks_openai(path),
         Scope::Page => true,
@@ -125,7 +128,7 @@ fn opens(scope: Scope, path: &str) -> bool {
     }
 }
 
-/// The token in the one `Authorization` header; it is taken from nowhere else.
+/// Returns the bearer token of the single `Authorization` header. Tokens in other places are ignored.
 fn bearer(request: &Request) -> Option<&str> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (headers.next(), headers.next()) else { return None };

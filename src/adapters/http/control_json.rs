@@ -1,4 +1,5 @@
-//! The JSON body of a control request: bounded while it is read, and never repeated in an error, as it may hold a secret.
+//! The JSON body of a control request. Its size is bounded while it is read, and errors never repeat its values because
+//! they may be secrets.
 
 use poem::{IntoResponse, Request, RequestBody, error::ReadBodyError};
 use poem_openapi::{
@@ -17,10 +18,10 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A JSON object.
 pub(super) struct ControlJson<T>(pub(super) T);
 
-/// A JSON object that may be left out or be null, which means no members.
+/// An optional JSON object; an absent body or null means no members.
 pub(super) struct OptionalJson<T>(pub(super) T);
 
-/// Reads a body; `None` if there is none.
+/// Reads a body; `None` if it is empty or null.
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>, Problem> {
     let body = body.take().map_err(|_| Problem::new(ProblemKind::Internal, "the body was read twice"))?;
     let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
@@ -46,7 +47,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
         Problem::new(ProblemKind::MalformedJson, detail)
     })?;
     match bytes.trim_ascii_start() {
-        // Serde would read a list as the members in their order.
+        // Serde would accept an array as the members in order.
         [b'{', ..] => {
             let members = &mut serde_json::Deserializer::from_slice(bytes);
             serde_path_to_error::deserialize(members).map(Some).map_err(|error| wrong_shape(&error))
@@ -61,7 +62,7 @@ fn is_json(request: &Request) -> bool {
     essence.eq_ignore_ascii_case(JSON) || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Names the member and what is expected there. Serde's own text shows the value before the last `expected`.
+/// Names the member and the expected type. Serde's own text shows the value before the last `expected`.
 fn wrong_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let text = error.inner().to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _place)| text);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_member_and_never_its_value() {
+    fn errors_name_the_member_but_not_its_value() {
         assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"display_name": null}"#), @"the body does not fit: `display_name` must be a string");
         assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"enabled": "canary, expected canary"}"#), @"the body does not fit: `enabled` must be a boolean");
         assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"rights": "canary"}"#), @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");

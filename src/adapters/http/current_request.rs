@@ -1,7 +1,7 @@
-//! What is known of the request that is being worked on, wherever it is worked on.
+//! The current request, as a task-local value.
 //!
-//! Its name stands in its log lines, in the answer's `X-Request-Id`, and as `instance` of a problem, so that a caller's
-//! complaint leads to the line in the log.
+//! Its id is in its log lines, in the response's `X-Request-Id` and in the `instance` of a problem, so that a reported
+//! error can be found in the log.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,40 +16,40 @@ tokio::task_local! {
 
 pub(super) struct CurrentRequest {
     pub(super) id: String,
-    /// Whether its caller expects errors in OpenAI's form.
+    /// Whether the caller expects errors in OpenAI's form.
     pub(super) speaks_openai: bool,
 }
 
 impl CurrentRequest {
-    /// Does `work` for this request.
+    /// Runs `work` with this as the current request.
     pub(super) async fn scope<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }
 }
 
-/// The name of the request that is being worked on; None outside of one.
+/// Returns the id of the current request; `None` outside of a request.
 pub(super) fn id() -> Option<String> {
     CURRENT.try_with(|current| current.id.clone()).ok()
 }
 
-/// Whether the caller of the request that is being worked on expects errors in OpenAI's form.
+/// Returns whether the caller of the current request expects errors in OpenAI's form.
 pub(super) fn speaks_openai() -> bool {
     CURRENT.try_with(|current| current.speaks_openai).unwrap_or(false)
 }
 
-/// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for each
-/// request are enough.
+/// Makes request ids: 16 hex digits that are unlikely to repeat. They protect nothing, so one random key and a hash for
+/// each request are enough.
 pub struct RequestIds {
     key: [u8; 16],
     count: AtomicU64,
 }
 
 impl RequestIds {
-    /// Draws the key.
+    /// Generates the key.
     ///
     /// # Errors
     ///
-    /// Returns what `random` returns.
+    /// Random numbers are unavailable.
     pub fn new(random: &dyn Random) -> Result<Self, RandomError> {
         let mut key = [0; 16];
         random.fill(&mut key)?;

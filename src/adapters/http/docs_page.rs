@@ -1,9 +1,8 @@
-//! `/docs`: the contract as a page one can try requests on. Everything is in it, so it works without an internet
-//! connection.
+//! `/docs`: the API documentation as an interactive page. It is self-contained, so it works offline.
 
 use poem::{Endpoint, IntoResponse, Response, endpoint::make_sync, http::header, web::Html};
 
-/// The page's scripts and styles are inline, as the generator makes them; it may talk to this gateway and nobody else.
+/// The generated page has inline scripts and styles. It may connect only to this gateway.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; \
                       font-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

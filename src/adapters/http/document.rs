@@ -17,7 +17,7 @@ pub(super) fn document(generated: &str) -> String {
     for operation in operations(&mut document) {
         bodies.extend(body_schema(operation));
         add_examples(operation, &examples);
-        share_refusals(operation, &mut responses);
+        share_errors(operation, &mut responses);
         share_parameters(operation, &mut parameters);
     }
     for (name, is_open) in bodies {
@@ -25,7 +25,7 @@ pub(super) fn document(generated: &str) -> String {
     }
     document["components"]["responses"] = responses.into();
     document["components"]["parameters"] = parameters.into();
-    // Its only refusal is the listener's.
+    // The health check has no error responses of its own; the listener may send a 431.
     let health = &mut document["paths"][paths::HEALTH]["get"];
     health["security"] = json!([]);
     health["responses"]["431"] = json!({"description": "The request's headers are too large."});
@@ -37,8 +37,8 @@ fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
     paths.filter_map(|(_, item)| item.as_object_mut()).flatten().map(|(_, operation)| operation)
 }
 
-/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers: generators
-/// choose a type by them.
+/// Replaces the formats of unsigned integers, which OpenAPI does not have, and writes whole bounds as integers:
+/// generators choose a type by them.
 fn standardize(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -76,8 +76,8 @@ fn add_examples(operation: &mut Value, examples: &Value) {
     }
 }
 
-/// Moves the refusals, which are the same for every operation, to the components.
-fn share_refusals(operation: &mut Value, shared: &mut Map<String, Value>) {
+/// Moves the error responses, which are the same for every operation, to the components.
+fn share_errors(operation: &mut Value, shared: &mut Map<String, Value>) {
     for (status, response) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let status = StatusCode::from_bytes(status.as_bytes()).unwrap_or_default();
         let reason = status.canonical_reason().filter(|_| !status.is_success()).unwrap_or_default();

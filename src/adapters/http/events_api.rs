@@ -19,10 +19,10 @@ use super::{
 };
 use crate::app::{Access, Tokens};
 
-/// The longest silence, so that no proxy in between closes the connection.
+/// Interval of heartbeats, so that no proxy closes the idle connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Cancelled when the gateway begins to stop, so that no listener keeps it waiting.
+/// Cancelled when the gateway starts to shut down, so that open streams do not delay it.
 #[derive(Clone)]
 pub(super) struct Stopping(pub(super) CancellationToken);
 
@@ -32,8 +32,9 @@ pub(super) struct EventsApi;
 impl EventsApi {
     /// Follow every change as a stream of server-sent events.
     ///
-    /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another replica.
-    /// Both have the data `{}`; read what has changed with the other operations. The stream ends with the caller's session.
+    /// `ready` once at the beginning, then `change` whenever an account or a login has changed, here or on another
+    /// replica. Both have the data `{}`; read what has changed with the other operations. The stream ends with the
+    /// caller's session.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
     async fn follow(
         &self,
@@ -68,7 +69,7 @@ struct Listener {
 }
 
 impl Listener {
-    /// The next frame; None at the end.
+    /// Returns the next frame; `None` at the end of the stream.
     async fn next(&mut self) -> Option<&'static str> {
         if std::mem::take(&mut self.is_new) {
             return Some("event: ready\ndata: {}\n\n");
@@ -80,11 +81,11 @@ impl Listener {
             },
             () = self.stopping.cancelled() => return None,
         };
-        let may_hear = match &self.credential {
+        let is_authorized = match &self.credential {
             Credential::GatewayToken => true,
             Credential::ApiToken(token) => self.access.find(&token.digest).is_some(),
         };
-        may_hear.then_some(frame)
+        is_authorized.then_some(frame)
     }
 }
 

@@ -1,6 +1,6 @@
-//! Counts requests without the right token, and slows down whoever sends many.
+//! Limits the rate of requests without a valid token.
 //!
-//! A token of 256 bits cannot be guessed; this keeps a caller with a wrong one, or a scanner, from costing anything.
+//! A token of 256 bits cannot be guessed. The limit bounds the load that scanners and callers with a wrong token cause.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,7 +18,7 @@ use poem::{Addr, web::RemoteAddr};
 const PER_ADDRESS: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
-/// Addresses remembered at most; beyond that, those that have been quiet are forgotten.
+/// Above this number of addresses, idle ones are removed.
 const ADDRESSES: usize = 10_000;
 
 pub(super) struct FailedAttempts {
@@ -38,7 +38,11 @@ impl Default for FailedAttempts {
 }
 
 impl FailedAttempts {
-    /// Counts one more. The error says how long this caller should wait.
+    /// Counts a failed attempt.
+    ///
+    /// # Errors
+    ///
+    /// The rate exceeds a limit; the error is the time to wait.
     pub(super) fn count(&self, caller: &RemoteAddr) -> Result<(), Duration> {
         let ip = match caller.0 {
             Addr::SocketAddr(address) => address.ip(),
@@ -63,14 +67,14 @@ mod tests {
     fn one_address_is_slowed_down_and_others_are_not() {
         let attempts = FailedAttempts::default();
         let caller = |last: u8| RemoteAddr(Addr::SocketAddr(SocketAddr::from(([10, 0, 0, last], 1))));
-        let let_through = (0..100).filter(|_| attempts.count(&caller(1)).is_ok()).count();
-        assert!((20..30).contains(&let_through), "{let_through}");
+        let allowed = (0..100).filter(|_| attempts.count(&caller(1)).is_ok()).count();
+        assert!((20..30).contains(&allowed), "{allowed}");
         assert!(attempts.count(&caller(1)).unwrap_err() <= Duration::from_secs(1));
         assert!(attempts.count(&caller(2)).is_ok());
     }
 
     #[test]
-    fn many_addresses_together_are_slowed_down_too() {
+    fn many_addresses_share_a_limit() {
         let attempts = FailedAttempts::default();
         let callers = (0..=255).flat_map(|a| (0..4).map(move |b| SocketAddr::from(([10, 0, b, a], 1))));
         let refused = callers.filter(|caller| attempts.count(&RemoteAddr(Addr::SocketAddr(*caller))).is_err()).count();

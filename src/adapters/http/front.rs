@@ -1,8 +1,8 @@
-//! The way of every request: it gets a name, is for this gateway, is let in or not, finds its handler, and its answer gets
-//! the headers that all answers have.
+//! The entry point of every request: assigns an id, checks the host, authenticates, routes, and adds the common
+//! response headers.
 //!
-//! One endpoint and no chain of wrapped ones: the future of each wrapper holds the request and the future inside once more,
-//! and copying them was a quarter of what a forwarded request cost.
+//! This is one endpoint and not a chain of middleware: each middleware's future holds the request and the inner future
+//! again, and copying them was a quarter of the cost of a forwarded request.
 
 use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
@@ -35,9 +35,9 @@ pub(super) struct Front<R, P> {
     pub(super) authenticator: Authenticator,
     pub(super) methods: Arc<AllowedMethods>,
     pub(super) proxy: Proxy,
-    /// `/` and what is below `/page/`.
+    /// Handles `/` and the paths below `/page/`.
     pub(super) page: P,
-    /// Whatever else there is.
+    /// Handles all other paths.
     pub(super) routes: R,
     pub(super) app: Arc<App>,
     pub(super) bodies: Arc<LargeBodies>,
@@ -49,57 +49,58 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let (id, path) = (self.ids.next(), request.uri().path());
-        // The path without its query: what a caller puts there by mistake stays out of the log.
+        // Log the path without the query, which may contain a secret by mistake.
         let span = tracing::info_span!("http.request", request.id = id, method = %request.method(), path);
         let name = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
-        let work = pin!(self.answer_or_report_panic(request));
-        let mut answer = current.scope(work).instrument(span).await;
-        let headers = answer.headers_mut();
+        let work = pin!(self.handle_or_report_panic(request));
+        let mut response = current.scope(work).instrument(span).await;
+        let headers = response.headers_mut();
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING_RUNS);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        Ok(answer)
+        Ok(response)
     }
 }
 
 impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P> {
-    /// Checks the host name. A health check may use any name: its probe cannot be listed, and it learns nothing.
-    fn is_for_us(&self, request: &Request) -> Result<(), Response> {
+    /// Checks the host name. Health checks may use any name: a probe's host name is not known in advance, and the
+    /// response reveals nothing.
+    fn check_host(&self, request: &Request) -> Result<(), Response> {
         if self.hosts.are_named_by(request.headers()) || request.uri().path() == paths::HEALTH {
             return Ok(());
         }
-        let words = "the gateway does not answer to this name; server.allowed_hosts lists further ones";
+        let words = "the gateway does not accept this host name; add it to server.allowed_hosts";
         Err(ProblemJson::response(ProblemKind::HostNotAllowed, words))
     }
 
-    /// Turns a panic into a 500, so that a bug ends one request and not its connection. The panic hook has printed the message
-    /// and the place already; the log line here names the request. Nothing shared is left half changed: what changes state runs
-    /// in tasks of its own (`app::Tasks`), and the locks in between do not span an await.
-    async fn answer_or_report_panic(&self, request: Request) -> Response {
-        match AssertUnwindSafe(self.answer(request)).catch_unwind().await {
-            Ok(answer) => answer,
+    /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
+    /// printed the message and the location; the log line here adds the request id. No shared state is left
+    /// inconsistent: changes run in separate tasks (`app::Tasks`), and no lock is held across an await.
+    async fn handle_or_report_panic(&self, request: Request) -> Response {
+        match AssertUnwindSafe(self.handle(request)).catch_unwind().await {
+            Ok(response) => response,
             Err(panic) => {
                 let message = panic_message(panic.as_ref());
                 tracing::error!(panic.message = message, "a request panicked; this is a bug of the gateway");
-                let detail = "the gateway has a bug here; its log has the details under this request id";
+                let detail = "a bug in the gateway; its log has the details for this request id";
                 ProblemJson::response(ProblemKind::Internal, detail)
             }
         }
     }
 
-    async fn answer(&self, mut request: Request) -> Response {
-        let way_in = self.is_for_us(&request).and_then(|()| self.authenticator.authenticate(&mut request));
-        if let Err(refusal) = way_in.and_then(|()| no_upgrade(&request)) {
+    async fn handle(&self, mut request: Request) -> Response {
+        let admitted = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request));
+        if let Err(refusal) = admitted.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
         if request.uri().path().starts_with(paths::PROXY) {
             return self.proxy.forward(request).await;
         }
         let uri = request.uri().clone();
-        let answered = if paths::is_page(uri.path()) {
+        let result = if paths::is_page(uri.path()) {
             self.page.call(request).await
         } else {
             let App { tokens, logins, accounts, models, access, .. } = self.app.as_ref();
@@ -112,34 +113,35 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
             request.set_data(self.stopping.clone());
             self.routes.call(request).await
         };
-        let mut answer = match answered {
-            Ok(answer) => answer,
+        let mut response = match result {
+            Ok(response) => response,
             Err(error) => problem_json::from_framework(error),
         };
-        // The framework does not list the methods that the path takes.
-        if answer.status() == StatusCode::METHOD_NOT_ALLOWED
+        // The framework does not set `Allow`.
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
             && let Some(allow) = self.methods.of(uri.path()).and_then(|methods| HeaderValue::from_str(methods).ok())
         {
-            answer.headers_mut().insert(header::ALLOW, allow);
+            response.headers_mut().insert(header::ALLOW, allow);
         }
-        answer
+        response
     }
 }
 
-/// The text that a panic was started with. It comes from our own code and holds no secret: secrets have no `Display`.
+/// Returns the message of a panic. It contains no secret: secrets have no `Display`.
 fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let formatted = panic.downcast_ref::<String>().map(String::as_str);
     formatted.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }
 
-/// Codex offers a WebSocket first. Told at once that there is none, it uses plain HTTP; by any other word it tries again.
+/// Rejects WebSockets with a 426. Codex tries one first; after a 426 it uses plain HTTP at once, after other errors it
+/// retries.
 fn no_upgrade(request: &Request) -> Result<(), Response> {
-    // Others are hints that a server may leave unheard: Java's client offers HTTP/2 so.
+    // Other upgrades are optional and ignored: Java's client offers HTTP/2 this way.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
     if request.headers().get_all(header::UPGRADE).iter().any(is_websocket) && paths::speaks_openai(request.uri().path())
     {
-        let words = "this gateway speaks plain HTTP here; use the HTTP form";
+        let words = "WebSockets are not supported here; use plain HTTP";
         return Err(ProblemJson::response(ProblemKind::NoUpgrade, words));
     }
     Ok(())

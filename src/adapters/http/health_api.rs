@@ -1,4 +1,4 @@
-//! `/healthz`: whether the process answers. It reveals nothing else, so it needs no token.
+//! `/healthz`: reports that the process responds. It reveals nothing else, so it needs no token.
 
 use poem_openapi::OpenApi;
 

@@ -1,19 +1,20 @@
-//! The names that the gateway answers to. A page of any origin can have a browser look its own name up as 127.0.0.1 (DNS
-//! rebinding) and would then be of the gateway's origin; but the browser sends the name that it looked up.
+//! The host names that the gateway accepts, against DNS rebinding: an attacker's page can make its own host name
+//! resolve to 127.0.0.1, and the browser then treats the gateway as the same origin. The `Host` header still has the
+//! attacker's name.
 
 use std::net::IpAddr;
 
 use poem::http::{HeaderMap, header, uri::Authority};
 
-/// Names of this machine for itself.
+/// The loopback names and addresses.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// Names and addresses, without ports: a tunnel or a container may have changed the port on the way.
+/// Names and addresses, without ports: a tunnel or a container may map the port.
 #[derive(Debug, Clone)]
 pub struct Hosts(Vec<String>);
 
 impl Hosts {
-    /// The loopback names, the address that the gateway listens on, and what its owner has listed.
+    /// Allows the loopback names, the listen address and the configured names.
     pub fn new(listens_on: IpAddr, listed: &[String]) -> Self {
         let own = (!listens_on.is_unspecified()).then(|| match listens_on {
             IpAddr::V4(ip) => ip.to_string(),
@@ -22,7 +23,7 @@ impl Hosts {
         Self(LOOPBACK.map(str::to_owned).into_iter().chain(own).chain(listed.iter().cloned()).collect())
     }
 
-    /// Whether a request names the gateway, in the one `Host` that it must have (RFC 9112 section 3.2).
+    /// Returns whether the single `Host` header (RFC 9112 section 3.2) names the gateway.
     pub(super) fn are_named_by(&self, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

@@ -1,7 +1,8 @@
 //! The gateway's HTTP API. Every handler is three steps: parse, call one use case, render.
 //!
-//! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports point one
-//! way: `*_api` -> `answer` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in `adapters::contract`.
+//! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports
+//! point one way: `*_api` -> `answer` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in
+//! `adapters::contract`.
 
 mod answer;
 mod app_errors;
@@ -90,13 +91,13 @@ fn service(server: &str) -> OpenApiService<Apis, ()> {
         .server(server)
 }
 
-/// The OpenAPI document, as committed in `openapi/v1.json`.
+/// Returns the OpenAPI document, as committed in `openapi/v1.json`.
 pub fn openapi_document() -> String {
     document::document(&service("http://127.0.0.1:3577").spec())
 }
 
-/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It answers to `hosts`; endless streams end
-/// when `stop` is cancelled.
+/// Builds the whole API as one endpoint, with `page` at `/` and below `/page/`. It accepts requests to `hosts`. Event
+/// streams end when `stop` is cancelled.
 pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,
@@ -105,7 +106,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     page: P,
     stop: CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<P> {
-    // `/docs` tries requests on the gateway it came from.
+    // Requests from `/docs` go to the gateway that served the page.
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
     let (methods, bodies) = (Arc::new(AllowedMethods::of_document(&document)), Arc::<LargeBodies>::default());

@@ -1,4 +1,4 @@
-//! `/v1/responses`, `/v1/chat/completions` and `/v1/models`: what OpenAI's clients call, with any connected account behind.
+//! `/v1/responses`, `/v1/chat/completions` and `/v1/models`: OpenAI's API on top of the connected accounts.
 
 use poem::{IntoResponse, Response, http::HeaderMap};
 use poem_openapi::{
@@ -29,7 +29,7 @@ impl Shape for ResponseShape {
     const NAME: &'static str = "CreateResponseRequest";
     const DESCRIPTION: &'static str =
         "A request of OpenAI's Responses API; `docs/dialect.md` describes how each parameter is translated.";
-    // Any JSON in the document: generated clients cannot express a choice of a text and a list.
+    // Any JSON in the document: client generators do not support a union of string and array.
     const PROMPT: (&'static str, fn() -> MetaSchema) =
         ("input", || MetaSchema { description: Some("A text, or a list of input items."), ..MetaSchema::ANY });
 }
@@ -56,8 +56,8 @@ fn inline(schema: MetaSchema) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
-/// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a model
-/// of the default provider.
+/// Ask a model of a connected account. `model` is `<provider>/<model>`, the key of a configured agent, or the name of a
+/// model of the default provider.
 #[OpenApi(tag = "Tag::Models")]
 impl ModelApi {
     /// Create a response (OpenAI's Responses API).
@@ -71,7 +71,7 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiRefusal<PROMPT>> {
-        // Its room is taken until the response begins.
+        // The body's memory stays reserved until the response begins.
         let Kept { body, room: _room } = body.kept;
         Ok(models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
@@ -93,7 +93,7 @@ impl ModelApi {
 
     /// List the models of all connected accounts.
     ///
-    /// The providers are asked, and their answers kept for a minute.
+    /// The lists come from the providers and are cached for a minute.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
     async fn models(&self, models: Service<'_, Models>, _caller: Caller) -> Result<Reply<ModelList>, OpenAiRefusal<0>> {
         Ok(Reply(models.list().await.into()))
@@ -113,7 +113,7 @@ impl ModelApi {
     }
 }
 
-/// What a request with a prompt may be refused with.
+/// The error statuses of a request with a prompt.
 const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
 
 /// A model's response, whole or as a stream.

@@ -1,4 +1,5 @@
-//! The body of a request for a model, as the contract tells it; the use case alone reads it.
+//! The body of a request to a model: its schema for the document, and its raw bytes for the use case, which parses
+//! them.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -19,15 +20,15 @@ use super::{
 };
 use crate::adapters::contract::{Problem, ProblemKind};
 
-/// What of a body the contract tells: the members that the gateway itself looks at. All others are OpenAI's.
+/// The documented part of a body: the members that the gateway itself reads. The others are those of OpenAI's API.
 pub(super) trait Shape {
     const NAME: &'static str;
     const DESCRIPTION: &'static str;
-    /// The member that holds the prompt, and its schema.
+    /// The member with the prompt, and its schema.
     const PROMPT: (&'static str, fn() -> MetaSchema);
 }
 
-/// A body as it came, whose JSON the use case reads.
+/// A raw body. The use case parses its JSON.
 pub(super) struct ModelBody<S> {
     pub(super) kept: Kept<Bytes>,
     shape: PhantomData<S>,
@@ -86,9 +87,9 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
     }
 }
 
-/// The prompt is read here, and no client of this API compresses it unless it is told to.
+/// Rejects compressed bodies: the gateway parses the prompt, and clients do not compress by default.
 fn refusal_of_compressed(headers: &HeaderMap) -> Option<Problem> {
     let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or_default();
-    let words = "the body is compressed; send it as plain JSON, or to /v1/proxy, which passes on what it is sent";
+    let words = "the body is compressed; send plain JSON, or use /v1/proxy, which forwards bodies unchanged";
     (!encoding.eq_ignore_ascii_case("identity")).then(|| Problem::new(ProblemKind::NotJson, words))
 }

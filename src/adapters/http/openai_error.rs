@@ -1,6 +1,6 @@
-//! Errors as OpenAI's clients parse them, on the routes that such clients call. Everywhere else errors are problem+json.
+//! Errors in the form of OpenAI's API, for the routes of that API. Other routes use problem+json.
 //!
-//! A permanent failure has a status that those clients do not try again: see [`crate::domain::provider_refusal`].
+//! A permanent failure has a status that OpenAI's clients do not retry; see [`crate::domain::provider_refusal`].
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ pub(super) struct OpenAiError {
     status: StatusCode,
     details: OpenAiErrorDetails,
     retry_after: Option<Duration>,
-    /// Whether the same request cannot succeed before somebody changes something.
+    /// Whether a retry of the same request cannot succeed.
     is_permanent: bool,
 }
 
 impl OpenAiError {
-    /// Renders an error for a caller of a model.
+    /// Converts an error for a caller of a model, and logs it.
     pub(super) fn of(error: &AppError) -> Self {
         match error {
             AppError::ProviderRefused(refusal) => {

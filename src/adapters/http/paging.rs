@@ -1,5 +1,5 @@
-//! Pages of a list. A cursor is the sort key of a page's last item, so a page is right whatever was added or removed
-//! meanwhile.
+//! Pages of a list. A cursor is the sort key of a page's last item, so additions and removals between two requests
+//! neither repeat nor skip items.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,18 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::adapters::contract::{Problem, ProblemKind};
 
-/// How many events can be paged through.
+/// The number of newest events that pages can reach.
 const MAX_DEPTH: usize = 10_000;
 
-/// How many items a page has at most.
+/// The maximum number of items on a page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PageLimit(pub(super) usize);
 
 impl PageLimit {
     const MAX: Self = Self(500);
 
-    /// Returns how many of the newest items hold the page after `cursor`: the first page needs few, others lie at any depth.
+    /// Returns how many of the newest items to load for the page after `cursor`. The first page needs one page and one
+    /// item; later pages can be at any depth.
     pub(super) fn newest(self, cursor: &Option<String>) -> usize {
         if cursor.is_none() { self.0 + 1 } else { MAX_DEPTH }
     }
@@ -83,7 +84,7 @@ pub(super) struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Sorts `all` by `key` and takes the page after `cursor`.
+    /// Sorts `all` by `key` and returns the page after `cursor`.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_right_although_its_cursor_s_item_is_gone() {
+    fn a_cursor_outlives_its_item() {
         let first = Page::of(vec![1, 2, 3, 4], |id| Reverse(*id), PageLimit(2), None).unwrap();
         assert_eq!(first.items, [4, 3]);
         let rest = Page::of(vec![1, 2, 4, 5], |id| Reverse(*id), PageLimit(2), first.next_cursor.as_deref()).unwrap();

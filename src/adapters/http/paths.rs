@@ -1,4 +1,4 @@
-//! Which paths there are, who may call them, and which methods they take.
+//! The paths of the API: which ones need a token, which ones speak OpenAI's API, and their methods.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 pub(super) const HEALTH: &str = "/healthz";
 pub(super) const SESSION: &str = "/v1/session";
-/// Everything below is forwarded to a provider.
+/// The prefix of requests that are forwarded to a provider.
 pub(super) const PROXY: &str = "/v1/proxy/";
 
-/// Paths that need no token, beside the page. All others need one, also those that do not exist.
+/// Paths that need no token, besides the page. All others need one, even if they do not exist.
 const OPEN: [&str; 3] = [HEALTH, "/openapi.json", "/docs"];
 
-/// Routes of OpenAI's API, and everything below those that end in a slash.
+/// Routes of OpenAI's API. A trailing slash includes all paths below.
 const OPENAI: [&str; 5] = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/models/", PROXY];
 
 /// Paths that are not in the document, and their methods.
@@ -24,23 +24,23 @@ pub(super) fn needs_token(path: &str) -> bool {
     !OPEN.contains(&path) && !is_page(path)
 }
 
-/// Whether a path is the page or one of its files.
+/// Returns whether a path is the page or one of its files.
 pub(super) fn is_page(path: &str) -> bool {
     path == "/" || path.starts_with("/page/")
 }
 
-/// Whether a path's callers expect errors in OpenAI's form.
+/// Returns whether the callers of a path expect errors in OpenAI's form.
 pub(super) fn speaks_openai(path: &str) -> bool {
     OPENAI.iter().any(|route| path == *route || route.ends_with('/') && path.starts_with(route))
 }
 
-/// The methods of each path, for the `Allow` header that a 405 must carry (RFC 9110 section 15.5.6): the framework leaves
-/// it out.
+/// The methods of each path, for the `Allow` header that a 405 must carry (RFC 9110 section 15.5.6): the framework
+/// leaves it out.
 #[derive(Default)]
 pub(super) struct AllowedMethods(Router<String>);
 
 impl AllowedMethods {
-    /// Reads the methods off the OpenAPI document.
+    /// Reads the methods from the OpenAPI document.
     pub(super) fn of_document(document: &str) -> Self {
         let document: Value = serde_json::from_str(document).unwrap_or_default();
         let mut methods = BTreeMap::from(UNDOCUMENTED.map(|(path, methods)| (path.to_owned(), methods.to_owned())));
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_are_those_of_the_document() {
+    fn methods_come_from_the_document() {
         let methods = AllowedMethods::of_document(
             r#"{"paths": {"/v1/a/{x}": {"patch": {}, "get": {}}, "/v1/a/{x}/b": {"post": {}}, "/v1/a": {"get": {}}}}"#,
         );
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn openai_routes_match_as_a_whole() {
+    fn openai_routes_match_whole_segments() {
         for path in ["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x"] {
             assert!(speaks_openai(path), "{path}");
         }

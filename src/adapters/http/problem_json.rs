@@ -33,7 +33,7 @@ impl ProblemJson {
     }
 
     pub(super) fn too_many_attempts(wait: Duration) -> Response {
-        // Rounded up, so that a caller that waits that long is not early.
+        // Rounded up, so that a caller does not retry too early.
         let seconds = wait.as_secs() + 1;
         let detail = format!("Too many requests without the right token. Try again in {seconds} s.");
         let response = Self::response(ProblemKind::TooManyAttempts, detail);
@@ -60,9 +60,10 @@ impl IntoResponse for ProblemJson {
     }
 }
 
-/// Renders an error of the framework as a problem. Its own text may repeat the request, so it is not used.
+/// Converts an error of the framework to a problem. Its own text is not used because it may repeat parts of the
+/// request.
 pub(super) fn from_framework(error: poem::Error) -> Response {
-    // A handler's refusal arrives as an error too, already rendered.
+    // A handler's error response also arrives here, already rendered.
     if error.is_from_response() {
         return error.into_response();
     }
@@ -71,11 +72,11 @@ pub(super) fn from_framework(error: poem::Error) -> Response {
         StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not fit this operation; see /docs"),
         StatusCode::NOT_FOUND => (ProblemKind::NotFound, "there is nothing at this path; see /docs"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            (ProblemKind::MethodNotAllowed, "this path does not take this method; see /docs")
+            (ProblemKind::MethodNotAllowed, "this path does not support this method; see /docs")
         }
         status => {
             tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
-            (ProblemKind::Internal, "the gateway could not do this; its log says why")
+            (ProblemKind::Internal, "the request failed; the gateway's log has the reason")
         }
     };
     ProblemJson::response(kind, detail)

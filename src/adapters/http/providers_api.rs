@@ -1,4 +1,4 @@
-//! `/v1/providers`: the accounts, and what their owner calls them.
+//! `/v1/providers`: lists and changes the accounts.
 
 use poem_openapi::{
     OpenApi,
@@ -28,9 +28,9 @@ impl ProvidersApi {
         &self,
         accounts: Service<'_, Accounts>,
         _caller: Caller,
-        /// How many items to return at most.
+        /// The maximum number of items to return.
         limit: Query<PageLimit>,
-        /// The `next_cursor` of the page before.
+        /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Answer<ProviderList, { BAD_REQUEST }> {
         let views = accounts.list().await?;

@@ -1,5 +1,5 @@
-//! `/v1/proxy/{provider}/{path}`: a provider's own API with an account's token. Bytes pass unchanged; nothing of the body is
-//! read. `docs/proxy.md` has the rules.
+//! `/v1/proxy/{provider}/{path}`: forwards to a provider's own API with an account's token. Bodies pass unchanged and
+//! are not parsed. See `docs/proxy.md` for the rules.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -48,7 +48,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Answers a request whose path begins with [`paths::PROXY`].
+    /// Forwards a request whose path begins with [`paths::PROXY`].
     pub(super) async fn forward(&self, request: Request) -> Response {
         self.try_forward(request).await.unwrap_or_else(|refusal| refusal)
     }
@@ -76,21 +76,21 @@ impl Proxy {
     }
 }
 
-/// Passes a provider's response on, byte for byte as it arrives.
+/// Converts a provider's response; the body is streamed unchanged.
 pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
-    // The body is streamed after the handler has returned; its log lines still belong to the request.
+    // The body is streamed after the handler has returned; keep the request's span for its log lines.
     let span = tracing::Span::current();
     let body = forwarded.body.inspect_err(move |error| {
-        span.in_scope(|| tracing::warn!(error = %error, "a forwarded answer broke off"));
+        span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     });
-    let mut answer =
+    let mut response =
         Response::builder().status(forwarded.status).body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
-    *answer.headers_mut() = forwarded.headers;
-    answer
+    *response.headers_mut() = forwarded.headers;
+    response
 }
 
-/// Describes the proxy in the document. It has no routes here: [`Proxy`] answers them before the framework does, because the
-/// rest of the path holds slashes, which no OpenAPI path can express.
+/// Describes the proxy in the document. It registers no routes: [`Proxy`] handles the requests before the framework,
+/// because the rest of the path may contain slashes, which OpenAPI cannot express.
 pub(super) struct ProxyApi;
 
 impl OpenApi for ProxyApi {

@@ -1,4 +1,4 @@
-//! What every group of operations shares: access to the services, and the tags.
+//! Shared by all groups of operations: access to the services, and the tags.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use poem_openapi::Tags;
 /// A service of the application, as a handler receives it.
 pub(super) type Service<'a, T> = Data<&'a Arc<T>>;
 
-/// How the document groups its operations.
+/// The groups of operations in the document.
 #[derive(Tags)]
 pub(super) enum Tag {
     /// Sign in and out.
@@ -21,7 +21,7 @@ pub(super) enum Tag {
     Proxy,
     /// Tokens for programs.
     Tokens,
-    /// How the gateway's page is let in.
+    /// Sessions of the gateway's page.
     Session,
     /// The gateway itself.
     Meta,

@@ -1,5 +1,5 @@
-//! `/v1/session`: how the page is let in. Cookies ignore ports, so every program on 127.0.0.1 would receive one; the page
-//! keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
+//! `/v1/session`: sessions of the page. Cookies ignore ports, so every server on 127.0.0.1 would receive one;
+//! the page keeps a token of its own instead (`docs/adr/0015-the-page-has-a-token-of-its-own.md`).
 
 use poem_openapi::OpenApi;
 
@@ -19,10 +19,10 @@ pub(super) struct SessionApi;
 
 #[OpenApi(tag = "Tag::Session")]
 impl SessionApi {
-    /// Begin a session of the page, or refresh it.
+    /// Start a session of the page, or extend it.
     ///
-    /// With the gateway's token or a one-time link's a session begins; only this response holds its token, and a link is
-    /// used up. With the token of a session, that session ends later.
+    /// The gateway's token or a one-time link starts a session. Only this response contains the session's token, and
+    /// the link becomes invalid. The token of a session extends that session.
     #[oai(path = "/v1/session", method = "post", operation_id = "beginSession")]
     async fn begin(&self, access: Service<'_, Access>, caller: Caller) -> Answer<Session, { NOT_FOUND | CONFLICT }> {
         Ok(Reply(match caller.0.credential {
@@ -34,7 +34,7 @@ impl SessionApi {
 
     /// End the caller's session.
     ///
-    /// Its token is refused from then on.
+    /// Its token becomes invalid.
     #[oai(path = "/v1/session", method = "delete", operation_id = "endSession")]
     async fn end(&self, access: Service<'_, Access>, caller: Caller) -> Answer<SessionEnded, { CONFLICT }> {
         match caller.0.credential {
@@ -49,7 +49,7 @@ impl SessionApi {
 
     /// Create a link that opens the page.
     ///
-    /// Once, within ten minutes.
+    /// The link works once, within ten minutes.
     #[oai(path = "/v1/session/link", method = "post", operation_id = "makePageLink")]
     async fn link(&self, access: Service<'_, Access>, _caller: Caller) -> Answer<PageLink, { CONFLICT }> {
         Ok(Reply(access.create_page_link().await?.into()))

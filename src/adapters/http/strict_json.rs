@@ -1,11 +1,15 @@
-//! Refuses JSON in which a member appears twice. Parsers differ in which of the two they take, so two programs that read the
-//! same body could see different requests (RFC 8259 section 4).
+//! Rejects JSON in which a member appears twice. Parsers differ in which of the two they use, so two programs could
+//! interpret the same body differently (RFC 8259 section 4).
 
 use std::{collections::HashSet, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// Checks that `bytes` are JSON without repeated members, at any depth.
+///
+/// # Errors
+///
+/// `bytes` are not JSON, or a member is repeated.
 pub(super) fn refuse_repeated_members(bytes: &[u8]) -> serde_json::Result<()> {
     serde_json::from_slice::<Strict>(bytes).map(|Strict| ())
 }

@@ -1,4 +1,4 @@
-//! `/v1/tokens`: tokens for programs, so that none of them needs the gateway's own.
+//! `/v1/tokens`: creates, lists and revokes tokens for programs.
 
 use poem_openapi::{
     OpenApi,
@@ -27,7 +27,7 @@ pub(super) struct TokensApi;
 impl TokensApi {
     /// Create a token for a program.
     ///
-    /// Only this response holds the token.
+    /// Only this response contains the token.
     #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
     async fn create(
         &self,
@@ -49,9 +49,9 @@ impl TokensApi {
         &self,
         access: Service<'_, Access>,
         _caller: Caller,
-        /// How many items to return at most.
+        /// The maximum number of items to return.
         limit: Query<PageLimit>,
-        /// The `next_cursor` of the page before.
+        /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
     ) -> Answer<TokenList, { BAD_REQUEST }> {
         let tokens = access.list_tokens().await?;
@@ -63,7 +63,7 @@ impl TokensApi {
 
     /// Revoke a token.
     ///
-    /// Every gateway on the database refuses it within a second.
+    /// All replicas reject it within a second.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
     async fn revoke(
         &self,
