@@ -11,10 +11,10 @@ export class Refusal {
   constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
 }
 
-export const unauthorized = () => new Refusal(401, "unauthorized", "Not authorized", "This is not the gateway's token.",
+export const unauthorized = () => new Refusal(401, "unauthorized", "Unauthorized", "This is not the gateway's token.",
   { "WWW-Authenticate": "Bearer error=\"invalid_token\"" });
 export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
-export const notFound = () => new Refusal(404, "not_found", "Nothing here", "There is nothing at this address.");
+export const notFound = () => new Refusal(404, "not_found", "Not found", "There is nothing at this address.");
 
 /** What happened to all accounts, and the sign-ins that came to nothing, newest first. */
 export function activity({ accounts, endedLogins }) {
@@ -37,8 +37,8 @@ export const OPERATIONS = {
   events: (gateway, name) => ({ events: gateway.accounts.get(name).events }),
   usage(gateway, name) {
     const { usage, usageProblem } = gateway.accounts.get(name);
-    if (usageProblem) throw new Refusal(502, usageProblem[0], "Provider's API not available", usageProblem[1]);
-    if (!usage) throw new Refusal(404, "no_usage", "Usage is not told", "This provider does not tell it.");
+    if (usageProblem) throw new Refusal(502, usageProblem[0], "Provider's API unavailable", usageProblem[1]);
+    if (!usage) throw new Refusal(404, "no_usage", "No usage reported", "This provider does not report usage.");
     return usage;
   },
   start(gateway, name, { display_name, provider_type: type }) {
@@ -54,7 +54,7 @@ export const OPERATIONS = {
   },
   cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
   callback(gateway, name, { redirect_url }) {
-    if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending sign-in", "No sign-in is waiting. Start one.");
+    if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending login", "No sign-in is waiting. Start one.");
     if (!redirect_url.includes("state=of-this-login")) {
       throw new Refusal(400, "invalid_state", "Invalid state", "This address belongs to another sign-in.");
     }
@@ -71,7 +71,7 @@ export const OPERATIONS = {
   async refresh(gateway, name) {
     await pause(900);
     if (gateway.wish.refreshFails) {
-      throw new Refusal(503, "refresh_unavailable", "Not refreshed yet", "The provider could not be reached; nothing was used up.");
+      throw new Refusal(503, "refresh_unavailable", "Refresh unavailable", "The provider could not be reached; nothing was used up.");
     }
     refresh(gateway.accounts.get(name));
     gateway.tell();
@@ -79,7 +79,7 @@ export const OPERATIONS = {
   },
   secret(gateway, name, { api_key, session_token, client_cookie, ...more }) {
     if ([api_key, session_token].includes("wrong")) {
-      throw new Refusal(400, "bad_secret", "Unusable secret", "The provider does not take this secret.");
+      throw new Refusal(400, "bad_secret", "Invalid secret", "The provider does not take this secret.");
     }
     gateway.accounts.set(name, account(name, api_key ? "key" : client_cookie ? "good" : "expiring", { type: more.provider_type, ...more }));
     gateway.tell();
