@@ -1,12 +1,11 @@
-// Plays the operations on one account, and the ways in which the gateway refuses. They are apart from the stand-in so that each file
-// can be read at one sitting.
+// Simulates the operations of `/v1/auth/{provider}/` and the gateway's errors.
 import { account, now, refresh, TYPES } from "./accounts.mjs";
 
-const ASKED_FOR = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
+const AUTHORIZE_QUERY = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
 
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/** Thrown where the gateway answers with a problem. */
+/** Thrown for a problem response. */
 export class Refusal {
   constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
 }
@@ -16,15 +15,15 @@ export const unauthorized = () => new Refusal(401, "unauthorized", "Unauthorized
 export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
 export const notFound = () => new Refusal(404, "not_found", "Not found", "There is nothing at this address.");
 
-/** What happened to all accounts, and the sign-ins that came to nothing, newest first. */
+/** Returns the events of all accounts and the failed logins, newest first. */
 export function activity({ accounts, endedLogins }) {
-  const events = [...accounts].flatMap(([provider, { events: its }]) => its.map(({ id, ...event }) => ({ provider, ...event })));
+  const events = [...accounts].flatMap(([provider, { events: own }]) => own.map(({ id, ...event }) => ({ provider, ...event })));
   const logins = [...endedLogins].filter(([, { outcome }]) => outcome !== "completed")
     .map(([provider, { at, login_id, outcome }]) => ({ provider, event: "sign_in_ended", at, login_id, outcome }));
   return [...events, ...logins].sort((a, b) => b.at - a.at);
 }
 
-/** What is below `/v1/auth/{provider}/`. */
+/** By path below `/v1/auth/{provider}/`. */
 export const OPERATIONS = {
   status(gateway, name) {
     const login = gateway.openLogin(name);
@@ -42,15 +41,15 @@ export const OPERATIONS = {
     return usage;
   },
   start(gateway, name, { display_name, provider_type: type }) {
-    const { wish } = gateway;
-    const fresh = { login_id: `login-${Math.random()}`, started_at: now(), expires_at: now() + wish.loginSeconds, display_name, type };
+    const { settings } = gateway;
+    const fresh = { login_id: `login-${Math.random()}`, started_at: now(), expires_at: now() + settings.loginSeconds, display_name, type };
     const login = gateway.openLogin(name) ?? fresh;
     gateway.pending.set(name, login);
-    const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, wish.loginEndsAs);
-    if (wish.loginEndsAs) setTimeout(end, wish.loginEndsAfter);
+    const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, settings.loginEndsAs);
+    if (settings.loginEndsAs) setTimeout(end, settings.loginEndsAfter);
     const error = "failed to start OAuth flow (is port 1455 available?)";
-    return { status: "pending", auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
-      callback: wish.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
+    return { status: "pending", auth_url: `${gateway.address}/docs${AUTHORIZE_QUERY}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
+      callback: settings.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
   },
   cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
   callback(gateway, name, { redirect_url }) {
@@ -66,11 +65,11 @@ export const OPERATIONS = {
     if (name in TYPES) gateway.accounts.set(name, account(name, "absent"));
     else gateway.accounts.delete(name);
     gateway.tell();
-    return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.wish.revocation : "not_applicable" };
+    return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.settings.revocation : "not_applicable" };
   },
   async refresh(gateway, name) {
     await pause(900);
-    if (gateway.wish.refreshFails) {
+    if (gateway.settings.refreshFails) {
       throw new Refusal(503, "refresh_unavailable", "Refresh unavailable", "The provider could not be reached; nothing was used up.");
     }
     refresh(gateway.accounts.get(name));

@@ -1,23 +1,23 @@
-// One account's card: who, what is true now with its lifeline and actions, and its usage. Built anew only when something changed.
+// The card of one account: identity, state, actions and usage. Rebuilt only on a change.
 import { askDisconnect, checkNow, refreshNow, setEnabled } from "./actions.js";
 import { startFromClick } from "./connect.js";
 import { button, code, h, link, mark, swap } from "./dom.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, tellsUsage } from "./store.js";
+import { store, reportsUsage } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
 import { hasModels, methodName, person, plan, secretName, signsIn, vendor } from "./words.js";
 
 export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
 
-/** What a card shows, as one string: if it is the same, nothing on the page is touched. */
+/** Returns everything a card shows as one string; a card with the same string is not rebuilt. */
 export function signature(account) {
 	const { provider, status, events, usage, usageError } = account;
 	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
-/** The controls of an account, by what it needs. `f` names each, so that the focus survives a new build. */
+/** Returns an account's buttons by state. `f` names each, so that the focus survives a rebuild. */
 export function controls(account, told, slot, { detail = false } = {}) {
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
@@ -25,7 +25,7 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	const refreshes = status.next_refresh_at > 0;
 	const off = line.isOffline;
 	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
-	const connect = (label, kind) => link(status.pending ? "Go on signing in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
+	const connect = (label, kind) => link(status.pending ? "Continue sign-in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
 		onclick: () => oauth && startFromClick(name) });
 	const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
 	const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
@@ -48,11 +48,11 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	}
 }
 
-/** The state in a shape and a word, then the sentence. While the gateway is silent it says as of when. */
+/** Returns the state label and sentence; while offline, with the time of the last response. */
 export function statement(account, told, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
-		const was = next ? `Was to refresh by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
+		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
 		return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
 	return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
@@ -76,25 +76,25 @@ function inner(account, slot) {
 
 function side(account, told) {
 	const { provider } = account;
-	if (line.isOffline) return h("p", { class: "side label" }, "Shown from memory. Nothing here can be changed until the gateway answers.");
-	const parts = tellsUsage(account) || account.usage ? usageBars(account) : [];
+	if (line.isOffline) return h("p", { class: "side label" }, "This may be outdated. You can make changes when the gateway responds.");
+	const parts = reportsUsage(account) || account.usage ? usageBars(account) : [];
 	if (told.aside) parts.push(h("p", { class: "small" }, told.aside));
 	if (told.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} said `, code(told.quote)));
 	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, told.kind)));
 	return h("div", { class: "side" }, parts);
 }
 
-/** What an account is for, and how to begin, in two sentences. */
+/** Returns what an account is for, or how to connect it. */
 export function hint({ provider_type: type, name }, kind) {
 	if (type === "suno") return kind === "absent" ? "Paste a session token from suno.com. It is checked, encrypted and never shown again."
-		: ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
+		: ["For music. Programs use it through ", code(`/v1/proxy/${name}/`), "."];
 	if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
 		: ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model in chat completions."];
-	return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and refreshed by themselves."
+	return kind === "absent" ? "Sign in with your OpenAI account, without an API key. Tokens are encrypted and refreshed automatically."
 		: "Its tokens stay encrypted on the gateway’s machine.";
 }
 
-/** A card that keeps itself up to date; what was asked or told below it is not touched by an update. */
+/** A card that updates itself. Updates keep the notices below it. */
 export function card(name) {
 	const slot = h("div", { class: "below", role: "status" });
 	let shown = null;

@@ -1,4 +1,4 @@
-// One account's page: its token's life, a place to try it, its usage, its history, and what can be done to it.
+// The screen of one account: token lifetime, prompt, usage, history and settings.
 import { setEnabled } from "./actions.js";
 import { api } from "./api.js";
 import { controls, signature, statement } from "./cards.js";
@@ -6,7 +6,7 @@ import { button, code, h, mark, pageHead, replace, swap, uid } from "./dom.js";
 import { historyList } from "./history.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, tellsUsage } from "./store.js";
+import { store, reportsUsage } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
 import { hasModels, methodName, person, plan, vendor } from "./words.js";
@@ -40,16 +40,16 @@ export function providerView(name) {
 		const events = JSON.stringify(account.events.map(({ id }) => id));
 		if (events !== past) {
 			past = events;
-			log = swap(log, panel("What happened", historyList(account.events, account.provider)));
+			log = swap(log, panel("History", historyList(account.events, account.provider)));
 		}
 		settings.update(account);
 		const usable = account.status.authenticated;
-		// An answer that is being read is not taken away by a change of state.
+		// Keep a running prompt on screen when the state changes.
 		if (!usable && trial && !trial.isBusy()) trial = null;
 		if (!trial && usable) {
 			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
 			replace(stack, trial.node);
-		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, told.kind === "absent" ? "Once it is connected, a prompt can be sent from here." : "A prompt can be sent from here once the account works again.")));
+		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, told.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here when the account works again.")));
 	}
 
 	function headOf(account, told) {
@@ -79,15 +79,15 @@ function lifeOf(account, told) {
 }
 
 function usageOf(account, told) {
-	const bars = tellsUsage(account) || account.usage ? usageBars(account) : [];
+	const bars = reportsUsage(account) || account.usage ? usageBars(account) : [];
 	if (bars.length === 0) {
 		return panel("Usage", h("p", { class: "small" }, told.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
-			? "Shown as soon as the account works again." : `${vendor(account.provider)} does not tell how much of a plan is used.`));
+			? "Shown when the account works again." : `${vendor(account.provider)} doesn’t report usage.`));
 	}
 	return panel("Usage", h("div", { class: "side bare" }, bars));
 }
 
-/** Name and switch; hidden for what is not connected, because nothing is stored then. */
+/** Display name and on/off switch; hidden while not connected, because nothing is stored then. */
 function settingsPanel(name, slot) {
 	const ids = { title: uid("set"), field: uid("display") };
 	const field = h("input", { class: "in", id: ids.field, maxlength: 255, autocomplete: "off" });
@@ -96,7 +96,7 @@ function settingsPanel(name, slot) {
 	const form = h("form", { class: "field", onsubmit: rename, novalidate: true }, h("label", { for: ids.field }, "Display name"),
 		h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), told);
 	const node = h("section", { class: "panel", "aria-labelledby": ids.title, hidden: true }, h("h2", { id: ids.title }, "Settings"), form,
-		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs get an error then; nothing is deleted.")));
+		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs then get an error; nothing is deleted.")));
 	let known = null;
 
 	async function rename(event) {
