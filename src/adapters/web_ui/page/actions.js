@@ -120,7 +120,7 @@ function disconnected({ name, provider }, revocation) {
 			return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
 		case "pending":
 			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-				`${what} deleted here. ${v} did not answer the request to revoke them and will be asked again for a day. To be sure, end this session in your account’s security settings there.`);
+				`${what} deleted here. ${v} didn’t confirm the revocation yet; the gateway retries for a day. To be sure, end this session in your account’s security settings there.`);
 		case "failed":
 			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
 				`${what} deleted here. ${v} did not revoke them, so they stay valid there until they expire. To be sure, end this session in your account’s security settings there.`);

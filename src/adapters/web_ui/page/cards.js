@@ -18,7 +18,7 @@ export function signature(account) {
 }
 
 /** Returns an account's buttons by state. `f` names each, so that the focus survives a rebuild. */
-export function controls(account, told, slot, { detail = false } = {}) {
+export function controls(account, display, slot, { detail = false } = {}) {
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
 	const oauth = signsIn(provider);
@@ -33,9 +33,9 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	const refresh = (kind) => refreshes && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
 	const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
 	if (off) return [];
-	switch (told.kind) {
+	switch (display.kind) {
 		case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
-		case "off": return [told.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
+		case "off": return [display.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
 		case "needs": return [again("btn-fill"), goodbye()];
 		case "doubt": return [again("btn-fill"),
 			act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
@@ -49,38 +49,38 @@ export function controls(account, told, slot, { detail = false } = {}) {
 }
 
 /** Returns the state label and sentence; while offline, with the time of the last response. */
-export function statement(account, told, heading = "p", id = null) {
+export function statement(account, display, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
-		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
-		return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
+		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${display.word.toLowerCase()}`;
+		return [h("p", { class: "state is-off" }, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
-	return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
+	return [h("p", { class: `state ${display.tone}` }, mark(display.shape), display.word), h(heading, { class: "say", id }, display.say)];
 }
 
 function inner(account, slot) {
 	const at = now();
 	const { name, provider, status } = account;
-	const told = verdict(account, at);
+	const display = verdict(account, at);
 	const who = [person(status.account), plan(status.account?.plan_type)].filter(Boolean);
-	const row = controls(account, told, slot).filter(Boolean);
+	const row = controls(account, display, slot).filter(Boolean);
 	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
 		h("div", { class: "id" },
 			h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
 			h("code", { class: "key" }, name),
-			h("p", { class: "who" }, (who.length ? who : [told.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
-		h("div", null, statement(account, told), told.why && !line.isOffline && h("p", { class: "why" }, told.why),
-			lifeline(account, told, at), row.length > 0 && h("div", { class: "row" }, row)),
-		side(account, told));
+			h("p", { class: "who" }, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
+		h("div", null, statement(account, display), display.why && !line.isOffline && h("p", { class: "why" }, display.why),
+			lifeline(account, display, at), row.length > 0 && h("div", { class: "row" }, row)),
+		side(account, display));
 }
 
-function side(account, told) {
+function side(account, display) {
 	const { provider } = account;
 	if (line.isOffline) return h("p", { class: "side label" }, "This may be outdated. You can make changes when the gateway responds.");
 	const parts = reportsUsage(account) || account.usage ? usageBars(account) : [];
-	if (told.aside) parts.push(h("p", { class: "small" }, told.aside));
-	if (told.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} said `, code(told.quote)));
-	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, told.kind)));
+	if (display.aside) parts.push(h("p", { class: "small" }, display.aside));
+	if (display.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} reported `, code(display.quote)));
+	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, display.kind)));
 	return h("div", { class: "side" }, parts);
 }
 

@@ -21,7 +21,7 @@ export function providersView() {
 	const node = h("div", null, wait.node);
 	const cards = new Map();
 	let waiting = true;
-	let told = "";
+	let shown = "";
 
 	function update(name = null) {
 		if (!store.all) return;
@@ -55,8 +55,8 @@ export function providersView() {
 		const line1 = headline(store.all, at);
 		const concerns = line1.about.map((account) => [account.name, concern(account, at)]);
 		const next = JSON.stringify([line1.title, concerns, line.isOffline, line1.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
-		if (next === told) return;
-		told = next;
+		if (next === shown) return;
+		shown = next;
 		title.lastChild.textContent = line.isOffline ? "The gateway isn’t responding" : line1.title;
 		replace(about, line.isOffline ? "The last known state is below."
 			: line1.first ? "The gateway signs in for you, stores the tokens encrypted on this machine, and refreshes them."

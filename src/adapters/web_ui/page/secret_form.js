@@ -52,10 +52,10 @@ export function secretView(name, provider, draft) {
 		: secretField("API key", "From the provider’s console. It begins with sk- and is shown only once.", { name: "api_key" });
 	const cookie = isSession && secretField("Client cookie", ["The value of the cookie ", code("__client"), " of auth.suno.com. With it the gateway refreshes the token automatically; without it you paste a new token when this one expires."],
 		{ name: "client_cookie", required: false });
-	const told = h("div", { role: "status" });
+	const message = h("div", { role: "status" });
 	const go = h("button", { class: "btn btn-fill" }, "Check and save");
 	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, secret.node, cookie && cookie.node,
-		h("div", { class: "row" }, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), told);
+		h("div", { class: "row" }, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), message);
 	let gone = false;
 
 	async function submit(event) {
@@ -67,7 +67,7 @@ export function secretView(name, provider, draft) {
 		const body = { [isSession ? "session_token" : "api_key"]: value, ...(second && { client_cookie: second }),
 			...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 		go.disabled = true;
-		replace(told, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
+		replace(message, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
 		try {
 			await api.secret(name, body);
 			await store.loadAll();
@@ -75,9 +75,9 @@ export function secretView(name, provider, draft) {
 			succeeded();
 		} catch (error) {
 			if (gone) return;
-			replace(told);
+			replace(message);
 			if (FIELD_CODES.includes(error.code)) secret.refuse(error.sentence, " Nothing was saved.");
-			else replace(told, notice("bad", error.title || "Not saved", `${error.sentence} Nothing was saved. Paste it again to retry.`, { role: "alert" }));
+			else replace(message, notice("bad", error.title || "Not saved", `${error.sentence} Nothing was saved. Paste it again to retry.`, { role: "alert" }));
 		} finally {
 			go.disabled = false;
 		}

@@ -24,7 +24,7 @@ export function tryIt(account) {
 	const caret = h("span", { class: "caret", "aria-hidden": "true" });
 	const measured = h("p", { class: "label" });
 	const answer = h("div", { class: "answer", "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
-	const told = h("div");
+	const message = h("div");
 	const call = () => ({ chat, model: model.value, prompt: prompt.value });
 	const shown = snippets(call());
 	let running = null;
@@ -43,12 +43,12 @@ export function tryIt(account) {
 	async function ask() {
 		if (running) return;
 		if (prompt.value.trim() === "") {
-			replace(told, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
+			replace(message, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
 			return prompt.focus();
 		}
 		running = new AbortController();
 		go.firstChild.data = "Stop";
-		replace(told);
+		replace(message);
 		replace(text, caret);
 		answer.hidden = false;
 		measured.hidden = false;
@@ -62,7 +62,7 @@ export function tryIt(account) {
 			if (!text.firstChild?.data) put(replace(text), "The model returned no text.");
 		} catch (error) {
 			run.stopped = running.signal.aborted;
-			if (!run.stopped) replace(told, failed(error));
+			if (!run.stopped) replace(message, failed(error));
 		}
 		run.over = true;
 		caret.remove();
@@ -131,7 +131,7 @@ export function tryIt(account) {
 	const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),
 		h("div", { class: "field" }, h("label", { for: ids.prompt }, "Prompt"), prompt),
 		h("div", { class: "row gap" }, go, h("label", { class: "vh", for: ids.model }, "Model"), model),
-		h("div", { class: "answers" }, answer, measured, told), shown.node);
+		h("div", { class: "answers" }, answer, measured, message), shown.node);
 	measured.hidden = true;
 	return { node, destroy: stop, isBusy: () => running !== null };
 }

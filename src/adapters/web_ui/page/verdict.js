@@ -62,10 +62,10 @@ export function verdict(account, at) {
 		case "needs": {
 			const event = last("needs_reauth");
 			const cause = event?.cause;
-			const told = why(cause, provider) || `${status.reason ?? "The token is no longer valid."}`;
+			const reason = why(cause, provider) || `${status.reason ?? "The token is no longer valid."}`;
 			return { kind, shape: "bad", tone: "is-bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
 				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to continue`],
-				why: [`${told} Nothing is deleted. `, serves
+				why: [`${reason} Nothing is deleted. `, serves
 					? `Programs keep working until ${moment(status.expires_at)}. After that they get an error.`
 					: "Programs get an error until then."],
 				quote: isProvidersWord(cause) ? cause : null, main: "again" };

@@ -25,7 +25,7 @@ const CAUSES = {
 		"{v} refused to refresh this sign-in: its refresh token was already used, most likely by another program that shares the login.",
 	refresh_token_invalidated: "{v} refused to refresh this sign-in: its refresh token was revoked, for example by signing out everywhere.",
 	invalid_grant: "{v} no longer accepts the refresh token of this sign-in.",
-	unauthorized: "{v} refused the refresh token and gave no reason.",
+	unauthorized: "{v} refused the refresh token without a reason.",
 	account_mismatch: "{v} returned tokens of another account, which were discarded.",
 	timed_out: "The request was sent, but {v} didn’t respond in time.",
 	connection_lost: "The request was sent, but the connection was lost before {v}’s response.",
