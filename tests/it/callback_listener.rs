@@ -181,7 +181,7 @@ async fn two_hundred_wrong_states_do_not_stop_the_right_one() {
     for guess in 0..200 {
         let reply = waiting.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
         assert_eq!(reply.status, 400);
-        assert!(reply.body.contains("This is not a sign-in that is under way here"), "{}", reply.body);
+        assert!(reply.body.contains("This sign-in is not pending here"), "{}", reply.body);
     }
     for query in ["", "?", "?code=c", "?state=", "?error=access_denied", "?state=a&state=b"] {
         assert_eq!(waiting.visit(&format!("/auth/callback{query}")).await.status, 400, "{query}");

@@ -126,10 +126,10 @@ async fn the_short_name_of_an_account_is_no_name_for_another() {
     let provider = Provider::approving();
     let (_home, _gateway, browser) = let_in(&provider).await;
     browser.choose("Add account").await;
-    browser.reads("Programs choose this account by its name").await;
+    browser.reads("Programs select this account by its name").await;
     browser.evaluate("document.querySelector('.add input.mono').value = 'openai'").await;
     browser.choose("Continue").await;
-    browser.reads("openai is short for openai-codex").await;
+    browser.reads("openai is an alias of openai-codex").await;
 }
 
 #[tokio::test]
@@ -141,12 +141,12 @@ async fn a_taken_port_is_said_at_once_and_a_time_that_is_over_too() {
     let browser = Browser::open().await;
     browser.open_page(home.run(&["open"]).stdout.trim()).await;
     browser.choose("Connect ChatGPT").await;
-    browser.reads("is taken, so your browser cannot come back by itself").await;
+    browser.reads("is taken, so your browser can\u{2019}t return automatically").await;
     assert_no_barrier(&browser, "port taken").await;
     drop(held);
     browser.choose("Try again").await;
     browser.reads("Approve in the other tab").await;
-    browser.reads("time to approve is over").await;
+    browser.reads("Approval timed out").await;
     assert_no_barrier(&browser, "time over").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
     eventually("the gateway to agree", over).await;

@@ -1,5 +1,4 @@
-// Says what the gateway tells of an account in each state it can be in: nobody can wait ten days for a token to end, or make a
-// provider fail, each time that a screen is looked at.
+// Builds the gateway's responses for an account in each state, so that tests need no expiring tokens and no failing provider.
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -13,13 +12,13 @@ export const TYPES = {
   dashscope: { display_name: "DashScope", category: "llm", auth_methods: ["api_key"], api_base: "https://dashscope.aliyuncs.com" },
 };
 
-const WORDS_OF_OUTCOMES = {
+const OUTCOME_REASONS = {
   completed: "The sign-in is complete and the tokens are saved.",
   denied: "You declined at the provider. Nothing was saved. Start again if that was a mistake.",
   code_refused: "The provider did not accept the code. Nothing was saved. Start again.",
 };
 
-export const lastLogin = (login_id, outcome) => ({ login_id, outcome, reason: WORDS_OF_OUTCOMES[outcome], at: now() });
+export const lastLogin = (login_id, outcome) => ({ login_id, outcome, reason: OUTCOME_REASONS[outcome], at: now() });
 
 const event = (id, at, kind, { cause, generation = 3, login_id = LOGIN } = {}) =>
   ({ id, at, event: kind, ...(cause && { cause }), login_id, generation });
@@ -32,7 +31,7 @@ const usage = (short, long) => ({
   ],
 });
 
-/** A login whose token was refreshed that many seconds ago and lives for ten days. */
+/** Status of an account whose ten-day token was refreshed `age` seconds ago. */
 function refreshed(age) {
   const begun = now() - age;
   return { authenticated: true, state: "active", last_refresh_at: begun, expires_at: begun + 10 * DAY, next_refresh_at: begun + 9 * DAY,
@@ -43,7 +42,7 @@ const history = (begun, ...newest) =>
   [...newest, event(19, begun, "refreshed"), event(18, begun - 1, "refresh_started", { generation: 2 }),
     event(3, begun - 20 * DAY, "signed_in")];
 
-/** By name, what differs from an account that was never connected. */
+/** By name, the differences from an account that was never connected. */
 const STATES = {
   absent: () => ({}),
   good() {
@@ -85,7 +84,7 @@ const STATES = {
     return { status: { ...status, authenticated: false, state: "disabled", reason, switched_off_by: "owner" },
       enabled: false, events: history(status.last_refresh_at) };
   },
-  /** Signed in with what nothing refreshes, and most of its hour is over. */
+  /** Connected with a token that cannot be refreshed and expires soon. */
   expiring: () => ({
     status: { authenticated: true, state: "active", expires_at: now() + 1080, login_id: LOGIN, generation: 0,
       account: { email: "owner@example.test" } },
@@ -99,22 +98,22 @@ const STATES = {
 
 const typeOf = (name) => Object.keys(TYPES).find((type) => name === type || name.startsWith(`${type}-`)) ?? "openai-codex";
 
-/** An account in one of the states above: `{ provider, status, events, usage, usageProblem }`. */
+/** Returns an account in one of these states: `{ provider, status, events, usage, usageProblem }`. */
 export function account(name, state, { type = typeOf(name), display_name = TYPES[type].display_name } = {}) {
-  const { status: told, events = [], enabled = true, ...more } = STATES[state]();
+  const { status: reported, events = [], enabled = true, ...more } = STATES[state]();
   const isWork = name.endsWith("work");
   const owner = { account_id: "account-1", user_id: "user-1", email: isWork ? "work@example.test" : "owner@example.test",
     plan_type: isWork ? "business" : "plus" };
-  const status = told ? { ...told, account: told.account ?? owner } : { authenticated: false, state: "absent" };
+  const status = reported ? { ...reported, account: reported.account ?? owner } : { authenticated: false, state: "absent" };
   if (status.authenticated) status.provider_name = name;
   return { provider: { ...TYPES[type], name, display_name, provider_type: type, enabled }, status, events, usage: null, ...more };
 }
 
-/** The account as the list of providers shows it. */
+/** Returns the account as an item of `GET /v1/providers`. */
 export const listed = ({ provider, status: { state, authenticated, expires_at, account: owner } }) =>
   ({ ...provider, state, authenticated, ...(expires_at && { expires_at }), ...(owner && { account: owner }) });
 
-/** What a refresh that worked leaves. */
+/** Applies a successful refresh. */
 export function refresh(known) {
   const { reason, ...status } = known.status;
   known.status = { ...status, ...refreshed(0), generation: status.generation + 1, login_id: status.login_id };

@@ -1,12 +1,11 @@
-// Tries what no picture shows: what becomes of tokens and links, where the focus goes, what keyboard and stream do, that nothing
-// jumps, and that every wait ends.
+// Tests behaviour that screenshots do not show: tokens and links, focus, keyboard, event stream, layout shifts and timeouts.
 import { go, launch, openPage, sees } from "./browser.mjs";
 import { GATEWAY_TOKEN, LINK, SESSION_TOKEN } from "./stand_in.mjs";
 
 const ACCOUNT = "openai-codex";
 const NEEDY = "openai-codex-work";
-/** How much of the layout may move by itself: a tenth of what counts as good (Cumulative Layout Shift). */
-const STILL = 0.01;
+/** Maximum Cumulative Layout Shift, a tenth of the "good" threshold. */
+const MAX_SHIFT = 0.01;
 const CALLBACK = "http://localhost:1455/auth/callback?code=one-time-code";
 
 let failed = 0;
@@ -20,10 +19,10 @@ const control = (page, account, what) => page.locator(`[data-f='${account}:${wha
 const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const cards = (page) => page.locator(".card .card-in").first().waitFor();
 
-/** Whether a text comes to be seen. */
+/** Returns whether a text becomes visible. */
 const comes = (page, text) => sees(page, text).then(() => true, () => false);
 
-/** Whether something comes to be true in the page. */
+/** Returns whether a condition becomes true in the page. */
 const becomes = (page, condition, argument) => page.waitForFunction(condition, argument).then(() => true, () => false);
 const isFocused = (page, name) => becomes(page, (wanted) => document.activeElement.dataset.f === wanted, name);
 
@@ -41,27 +40,27 @@ function countShifts() {
   }).observe({ type: "layout-shift", buffered: true });
 }
 
-const TRIALS = {
+const TESTS = {
   async "a link opens the page and leaves no trace"({ page, requests }) {
     await cards(page);
     check(!page.url().includes("link="), "the link is gone from the address bar");
-    check(!requests.some((url) => url.includes(LINK)), "the link was in no address that was asked");
-    check(sessionRequests(requests) === 1, "one session was asked for");
+    check(!requests.some((url) => url.includes(LINK)), "no request URL contains the link");
+    check(sessionRequests(requests) === 1, "one session is requested");
     const kept = await page.evaluate(() => Object.keys(localStorage).length + document.cookie.length);
-    check(kept === 0, "nothing is in the browser's lasting storage or a cookie");
+    check(kept === 0, "localStorage and cookies are empty");
     await page.locator("#leave").click();
-    check(await comes(page, "You are signed out of this page"), "signing out is told");
-    check(await page.evaluate(() => sessionStorage.length === 0), "no session is left behind");
+    check(await comes(page, "You are signed out of this page"), "signing out is confirmed");
+    check(await page.evaluate(() => sessionStorage.length === 0), "the session is deleted");
   },
 
-  async "changes are shown at once and disturb nobody"({ page, gateway }) {
+  async "changes are shown at once without focus loss or layout shift"({ page, gateway }) {
     await cards(page);
-    // Usage comes last.
+    // Usage loads last.
     await sees(page, "38 %");
     await control(page, ACCOUNT, "refresh").focus();
     gateway.become(ACCOUNT, "doubt");
-    check(await comes(page, "In doubt"), "a change that the stream tells of is shown");
-    check(await isFocused(page, `${ACCOUNT}:refresh`), "the focus stays when a card is built anew");
+    check(await comes(page, "In doubt"), "a change from the stream is shown");
+    check(await isFocused(page, `${ACCOUNT}:refresh`), "the focus survives a rebuilt card");
     gateway.become(ACCOUNT, "good");
     await control(page, ACCOUNT, "try").waitFor();
     await page.waitForTimeout(4000);
@@ -69,84 +68,84 @@ const TRIALS = {
     gateway.tell();
     await page.waitForTimeout(4000);
     const shifted = await page.evaluate(() => window.shifted);
-    check(shifted < STILL, `nothing moves while nothing changes (${shifted.toFixed(3)})`);
+    check(shifted < MAX_SHIFT, `the layout is stable without changes (${shifted.toFixed(3)})`);
   },
 
   async "focus and keyboard"({ page }) {
     await cards(page);
     await control(page, ACCOUNT, "bye").click();
-    check(await becomes(page, () => document.activeElement.textContent === "Keep it"), "the harmless answer has the focus");
+    check(await becomes(page, () => document.activeElement.textContent === "Keep it"), "the safe choice has the focus");
     await page.keyboard.press("Escape");
-    check(await isFocused(page, `${ACCOUNT}:bye`), "Escape gives the focus back");
+    check(await isFocused(page, `${ACCOUNT}:bye`), "Escape returns the focus");
     await go(page, "#/activity");
     check(await becomes(page, () => document.activeElement.tagName === "H1" && document.title === "Activity · goclaw"),
-      "a new screen takes the focus to its title");
+      "a new screen focuses its title");
     await page.goBack();
     await cards(page);
     check(await page.locator(".card").count() === 4, "going back shows the cards again");
   },
 
-  async "a session ends by itself, and use makes it last"({ page, gateway, requests }) {
+  async "a session expires without use and is extended by use"({ page, gateway, requests }) {
     await enterToken(page);
     await cards(page);
-    check(!requests.some((url) => url.includes(GATEWAY_TOKEN)), "the token was in no address that was asked");
+    check(!requests.some((url) => url.includes(GATEWAY_TOKEN)), "no request URL contains the token");
     check(!(await page.content()).includes(SESSION_TOKEN), "the session's token is not in the page");
-    check(await comes(page, "after 30 minutes without use"), "its end is told without asking the gateway");
+    check(await comes(page, "after 30 minutes without use"), "its expiry is shown without a request");
     await go(page, "#/activity");
     gateway.set({ sessionSeconds: 900 });
     await enterToken(page);
-    check(await comes(page, "In the last 24 hours"), "signing in goes on where it was");
+    check(await comes(page, "In the last 24 hours"), "signing in returns to the same screen");
     const before = sessionRequests(requests);
     gateway.set({ sessionSeconds: 1800 });
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "use refreshes a session that is near its end");
+    check(sessionRequests(requests) === before + 1, "use extends a session near its expiry");
     await page.mouse.click(600, 600);
     await page.waitForTimeout(800);
-    check(sessionRequests(requests) === before + 1, "and a fresh one not at all");
+    check(sessionRequests(requests) === before + 1, "use does not extend a fresh session");
   },
 
-  async "connecting by a pasted address, and a prompt"({ page, context, requests }) {
+  async "connecting by a pasted address, then a prompt"({ page, context, requests }) {
     await cards(page);
     const [tab] = await Promise.all([context.waitForEvent("page"), control(page, NEEDY, "connect").click()]);
     await tab.waitForLoadState();
-    const isStranger = await tab.evaluate(() => window.opener === null && sessionStorage.length === 0);
-    check(isStranger, "the other tab knows neither this page nor its session");
+    const isIsolated = await tab.evaluate(() => window.opener === null && sessionStorage.length === 0);
+    check(isIsolated, "the other tab has no access to this page or its session");
     await tab.close();
     const field = page.locator("#paste");
     await field.fill(`${CALLBACK}&state=of-another-login`);
     await page.keyboard.press("Enter");
-    check(await field.inputValue() === "", "the field forgets what was pasted");
-    check(await comes(page, "This sign-in is still open"), "a wrong address ends nothing");
+    check(await field.inputValue() === "", "the field is cleared");
+    check(await comes(page, "This sign-in is still open"), "a wrong address does not end the login");
     await field.fill(`${CALLBACK}&state=of-this-login`);
     await page.keyboard.press("Enter");
-    check(await comes(page, "Connected as work@example.test, Business plan"), "the right one connects");
-    check(!requests.some((url) => url.includes("one-time-code")), "the code was in no address that was asked");
+    check(await comes(page, "Connected as work@example.test, Business plan"), "the right address connects");
+    check(!requests.some((url) => url.includes("one-time-code")), "no request URL contains the code");
     await page.getByRole("link", { name: "Try it" }).click();
     await press(page, "Send");
     await sees(page, "They rotate");
     await press(page, "Stop");
     check(await comes(page, "stopped by you"), "an answer can be stopped");
     const content = await page.content();
-    check(content.includes("$GOCLAW_API_TOKEN") && !content.includes(SESSION_TOKEN), "examples hold a placeholder and no token");
+    check(content.includes("$GOCLAW_API_TOKEN") && !content.includes(SESSION_TOKEN), "examples contain a placeholder instead of a token");
   },
 
-  async "a sign-in that is declined, without the stream"({ page }) {
+  async "a declined sign-in without the event stream"({ page }) {
     await cards(page);
     await control(page, NEEDY, "connect").click();
-    check(await comes(page, "You declined at OpenAI"), "its end is noticed by asking");
+    check(await comes(page, "You declined at OpenAI"), "polling detects the end");
   },
 
-  async "a sign-in that takes too long"({ page }) {
+  async "a sign-in that times out"({ page }) {
     await cards(page);
     await control(page, NEEDY, "connect").click();
-    check(await comes(page, "The time to approve is over"), "the end of its time is told");
+    check(await comes(page, "Approval timed out"), "the timeout is shown");
     await press(page, "Start again");
     await press(page, "Cancel");
     check(await comes(page, /^Cancelled$/), "the next one can be cancelled");
   },
 
-  async "one more account, and away with it"({ page }) {
+  async "adding and disconnecting an account"({ page }) {
     await cards(page);
     await page.getByText("Add account").click();
     await page.getByRole("radio", { name: "DashScope" }).check();
@@ -162,52 +161,52 @@ const TRIALS = {
     check(await becomes(page, () => location.hash === "#/providers"), "and the list is shown");
   },
 
-  async "a gateway that is stopped and comes back"({ page, gateway }) {
+  async "a gateway that stops and returns"({ page, gateway }) {
     await cards(page);
     gateway.fallSilent();
-    check(await comes(page, "Cannot reach the gateway"), "its silence is told");
+    check(await comes(page, "Cannot reach the gateway"), "the outage is shown");
     gateway.set({ isSilent: false });
     await press(page, "Try now");
     await page.getByText("Cannot reach the gateway").waitFor({ state: "hidden" });
-    check(await control(page, ACCOUNT, "try").isVisible(), "its return is noticed, and all controls are back");
+    check(await control(page, ACCOUNT, "try").isVisible(), "its return is detected, and the controls are back");
   },
 
   async "a gateway that hangs"({ page, gateway }) {
     await cards(page);
     gateway.set({ answersAfter: 25_000 });
     await page.reload();
-    check(await comes(page, "Cannot reach the gateway"), "ten seconds without an answer count as silence");
-    check(!(await page.locator(".ghost").first().isVisible()), "no skeleton goes on promising something");
+    check(await comes(page, "Cannot reach the gateway"), "ten seconds without a response count as an outage");
+    check(!(await page.locator(".ghost").first().isVisible()), "the skeleton is hidden");
   },
 
   async "a browser without a clipboard"({ page }) {
     await cards(page);
     await go(page, `#/providers/${ACCOUNT}`);
     await press(page, "Copy");
-    check(await comes(page, "Copied"), "copying works in the old way");
+    check(await comes(page, "Copied"), "copying works without the Clipboard API");
   },
 };
 
-/** What a trial needs to be otherwise than usual. */
-const CIRCUMSTANCES = {
-  "changes are shown at once and disturb nobody": { prepare: countShifts },
-  "a session ends by itself, and use makes it last": { hash: "", set: { sessionSeconds: 6 } },
-  "connecting by a pasted address, and a prompt": { refusals: /400/ },
-  "a sign-in that is declined, without the stream": { set: { hasEventStream: false, loginEndsAs: "denied" }, refusals: /404/ },
-  "a sign-in that takes too long": { set: { loginSeconds: 4 } },
-  "a gateway that is stopped and comes back": { refusals: /ERR_/ },
+/** Options of `openPage` by test. */
+const OPTIONS = {
+  "changes are shown at once without focus loss or layout shift": { prepare: countShifts },
+  "a session expires without use and is extended by use": { hash: "", set: { sessionSeconds: 6 } },
+  "connecting by a pasted address, then a prompt": { refusals: /400/ },
+  "a declined sign-in without the event stream": { set: { hasEventStream: false, loginEndsAs: "denied" }, refusals: /404/ },
+  "a sign-in that times out": { set: { loginSeconds: 4 } },
+  "a gateway that stops and returns": { refusals: /ERR_/ },
   "a browser without a clipboard": { prepare: () => Object.defineProperty(navigator, "clipboard", { value: undefined }) },
 };
 
 const browser = await launch();
-for (const [name, trial] of Object.entries(TRIALS)) {
+for (const [name, test] of Object.entries(TESTS)) {
   console.log(`${name}:`);
-  const opened = await openPage(browser, CIRCUMSTANCES[name]);
-  await trial(opened).catch((error) => check(false, `came to its end: ${error.message.split("\n")[0]}`));
+  const opened = await openPage(browser, OPTIONS[name]);
+  await test(opened).catch((error) => check(false, `finished: ${error.message.split("\n")[0]}`));
   const complaints = opened.complaints();
-  check(complaints.length === 0, ["the browser has nothing to complain about", ...complaints].join("\n      "));
+  check(complaints.length === 0, ["the browser reports no errors", ...complaints].join("\n      "));
   await opened.close();
 }
 await browser.close();
-console.log(failed === 0 ? "the page behaves as it should" : `${failed} wrong`);
+console.log(failed === 0 ? "all checks passed" : `${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,22 +1,21 @@
-// Opens the page in a browser in front of a stand-in of its own, and writes down what the browser has to say against it, so that the
-// pictures and the behaviour are judged alike.
+// Opens the page in a browser with its own stand-in and records the browser's errors.
 import { createRequire } from "node:module";
 import { LINK, startStandIn } from "./stand_in.mjs";
 
-// The tools are installed by page.sh and not beside these files, where an import would look for them.
+// page.sh installs the tools elsewhere, where `import` does not find them.
 export const tools = createRequire(`${process.env.PAGE_TOOLS}/`);
 const { chromium } = tools("playwright-core");
 
-/** How long anything is waited for; far above what it takes, also on a machine that is busy. */
-const PATIENCE = 30_000;
+/** Timeout of every wait in milliseconds, generous for busy machines. */
+const TIMEOUT = 30_000;
 
 export const launch = () => chromium.launch({
   executablePath: process.env.PAGE_CHROMIUM,
-  // Chromium refuses to put root into its sandbox.
+  // Chromium's sandbox does not work for root.
   chromiumSandbox: process.getuid() !== 0,
 });
 
-/** Waits until a text can be seen. */
+/** Waits until a text is visible. */
 export const sees = (page, text) => page.getByText(text).filter({ visible: true }).first().waitFor();
 
 export const go = (page, hash) => page.evaluate((wanted) => { location.hash = wanted; }, hash);
@@ -24,29 +23,29 @@ export const go = (page, hash) => page.evaluate((wanted) => { location.hash = wa
 /**
  * Opens the page: `{ page, gateway, context, requests, complaints, close }`.
  *
- * `set` is for the stand-in, `hash` what the address ends with, `prepare` runs in the page before its own scripts. `refusals` is what the
- * browser may say of answers that the test itself asked for, such as a 401.
+ * `set` configures the stand-in, `hash` is the URL fragment, `prepare` runs in the page before its scripts, and `refusals` matches
+ * expected browser errors, such as a 401.
  */
 export async function openPage(browser, { set, hash = `#link=${LINK}`, prepare, refusals, ...look } = {}) {
   const gateway = await startStandIn(set);
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, timezoneId: "Europe/Berlin", ...look });
-  context.setDefaultTimeout(PATIENCE);
+  context.setDefaultTimeout(TIMEOUT);
   const page = await context.newPage();
-  const said = [];
+  const errors = [];
   const requests = [];
   page.on("console", (message) => {
     const text = message.text();
-    const isAskedFor = refusals && text.startsWith("Failed to load resource") && refusals.test(text);
-    if (!["error", "warning"].includes(message.type()) || isAskedFor) return;
-    said.push(`${text.includes("Content Security Policy") ? "CSP" : "console"}: ${text}`);
+    const isExpected = refusals && text.startsWith("Failed to load resource") && refusals.test(text);
+    if (!["error", "warning"].includes(message.type()) || isExpected) return;
+    errors.push(`${text.includes("Content Security Policy") ? "CSP" : "console"}: ${text}`);
   });
-  page.on("pageerror", (error) => said.push(`error of a script: ${error.message}`));
+  page.on("pageerror", (error) => errors.push(`script error: ${error.message}`));
   page.on("request", (request) => requests.push(request.url()));
   if (prepare) await page.addInitScript(prepare);
   await page.goto(`${gateway.address}/${hash}`);
   return {
     page, gateway, context, requests,
-    complaints: () => [...said, ...[...new Set(gateway.faults)].map((fault) => `the stand-in is no gateway: ${fault}`)],
+    complaints: () => [...errors, ...[...new Set(gateway.faults)].map((fault) => `stand-in: ${fault}`)],
     async close() {
       await context.close();
       gateway.stop();

@@ -1,30 +1,29 @@
-// Plays the operations on one account, and the ways in which the gateway refuses. They are apart from the stand-in so that each file
-// can be read at one sitting.
+// Simulates the operations of `/v1/auth/{provider}/` and the gateway's errors.
 import { account, now, refresh, TYPES } from "./accounts.mjs";
 
-const ASKED_FOR = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
+const AUTHORIZE_QUERY = "?client_id=app_x&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback&scope=openid+profile+email+offline_access+api.connectors.read&state=of-this-login";
 
 export const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/** Thrown where the gateway answers with a problem. */
+/** Thrown for a problem response. */
 export class Refusal {
   constructor(status, code, title, detail, headers = {}) { Object.assign(this, { status, code, title, detail, headers }); }
 }
 
-export const unauthorized = () => new Refusal(401, "unauthorized", "Not authorized", "This is not the gateway's token.",
+export const unauthorized = () => new Refusal(401, "unauthorized", "Unauthorized", "This is not the gateway's token.",
   { "WWW-Authenticate": "Bearer error=\"invalid_token\"" });
 export const unknownProvider = (name) => new Refusal(404, "unknown_provider", "Unknown provider", `unknown provider: ${name}`);
-export const notFound = () => new Refusal(404, "not_found", "Nothing here", "There is nothing at this address.");
+export const notFound = () => new Refusal(404, "not_found", "Not found", "There is nothing at this address.");
 
-/** What happened to all accounts, and the sign-ins that came to nothing, newest first. */
+/** Returns the events of all accounts and the failed logins, newest first. */
 export function activity({ accounts, endedLogins }) {
-  const events = [...accounts].flatMap(([provider, { events: its }]) => its.map(({ id, ...event }) => ({ provider, ...event })));
+  const events = [...accounts].flatMap(([provider, { events: own }]) => own.map(({ id, ...event }) => ({ provider, ...event })));
   const logins = [...endedLogins].filter(([, { outcome }]) => outcome !== "completed")
     .map(([provider, { at, login_id, outcome }]) => ({ provider, event: "sign_in_ended", at, login_id, outcome }));
   return [...events, ...logins].sort((a, b) => b.at - a.at);
 }
 
-/** What is below `/v1/auth/{provider}/`. */
+/** By path below `/v1/auth/{provider}/`. */
 export const OPERATIONS = {
   status(gateway, name) {
     const login = gateway.openLogin(name);
@@ -37,24 +36,24 @@ export const OPERATIONS = {
   events: (gateway, name) => ({ events: gateway.accounts.get(name).events }),
   usage(gateway, name) {
     const { usage, usageProblem } = gateway.accounts.get(name);
-    if (usageProblem) throw new Refusal(502, usageProblem[0], "Provider's API not available", usageProblem[1]);
-    if (!usage) throw new Refusal(404, "no_usage", "Usage is not told", "This provider does not tell it.");
+    if (usageProblem) throw new Refusal(502, usageProblem[0], "Provider's API unavailable", usageProblem[1]);
+    if (!usage) throw new Refusal(404, "no_usage", "No usage reported", "This provider does not report usage.");
     return usage;
   },
   start(gateway, name, { display_name, provider_type: type }) {
-    const { wish } = gateway;
-    const fresh = { login_id: `login-${Math.random()}`, started_at: now(), expires_at: now() + wish.loginSeconds, display_name, type };
+    const { settings } = gateway;
+    const fresh = { login_id: `login-${Math.random()}`, started_at: now(), expires_at: now() + settings.loginSeconds, display_name, type };
     const login = gateway.openLogin(name) ?? fresh;
     gateway.pending.set(name, login);
-    const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, wish.loginEndsAs);
-    if (wish.loginEndsAs) setTimeout(end, wish.loginEndsAfter);
+    const end = () => gateway.openLogin(name) === login && gateway.endLogin(name, settings.loginEndsAs);
+    if (settings.loginEndsAs) setTimeout(end, settings.loginEndsAfter);
     const error = "failed to start OAuth flow (is port 1455 available?)";
-    return { status: "pending", auth_url: `${gateway.address}/docs${ASKED_FOR}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
-      callback: wish.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
+    return { status: "pending", auth_url: `${gateway.address}/docs${AUTHORIZE_QUERY}`, provider_name: name, login_id: login.login_id, started_at: login.started_at, expires_at: login.expires_at,
+      callback: settings.callbackPortIsTaken ? { listening: false, error } : { listening: true } };
   },
   cancel: (gateway, name) => ({ status: gateway.pending.delete(name) ? "cancelled" : "no_pending_login" }),
   callback(gateway, name, { redirect_url }) {
-    if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending sign-in", "No sign-in is waiting. Start one.");
+    if (!gateway.openLogin(name)) throw new Refusal(409, "no_pending_login", "No pending login", "No sign-in is waiting. Start one.");
     if (!redirect_url.includes("state=of-this-login")) {
       throw new Refusal(400, "invalid_state", "Invalid state", "This address belongs to another sign-in.");
     }
@@ -66,12 +65,12 @@ export const OPERATIONS = {
     if (name in TYPES) gateway.accounts.set(name, account(name, "absent"));
     else gateway.accounts.delete(name);
     gateway.tell();
-    return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.wish.revocation : "not_applicable" };
+    return { status: "logged out", removed: true, revocation: method === "oauth" ? gateway.settings.revocation : "not_applicable" };
   },
   async refresh(gateway, name) {
     await pause(900);
-    if (gateway.wish.refreshFails) {
-      throw new Refusal(503, "refresh_unavailable", "Not refreshed yet", "The provider could not be reached; nothing was used up.");
+    if (gateway.settings.refreshFails) {
+      throw new Refusal(503, "refresh_unavailable", "Refresh unavailable", "The provider could not be reached; nothing was used up.");
     }
     refresh(gateway.accounts.get(name));
     gateway.tell();
@@ -79,7 +78,7 @@ export const OPERATIONS = {
   },
   secret(gateway, name, { api_key, session_token, client_cookie, ...more }) {
     if ([api_key, session_token].includes("wrong")) {
-      throw new Refusal(400, "bad_secret", "Unusable secret", "The provider does not take this secret.");
+      throw new Refusal(400, "bad_secret", "Invalid secret", "The provider does not take this secret.");
     }
     gateway.accounts.set(name, account(name, api_key ? "key" : client_cookie ? "good" : "expiring", { type: more.provider_type, ...more }));
     gateway.tell();

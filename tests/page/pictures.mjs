@@ -1,5 +1,5 @@
-// Takes a picture of every screen of the page, light and dark, wide and narrow, and fails where something is wrong that a program can
-// see: what axe-core finds, what the browser says, and what is wider than the window.
+// Takes screenshots of every screen, light and dark, wide and narrow. Fails on axe-core violations, browser errors and horizontal
+// overflow.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { launch, openPage, sees, tools } from "./browser.mjs";
 import { SCREENS } from "./screens.mjs";
@@ -12,26 +12,26 @@ const MODES = {
   "tiny-light": { viewport: { width: 320, height: 640 }, colorScheme: "light" },
 };
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-/** Usage and the like come a moment after the accounts; in milliseconds. */
-const REST = 500;
+/** Milliseconds until late content, such as usage, has loaded. */
+const PAUSE = 500;
 
 const [folder, wanted = ""] = process.argv.slice(2);
 const axe = readFileSync(tools.resolve("axe-core/axe.min.js"), "utf8");
 
 const firstLine = (error) => error.message.split("\n")[0];
 
-/** Signs in as a person with a link does, and puts away what is said about that. */
+/** Waits for the link sign-in and dismisses its notice. */
 async function signIn(page) {
   await page.locator(".cards .card, .choices").first().waitFor();
   await page.getByRole("button", { name: "Dismiss" }).click();
 }
 
-async function judge(page) {
+async function inspect(page) {
   const wider = await page.evaluate(() => {
     const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth - clientWidth;
   });
-  // Handed over as source and not as a script of the page, which its policy would not let in.
+  // Evaluated as source, because the page's CSP blocks foreign scripts.
   await page.evaluate(axe);
   const violations = await page.evaluate(async (rules) => {
     const found = await window.axe.run(document, { runOnly: rules, resultTypes: ["violations"] });
@@ -41,55 +41,55 @@ async function judge(page) {
   return wider > 0 ? [`${wider} px wider than the window`, ...violations] : violations;
 }
 
-/** Takes one picture; answers what is wrong with what it shows. */
-async function look(browser, name, mode) {
+/** Takes one screenshot and returns the screen's errors. */
+async function capture(browser, name, mode) {
   const { act, shows, set, hash, refusals, isSignedOut = false, isBrief = false } = SCREENS[name];
   const opened = await openPage(browser, { set, hash, refusals, reducedMotion: "reduce", ...MODES[mode] });
   const { page, gateway, complaints, close } = opened;
-  const flaws = [];
+  const errors = [];
   try {
     if (!isSignedOut) await signIn(page);
     await act?.(page, gateway);
     await sees(page, shows);
-    if (!isBrief) await page.waitForTimeout(REST);
+    if (!isBrief) await page.waitForTimeout(PAUSE);
   } catch (error) {
-    flaws.push(`"${shows}" is not shown: ${firstLine(error)}`);
+    errors.push(`"${shows}" is not shown: ${firstLine(error)}`);
   }
   try {
     await page.screenshot({ path: `${folder}/${name}-${mode}.png`, fullPage: true });
-    flaws.push(...await judge(page));
+    errors.push(...await inspect(page));
   } catch (error) {
-    flaws.push(`not judged: ${firstLine(error)}`);
+    errors.push(`not inspected: ${firstLine(error)}`);
   }
-  flaws.push(...complaints());
+  errors.push(...complaints());
   await close();
-  return flaws;
+  return errors;
 }
 
 const names = wanted ? wanted.split(",") : Object.keys(SCREENS);
 const unknown = names.filter((name) => !(name in SCREENS));
 if (unknown.length > 0) {
-  console.error(`there is no screen ${unknown.join(", ")}; there are: ${Object.keys(SCREENS).join(", ")}`);
+  console.error(`unknown screen ${unknown.join(", ")}; known screens: ${Object.keys(SCREENS).join(", ")}`);
   process.exit(2);
 }
-// A picture of a screen that is no more would be taken for one that is.
+// Remove screenshots of deleted screens.
 if (!wanted) rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 
 const browser = await launch();
 const modes = Object.keys(MODES);
-let flawed = 0;
+let failed = 0;
 for (const name of names) {
-  const found = await Promise.all(modes.map((mode) => look(browser, name, mode)));
+  const found = await Promise.all(modes.map((mode) => capture(browser, name, mode)));
   const bad = modes.filter((_, index) => found[index].length > 0);
-  flawed += bad.length;
+  failed += bad.length;
   console.log(bad.length === 0 ? `ok    ${name}` : `WRONG ${name}`);
-  for (const flaw of new Set(found.flat())) {
-    const where = modes.filter((_, index) => found[index].includes(flaw));
-    console.log(`      ${where.length === modes.length ? "everywhere" : where.join(", ")}: ${flaw}`);
+  for (const error of new Set(found.flat())) {
+    const where = modes.filter((_, index) => found[index].includes(error));
+    console.log(`      ${where.length === modes.length ? "everywhere" : where.join(", ")}: ${error}`);
   }
 }
 await browser.close();
 const taken = names.length * modes.length;
-console.log(`${taken} pictures of ${names.length} screens are in ${folder}; ${flawed === 0 ? "none is" : `${flawed} are`} wrong`);
-process.exitCode = flawed === 0 ? 0 : 1;
+console.log(`${taken} screenshots of ${names.length} screens in ${folder}, ${failed} with errors`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,5 +1,5 @@
-// Lists every screen of the page: what the gateway is like, what a person does to get there, and a text that proves the arrival. A
-// screen that is not in this list is never looked at.
+// Lists every screen of the page: the stand-in's settings, the user's actions, and a text that the screen shows. Only listed screens
+// are tested.
 import { go, sees } from "./browser.mjs";
 
 const NAMES = { work: "openai-codex-work", first: "openai-codex" };
@@ -8,7 +8,7 @@ const press = (name) => (page) => page.getByRole("button", { name, exact: true }
 const control = (account, what) => (page) => page.locator(`[data-f='${account}:${what}']`).click();
 const open = (hash) => (page) => go(page, hash);
 const connect = control(NAMES.work, "connect");
-const trial = async (page) => {
+const sendPrompt = async (page) => {
   await go(page, `#/providers/${NAMES.first}`);
   await press("Send")(page);
 };
@@ -23,19 +23,18 @@ async function paste(page, address) {
   await enter(page, "Manual callback: paste it here", address);
 }
 
-/** Signed out, at the door. */
-const AT_THE_DOOR = { hash: "", isSignedOut: true };
+/** Signed out, on the sign-in screen. */
+const SIGN_IN_SCREEN = { hash: "", isSignedOut: true };
 const wrongToken = (page) => enter(page, "Gateway token", "not-the-token");
 
 /**
- * By name: `set` for the stand-in, `act` what is done once the accounts are shown, `shows` the text that proves the arrival,
- * `refusals` what the browser may complain about because the screen is about it, `isBrief` for what would be gone after the usual
- * moment of rest.
+ * By name: `set` configures the stand-in, `act` runs when the accounts are shown, `shows` is a text of the screen, `refusals` matches
+ * the expected browser errors, and `isBrief` skips the pause before the screenshot.
  */
 export const SCREENS = {
-  "sign-in": { ...AT_THE_DOOR, shows: "Sign in to this gateway" },
-  "sign-in-wrong-token": { ...AT_THE_DOOR, act: wrongToken, shows: "This is not the gateway’s token", refusals: /401/ },
-  "sign-in-too-many": { ...AT_THE_DOOR, set: { wrongTokensTaken: 0 }, act: wrongToken, shows: "Too many wrong tokens", refusals: /429/ },
+  "sign-in": { ...SIGN_IN_SCREEN, shows: "Sign in to this gateway" },
+  "sign-in-wrong-token": { ...SIGN_IN_SCREEN, act: wrongToken, shows: "This is not the gateway’s token", refusals: /401/ },
+  "sign-in-too-many": { ...SIGN_IN_SCREEN, set: { wrongTokensTaken: 0 }, act: wrongToken, shows: "Too many wrong tokens", refusals: /429/ },
   "link-good": { isSignedOut: true, shows: "You are signed in" },
   "link-used-up": { isSignedOut: true, hash: "#link=of-yesterday", shows: "This link no longer works", refusals: /401/ },
 
@@ -49,7 +48,7 @@ export const SCREENS = {
     set: { accounts: { "openai-codex": "absent", suno: "absent", dashscope: "absent" } }, shows: "Connect an account",
   },
   "providers-all-well": { set: { accounts: { "openai-codex": "good", suno: "good", dashscope: "key" } }, shows: "Everything is working" },
-  "add-account": { act: (page) => page.getByText("Add account").click(), shows: "Programs choose this account by its name" },
+  "add-account": { act: (page) => page.getByText("Add account").click(), shows: "Programs select this account by its name" },
   "disconnect-asks": { act: control(NAMES.first, "bye"), shows: "Disconnect openai-codex?" },
   "disconnect-done": {
     async act(page) {
@@ -69,9 +68,9 @@ export const SCREENS = {
   "refresh-done": { act: control(NAMES.first, "refresh"), shows: "Refreshed at" },
   "refresh-failed": { set: { refreshFails: true }, act: control(NAMES.first, "refresh"), shows: "nothing was used up", refusals: /503/ },
 
-  "account": { act: trial, shows: "41 tokens" },
-  "account-answering": { set: { wordsEvery: 200 }, act: trial, shows: "They rotate so that a stolen copy" },
-  "account-plan-used-up": { set: { quotaIsUsedUp: true }, act: trial, shows: "limit of this account is used up", refusals: /429/ },
+  "account": { act: sendPrompt, shows: "41 tokens" },
+  "account-answering": { set: { wordsEvery: 200 }, act: sendPrompt, shows: "They rotate so that a stolen copy" },
+  "account-plan-used-up": { set: { quotaIsUsedUp: true }, act: sendPrompt, shows: "limit of this account is used up", refusals: /429/ },
   "account-needs-you": { act: open(`#/providers/${NAMES.work}`), shows: "Needs you since" },
   "account-in-doubt": {
     set: { accounts: { "openai-codex": "doubt" } }, act: open(`#/providers/${NAMES.first}`), shows: "Try once more now",
@@ -95,7 +94,7 @@ export const SCREENS = {
   "connect-done": { set: { loginEndsAs: "completed" }, act: connect, shows: "Connected as work@example.test" },
   "connect-declined": { set: { loginEndsAs: "denied" }, act: connect, shows: "You declined at OpenAI" },
   "connect-refused": { set: { loginEndsAs: "code_refused" }, act: connect, shows: "OpenAI did not accept the code" },
-  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "The time to approve is over" },
+  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "Approval timed out" },
   "connect-session-token": { act: open("#/providers/suno/connect"), shows: "Client cookie" },
   "connect-key-wrong": {
     async act(page) {
@@ -113,13 +112,13 @@ export const SCREENS = {
   },
 
   "activity": { act: open("#/activity"), shows: "In the last 24 hours" },
-  "no-such-screen": { act: open("#/nowhere"), shows: "There is no such screen" },
+  "no-such-screen": { act: open("#/nowhere"), shows: "Page not found" },
   "gateway-slow": {
     async act(page, gateway) {
       gateway.set({ answersAfter: 9000 });
       await page.reload();
     },
-    shows: "The gateway is slow to answer", isBrief: true,
+    shows: "The gateway is slow to respond", isBrief: true,
   },
   "gateway-silent": { act: (_, gateway) => gateway.fallSilent(), shows: "Cannot reach the gateway", refusals: /ERR_/ },
   "session-over": {
@@ -128,6 +127,6 @@ export const SCREENS = {
       await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
       await sees(page, "Sign in to this gateway");
     },
-    shows: "The gateway no longer knows this page’s sign-in", refusals: /401/,
+    shows: "This page’s session has ended", refusals: /401/,
   },
 };

@@ -1,20 +1,19 @@
-// Stands in for the gateway: serves the page as the gateway does, and plays whatever a screen needs to be seen, at once and the
-// same each time. A real gateway would need real accounts, and days.
+// Simulates the gateway: serves the page with the gateway's headers and puts accounts into any state at once.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { account, lastLogin, listed, now } from "./accounts.mjs";
-import { comply } from "./contract.mjs";
+import { assertValid } from "./contract.mjs";
 import { activity, notFound, OPERATIONS, pause, Refusal, unauthorized, unknownProvider } from "./operations.mjs";
 
-/** What opens this stand-in. */
+/** The credentials that the stand-in accepts. */
 export const GATEWAY_TOKEN = "the-token-of-the-gateway";
 export const LINK = "a-link-that-works-once";
 export const SESSION_TOKEN = "what-this-tab-alone-knows";
 
 const page = new URL("../../src/adapters/web_ui/", import.meta.url);
-// Taken from the gateway itself, so that the page is never tried under another policy than it is served with.
+// Read from the gateway's source, so that the tests use the real policy.
 const POLICY = /const POLICY: &str = "([^"]+)"/.exec(readFileSync(new URL("mod.rs", page), "utf8"))[1].replace(/\\\n\s*/g, "");
-const SAFETY = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
+const SAFE_HEADERS = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" };
 const CONTENT_TYPES = {
   html: "text/html; charset=utf-8", js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml",
 };
@@ -26,7 +25,7 @@ const MODELS = {
 const WORDS = "They rotate so that a stolen copy gives itself away: every use replaces the token, and when the old one turns up again the "
   + "provider knows that two parties hold it and can end the sign-in.";
 
-/** What can be set, with what holds otherwise. Times are in milliseconds where the name does not say seconds. */
+/** The settings and their defaults. Times are in milliseconds unless the name says seconds. */
 const DEFAULTS = {
   accounts: { "openai-codex": "good", "openai-codex-work": "needs", suno: "expiring", dashscope: "absent" },
   wrongTokensTaken: 20, sessionSeconds: 1800, loginSeconds: 360, loginEndsAs: null, loginEndsAfter: 800, answersAfter: 0, wordsEvery: 40,
@@ -34,9 +33,9 @@ const DEFAULTS = {
 };
 
 class StandIn {
-  constructor(wish) {
-    this.wish = { ...DEFAULTS, ...wish };
-    this.accounts = new Map(Object.entries(this.wish.accounts).map(([name, state]) => [name, account(name, state)]));
+  constructor(settings) {
+    this.settings = { ...DEFAULTS, ...settings };
+    this.accounts = new Map(Object.entries(this.settings.accounts).map(([name, state]) => [name, account(name, state)]));
     this.pending = new Map();
     this.endedLogins = new Map();
     this.streams = new Set();
@@ -45,19 +44,19 @@ class StandIn {
     this.faults = [];
   }
 
-  /** Changes what was wished for at the start. */
-  set(more) { Object.assign(this.wish, more); }
+  /** Changes settings. */
+  set(more) { Object.assign(this.settings, more); }
 
-  /** Puts an account into another state, and tells the page's stream of it. */
+  /** Puts an account into another state and sends a change event. */
   become(name, state) {
     this.accounts.set(name, account(name, state));
     this.tell();
   }
 
-  /** As a gateway that was started anew. */
+  /** Ends the session, as a restarted gateway does. */
   forgetSession() { this.session = null; }
 
-  /** As a gateway that was stopped. */
+  /** Stops responding, as a stopped gateway does. */
   fallSilent() {
     this.set({ isSilent: true });
     for (const stream of this.streams) stream.destroy();
@@ -84,19 +83,19 @@ class StandIn {
     const { pathname: path } = new URL(request.url, this.address);
     let text = "";
     for await (const part of request) text += part;
-    if (this.wish.isSilent) return request.socket.destroy();
+    if (this.settings.isSilent) return request.socket.destroy();
     if (path === "/" || path.startsWith("/page/")) return serveFile(path, response);
-    if (path === "/docs") return response.writeHead(200, { ...SAFETY, "Content-Type": CONTENT_TYPES.html }).end("<title>Docs</title>");
+    if (path === "/docs") return response.writeHead(200, { ...SAFE_HEADERS, "Content-Type": CONTENT_TYPES.html }).end("<title>Docs</title>");
     if (!path.startsWith("/v1/")) return response.writeHead(404).end();
-    await pause(this.wish.answersAfter);
+    await pause(this.settings.answersAfter);
     const call = { method: request.method, path, body: text ? JSON.parse(text) : {},
       bearer: (request.headers.authorization ?? "").replace("Bearer ", "") };
     const json = (status, body, type, headers = {}) => {
-      comply(call.method, path, status, body);
-      response.writeHead(status, { ...SAFETY, "Cache-Control": "no-store", ...headers, "Content-Type": type }).end(JSON.stringify(body));
+      assertValid(call.method, path, status, body);
+      response.writeHead(status, { ...SAFE_HEADERS, "Cache-Control": "no-store", ...headers, "Content-Type": type }).end(JSON.stringify(body));
     };
     try {
-      const body = await this.obey(call, response);
+      const body = await this.dispatch(call, response);
       if (body) json(200, body, "application/json");
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
@@ -106,8 +105,8 @@ class StandIn {
     }
   }
 
-  /** The body of the answer; nothing where the answer is a stream, which is under way then. */
-  obey(call, response) {
+  /** Returns the response body, or nothing if it has started a stream. */
+  dispatch(call, response) {
     const { method, path, bearer, body } = call;
     if (path === "/v1/session" && method === "POST") return this.beginSession(bearer);
     if (bearer !== SESSION_TOKEN || !this.session) throw unauthorized();
@@ -132,28 +131,28 @@ class StandIn {
 
   beginSession(bearer) {
     if (bearer === SESSION_TOKEN && this.session) {
-      this.session.expires_at = now() + this.wish.sessionSeconds;
+      this.session.expires_at = now() + this.settings.sessionSeconds;
       return this.session;
     }
     if (![GATEWAY_TOKEN, LINK].includes(bearer)) {
       this.wrongTokens += 1;
-      if (this.wrongTokens <= this.wish.wrongTokensTaken) throw unauthorized();
+      if (this.wrongTokens <= this.settings.wrongTokensTaken) throw unauthorized();
       throw new Refusal(429, "too_many_attempts", "Too many attempts", "Too many requests without the right token. Try again in 48 s.",
         { "Retry-After": "48" });
     }
-    this.session = { expires_at: now() + this.wish.sessionSeconds, ends_at: now() + 12 * 3600 };
+    this.session = { expires_at: now() + this.settings.sessionSeconds, ends_at: now() + 12 * 3600 };
     return { token: SESSION_TOKEN, ...this.session };
   }
 
   follow(response) {
-    if (!this.wish.hasEventStream) throw notFound();
-    response.writeHead(200, { ...SAFETY, "Content-Type": "text/event-stream" }).write("event: ready\ndata: {}\n\n");
+    if (!this.settings.hasEventStream) throw notFound();
+    response.writeHead(200, { ...SAFE_HEADERS, "Content-Type": "text/event-stream" }).write("event: ready\ndata: {}\n\n");
     this.streams.add(response);
     response.on("close", () => this.streams.delete(response));
   }
 
   async prompt(path, response) {
-    if (this.wish.quotaIsUsedUp) {
+    if (this.settings.quotaIsUsedUp) {
       const code = "usage_limit_reached";
       const message = "The usage limit has been reached";
       const members = { message, type: code, code, param: null, resets_at: now() + 3 * 3600, plan_type: "plus" };
@@ -161,11 +160,11 @@ class StandIn {
     }
     const isChat = path.endsWith("completions");
     const send = (data) => response.write(`${isChat ? "" : `event: ${data.type}\n`}data: ${JSON.stringify(data)}\n\n`);
-    response.writeHead(200, { ...SAFETY, "Content-Type": "text/event-stream" });
+    response.writeHead(200, { ...SAFE_HEADERS, "Content-Type": "text/event-stream" });
     for (const word of WORDS.split(/(?<= )/)) {
       if (response.destroyed) return;
       send(isChat ? { choices: [{ delta: { content: word } }] } : { type: "response.output_text.delta", delta: word });
-      await pause(this.wish.wordsEvery);
+      await pause(this.settings.wordsEvery);
     }
     send(isChat ? { choices: [{ delta: {}, finish_reason: "stop" }] }
       : { type: "response.completed", response: { usage: { output_tokens: 41 } } });
@@ -200,11 +199,11 @@ class StandIn {
 
 function serveFile(path, response) {
   const name = path === "/" ? "index.html" : path.slice("/page/".length);
-  response.writeHead(200, { ...SAFETY, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache",
+  response.writeHead(200, { ...SAFE_HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Type": CONTENT_TYPES[name.split(".").pop()] });
   response.end(readFileSync(new URL(`page/${name}`, page)));
 }
 
-/** A stand-in of its own on a free port of this machine. `wish` says what differs from `DEFAULTS`. */
-export const startStandIn = (wish) => new StandIn(wish).listen();
+/** Starts a stand-in on a free port. `settings` override `DEFAULTS`. */
+export const startStandIn = (settings) => new StandIn(settings).listen();

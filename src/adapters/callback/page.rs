@@ -1,4 +1,4 @@
-//! The pages that the browser shows after the approval. Their texts are fixed; no part of the request appears in them.
+//! The pages that the browser shows after the callback. Their texts are fixed and contain no request data.
 
 use poem::{
     Response,
@@ -7,7 +7,7 @@ use poem::{
 
 use crate::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
 
-/// The style of all pages. It is inline, so the policy allows it by its hash; a test checks the hash.
+/// The inline style. [`POLICY`] allows it by its hash.
 const STYLE: &str = include_str!("page.css");
 const POLICY: &str = "default-src 'none'; style-src 'sha256-6abNMGf2Ozu+e++bxGtvtYQA6iYnb9b06wwDo0QARRg='; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -17,7 +17,7 @@ const SAFE_HEADERS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, POLICY),
-    // The server closes soon, so a kept connection has no use.
+    // The callback server closes soon, so keep-alive is useless.
     (header::CONNECTION, "close"),
 ];
 
@@ -28,7 +28,7 @@ pub(super) fn with_safe_headers(mut response: Response) -> Response {
     response
 }
 
-/// Returns the page for the outcome of a login, or for a callback that was not accepted.
+/// Returns the page for the outcome of a login or the rejection of a callback.
 pub(super) fn outcome(reply: CallbackReply) -> Response {
     match reply {
         CallbackReply::Ended(LoginOutcome::Completed) => {
@@ -38,27 +38,27 @@ pub(super) fn outcome(reply: CallbackReply) -> Response {
         CallbackReply::NotOurs => html(
             StatusCode::BAD_REQUEST,
             "failed",
-            "This is not a sign-in that is under way here",
-            "The address does not belong to a pending sign-in. Pending sign-ins are not affected. If this was yours, \
-             start it again.",
+            "This sign-in is not pending here",
+            "The address does not belong to a pending sign-in of this gateway. Other sign-ins are not affected. Start \
+             again.",
         ),
         CallbackReply::Finishing => html(
             StatusCode::CONFLICT,
             "waiting",
-            "This sign-in is in progress",
-            "The gateway is still handling the first visit to this address. See the result where you started.",
+            "This sign-in is being finished",
+            "Another request is finishing it. See the result where you started the sign-in.",
         ),
         CallbackReply::Unavailable => html(
             StatusCode::SERVICE_UNAVAILABLE,
             "failed",
             "The gateway could not finish this sign-in",
-            "It could not read or save its data. Fix the cause, which is in its log, then start again.",
+            "It could not read or save its data. Fix the cause shown in the gateway's log, then start again.",
         ),
     }
 }
 
 pub(super) fn refusal(status: StatusCode) -> Response {
-    html(status, "failed", "Request not accepted", "This address only serves pending sign-ins.")
+    html(status, "failed", "Not found", "This address serves pending sign-ins only.")
 }
 
 fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'static str) -> Response {
@@ -66,7 +66,7 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'st
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - goclaw</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
          <body class=\"{class}\"><main><p class=\"mark\" aria-hidden=\"true\"></p><h1>{title}</h1><p>{text}</p>\
-         <p>You can close this tab and go back to where you started.</p></main>\
+         <p>You can close this tab and return to where you started.</p></main>\
          </body></html>\n"
     );
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
@@ -80,13 +80,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_allows_only_this_style() {
+    fn policy_contains_the_hash_of_the_style() {
         let hash = STANDARD.encode(Sha256::digest(STYLE));
         assert!(POLICY.contains(&format!("'sha256-{hash}'")), "page.css has changed; its hash is sha256-{hash}");
     }
 
     #[tokio::test]
-    async fn only_a_completed_login_shows_connected() {
+    async fn only_completed_logins_show_connected() {
         for &outcome in LoginOutcome::ALL {
             let page = super::outcome(CallbackReply::Ended(outcome)).into_body().into_string().await.unwrap();
             assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");

@@ -1,4 +1,4 @@
-//! The kinds of error: status, stable code and title. A test compares them with `docs/errors.md`.
+//! The gateway's error kinds: status, stable code and title. A test compares them with `docs/errors.md`.
 
 use http_message::StatusCode;
 use poem_openapi::Enum;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 macro_rules! kinds {
     ($($kind:ident: $status:ident, $code:literal, $title:literal;)*) => {
-        /// The stable code of a kind of error. New codes may be added; treat an unknown one as `internal`.
+        /// Stable code of an error. New codes may be added; treat an unknown code as `internal`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
         #[oai(rename = "ProblemCode")]
         pub enum ProblemKind {
@@ -26,7 +26,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// Returns the stable code.
+            /// Returns the stable code that programs match on.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$kind => $code,)*
@@ -43,17 +43,17 @@ macro_rules! kinds {
 }
 
 impl ProblemKind {
-    /// Returns whether the account's owner must act before a retry can succeed.
+    /// Returns whether only the account's owner can fix the error.
     pub fn needs_owner(self) -> bool {
         matches!(self, Self::NeedsReauth | Self::NotConnected | Self::DisabledByConfiguration | Self::SwitchedOff)
     }
 
-    /// Returns the status for OpenAI's clients, which retry a 409 and attribute a 401 to their own token.
+    /// Returns the status for OpenAI's clients, which retry after a 409 and read a 401 as an error of their own token.
     pub fn openai_status(self) -> StatusCode {
         if self.needs_owner() { StatusCode::BAD_REQUEST } else { self.status() }
     }
 
-    /// Returns whether a retry of the same request cannot succeed.
+    /// Returns whether a retry of the same request fails until the caller, the account or the configuration changes.
     pub fn is_permanent(self) -> bool {
         let needs_configuration = matches!(self, Self::DecryptionFailed | Self::UpstreamRedirect);
         let is_transient = matches!(self, Self::BodyTimeout | Self::TooManyAttempts);
@@ -61,7 +61,7 @@ impl ProblemKind {
     }
 }
 
-/// Reads an unknown code as [`ProblemKind::Internal`]: a newer gateway may have more kinds.
+/// Reads an unknown code as [`ProblemKind::Internal`]: a newer gateway may send codes that this version lacks.
 impl<'de> Deserialize<'de> for ProblemKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
@@ -71,72 +71,72 @@ impl<'de> Deserialize<'de> for ProblemKind {
 
 kinds! {
     BadRequest: BAD_REQUEST, "bad_request", "Bad request";
-    InvalidBody: BAD_REQUEST, "bad_body", "Body of another shape";
+    InvalidBody: BAD_REQUEST, "bad_body", "Invalid body";
     MalformedJson: BAD_REQUEST, "malformed_json", "Malformed JSON";
-    InvalidProviderName: BAD_REQUEST, "bad_provider_name", "Bad provider name";
-    InvalidDisplayName: BAD_REQUEST, "bad_display_name", "Bad display name";
+    InvalidProviderName: BAD_REQUEST, "bad_provider_name", "Invalid provider name";
+    InvalidDisplayName: BAD_REQUEST, "bad_display_name", "Invalid display name";
     UnknownProviderType: BAD_REQUEST, "unknown_provider_type", "Unknown provider type";
-    InvalidSecret: BAD_REQUEST, "bad_secret", "Unusable secret";
+    InvalidSecret: BAD_REQUEST, "bad_secret", "Invalid secret";
     ExpiredSecret: BAD_REQUEST, "expired_secret", "Expired secret";
     SecretRefused: BAD_REQUEST, "secret_refused", "Provider refused the secret";
-    InvalidRedirectUrl: BAD_REQUEST, "bad_redirect_url", "Bad redirect URL";
+    InvalidRedirectUrl: BAD_REQUEST, "bad_redirect_url", "Invalid redirect URL";
     InvalidState: BAD_REQUEST, "invalid_state", "Invalid state";
     WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
     WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
-    NoModels: BAD_REQUEST, "no_models", "Nothing to prompt";
-    UnsupportedApi: BAD_REQUEST, "unsupported_api", "Another API";
-    InvalidPath: BAD_REQUEST, "bad_path", "Bad path";
+    NoModels: BAD_REQUEST, "no_models", "No language models";
+    UnsupportedApi: BAD_REQUEST, "unsupported_api", "Unsupported API";
+    InvalidPath: BAD_REQUEST, "bad_path", "Invalid path";
     UnknownScope: BAD_REQUEST, "unknown_scope", "Unknown scope";
-    Unauthorized: UNAUTHORIZED, "unauthorized", "Not authorized";
-    InsufficientScope: FORBIDDEN, "insufficient_scope", "Token is not for this";
+    Unauthorized: UNAUTHORIZED, "unauthorized", "Unauthorized";
+    InsufficientScope: FORBIDDEN, "insufficient_scope", "Insufficient scope";
     Denied: FORBIDDEN, "denied", "Declined at the provider";
     MissingEntitlement: FORBIDDEN, "missing_entitlement", "No access to Codex";
-    NotYourLogin: FORBIDDEN, "not_your_login", "Somebody else's sign-in";
-    PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path does not pass";
-    NotFound: NOT_FOUND, "not_found", "Nothing here";
-    ModelNotFound: NOT_FOUND, "model_not_found", "No such model";
-    NoUsage: NOT_FOUND, "no_usage", "Usage is not told";
+    NotYourLogin: FORBIDDEN, "not_your_login", "Login belongs to another caller";
+    PathNotAllowed: FORBIDDEN, "path_not_allowed", "Path not allowed";
+    NotFound: NOT_FOUND, "not_found", "Not found";
+    ModelNotFound: NOT_FOUND, "model_not_found", "Model not found";
+    NoUsage: NOT_FOUND, "no_usage", "No usage reported";
     UnknownToken: NOT_FOUND, "unknown_token", "Unknown token";
     UnknownProvider: NOT_FOUND, "unknown_provider", "Unknown provider";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
-    BodyTimeout: REQUEST_TIMEOUT, "body_timeout", "Body too slow";
-    TypeConflict: CONFLICT, "provider_type_conflict", "Provider of another type";
-    AuthMethodMismatch: CONFLICT, "auth_method_mismatch", "Connects in another way";
+    BodyTimeout: REQUEST_TIMEOUT, "body_timeout", "Body timed out";
+    TypeConflict: CONFLICT, "provider_type_conflict", "Provider type conflict";
+    AuthMethodMismatch: CONFLICT, "auth_method_mismatch", "Wrong auth method";
     NotConnected: CONFLICT, "not_connected", "Not connected";
-    DisabledByConfiguration: CONFLICT, "disabled_by_configuration", "Switched off";
-    SwitchedOff: CONFLICT, "switched_off", "Switched off by its owner";
-    NothingToRefresh: CONFLICT, "nothing_to_refresh", "Nothing to refresh with";
-    StaleConsent: CONFLICT, "stale_consent", "Tokens have changed";
+    DisabledByConfiguration: CONFLICT, "disabled_by_configuration", "Disabled by configuration";
+    SwitchedOff: CONFLICT, "switched_off", "Disabled by its owner";
+    NothingToRefresh: CONFLICT, "nothing_to_refresh", "Cannot be refreshed";
+    StaleConsent: CONFLICT, "stale_consent", "Consent is out of date";
     NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
     TooManyTokens: CONFLICT, "too_many_tokens", "Too many tokens";
-    NoPendingLogin: CONFLICT, "no_pending_login", "No pending sign-in";
-    NoSession: CONFLICT, "no_session", "No session of the page";
-    LoginInProgress: CONFLICT, "login_in_progress", "Being finished";
-    LoginOver: GONE, "login_over", "Sign-in is over";
-    Expired: GONE, "expired", "Sign-in expired";
+    NoPendingLogin: CONFLICT, "no_pending_login", "No pending login";
+    NoSession: CONFLICT, "no_session", "No page session";
+    LoginInProgress: CONFLICT, "login_in_progress", "Login in progress";
+    LoginOver: GONE, "login_over", "Login has ended";
+    Expired: GONE, "expired", "Login expired";
     BodyTooLarge: PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
     NotJson: UNSUPPORTED_MEDIA_TYPE, "not_json", "Not JSON";
-    HostNotAllowed: MISDIRECTED_REQUEST, "host_not_allowed", "Another host";
-    NoUpgrade: UPGRADE_REQUIRED, "no_upgrade", "Plain HTTP only";
+    HostNotAllowed: MISDIRECTED_REQUEST, "host_not_allowed", "Host not allowed";
+    NoUpgrade: UPGRADE_REQUIRED, "no_upgrade", "Upgrade not supported";
     TooManyAttempts: TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts";
     Internal: INTERNAL_SERVER_ERROR, "internal", "Internal error";
     ProviderError: BAD_GATEWAY, "provider_error", "Provider reported an error";
     CodeRefused: BAD_GATEWAY, "code_refused", "Provider refused the code";
-    ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider not available";
-    InvalidResponse: BAD_GATEWAY, "bad_answer", "Unusable answer from the provider";
-    UpstreamUnavailable: BAD_GATEWAY, "upstream_unavailable", "Provider's API not available";
-    UpstreamRefused: BAD_GATEWAY, "upstream_refused", "Provider's API refused";
-    InvalidUpstreamResponse: BAD_GATEWAY, "invalid_upstream_response", "Unusable answer of the provider's API";
-    UpstreamRedirect: BAD_GATEWAY, "upstream_redirect", "Provider's API redirects";
-    StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database not available";
-    RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Not refreshed yet";
-    Busy: SERVICE_UNAVAILABLE, "busy", "Too much at once";
-    RetryRequest: SERVICE_UNAVAILABLE, "retry_request", "Refreshed meanwhile";
-    DecryptionFailed: SERVICE_UNAVAILABLE, "decryption_failed", "Secrets not readable";
+    ProviderUnavailable: BAD_GATEWAY, "provider_unavailable", "Provider unavailable";
+    InvalidResponse: BAD_GATEWAY, "bad_answer", "Invalid response from the provider";
+    UpstreamUnavailable: BAD_GATEWAY, "upstream_unavailable", "Provider's API unavailable";
+    UpstreamRefused: BAD_GATEWAY, "upstream_refused", "Provider's API refused the request";
+    InvalidUpstreamResponse: BAD_GATEWAY, "invalid_upstream_response", "Invalid response from the provider's API";
+    UpstreamRedirect: BAD_GATEWAY, "upstream_redirect", "Provider's API redirected";
+    StoreUnavailable: SERVICE_UNAVAILABLE, "store_unavailable", "Database unavailable";
+    RefreshUnavailable: SERVICE_UNAVAILABLE, "refresh_unavailable", "Refresh unavailable";
+    Busy: SERVICE_UNAVAILABLE, "busy", "Gateway busy";
+    RetryRequest: SERVICE_UNAVAILABLE, "retry_request", "Retry the request";
+    DecryptionFailed: SERVICE_UNAVAILABLE, "decryption_failed", "Decryption failed";
     NotSaved: SERVICE_UNAVAILABLE, "not_saved", "Tokens not saved";
-    ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider did not answer";
-    UpstreamTimeout: GATEWAY_TIMEOUT, "upstream_timeout", "Provider's API was silent";
+    ProviderTimeout: GATEWAY_TIMEOUT, "provider_timeout", "Provider timed out";
+    UpstreamTimeout: GATEWAY_TIMEOUT, "upstream_timeout", "Provider's API timed out";
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documentation_lists_the_same_kinds() {
+    fn documentation_lists_every_kind() {
         let documented: Vec<(&str, &str, &str)> = include_str!("../../../docs/errors.md")
             .lines()
             .filter_map(|line| {

@@ -1,6 +1,6 @@
-//! Converts the errors of use cases to problems: a stable code and a sentence, the same for all operations.
+//! Converts [`AppError`] into [`Problem`]: a stable code and a message for the caller.
 //!
-//! Sources, upstream response bodies, SQL and paths go to the log only.
+//! Error sources, upstream response bodies, SQL and file paths appear in the log only.
 
 use crate::{
     adapters::contract::{Problem, ProblemKind},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Problem {
-    /// Converts an error for a caller. A server error is logged with its sources.
+    /// Converts an error for the caller. Logs server errors with their sources.
     pub(super) fn of(error: &AppError) -> Self {
         let problem = Self::from(error);
         if problem.status().is_server_error() {
@@ -25,7 +25,7 @@ impl Problem {
     }
 }
 
-/// Returns an error with its sources, for the log.
+/// Returns an error and its sources as one line for the log.
 fn chain(error: &dyn std::error::Error) -> String {
     let sources = std::iter::successors(error.source(), |source| source.source());
     sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
@@ -33,83 +33,81 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
-        let words = error.to_string();
-        let (kind, sentence) = match error {
-            AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, words),
-            AppError::InvalidDisplayName(_) => (ProblemKind::InvalidDisplayName, words),
-            AppError::InvalidProviderName(_) => (ProblemKind::InvalidProviderName, words),
+        let message = error.to_string();
+        let (kind, detail) = match error {
+            AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, message),
+            AppError::InvalidDisplayName(_) => (ProblemKind::InvalidDisplayName, message),
+            AppError::InvalidProviderName(_) => (ProblemKind::InvalidProviderName, message),
             AppError::UnknownProviderType(_) => {
                 let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
-                (ProblemKind::UnknownProviderType, format!("{words}; known are {known}"))
+                (ProblemKind::UnknownProviderType, format!("{message}; known types: {known}"))
             }
-            AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, words),
+            AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, message),
             AppError::AuthMethodMismatch { name, method } => {
-                (ProblemKind::AuthMethodMismatch, format!("{words}: {}", how_to_connect(name.as_str(), *method)))
+                (ProblemKind::AuthMethodMismatch, format!("{message}: {}", how_to_connect(name.as_str(), *method)))
             }
             AppError::NotConnected(name) => (
                 ProblemKind::NotConnected,
-                format!("{words}; connect it: goclaw auth login {name}, or see GET /v1/providers"),
+                format!("{message}; connect it: goclaw auth login {name}, or see GET /v1/providers"),
             ),
-            AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, words),
-            AppError::SwitchedOff(_) => (ProblemKind::SwitchedOff, words),
-            AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, words),
-            AppError::StaleConsent(_) => (ProblemKind::StaleConsent, format!("{words}; ask for the status again")),
-            AppError::NeedsReauth(_) => (ProblemKind::NeedsReauth, format!("{words}; sign in again")),
-            AppError::RefreshNotYet { .. } => (ProblemKind::RefreshUnavailable, words),
+            AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, message),
+            AppError::SwitchedOff(_) => (ProblemKind::SwitchedOff, message),
+            AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, message),
+            AppError::StaleConsent(_) => (ProblemKind::StaleConsent, format!("{message}; read the status again")),
+            AppError::NeedsReauth(_) => (ProblemKind::NeedsReauth, format!("{message}; sign in again")),
+            AppError::RefreshNotYet { .. } => (ProblemKind::RefreshUnavailable, message),
             AppError::RefreshNotBegun(_) => {
-                (ProblemKind::RefreshUnavailable, format!("{words}; try again in a moment"))
+                (ProblemKind::RefreshUnavailable, format!("{message}; try again in a moment"))
             }
-            AppError::RetryRequest(_) => (ProblemKind::RetryRequest, words),
-            AppError::InvalidPath(_) => (ProblemKind::InvalidPath, words),
+            AppError::RetryRequest(_) => (ProblemKind::RetryRequest, message),
+            AppError::InvalidPath(_) => (ProblemKind::InvalidPath, message),
             AppError::PathNotAllowed { name, .. } => (
                 ProblemKind::PathNotAllowed,
-                format!("{words}; the setting providers.{name}.proxy_paths lists those that do"),
+                format!("{message}; the setting providers.{name}.proxy_paths lists the allowed paths"),
             ),
             AppError::Upstream(UpstreamError::Body(error)) => return (*error).into(),
             AppError::Upstream(UpstreamError::Silent) => {
                 (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
             }
             AppError::Upstream(error) => (ProblemKind::UpstreamUnavailable, error.to_string()),
-            AppError::UpstreamRedirect => (ProblemKind::UpstreamRedirect, format!("{words}, which is not followed")),
+            AppError::UpstreamRedirect => (ProblemKind::UpstreamRedirect, format!("{message}, which is not followed")),
             AppError::ProviderRefused(refusal) => {
-                (ProblemKind::UpstreamRefused, format!("{words}: {}", refusal.message))
+                (ProblemKind::UpstreamRefused, format!("{message}: {}", refusal.message))
             }
-            AppError::InvalidUpstreamResponse(_) => (ProblemKind::InvalidUpstreamResponse, words),
-            AppError::InvalidModelRequest(_) => (ProblemKind::InvalidBody, words),
-            AppError::UnknownModel(_) => {
-                (ProblemKind::ModelNotFound, format!("{words}; GET /v1/models lists what there is"))
-            }
+            AppError::InvalidUpstreamResponse(_) => (ProblemKind::InvalidUpstreamResponse, message),
+            AppError::InvalidModelRequest(_) => (ProblemKind::InvalidBody, message),
+            AppError::UnknownModel(_) => (ProblemKind::ModelNotFound, format!("{message}; see GET /v1/models")),
             AppError::NoModels(name) => {
-                (ProblemKind::NoModels, format!("{words}; its own API is at /v1/proxy/{name}/"))
+                (ProblemKind::NoModels, format!("{message}; its own API is at /v1/proxy/{name}/"))
             }
-            AppError::UnsupportedApi { .. } => (ProblemKind::UnsupportedApi, words),
-            AppError::NoUsage(_) => (ProblemKind::NoUsage, words),
+            AppError::UnsupportedApi { .. } => (ProblemKind::UnsupportedApi, message),
+            AppError::NoUsage(_) => (ProblemKind::NoUsage, message),
             AppError::UnknownScope(_) => (
                 ProblemKind::UnknownScope,
-                format!("{words}; known is {}", Scope::GRANTED.map(Scope::as_str).join(", ")),
+                format!("{message}; known scopes: {}", Scope::GRANTED.map(Scope::as_str).join(", ")),
             ),
-            AppError::LinkUsed => (ProblemKind::Unauthorized, format!("{words}; make a new one: goclaw open")),
-            AppError::UnknownToken => (ProblemKind::UnknownToken, words),
-            AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, words),
-            AppError::InvalidSecret(_) => (ProblemKind::InvalidSecret, words),
-            AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, words),
-            AppError::SecretRefused { .. } => (ProblemKind::SecretRefused, words),
-            AppError::NotChecked(cause) => (ProblemKind::UpstreamUnavailable, format!("{words}: {cause}")),
-            AppError::InvalidRedirect(_) => (ProblemKind::InvalidRedirectUrl, words),
-            AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, words),
+            AppError::LinkUsed => (ProblemKind::Unauthorized, format!("{message}; make a new one: goclaw open")),
+            AppError::UnknownToken => (ProblemKind::UnknownToken, message),
+            AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, message),
+            AppError::InvalidSecret(_) => (ProblemKind::InvalidSecret, message),
+            AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, message),
+            AppError::SecretRefused { .. } => (ProblemKind::SecretRefused, message),
+            AppError::NotChecked(cause) => (ProblemKind::UpstreamUnavailable, format!("{message}: {cause}")),
+            AppError::InvalidRedirect(_) => (ProblemKind::InvalidRedirectUrl, message),
+            AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, message),
             AppError::CallbackRejected(rejection) => rejected(*rejection),
             AppError::OtherPrincipal => (
                 ProblemKind::NotYourLogin,
-                "this sign-in was started by somebody else; start your own, and never paste an address you were sent"
+                "another caller started this login; start your own, and never paste an address that somebody sent you"
                     .to_owned(),
             ),
             AppError::LoginInProgress => (
                 ProblemKind::LoginInProgress,
-                "this sign-in is being finished by another request; ask for the status in a moment".to_owned(),
+                "another request is finishing this login; read the status in a moment".to_owned(),
             ),
             AppError::LoginOver(outcome) => (
                 ProblemKind::LoginOver,
-                format!("this address was used or its sign-in is over: {}", outcome.sentence()),
+                format!("this address was already used, or its login has ended: {}", outcome.sentence()),
             ),
             AppError::LoginFailed { outcome, source } => {
                 let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -117,18 +115,18 @@ impl From<&AppError> for Problem {
             }
             AppError::Store(_) => (
                 ProblemKind::StoreUnavailable,
-                "the gateway's database cannot be used now; nothing was changed; its log says why".to_owned(),
+                "the gateway's database is unavailable; nothing was changed; see the gateway's log".to_owned(),
             ),
             AppError::Vault(_) => (
                 ProblemKind::DecryptionFailed,
-                "a stored secret cannot be opened with the configured key; nothing was changed; the log says why"
+                "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log"
                     .to_owned(),
             ),
             AppError::Random(_) | AppError::TaskDied => {
-                (ProblemKind::Internal, "the gateway could not do this; its log says why".to_owned())
+                (ProblemKind::Internal, "internal error; see the gateway's log".to_owned())
             }
         };
-        Self::new(kind, sentence)
+        Self::new(kind, detail)
     }
 }
 
@@ -145,26 +143,26 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
 }
 
 fn rejected(rejection: CallbackRejection) -> (ProblemKind, String) {
-    let (kind, sentence) = match rejection {
+    let (kind, detail) = match rejection {
         CallbackRejection::InvalidState => (
             ProblemKind::InvalidState,
-            "invalid state parameter (possible CSRF): the address belongs to no sign-in that is under way here",
+            "invalid state parameter (possible CSRF): the address belongs to no pending login of this gateway",
         ),
         CallbackRejection::WrongAddress(part) => {
             let part = part.as_str();
-            let sentence =
-                format!("this is not the address the sign-in comes back to: its {part} differs; paste it unchanged");
-            return (ProblemKind::WrongRedirectAddress, sentence);
+            let detail =
+                format!("this is not the redirect address of the login: its {part} differs; paste it unchanged");
+            return (ProblemKind::WrongRedirectAddress, detail);
         }
         CallbackRejection::WrongIssuer => {
-            (ProblemKind::WrongIssuer, "the answer names another provider than the one asked")
+            (ProblemKind::WrongIssuer, "the authorization response comes from another issuer")
         }
         CallbackRejection::NoCode => (ProblemKind::NoCode, "no authorization code in redirect URL"),
     };
-    (kind, sentence.to_owned())
+    (kind, detail.to_owned())
 }
 
-/// Returns the kind of error for a login that the current request ended.
+/// Returns the error kind for a login that the current request ended with this outcome.
 fn failed(outcome: LoginOutcome) -> ProblemKind {
     match outcome {
         LoginOutcome::Denied => ProblemKind::Denied,
@@ -176,7 +174,7 @@ fn failed(outcome: LoginOutcome) -> ProblemKind {
         LoginOutcome::ProviderTimeout => ProblemKind::ProviderTimeout,
         LoginOutcome::InvalidResponse => ProblemKind::InvalidResponse,
         LoginOutcome::NotSaved => ProblemKind::NotSaved,
-        // A callback request never ends a login with these outcomes.
+        // The current request never ends a login with these outcomes.
         LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => ProblemKind::LoginOver,
     }
 }

@@ -1,5 +1,5 @@
-//! The gateway's page, as files in the binary: it works without an internet connection and is built by nobody
-//! (`docs/adr/0016-a-page-without-a-build.md`). It uses the public API alone, so this adapter only hands out files.
+//! Serves the gateway's page. Its files are embedded in the binary, need no build step and load nothing from elsewhere
+//! (`docs/adr/0016-a-page-without-a-build.md`). The page uses the public API only.
 
 use poem::{
     Endpoint, Request, Response,
@@ -8,11 +8,11 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, header},
 };
 
-/// Scripts and styles come from files, and nothing from elsewhere. Nobody may frame it.
+/// CSP: scripts and styles from this origin only, no inline code, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What stands before the name of a file.
+/// URL path prefix of the files.
 const PREFIX: &str = "/page/";
 
 macro_rules! files {
@@ -53,12 +53,12 @@ files! {
     "words.js",
 }
 
-/// Answers `/` and whatever is below `/page/`.
+/// Returns the endpoint for `/` and `/page/*`.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
-    make(async |request: Request| answer(&request))
+    make(async |request: Request| respond(&request))
 }
 
-fn answer(request: &Request) -> poem::Result<Response> {
+fn respond(request: &Request) -> poem::Result<Response> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return Err(MethodNotAllowedError.into());
     }
@@ -69,16 +69,16 @@ fn answer(request: &Request) -> poem::Result<Response> {
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == name) else {
         return Err(NotFoundError.into());
     };
-    let mut answer = Response::builder().content_type(content_type(name)).body(*text);
+    let mut response = Response::builder().content_type(content_type(name)).body(*text);
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        // It is small, and a new binary must not meet an old page.
+        // A new gateway version must not run with a cached page.
         (header::CACHE_CONTROL, "no-cache"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
-    answer.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
-    Ok(answer)
+    response.headers_mut().extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    Ok(response)
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -96,23 +96,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_is_in_the_binary_and_all_of_them_are_light() {
+    fn every_file_is_embedded_and_the_page_stays_small() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/web_ui/page");
-        let mut there: Vec<String> =
+        let mut in_folder: Vec<String> =
             std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        there.sort();
-        let mut known: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        known.sort_unstable();
-        assert_eq!(known, there);
-        assert!(known.iter().all(|name| content_type(name) != "application/octet-stream"));
-        let weight: usize = FILES.iter().map(|(_, text)| text.len()).sum();
-        assert!(weight < 150_000, "{weight} bytes");
+        in_folder.sort();
+        let mut embedded: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        embedded.sort_unstable();
+        assert_eq!(embedded, in_folder);
+        assert!(embedded.iter().all(|name| content_type(name) != "application/octet-stream"));
+        let bytes: usize = FILES.iter().map(|(_, text)| text.len()).sum();
+        assert!(bytes < 150_000, "{bytes} bytes");
     }
 
     #[test]
-    fn nothing_comes_from_elsewhere() {
+    fn page_loads_nothing_from_other_origins() {
         for (name, text) in FILES {
-            // The namespace of SVG is a name, no address that is asked.
+            // The SVG namespace is an identifier, not a request.
             let text = text.replace("http://www.w3.org/2000/svg", "");
             for forbidden in
                 ["src=\"http", "href=\"http", "url(http", "@import", "eval(", "innerHTML", "document.write"]

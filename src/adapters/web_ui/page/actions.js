@@ -1,14 +1,14 @@
-// What a person can do to an account from its card or its page: each asks, acts and tells in place, beside what it is about.
+// Account actions: refresh, disconnect, switch on or off, check. Results appear next to the account.
 import { api } from "./api.js";
 import { button, code, h, notice, replace, say } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, left, moment, now, onTick } from "./time.js";
 import { hasModels, secretName, signsIn, vendor } from "./words.js";
 
-/** Messages that belong to no card; they stay until they are dismissed or another screen is opened. */
+/** Notices without a card; they stay until dismissed or until another screen opens. */
 let shownAt = -Infinity;
 export const notices = {
-	/** What was said on the way to the screen that opens now is to be read there. */
+	/** Clears the notices, unless they were shown just before the new screen. */
 	turnPage() {
 		if (performance.now() - shownAt > 1000) replace(document.getElementById("notices"));
 	},
@@ -21,14 +21,14 @@ export const notices = {
 	},
 };
 
-/** Gives the focus back to a control that has been built anew meanwhile. */
+/** Focuses a control that may have been rebuilt. */
 function focusOn(f) {
 	document.querySelector(`[data-f="${CSS.escape(f)}"]`)?.focus();
 }
 
 const busy = new Set();
 
-/** Refreshes at once. `consent` names the doubtful token that may be presented once more. */
+/** Refreshes now. `consent` names the token in doubt that may be presented again. */
 export async function refreshNow(account, slot, consent = null) {
 	const { name, provider } = account;
 	if (busy.has(name)) return;
@@ -36,9 +36,9 @@ export async function refreshNow(account, slot, consent = null) {
 	const v = vendor(provider);
 	const begun = now();
 	const words = h("p");
-	const waiting = notice("ok", `Asking ${v} for a new token`, null, { shape: "warn", level: "h3" });
+	const waiting = notice("ok", `Requesting a new token from ${v}`, null, { shape: "warn", level: "h3" });
 	waiting.lastChild.append(words);
-	// The count is for the eye: a status region would read it out every second.
+	// Hidden from screen readers, which would read it every second.
 	const counted = h("span", { "aria-hidden": "true" });
 	replace(words, "At most 20 s", counted, ". Programs are not interrupted.");
 	onTick(counted, (t) => say(counted, t - begun >= 1 ? `, ${Math.floor(t - begun)} s so far` : ""));
@@ -58,20 +58,20 @@ function refreshed(status, before, v) {
 	const refreshed = status.generation !== before.status.generation || status.login_id !== before.status.login_id;
 	if (status.state === "active" && refreshed) {
 		return notice("ok", `Refreshed at ${clockSeconds(status.last_refresh_at ?? now())}`,
-			[status.expires_at && `The new token is good until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next refresh is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
+			[status.expires_at && `The new token works until ${moment(status.expires_at)}. `, status.next_refresh_at && `The next refresh is due ${moment(status.next_refresh_at)}.`], { level: "h3" });
 	}
-	if (status.state === "in_doubt") return notice("doubt", `In doubt: ${v}’s answer got lost`, status.reason, { level: "h3" });
+	if (status.state === "in_doubt") return notice("doubt", `In doubt: ${v}’s response was lost`, status.reason, { level: "h3" });
 	if (status.state === "needs_reauth") return notice("bad", `${v} refused to refresh this sign-in`, status.reason, { level: "h3" });
-	return notice("warn", "Not refreshed", [status.reason ?? "The gateway gave no reason. ",
-		status.next_refresh_at > now() ? [" The gateway tries again by itself in ", left(status.next_refresh_at), "."] : null], { level: "h3" });
+	return notice("warn", "Not refreshed", [status.reason ?? "No reason was reported. ",
+		status.next_refresh_at > now() ? [" The gateway tries again in ", left(status.next_refresh_at), "."] : null], { level: "h3" });
 }
 
 function notRefreshed(error, { status }) {
-	const good = status.authenticated && status.expires_at > now() ? ` The token in use works until ${moment(status.expires_at)}.` : "";
+	const good = status.authenticated && status.expires_at > now() ? ` The current token works until ${moment(status.expires_at)}.` : "";
 	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not refreshed: ${error.title.toLowerCase()}` : "Not refreshed", `${error.sentence}${good}`, { level: "h3" });
 }
 
-/** Asks once, in place, and says what it will do. */
+/** Asks for confirmation and lists the consequences. */
 export function askDisconnect(account, slot, f) {
 	const { name, provider } = account;
 	const ids = { title: `bye-${name}`, text: `bye-text-${name}` };
@@ -92,10 +92,10 @@ function consequences(provider) {
 	const programs = hasModels(provider) ? [code(`${name}/…`)] : [code(name)];
 	if (!signsIn(provider)) {
 		return [`This deletes the ${secretName(provider)} from the gateway at once. Programs that use `, ...programs,
-			` get an error from then on. At ${vendor(provider)} it stays valid until you withdraw it there. To use it again, you paste it again.`];
+			` get an error from then on. It stays valid at ${vendor(provider)} until you revoke it there. To reconnect, paste it again.`];
 	}
 	return [`This deletes both tokens from the gateway at once and asks ${vendor(provider)} to revoke them. Programs that use `, ...programs,
-		" get an error from then on. Anything that shares this sign-in, such as a copied login file, is signed out too. To use it again, you sign in again."];
+		" get an error from then on. Anything that shares this sign-in, such as a copied login file, is signed out too. To reconnect, sign in again."];
 }
 
 async function disconnect(account, slot, go, keep) {
@@ -120,10 +120,10 @@ function disconnected({ name, provider }, revocation) {
 			return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
 		case "pending":
 			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-				`${what} deleted here. ${v} did not answer the request to revoke them and is asked again for a day. To be sure, end this session in your account’s security settings there.`);
+				`${what} deleted here. ${v} didn’t confirm the revocation yet; the gateway retries for a day. To be sure, end this session in your account’s security settings there.`);
 		case "failed":
 			return notice("warn", `Disconnected ${name} here, not confirmed by ${v}`,
-				`${what} deleted here. ${v} did not revoke them: they live there until they expire. To be sure, end this session in your account’s security settings there.`);
+				`${what} deleted here. ${v} did not revoke them, so they stay valid there until they expire. To be sure, end this session in your account’s security settings there.`);
 		default:
 			return notice("off", `Disconnected ${name}`, `${what} deleted here.`);
 	}
@@ -133,7 +133,7 @@ export async function setEnabled(account, enabled, slot) {
 	try {
 		await api.update(account.name, { enabled });
 		replace(slot, notice("ok", enabled ? "Switched on" : "Switched off",
-			enabled ? "Programs can use it from now on." : "Programs get an error until it is switched on again. Nothing is deleted.", { level: "h3", shape: enabled ? "ok" : "off" }));
+			enabled ? "Programs can use it now." : "Programs get an error until it is switched on again. Nothing is deleted.", { level: "h3", shape: enabled ? "ok" : "off" }));
 		await store.loadOne(account.name);
 		if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 	} catch (error) {
@@ -145,6 +145,6 @@ export async function checkNow(account, slot) {
 	await store.loadUsage(account.name);
 	const after = store.get(account.name);
 	const v = vendor(account.provider);
-	replace(slot, after?.usageError ? notice("warn", `${v} is still not answering`, `Asked at ${clockSeconds(now())}. ${after.usageError.sentence}`, { level: "h3" })
-		: notice("ok", `${v} answers again`, `Asked at ${clockSeconds(now())}.`, { level: "h3" }));
+	replace(slot, after?.usageError ? notice("warn", `${v} still isn’t responding`, `Checked at ${clockSeconds(now())}. ${after.usageError.sentence}`, { level: "h3" })
+		: notice("ok", `${v} responds again`, `Checked at ${clockSeconds(now())}.`, { level: "h3" }));
 }

@@ -1,4 +1,4 @@
-// What happened to all accounts, so that "did it refresh last night?" has an answer: first the answer, then the list.
+// The activity screen: a summary of the last 24 hours and the events of all accounts by day.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
 import { code, h, notice, put, replace, uid } from "./dom.js";
@@ -6,7 +6,7 @@ import { NOTHING, entry } from "./history.js";
 import { loading } from "./states.js";
 import { store } from "./store.js";
 import { clock, dayName, moment, now } from "./time.js";
-import { worthTelling } from "./words.js";
+import { withoutFinishedStarts } from "./words.js";
 
 const DAY = 86400;
 
@@ -16,7 +16,7 @@ export function activityView() {
 	const list = h("div", { class: "days" });
 	const id = uid("which");
 	const which = h("select", { class: "in fit", id, onchange: draw }, h("option", { value: "" }, "All accounts"));
-	const wait = loading("Loading what happened");
+	const wait = loading("Loading the activity");
 	const head = h("div", { class: "page-head" }, h("div", null, heading, answer), h("div", { class: "row" }, h("label", { class: "vh", for: id }, "Account"), which));
 	const node = h("div", null, wait.node);
 	let waiting = true;
@@ -50,8 +50,8 @@ export function activityView() {
 	}
 
 	function draw() {
-		if (problem && !all) return void replace(list, notice("bad", "What happened cannot be shown", problem.sentence));
-		const happened = worthTelling(all.filter(({ provider }) => ["", provider].includes(which.value)));
+		if (problem && !all) return void replace(list, notice("bad", "Activity is not available", problem.sentence));
+		const happened = withoutFinishedStarts(all.filter(({ provider }) => ["", provider].includes(which.value)));
 		const next = JSON.stringify([which.value, happened, dayName(now())]);
 		if (next === shown) return;
 		shown = next;
@@ -76,14 +76,14 @@ function days(happened) {
 			h("ol", { class: "log" }, items.map((event) => {
 				const account = store.get(event.provider);
 				const name = code(event.provider);
-				// One that is gone is told by its name alone.
+				// A deleted account has only its name left.
 				const provider = account?.provider ?? { name: event.provider, display_name: "The provider", auth_methods: [] };
 				return entry(event, provider, account ? h("a", { href: pathOf(event.provider) }, name) : name);
 			})));
 	});
 }
 
-/** The last day in one sentence: how often it refreshed, when last, and whether anything went wrong. */
+/** Summarizes the refreshes and failures of the last 24 hours. */
 function lately(happened) {
 	const since = now() - DAY;
 	const recent = happened.filter(({ at: time }) => time >= since);
@@ -93,11 +93,11 @@ function lately(happened) {
 	const words = h("span");
 	if (refreshed.length === 0 && failed.length === 0) {
 		const before = happened.find(({ event }) => event === "refreshed");
-		return put(words, "In the last 24 hours nothing had to be refreshed and nothing failed.", before && ` The last refresh was ${before.provider}’s, ${at(before.at)}.`);
+		return put(words, "In the last 24 hours no refresh was due and nothing failed.", before && ` The last refresh was ${before.provider}’s, ${at(before.at)}.`);
 	}
-	const told = (list, one, many) => `${list.length === 1 ? `one ${one},` : `${list.length} ${many}, the last`} ${list[0].provider} at ${clock(list[0].at)}`;
-	return put(words, "In the last 24 hours: ", refreshed.length ? told(refreshed, "refresh", "refreshes") : "no refresh", "; ",
-		failed.length ? told(failed, "failure", "failures") : "nothing failed", ".");
+	const count = (list, one, many) => `${list.length === 1 ? `one ${one},` : `${list.length} ${many}, the last`} ${list[0].provider} at ${clock(list[0].at)}`;
+	return put(words, "In the last 24 hours: ", refreshed.length ? count(refreshed, "refresh", "refreshes") : "no refresh", "; ",
+		failed.length ? count(failed, "failure", "failures") : "nothing failed", ".");
 }
 
 const at = (time) => moment(time).replace(/^(\d\d:\d\d)$/, "today at $1");

@@ -1,4 +1,4 @@
-// Adds one more account of a provider under a name of its own; programs choose it by that name.
+// The form that adds an account under a name, by which programs select it.
 import { pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
 import { button, h, mark, replace, say, uid } from "./dom.js";
@@ -25,7 +25,7 @@ export function addAccount() {
 			h("input", { type: "radio", name: "kind", value, checked: value === type, onchange: () => { type = value; suggest(); } }),
 			h("span", null, label, " ", h("span", { class: "label" }, how))))),
 		h("div", { class: "field" }, h("label", { for: ids.name }, "Name"), name,
-			h("p", { class: "hint", id: ids.hint }, "Programs choose this account by its name, and accounts are never mixed:"), address, error),
+			h("p", { class: "hint", id: ids.hint }, "Programs select this account by its name:"), address, error),
 		h("div", { class: "field" }, h("label", { for: ids.display }, "Display name ", h("span", { class: "label" }, "optional")), display),
 		h("div", { class: "row" }, h("button", { class: "btn btn-fill" }, "Continue"), button("Cancel", () => close(), { kind: "btn-text is-quiet" })));
 	const node = h("details", { class: "add", onkeydown: (event) => { if (event.key === "Escape") close(); }, ontoggle: () => { if (node.open) suggest(); } },
@@ -55,9 +55,9 @@ export function addAccount() {
 	function go(event) {
 		event.preventDefault();
 		const wanted = name.value.trim();
-		const wrong = wanted === "openai" ? "openai is short for openai-codex. Choose another name." : !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."
-			: store.get(wanted) && store.get(wanted).status.state !== "absent" ? "An account of this name is connected already. Choose another name, or reconnect that one on its card."
-				: store.get(wanted) && store.get(wanted).provider.provider_type !== type ? "This name belongs to another provider. Choose another one." : null;
+		const wrong = wanted === "openai" ? "openai is an alias of openai-codex. Choose another name." : !NAME.test(wanted) ? "Use 1 to 50 lower-case letters, digits and inner hyphens."
+			: store.get(wanted) && store.get(wanted).status.state !== "absent" ? "An account with this name is already connected. Choose another name."
+				: store.get(wanted) && store.get(wanted).provider.provider_type !== type ? "An account of another provider has this name. Choose another name." : null;
 		if (wrong) {
 			replace(error, mark("bad"), h("span", null, wrong));
 			name.setAttribute("aria-invalid", "true");

@@ -1,25 +1,25 @@
-// The only place that talks to the gateway: it adds the session's bearer and turns every failure into one type of error.
+// The gateway's API client. Adds the session token and turns every failure into a `GatewayError`.
 import { follow, now } from "./time.js";
 
-/** What the gateway, or the way to it, had to say against a request. */
+/** An error response, or a failure to reach the gateway. */
 export class GatewayError extends Error {
 	constructor({ status = 0, code = "offline", sentence, title = "", retryAfter = null, resetsAt = null }) {
 		super(sentence);
 		Object.assign(this, { name: "GatewayError", status, code, sentence, title, retryAfter, resetsAt });
 	}
-	/** Whether no answer came at all. */
+	/** Whether no response arrived. */
 	get isOffline() { return this.status === 0 && this.code === "offline"; }
 }
 
 const hooks = { bearer: () => null, refused: () => {}, answered: () => {}, silent: () => {} };
 
-/** Session and connection state live elsewhere and are told what happens here. */
+/** Connects the modules that own session and connection state. */
 export const connectApi = (more) => Object.assign(hooks, more);
 
 const GET_LIMIT = 10_000;
 const ACTION_LIMIT = 45_000;
 
-/** Sends a request. 401 with a bearer ends the session; it is told once, here. */
+/** Sends a request. A 401 for the session token ends the session. */
 export async function send(method, path, { body, bearer, signal, limit, quiet = false, accept } = {}) {
 	const headers = { Accept: accept ?? "application/json" };
 	const token = bearer === undefined ? hooks.bearer() : bearer;
@@ -39,7 +39,7 @@ export async function send(method, path, { body, bearer, signal, limit, quiet = 
 	} catch {
 		clearTimeout(clock);
 		if (signal?.aborted) throw new GatewayError({ code: "aborted", sentence: "Stopped." });
-		// Silence counts from the question on, not from when it was given up.
+		// Silence counts from the start of the request, not from its timeout.
 		if (!quiet) hooks.silent(begun);
 		throw new GatewayError({ sentence: `Cannot reach the gateway at ${location.origin}.` });
 	}
@@ -60,7 +60,7 @@ async function json(method, path, options) {
 	try {
 		return await answer.json();
 	} catch {
-		throw new GatewayError({ code: "broken_off", sentence: "The gateway’s answer broke off half way." });
+		throw new GatewayError({ code: "broken_off", sentence: "The gateway’s response ended early." });
 	} finally {
 		done();
 	}
@@ -78,28 +78,28 @@ async function list(path, member) {
 	return { [member]: items };
 }
 
-/** The gateway's sentences are written to stand in a line of a log. */
+/** Turns an error detail into a sentence: capital letter and full stop. */
 const tidy = (text) => text.replace(/^./, (first) => first.toUpperCase()).replace(/[^.]$/, "$&.");
 
-/** Reads problem+json and OpenAI's form alike. */
+/** Reads an error as problem+json or in OpenAI's form. */
 async function read(answer) {
 	const status = answer.status;
 	const after = Number(answer.headers.get("Retry-After"));
 	const known = { status, retryAfter: after > 0 ? after : null };
-	let told = null;
-	try { told = await answer.json(); } catch { /* something else than the gateway answered */ }
-	if (typeof told?.code === "string") {
-		return new GatewayError({ ...known, code: told.code, title: told.title ?? "", sentence: tidy(told.detail ?? told.title) });
+	let problem = null;
+	try { problem = await answer.json(); } catch { /* not from the gateway */ }
+	if (typeof problem?.code === "string") {
+		return new GatewayError({ ...known, code: problem.code, title: problem.title ?? "", sentence: tidy(problem.detail ?? problem.title) });
 	}
-	if (told?.error && typeof told.error === "object") return ofOpenAi(told.error, known);
+	if (problem?.error && typeof problem.error === "object") return ofOpenAi(problem.error, known);
 	return new GatewayError({ ...known, code: "not_the_gateway",
-		sentence: `Something at ${location.origin} answered ${status}, and not in the gateway’s form. Look for a proxy in between.` });
+		sentence: `The response ${status} from ${location.origin} is not the gateway’s. Check for a proxy in between.` });
 }
 
-/** The error object that OpenAI's clients know; also inside a stream. */
+/** Reads OpenAI's error object, also from a stream. */
 export function ofOpenAi(error, more = {}) {
 	return new GatewayError({ status: 200, ...more, code: error.code ?? error.type ?? "provider_failed",
-		sentence: error.message ? tidy(error.message) : "The provider ended the answer with an error and gave no reason.", resetsAt: error.resets_at ?? null });
+		sentence: error.message ? tidy(error.message) : "The provider reported an error without a reason.", resetsAt: error.resets_at ?? null });
 }
 
 const at = (name, what) => `/v1/auth/${encodeURIComponent(name)}/${what}`;
@@ -118,13 +118,13 @@ export const api = {
 	secret: (name, body) => json("PUT", at(name, "secret"), { body }),
 	activity: () => json("GET", "/v1/activity"),
 	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
-	/** `credential` is the gateway's token or a link's: both travel like every other. */
+	/** `credential` is the gateway token or a link token. */
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
 	refresh: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
 };
 
-/** Yields the events of a stream: `{event, data}`; with `data: null` for a comment, which proves that the line is alive. */
+/** Yields server-sent events as `{event, data}`. `data` is null for a comment, which serves as keep-alive. */
 export async function* events(answer) {
 	const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = "";

@@ -1,4 +1,4 @@
-// Starts the page: decides by the address which screen is shown, keeps one screen alive, and connects what changes to it.
+// Starts the page: routes the URL hash to a screen and passes changes to it.
 import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
@@ -54,13 +54,13 @@ function route({ focus = true, force = false } = {}) {
 		else link.removeAttribute("aria-current");
 	}
 	if (page === "activity") return show(activityView(), { focus });
-	if (page !== "providers") return show(nothingHere("There is no such screen", "The address leads nowhere on this page."), { focus });
+	if (page !== "providers") return show(nothingHere("Page not found", "This page has no screen at this address."), { focus });
 	if (!name) return show(providersView(), { focus });
 	if (!store.all) return show(waitFor(), { focus: false });
 	show(screenOf(name, rest, draft), { focus });
 }
 
-/** An account's screens need to know it first. */
+/** Waits for the accounts, which an account's screens need. */
 function waitFor() {
 	const wait = loading("Loading the account");
 	return { node: wait.node, title: "Loading", update: () => {
@@ -72,9 +72,9 @@ function waitFor() {
 
 function screenOf(name, rest, draft) {
 	const account = store.get(name);
-	// The account of the same type that is always there connects in the same way.
+	// A new account connects like the built-in account of its type.
 	const like = store.get(draft?.type)?.provider;
-	if (!account && !like) return nothingHere(`There is no account ${name}`, "It was disconnected, or never connected under this name.");
+	if (!account && !like) return nothingHere(`There is no account ${name}`, "It was disconnected or never existed.");
 	if (account && rest !== "connect" && rest !== "key") return providerView(name);
 	const provider = account?.provider ?? { ...like, name, display_name: null };
 	return (signsIn(provider) && rest !== "key" ? connectView : secretView)(name, provider, draft);
@@ -89,7 +89,7 @@ function open({ focus = true } = {}) {
 	route({ force: true, focus });
 }
 
-/** Without a sign-in nothing that an account says stays on the screen or in memory. */
+/** Ends the session and clears all account data. */
 function shut(reason) {
 	ended = reason;
 	hangUp();
@@ -120,7 +120,7 @@ document.addEventListener("visibilitychange", () => {
 	if (!document.hidden && session.isOpen) store.loadAll();
 });
 document.getElementById("leave").addEventListener("click", () => session.signOut());
-// A plain "#main" would be taken for a screen's address.
+// The router would treat a plain "#main" as a screen.
 document.getElementById("skip").addEventListener("click", (event) => {
 	event.preventDefault();
 	document.getElementById("main").focus();
@@ -129,7 +129,7 @@ document.getElementById("where").textContent = location.host;
 document.getElementById("zone").textContent = zone();
 watchLine();
 
-// What was due has passed: the gateway knows what came of it. Asked once for each moment, also where the stream is down.
+// Reload an account once after each due refresh or expiry, even if the event stream is down.
 const asked = new Set();
 onTick(document.body, (t) => {
 	if (!session.isOpen || line.isOffline) return;

@@ -1,31 +1,31 @@
-// One account's card: who, what is true now with its lifeline and actions, and its usage. Built anew only when something changed.
+// The card of one account: identity, state, actions and usage. Rebuilt only on a change.
 import { askDisconnect, checkNow, refreshNow, setEnabled } from "./actions.js";
 import { startFromClick } from "./connect.js";
 import { button, code, h, link, mark, swap } from "./dom.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, tellsUsage } from "./store.js";
+import { store, reportsUsage } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
 import { hasModels, methodName, person, plan, secretName, signsIn, vendor } from "./words.js";
 
 export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
 
-/** What a card shows, as one string: if it is the same, nothing on the page is touched. */
+/** Returns everything a card shows as one string; a card with the same string is not rebuilt. */
 export function signature(account) {
 	const { provider, status, events, usage, usageError } = account;
 	return JSON.stringify([kindOf(account, now()), line.isOffline, provider, status, events[0]?.id, usage, usageError?.code]);
 }
 
-/** The controls of an account, by what it needs. `f` names each, so that the focus survives a new build. */
-export function controls(account, told, slot, { detail = false } = {}) {
+/** Returns an account's buttons by state. `f` names each, so that the focus survives a rebuild. */
+export function controls(account, display, slot, { detail = false } = {}) {
 	const { name, provider, status } = account;
 	const f = (what) => `${name}:${what}`;
 	const oauth = signsIn(provider);
 	const refreshes = status.next_refresh_at > 0;
 	const off = line.isOffline;
 	const act = (label, run, what, kind = "") => button(label, run, { kind, f: f(what), disabled: off, "aria-label": `${label}: ${name}` });
-	const connect = (label, kind) => link(status.pending ? "Go on signing in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
+	const connect = (label, kind) => link(status.pending ? "Continue sign-in" : label, pathOf(name, "/connect"), { kind, f: f("connect"), "aria-label": `${label}: ${name}`,
 		onclick: () => oauth && startFromClick(name) });
 	const again = (kind) => connect(oauth ? "Sign in again" : `Replace ${secretName(provider).split(" ").pop()}`, kind);
 	const reconnect = () => connect(oauth ? "Reconnect" : `Replace ${secretName(provider).split(" ").pop()}`, "btn-text is-quiet");
@@ -33,9 +33,9 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	const refresh = (kind) => refreshes && act("Refresh now", () => refreshNow(account, slot), "refresh", kind);
 	const goodbye = () => act("Disconnect", () => askDisconnect(store.get(name) ?? account, slot, f("bye")), "bye", "btn-text is-quiet");
 	if (off) return [];
-	switch (told.kind) {
+	switch (display.kind) {
 		case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
-		case "off": return [told.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
+		case "off": return [display.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
 		case "needs": return [again("btn-fill"), goodbye()];
 		case "doubt": return [again("btn-fill"),
 			act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
@@ -48,53 +48,53 @@ export function controls(account, told, slot, { detail = false } = {}) {
 	}
 }
 
-/** The state in a shape and a word, then the sentence. While the gateway is silent it says as of when. */
-export function statement(account, told, heading = "p", id = null) {
+/** Returns the state label and sentence; while offline, with the time of the last response. */
+export function statement(account, display, heading = "p", id = null) {
 	if (line.isOffline) {
 		const { next_refresh_at: next, expires_at: end } = account.status;
-		const was = next ? `Was to refresh by itself: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${told.word.toLowerCase()}`;
-		return [h("p", { class: "state is-off" }, mark(told.shape), `${told.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
+		const was = next ? `Refresh was due: ${moment(next)}` : end > now() ? `Its token works until ${moment(end)}` : `It was: ${display.word.toLowerCase()}`;
+		return [h("p", { class: "state is-off" }, mark(display.shape), `${display.word}, as of ${clockSeconds(account.readAt)}`), h(heading, { class: "say", id }, was)];
 	}
-	return [h("p", { class: `state ${told.tone}` }, mark(told.shape), told.word), h(heading, { class: "say", id }, told.say)];
+	return [h("p", { class: `state ${display.tone}` }, mark(display.shape), display.word), h(heading, { class: "say", id }, display.say)];
 }
 
 function inner(account, slot) {
 	const at = now();
 	const { name, provider, status } = account;
-	const told = verdict(account, at);
+	const display = verdict(account, at);
 	const who = [person(status.account), plan(status.account?.plan_type)].filter(Boolean);
-	const row = controls(account, told, slot).filter(Boolean);
+	const row = controls(account, display, slot).filter(Boolean);
 	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
 		h("div", { class: "id" },
 			h("h2", null, h("a", { href: pathOf(name), "data-f": `${name}:open` }, provider.display_name), " ", h("small", null, methodName(provider))),
 			h("code", { class: "key" }, name),
-			h("p", { class: "who" }, (who.length ? who : [told.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
-		h("div", null, statement(account, told), told.why && !line.isOffline && h("p", { class: "why" }, told.why),
-			lifeline(account, told, at), row.length > 0 && h("div", { class: "row" }, row)),
-		side(account, told));
+			h("p", { class: "who" }, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
+		h("div", null, statement(account, display), display.why && !line.isOffline && h("p", { class: "why" }, display.why),
+			lifeline(account, display, at), row.length > 0 && h("div", { class: "row" }, row)),
+		side(account, display));
 }
 
-function side(account, told) {
+function side(account, display) {
 	const { provider } = account;
-	if (line.isOffline) return h("p", { class: "side label" }, "Shown from memory. Nothing here can be changed until the gateway answers.");
-	const parts = tellsUsage(account) || account.usage ? usageBars(account) : [];
-	if (told.aside) parts.push(h("p", { class: "small" }, told.aside));
-	if (told.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} said `, code(told.quote)));
-	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, told.kind)));
+	if (line.isOffline) return h("p", { class: "side label" }, "This may be outdated. You can make changes when the gateway responds.");
+	const parts = reportsUsage(account) || account.usage ? usageBars(account) : [];
+	if (display.aside) parts.push(h("p", { class: "small" }, display.aside));
+	if (display.quote) parts.push(h("p", { class: "label" }, `${vendor(provider)} reported `, code(display.quote)));
+	if (parts.length === 0) parts.push(h("p", { class: "small" }, hint(provider, display.kind)));
 	return h("div", { class: "side" }, parts);
 }
 
-/** What an account is for, and how to begin, in two sentences. */
+/** Returns what an account is for, or how to connect it. */
 export function hint({ provider_type: type, name }, kind) {
 	if (type === "suno") return kind === "absent" ? "Paste a session token from suno.com. It is checked, encrypted and never shown again."
-		: ["For music. Programs reach it through ", code(`/v1/proxy/${name}/`), "."];
+		: ["For music. Programs use it through ", code(`/v1/proxy/${name}/`), "."];
 	if (type === "dashscope") return kind === "absent" ? "For Qwen and Wan models. The key is checked, encrypted and never shown again."
 		: ["For Qwen and Wan models. Programs use ", code(`${name}/…`), " as the model in chat completions."];
-	return kind === "absent" ? "Sign in at OpenAI with the account you have, without an API key. The tokens are encrypted, and refreshed by themselves."
+	return kind === "absent" ? "Sign in with your OpenAI account, without an API key. Tokens are encrypted and refreshed automatically."
 		: "Its tokens stay encrypted on the gateway’s machine.";
 }
 
-/** A card that keeps itself up to date; what was asked or told below it is not touched by an update. */
+/** A card that updates itself. Updates keep the notices below it. */
 export function card(name) {
 	const slot = h("div", { class: "below", role: "status" });
 	let shown = null;

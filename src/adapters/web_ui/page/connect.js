@@ -1,4 +1,4 @@
-// Signs an account in at its provider: opens the sign-in page, waits, notices the end, and takes the pasted address where the browser cannot come back.
+// Runs a login: opens the authorize URL, waits for the outcome, and accepts a pasted redirect URL.
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
 import { button, code, copy, h, link, mark, notice, pageHead, replace, svg } from "./dom.js";
@@ -11,17 +11,17 @@ import { ending, person, secretName, typeName, vendor, whoLine } from "./words.j
 const POLL = 2000;
 let clicked = null;
 
-/** Remembers that a person has just asked for this account, so that the view may start and open the tab by itself. */
+/** Records the user's click, so that the view may start the login and open the tab without another one. */
 export function startFromClick(name) {
 	clicked = { name, at: performance.now() };
 }
 
-/** Where there is more to say than the gateway does. */
+/** Texts that replace the gateway's reason. */
 const WORDS = {
-	denied: "Nothing was saved. If your workspace blocked it, its administrator has to allow sign-in for Codex first.",
-	expired: "Nothing was saved, and the gateway listens no more.",
-	cancelled: "Nothing was saved. The account is as it was before.",
-	code_refused: "Nothing was saved. A code is good once, and for some minutes.",
+	denied: "Nothing was saved. If your workspace blocked it, ask its administrator to allow Codex.",
+	expired: "Nothing was saved. Start again to retry.",
+	cancelled: "Nothing was saved or changed.",
+	code_refused: "Nothing was saved. A code works once and only for some minutes.",
 };
 
 export function connectView(name, provider, draft) {
@@ -33,9 +33,9 @@ export function connectView(name, provider, draft) {
 	const title = known?.authenticated ? `Sign in to ${label} again` : `Connect ${label}`;
 	const heading = h("h1", { tabindex: -1 }, title);
 	const stage = h("div", { class: "stage" });
-	const node = h("div", null, pageHead(heading, h("p", null, "As ", code(name), holder ? `. ${holder} stays in use until you have approved.`
-		: `. No API key needed; it uses the account you have at ${v}.`)), stage);
-	const wish = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
+	const node = h("div", null, pageHead(heading, h("p", null, "As ", code(name), holder ? `. ${holder} stays in use until you approve.`
+		: `. Uses your ${v} account; no API key needed.`)), stage);
+	const options = { force: true, ...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 	let started = null;
 	let timer = null;
 	let gone = false;
@@ -47,14 +47,14 @@ export function connectView(name, provider, draft) {
 
 	function intro() {
 		show(h("section", { class: "panel narrow-panel" }, h("h2", null, `Sign in at ${v}`),
-			h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve; this page notices by itself.`),
+			h("p", { class: "small" }, `A new tab opens at ${v}. Sign in there and approve. This page updates automatically.`),
 			h("div", { class: "row gap" }, button("Open the sign-in page", begin, { kind: "btn-fill", f: "begin" }), byKey())));
 	}
 
 	async function begin() {
-		show(h("p", { class: "small", role: "status" }, "Asking the gateway for a sign-in address."));
+		show(h("p", { class: "small", role: "status" }, "Starting the sign-in."));
 		try {
-			started = await api.start(name, wish);
+			started = await api.start(name, options);
 		} catch (error) {
 			if (!gone) show(notice("bad", error.title || "No sign-in was started", error.sentence, { role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" })] }));
 			return;
@@ -66,7 +66,7 @@ export function connectView(name, provider, draft) {
 			return;
 		}
 		if (!started.callback.listening) return portBusy();
-		// Within the click that led here the browser allows a tab; with noopener nobody can say whether one came, so the link stays.
+		// Browsers allow a new tab only after a click. With noopener the result of open() is unknown, so the link stays.
 		const allowed = navigator.userActivation?.isActive ?? true;
 		if (allowed) open(started.auth_url, "_blank", "noopener,noreferrer");
 		wait(allowed);
@@ -74,10 +74,10 @@ export function connectView(name, provider, draft) {
 
 	function portBusy() {
 		poll();
-		show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser cannot come back by itself`,
-			"Another program on the gateway’s machine holds it, often the Codex CLI waiting for its own sign-in. Close it and try again, or go on now and paste the address at the end. Both work.",
+		show(notice("warn", `Port ${returnsTo(started.auth_url).port} is taken, so your browser can’t return automatically`,
+			"Another program on the gateway’s machine uses it, often the Codex CLI during its own sign-in. Close it and try again, or continue and paste the address at the end.",
 			{ role: "alert", actions: [button("Try again", begin, { kind: "btn-fill" }),
-				link("Go on and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
+				link("Continue and paste", started.auth_url, { target: "_blank", rel: "noopener noreferrer", onclick: () => setTimeout(() => wait(true, true)) })] }));
 	}
 
 	function wait(opened, byHand = false) {
@@ -91,12 +91,12 @@ export function connectView(name, provider, draft) {
 			h("section", { class: "panel", "aria-labelledby": "wait-h" },
 				h("div", { class: "wait" }, ring(started, () => finish("expired")),
 					h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
-						h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser held it back, use the button below. Sign in there and approve. `
+						h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser blocked it, use the button below. Sign in there and approve. `
 							: `It opens in a new tab at ${host}. Sign in there and approve. `,
 						provider.provider_type === "openai-codex" && "OpenAI’s page calls the gateway Codex. ",
-						byHand ? "Then paste the address that it ends at." : "Leave this page open: it notices by itself."))),
+						byHand ? "Then paste the final address." : "Keep this page open; it updates automatically."))),
 				h("ol", { class: "stages" },
-					byHand ? step("off", `Port ${back.port} is taken: you paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(started.started_at), false),
+					byHand ? step("off", `Port ${back.port} is taken: paste the address`, "", false) : step("ok", `The gateway listens on port ${back.port}`, clockSeconds(started.started_at), false),
 					step("warn", `You approve at ${v}`, "waiting", true), step("off", "Tokens are fetched, encrypted and saved", "", false)),
 				h("div", { class: "row gap" },
 					link(opened ? "Open the tab again" : "Open the sign-in page", started.auth_url, { kind: opened ? "" : "btn-fill", target: "_blank", rel: "noopener noreferrer", "data-first": true }),
@@ -116,17 +116,17 @@ export function connectView(name, provider, draft) {
 
 	function poll() {
 		clearInterval(timer);
-		timer = setInterval(look, POLL);
+		timer = setInterval(check, POLL);
 	}
 
-	/** The stream may be down, so the end is looked for as well as waited for. */
-	async function look() {
+	/** Polls the login, because the event stream may be down. */
+	async function check() {
 		if (!started?.login_id || gone) return;
 		try {
 			const status = await api.status(name);
 			if (status.last_login?.login_id === started.login_id) finish(status.last_login.outcome, status.last_login.reason);
 			else if (status.login_id === started.login_id) finish("completed");
-		} catch { /* the next look tells */ }
+		} catch { /* the next poll retries */ }
 	}
 
 	async function finish(outcome, reason = null) {
@@ -137,7 +137,7 @@ export function connectView(name, provider, draft) {
 		if (gone) return;
 		if (outcome === "completed") return succeeded();
 		const [tone, title] = ending(outcome, provider);
-		const text = WORDS[outcome] ?? reason ?? "Nothing was saved. A new sign-in works at once.";
+		const text = WORDS[outcome] ?? reason ?? "Nothing was saved. You can start again now.";
 		show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
 			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
 	}
@@ -147,7 +147,7 @@ export function connectView(name, provider, draft) {
 		const who = whoLine(account?.status.account);
 		const next = account?.status.next_refresh_at;
 		heading.textContent = `${label} is connected`;
-		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Refreshes by itself; the next time is ${moment(next)}.`],
+		show(notice("ok", who ? `Connected as ${who}` : "Connected", [`Saved and encrypted at ${clockSeconds(now())}.`, next && ` Next automatic refresh: ${moment(next)}.`],
 			{ role: "status", actions: [link("Try it", pathOf(name), { kind: "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
 	}
 
@@ -159,23 +159,23 @@ export function connectView(name, provider, draft) {
 	clicked = null;
 	if (byClick) begin();
 	else intro();
-	// A sign-in that waits already (the page was loaded anew) is taken up again: the gateway gives the same one.
+	// Resume a pending login, for example after a reload; the gateway returns the same one.
 	if (!byClick) api.status(name).then((status) => { if (status.pending && !gone && !started) resume(); }, () => {});
 	async function resume() {
-		try { started = await api.start(name, wish); } catch { return; }
+		try { started = await api.start(name, options); } catch { return; }
 		if (!gone && started.auth_url && isWebAddress(started.auth_url)) wait(false, !started.callback.listening);
 	}
 
-	return { node, title, heading, update: (changed) => { if (!changed || changed === name) look(); },
+	return { node, title, heading, update: (changed) => { if (!changed || changed === name) check(); },
 		destroy: () => { gone = true; clearInterval(timer); } };
 }
 
-/** Nothing but a web address is ever opened, whatever the configuration says. */
+/** Guards `open` against other schemes from the configuration. */
 function isWebAddress(text) {
 	try { return ["https:", "http:"].includes(new URL(text).protocol); } catch { return false; }
 }
 
-/** Where the browser is sent after the approval. */
+/** Returns the redirect URI of an authorize URL. */
 function returnsTo(address) {
 	return new URL(new URL(address).searchParams.get("redirect_uri"));
 }
@@ -183,13 +183,13 @@ function returnsTo(address) {
 function asksFor(address, v) {
 	const scopes = new URL(address).searchParams.get("scope")?.split(" ").filter(Boolean) ?? [];
 	if (scopes.length === 0) return null;
-	const words = { openid: "who you are", offline_access: "leave to refresh by itself", "api.connectors.read": "your connectors" };
+	const words = { openid: "who you are", offline_access: "automatic refresh", "api.connectors.read": "your connectors" };
 	const known = Object.keys(words).filter((scope) => scopes.includes(scope)).map((scope) => words[scope]);
-	return h("details", { class: "more" }, h("summary", null, `What the gateway asks ${v} for`),
-		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `In ${v}’s words: `, code(scopes.join(" ")), ". It never sees your password."));
+	return h("details", { class: "more" }, h("summary", null, `What the gateway requests from ${v}`),
+		h("p", null, known.length ? `${known.join(", ")}. `.replace(/^./, (c) => c.toUpperCase()) : "", `Scopes: `, code(scopes.join(" ")), ". It never sees your password."));
 }
 
-/** The time left: the digits carry it, the ring repeats it. At the end it says so once. */
+/** Returns the countdown ring. Calls `onOver` once at the end. */
 function ring({ started_at: begun, expires_at: end }, onOver) {
 	const total = end - begun;
 	const arc = svg("circle", { class: "left", cx: 56, cy: 56, r: 53, pathLength: 100, "stroke-dasharray": "100 100" });

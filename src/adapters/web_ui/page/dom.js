@@ -1,12 +1,12 @@
-// Builds the page from elements and text alone, so that nothing a provider or a person wrote is ever read as markup.
+// Builds elements and text nodes. No string is ever parsed as HTML.
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element. `on*` members are listeners, `true` sets a bare attribute, null and false leave it out. */
+/** Creates an element. `on*` attributes are listeners, `true` sets a bare attribute, null and false omit it. */
 export function h(name, attributes, ...children) {
 	return fill(document.createElement(name), attributes, children);
 }
 
-/** The same for SVG, whose attributes hold all geometry that depends on data (a CSP without inline style). */
+/** Creates an SVG element. Geometry is in attributes, because the CSP forbids inline styles. */
 export function svg(name, attributes, ...children) {
 	return fill(document.createElementNS(SVG, name), attributes, children);
 }
@@ -34,12 +34,12 @@ export function replace(node, ...children) {
 	return put(node, ...children);
 }
 
-/** Sets a text only if it differs, so that a screen reader is not told the same again. */
+/** Sets a text only if it differs, so that screen readers do not repeat it. */
 export function say(node, text) {
 	if (node.textContent !== text) node.textContent = text;
 }
 
-/** Puts `next` where `old` is and keeps the focus on the control of the same name (`data-f`). */
+/** Replaces `old` by `next` and keeps the focus on the control with the same `data-f`. */
 export function swap(old, next) {
 	const held = old.contains(document.activeElement) ? document.activeElement.dataset.f : null;
 	old.replaceWith(next);
@@ -59,12 +59,12 @@ function ring(more) {
 	return svg("circle", { cx: 5, cy: 5, r: 4, fill: "none", stroke: "currentColor", ...more });
 }
 
-/** The shape of a state; a word always stands beside it, so it is hidden from screen readers. */
+/** Returns the icon of a state. A label always accompanies it, so it is hidden from screen readers. */
 export function mark(shape, tone = "") {
 	return svg("svg", { class: `mark ${tone}`, viewBox: "0 0 10 10", "aria-hidden": "true" }, SHAPES[shape]());
 }
 
-/** The head of a screen below the first: the way back, the title, what it is about, what can be done. */
+/** Returns the head of a subscreen: back link, title, description and actions. */
 export const pageHead = (heading, about, ...actions) => h("div", { class: "page-head" },
 	h("div", null, h("p", { class: "crumb" }, h("a", { href: "#/providers", "data-f": "back" }, "Providers")), heading, about), actions);
 
@@ -81,7 +81,7 @@ export const code = (text) => h("code", null, text);
 let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
 
-/** A notice: shape, title, one or two sentences, its action. `tone`: ok, off, warn, bad, doubt. */
+/** Returns a notice with icon, title, text and actions. `tone`: ok, off, warn, bad, doubt. */
 export function notice(tone, title, text, { actions = [], role = null, shape = tone, level = "h2" } = {}) {
 	const colour = { warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" }[tone] ?? "";
 	return h("div", { class: `note ${tone === "warn" || tone === "doubt" ? "is-warn" : tone === "bad" ? "is-bad" : ""}`, role },
@@ -90,17 +90,17 @@ export function notice(tone, title, text, { actions = [], role = null, shape = t
 			actions.length > 0 && h("div", { class: "row" }, actions)));
 }
 
-/** Copies a text and says so on the button itself; where the clipboard is closed, says what to do instead. */
+/** Copies a text and shows the result on the button. */
 export async function copy(target, text) {
 	const label = target.dataset.label ?? target.textContent;
 	target.dataset.label = label;
-	say(target, (await navigator.clipboard?.writeText(text).then(() => true, () => false)) || copyOldWay(text)
+	say(target, (await navigator.clipboard?.writeText(text).then(() => true, () => false)) || copyWithSelection(text)
 		? "Copied" : "Not copied: the browser does not allow it");
 	setTimeout(() => say(target, label), 2500);
 }
 
-/** Over plain HTTP from another machine, where the manual path is needed most, browsers have no clipboard but this. */
-function copyOldWay(text) {
+/** Copies without the Clipboard API, which browsers disable over plain HTTP from another machine. */
+function copyWithSelection(text) {
 	const held = document.activeElement;
 	const area = h("textarea", { class: "vh", readonly: true, value: text });
 	document.body.append(area);

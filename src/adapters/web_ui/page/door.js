@@ -1,4 +1,4 @@
-// The way in: the gateway's token or a one-time link, and what is said when this page's sign-in is over.
+// The sign-in screens: gateway token or one-time link, and the reason why the last session ended.
 import { button, code, h, notice, replace } from "./dom.js";
 import { notices } from "./actions.js";
 import { secretField } from "./secret_form.js";
@@ -6,13 +6,13 @@ import { session } from "./session.js";
 import { now, onTick } from "./time.js";
 
 const OVER = {
-	idle: ["You were signed out of this page after 30 minutes without use", "The gateway and your programs go on as before. Sign in to continue where you were."],
-	day: ["You were signed out of this page after 12 hours", "That is the longest that one sign-in lasts. The gateway and your programs go on as before. Sign in to continue where you were."],
-	unknown: ["The gateway no longer knows this page’s sign-in", "It was ended, or the gateway was started anew. Your programs go on as before. Sign in to continue where you were."],
-	left: ["You are signed out of this page", "The gateway and your programs go on as before."],
+	idle: ["You were signed out of this page after 30 minutes without use", "The gateway and your programs keep running. Sign in to continue."],
+	day: ["You were signed out of this page after 12 hours", "A sign-in lasts at most 12 hours. The gateway and your programs keep running. Sign in to continue."],
+	unknown: ["This page’s session has ended", "It was revoked, or the gateway was restarted. Your programs keep running. Sign in to continue."],
+	left: ["You are signed out of this page", "The gateway and your programs keep running."],
 };
 
-/** The sign-in screen. `reason` tells why the last sign-in is over, if there was one. */
+/** The sign-in screen. `reason` is why the last session ended, if there was one. */
 export function doorView(reason, onOpen) {
 	const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
 	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", code("goclaw open"), " there for a one-time link: it works once, for 10 minutes."],
@@ -22,14 +22,14 @@ export function doorView(reason, onOpen) {
 	const over = OVER[reason];
 	const node = h("div", { class: "door" }, over && notice("off", over[0], over[1], { role: "status" }),
 		h("div", null, heading, h("p", { class: "small mono" }, location.host)), form,
-		h("p", { class: "small" }, "This signs in this tab only, for 12 hours at most, or until 30 minutes pass without use."));
+		h("p", { class: "small" }, "This signs in this tab only, for at most 12 hours, or until 30 minutes without use."));
 
 	async function submit(event) {
 		event.preventDefault();
 		if (go.disabled) return;
 		const value = token.take();
 		if (value === "") return token.refuse("The field is empty. Paste the gateway’s token.");
-		if (/[^!-~]/.test(value)) return token.refuse("A token has no spaces and no letters beyond ASCII.");
+		if (/[^!-~]/.test(value)) return token.refuse("A token has no spaces and only ASCII characters.");
 		lock(true);
 		try {
 			await session.signIn(value);
@@ -38,14 +38,14 @@ export function doorView(reason, onOpen) {
 			lock(false);
 			if (error.status === 429) hold(error.retryAfter ?? 60);
 			else if (error.status === 401) token.refuse("This is not the gateway’s token. Check for a missing first or last character.");
-			else if (error.status === 403) token.refuse("This is a program’s token: it opens models, not this page. Use the gateway’s own token.");
+			else if (error.status === 403) token.refuse("This is an API token, which can’t open this page. Use the gateway token.");
 			else token.refuse(error.sentence);
 		}
 	}
 
 	const lock = (locked) => { for (const control of [token.input, token.show, go]) control.disabled = locked; };
 
-	/** Too many wrong ones: the field is closed for as long as the gateway says, with the reason beside it. */
+	/** Locks the form for the time in `Retry-After`. */
 	function hold(seconds) {
 		const end = now() + seconds;
 		const count = h("span");
@@ -63,10 +63,10 @@ export function doorView(reason, onOpen) {
 	return { node, title: "Sign in", heading, focus: () => (over ? heading : token.input).focus(), update: () => {} };
 }
 
-/** A one-time link arriving: at most 10 s, and then one of three ends. */
+/** Redeems a one-time link and shows the result. */
 export function linkView(onOpen, onToken) {
 	const heading = h("h1", { tabindex: -1 }, "Signing in with your one-time link");
-	const words = h("p", { class: "small" }, "The link is already gone from the address bar and cannot be used a second time.");
+	const words = h("p", { class: "small" }, "The link is removed from the address bar and works only once.");
 	const row = h("div", { class: "row" });
 	const node = h("div", { class: "door" }, h("div", { role: "status" }, heading, words), row);
 	const useToken = (kind = "") => (session.isOpen ? button("Stay signed in", onOpen, { kind }) : button("Sign in with the token", onToken, { kind }));
@@ -74,17 +74,17 @@ export function linkView(onOpen, onToken) {
 	async function redeem() {
 		try {
 			await session.redeem();
-			notices.show(notice("ok", "You are signed in", ["The link is used up. For the next one, run ", code("goclaw open"), "."]));
+			notices.show(notice("ok", "You are signed in", ["For another link, run ", code("goclaw open"), "."]));
 			onOpen();
 		} catch (error) {
 			if (error.isOffline) {
-				end("The gateway does not answer", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works then, ", code("goclaw open"), " makes a new one."],
+				end("The gateway doesn’t respond", ["Cannot reach the gateway at ", location.origin, ". Start it with ", code("goclaw"), " and try again. If the link no longer works, run ", code("goclaw open"), "."],
 					button("Try again", again, { kind: "btn-fill" }), useToken());
 			} else if (error.status === 429) {
-				end("Too many tries", [`The gateway takes no link for ${error.retryAfter ?? 60} s, then make a new one with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
+				end("Too many attempts", [`Wait ${error.retryAfter ?? 60} s, then make a new link with `, code("goclaw open"), ". Your programs are not affected."], useToken("btn-fill"));
 			} else if (error.status === 401) {
-				end("This link no longer works", ["It was used, or its 10 minutes are over. Make a new one with ", code("goclaw open"), ". If you did not use it, and it is younger than that, somebody else did: change the gateway token."], useToken("btn-fill"));
-			} else end("The gateway did not take the link", error.sentence, useToken("btn-fill"));
+				end("This link no longer works", ["It was used or has expired. Make a new one with ", code("goclaw open"), ". If it is less than 10 minutes old and you didn’t use it, somebody else did: change the gateway token."], useToken("btn-fill"));
+			} else end("The gateway rejected the link", error.sentence, useToken("btn-fill"));
 		}
 	}
 
@@ -97,7 +97,7 @@ export function linkView(onOpen, onToken) {
 
 	function again() {
 		replace(heading, "Signing in with your one-time link");
-		replace(words, "The gateway is asked once more.");
+		replace(words, "Trying once more.");
 		replace(row);
 		redeem();
 	}

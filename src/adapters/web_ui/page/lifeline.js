@@ -1,11 +1,11 @@
-// Draws one token's life as a line, and an account's usage as bars; all geometry is SVG attributes, because the CSP allows no style.
+// Draws a token's lifetime as a line and usage as bars, in SVG attributes because the CSP forbids inline styles.
 import { h, svg } from "./dom.js";
 import { clock, day, left, length, moment, onTick, span, when } from "./time.js";
 import { begunAt } from "./verdict.js";
 
 const DAY = 86400;
 
-/** The lifeline; null for what never ends or whose beginning nobody knows. */
+/** Returns the lifeline, or null if issue time or expiry is unknown. */
 export function lifeline(account, { kind, tone }, at, large = false) {
 	const { status } = account;
 	const from = begunAt(account);
@@ -19,12 +19,12 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	const along = (name, a, b) => svg("line", { class: name, x1: a, x2: b, y1: y, y2: y });
 	const shown = to - from < 2 * DAY ? moment : day;
 	const began = status.last_refresh_at ? "refreshed" : "issued";
-	const label = `Token life: ${began} ${moment(from)}${due ? `, refresh due ${moment(due)}` : ", no refresh ahead"}, expires ${moment(to)}`;
+	const label = `Token lifetime: ${began} ${moment(from)}${due ? `, refresh due ${moment(due)}` : ", no refresh due"}, expires ${moment(to)}`;
 	const gone = along("gone", "0", percent(at));
 	const leftLine = along("left", percent(at), due ? percent(due) : "100%");
 	const nowTick = across("now", percent(at), large ? 26 : 2, large ? 37 : 18);
 	const nowText = large && svg("text", { class: "on", x: percent(at), y: 18, "text-anchor": "middle" }, "now");
-	// The word "now" gives way when it would run into its neighbours.
+	// Hide "now" where it would overlap other labels.
 	const nowFits = (t) => { const p = (t - from) / (to - from); return p > 0.03 && p < (due ? (due - from) / (to - from) - 0.24 : 0.96); };
 	const late = due && (due - from) / (to - from) > 0.5;
 	const drawing = svg("svg", { height: large ? 58 : 20, role: "img", "aria-label": label },
@@ -41,7 +41,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	const life = h("div", { class: `life ${tone}` }, drawing,
 		h("p", { class: "ends" },
 			h("span", null, `${began} `, when(from, large ? moment : shown)),
-			h("span", null, to > at ? "expires " : "ended ", when(to, moment))));
+			h("span", null, to > at ? "expires " : "expired ", when(to, moment))));
 	return onTick(life, (t) => {
 		const x = percent(t);
 		gone.setAttribute("x2", x);
@@ -55,7 +55,7 @@ export function lifeline(account, { kind, tone }, at, large = false) {
 	});
 }
 
-/** Midnights of a long life, or even steps of a short one; never more than fourteen. */
+/** Returns midnights for a long lifetime, even steps for a short one; at most fourteen. */
 function ticks(from, to) {
 	const life = to - from;
 	if (life < 2 * DAY) {
@@ -74,17 +74,17 @@ function ticks(from, to) {
 	}
 }
 
-/** The windows of a plan as bars. While the first answer is on its way they take the room that they will need. */
+/** Returns a plan's usage windows as bars, or placeholders of the same size while loading. */
 export function usageBars(account) {
 	const { usage, usageError } = account;
 	if (usage) {
 		const bars = usage.windows.map(bar);
-		if (bars.length === 0) return [h("p", { class: "small" }, "The provider names no limits for this plan.")];
+		if (bars.length === 0) return [h("p", { class: "small" }, "The provider reports no limits for this plan.")];
 		if (usageError) bars.push(h("p", { class: "label" }, `Usage as of ${moment(usage.as_of)}`));
 		return bars;
 	}
 	if (usageError) {
-		return usageError.code === "no_usage" ? [] : [h("p", { class: "small" }, `Usage is not known: ${usageError.sentence}`)];
+		return usageError.code === "no_usage" ? [] : [h("p", { class: "small" }, `Usage unavailable: ${usageError.sentence}`)];
 	}
 	return [1, 2].map(() => h("div", { class: "use", "aria-hidden": "true" },
 		h("div", { class: "use-top" }, h("span", { class: "ghost w1" })),

@@ -1,4 +1,4 @@
-// Hears of changes as they happen, and knows whether the gateway answers at all.
+// Follows the gateway's event stream and tracks whether the gateway responds.
 import { connectApi, events, send } from "./api.js";
 import { now } from "./time.js";
 
@@ -16,7 +16,7 @@ export const line = {
 	downSince: null,
 	nextTry: null,
 	get isSilent() { return line.downSince !== null; },
-	/** Down for so long that people should know. */
+	/** Whether the gateway has been down for at least `OFFLINE_AFTER` seconds. */
 	get isOffline() { return line.isSilent && now() - line.downSince >= OFFLINE_AFTER; },
 };
 
@@ -28,14 +28,14 @@ connectApi({
 	silent: (since) => { line.downSince ??= since; },
 });
 
-/** Hears `ready` (ask everything anew), or `change` with a provider's name. */
+/** Calls `listener` with `ready` (reload everything) or `change` and an account's name. */
 export const onLive = (listener) => listeners.add(listener);
 
-const tell = (kind, provider = null) => {
+const notify = (kind, provider = null) => {
 	for (const listener of listeners) listener(kind, provider);
 };
 
-/** Listens until `hangUp`; comes back by itself, more slowly each time. */
+/** Listens until `hangUp`. Reconnects with increasing pauses. */
 export async function listen() {
 	const mine = ++run;
 	let failures = 0;
@@ -50,8 +50,8 @@ export async function listen() {
 			wake = () => { clearTimeout(timer); resolve(); };
 		});
 		line.nextTry = null;
-		// Where only the stream is broken (a proxy that holds it back), asking now and then still tells the truth.
-		if (mine === run && failures > 0) tell("ready");
+		// If only the stream fails, such as behind a buffering proxy, fall back to polling.
+		if (mine === run && failures > 0) notify("ready");
 	}
 }
 
@@ -76,12 +76,12 @@ async function follow(wanted) {
 			silence = setTimeout(stop, SILENCE);
 			line.lastAnswer = now();
 			line.downSince = null;
-			if (event === "ready") tell("ready");
-			if (event === "change") tell("change", parse(data));
+			if (event === "ready") notify("ready");
+			if (event === "change") notify("change", parse(data));
 			lived = true;
 		}
 	} catch (error) {
-		// An abort is either ours (hung up) or the silence of a gateway that hangs.
+		// An abort comes from `hangUp` or from the silence timer.
 		if (wanted() && error.code === "aborted") line.downSince ??= now();
 	} finally {
 		clearTimeout(silence);

@@ -1,8 +1,8 @@
-// The manual path: takes the address that the browser failed on, and forgets it at once, because it holds a one-time code.
+// The form for a pasted redirect URL. It clears the field on submit, because the URL contains a one-time code.
 import { api } from "./api.js";
 import { code, h, mark, replace } from "./dom.js";
 
-/** `address` is where the browser is sent after the approval, `byHand` that it cannot come back there. */
+/** `address` is the redirect URI; `byHand` is true if the callback port is taken. */
 export function paste({ name, address, login, byHand, onDone }) {
 	const begins = `${address}?code=`;
 	const error = h("p", { class: "err", id: "paste-e", role: "alert" });
@@ -13,7 +13,7 @@ export function paste({ name, address, login, byHand, onDone }) {
 
 	async function submit(event) {
 		event.preventDefault();
-		// Browsers hide what an address begins with; some copy it like that.
+		// Some browsers copy the address without its scheme.
 		const pasted = field.value.trim().replace(/^(?=(localhost|127\.))/, "http://");
 		const wrong = misread(pasted, begins);
 		if (wrong) return refuse(wrong);
@@ -25,7 +25,7 @@ export function paste({ name, address, login, byHand, onDone }) {
 			await api.callback(name, pasted);
 			onDone("completed");
 		} catch (problem) {
-			// Whether it was this sign-in that has ended, or another one's address was pasted, the gateway knows.
+			// The status shows whether this login failed or the address belongs to another one.
 			const isOpen = await api.status(name).then(({ pending }) => pending?.login_id === login, () => true);
 			if (isOpen) refuse([problem.sentence]);
 			else onDone(problem.code, problem.sentence);
@@ -41,27 +41,27 @@ export function paste({ name, address, login, byHand, onDone }) {
 	}
 
 	const node = h("section", { class: "panel", "aria-labelledby": "hand-h" },
-		h("h2", { id: "hand-h" }, byHand ? "Bring the address back by hand" : "Is the gateway on another machine?"),
-		h("p", { class: "small" }, byHand ? "The" : "Then the", " last step fails in your browser. That is expected, and the address it fails on is all the gateway needs."),
+		h("h2", { id: "hand-h" }, byHand ? "Paste the address by hand" : "Is the gateway on another machine?"),
+		h("p", { class: "small" }, byHand ? "The" : "Then the", " last step fails in your browser. That is expected; the gateway only needs the address that fails."),
 		h("ol", { class: "steps" },
-			h("li", null, h("div", null, "Approve as usual. Your browser then says it cannot open a page whose address begins like this:",
+			h("li", null, h("div", null, "Approve as usual. Your browser then can’t open a page whose address begins with:",
 				h("code", { class: "addr" }, h("b", null, begins), "ac_…&state=…"))),
 			h("li", null, h("div", null, "Copy that whole address from the address bar.")),
 			h("li", null, h("div", { class: "field" }, h("label", { for: "paste" }, "Manual callback: paste it here"), form, error))),
-		h("p", { class: "safety", id: "safe" }, h("strong", null, "Never paste an address somebody else sent you, and give yours to nobody."),
-			" It holds a one-time code: whoever started that sign-in gets in with it. This page takes only the address of the sign-in it started itself."));
+		h("p", { class: "safety", id: "safe" }, h("strong", null, "Never paste an address somebody else sent you, and never share yours."),
+			" It contains a one-time code that completes a sign-in. This page accepts only the address of its own sign-in."));
 	return { node };
 }
 
-/** What was pasted instead, as far as it can be told without asking the gateway. */
+/** Returns why a pasted text cannot be the redirect URL, or null. */
 function misread(text, begins) {
-	const needed = ["The one needed begins with ", code(begins), "."];
-	if (text === "") return ["Nothing was pasted. ", ...needed];
+	const needed = ["The address begins with ", code(begins), "."];
+	if (text === "") return ["The field is empty. ", ...needed];
 	let url;
 	try { url = new URL(text); } catch { return ["That is not a whole web address. ", ...needed]; }
 	const query = url.searchParams;
 	if (url.protocol !== "http:" && url.protocol !== "https:") return ["That is not a web address. ", ...needed];
 	if (/\/oauth\/authorize$/.test(url.pathname) || query.has("client_id")) return ["That is the address of the sign-in page. ", ...needed];
-	if (!query.has("state")) return ["That address lacks its end: everything after the ", code("?"), " belongs to it. ", ...needed];
+	if (!query.has("state")) return ["The address is incomplete: copy everything after the ", code("?"), " too. ", ...needed];
 	return null;
 }

@@ -1,4 +1,4 @@
-// One account's page: its token's life, a place to try it, its usage, its history, and what can be done to it.
+// The screen of one account: token lifetime, prompt, usage, history and settings.
 import { setEnabled } from "./actions.js";
 import { api } from "./api.js";
 import { controls, signature, statement } from "./cards.js";
@@ -6,7 +6,7 @@ import { button, code, h, mark, pageHead, replace, swap, uid } from "./dom.js";
 import { historyList } from "./history.js";
 import { lifeline, usageBars } from "./lifeline.js";
 import { line } from "./live.js";
-import { store, tellsUsage } from "./store.js";
+import { store, reportsUsage } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
 import { hasModels, methodName, person, plan, vendor } from "./words.js";
@@ -33,31 +33,31 @@ export function providerView(name) {
 		const next = signature(account);
 		if (next === shown) return;
 		shown = next;
-		const told = verdict(account, now());
-		head = swap(head, headOf(account, told));
-		life = swap(life, lifeOf(account, told));
-		usage = swap(usage, usageOf(account, told));
+		const display = verdict(account, now());
+		head = swap(head, headOf(account, display));
+		life = swap(life, lifeOf(account, display));
+		usage = swap(usage, usageOf(account, display));
 		const events = JSON.stringify(account.events.map(({ id }) => id));
 		if (events !== past) {
 			past = events;
-			log = swap(log, panel("What happened", historyList(account.events, account.provider)));
+			log = swap(log, panel("History", historyList(account.events, account.provider)));
 		}
 		settings.update(account);
 		const usable = account.status.authenticated;
-		// An answer that is being read is not taken away by a change of state.
+		// Keep a running prompt on screen when the state changes.
 		if (!usable && trial && !trial.isBusy()) trial = null;
 		if (!trial && usable) {
 			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
 			replace(stack, trial.node);
-		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, told.kind === "absent" ? "Once it is connected, a prompt can be sent from here." : "A prompt can be sent from here once the account works again.")));
+		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here when the account works again.")));
 	}
 
-	function headOf(account, told) {
+	function headOf(account, display) {
 		const { provider, status } = account;
 		replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
 		const who = [code(name), person(status.account), plan(status.account?.plan_type)].filter(Boolean);
 		return pageHead(heading, h("p", { class: "dots" }, who.map((part) => h("span", null, part))),
-			h("div", { class: "row" }, controls(account, told, slot, { detail: true })));
+			h("div", { class: "row" }, controls(account, display, slot, { detail: true })));
 	}
 
 	onTick(node, () => update());
@@ -70,43 +70,43 @@ function panel(title, ...content) {
 	return h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), content);
 }
 
-function lifeOf(account, told) {
+function lifeOf(account, display) {
 	const id = uid("life");
-	return h("section", { class: `panel full lead ${told.kind === "needs" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
-		statement(account, told, "h2", id), told.why && h("p", { class: "why" }, told.why),
-		told.aside && h("p", { class: "why" }, told.aside), told.quote && h("p", { class: "label why" }, `${vendor(account.provider)} said `, code(told.quote)),
-		lifeline(account, told, now(), true));
+	return h("section", { class: `panel full lead ${display.kind === "needs" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
+		statement(account, display, "h2", id), display.why && h("p", { class: "why" }, display.why),
+		display.aside && h("p", { class: "why" }, display.aside), display.quote && h("p", { class: "label why" }, `${vendor(account.provider)} reported `, code(display.quote)),
+		lifeline(account, display, now(), true));
 }
 
-function usageOf(account, told) {
-	const bars = tellsUsage(account) || account.usage ? usageBars(account) : [];
+function usageOf(account, display) {
+	const bars = reportsUsage(account) || account.usage ? usageBars(account) : [];
 	if (bars.length === 0) {
-		return panel("Usage", h("p", { class: "small" }, told.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
-			? "Shown as soon as the account works again." : `${vendor(account.provider)} does not tell how much of a plan is used.`));
+		return panel("Usage", h("p", { class: "small" }, display.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
+			? "Shown when the account works again." : `${vendor(account.provider)} doesn’t report usage.`));
 	}
 	return panel("Usage", h("div", { class: "side bare" }, bars));
 }
 
-/** Name and switch; hidden for what is not connected, because nothing is stored then. */
+/** Display name and on/off switch; hidden while not connected, because nothing is stored then. */
 function settingsPanel(name, slot) {
 	const ids = { title: uid("set"), field: uid("display") };
 	const field = h("input", { class: "in", id: ids.field, maxlength: 255, autocomplete: "off" });
-	const told = h("div", { role: "status" });
+	const message = h("div", { role: "status" });
 	const off = button("Switch off", () => setEnabled(store.get(name), false, slot), { kind: "btn-text is-quiet", f: `${name}:off` });
 	const form = h("form", { class: "field", onsubmit: rename, novalidate: true }, h("label", { for: ids.field }, "Display name"),
-		h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), told);
+		h("div", { class: "in-row" }, field, h("button", { class: "btn" }, "Save")), message);
 	const node = h("section", { class: "panel", "aria-labelledby": ids.title, hidden: true }, h("h2", { id: ids.title }, "Settings"), form,
-		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs get an error then; nothing is deleted.")));
+		h("div", { class: "row gap" }, off, h("span", { class: "label" }, "Programs then get an error; nothing is deleted.")));
 	let known = null;
 
 	async function rename(event) {
 		event.preventDefault();
 		try {
 			await api.update(name, { display_name: field.value.trim() });
-			replace(told, h("p", { class: "small" }, "Saved."));
+			replace(message, h("p", { class: "small" }, "Saved."));
 			store.loadOne(name);
 		} catch (error) {
-			replace(told, h("p", { class: "err", role: "alert" }, mark("bad"), h("span", null, error.sentence)));
+			replace(message, h("p", { class: "err", role: "alert" }, mark("bad"), h("span", null, error.sentence)));
 		}
 	}
 

@@ -1,4 +1,4 @@
-// The first screen: one card per account under a title that says how things stand.
+// The start screen: a status headline and one card per account.
 import { addAccount } from "./add_account.js";
 import { card, hint, pathOf } from "./cards.js";
 import { startFromClick } from "./connect.js";
@@ -21,7 +21,7 @@ export function providersView() {
 	const node = h("div", null, wait.node);
 	const cards = new Map();
 	let waiting = true;
-	let told = "";
+	let shown = "";
 
 	function update(name = null) {
 		if (!store.all) return;
@@ -55,11 +55,11 @@ export function providersView() {
 		const line1 = headline(store.all, at);
 		const concerns = line1.about.map((account) => [account.name, concern(account, at)]);
 		const next = JSON.stringify([line1.title, concerns, line.isOffline, line1.first && store.all.map(({ name, status }) => [name, status.pending?.login_id])]);
-		if (next === told) return;
-		told = next;
-		title.lastChild.textContent = line.isOffline ? "The gateway is not answering" : line1.title;
-		replace(about, line.isOffline ? "What it said last is below."
-			: line1.first ? "The gateway signs in for you, keeps the credentials encrypted on this machine, and refreshes them."
+		if (next === shown) return;
+		shown = next;
+		title.lastChild.textContent = line.isOffline ? "The gateway isn’t responding" : line1.title;
+		replace(about, line.isOffline ? "The last known state is below."
+			: line1.first ? "The gateway signs in for you, stores the tokens encrypted on this machine, and refreshes them."
 				: concerns.length ? concerns.map(([name, words], index) => [index > 0 && " ", h("a", { href: pathOf(name) }, code(name)), ` ${words}.`]) : null);
 		list.hidden = Boolean(line1.first);
 		add.node.hidden = line.isOffline;
@@ -70,7 +70,7 @@ export function providersView() {
 		return h("ul", { class: "choices panel" }, store.all.map(({ name, provider, status }, index) => h("li", null,
 			h("h2", null, provider.display_name, signsIn(provider) && " OAuth"),
 			h("p", { class: "small" }, hint(provider, "absent")),
-			link(status.pending ? "Go on signing in" : `Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
+			link(status.pending ? "Continue sign-in" : `Connect ${typeName(provider.provider_type)}`, pathOf(name, "/connect"), { kind: index === 0 ? "btn-fill" : "", f: `${name}:first`,
 				onclick: () => signsIn(provider) && startFromClick(name) }))));
 	}
 

@@ -1,4 +1,4 @@
-// Connects with a pasted key or session token: checked by the gateway before it is saved, and never shown again.
+// Connects with a pasted API key or session token, which the gateway checks before it saves it.
 import { notices } from "./actions.js";
 import { api } from "./api.js";
 import { pathOf } from "./cards.js";
@@ -9,7 +9,7 @@ import { secretName, typeName, vendor, whoLine } from "./words.js";
 
 const FIELD_CODES = ["bad_secret", "expired_secret", "secret_refused", "bad_body"];
 
-/** A field for a secret: hidden, may be looked at while it is written, forgotten when it is sent. */
+/** A password field with a show button; `take` clears it. */
 export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {
 	const ids = { field: uid(name), hint: uid("hint"), error: uid("error") };
 	const input = h("input", { class: "in mono", id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength: 16384,
@@ -25,7 +25,7 @@ export function secretField(label, hint, { name, required = true, autocomplete =
 		input, show,
 		node: h("div", { class: "field" }, h("label", { for: ids.field }, label, !required && h("span", { class: "label" }, " optional")),
 			h("div", { class: "in-row" }, input, show), h("p", { class: "hint", id: ids.hint }, hint), error),
-		/** The secret, which the field forgets in the same moment. */
+		/** Returns the secret and clears the field. */
 		take() {
 			const value = input.value.trim();
 			input.value = "";
@@ -49,25 +49,25 @@ export function secretView(name, provider, draft) {
 	const heading = h("h1", { tabindex: -1 }, `Connect ${label}`);
 	const secret = isSession
 		? secretField("Session token", ["Sign in at suno.com, open the browser’s developer tools, and copy the value of the cookie ", code("__session"), "."], { name: "session_token" })
-		: secretField("API key", "From the provider’s console. It begins with sk-, and the console shows it once.", { name: "api_key" });
-	const cookie = isSession && secretField("Client cookie", ["The value of the cookie ", code("__client"), " of auth.suno.com. With it the gateway refreshes the token by itself; without it you paste a new one when the token ends."],
+		: secretField("API key", "From the provider’s console. It begins with sk- and is shown only once.", { name: "api_key" });
+	const cookie = isSession && secretField("Client cookie", ["The value of the cookie ", code("__client"), " of auth.suno.com. With it the gateway refreshes the token automatically; without it you paste a new token when this one expires."],
 		{ name: "client_cookie", required: false });
-	const told = h("div", { role: "status" });
+	const message = h("div", { role: "status" });
 	const go = h("button", { class: "btn btn-fill" }, "Check and save");
 	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, secret.node, cookie && cookie.node,
-		h("div", { class: "row" }, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), told);
+		h("div", { class: "row" }, go, link("Cancel", "#/providers", { kind: "btn-text is-quiet" })), message);
 	let gone = false;
 
 	async function submit(event) {
 		event.preventDefault();
 		const value = secret.take();
 		const second = cookie ? cookie.take() : "";
-		if (value === "") return secret.refuse(`Nothing was pasted. Paste the ${what} alone.`);
-		if (/\s/.test(value)) return secret.refuse(`There is white space inside. Paste the ${what} alone.`);
+		if (value === "") return secret.refuse(`The field is empty. Paste the ${what} alone.`);
+		if (/\s/.test(value)) return secret.refuse(`It contains white space. Paste the ${what} alone.`);
 		const body = { [isSession ? "session_token" : "api_key"]: value, ...(second && { client_cookie: second }),
 			...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 		go.disabled = true;
-		replace(told, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
+		replace(message, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
 		try {
 			await api.secret(name, body);
 			await store.loadAll();
@@ -75,9 +75,9 @@ export function secretView(name, provider, draft) {
 			succeeded();
 		} catch (error) {
 			if (gone) return;
-			replace(told);
+			replace(message);
 			if (FIELD_CODES.includes(error.code)) secret.refuse(error.sentence, " Nothing was saved.");
-			else replace(told, notice("bad", error.title || "Not saved", `${error.sentence} Nothing was saved, and the field has forgotten what it held.`, { role: "alert" }));
+			else replace(message, notice("bad", error.title || "Not saved", `${error.sentence} Nothing was saved. Paste it again to retry.`, { role: "alert" }));
 		} finally {
 			go.disabled = false;
 		}
@@ -88,7 +88,7 @@ export function secretView(name, provider, draft) {
 		const who = whoLine(account?.status.account);
 		const next = account?.status.next_refresh_at;
 		notices.show(notice("ok", who ? `Connected ${name} as ${who}` : `Connected ${name}`,
-			[`Checked, encrypted and saved at ${clockSeconds(now())}. It is never shown again.`, next && ` Refreshes by itself; the next time is ${moment(next)}.`]));
+			[`Checked, encrypted and saved at ${clockSeconds(now())}. It is never shown again.`, next && ` Next automatic refresh: ${moment(next)}.`]));
 		location.hash = pathOf(name);
 	}
 

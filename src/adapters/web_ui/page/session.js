@@ -1,9 +1,9 @@
-// Holds the page's own sign-in: a short-lived bearer in this tab alone, never a cookie, which every port of the machine would get.
+// Holds the page's session token, for this tab only. Not a cookie, which the browser sends to every port of the host.
 import { api, connectApi } from "./api.js";
 import { now } from "./time.js";
 
 const KEY = "goclaw.session";
-const RENEW_BELOW = 20 * 60;
+const REFRESH_BELOW = 20 * 60;
 let current = load();
 let refreshing = false;
 let link = takeLink();
@@ -18,7 +18,7 @@ function load() {
 	}
 }
 
-/** Takes a one-time link off the address bar before anything is sent; nothing else on the page ever sees it. */
+/** Reads a one-time link and removes it from the address bar before any request. */
 function takeLink() {
 	const found = /^#link=([^&]+)$/.exec(location.hash);
 	if (!found) return null;
@@ -35,7 +35,7 @@ function keep(session) {
 	try {
 		if (session) sessionStorage.setItem(KEY, JSON.stringify(session));
 		else sessionStorage.removeItem(KEY);
-	} catch { /* no storage: the sign-in lasts until the tab is reloaded */ }
+	} catch { /* without storage the session lasts until a reload */ }
 }
 
 function end(reason) {
@@ -47,9 +47,9 @@ function end(reason) {
 export const session = {
 	get isOpen() { return current !== null; },
 	get hasLink() { return link !== null; },
-	/** Tells why the session is over: `idle`, `day`, `unknown`, `left`. */
+	/** Calls `listener` with the reason at the end: `idle`, `day`, `unknown` or `left`. */
 	onEnd: (listener) => listeners.add(listener),
-	/** Redeems the one-time link; it is forgotten once the gateway has given any answer. */
+	/** Redeems the one-time link. Any response of the gateway uses it up. */
 	async redeem() {
 		try {
 			keep(await api.signIn(link));
@@ -61,7 +61,7 @@ export const session = {
 	},
 	async signIn(token) { keep(await api.signIn(token)); },
 	async signOut() {
-		try { await api.signOut(); } catch { /* it ends here in any case, and at the gateway by itself */ }
+		try { await api.signOut(); } catch { /* the session expires at the gateway anyway */ }
 		end("left");
 	},
 };
@@ -73,23 +73,23 @@ connectApi({
 
 function judge() {
 	if (!current) return null;
-	// The gateway may be a moment ahead; its refusal is then no riddle.
+	// Allow for a gateway clock that is slightly ahead.
 	const soon = now() + 2;
 	if (soon >= current.ends_at) return "day";
 	if (soon >= current.expires_at) return "idle";
 	return null;
 }
 
-/** Use of the page keeps it open; being merely open does not. */
+/** Extends the session on user input. */
 async function used() {
 	if (!current || refreshing) return;
 	const over = judge();
 	if (over) return end(over);
-	if (current.expires_at - now() > RENEW_BELOW || current.expires_at >= current.ends_at) return;
+	if (current.expires_at - now() > REFRESH_BELOW || current.expires_at >= current.ends_at) return;
 	refreshing = true;
 	try {
 		keep({ ...current, ...(await api.refresh()) });
-	} catch { /* a refusal has ended it already; silence is shown elsewhere */ }
+	} catch { /* a 401 has ended the session already; live.js shows offline */ }
 	refreshing = false;
 }
 
@@ -99,7 +99,7 @@ setInterval(() => {
 	const over = judge();
 	if (over) end(over);
 }, 5000);
-// A one-time link opened in a tab that shows the page already only changes the fragment.
+// Opening a one-time link in a tab with this page only changes the fragment.
 addEventListener("hashchange", () => {
 	const fresh = takeLink();
 	if (!fresh) return;

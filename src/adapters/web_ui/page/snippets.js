@@ -1,8 +1,8 @@
-// The same call as a program makes it: curl and OpenAI's SDKs, with a placeholder where the program's own token goes.
+// Code examples of a call for curl and OpenAI's SDKs, with a placeholder for the API token.
 import { button, code, copy, h, say, uid } from "./dom.js";
 
 const quoted = (text) => JSON.stringify(text);
-/** For a shell's single quotes. */
+/** Escapes a text inside the shell's single quotes. */
 const shell = (text) => text.replaceAll("'", "'\\''");
 
 function curl(base, { chat, model, prompt }) {
@@ -78,21 +78,21 @@ const proxy = (base, name) => `curl ${base}/proxy/${name}/billing/info/ \\
 
 const LANGUAGES = [["curl", curl], ["Python", python], ["Node", node]];
 
-/** The tabs are a radio group: arrow keys for free. `update` takes over another prompt or model. */
+/** Returns the examples as tabs. The tabs are radio buttons, which support arrow keys. `update` changes the call. */
 export function snippets(call, name = null) {
 	const base = `${location.origin}/v1`;
 	const group = uid("lang");
 	const languages = call ? LANGUAGES : [["curl", () => proxy(base, name)]];
 	let [language, write] = languages[0];
 	let current = call;
-	const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as a program makes it" });
+	const pre = h("pre", { tabindex: 0, role: "region", "aria-label": "The same call as code" });
 	const draw = () => say(pre, write(base, current));
 	const copier = button("Copy", () => copy(copier, pre.textContent), { kind: "btn-text" });
 	const tab = ([label, writer], index) => h("label", null, h("input", { class: "vh", type: "radio", name: group, checked: index === 0,
 		onchange: () => { language = label; write = writer; draw(); } }), label);
 	const node = h("div", { class: "snip" },
 		h("div", { class: "snip-top" }, h("div", { class: "tabs", role: "radiogroup", "aria-label": "The same call as" }, languages.map(tab)), copier), pre,
-		h("p", { class: "small gap" }, "A program’s own token: ", code("export GOCLAW_API_TOKEN=$(goclaw tokens create my-program)")));
+		h("p", { class: "small gap" }, "Create an API token: ", code("export GOCLAW_API_TOKEN=$(goclaw tokens create my-program)")));
 	draw();
 	return { node, update: (next) => { current = next; draw(); } };
 }

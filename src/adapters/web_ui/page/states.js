@@ -1,10 +1,10 @@
-// The screens of waiting, silence and absence: each ends, and each says what is true and what to do.
+// Loading, offline and not-found screens.
 import { button, code, h, mark, notice, pageHead, replace, say } from "./dom.js";
 import { line, tryNow } from "./live.js";
 import { store } from "./store.js";
 import { clockSeconds, now, onTick, span } from "./time.js";
 
-/** Nothing for 150 ms, then the shape of what comes, a sentence after 5 s; after 10 s the gateway counts as offline. */
+/** Shows a skeleton after 150 ms and a message after 5 s; after 10 s the gateway counts as offline. */
 export function loading(label) {
 	const begun = now();
 	const ghost = (...widths) => h("div", { class: "ghosts" }, widths.map((width) => h("span", { class: `ghost w${width}` })));
@@ -16,11 +16,11 @@ export function loading(label) {
 		const past = Math.floor(t - begun);
 		if (over || past < 5) return;
 		if (past >= 10) {
-			// A skeleton promises something; from here on the banner says what is true.
+			// From here on the offline banner explains the state.
 			node.querySelector(".card").hidden = true;
-			say(words, "Nothing can be shown until the gateway answers.");
+			say(words, "Nothing can be shown until the gateway responds.");
 		}
-		else if (!words.hasChildNodes()) replace(words, "The gateway is slow to answer", counted(t), ".");
+		else if (!words.hasChildNodes()) replace(words, "The gateway is slow to respond", counted(t), ".");
 	});
 	function counted() {
 		const count = h("span", { "aria-hidden": "true" });
@@ -29,7 +29,7 @@ export function loading(label) {
 	return { node, stop: () => { over = true; } };
 }
 
-/** The banner of a silent gateway, at the top of whatever is shown; and the light in the header. */
+/** Keeps the offline banner and the header's gateway status up to date. */
 export function watchLine() {
 	const box = document.getElementById("offline");
 	const gate = document.getElementById("gate");
@@ -39,9 +39,9 @@ export function watchLine() {
 		const next = line.isOffline ? "offline" : line.isSilent ? "silent" : broken ?? (line.lastAnswer ? "well" : "new");
 		if (next === shown) return;
 		shown = next;
-		replace(gate, next !== "new" && [line.isSilent ? mark("off", "is-off") : mark("ok"), h("span", null, line.isSilent ? "Gateway not answering" : "Gateway ready")]);
-		replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway answers with an error", broken, { role: "alert",
-			actions: [button("Ask again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
+		replace(gate, next !== "new" && [line.isSilent ? mark("off", "is-off") : mark("ok"), h("span", null, line.isSilent ? "Gateway not responding" : "Gateway ready")]);
+		replace(box, line.isOffline ? offline() : broken ? notice("bad", "The gateway responds with an error", broken, { role: "alert",
+			actions: [button("Try again", () => store.loadAll(), { kind: "btn-fill" })] }) : null);
 	});
 }
 
@@ -51,8 +51,8 @@ function offline() {
 	const ago = h("span", { "aria-hidden": "true" });
 	onTick(ago, (t) => say(ago, line.lastAnswer ? `, ${span(t - line.lastAnswer)} ago` : ""));
 	return notice("bad", `Cannot reach the gateway at ${location.origin}`,
-		[line.lastAnswer && ["It last answered at ", clockSeconds(line.lastAnswer), ago, ". "],
-			"Your programs cannot reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],
+		[line.lastAnswer && ["It last responded at ", clockSeconds(line.lastAnswer), ago, ". "],
+			"Programs can’t reach it either. If it was stopped, start it with ", code("goclaw"), ".", count],
 		{ role: "alert", actions: [button("Try now", tryNow, { kind: "btn-fill", f: "retry" })] });
 }
 

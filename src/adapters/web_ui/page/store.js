@@ -1,4 +1,4 @@
-// Remembers what the gateway last said about every account, so that each screen shows the same and an update touches only what changed.
+// Caches the state of every account, so that all screens agree and only changed parts are redrawn.
 import { api } from "./api.js";
 import { now } from "./time.js";
 
@@ -13,11 +13,11 @@ const usageAsked = new Map();
 const waitingUsage = new Map();
 
 export const store = {
-	/** All accounts in the gateway's order; null before the first answer. */
+	/** All accounts, ChatGPT first; null before the first response. */
 	get all() { return order?.map((name) => accounts.get(name)).filter(Boolean) ?? null; },
 	get problem() { return problem; },
 	get: (name) => accounts.get(name) ?? null,
-	/** Hears of the name that changed, or of null when the list did. Answers how to stop. */
+	/** Calls `listener` with the changed account's name, or null for the list. Returns the unsubscribe function. */
 	subscribe(listener) {
 		listeners.add(listener);
 		return () => listeners.delete(listener);
@@ -32,11 +32,11 @@ export const store = {
 	loadUsage,
 };
 
-function tell(name) {
+function notify(name) {
 	for (const listener of listeners) listener(name);
 }
 
-/** One load at a time; a wish that comes meanwhile is met by one more. */
+/** Runs one load at a time; calls during a load cause one more. */
 function loadAll() {
 	if (loading) {
 		again = true;
@@ -57,16 +57,16 @@ async function readAll() {
 		const { providers } = await api.providers();
 		const details = await Promise.all(providers.map((provider) => readOne(provider)));
 		problem = null;
-		// What most people come for stands first.
+		// ChatGPT accounts come first.
 		const later = ({ provider_type: type }) => Number(type !== "openai-codex");
 		order = providers.sort((a, b) => later(a) - later(b)).map(({ name }) => name);
 		for (const name of accounts.keys()) if (!order.includes(name)) accounts.delete(name);
 		for (const account of details) if (account) accounts.set(account.name, account);
-		tell(null);
+		notify(null);
 		for (const name of order) loadUsageSoon(name);
 	} catch (error) {
 		problem = error;
-		tell(null);
+		notify(null);
 	}
 }
 
@@ -77,7 +77,7 @@ async function readOne(provider) {
 		api.status(provider.name),
 		api.events(provider.name).then((answer) => answer.events, () => accounts.get(provider.name)?.events ?? []),
 	]);
-	// A later question has overtaken this one: its answer is the newer.
+	// A newer request is in flight or done; drop this response.
 	if (turns.get(provider.name) !== turn) return accounts.get(provider.name) ?? null;
 	const before = accounts.get(provider.name);
 	const same = before && before.status.login_id === status.login_id;
@@ -85,7 +85,7 @@ async function readOne(provider) {
 		usage: same ? before.usage : null, usageError: same ? before.usageError : null };
 }
 
-/** One account anew; whether it still exists only the list knows. */
+/** Reloads one account. Reads the list first, because the account may be gone. */
 async function loadOne(name) {
 	if (!order?.includes(name)) return loadAll();
 	const known = accounts.get(name);
@@ -95,15 +95,15 @@ async function loadOne(name) {
 		if (!provider || !known) return loadAll();
 		const account = await readOne(provider);
 		if (account) accounts.set(name, account);
-		tell(name);
+		notify(name);
 		loadUsageSoon(name);
 	} catch (error) {
-		// Signed out, or no answer: both are told where they are noticed.
+		// live.js and session.js handle offline and 401.
 		if (!error.isOffline && error.status !== 401) loadAll();
 	}
 }
 
-/** Asking may itself be news to all listeners, so one account is asked once in three seconds; the last wish is kept. */
+/** Loads usage at most once in 3 s per account, because a load may itself cause a change event. */
 function loadUsageSoon(name) {
 	if (waitingUsage.has(name)) return;
 	const wait = (usageAsked.get(name) ?? 0) + 3 - now();
@@ -115,7 +115,7 @@ function loadUsageSoon(name) {
 
 async function loadUsage(name) {
 	const account = accounts.get(name);
-	if (!account || !tellsUsage(account)) return;
+	if (!account || !reportsUsage(account)) return;
 	usageAsked.set(name, now());
 	let { usage, usageError } = account;
 	try {
@@ -129,8 +129,8 @@ async function loadUsage(name) {
 	const current = accounts.get(name);
 	if (!current || current.status.login_id !== account.status.login_id) return;
 	accounts.set(name, { ...current, usage, usageError, usageAt: now() });
-	tell(name);
+	notify(name);
 }
 
-/** Only ChatGPT tells how much of a plan is used, and only to a token that serves. */
-export const tellsUsage = (account) => account.provider.provider_type === "openai-codex" && account.status.authenticated;
+/** Only ChatGPT reports usage, and only with a valid token. */
+export const reportsUsage = (account) => account.provider.provider_type === "openai-codex" && account.status.authenticated;

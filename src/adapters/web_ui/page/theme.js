@@ -1,4 +1,4 @@
-// The owner's choice of colours must be in force before the first paint, so this one script is not a module.
+// Applies the chosen theme. Not a module, because it must run before the first paint.
 (() => {
 	const KEY = "goclaw.theme";
 	const root = document.documentElement;
@@ -16,7 +16,7 @@
 		for (const input of box.querySelectorAll("input")) input.checked = input.value === current;
 		box.addEventListener("change", (event) => {
 			apply(event.target.value);
-			// Storage may be forbidden; the choice then lasts as long as the tab.
+			// Without storage the choice lasts until the page is reloaded.
 			try { localStorage.setItem(KEY, event.target.value); } catch { /* nothing to do */ }
 		});
 	});

@@ -1,11 +1,11 @@
-// Times in words, and the one clock that moves every countdown: one timer, and no number jumps on its own.
+// Formats times and updates all countdowns from one timer.
 const DAY = 86400;
 let offset = 0;
 
-/** Now in Unix seconds, by the gateway's clock where it differs from this machine's. */
+/** Returns Unix seconds by the gateway's clock. */
 export const now = () => Date.now() / 1000 + offset;
 
-/** Takes over the gateway's clock from an answer's Date header; less than 5 s apart is the header's own coarseness. */
+/** Adjusts to the gateway's clock by a Date header. Ignores up to 5 s, because the header has whole seconds. */
 export function follow(header) {
 	const theirs = Date.parse(header ?? "") / 1000;
 	if (!Number.isFinite(theirs)) return;
@@ -25,7 +25,7 @@ const date = (at) => new Date(at * 1000);
 export const clock = (at) => HOUR.format(date(at));
 export const clockSeconds = (at) => SECOND.format(date(at));
 
-/** Whole days from today to that time's day: 0 today, -1 yesterday. Noon to noon, so that summer time does not count. */
+/** Returns the days from today: 0 today, -1 yesterday. Counts from noon to noon, because of daylight saving time. */
 function daysAway(at) {
 	const noon = (when) => new Date(when.getFullYear(), when.getMonth(), when.getDate(), 12).getTime();
 	return Math.round((noon(date(at)) - noon(date(now()))) / (DAY * 1000));
@@ -47,7 +47,7 @@ export function moment(at) {
 	return `${week}${day(at)}, ${clock(at)}`;
 }
 
-/** For a sentence that is about a day: `16:40 today`. */
+/** `16:40 today` for today; otherwise as `moment`. */
 export const until = (at) => (daysAway(at) === 0 ? `${clock(at)} today` : moment(at));
 
 export function dayName(at) {
@@ -85,7 +85,7 @@ export const minutes = (seconds) => {
 
 const ticking = new Map();
 
-/** Calls `update` each second as long as `node` is on the page. */
+/** Calls `update` each second while `node` is on the page. */
 export function onTick(node, update) {
 	update(now());
 	ticking.set(node, { update, seen: false, age: 0 });
@@ -102,7 +102,7 @@ setInterval(() => {
 	}
 }, 1000);
 
-/** A `<time>` whose words are made anew each second. */
+/** Returns a `<time>` whose text is updated each second. */
 function ticker(words, at = null) {
 	const node = document.createElement("time");
 	node.className = "nb";
@@ -113,7 +113,7 @@ function ticker(words, at = null) {
 	});
 }
 
-/** How long it is until then; at the end `over`, never a countdown that stays at zero. */
+/** Returns a countdown to a time; shows `over` at the end. */
 export const left = (at, over = "a moment") => ticker((t) => (at - t >= 1 ? span(at - t) : over), at);
 
 export function when(at, words = moment) {
@@ -128,5 +128,5 @@ export function zone() {
 	const off = -new Date().getTimezoneOffset();
 	const two = (n) => String(n).padStart(2, "0");
 	const sign = off < 0 ? "−" : "+";
-	return `Times are yours, UTC${sign}${two(Math.floor(Math.abs(off) / 60))}:${two(Math.abs(off) % 60)}`;
+	return `Local time, UTC${sign}${two(Math.floor(Math.abs(off) / 60))}:${two(Math.abs(off) % 60)}`;
 }

@@ -1,4 +1,4 @@
-// Sends one prompt the way a program does and shows the answer as it arrives, so that a person sees it work and takes the call along.
+// Sends a prompt as a program does, streams the answer, and shows the same call as code.
 import { GatewayError, api, events, ofOpenAi, send } from "./api.js";
 import { button, h, notice, put, replace, uid } from "./dom.js";
 import { snippets } from "./snippets.js";
@@ -24,7 +24,7 @@ export function tryIt(account) {
 	const caret = h("span", { class: "caret", "aria-hidden": "true" });
 	const measured = h("p", { class: "label" });
 	const answer = h("div", { class: "answer", "aria-live": "polite", role: "region", "aria-label": "Answer", hidden: true }, text);
-	const told = h("div");
+	const message = h("div");
 	const call = () => ({ chat, model: model.value, prompt: prompt.value });
 	const shown = snippets(call());
 	let running = null;
@@ -36,19 +36,19 @@ export function tryIt(account) {
 		if (found.length === 0) return;
 		replace(model, found.map(option));
 		redraw();
-	}, () => { /* the usual model stays; if it is wrong the answer says so */ });
+	}, () => { /* keep the default model; a wrong one fails on send */ });
 
 	const stop = () => running?.abort();
 
 	async function ask() {
 		if (running) return;
 		if (prompt.value.trim() === "") {
-			replace(told, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
+			replace(message, h("p", { class: "err", role: "alert" }, "Write a prompt first."));
 			return prompt.focus();
 		}
 		running = new AbortController();
 		go.firstChild.data = "Stop";
-		replace(told);
+		replace(message);
 		replace(text, caret);
 		answer.hidden = false;
 		measured.hidden = false;
@@ -59,10 +59,10 @@ export function tryIt(account) {
 		try {
 			const { answer: stream } = await send("POST", url, { body: input, signal: running.signal, limit: Infinity, accept: "text/event-stream", quiet: true });
 			await read(stream, run);
-			if (!text.firstChild?.data) put(replace(text), "The model answered with no text.");
+			if (!text.firstChild?.data) put(replace(text), "The model returned no text.");
 		} catch (error) {
 			run.stopped = running.signal.aborted;
-			if (!run.stopped) replace(told, failed(error));
+			if (!run.stopped) replace(message, failed(error));
 		}
 		run.over = true;
 		caret.remove();
@@ -101,7 +101,7 @@ export function tryIt(account) {
 			if (usage) run.tokens = usage.output_tokens ?? usage.completion_tokens ?? run.tokens;
 			if (finished && !chat) return;
 		}
-		if (!finished) throw new GatewayError({ status: 200, code: "stream_ended_early", sentence: "The provider’s stream broke off before its end. What had arrived stands above." });
+		if (!finished) throw new GatewayError({ status: 200, code: "stream_ended_early", sentence: "The provider’s stream ended early. The partial answer is above." });
 	}
 
 	function measure(run) {
@@ -111,13 +111,13 @@ export function tryIt(account) {
 		measured.textContent = parts.filter(Boolean).join(" · ");
 	}
 
-	/** Who refused what; a used up plan is told with its end. */
+	/** Returns the notice for an error. Usage limits show their reset time. */
 	function failed(error) {
 		if (error.code === "usage_limit_reached" || error.code === "insufficient_quota") return limit(error);
 		const v = vendor(provider);
-		const title = { needs_reauth: "This account needs you first", not_connected: "This account is not connected", model_not_found: `There is no model ${model.value}`,
-			offline: "The gateway did not answer", stream_ended_early: "The answer broke off" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} gave no answer` : `${v} refused this request`);
-		return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same answer (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
+		const title = { needs_reauth: "This account needs a new sign-in", not_connected: "This account is not connected", model_not_found: `Model ${model.value} not found`,
+			offline: "The gateway didn’t respond", stream_ended_early: "The answer ended early" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} didn’t respond` : `${v} refused this request`);
+		return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same error (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
 	}
 
 	function limit(error) {
@@ -125,20 +125,20 @@ export function tryIt(account) {
 		const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
 		const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
 		return notice("warn", which, [resets && ["It resets at ", when(resets), ", in ", left(resets), ". "],
-			`Programs get the same answer (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
+			`Programs get the same error (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
 	}
 
 	const node = h("section", { class: "panel", "aria-labelledby": ids.title }, h("h2", { id: ids.title }, "Try it"),
 		h("div", { class: "field" }, h("label", { for: ids.prompt }, "Prompt"), prompt),
 		h("div", { class: "row gap" }, go, h("label", { class: "vh", for: ids.model }, "Model"), model),
-		h("div", { class: "answers" }, answer, measured, told), shown.node);
+		h("div", { class: "answers" }, answer, measured, message), shown.node);
 	measured.hidden = true;
 	return { node, destroy: stop, isBusy: () => running !== null };
 }
 
-/** For a provider without models: how programs reach its own API. */
+/** Shows how programs call the API of a provider without models. */
 export function passThrough({ name, provider }) {
 	const id = uid("use");
 	return { destroy: () => {}, isBusy: () => false, node: h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, "Use it"),
-		h("p", { class: "small" }, `${vendor(provider)} has no language models to prompt. Programs speak its own API through the gateway, which adds the sign-in:`), snippets(null, name).node) };
+		h("p", { class: "small" }, `${vendor(provider)} has no language models. Programs call its own API through the gateway, which adds the token:`), snippets(null, name).node) };
 }

@@ -1,11 +1,11 @@
-// Judges an account from what the gateway says: what is true now, in words, what it means, and what can be done about it.
+// Derives an account's display state: label, explanation and next action.
 import { moment, span, until, when, left } from "./time.js";
 import { isProvidersWord, secretName, signsIn, vendor, why } from "./words.js";
 import { code } from "./dom.js";
 
 const HOUR = 3600;
 
-/** When the token in use began: its refresh, or the sign-in that it came from. */
+/** Returns when the current token was issued: its last refresh or its sign-in. */
 export function begunAt({ status, events }) {
 	if (!status.expires_at) return null;
 	if (status.last_refresh_at) return status.last_refresh_at;
@@ -30,14 +30,14 @@ export function kindOf(account, at) {
 	return "good";
 }
 
-/** A token that nothing refreshes: soon is the last half of its life, and a day at most. */
+/** For tokens without refresh: true in the last half of the lifetime, at most the last day. */
 function expiresSoon(account, at) {
 	const begun = begunAt(account);
 	const life = begun ? account.status.expires_at - begun : 2 * HOUR;
 	return account.status.expires_at - at < Math.min(24 * HOUR, life / 2);
 }
 
-/** Shape, tone, word, sentence (nodes and texts), explanation, and the way out (`main`: its one button). */
+/** Returns shape, tone, label, sentence (`say`), explanation (`why`) and the main action. */
 export function verdict(account, at) {
 	const { provider, status, events, usageError } = account;
 	const v = vendor(provider);
@@ -54,60 +54,60 @@ export function verdict(account, at) {
 				why: failedLogin(status), main: "connect" };
 		case "off": {
 			const fixed = status.switched_off_by === "configuration";
-			return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error, nothing is deleted"],
-				why: fixed ? ["The configuration switches this provider off. Set ", code(`providers.${provider.name}.enabled = true`), " and start the gateway anew."]
-					: ["It was switched off here. Switched on again, it goes on where it was."],
+			return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error; nothing is deleted"],
+				why: fixed ? ["The configuration disables this account. Set ", code(`providers.${provider.name}.enabled = true`), " and restart the gateway."]
+					: ["It was switched off here. Switch it on to use it again."],
 				main: fixed ? null : "enable" };
 		}
 		case "needs": {
 			const event = last("needs_reauth");
 			const cause = event?.cause;
-			const told = why(cause, provider) || `${status.reason ?? "The token can no longer be used."}`;
+			const reason = why(cause, provider) || `${status.reason ?? "The token is no longer valid."}`;
 			return { kind, shape: "bad", tone: "is-bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
-				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to go on`],
-				why: [`${told} Nothing is deleted. `, serves
-					? `Programs still get answers until ${moment(status.expires_at)}, after that an error that says to sign in.`
-					: "Programs get an error that says to sign in."],
+				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to continue`],
+				why: [`${reason} Nothing is deleted. `, serves
+					? `Programs keep working until ${moment(status.expires_at)}. After that they get an error.`
+					: "Programs get an error until then."],
 				quote: isProvidersWord(cause) ? cause : null, main: "again" };
 		}
 		case "doubt": {
 			const event = last("in_doubt");
-			const asked = event ? `At ${moment(event.at)} the gateway asked ${v} to refresh this sign-in, and no usable answer came. ` : "";
-			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s answer got lost; a new sign-in is the safe way`],
-				why: [asked, "The refresh token may be used up. ",
-					serves ? `Programs go on working until ${moment(status.expires_at)}. ` : "The token in use has ended. ",
-					status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}), and then it either works or you sign in.`
-						: "If you do nothing, the gateway tries once more by itself, and then it either works or you sign in."],
-				aside: "Trying now may end the token that still works: some providers cancel a whole sign-in when they see an old token twice.", main: "again" };
+			const asked = event ? `At ${moment(event.at)} the gateway sent a refresh to ${v} and got no usable response. ` : "";
+			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s response was lost; a new sign-in is safest`],
+				why: [asked, "The refresh token may already be used. ",
+					serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ",
+					status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}). If that fails, sign in again.`
+						: "If you do nothing, the gateway tries once more. If that fails, sign in again."],
+				aside: "Trying now may revoke the token that still works: some providers end a sign-in when an old token is sent twice.", main: "again" };
 		}
 		case "refreshing":
-			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Asking ${v} for a new token`], why: ["Programs are not interrupted."] };
+			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Requesting a new token from ${v}`], why: ["Programs are not interrupted."] };
 		case "stalled":
-			return { kind, shape: "warn", tone: "is-warn", word: "Token has ended", say: ["Refreshed as soon as ", `${v} can be reached`],
+			return { kind, shape: "warn", tone: "is-warn", word: "Token expired", say: ["Refreshes as soon as ", `${v} can be reached`],
 				why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
 		case "expiring":
 		case "ending": {
 			const soon = kind === "expiring";
 			return { kind, shape: soon ? "warn" : "ok", tone: soon ? "is-warn" : "", word: soon ? "Expires soon" : "Connected",
-				say: [`${secret[0].toUpperCase()}${secret.slice(1)} ends in `, left(status.expires_at)],
+				say: [`${secret[0].toUpperCase()}${secret.slice(1)} expires in `, left(status.expires_at)],
 				aside: provider.provider_type === "suno"
-					? "A session token alone cannot be refreshed. Paste a new one, or add Suno’s client cookie, and the gateway refreshes by itself. What you paste is checked before it is saved."
-					: "Nothing refreshes it: connect again before it ends.", main: "again" };
+					? "A session token alone can’t be refreshed. Paste a new one, or add Suno’s client cookie to refresh it automatically."
+					: "It can’t be refreshed. Connect again before it expires.", main: "again" };
 		}
 		case "postponed": {
 			const next = status.next_refresh_at;
 			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not refreshed yet",
 				say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
-				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The token in use works until ${moment(status.expires_at)}.` : ""] };
+				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The current token works until ${moment(status.expires_at)}.` : ""] };
 		}
 		case "down":
-			return { kind, shape: "warn", tone: "is-warn", word: `${v} is not answering`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
-				why: [`Asked at ${moment(account.usageAt ?? account.readAt)} how much of the plan is used: `, `${usageError.sentence} `,
-					"Programs may meet the same. The gateway needs nothing from you."], main: "check" };
+			return { kind, shape: "warn", tone: "is-warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
+				why: [`Usage requested at ${moment(account.usageAt ?? account.readAt)}: `, `${usageError.sentence} `,
+					"Programs may get the same error. You don’t need to do anything."], main: "check" };
 		default:
 			return { kind, shape: "ok", tone: "", word: "Connected",
-				say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is withdrawn`]
-					: ["Refreshes by itself in ", left(status.next_refresh_at)] };
+				say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is revoked`]
+					: ["Refreshes automatically in ", left(status.next_refresh_at)] };
 	}
 }
 
@@ -119,12 +119,12 @@ function nb(text) {
 }
 
 function failedLogin({ last_login: login, pending }) {
-	if (pending) return ["A sign-in is waiting for its approval."];
+	if (pending) return ["A sign-in is waiting for approval."];
 	if (!login || ["completed", "cancelled"].includes(login.outcome)) return null;
-	return [`Last try, ${moment(login.at)}: ${login.reason}`];
+	return [`Last attempt, ${moment(login.at)}: ${login.reason}`];
 }
 
-/** The page's title: the worst thing that is true, as a sentence; and one about whom it concerns. */
+/** Returns the page's headline, from the worst state, and the accounts it is about. */
 export function headline(accounts, at) {
 	const judged = accounts.map((account) => ({ account, kind: kindOf(account, at) }));
 	const connected = judged.filter(({ kind }) => kind !== "absent" && kind !== "off");
@@ -139,10 +139,10 @@ export function headline(accounts, at) {
 	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
 	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
 	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
-	if (stuck.length) return { title: title(stuck, "has to wait for its provider", "have to wait for their provider"), about };
+	if (stuck.length) return { title: title(stuck, "is waiting for its provider", "are waiting for their provider"), about };
 	if (connected.length === 0) return { title: "No account is in use", about };
 	const off = of("off");
-	return { title: off.length ? "Everything that is on is working" : "Everything is working", about: off };
+	return { title: off.length ? "Everything else is working" : "Everything is working", about: off };
 }
 
 export function concern(account, at) {
@@ -153,9 +153,9 @@ export function concern(account, at) {
 			? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
 			: `needs a new ${secretName(account.provider)}`;
 		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
-		case "expiring": return `ends ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
+		case "expiring": return `expires ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
 		case "off": return "is switched off";
-		case "down": return "is fine, its provider is not answering";
-		default: return "could not be refreshed yet";
+		case "down": return "works, but its provider isn’t responding";
+		default: return "isn’t refreshed yet";
 	}
 }
