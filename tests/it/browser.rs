@@ -86,7 +86,7 @@ async fn the_browser_never_reads_connected_when_the_exchange_failed() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let browser = asked(&gateway).await;
-    provider.spoil_next_exchange(json!({"kind": "status", "status": 500})).await;
+    provider.fail_next_exchange(json!({"kind": "status", "status": 500})).await;
 
     browser.press("approve").await;
     browser.arrives_at("/auth/done").await;

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, eventually, http},
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
 };
 
@@ -67,10 +67,10 @@ impl Run {
     }
 
     /// Keeps what a request was answered.
-    async fn ask(&mut self, method: Method, path: &str, body: serde_json::Value) -> Answer {
-        let answer = self.gateway.call(method.clone(), path, Some(body)).await;
-        self.keep(&format!("the answer to {method} {path}"), &format!("{:?}{}", answer.headers, answer.text));
-        answer
+    async fn ask(&mut self, method: Method, path: &str, body: serde_json::Value) -> HttpResponse {
+        let response = self.gateway.call(method.clone(), path, Some(body)).await;
+        self.keep(&format!("the answer to {method} {path}"), &format!("{:?}{}", response.headers, response.text));
+        response
     }
 
     fn keep(&mut self, place: &str, text: &str) {
@@ -94,15 +94,15 @@ impl Run {
     }
 
     async fn paste(&mut self, redirect_url: &str, expected: u16) {
-        let answer = self.ask(Method::POST, "/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-        assert_eq!(answer.status, expected, "{}", answer.text);
+        let response = self.ask(Method::POST, "/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(response.status, expected, "{}", response.text);
     }
 
     /// The browser's way: everything but the redirect that brought it.
     async fn visit(&mut self, redirect_url: &str) {
         for url in [redirect_url, &format!("http://localhost:{}/auth/done", self.home.callback_port)] {
-            let answer = Answer::of(http().get(url).send().await.unwrap()).await;
-            self.keep("a page", &format!("{:?}{}", answer.headers, answer.text));
+            let response = HttpResponse::of(http().get(url).send().await.unwrap()).await;
+            self.keep("a page", &format!("{:?}{}", response.headers, response.text));
         }
     }
 
@@ -151,7 +151,7 @@ impl Run {
             json!({"kind": "lose_answer"}),
         ] {
             let redirect_url = self.approved().await;
-            self.provider.spoil_next_exchange(fault).await;
+            self.provider.fail_next_exchange(fault).await;
             self.paste(&redirect_url, 502).await;
         }
         let redirect_url = self.approved().await;
@@ -174,13 +174,13 @@ impl Run {
         self.login_command().await;
 
         let url = format!("{}/v1/providers", self.gateway.base);
-        let refused = Answer::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
+        let refused = HttpResponse::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
         assert_eq!(refused.status, 401);
         self.keep("a refused token", &format!("{:?}{}", refused.headers, refused.text));
         let half = http().put(format!("{}/v1/auth/suno/secret", self.gateway.base)).bearer_auth(&self.gateway.token);
         let half =
             half.header("content-type", "application/json").body(format!("{{\"session_token\": \"{SESSION_TOKEN}"));
-        let half = Answer::of(half.send().await.unwrap()).await;
+        let half = HttpResponse::of(half.send().await.unwrap()).await;
         self.keep("half a body", &half.text);
         self.ask(Method::GET, "/v1/auth/openai/status", json!({})).await;
         self.ask(Method::GET, "/v1/providers", json!({})).await;
@@ -260,7 +260,7 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
     let redirect_url = run.approved().await;
     let body = json!({"redirect_url": redirect_url});
     let request = http().post(format!("{}/v1/auth/openai/callback", run.gateway.base)).bearer_auth(&run.gateway.token);
-    let answer = async {
+    let response = async {
         let (mut stream, _) = endpoint.accept().await.unwrap();
         let (mut seen, mut bytes) = (String::new(), vec![0; 4096]);
         while !is_complete(&seen) {
@@ -279,8 +279,8 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
         assert!(verifier.len() >= 43, "RFC 7636 section 4.1: {seen}");
         (verifier.to_owned(), "a login's verifier")
     };
-    let (answer, verifier) = tokio::join!(request.json(&body).send(), answer);
-    assert_eq!(answer.unwrap().status(), 200);
+    let (response, verifier) = tokio::join!(request.json(&body).send(), response);
+    assert_eq!(response.unwrap().status(), 200);
     run.secrets.push(verifier);
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
     run.places.clear();

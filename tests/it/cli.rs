@@ -8,7 +8,7 @@ mod signing_in;
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Home, Said, eventually},
+    gateway::{CommandOutput, Home, eventually},
     provider::Provider,
 };
 
@@ -18,7 +18,7 @@ const ACTIVE: &str = "OpenAI OAuth: active (provider: openai-codex)\n\
 /// And of one that is not.
 const NOT_FOUND: &str = "No OAuth tokens found.\nUse the web UI to authenticate with ChatGPT OAuth.\n";
 
-fn assert_said(said: &Said, code: i32, begins: &str) {
+fn assert_said(said: &CommandOutput, code: i32, begins: &str) {
     assert_eq!(said.code, Some(code), "{}{}", said.stdout, said.stderr);
     let text = if begins.is_empty() || said.stdout.is_empty() { &said.stderr } else { &said.stdout };
     assert!(text.starts_with(begins), "{text:?} does not begin with {begins:?}");
@@ -58,7 +58,7 @@ async fn a_token_that_has_expired_is_told_in_the_documented_words() {
     assert_said(&said, 1, "token invalid or expired\n");
     assert!(said.stdout.contains("goclaw auth logout"), "{}", said.stdout);
     // What the documentation advises works.
-    provider.tell("/settings", json!({"access_lifetime": "1h"})).await;
+    provider.post_control("/settings", json!({"access_lifetime": "1h"})).await;
     assert_said(&home.run(&["auth", "logout"]), 0, "Logged out");
     gateway.sign_in().await;
     assert_said(&home.run(&["auth", "status"]), 0, ACTIVE);

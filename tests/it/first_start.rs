@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    gateway::{Home, Said},
+    gateway::{CommandOutput, Home},
     provider::Provider,
 };
 
@@ -33,11 +33,11 @@ fn snapshot(folder: &Path) -> Vec<(String, i64, i64, Vec<u8>)> {
 }
 
 /// The one sentence that a start ends with: the last line of stderr, since the log goes there too.
-fn sentence(said: &Said) -> &str {
+fn sentence(said: &CommandOutput) -> &str {
     said.stderr.lines().last().unwrap_or_default()
 }
 
-fn assert_refused(said: &Said, code: i32, words: &[&str]) {
+fn assert_refused(said: &CommandOutput, code: i32, words: &[&str]) {
     assert_eq!(said.code, Some(code), "{}{}", said.stdout, said.stderr);
     assert_eq!(said.stdout, "", "a start that did not happen has no banner");
     for word in words {

@@ -13,8 +13,8 @@ use goclaw::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    fakes::{Stage, alice},
-    gateway::{Gateway, Home, Said, free_port},
+    fakes::{TestGateway, alice},
+    gateway::{CommandOutput, Gateway, Home, free_port},
     provider::Provider,
 };
 
@@ -31,9 +31,9 @@ fn first_lines(text: &str) -> [&str; 2] {
 }
 
 /// The members that every answer of a kind has, and perhaps more.
-fn assert_members(answer: &Value, members: &Value) {
+fn assert_members(response: &Value, members: &Value) {
     for (name, value) in members.as_object().expect("members") {
-        assert_eq!(answer.get(name), Some(value), "{name} in {answer}");
+        assert_eq!(response.get(name), Some(value), "{name} in {response}");
     }
 }
 
@@ -96,7 +96,7 @@ async fn the_four_variables_say_where_the_gateway_is_and_who_calls() {
     let status = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["auth", "status"]);
         command.env_remove("GOCLAW_PORT").envs(variables.iter().copied());
-        Said::by(command)
+        CommandOutput::of(command)
     };
     let port = home.port.to_string();
     let by_port = status(&[("GOCLAW_HOST", "127.0.0.1"), ("GOCLAW_PORT", &port), ("GOCLAW_TOKEN", &gateway.token)]);
@@ -146,9 +146,9 @@ fn an_agent_names_its_model_with_the_prefix_of_the_account() {
 
 #[tokio::test]
 async fn a_callback_port_in_use_is_reported_in_the_required_words() {
-    let stage = Stage::open().await;
-    stage.listener.hold_port(true);
-    let error = stage.start(alice()).await.callback_error.expect("the port is in use");
+    let gateway = TestGateway::open().await;
+    gateway.listener.hold_port(true);
+    let error = gateway.start(alice()).await.callback_error.expect("the port is in use");
     assert!(error.to_string().starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
 }
 

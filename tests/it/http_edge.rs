@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{fakes::Stage, gateway::TEST_DEADLINE, log::CapturedLog};
+use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLog};
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
@@ -92,8 +92,8 @@ async fn a_caller_that_leaves_before_the_answer_cancels_the_work() {
 async fn a_head_that_does_not_come_is_not_waited_for() {
     let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     for beginning in ["", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-        let answer = read_to_close(&mut send(address, beginning).await).await;
-        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let response = read_to_close(&mut send(address, beginning).await).await;
+        assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
     }
 }
 
@@ -162,20 +162,23 @@ async fn several_listeners_are_served_alike() {
 #[tokio::test]
 async fn a_panic_is_a_500_with_the_request_id_and_a_line_in_the_request_s_span() {
     let log = CapturedLog::start();
-    let stage = Stage::open().await;
+    let gateway = TestGateway::open().await;
     let page = make(|_| async { panic!("on purpose") as poem::Result<Response> });
     let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
     let token = GatewayToken::new(&"token".into());
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
-    let whole = endpoint(&stage.app, token, hosts, ids, page, CancellationToken::new());
+    let whole = endpoint(&gateway.app, token, hosts, ids, page, CancellationToken::new());
     let (address, _stop, _handle) = served(whole).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-        let answer = read_to_close(&mut caller).await;
-        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
-        let (_, rest) = answer.split_once("x-request-id: ").expect("a request id");
+        let response = read_to_close(&mut caller).await;
+        assert!(response.starts_with("HTTP/1.1 500"), "{response}");
+        let (_, rest) = response.split_once("x-request-id: ").expect("a request id");
         let id = rest.lines().next().expect("a line");
-        assert!(answer.contains(&format!("urn:goclaw:request:{id}")) && !answer.contains("on purpose"), "{answer}");
+        assert!(
+            response.contains(&format!("urn:goclaw:request:{id}")) && !response.contains("on purpose"),
+            "{response}"
+        );
         let text = log.text();
         let line = text.lines().find(|line| line.contains("a request panicked") && line.contains(id));
         assert!(line.is_some_and(|line| line.contains("on purpose") && line.contains("ERROR")), "{text}");

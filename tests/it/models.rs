@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, eventually, http},
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
 };
 
@@ -18,7 +18,7 @@ pub(crate) async fn signed_in() -> (Provider, Home, Gateway) {
     (provider, home, gateway)
 }
 
-async fn respond(gateway: &Gateway, body: Value) -> Answer {
+async fn respond(gateway: &Gateway, body: Value) -> HttpResponse {
     gateway.post("/v1/responses", body).await
 }
 
@@ -32,13 +32,13 @@ fn text_of(response: &Value) -> &str {
 #[tokio::test]
 async fn who_wants_no_stream_gets_one_response() {
     let (_provider, _home, gateway) = signed_in().await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{}", answer.text);
-    let response = answer.json();
-    assert_eq!((&response["object"], &response["status"]), (&json!("response"), &json!("completed")), "{response}");
-    assert!(text_of(&response).starts_with("word1 "), "{response}");
-    assert!(response["usage"]["total_tokens"].as_u64() > Some(0));
-    assert!(answer.headers.contains_key("x-codex-primary-used-percent"));
+    let response = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"), "{}", response.text);
+    let body = response.json();
+    assert_eq!((&body["object"], &body["status"]), (&json!("response"), &json!("completed")), "{body}");
+    assert!(text_of(&body).starts_with("word1 "), "{body}");
+    assert!(body["usage"]["total_tokens"].as_u64() > Some(0));
+    assert!(response.headers.contains_key("x-codex-primary-used-percent"));
     let log = gateway.log();
     assert!(
         log.contains("TRACE") && !log.contains("PROMPT-CANARY") && !log.contains("word1"),
@@ -57,9 +57,9 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
         "max_output_tokens": 100,
         "metadata": {"a": "b"},
     });
-    let answer = respond(&gateway, body).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let ignored = answer.header("goclaw-ignored-parameters");
+    let response = respond(&gateway, body).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    let ignored = response.header("goclaw-ignored-parameters");
     for parameter in ["temperature", "max_output_tokens", "metadata", "store"] {
         assert!(ignored.split(", ").any(|name| name == parameter), "{parameter} in {ignored}");
     }
@@ -68,9 +68,9 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
     {
         let mut body = json!({"model": MODEL, "input": "Hello"});
         body[parameter] = value;
-        let answer = respond(&gateway, body).await;
-        let error = &answer.json()["error"];
-        assert_eq!((answer.status, &error["code"]), (400, &json!("unsupported_parameter")), "{}", answer.text);
+        let response = respond(&gateway, body).await;
+        let error = &response.json()["error"];
+        assert_eq!((response.status, &error["code"]), (400, &json!("unsupported_parameter")), "{}", response.text);
         assert_eq!((&error["param"], &error["type"]), (&json!(parameter), &json!("invalid_request_error")));
     }
 }
@@ -78,13 +78,13 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
 #[tokio::test]
 async fn a_stream_comes_byte_for_byte_and_piece_by_piece() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
+    provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
-    let mut answer = request.send().await.expect("an answer");
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut response = request.send().await.expect("an answer");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
     let (mut pieces, mut text) = (0, String::new());
-    while let Some(piece) = answer.chunk().await.expect("a piece") {
+    while let Some(piece) = response.chunk().await.expect("a piece") {
         pieces += 1;
         text.push_str(&String::from_utf8_lossy(&piece));
     }
@@ -102,9 +102,9 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
         .header("user-agent", "somebody")
         .header("accept-encoding", "gzip")
         .json(&json!({"model": MODEL, "input": "Hello"}));
-    let answer = Answer::of(request.send().await.expect("an answer")).await;
-    assert!(answer.headers.contains_key("x-codex-turn-state") && !answer.headers.contains_key("set-cookie"));
-    let journal = provider.ask("/journal").await;
+    let response = HttpResponse::of(request.send().await.expect("an answer")).await;
+    assert!(response.headers.contains_key("x-codex-turn-state") && !response.headers.contains_key("set-cookie"));
+    let journal = provider.get_control("/journal").await;
     let entry =
         journal.as_array().expect("a journal").iter().find(|entry| entry["site"] == "backend").expect("an entry");
     let headers = &entry["headers"];
@@ -118,13 +118,13 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
 #[tokio::test]
 async fn a_caller_that_leaves_before_the_first_byte_ends_the_request_at_the_provider() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     // Not a stream to the caller, so that it has not seen a byte.
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
     assert!(request.send().await.expect_err("it leaves").is_timeout());
-    let ended = || async { (provider.ask("/streams").await["abandoned"] == 1).then_some(()) };
+    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }
 
@@ -135,8 +135,8 @@ async fn names_are_agents_accounts_and_bare_ones() {
     let gateway = home.start().await;
     gateway.sign_in().await;
     for model in ["my-agent", "gpt-5.5", "openai/gpt-5.5", MODEL] {
-        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
-        assert_eq!((answer.status, answer.header("openai-model")), (200, model), "{model}: {}", answer.text);
+        let response = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        assert_eq!((response.status, response.header("openai-model")), (200, model), "{model}: {}", response.text);
     }
     for (model, status, code) in [
         ("suno/v5", 400, "no_models"),
@@ -145,12 +145,12 @@ async fn names_are_agents_accounts_and_bare_ones() {
         ("dashscope/", 400, "unsupported_api"),
         ("nobody/gpt-5.5", 404, "model_not_found"),
     ] {
-        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        let response = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{model}: {}",
-            answer.text
+            response.text
         );
     }
     let models = gateway.get("/v1/models").await.json();
@@ -173,13 +173,13 @@ async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
     let gateway = home.start().await;
     assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "nobody is signed in");
     gateway.sign_in().await;
-    provider.tell("/outages", json!({"site": "backend", "down": true})).await;
+    provider.post_control("/outages", json!({"site": "backend", "down": true})).await;
     let ids = async || {
         let models = gateway.get("/v1/models").await.json();
         models["data"].as_array().expect("models").iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(ids().await, [json!("openai-codex/written-down")], "it was never asked");
-    provider.tell("/outages", json!({"site": "backend", "down": false})).await;
+    provider.post_control("/outages", json!({"site": "backend", "down": false})).await;
     eventually("the provider's own list", || async { ids().await.contains(&json!(MODEL)).then_some(()) }).await;
     ids().await;
     let asked = provider.outcomes("/backend-api/codex/models").await;
@@ -201,10 +201,10 @@ async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
     let gateway = home.start().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     let code = async |expected: &str| {
-        let answer = respond(&gateway, prompt()).await;
-        let error = answer.json()["error"].clone();
-        assert_eq!((answer.status, &error["code"]), (400, &json!(expected)), "{}", answer.text);
-        assert_eq!(answer.header("x-should-retry"), "false");
+        let response = respond(&gateway, prompt()).await;
+        let error = response.json()["error"].clone();
+        assert_eq!((response.status, &error["code"]), (400, &json!(expected)), "{}", response.text);
+        assert_eq!(response.header("x-should-retry"), "false");
         error["message"].as_str().expect("a sentence").to_owned()
     };
     assert!(code("not_connected").await.contains("goclaw auth login"));
@@ -217,7 +217,7 @@ async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
 #[tokio::test]
 async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
     let (provider, home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"used_percent": 40})).await;
+    provider.post_control("/settings", json!({"used_percent": 40})).await;
     let usage = gateway.get("/v1/auth/openai/usage").await;
     assert_eq!(usage.status, 200, "{}", usage.text);
     let usage = usage.json();
@@ -229,13 +229,13 @@ async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
     let status = home.run(&["auth", "status"]);
     assert!(status.stdout.contains("Plan used: 40% of 5 h (until "), "{}", status.stdout);
 
-    provider.tell("/settings", json!({"used_percent": 100})).await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
-    let error = &answer.json()["error"];
-    assert_eq!((answer.status, &error["code"]), (429, &json!("usage_limit_reached")), "{}", answer.text);
+    provider.post_control("/settings", json!({"used_percent": 100})).await;
+    let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    let error = &response.json()["error"];
+    assert_eq!((response.status, &error["code"]), (429, &json!("usage_limit_reached")), "{}", response.text);
     assert_eq!((&error["type"], &error["plan_type"]), (&json!("usage_limit_reached"), &json!("plus")));
-    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
-    assert_eq!(answer.header("x-should-retry"), "false");
+    assert!(response.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!(response.header("x-should-retry"), "false");
     let usage = gateway.get("/v1/auth/openai/usage").await.json();
     assert_eq!(usage["limit_reached"], true, "the refusal's own headers said so: {usage}");
     let none = gateway.get("/v1/auth/suno/usage").await;
@@ -260,19 +260,19 @@ async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
         ("server_is_overloaded", 503, "server_is_overloaded"),
         ("bad_gateway", 502, "provider_failed"),
     ] {
-        provider.tell("/faults", json!({"endpoint": "responses", "fault": fault})).await;
-        let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+        provider.post_control("/faults", json!({"endpoint": "responses", "fault": fault})).await;
+        let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{fault}: {}",
-            answer.text
+            response.text
         );
     }
     assert_eq!(gateway.status().await["generation"], 0);
-    provider.tell("/faults", json!({"endpoint": "responses", "fault": "token_expired"})).await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
-    assert_eq!((answer.status, &gateway.status().await["generation"]), (200, &json!(1)), "{}", answer.text);
+    provider.post_control("/faults", json!({"endpoint": "responses", "fault": "token_expired"})).await;
+    let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    assert_eq!((response.status, &gateway.status().await["generation"]), (200, &json!(1)), "{}", response.text);
 }
 
 #[tokio::test]
@@ -300,13 +300,13 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
         ("failed:server_is_overloaded", 503, "server_is_overloaded"),
         ("failed:usage_not_included", 400, "usage_not_included"),
     ] {
-        provider.tell("/scripts", json!({"script": script})).await;
-        let answer = respond(&gateway, prompt()).await;
+        provider.post_control("/scripts", json!({"script": script})).await;
+        let response = respond(&gateway, prompt()).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{script}: {}",
-            answer.text
+            response.text
         );
     }
     for (script, status) in [
@@ -316,10 +316,10 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
         ("multibyte", "completed"),
         ("tiny_chunks", "completed"),
     ] {
-        provider.tell("/scripts", json!({"script": script})).await;
-        let answer = respond(&gateway, prompt()).await;
-        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!(status)), "{script}: {}", answer.text);
-        assert!(!text_of(&answer.json()).is_empty(), "{script}: {}", answer.text);
+        provider.post_control("/scripts", json!({"script": script})).await;
+        let response = respond(&gateway, prompt()).await;
+        assert_eq!((response.status, &response.json()["status"]), (200, &json!(status)), "{script}: {}", response.text);
+        assert!(!text_of(&response.json()).is_empty(), "{script}: {}", response.text);
     }
 }
 
@@ -327,20 +327,20 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
 #[tokio::test]
 async fn a_401_that_no_refresh_cures_is_an_answer_on_every_route() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/revoke-all", json!({})).await;
+    provider.post_control("/revoke-all", json!({})).await;
     let prompt = json!({"model": MODEL, "input": "Hello"});
     let chat = json!({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]});
-    for answer in [
+    for response in [
         gateway.post("/v1/responses", prompt).await,
         gateway.post("/v1/chat/completions", chat).await,
         gateway.get("/v1/auth/openai/usage").await,
         gateway.get("/v1/proxy/openai/wham/usage").await,
     ] {
         assert!(
-            [400, 401, 502].contains(&answer.status) && !answer.text.is_empty(),
+            [400, 401, 502].contains(&response.status) && !response.text.is_empty(),
             "{} {}",
-            answer.status,
-            answer.text
+            response.status,
+            response.text
         );
     }
     let models = gateway.get("/v1/models").await;

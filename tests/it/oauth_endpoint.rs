@@ -44,8 +44,8 @@ pub(crate) fn client_of(issuer: &str) -> OAuthClient {
 async fn approved(client: &OAuthClient) -> CodeGrant {
     let verifier = PkceVerifier::from_bytes(&VERIFIER);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
-    let answer = http().get(url.expose_secret()).send().await.unwrap();
-    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let response = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     CodeGrant { code: AuthorizationCode::new(code), verifier }
 }
@@ -126,8 +126,8 @@ async fn an_answer_that_is_not_announced_as_json_is_not_read_as_tokens() {
         let body = r#"{"access_token":"a","refresh_token":"r"}"#.to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
         provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
-        let answer = endpoint().exchange_code(&client, grant).await;
-        assert_eq!(answer.is_ok(), readable, "{content_type}");
+        let response = endpoint().exchange_code(&client, grant).await;
+        assert_eq!(response.is_ok(), readable, "{content_type}");
     }
 }
 

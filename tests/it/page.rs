@@ -95,7 +95,7 @@ async fn the_address_of_an_earlier_sign_in_ends_nothing() {
     browser.reads("Cancelled").await;
     browser.choose("Start again").await;
     browser.reads("Approve in the other tab").await;
-    provider.tell("/approval", serde_json::json!({"mode": "auto_approve"})).await;
+    provider.post_control("/approval", serde_json::json!({"mode": "auto_approve"})).await;
     let earlier = provider.redirect_for(&first).await;
     browser.type_into("#paste", &format!("{earlier}\n")).await;
     browser.reads("This sign-in is still open").await;
@@ -160,7 +160,7 @@ async fn an_account_that_needs_its_owner_says_so_and_is_reconnected() {
     browser.reads("Everything is working").await;
     let refused = r#"{"error": {"code": "refresh_token_reused", "message": "x"}}"#;
     let fault = json!({"kind": "status", "status": 401, "body": refused});
-    provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     let refreshed = gateway.post("/v1/auth/openai/refresh", json!({})).await;
     assert_eq!(gateway.status().await["state"], "needs_reauth", "{}", refreshed.text);
     browser.reads("One account needs you").await;
@@ -260,8 +260,8 @@ async fn a_page_of_another_origin_reads_and_starts_nothing() {
         ),
         ("read the start page", "fetch(GATEWAY + '/').then((a) => a.text())"),
     ] {
-        let answer = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
-        assert!(answer.as_str().expect("an error").contains("Failed to fetch"), "{what}: {answer}");
+        let response = browser.promise(&request.replace("GATEWAY", &format!("'{}'", gateway.base))).await;
+        assert!(response.as_str().expect("an error").contains("Failed to fetch"), "{what}: {response}");
     }
     // Sent without asking, as a form would be: refused at the authenticator.
     let post = "Promise.all(['openai/start', 'openai/logout', 'openai/cancel'].map((path) => \

@@ -10,16 +10,16 @@ use crate::{
     models::signed_in,
     replicas,
     support::{
-        gateway::{Answer, Gateway, Home, eventually, http, pause},
+        gateway::{Gateway, Home, HttpResponse, eventually, http, pause},
         postgres::Database,
         provider::Provider,
         wire::raw,
     },
 };
 
-async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> Answer {
+async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> HttpResponse {
     let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
-    Answer::of(request.send().await.expect("an answer")).await
+    HttpResponse::of(request.send().await.expect("an answer")).await
 }
 
 async fn link(gateway: &Gateway) -> String {
@@ -103,9 +103,9 @@ async fn of_many_who_hold_the_same_link_on_two_gateways_one_is_let_in() {
     let knocks = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
     let answers = join_all(knocks).await;
     // RFC 9110 section 15.5.2 wants it with every 401, whether the link was used up before or a moment ago.
-    let challenged = |answer: &Answer| answer.header("www-authenticate").starts_with("Bearer");
-    assert!(answers.iter().filter(|answer| answer.status == 401).all(challenged));
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    let challenged = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
+    assert!(answers.iter().filter(|response| response.status == 401).all(challenged));
+    let statuses: Vec<u16> = answers.iter().map(|response| response.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.into_iter().collect::<BTreeSet<u16>>(), BTreeSet::from([200, 401]));
 }
@@ -153,13 +153,14 @@ async fn the_page_is_served_to_anybody_and_framed_by_nobody() {
     for (path, content_type) in
         [("/", "text/html"), ("/page/style.css", "text/css"), ("/page/app.js", "text/javascript")]
     {
-        let answer = Answer::of(http().get(format!("{}{path}", gateway.base)).send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert!(answer.header("content-type").starts_with(content_type), "{path}");
-        let policy = answer.header("content-security-policy");
+        let response =
+            HttpResponse::of(http().get(format!("{}{path}", gateway.base)).send().await.expect("an answer")).await;
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.header("content-type").starts_with(content_type), "{path}");
+        let policy = response.header("content-security-policy");
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert!(!answer.headers.contains_key("set-cookie"));
+        assert_eq!(response.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!response.headers.contains_key("set-cookie"));
     }
     for (method, path, status, code) in [
         (Method::GET, "/page/none.js", 404, "not_found"),
@@ -168,9 +169,9 @@ async fn the_page_is_served_to_anybody_and_framed_by_nobody() {
         (Method::PUT, "/page/app.js", 405, "method_not_allowed"),
     ] {
         let request = http().request(method, format!("{}{path}", gateway.base));
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{path}");
-        assert_eq!(answer.headers.get("allow").map(|allow| allow == "GET, HEAD"), (status == 405).then_some(true));
+        let response = HttpResponse::of(request.send().await.expect("an answer")).await;
+        assert_eq!((response.status, &response.json()["code"]), (status, &json!(code)), "{path}");
+        assert_eq!(response.headers.get("allow").map(|allow| allow == "GET, HEAD"), (status == 405).then_some(true));
     }
 }
 

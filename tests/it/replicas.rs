@@ -20,8 +20,8 @@ pub(crate) fn home(provider: &Provider, database: &Database) -> Home {
 }
 
 async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, Value) {
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    (answer.status, answer.json())
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    (response.status, response.json())
 }
 
 fn auth_url(started: &Value) -> &str {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::{models::signed_in, support::gateway::Said};
+use crate::{models::signed_in, support::gateway::CommandOutput};
 
 /// Runs a program of an SDK with nothing of the test's own environment but the way to programs; the last word must be "ok".
 async fn run(mut program: Command) {
@@ -14,7 +14,7 @@ async fn run(mut program: Command) {
     program.env("OPENAI_API_KEY", made["token"].as_str().expect("a token"));
     program.env("SIMULATOR_CONTROL_URL", &provider.control_url);
     program.env("HOME", home.path()).current_dir(home.path());
-    let said = Said::by(program);
+    let said = CommandOutput::of(program);
     assert_eq!((said.code, said.stdout.trim()), (Some(0), "ok"), "{}\n{}", said.stderr, gateway.log());
 }
 

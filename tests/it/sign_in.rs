@@ -49,11 +49,11 @@ async fn the_documented_routes_answer_the_documented_bodies() {
         json!({"status": "already_authenticated", "provider_name": "openai-codex"})
     );
 
-    let answer = gateway.post("/v1/auth/openai/logout", json!({})).await;
-    assert_eq!(answer.json(), json!({"status": "logged out", "removed": true, "revocation": "revoked"}));
+    let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
+    assert_eq!(response.json(), json!({"status": "logged out", "removed": true, "revocation": "revoked"}));
     assert_eq!(home.stored(), (0, 0));
-    let answer = gateway.post("/v1/auth/openai/logout", json!({})).await;
-    assert_eq!(answer.json(), json!({"status": "logged out", "removed": false, "revocation": "not_applicable"}));
+    let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
+    assert_eq!(response.json(), json!({"status": "logged out", "removed": false, "revocation": "not_applicable"}));
 }
 
 #[tokio::test]
@@ -126,14 +126,14 @@ async fn a_forced_login_replaces_the_old_one_only_when_it_is_saved() {
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
     assert_eq!(sealed(), old_token);
     // A forced login that is declined leaves the old one alone.
-    provider.tell("/approval", json!({"mode": "deny"})).await;
+    provider.post_control("/approval", json!({"mode": "deny"})).await;
     let page = browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Not connected</h1>"), "{page}");
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
     assert_eq!(status["last_login"]["outcome"], "denied");
 
-    provider.tell("/approval", json!({"mode": "auto_approve"})).await;
+    provider.post_control("/approval", json!({"mode": "auto_approve"})).await;
     let forced = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
     browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap();
     let status = gateway.status().await;

@@ -146,6 +146,6 @@ async fn happens(
     Ok(None)
 }
 
-fn works<T>(answer: Result<T, impl Debug>) -> Result<T, TestCaseError> {
-    answer.map_err(|error| TestCaseError::fail(format!("{error:?}")))
+fn works<T>(response: Result<T, impl Debug>) -> Result<T, TestCaseError> {
+    response.map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }

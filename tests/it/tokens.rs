@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 use crate::{
     models::signed_in,
     support::{
-        gateway::{Answer, Gateway, Home, eventually, http},
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
         postgres::Database,
         provider::Provider,
     },
 };
 
 async fn create(gateway: &Gateway, name: &str) -> Value {
-    let answer = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+    let response = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
 }
 
-async fn models_with(gateway: &Gateway, token: &str) -> Answer {
+async fn models_with(gateway: &Gateway, token: &str) -> HttpResponse {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
-    Answer::of(request.send().await.expect("an answer")).await
+    HttpResponse::of(request.send().await.expect("an answer")).await
 }
 
 #[tokio::test]
@@ -39,8 +39,8 @@ async fn a_program_s_token_opens_models_and_nothing_else() {
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
     ] {
-        let answer = Answer::of(with(method, path).send().await.expect("an answer")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
+        let response = HttpResponse::of(with(method, path).send().await.expect("an answer")).await;
+        assert_eq!((response.status, &response.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
     }
     for path in ["/v1/proxy", "/v1/nothing", "/v1/responses/", "/responses"] {
         assert_eq!(with(Method::GET, path).send().await.expect("an answer").status(), 404, "{path}");

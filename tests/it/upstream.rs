@@ -85,8 +85,8 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).expect("text").to_lowercase())
 }
 
-async fn text(answer: UpstreamResponse) -> Result<String, UpstreamError> {
-    let pieces: Vec<Bytes> = within(answer.body.try_collect()).await?;
+async fn text(response: UpstreamResponse) -> Result<String, UpstreamError> {
+    let pieces: Vec<Bytes> = within(response.body.try_collect()).await?;
     Ok(String::from_utf8(pieces.concat()).expect("text"))
 }
 
@@ -94,13 +94,13 @@ async fn text(answer: UpstreamResponse) -> Result<String, UpstreamError> {
 async fn one_connection_serves_request_after_request() {
     let server = Server::start(|mut stream| async move {
         while let Some(head) = head(&mut stream).await {
-            let answer = match head.split(' ').next() {
+            let response = match head.split(' ').next() {
                 Some("head") => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
                 Some("delete") => "HTTP/1.1 204 No Content\r\n\r\n",
                 Some("put") => CHUNKS,
                 _ => HELLO,
             };
-            stream.write_all(answer.as_bytes()).await.expect("a write");
+            stream.write_all(response.as_bytes()).await.expect("a write");
         }
     });
     let (server, upstream) = (server.await, upstream());
@@ -115,8 +115,8 @@ async fn one_connection_serves_request_after_request() {
     }
     // Whoever knows how long an answer is asks for no more once it is there.
     for _ in 0..2 {
-        let mut answer = server.ask(&upstream, Method::GET).await.expect("an answer");
-        assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hello");
+        let mut response = server.ask(&upstream, Method::GET).await.expect("an answer");
+        assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hello");
     }
     assert_eq!(server.accepted(), 1);
 }
@@ -155,8 +155,8 @@ async fn a_connection_that_was_closed_while_it_rested_costs_nobody_a_request() {
     });
     let (server, upstream) = (server.await, upstream());
     for turn in 1..=5 {
-        let answer = server.ask(&upstream, Method::POST).await.expect("an answer");
-        assert_eq!(text(answer).await.expect("a body"), "hello");
+        let response = server.ask(&upstream, Method::POST).await.expect("an answer");
+        assert_eq!(text(response).await.expect("a body"), "hello");
         closed.recv().await.expect("the end");
         assert_eq!(server.accepted(), turn);
     }
@@ -178,8 +178,8 @@ async fn an_answer_that_breaks_off_is_told_from_one_that_ends() {
             stream.write_all(broken.as_bytes()).await.expect("a write");
         });
         let (server, upstream) = (server.await, upstream());
-        let answer = server.ask(&upstream, Method::GET).await.expect("a head");
-        assert!(matches!(text(answer).await, Err(UpstreamError::Lost(_))), "{broken}");
+        let response = server.ask(&upstream, Method::GET).await.expect("a head");
+        assert!(matches!(text(response).await, Err(UpstreamError::Lost(_))), "{broken}");
         assert!(server.ask(&upstream, Method::GET).await.is_ok());
         assert_eq!(server.accepted(), 2);
     }
@@ -188,8 +188,8 @@ async fn an_answer_that_breaks_off_is_told_from_one_that_ends() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello").await.expect("a write");
     });
     let server = server.await;
-    let answer = server.ask(&upstream(), Method::GET).await.expect("a head");
-    assert_eq!(text(answer).await.expect("a body"), "hello");
+    let response = server.ask(&upstream(), Method::GET).await.expect("a head");
+    assert_eq!(text(response).await.expect("a body"), "hello");
 }
 
 #[tokio::test]
@@ -213,9 +213,9 @@ async fn who_leaves_ends_the_request_at_the_provider() {
     assert!(timeout(Duration::from_millis(50), upstream.send(before_the_answer, &token)).await.is_err());
     within(ended.recv()).await.expect("the end");
 
-    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
-    answer.body.next().await.expect("a piece").expect("bytes");
-    drop(answer);
+    let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");
+    response.body.next().await.expect("a piece").expect("bytes");
+    drop(response);
     within(ended.recv()).await.expect("the end");
 }
 
@@ -239,10 +239,10 @@ async fn silence_ends_and_rest_does_too() {
     let (server, upstream) = (server.await, HttpUpstream::new(timeouts, Arc::new(SystemClock)).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
     within(ended.recv()).await.expect("the end of a silent connection");
-    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
-    assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hel");
-    assert!(matches!(answer.body.next().await, Some(Err(UpstreamError::Silent))));
-    assert!(answer.body.next().await.is_none());
+    let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");
+    assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hel");
+    assert!(matches!(response.body.next().await, Some(Err(UpstreamError::Silent))));
+    assert!(response.body.next().await.is_none());
     within(ended.recv()).await.expect("the end of another");
     text(server.ask(&upstream, Method::GET).await.expect("an answer")).await.expect("a body");
     within(ended.recv()).await.expect("the end of one that nobody wants");
@@ -277,8 +277,8 @@ async fn an_upload_passes_while_it_comes() {
             Ok(Bytes::from("world"))
         })));
         let request = server.request(Method::POST, RequestBody::Passing { length, pieces });
-        let answer = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("an answer");
-        assert_eq!(text(answer).await.expect("a body"), "hello");
+        let response = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("an answer");
+        assert_eq!(text(response).await.expect("a body"), "hello");
     }
 }
 

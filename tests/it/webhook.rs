@@ -46,8 +46,9 @@ impl Receiver {
                 let (head, body) = text.split_once("\r\n\r\n").expect("a body");
                 heard.lock().expect("no panic").push((head.to_lowercase(), body.to_owned()));
                 let location = "location: http://127.0.0.1:1/\r\n";
-                let answer = format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
-                let _ = stream.write_all(answer.as_bytes()).await;
+                let response =
+                    format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(response.as_bytes()).await;
             }
         });
         Self { url, calls, _serving: serving }
@@ -77,7 +78,7 @@ async fn an_owner_is_told_of_doubt_and_of_its_end_signed_and_until_it_is_heard()
         .with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    provider.tell("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
     let doubt = gateway.post("/v1/auth/openai/refresh", json!({})).await.json();
     assert_eq!(doubt["state"], "in_doubt");
     let calls = receiver.heard(3).await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ACTIVE, NOT_FOUND, assert_said};
 use crate::support::{
-    gateway::{Home, Said, free_port},
+    gateway::{CommandOutput, Home, free_port},
     provider::Provider,
 };
 
@@ -19,11 +19,11 @@ async fn the_token_file_is_used_for_this_machine_s_own_gateway_only() {
         let with_token = |token: &str| {
             let mut command = home.command(&["auth", "status"]);
             command.env(name, value).env("GOCLAW_TOKEN", token);
-            Said::by(command)
+            CommandOutput::of(command)
         };
         let mut command = home.command(&["auth", "status"]);
         command.env(name, value);
-        let said = Said::by(command);
+        let said = CommandOutput::of(command);
         assert_said(&said, 4, "the gateway wants its token");
         assert!(said.stderr.contains("GOCLAW_TOKEN is not set."), "{}", said.stderr);
         assert_said(&with_token(&gateway.token), 1, NOT_FOUND);
@@ -42,7 +42,7 @@ async fn the_gateway_url_wins_over_host_and_port() {
     let status = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["auth", "status"]);
         command.env("GOCLAW_TOKEN", &gateway.token).envs(variables.iter().copied());
-        Said::by(command)
+        CommandOutput::of(command)
     };
     let unreachable = format!("cannot reach gateway at http://localhost:{nobody}\n");
     assert_said(&status(&[("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &nobody)]), 3, &unreachable);

@@ -3,14 +3,14 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 use super::{NOT_FOUND, assert_said};
-use crate::support::gateway::{Home, Said};
+use crate::support::gateway::{CommandOutput, Home};
 
 /// Runs a line in bash with nothing in the environment but what `.env.local` brings.
-fn in_bash(home: &Home, line: &str) -> Said {
+fn in_bash(home: &Home, line: &str) -> CommandOutput {
     let mut command = Command::new("/bin/bash");
     command.args(["-c", line]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
     command.env("GOCLAW", env!("CARGO_BIN_EXE_goclaw")).current_dir(home.path());
-    Said::by(command)
+    CommandOutput::of(command)
 }
 
 #[tokio::test]

@@ -84,9 +84,9 @@ async fn login_prints_an_address_waits_for_the_browser_and_says_who_is_signed_in
     assert!(!said.contains(&gateway.token), "the curl line names the token's place, not the token");
     // The line to copy works as it is.
     let curl = said.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
-    let answer = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
-    let answered: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
-    assert_eq!(answered["authenticated"], true, "{curl}: {answer:?}");
+    let response = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
+    let answered: Value = serde_json::from_slice(&response.stdout).unwrap_or_default();
+    assert_eq!(answered["authenticated"], true, "{curl}: {response:?}");
 
     let mut again = Login::start(&home, &[]);
     assert_eq!(again.ends().await, Some(0));
@@ -130,7 +130,7 @@ async fn a_failed_exchange_ends_with_no_and_the_reason() {
     let _gateway = home.start().await;
     let mut login = Login::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
-    provider.spoil_next_exchange(json!({"kind": "lose_answer"})).await;
+    provider.fail_next_exchange(json!({"kind": "lose_answer"})).await;
     login.paste(&redirect_url);
     assert_eq!(login.ends().await, Some(1));
     assert!(login.stderr().contains("Sign-in failed: The provider could not be reached"), "{}", login.stderr());

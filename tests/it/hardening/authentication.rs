@@ -8,13 +8,13 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::raw;
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// How long a request of the owner may take while others guess. Without a crowd it takes about a millisecond.
 const PROMPT: Duration = Duration::from_secs(5);
 
-async fn send(request: RequestBuilder) -> Answer {
-    Answer::of(request.send().await.expect("an answer")).await
+async fn send(request: RequestBuilder) -> HttpResponse {
+    HttpResponse::of(request.send().await.expect("an answer")).await
 }
 
 #[tokio::test]
@@ -38,10 +38,14 @@ async fn the_token_counts_in_the_authorization_header_and_nowhere_else() {
         ("another scheme", http().get(&list).header("authorization", format!("Token {token}"))),
         ("no scheme", http().get(&list).header("authorization", &token)),
     ] {
-        let answer = send(request).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "in {where_it_is}");
-        assert!(answer.header("www-authenticate").starts_with("Bearer"), "in {where_it_is}");
-        assert!(!answer.text.contains(&token), "in {where_it_is}");
+        let response = send(request).await;
+        assert_eq!(
+            (response.status, response.json()["code"].as_str()),
+            (401, Some("unauthorized")),
+            "in {where_it_is}"
+        );
+        assert!(response.header("www-authenticate").starts_with("Bearer"), "in {where_it_is}");
+        assert!(!response.text.contains(&token), "in {where_it_is}");
     }
     // Whoever signs in with it there as well is let in for the header alone.
     let both = http().get(format!("{list}?access_token=wrong")).bearer_auth(&token).header("cookie", "token=wrong");

@@ -64,7 +64,7 @@ async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_n
         &navigation(home.callback_port, "/auth/callback?code=c&state=bad"),
     )
     .await;
-    let body_of = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let body_of = |response: &str| response.split_once("\r\n\r\n").unwrap().1.to_owned();
     for query in [
         "error=access_denied&state=bad".to_owned(),
         "error=server_error&state=bad".to_owned(),
@@ -73,8 +73,8 @@ async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_n
         format!("error=access_denied&state=bad&iss=https%3A%2F%2Fevil.example&code={state}"),
     ] {
         let request = navigation(home.callback_port, &format!("/auth/callback?{query}"));
-        let (status, answer) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
-        assert_eq!((status, body_of(&answer)), (400, body_of(&first)), "{query}");
+        let (status, response) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
+        assert_eq!((status, body_of(&response)), (400, body_of(&first)), "{query}");
         let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": format!("{own}?{query}")})).await;
         assert_eq!((pasted.status, &pasted.json()["code"]), (400, &json!("invalid_state")), "{query}");
         assert_eq!(gateway.status().await["pending"], pending, "{query}");
@@ -129,7 +129,7 @@ async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callbac
     assert_eq!(good.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
     let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all of them are closed");
-    assert!(closed.iter().all(|answer| !answer.starts_with("HTTP/1.1 2")), "nobody was served for half a request");
+    assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "nobody was served for half a request");
 }
 
 #[tokio::test]

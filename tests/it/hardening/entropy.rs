@@ -24,7 +24,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::support::fakes::{OPENAI, Stage, name};
+use crate::support::fakes::{OPENAI, TestGateway, name};
 
 const LOGINS: usize = 1_000;
 
@@ -87,19 +87,19 @@ fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
 async fn a_thousand_logins_have_nothing_in_common() {
     let witness = Arc::new(Witness::default());
     let ports = |ports| Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..ports };
-    let stage = Stage::with_ports(ports).await;
-    let gateway = &stage.app;
+    let gateway = TestGateway::with_ports(ports).await;
+    let app = &gateway.app;
     let (mut states, mut challenges) = (Vec::new(), Vec::new());
     for number in 0..LOGINS {
         // One for each person, since a second start of the same person is the same login.
         let person = Principal::named(format!("person-{number}"));
-        let started = gateway.logins.start(name(OPENAI), person.clone(), StartOptions::default()).await.unwrap();
+        let started = app.logins.start(name(OPENAI), person.clone(), StartOptions::default()).await.unwrap();
         let StartOutcome::Pending(login) = started else { panic!("not started") };
         let [state, challenge, method] = shown(login.auth_url.expose_secret());
         assert_eq!(method, "S256");
         let redirect_url = format!("http://localhost:1455/auth/callback?code=c&state={state}").into();
         let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: person };
-        let ended = gateway.logins.complete(pasted).await;
+        let ended = app.logins.complete(pasted).await;
         let unavailable = LoginOutcome::ProviderUnavailable;
         assert!(
             matches!(ended, Err(AppError::LoginFailed { outcome, .. }) if outcome == unavailable),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{approved, contract};
 use crate::support::{
-    gateway::{Answer, Gateway, Home, http},
+    gateway::{Gateway, Home, HttpResponse, http},
     provider::Provider,
 };
 
@@ -37,8 +37,8 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
 }
 
 /// Nothing of what only the gateway may know is in an answer.
-fn assert_tells_nothing(home: &Home, secrets: &[String], answer: &Answer, context: &str) {
-    let text = format!("{:?}{}", answer.headers, answer.text);
+fn assert_tells_nothing(home: &Home, secrets: &[String], response: &HttpResponse, context: &str) {
+    let text = format!("{:?}{}", response.headers, response.text);
     let folder = home.path().display().to_string();
     let inner =
         ["llm_providers", "config_secrets", "login_sessions", "SELECT", "sqlite", "no such", "src/", "panicked"];
@@ -79,19 +79,24 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
             continue;
         }
         let context = format!("{method} {path}");
-        let answer = gateway.call(method, &path, body).await;
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["code"]), (503, &json!("store_unavailable")), "{context}: {}", answer.text);
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{context}");
+        let response = gateway.call(method, &path, body).await;
+        let problem = response.json();
+        assert_eq!(
+            (response.status, &problem["code"]),
+            (503, &json!("store_unavailable")),
+            "{context}: {}",
+            response.text
+        );
+        assert_eq!(response.header("content-type"), "application/problem+json", "{context}");
         for member in ["type", "title", "status", "detail", "instance"] {
             assert!(!problem[member].is_null(), "{context}: RFC 9457 section 3.1 has {member}");
         }
         let instance = problem["instance"].as_str().unwrap().rsplit(':').next().unwrap();
-        assert_eq!(answer.header("x-request-id"), instance, "{context}");
-        assert_tells_nothing(&home, &secrets, &answer, &context);
+        assert_eq!(response.header("x-request-id"), instance, "{context}");
+        assert_tells_nothing(&home, &secrets, &response, &context);
     }
     // The browser is told as little.
-    let page = Answer::of(http().get(&redirect_url).send().await.unwrap()).await;
+    let page = HttpResponse::of(http().get(&redirect_url).send().await.unwrap()).await;
     assert_eq!(page.status, 503, "{}", page.text);
     assert_tells_nothing(&home, &secrets, &page, "the page");
 
@@ -119,13 +124,13 @@ async fn no_operation_shows_a_token_of_the_provider_a_code_or_a_verifier() {
     operations.sort_by_key(|(_, path, _)| (path.ends_with("/logout"), path.ends_with("/cancel")));
     let mut answered = Vec::new();
     for (method, path, body) in operations {
-        let answer = gateway.call(method.clone(), &path, body).await;
-        answered.push(answer.status);
+        let response = gateway.call(method.clone(), &path, body).await;
+        answered.push(response.status);
         let mut secrets = provider.issued().await;
         secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
         secrets.extend([gateway.token.clone(), home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
         assert!(secrets.len() > 6, "there is something to look for");
-        assert_tells_nothing(&home, &secrets, &answer, &format!("{method} {path}"));
+        assert_tells_nothing(&home, &secrets, &response, &format!("{method} {path}"));
     }
     assert!(answered.iter().filter(|status| **status == 200).count() >= 7, "{answered:?}");
 }
@@ -137,8 +142,8 @@ async fn the_provider_s_words_about_a_refused_code_stay_inside() {
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
     let body = r#"{"error":{"code":"invalid_grant","message":"SELECT canary-session-token src/"}}"#;
-    provider.spoil_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("code_refused")));
-    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &answer, "the refusal");
+    provider.fail_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")));
+    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &response, "the refusal");
 }

@@ -15,7 +15,7 @@ mod token_endpoint;
 use serde_json::Value;
 
 use crate::support::{
-    gateway::{Answer, Gateway, http},
+    gateway::{Gateway, HttpResponse, http},
     provider::Provider,
     wire::raw,
 };
@@ -39,5 +39,5 @@ fn navigation(port: u16, target: &str) -> String {
 
 /// The contract that the gateway serves.
 async fn contract(gateway: &Gateway) -> Value {
-    Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("an answer")).await.json()
+    HttpResponse::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("an answer")).await.json()
 }

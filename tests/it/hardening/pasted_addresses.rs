@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::approved;
 use crate::support::{
-    fakes::{Stage, alice},
+    fakes::{TestGateway, alice},
     gateway::Home,
     provider::Provider,
 };
@@ -110,15 +110,15 @@ const LOOKALIKES: &[&str] = &[
 
 #[tokio::test]
 async fn an_address_that_only_reads_like_the_login_s_own_lets_no_code_in() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
     let query = approved.strip_prefix(RIGHT).unwrap();
     let ends = [String::new(), "#".to_owned(), "#fragment".to_owned(), format!("#{query}")];
     let lookalikes = LOOKALIKES.iter().map(|text| format!("{text}{query}"));
     let fragments = ends[1..].iter().map(|end| format!("{approved}{end}"));
     for text in lookalikes.chain(fragments) {
-        let refused = stage.paste(&text, alice()).await;
+        let refused = gateway.paste(&text, alice()).await;
         let rejected = matches!(
             refused,
             Err(AppError::InvalidRedirect(_) | AppError::CallbackRejected(CallbackRejection::WrongAddress(_)))
@@ -126,9 +126,9 @@ async fn an_address_that_only_reads_like_the_login_s_own_lets_no_code_in() {
         assert!(rejected, "{text:?}: {refused:?}");
         assert!(!refused.unwrap_err().to_string().contains("ac_1"), "{text:?} is repeated");
     }
-    assert_eq!(stage.provider.exchanges(), 0);
-    assert_eq!(stage.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
-    stage.paste(&format!(" \t{approved}\r\n"), alice()).await.expect("white space around it is a person's");
+    assert_eq!(gateway.provider.exchanges(), 0);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
+    gateway.paste(&format!(" \t{approved}\r\n"), alice()).await.expect("white space around it is a person's");
 }
 
 /// Every address that is one keystroke away.
@@ -206,11 +206,11 @@ async fn a_pasted_address_is_never_fetched() {
     let trap_address = trap.local_addr().unwrap().to_string();
     let own = format!("localhost:{}", home.callback_port);
     for wrong in [right.replace(&own, &trap_address), format!("http://{trap_address}/latest/meta-data")] {
-        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": wrong})).await;
-        assert_eq!(answer.status, 400, "{}", answer.text);
-        assert!(!answer.text.contains(&trap_address), "{}", answer.text);
+        let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": wrong})).await;
+        assert_eq!(response.status, 400, "{}", response.text);
+        assert!(!response.text.contains(&trap_address), "{}", response.text);
     }
-    // A fetch would have come before the answer; what comes after it comes before the gateway has ended.
+    // A fetch would have come before the response; what comes after it comes before the gateway has ended.
     gateway.stop().await;
     assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the gateway has called");
 }

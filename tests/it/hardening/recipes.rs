@@ -20,7 +20,7 @@ use tokio::{
 
 use super::{approved, raw};
 use crate::support::{
-    gateway::{Answer, Gateway, Home, TEST_DEADLINE, http},
+    gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     provider::Provider,
 };
 
@@ -49,12 +49,12 @@ async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
 }
 
 /// Opens `url` with a browser to whose machine `localhost` is `here`, and goes where it is sent.
-async fn browse(here: Ipv4Addr, url: &str) -> Answer {
+async fn browse(here: Ipv4Addr, url: &str) -> HttpResponse {
     // Prepares TLS as the tests' other clients do.
     drop(http());
     let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(TEST_DEADLINE);
     let browser = browser.resolve("localhost", SocketAddr::from((here, 0))).build().expect("a browser");
-    Answer::of(browser.get(url).send().await.expect("a page")).await
+    HttpResponse::of(browser.get(url).send().await.expect("a page")).await
 }
 
 async fn assert_signs_in(gateway: &Gateway, here: Ipv4Addr) {
@@ -139,8 +139,8 @@ async fn a_taken_port_is_named_by_its_address_and_the_clipboard_is_enough() {
         assert!(error.contains(&format!("{taken}:{port}")), "{error}");
         assert!(gateway.log().contains("the redirect URL can be pasted instead"), "the log says it too");
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
-        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-        assert_eq!(answer.status, 200, "{bind}: {}", answer.text);
+        let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(response.status, 200, "{bind}: {}", response.text);
     }
 }
 

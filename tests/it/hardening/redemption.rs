@@ -21,7 +21,7 @@ use url::Url;
 
 use super::approved;
 use crate::support::{
-    gateway::{Answer, Gateway, Home, http},
+    gateway::{Gateway, Home, HttpResponse, http},
     provider::Provider,
 };
 
@@ -32,18 +32,18 @@ async fn of_fifty_posts_and_ten_visits_at_once_one_redeems_the_code() {
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
     // Time for all of them to arrive before the first has its tokens.
-    provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+    provider.fail_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
     let mut requests = JoinSet::new();
     for number in 0..60 {
         let url = format!("{}/v1/auth/openai/callback", gateway.base);
         let post = http().post(url).bearer_auth(&gateway.token).json(&json!({"redirect_url": redirect_url}));
         let request = if number % 6 == 0 { http().get(&redirect_url) } else { post };
-        requests.spawn(async move { Answer::of(request.send().await.unwrap()).await });
+        requests.spawn(async move { HttpResponse::of(request.send().await.unwrap()).await });
     }
     let answers = requests.join_all().await;
     // 303 is the browser's way to the page with the outcome, whoever brought it about.
     let (signed_in, others): (Vec<u16>, Vec<u16>) =
-        answers.iter().map(|answer| answer.status).partition(|status| *status == 200);
+        answers.iter().map(|response| response.status).partition(|status| *status == 200);
     assert!(signed_in.len() <= 1, "{signed_in:?}");
     assert!(others.iter().all(|status| [303, 409, 410].contains(status)), "{others:?}");
     assert!(others.iter().filter(|status| **status == 409).count() > 10, "they were not at once: {others:?}");
@@ -62,8 +62,8 @@ fn client_of(issuer: &str) -> OAuthClient {
 async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenEndpointError> {
     let verifier = PkceVerifier::from_bytes(&[7; 64]);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
-    let answer = http().get(url.expose_secret()).send().await.unwrap();
-    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let response = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
     let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
@@ -94,8 +94,8 @@ async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
 
 async fn paste(gateway: &Gateway, account: &str, redirect_url: &str) -> (u16, String) {
     let body = json!({"redirect_url": redirect_url});
-    let answer = gateway.post(&format!("/v1/auth/{account}/callback"), body).await;
-    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+    let response = gateway.post(&format!("/v1/auth/{account}/callback"), body).await;
+    (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 
 use super::contract;
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// A good body of each operation that takes one of ours.
 const BODIES: [(&str, &str, &str); 6] = [
@@ -27,9 +27,9 @@ async fn send((client, gateway): (&Client, &Gateway), method: &str, path: &str, 
     let path = path.replace("{provider}", "suno").replace("{name}", "suno");
     let request = client.request(method, format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
     let request = request.header("content-type", "application/json").body(body.to_owned());
-    let answer = Answer::of(request.send().await.unwrap()).await;
-    assert!(!answer.text.contains("canary"), "{path} repeats what it was sent: {}", answer.text);
-    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+    let response = HttpResponse::of(request.send().await.unwrap()).await;
+    assert!(!response.text.contains("canary"), "{path} repeats what it was sent: {}", response.text);
+    (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 /// `{"a":1,"b":2}` with each member said again: the same, another value, another spelling, at the other end.

@@ -16,10 +16,10 @@ async fn an_answer_that_drips_is_given_up_in_time() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
-    provider.spoil_next_exchange(json!({"kind": "slow_drip", "every": "1s"})).await;
+    provider.fail_next_exchange(json!({"kind": "slow_drip", "every": "1s"})).await;
     // The client of the test gives up at 40 s.
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (504, &json!("provider_timeout")), "{}", answer.text);
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
 }
 
@@ -69,7 +69,7 @@ fn no_endpoint_is_taken_that_is_neither_https_nor_this_machine() {
 
 #[tokio::test]
 async fn a_logout_removes_everything_here_and_says_truly_what_the_provider_did() {
-    let answer = |status: u16| json!({"kind": "status", "status": status, "body": "CANARY"});
+    let response = |status: u16| json!({"kind": "status", "status": status, "body": "CANARY"});
     for (fault, revocation) in [
         (None, "revoked"),
         (Some(answer(400)), "failed"),
@@ -86,7 +86,7 @@ async fn a_logout_removes_everything_here_and_says_truly_what_the_provider_did()
         gateway.sign_in().await;
         assert_eq!(home.stored(), (1, 1));
         if let Some(fault) = &fault {
-            provider.tell("/faults", json!({"endpoint": "revoke", "fault": fault})).await;
+            provider.post_control("/faults", json!({"endpoint": "revoke", "fault": fault})).await;
         }
         let logged_out = gateway.post("/v1/auth/openai/logout", json!({})).await;
         let expected = json!({"status": "logged out", "removed": true, "revocation": revocation});

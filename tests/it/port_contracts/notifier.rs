@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::{contract, scripted_server::ScriptedServer};
 use crate::support::{
-    fakes::{End, FakeNotifier, NOW, Reception, ScriptedAnswer, name, within},
+    fakes::{End, FakeNotifier, NOW, Reception, ScriptedResponse, name, within},
     gateway::free_port,
 };
 
@@ -35,7 +35,7 @@ const SECRET: &str = "a-secret-of-the-receiver-alone";
 const SECONDS: Duration = Duration::from_secs(10);
 
 /// A notice as it arrived.
-struct Told {
+struct Delivery {
     /// What the receiver recognises it by.
     id: String,
     text: String,
@@ -46,7 +46,7 @@ trait Fixture {
 
     fn notifier(&self) -> &dyn Notifier;
 
-    fn told(&self) -> Vec<Told>;
+    fn deliveries(&self) -> Vec<Delivery>;
 }
 
 #[derive(Default)]
@@ -63,8 +63,8 @@ impl Fixture for Fake {
         &self.0
     }
 
-    fn told(&self) -> Vec<Told> {
-        let told = |event: CredentialEvent| Told {
+    fn deliveries(&self) -> Vec<Delivery> {
+        let told = |event: CredentialEvent| Delivery {
             id: format!("{:?}", (&event.login_id, event.generation, event.revision)),
             text: format!("{} {} {:?}", event.name, event.kind.as_str(), event.cause.map(Cause::as_str)),
         };
@@ -81,10 +81,10 @@ impl Fixture for Hook {
     async fn receiving(reception: Reception) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let status = if let Reception::Refuses(status) = reception { status } else { 204 };
-        let mut script = ScriptedAnswer::whole(StatusCode::from_u16(status).expect("a status"), "");
+        let mut script = ScriptedResponse::whole(StatusCode::from_u16(status).expect("a status"), "");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
         if reception == Reception::Hangs {
-            script = ScriptedAnswer { status: None, end: End::Open, ..script };
+            script = ScriptedResponse { status: None, end: End::Open, ..script };
         }
         let server = ScriptedServer::start(script).await;
         let base = if reception == Reception::Gone {
@@ -101,10 +101,10 @@ impl Fixture for Hook {
         &self.webhook
     }
 
-    fn told(&self) -> Vec<Told> {
+    fn deliveries(&self) -> Vec<Delivery> {
         let told = |text: String| {
             let id = text.lines().find_map(|line| line.strip_prefix("webhook-id: ")).expect("an id").to_owned();
-            Told { id, text }
+            Delivery { id, text }
         };
         self.server.requests().into_iter().map(told).collect()
     }
@@ -126,7 +126,7 @@ fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
 async fn an_event_is_told_once_with_what_happened<F: Fixture>() {
     let fixture = F::receiving(Reception::Takes).await;
     within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("it is taken");
-    let told = fixture.told();
+    let told = fixture.deliveries();
     assert_eq!(told.len(), 1);
     for fact in ["openai-codex", "in_doubt", "connection_lost"] {
         assert!(told[0].text.contains(fact), "no {fact} in {}", told[0].text);
@@ -140,7 +140,7 @@ async fn an_event_told_again_is_recognised_and_no_other_is_taken_for_it<F: Fixtu
     for event in events.iter().chain(&events) {
         within(fixture.notifier().notify(event)).await.expect("it is taken");
     }
-    let ids: Vec<String> = fixture.told().into_iter().map(|told| told.id).collect();
+    let ids: Vec<String> = fixture.deliveries().into_iter().map(|told| told.id).collect();
     let (first, again) = ids.split_at(events.len());
     assert_eq!(first, again);
     let mut different = first.to_vec();
@@ -154,7 +154,7 @@ async fn a_refusal_is_an_error_with_its_status_and_is_not_tried_again<F: Fixture
         let fixture = F::receiving(Reception::Refuses(expected)).await;
         let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
         assert!(matches!(refused, Err(NotifyError::Refused { status }) if status == expected), "{refused:?}");
-        assert_eq!(fixture.told().len(), 1, "{expected}");
+        assert_eq!(fixture.deliveries().len(), 1, "{expected}");
     }
 }
 
@@ -162,12 +162,12 @@ async fn a_receiver_that_takes_no_connection_is_an_error<F: Fixture>() {
     let fixture = F::receiving(Reception::Gone).await;
     let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
     assert!(matches!(refused, Err(NotifyError::Unreachable(_))), "{refused:?}");
-    assert_eq!(fixture.told().len(), 0);
+    assert_eq!(fixture.deliveries().len(), 0);
 }
 
 async fn a_receiver_that_does_not_answer_is_given_up_within_seconds<F: Fixture>() {
     let fixture = F::receiving(Reception::Hangs).await;
     let given_up = timeout(SECONDS, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
     assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
-    assert_eq!(fixture.told().len(), 1);
+    assert_eq!(fixture.deliveries().len(), 1);
 }

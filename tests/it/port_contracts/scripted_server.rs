@@ -1,4 +1,4 @@
-//! A server that plays a [`ScriptedAnswer`] over TCP, to the byte.
+//! A server that plays a [`ScriptedResponse`] over TCP, to the byte.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::fakes::{End, Exchange, Framing, ScriptedAnswer};
+use crate::support::fakes::{End, Exchange, Framing, ScriptedResponse};
 
 pub(super) struct ScriptedServer {
     pub(super) base: String,
@@ -20,7 +20,7 @@ pub(super) struct ScriptedServer {
 
 impl ScriptedServer {
     /// Starts on a free port and answers every request with `script`.
-    pub(super) async fn start(script: ScriptedAnswer) -> Self {
+    pub(super) async fn start(script: ScriptedResponse) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let exchange = Arc::<Exchange>::default();
@@ -55,14 +55,14 @@ impl ScriptedServer {
 /// Serves one connection until either side closes it.
 async fn serve(
     mut stream: TcpStream,
-    script: ScriptedAnswer,
+    script: ScriptedResponse,
     exchange: Arc<Exchange>,
     requests: Arc<Mutex<Vec<String>>>,
 ) {
     while let Some(request) = read_request(&mut stream).await {
         requests.lock().expect("no test panics while it holds the list").push(request);
         if play(&mut stream, &script, &exchange).await.is_err() {
-            return exchange.note_left();
+            return exchange.note_disconnect();
         }
         match script.end {
             End::Complete if script.framing != Framing::UntilClose => {}
@@ -70,13 +70,13 @@ async fn serve(
             End::Silent | End::Open => {
                 // The caller sends nothing more: this is the end of the connection.
                 let _ = stream.read_u8().await;
-                return exchange.note_left();
+                return exchange.note_disconnect();
             }
         }
     }
 }
 
-async fn play(stream: &mut TcpStream, script: &ScriptedAnswer, exchange: &Exchange) -> std::io::Result<()> {
+async fn play(stream: &mut TcpStream, script: &ScriptedResponse, exchange: &Exchange) -> std::io::Result<()> {
     let Some(status) = script.status else { return Ok(()) };
     let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
     for (name, value) in &script.all_headers() {

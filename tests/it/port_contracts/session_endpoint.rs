@@ -80,12 +80,12 @@ impl Fixture for Fake {
     }
 
     fn sign_in(&self) -> (String, RefreshToken) {
-        self.0.knows_browser("cookie-1", NOW.unix_seconds());
+        self.0.add_browser("cookie-1", NOW.unix_seconds());
         ("sess_1".to_owned(), RefreshToken::new("cookie-1"))
     }
 
     fn sign_out(&self, _session: &str, cookie: &RefreshToken) {
-        self.0.forgets_browser(cookie.expose_secret());
+        self.0.remove_browser(cookie.expose_secret());
     }
 
     fn hang_once(&self) {
@@ -93,11 +93,11 @@ impl Fixture for Fake {
     }
 
     fn answer(&self) {
-        self.0.answer_now();
+        self.0.resume();
     }
 
     async fn go_away(&self) {
-        self.0.sessions_go_away();
+        self.0.stop_sessions();
     }
 }
 

@@ -17,7 +17,7 @@ async fn approved(gateway: &Gateway, provider: &Provider) -> (Value, String) {
 
 /// What can go wrong with a code exchange, and how the login ends then: status and outcome.
 fn faults(provider: &Provider) -> Vec<(Value, u16, &'static str)> {
-    let answer = |status: u16, body: &str| json!({"kind": "status", "status": status, "body": body});
+    let response = |status: u16, body: &str| json!({"kind": "status", "status": status, "body": body});
     let html = |status: u16| json!({"kind": "status", "status": status, "body": "<html>not JSON</html>", "content_type": "text/html"});
     let refusal = r#"{"error": {"code": "invalid_grant", "message": "no"}}"#;
     let elsewhere = format!("{}/stolen", provider.issuer);
@@ -47,9 +47,14 @@ async fn a_failed_exchange_stores_nothing_says_so_and_leaves_the_way_free() {
     for (fault, status, outcome) in faults(&provider) {
         let (login_id, redirect_url) = approved(&gateway, &provider).await;
         assert_ne!(login_id, last, "a failed login is over: {fault}");
-        provider.spoil_next_exchange(fault.clone()).await;
-        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(outcome)), "{fault}: {}", answer.text);
+        provider.fail_next_exchange(fault.clone()).await;
+        let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(
+            (response.status, &response.json()["code"]),
+            (status, &json!(outcome)),
+            "{fault}: {}",
+            response.text
+        );
         assert_eq!(home.stored(), (0, 0), "{fault}");
         let seen = gateway.status().await;
         assert_eq!((&seen["authenticated"], &seen["state"]), (&json!(false), &json!("absent")), "{fault}");
@@ -67,7 +72,7 @@ async fn a_failed_exchange_never_reads_as_connected() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     for (fault, ..) in faults(&provider) {
-        provider.spoil_next_exchange(fault.clone()).await;
+        provider.fail_next_exchange(fault.clone()).await;
         let page = gateway.sign_in().await;
         assert!(page.text.contains("<h1>Not connected</h1>") && !page.text.contains("<h1>Connected</h1>"), "{fault}");
         assert!(page.url.ends_with("/auth/done"), "{}", page.url);
@@ -82,8 +87,8 @@ async fn a_code_that_is_not_the_provider_s_is_refused_there() {
     let gateway = home.start().await;
     let (_, redirect_url) = approved(&gateway, &provider).await;
     let forged = redirect_url.replace("code=ac_CANARY", "code=ac_FORGED");
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": forged})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("code_refused")), "{}", answer.text);
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": forged})).await;
+    assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
 }
 
@@ -93,8 +98,8 @@ async fn tokens_that_cannot_be_refreshed_are_not_kept() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let (_, redirect_url) = approved(&gateway, &provider).await;
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("bad_answer")), "{}", answer.text);
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (502, &json!("bad_answer")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
 }
 
@@ -105,9 +110,9 @@ async fn a_provider_that_never_answers_is_given_up() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let (_, redirect_url) = approved(&gateway, &provider).await;
-    provider.spoil_next_exchange(json!({"kind": "hang"})).await;
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (504, &json!("provider_timeout")), "{}", answer.text);
+    provider.fail_next_exchange(json!({"kind": "hang"})).await;
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
     assert_eq!(gateway.sign_in().await.status, 200);
 }
@@ -118,12 +123,12 @@ async fn the_scopes_that_were_granted_are_shown_not_those_that_were_asked_for() 
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let narrowed = json!({"kind": "members", "members": {"scope": "openid offline_access"}});
-    provider.spoil_next_exchange(narrowed).await;
+    provider.fail_next_exchange(narrowed).await;
     gateway.sign_in().await;
     assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
     // An answer without a scope means "as before" (RFC 6749 section 5.1).
     let silent = json!({"kind": "members", "members": {"scope": null}});
-    provider.tell("/faults", json!({"endpoint": "refresh", "fault": silent})).await;
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": silent})).await;
     assert_eq!(gateway.post("/v1/auth/openai/refresh", json!({})).await.json()["generation"], 1);
     assert_eq!(gateway.status().await["scopes"], json!(["openid", "offline_access"]));
 }

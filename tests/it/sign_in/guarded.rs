@@ -3,14 +3,15 @@
 
 use reqwest::Method;
 
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
 /// The routes whose errors have OpenAI's form.
 const OPENAI: [&str; 3] = ["/v1/responses", "/v1/chat/completions", "/v1/models"];
 
 /// The operations under `/v1`, with something in place of the path's parameters.
 async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {
-    let contract = Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.unwrap()).await.json();
+    let contract =
+        HttpResponse::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.unwrap()).await.json();
     let mut operations = Vec::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         let path = path.replace("{provider}", "openai").replace("{name}", "openai-codex");
@@ -47,14 +48,14 @@ async fn every_operation_of_the_contract_wants_the_token() {
             let request = http().request(method.clone(), format!("{}{path}", gateway.base));
             let request =
                 authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
-            let answer = Answer::of(request.send().await.unwrap()).await;
+            let response = HttpResponse::of(request.send().await.unwrap()).await;
             // In the form that the route is known for: OpenAI's where its clients call.
             let (form, code) = if OPENAI.iter().any(|route| path.starts_with(route)) {
-                ("application/json", answer.json()["error"]["code"].clone())
+                ("application/json", response.json()["error"]["code"].clone())
             } else {
-                ("application/problem+json", answer.json()["code"].clone())
+                ("application/problem+json", response.json()["code"].clone())
             };
-            let seen = (answer.status, answer.header("www-authenticate"), answer.header("content-type"));
+            let seen = (response.status, response.header("www-authenticate"), response.header("content-type"));
             assert_eq!(seen, (401, challenge, form), "{method} {path} with {authorization:?}");
             assert_eq!(code, "unauthorized", "{method} {path}");
         }

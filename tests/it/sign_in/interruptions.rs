@@ -24,7 +24,7 @@ impl Slow {
         let gateway = home.start().await;
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await;
-        provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+        provider.fail_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
         Self { login_id: started["login_id"].clone(), provider, home, gateway, redirect_url }
     }
 
@@ -32,7 +32,7 @@ impl Slow {
     async fn leave_during(&self, request: reqwest::RequestBuilder) {
         let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
-            answer = request.send() => assert!(answer.is_err(), "answered before the exchange was over"),
+            response = request.send() => assert!(response.is_err(), "answered before the exchange was over"),
             () = eventually("the exchange to begin", under_way) => {}
         }
     }
@@ -98,8 +98,8 @@ async fn a_caller_who_waits_while_the_gateway_stops_gets_the_answer() {
         eventually("the exchange to begin", under_way).await;
         slow.gateway.terminate();
     };
-    let (answer, ()) = tokio::join!(request.send(), stop);
-    assert_eq!(answer.unwrap().status(), 200);
+    let (response, ()) = tokio::join!(request.send(), stop);
+    assert_eq!(response.unwrap().status(), 200);
     assert!(slow.gateway.ended().await.success());
     assert_eq!(slow.home.stored(), (1, 1));
 }

@@ -11,8 +11,8 @@ use crate::support::{
 };
 
 async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, serde_json::Value) {
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    (answer.status, answer.json())
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    (response.status, response.json())
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn an_answer_without_approval_ends_the_login_with_its_reason() {
         (json!({"mode": "missing_entitlement"}), 403, "missing_entitlement"),
         (json!({"mode": "error_param", "error": "temporarily_unavailable"}), 502, "provider_error"),
     ] {
-        provider.tell("/approval", approval).await;
+        provider.post_control("/approval", approval).await;
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
         let (answered, problem) = paste(&gateway, &redirect_url).await;

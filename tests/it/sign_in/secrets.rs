@@ -9,8 +9,8 @@ use crate::support::{
 };
 
 async fn put(gateway: &Gateway, provider: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
-    let answer = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
-    (answer.status, answer.json())
+    let response = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
+    (response.status, response.json())
 }
 
 #[tokio::test]
@@ -32,8 +32,8 @@ async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
     assert_eq!(home.stored(), (2, 0), "neither has a refresh token");
     let types = home.text("SELECT group_concat(provider_type) FROM (SELECT * FROM llm_providers ORDER BY name)");
     assert_eq!(types, "dashscope,suno");
-    let answer = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
-    assert_eq!(answer, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
+    let response = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
+    assert_eq!(response, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
     assert_eq!(home.stored(), (1, 0));
 }
 
@@ -57,7 +57,7 @@ async fn a_secret_is_saved_only_if_the_provider_takes_it() {
         assert_eq!(home.stored() == before, status != 200, "{name}");
     }
     // What cannot be asked has not been checked, and what is there already stays.
-    provider.tell("/outages", json!({"site": "dashscope", "down": true})).await;
+    provider.post_control("/outages", json!({"site": "dashscope", "down": true})).await;
     let (status, told) = put(&gateway, "dashscope", json!({"api_key": "sk-other"})).await;
     assert_eq!((status, &told["code"]), (502, &json!("upstream_unavailable")), "{told}");
     let (status, _) = put(&gateway, "dashscope", json!({"api_key": "sk-other", "unchecked": true})).await;
@@ -92,9 +92,9 @@ async fn a_secret_of_the_wrong_kind_or_form_is_refused_without_being_repeated() 
 async fn a_provider_without_browser_sign_in_says_how_it_connects() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let answer = gateway.post("/v1/auth/suno/start", json!({})).await;
-    let problem = answer.json();
-    assert_eq!((answer.status, &problem["code"]), (409, &json!("auth_method_mismatch")));
+    let response = gateway.post("/v1/auth/suno/start", json!({})).await;
+    let problem = response.json();
+    assert_eq!((response.status, &problem["code"]), (409, &json!("auth_method_mismatch")));
     let how = problem["error"].as_str().unwrap();
     assert!(how.contains("PUT /v1/auth/suno/secret") && how.contains("goclaw providers set-secret suno"), "{how}");
 }
@@ -111,10 +111,10 @@ async fn an_unknown_provider_is_answered_in_the_documented_words() {
         (Method::PATCH, "/v1/providers/xyz"),
     ] {
         let body = (method != Method::GET).then(|| json!({}));
-        let answer = gateway.call(method, path, body).await;
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["error"]), (404, &json!("unknown provider: xyz")), "{path}");
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        let response = gateway.call(method, path, body).await;
+        let problem = response.json();
+        assert_eq!((response.status, &problem["error"]), (404, &json!("unknown provider: xyz")), "{path}");
+        assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
     }
 }
 

@@ -82,7 +82,7 @@ pub(crate) async fn pause(time: Duration) {
 
 /// The same for a test that has nothing else to do meanwhile.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-fn doze(time: Duration) {
+fn sleep_thread(time: Duration) {
     std::thread::sleep(time);
 }
 
@@ -157,17 +157,17 @@ impl Home {
     }
 
     /// Runs a command to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::by(self.command(arguments))
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::of(self.command(arguments))
     }
 
     /// Runs a command to its end with something on its stdin.
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Said {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> CommandOutput {
         let mut stdin = tempfile::tempfile().expect("an input file");
         stdin.write_all(input.as_bytes()).and_then(|()| stdin.rewind()).expect("an input file");
         let mut command = self.command(arguments);
         command.stdin(stdin);
-        Said::by(command)
+        CommandOutput::of(command)
     }
 
     /// Starts a gateway here and waits until it answers.
@@ -180,7 +180,7 @@ impl Home {
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
         let url = format!("{}/healthz", gateway.base);
-        let healthy = || async { http().get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
+        let healthy = || async { http().get(&url).send().await.ok().filter(|response| response.status().is_success()) };
         eventually("the gateway to answer", healthy).await;
         gateway.token = self.token();
         gateway
@@ -207,34 +207,34 @@ impl Home {
 
     /// What a query on the database answers, seen from outside the gateway.
     pub(crate) fn number(&self, query: &str) -> i64 {
-        self.ask_database(|database| sql::<sql_types::BigInt>(query).get_result(database))
+        self.query_database(|database| sql::<sql_types::BigInt>(query).get_result(database))
     }
 
     pub(crate) fn text(&self, query: &str) -> String {
-        self.ask_database(|database| sql::<sql_types::Text>(query).get_result(database))
+        self.query_database(|database| sql::<sql_types::Text>(query).get_result(database))
     }
 
     /// Changes the database behind the gateway's back.
     pub(crate) fn change_database(&self, statement: &str) {
-        self.ask_database(|database| diesel::sql_query(statement).execute(database));
+        self.query_database(|database| diesel::sql_query(statement).execute(database));
     }
 
-    fn ask_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
+    fn query_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
         let path = self.data_dir().join("goclaw.db").display().to_string();
         query(&mut SqliteConnection::establish(&path).expect("a database")).expect("an answer of the database")
     }
 }
 
 /// What a command printed, and how it ended.
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
+impl CommandOutput {
     /// Runs a command to its end. One that should have ended and serves instead is a failed test, not a hanging one.
-    pub(crate) fn by(mut command: Command) -> Self {
+    pub(crate) fn of(mut command: Command) -> Self {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
         let share = |file: &fs::File| file.try_clone().expect("an output file");
         let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
@@ -242,7 +242,7 @@ impl Said {
         let status = (0..looks).find_map(|_| {
             let ended = child.try_wait().expect("its status");
             if ended.is_none() {
-                doze(LOOK_EVERY);
+                sleep_thread(LOOK_EVERY);
             }
             ended
         });
@@ -259,8 +259,8 @@ impl Said {
     }
 }
 
-/// An HTTP answer, read to its end.
-pub(crate) struct Answer {
+/// An HTTP response, read to its end.
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     /// Where it came from, after redirects.
@@ -268,13 +268,13 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-impl Answer {
-    pub(crate) async fn of(answer: reqwest::Response) -> Self {
+impl HttpResponse {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
         Self {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            url: answer.url().to_string(),
-            text: answer.text().await.expect("a body"),
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            url: response.url().to_string(),
+            text: response.text().await.expect("a body"),
         }
     }
 
@@ -297,19 +297,19 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
         self.call(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> HttpResponse {
         self.call(Method::POST, path, Some(body)).await
     }
 
     /// Sends a request with the gateway's token.
-    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         let request = if let Some(body) = body { request.json(&body) } else { request };
-        Answer::of(request.send().await.expect("an answer")).await
+        HttpResponse::of(request.send().await.expect("an answer")).await
     }
 
     pub(crate) async fn status(&self) -> Value {
@@ -318,16 +318,16 @@ impl Gateway {
 
     /// Starts a ChatGPT login and returns the whole answer.
     pub(crate) async fn start_login(&self) -> Value {
-        let answer = self.post("/v1/auth/openai/start", serde_json::json!({})).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json()
+        let response = self.post("/v1/auth/openai/start", serde_json::json!({})).await;
+        assert_eq!(response.status, 200, "{}", response.text);
+        response.json()
     }
 
     /// Signs in with a provider that approves at once, as a browser would, and returns the page it ends on.
-    pub(crate) async fn sign_in(&self) -> Answer {
+    pub(crate) async fn sign_in(&self) -> HttpResponse {
         let started = self.start_login().await;
         let url = started["auth_url"].as_str().expect("an auth_url");
-        Answer::of(browser_like().get(url).send().await.expect("a page")).await
+        HttpResponse::of(browser_like().get(url).send().await.expect("a page")).await
     }
 
     pub(crate) fn process_id(&self) -> u32 {

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::gateway::{Answer, http};
+use super::gateway::{HttpResponse, http};
 
 /// A running simulator; dropping it ends the process.
 pub(crate) struct Provider {
@@ -56,16 +56,16 @@ impl Provider {
     }
 
     /// Asks the control port.
-    pub(crate) async fn ask(&self, path: &str) -> Value {
-        let answer = http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+    pub(crate) async fn get_control(&self, path: &str) -> Value {
+        let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
+        response.json().await.expect("JSON")
     }
 
     /// Tells the control port something.
-    pub(crate) async fn tell(&self, path: &str, body: Value) {
+    pub(crate) async fn post_control(&self, path: &str, body: Value) {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+        let response = HttpResponse::of(request.send().await.expect("an answer")).await;
+        assert_eq!(response.status, 200, "{path} with {body}: {}", response.text);
     }
 
     /// Somebody signs in to the music service with a browser; its session, token and cookie.
@@ -75,25 +75,25 @@ impl Provider {
     }
 
     /// Orders that the next code exchange goes wrong in this way.
-    pub(crate) async fn spoil_next_exchange(&self, fault: Value) {
-        self.tell("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
+    pub(crate) async fn fail_next_exchange(&self, fault: Value) {
+        self.post_control("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
     }
 
     /// What an approving provider answers to the browser: the address to go back to.
     pub(crate) async fn redirect_for(&self, auth_url: &str) -> String {
-        let answer = Answer::of(http().get(auth_url).send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 303, "{}", answer.text);
-        answer.header("location").to_owned()
+        let response = HttpResponse::of(http().get(auth_url).send().await.expect("an answer")).await;
+        assert_eq!(response.status, 303, "{}", response.text);
+        response.header("location").to_owned()
     }
 
     /// Every code and token it has issued so far.
     pub(crate) async fn issued(&self) -> Vec<String> {
-        serde_json::from_value(self.ask("/issued").await).expect("a list of secrets")
+        serde_json::from_value(self.get_control("/issued").await).expect("a list of secrets")
     }
 
     /// The outcomes of all requests to one of its paths so far.
     pub(crate) async fn outcomes(&self, path: &str) -> Vec<String> {
-        let journal = self.ask("/journal").await;
+        let journal = self.get_control("/journal").await;
         let entries = journal.as_array().expect("a journal").iter().filter(|entry| entry["path"] == path);
         entries.map(|entry| entry["outcome"].as_str().expect("an outcome").to_owned()).collect()
     }

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends a request as it is and returns status and text of the answer; status 0 if it was none.
+/// Sends a request as it is and returns status and text of the response; status 0 if it was none.
 pub(crate) async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address.into()).await.expect("a connection");
     // What is refused may be answered before its end.

@@ -86,7 +86,7 @@ impl Fixture for Fake {
     }
 
     fn visit(&self, query: &str) -> Page {
-        let page = self.0.browser_comes_back(query);
+        let page = self.0.browser_returns(query);
         Box::pin(async {
             match page.shown().await {
                 CallbackReply::Ended(_) => Shown::Outcome,
@@ -98,7 +98,7 @@ impl Fixture for Fake {
     }
 
     async fn fetch_outcome(&self) -> Option<bool> {
-        self.0.browser_fetches_the_outcome().map(|outcome| outcome == LoginOutcome::Completed)
+        self.0.browser_fetches_outcome().map(|outcome| outcome == LoginOutcome::Completed)
     }
 
     async fn is_open(&self, _ip: IpAddr) -> bool {

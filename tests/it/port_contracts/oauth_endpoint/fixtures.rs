@@ -19,7 +19,7 @@ use url::Url;
 use crate::{
     oauth_endpoint::client_of,
     support::{
-        fakes::{Answer, FakeProvider, Mishap, within},
+        fakes::{FakeProvider, RefreshFault, Reply, within},
         gateway::http,
     },
 };
@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 
 /// What goes wrong with the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum EndpointFault {
     /// A definite refusal of a code.
     Refused,
     /// HTTP 429, before the provider did anything.
@@ -39,7 +39,7 @@ pub(super) enum Trouble {
     AnswerLost,
     /// The provider takes no connection.
     NotReached,
-    /// An answer that is no answer, after the provider did what it was asked for.
+    /// An answer that is no reply, after the provider did what it was asked for.
     Unreadable,
 }
 
@@ -56,7 +56,7 @@ pub(super) trait Fixture {
     async fn approve(&self, auth_url: &SecretString) -> String;
 
     /// The next exchange or refresh meets this.
-    async fn meet(&self, trouble: Trouble);
+    async fn inject(&self, fault: EndpointFault);
 
     /// Nothing goes wrong any more.
     async fn recover(&self);
@@ -119,21 +119,21 @@ impl Fixture for Fake {
         self.0.approve(auth_url)
     }
 
-    async fn meet(&self, trouble: Trouble) {
-        let (answer, mishap) = match trouble {
-            Trouble::Refused => (Answer::Refused, None),
-            Trouble::RateLimited => (Answer::HOUR, Some(Mishap::RateLimited)),
-            Trouble::RequestLost => (Answer::HOUR, Some(Mishap::RequestLost)),
-            Trouble::AnswerLost => (Answer::TimedOut, Some(Mishap::AnswerLost)),
-            Trouble::NotReached => (Answer::Unavailable, Some(Mishap::NotReached)),
-            Trouble::Unreadable => (Answer::Unreadable, None),
+    async fn inject(&self, fault: EndpointFault) {
+        let (reply, refresh_fault) = match fault {
+            EndpointFault::Refused => (Reply::Refused, None),
+            EndpointFault::RateLimited => (Reply::HOUR, Some(RefreshFault::RateLimited)),
+            EndpointFault::RequestLost => (Reply::HOUR, Some(RefreshFault::RequestLost)),
+            EndpointFault::AnswerLost => (Reply::TimedOut, Some(RefreshFault::AnswerLost)),
+            EndpointFault::NotReached => (Reply::Unavailable, Some(RefreshFault::NotReached)),
+            EndpointFault::Unreadable => (Reply::Unreadable, None),
         };
-        self.0.will_answer(answer);
-        self.0.refreshes_meet(mishap.as_slice());
+        self.0.reply_with(reply);
+        self.0.queue_refresh_faults(refresh_fault.as_slice());
     }
 
     async fn recover(&self) {
-        self.0.will_answer(Answer::HOUR);
+        self.0.reply_with(Reply::HOUR);
     }
 
     fn fail_revocation(&self) {
@@ -146,11 +146,11 @@ impl Fixture for Fake {
     }
 
     fn keep_refresh_token(&self) {
-        self.0.refreshes_meet(&[Mishap::NotRotated]);
+        self.0.queue_refresh_faults(&[RefreshFault::NotRotated]);
     }
 
     fn requests(&self) -> usize {
-        self.0.exchanges() + self.0.presented().len() + self.0.revocations_asked()
+        self.0.exchanges() + self.0.presented().len() + self.0.revocation_requests()
     }
 }
 
@@ -177,23 +177,23 @@ impl Fixture for Http {
     }
 
     async fn approve(&self, auth_url: &SecretString) -> String {
-        let answer = http().get(auth_url.expose_secret()).send().await.expect("an answer");
-        answer.headers()["location"].to_str().expect("text").to_owned()
+        let reply = http().get(auth_url.expose_secret()).send().await.expect("an answer");
+        reply.headers()["location"].to_str().expect("text").to_owned()
     }
 
-    async fn meet(&self, trouble: Trouble) {
-        let fault = match trouble {
-            Trouble::Refused => Fault::Status {
+    async fn inject(&self, fault: EndpointFault) {
+        let fault = match fault {
+            EndpointFault::Refused => Fault::Status {
                 status: 400,
                 body: r#"{"error":"invalid_grant"}"#.to_owned(),
                 content_type: "application/json".to_owned(),
                 retry_after: None,
             },
-            Trouble::RateLimited => Fault::too_many_requests(None),
-            Trouble::RequestLost => Fault::ResetBefore,
-            Trouble::AnswerLost => Fault::HangAfterCommit,
-            Trouble::NotReached => return self.provider.take_down(Site::Auth).await,
-            Trouble::Unreadable => Fault::HugeBody,
+            EndpointFault::RateLimited => Fault::too_many_requests(None),
+            EndpointFault::RequestLost => Fault::ResetBefore,
+            EndpointFault::AnswerLost => Fault::HangAfterCommit,
+            EndpointFault::NotReached => return self.provider.take_down(Site::Auth).await,
+            EndpointFault::Unreadable => Fault::HugeBody,
         };
         self.provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
     }

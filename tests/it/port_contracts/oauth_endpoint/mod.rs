@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::contract;
 use crate::support::fakes::within;
-use fixtures::{Fake, Fixture, Http, Trouble};
+use fixtures::{EndpointFault, Fake, Fixture, Http};
 
 contract!(fake: Fake, http_client: Http; [
     a_code_is_redeemed_once_and_by_its_verifier_alone,
@@ -86,39 +86,39 @@ async fn an_answer_without_a_refresh_token_leaves_the_old_one_in_force<F: Fixtur
 }
 
 async fn every_trouble_of_an_exchange_has_its_kind_and_costs_one_request_at_most<F: Fixture>() {
-    for (trouble, expected) in [
-        (Trouble::Refused, "Rejected { status: 400, code: \"invalid_grant\" }"),
-        (Trouble::Unreadable, "Indeterminate(Unreadable(200))"),
-        (Trouble::NotReached, "Unavailable { why: \"no connection could be made\" }"),
+    for (fault, expected) in [
+        (EndpointFault::Refused, "Rejected { status: 400, code: \"invalid_grant\" }"),
+        (EndpointFault::Unreadable, "Indeterminate(Unreadable(200))"),
+        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }"),
     ] {
         let fixture = F::open().await;
         let grant = fixture.approved(7).await;
-        fixture.meet(trouble).await;
+        fixture.inject(fault).await;
         let error = fixture.exchange(grant).await.expect_err("it goes wrong");
         assert_eq!(format!("{error:?}"), expected);
         fixture.recover().await;
-        assert!(fixture.requests() <= 1, "{trouble:?}");
+        assert!(fixture.requests() <= 1, "{fault:?}");
     }
 }
 
 async fn every_trouble_of_a_refresh_has_its_kind_and_costs_one_request_at_most<F: Fixture>() {
-    for (trouble, expected, is_used) in [
-        (Trouble::RateLimited, "RateLimited { retry_after: None }", false),
-        (Trouble::RequestLost, "Indeterminate(ConnectionLost)", false),
-        (Trouble::AnswerLost, "Indeterminate(TimedOut)", true),
-        (Trouble::NotReached, "Unavailable { why: \"no connection could be made\" }", false),
+    for (fault, expected, is_used) in [
+        (EndpointFault::RateLimited, "RateLimited { retry_after: None }", false),
+        (EndpointFault::RequestLost, "Indeterminate(ConnectionLost)", false),
+        (EndpointFault::AnswerLost, "Indeterminate(TimedOut)", true),
+        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }", false),
     ] {
         let fixture = F::open().await;
         let token = fixture.signed_in().await;
         let before = fixture.requests();
-        fixture.meet(trouble).await;
+        fixture.inject(fault).await;
         let limit = Duration::from_millis(500);
         let refreshed = within(fixture.endpoint().refresh(&fixture.client(), &token, limit)).await;
         assert_eq!(format!("{:?}", refreshed.expect_err("it goes wrong")), expected);
         fixture.recover().await;
-        assert!(fixture.requests() <= before + 1, "{trouble:?}");
+        assert!(fixture.requests() <= before + 1, "{fault:?}");
         // Whether the provider acted is what the error's kind is about.
-        assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{trouble:?}");
+        assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{fault:?}");
     }
 }
 

@@ -14,7 +14,7 @@ use http_message::StatusCode;
 use crate::{
     port_contracts::scripted_server::ScriptedServer,
     support::{
-        fakes::{End, Exchange, FakeUpstream, ScriptedAnswer},
+        fakes::{End, Exchange, FakeUpstream, ScriptedResponse},
         gateway::free_port,
     },
 };
@@ -23,7 +23,7 @@ pub(super) trait Fixture {
     type Port: Upstream;
 
     /// A provider that answers every request with `script`.
-    async fn playing(script: ScriptedAnswer) -> Self;
+    async fn playing(script: ScriptedResponse) -> Self;
 
     /// A provider that takes no connection.
     async fn gone() -> Self;
@@ -43,7 +43,7 @@ pub(super) struct Fake(FakeUpstream);
 impl Fixture for Fake {
     type Port = FakeUpstream;
 
-    async fn playing(script: ScriptedAnswer) -> Self {
+    async fn playing(script: ScriptedResponse) -> Self {
         let upstream = FakeUpstream::default();
         upstream.play(script);
         Self(upstream)
@@ -81,7 +81,7 @@ pub(super) struct Http {
 impl Fixture for Http {
     type Port = HttpUpstream;
 
-    async fn playing(script: ScriptedAnswer) -> Self {
+    async fn playing(script: ScriptedResponse) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
         let upstream =
@@ -91,7 +91,7 @@ impl Fixture for Http {
     }
 
     async fn gone() -> Self {
-        let fixture = Self::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+        let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
     }
 

@@ -12,7 +12,7 @@ use goclaw::{
 use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::contract;
-use crate::support::fakes::{End, Framing, ScriptedAnswer, within};
+use crate::support::fakes::{End, Framing, ScriptedResponse, within};
 use fixtures::{Fake, Fixture, Http};
 
 contract!(fake: Fake, http: Http; [
@@ -44,13 +44,13 @@ async fn ask(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> 
     within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await
 }
 
-fn script(framing: Framing, end: End) -> ScriptedAnswer {
+fn script(framing: Framing, end: End) -> ScriptedResponse {
     let pieces = vec![Bytes::from("hel"), Bytes::from("lo")];
-    ScriptedAnswer { framing, pieces, end, ..ScriptedAnswer::whole(StatusCode::OK, "") }
+    ScriptedResponse { framing, pieces, end, ..ScriptedResponse::whole(StatusCode::OK, "") }
 }
 
-fn without_head(end: End) -> ScriptedAnswer {
-    ScriptedAnswer { status: None, ..script(Framing::Length, end) }
+fn without_head(end: End) -> ScriptedResponse {
+    ScriptedResponse { status: None, ..script(Framing::Length, end) }
 }
 
 /// Reads up to the end or the first error.
@@ -77,13 +77,13 @@ async fn a_body_yields_nothing_after_its_end<F: Fixture>() {
             for pieces in [vec![Bytes::from("hel"), Bytes::from("lo")], vec![]] {
                 let context = format!("{status}, {framing:?}, {pieces:?}");
                 let expected = pieces.concat();
-                let script = ScriptedAnswer { status: Some(status), pieces, ..script(framing, End::Complete) };
+                let script = ScriptedResponse { status: Some(status), pieces, ..script(framing, End::Complete) };
                 let fixture = F::playing(script).await;
-                let mut answer = ask(&fixture).await.expect("an answer");
-                assert_eq!(answer.status, status);
-                let (bytes, error) = read(&mut answer.body).await;
+                let mut response = ask(&fixture).await.expect("an answer");
+                assert_eq!(response.status, status);
+                let (bytes, error) = read(&mut response.body).await;
                 assert!(bytes == expected && error.is_none(), "{context}: {bytes:?}, {error:?}");
-                assert_is_over(&mut answer.body, &context).await;
+                assert_is_over(&mut response.body, &context).await;
             }
         }
     }
@@ -94,16 +94,16 @@ async fn a_body_yields_nothing_after_an_error<F: Fixture>() {
         for framing in [Framing::Chunked, Framing::Length] {
             for end in [End::BreaksOff, End::Silent] {
                 let context = format!("{status}, {framing:?}, {end:?}");
-                let fixture = F::playing(ScriptedAnswer { status: Some(status), ..script(framing, end) }).await;
-                let mut answer = ask(&fixture).await.expect("a head");
-                let (bytes, error) = read(&mut answer.body).await;
+                let fixture = F::playing(ScriptedResponse { status: Some(status), ..script(framing, end) }).await;
+                let mut response = ask(&fixture).await.expect("a head");
+                let (bytes, error) = read(&mut response.body).await;
                 assert_eq!(bytes, b"hello", "{context}");
                 let is_expected = match end {
                     End::Silent => matches!(error, Some(UpstreamError::Silent)),
                     End::Complete | End::BreaksOff | End::Open => matches!(error, Some(UpstreamError::Lost(_))),
                 };
                 assert!(is_expected, "{context}: {error:?}");
-                assert_is_over(&mut answer.body, &context).await;
+                assert_is_over(&mut response.body, &context).await;
             }
         }
     }
@@ -118,12 +118,12 @@ async fn a_lost_answer_without_a_head_is_an_error_and_is_not_asked_for_again<F: 
 
 async fn a_redirect_is_returned_and_not_followed<F: Fixture>() {
     for status in [StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT] {
-        let mut script = ScriptedAnswer::whole(status, "moved");
+        let mut script = ScriptedResponse::whole(status, "moved");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
         let fixture = F::playing(script).await;
-        let mut answer = ask(&fixture).await.expect("an answer");
-        assert_eq!((answer.status, &answer.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
-        assert_eq!(read(&mut answer.body).await.0, b"moved");
+        let mut response = ask(&fixture).await.expect("an answer");
+        assert_eq!((response.status, &response.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
+        assert_eq!(read(&mut response.body).await.0, b"moved");
         assert_eq!(fixture.seen(), [TOKEN], "{status}");
     }
 }
@@ -131,18 +131,18 @@ async fn a_redirect_is_returned_and_not_followed<F: Fixture>() {
 async fn bytes_and_headers_pass_as_they_come<F: Fixture>() {
     for framing in [Framing::Chunked, Framing::Length, Framing::UntilClose] {
         // The body is no gzip: decoding it would fail.
-        let mut script = ScriptedAnswer { is_paced: true, ..script(framing, End::Complete) };
+        let mut script = ScriptedResponse { is_paced: true, ..script(framing, End::Complete) };
         script.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("a=1"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("b=2"));
         let sent = script.all_headers();
         let fixture = F::playing(script).await;
-        let mut answer = ask(&fixture).await.expect("an answer");
-        assert_eq!(answer.headers, sent, "{framing:?}");
-        assert_eq!(within(answer.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
-        assert!(answer.body.next().now_or_never().is_none(), "{framing:?}: the second piece is not sent yet");
+        let mut response = ask(&fixture).await.expect("an answer");
+        assert_eq!(response.headers, sent, "{framing:?}");
+        assert_eq!(within(response.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
+        assert!(response.body.next().now_or_never().is_none(), "{framing:?}: the second piece is not sent yet");
         fixture.exchange().send_piece();
-        let rest: Vec<Bytes> = within(answer.body.try_collect()).await.expect("bytes");
+        let rest: Vec<Bytes> = within(response.body.try_collect()).await.expect("bytes");
         assert_eq!(rest.concat(), b"lo", "{framing:?}");
     }
 }
@@ -163,21 +163,21 @@ async fn dropping_the_future_ends_the_request<F: Fixture>() {
         tokio::task::yield_now().await;
     }
     drop(sending);
-    fixture.exchange().left().await;
+    fixture.exchange().disconnected().await;
 }
 
 async fn dropping_the_body_ends_the_request<F: Fixture>() {
     for framing in [Framing::Chunked, Framing::Length, Framing::UntilClose] {
         let fixture = F::playing(script(framing, End::Open)).await;
-        let mut answer = ask(&fixture).await.expect("a head");
-        within(answer.body.next()).await.expect("a piece").expect("bytes");
-        drop(answer);
-        fixture.exchange().left().await;
+        let mut response = ask(&fixture).await.expect("a head");
+        within(response.body.next()).await.expect("a piece").expect("bytes");
+        drop(response);
+        fixture.exchange().disconnected().await;
     }
 }
 
 async fn the_token_is_sent_as_a_bearer<F: Fixture>() {
-    let fixture = F::playing(ScriptedAnswer::whole(StatusCode::NO_CONTENT, "")).await;
+    let fixture = F::playing(ScriptedResponse::whole(StatusCode::NO_CONTENT, "")).await;
     for token in ["token-1", "token-2"] {
         let request = request(&fixture, RequestBody::default());
         within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("an answer");
@@ -187,7 +187,7 @@ async fn the_token_is_sent_as_a_bearer<F: Fixture>() {
 
 async fn a_body_that_its_caller_breaks_off_is_the_caller_s_error<F: Fixture>() {
     for error in [BodyError::TooLarge { limit: 5 }, BodyError::TooSlow, BodyError::Broken, BodyError::NoRoom] {
-        let fixture = F::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+        let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(error)]));
         let request = request(&fixture, RequestBody::Passing { length: None, pieces });
         let broken = within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await.map(drop);
@@ -197,7 +197,7 @@ async fn a_body_that_its_caller_breaks_off_is_the_caller_s_error<F: Fixture>() {
 }
 
 async fn a_request_that_cannot_be_sent_is_unreachable<F: Fixture>() {
-    let fixture = F::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+    let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
     let relative = UpstreamRequest { url: "/v1/responses".to_owned(), ..request(&fixture, RequestBody::default()) };
     let usable = request(&fixture, RequestBody::default());
     for (request, token) in [(relative, TOKEN), (usable, "two\nlines")] {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use goclaw::{domain::time::Timestamp, ports::Clock};
 use tokio::sync::watch;
 
-/// A wall clock and a monotonic one. [`FakeClock::advance`] moves both, [`FakeClock::step_wall_to`] the wall clock alone.
+/// A wall clock and a monotonic one. [`FakeClock::advance`] moves both, [`FakeClock::set_wall_clock`] the wall clock alone.
 pub(crate) struct FakeClock {
     wall_millis: AtomicI64,
     elapsed: watch::Sender<Duration>,
@@ -31,7 +31,7 @@ impl FakeClock {
     }
 
     /// What an operator or a time server does. Nobody wakes up: sleeping is on the monotonic clock.
-    pub(crate) fn step_wall_to(&self, now: Timestamp) {
+    pub(crate) fn set_wall_clock(&self, now: Timestamp) {
         self.wall_millis.store(now.unix_millis(), Ordering::SeqCst);
     }
 }

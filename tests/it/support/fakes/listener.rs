@@ -55,7 +55,7 @@ impl FakeListener {
     }
 
     /// A browser comes back with this query; what it will be shown. Without a well-formed state it is no event.
-    pub(crate) fn browser_comes_back(&self, query: &str) -> Page {
+    pub(crate) fn browser_returns(&self, query: &str) -> Page {
         let (show, page) = oneshot::channel();
         let Ok(response) = AuthorizationResponse::from_query(query) else {
             let _ = show.send(CallbackReply::NotOurs);
@@ -73,7 +73,7 @@ impl FakeListener {
     }
 
     /// A browser fetches the page with the outcome; what it says. There is none before a login has ended.
-    pub(crate) fn browser_fetches_the_outcome(&self) -> Option<LoginOutcome> {
+    pub(crate) fn browser_fetches_outcome(&self) -> Option<LoginOutcome> {
         let outcome = lock(&self.port).last?;
         self.send(CallbackEvent::OutcomeShown);
         Some(outcome)
@@ -95,7 +95,7 @@ impl Page {
     }
 
     /// Whether the browser still waits.
-    pub(crate) fn is_blank(&mut self) -> bool {
+    pub(crate) fn is_waiting(&mut self) -> bool {
         self.0.is_empty() && !self.0.is_terminated()
     }
 }

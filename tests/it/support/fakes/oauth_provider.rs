@@ -24,7 +24,7 @@ use tokio::{sync::watch, time::timeout};
 use url::Url;
 
 use super::{
-    refreshes::{Mishap, RefreshBooks},
+    refreshes::{IssuedTokens, RefreshFault},
     sessions::Sessions,
 };
 
@@ -34,7 +34,7 @@ const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
     Refused,
     Unavailable,
@@ -42,12 +42,12 @@ pub(crate) enum Answer {
     Unreadable,
 }
 
-impl Answer {
+impl Reply {
     pub(crate) const HOUR: Self = Self::Tokens { lifetime: Some(3600), with_refresh_token: true };
 }
 
 pub(crate) struct FakeProvider {
-    books: Mutex<Books>,
+    state: Mutex<State>,
     sessions: Mutex<Sessions>,
     /// While true, a request for tokens is read and not answered.
     hanging: watch::Sender<bool>,
@@ -55,15 +55,15 @@ pub(crate) struct FakeProvider {
     revocations_hanging: watch::Sender<bool>,
 }
 
-struct Books {
-    answer: Answer,
+struct State {
+    answer: Reply,
     revocation_fails: bool,
     codes: BTreeMap<String, Request>,
     approvals: usize,
     exchanges: usize,
     revoked: Vec<String>,
-    revocations_asked: usize,
-    refreshes: RefreshBooks,
+    revocation_requests: usize,
+    refreshes: IssuedTokens,
 }
 
 /// What a person approved.
@@ -75,18 +75,18 @@ struct Request {
 
 impl FakeProvider {
     pub(crate) fn new() -> Self {
-        let books = Books {
-            answer: Answer::HOUR,
+        let state = State {
+            answer: Reply::HOUR,
             revocation_fails: false,
             codes: BTreeMap::new(),
             approvals: 0,
             exchanges: 0,
             revoked: Vec::new(),
-            revocations_asked: 0,
-            refreshes: RefreshBooks::default(),
+            revocation_requests: 0,
+            refreshes: IssuedTokens::default(),
         };
         Self {
-            books: Mutex::new(books),
+            state: Mutex::new(state),
             sessions: Mutex::default(),
             hanging: watch::Sender::new(false),
             revocations_hanging: watch::Sender::new(false),
@@ -96,12 +96,12 @@ impl FakeProvider {
     /// A person opens the address and approves; where their browser is sent then.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
         let asked = Asked::read(auth_url);
-        let mut books = self.books();
-        books.approvals += 1;
-        let code = format!("ac_{}", books.approvals);
+        let mut state = self.state();
+        state.approvals += 1;
+        let code = format!("ac_{}", state.approvals);
         let back = asked.back(&format!("code={code}&scope=openid"));
         let Asked { challenge, redirect_uri, client_id, .. } = asked;
-        books.codes.insert(code, Request { challenge, redirect_uri, client_id });
+        state.codes.insert(code, Request { challenge, redirect_uri, client_id });
         back
     }
 
@@ -110,17 +110,17 @@ impl FakeProvider {
         Asked::read(auth_url).back("error=access_denied")
     }
 
-    pub(crate) fn will_answer(&self, answer: Answer) {
-        self.books().answer = answer;
+    pub(crate) fn reply_with(&self, answer: Reply) {
+        self.state().answer = answer;
     }
 
     pub(crate) fn revocation_fails(&self, fails: bool) {
-        self.books().revocation_fails = fails;
+        self.state().revocation_fails = fails;
     }
 
     /// How often it was asked to revoke something.
-    pub(crate) fn revocations_asked(&self) -> usize {
-        self.books().revocations_asked
+    pub(crate) fn revocation_requests(&self) -> usize {
+        self.state().revocation_requests
     }
 
     pub(crate) fn hang(&self) {
@@ -131,42 +131,42 @@ impl FakeProvider {
         self.revocations_hanging.send_replace(true);
     }
 
-    pub(crate) fn answer_now(&self) {
+    pub(crate) fn resume(&self) {
         self.hanging.send_replace(false);
     }
 
     /// How many requests for tokens it has read.
     pub(crate) fn exchanges(&self) -> usize {
-        self.books().exchanges
+        self.state().exchanges
     }
 
     /// What goes wrong with the next refreshes, in order.
-    pub(crate) fn refreshes_meet(&self, mishaps: &[Mishap]) {
-        self.books().refreshes.mishaps.extend(mishaps);
+    pub(crate) fn queue_refresh_faults(&self, faults: &[RefreshFault]) {
+        self.state().refreshes.faults.extend(faults);
     }
 
     /// No refresh token that was issued so far works any more.
     pub(crate) fn invalidate_all(&self) {
-        self.books().refreshes.invalidate_all();
+        self.state().refreshes.invalidate_all();
     }
 
     /// The refresh tokens that were presented, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
-        self.books().refreshes.presented.clone()
+        self.state().refreshes.presented.clone()
     }
 
     /// How often a token was presented that was used before.
     pub(crate) fn reused(&self) -> usize {
-        self.books().refreshes.reused
+        self.state().refreshes.reused
     }
 
     /// The refresh tokens it has revoked, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
-        self.books().revoked.clone()
+        self.state().revoked.clone()
     }
 
     /// A browser is signed in with this cookie, and its session's tokens end at `until`, in Unix seconds.
-    pub(crate) fn knows_browser(&self, cookie: &str, until: i64) {
+    pub(crate) fn add_browser(&self, cookie: &str, until: i64) {
         let mut sessions = self.sessions();
         sessions.cookies.push(cookie.to_owned());
         sessions.until = until;
@@ -183,12 +183,12 @@ impl FakeProvider {
     }
 
     /// No connection can be made to the identity provider behind browser sessions.
-    pub(crate) fn sessions_go_away(&self) {
+    pub(crate) fn stop_sessions(&self) {
         self.sessions().is_gone = true;
     }
 
     /// A browser is signed out.
-    pub(crate) fn forgets_browser(&self, cookie: &str) {
+    pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
 
@@ -201,42 +201,42 @@ impl FakeProvider {
         self.sessions.lock().expect("no test panics while it holds the sessions")
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("no test panics while it holds the books")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the state")
     }
 }
 
 #[async_trait]
 impl OAuthEndpoint for FakeProvider {
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
-        self.books().exchanges += 1;
+        self.state().exchanges += 1;
         let answered = self.answers_within(TOTAL_LIMIT).await;
-        let mut books = self.books();
+        let mut state = self.state();
         if let Err(error) = answered {
-            return Err(books.spend(&grant, error));
+            return Err(state.spend(&grant, error));
         }
-        let (lifetime, with_refresh_token) = match books.answer {
-            Answer::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Answer::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
-            Answer::Refused => {
-                return Err(books.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
+        let (lifetime, with_refresh_token) = match state.answer {
+            Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
+            Reply::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
+            Reply::Refused => {
+                return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }
-            Answer::TimedOut => return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::TimedOut))),
-            Answer::Unreadable => {
-                return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::Unreadable(200))));
+            Reply::TimedOut => return Err(state.spend(&grant, TokenEndpointError::Indeterminate(Doubt::TimedOut))),
+            Reply::Unreadable => {
+                return Err(state.spend(&grant, TokenEndpointError::Indeterminate(Doubt::Unreadable(200))));
             }
         };
         let refused = TokenEndpointError::Rejected { status: 400, code: "invalid_grant" };
-        let Some(approved) = books.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
+        let Some(approved) = state.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
         let asked_for_it = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
             == (&challenge, &client.redirect_uri, &client.client_id);
         if !asked_for_it {
             return Err(refused);
         }
-        let number = books.exchanges;
+        let number = state.exchanges;
         if with_refresh_token {
-            books.refreshes.issue(&format!("refresh-{number}"), number);
+            state.refreshes.issue(&format!("refresh-{number}"), number);
         }
         Ok(TokenResponse {
             access_token: Some(AccessToken::new(format!("access-{number}"))),
@@ -259,12 +259,12 @@ impl OAuthEndpoint for FakeProvider {
         // Others get their turn first, as on a network.
         tokio::task::yield_now().await;
         let answer = {
-            let mut books = self.books();
-            let lifetime = match books.answer {
-                Answer::Tokens { lifetime, .. } => lifetime,
-                Answer::Refused | Answer::Unavailable | Answer::TimedOut | Answer::Unreadable => Some(3600),
+            let mut state = self.state();
+            let lifetime = match state.answer {
+                Reply::Tokens { lifetime, .. } => lifetime,
+                Reply::Refused | Reply::Unavailable | Reply::TimedOut | Reply::Unreadable => Some(3600),
             };
-            books.refreshes.present(token.expose_secret(), lifetime)
+            state.refreshes.present(token.expose_secret(), lifetime)
         };
         // The token is spent, whether or not its caller waits for the answer.
         self.answers_within(limit).await?;
@@ -275,19 +275,19 @@ impl OAuthEndpoint for FakeProvider {
         if client.revoke_url.is_none() {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         }
-        self.books().revocations_asked += 1;
+        self.state().revocation_requests += 1;
         answers_within(&self.revocations_hanging, REVOKE_LIMIT).await?;
-        let mut books = self.books();
-        if books.revocation_fails {
+        let mut state = self.state();
+        if state.revocation_fails {
             return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
         }
-        books.refreshes.revoke(token.expose_secret());
-        books.revoked.push(token.expose_secret().to_owned());
+        state.refreshes.revoke(token.expose_secret());
+        state.revoked.push(token.expose_secret().to_owned());
         Ok(())
     }
 }
 
-impl Books {
+impl State {
     /// The code is worth nothing any more; the error goes back to who presented it.
     fn spend(&mut self, grant: &CodeGrant, error: TokenEndpointError) -> TokenEndpointError {
         self.codes.remove(grant.code.expose_secret());

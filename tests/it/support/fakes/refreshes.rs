@@ -15,7 +15,7 @@ use super::jwt;
 
 /// What goes wrong with the next refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mishap {
+pub(crate) enum RefreshFault {
     /// The provider acts, and its answer is lost.
     AnswerLost,
     /// The request is lost before the provider sees it, and nobody can tell.
@@ -31,18 +31,18 @@ pub(crate) enum Mishap {
 }
 
 #[derive(Default)]
-pub(super) struct RefreshBooks {
+pub(super) struct IssuedTokens {
     /// Refresh tokens by the login they came from.
     families: BTreeMap<String, usize>,
     unused: BTreeSet<String>,
     ended: BTreeSet<usize>,
     issued: usize,
-    pub(super) mishaps: Vec<Mishap>,
+    pub(super) faults: Vec<RefreshFault>,
     pub(super) presented: Vec<String>,
     pub(super) reused: usize,
 }
 
-impl RefreshBooks {
+impl IssuedTokens {
     /// A login gave out this token.
     pub(super) fn issue(&mut self, token: &str, family: usize) {
         self.families.insert(token.to_owned(), family);
@@ -60,11 +60,11 @@ impl RefreshBooks {
 
     pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenResponse, TokenEndpointError> {
         self.presented.push(token.to_owned());
-        let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };
-        match mishap {
-            Some(Mishap::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
-            Some(Mishap::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
-            Some(Mishap::NotReached) => {
+        let fault = if self.faults.is_empty() { None } else { Some(self.faults.remove(0)) };
+        match fault {
+            Some(RefreshFault::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
+            Some(RefreshFault::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
+            Some(RefreshFault::NotReached) => {
                 return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
             }
             _ => {}
@@ -77,17 +77,18 @@ impl RefreshBooks {
         }
         self.issued += 1;
         let new = format!("refreshed-{}", self.issued);
-        if mishap != Some(Mishap::NotRotated) {
+        if fault != Some(RefreshFault::NotRotated) {
             self.unused.remove(token);
             self.issue(&new, family);
         }
-        if mishap == Some(Mishap::AnswerLost) {
+        if fault == Some(RefreshFault::AnswerLost) {
             return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
-        let whose = if mishap == Some(Mishap::OtherAccount) { "workspace-2" } else { "workspace-1" };
+        let whose = if fault == Some(RefreshFault::OtherAccount) { "workspace-2" } else { "workspace-1" };
         Ok(TokenResponse {
-            access_token: (mishap != Some(Mishap::NoAccessToken)).then(|| AccessToken::new(format!("access-of-{new}"))),
-            refresh_token: (mishap != Some(Mishap::NotRotated)).then(|| RefreshToken::new(new)),
+            access_token: (fault != Some(RefreshFault::NoAccessToken))
+                .then(|| AccessToken::new(format!("access-of-{new}"))),
+            refresh_token: (fault != Some(RefreshFault::NotRotated)).then(|| RefreshToken::new(new)),
             id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),
             expires_in: lifetime,
             scope: None,

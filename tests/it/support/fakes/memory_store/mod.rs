@@ -24,7 +24,7 @@ use tokio::sync::watch;
 pub(crate) struct MemoryStore {
     tables: Mutex<Tables>,
     /// While true, a save waits.
-    saves_hang: watch::Sender<bool>,
+    saves_blocked: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -51,7 +51,7 @@ enum Failing {
 
 impl MemoryStore {
     pub(crate) fn new() -> Self {
-        Self { tables: Mutex::default(), saves_hang: watch::Sender::new(false) }
+        Self { tables: Mutex::default(), saves_blocked: watch::Sender::new(false) }
     }
 
     /// The next calls fail.
@@ -65,7 +65,7 @@ impl MemoryStore {
     }
 
     /// All calls fail until the store is repaired.
-    pub(crate) fn break_down(&self) {
+    pub(crate) fn fail_all(&self) {
         self.tables().failing = Failing::Everything;
     }
 
@@ -73,12 +73,12 @@ impl MemoryStore {
         self.tables().failing = Failing::Nothing;
     }
 
-    pub(crate) fn hold_saves(&self) {
-        self.saves_hang.send_replace(true);
+    pub(crate) fn block_saves(&self) {
+        self.saves_blocked.send_replace(true);
     }
 
-    pub(crate) fn let_saves_go(&self) {
-        self.saves_hang.send_replace(false);
+    pub(crate) fn unblock_saves(&self) {
+        self.saves_blocked.send_replace(false);
     }
 
     /// Everything in it, to see whether something changed.

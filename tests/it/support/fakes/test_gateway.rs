@@ -79,14 +79,14 @@ pub(crate) struct World {
     random: Arc<SeededRandom>,
 }
 
-pub(crate) struct Stage {
+pub(crate) struct TestGateway {
     world: World,
     pub(crate) app: Arc<App>,
     settings: AppSettings,
 }
 
-/// A test speaks of `stage.clock`, not of the world in between.
-impl Deref for Stage {
+/// A test speaks of `gateway.clock`, not of the world in between.
+impl Deref for TestGateway {
     type Target = World;
 
     fn deref(&self) -> &World {
@@ -94,19 +94,19 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
+impl TestGateway {
     /// A gateway as configured by default, awake.
     pub(crate) async fn open() -> Self {
         Self::configured(&[]).await
     }
 
-    /// A gateway with other ports than the stage's own, awake.
+    /// A gateway with other ports than the gateway's own, awake.
     pub(crate) async fn with_ports(change: impl FnOnce(Ports) -> Ports) -> Self {
-        let mut stage = Self::open().await;
-        within(stage.app.shut_down()).await;
-        stage.app = App::new(change(stage.world.ports(1)), stage.settings.clone());
-        stage.app.start().await.expect("the gateway wakes");
-        stage
+        let mut gateway = Self::open().await;
+        within(gateway.app.shut_down()).await;
+        gateway.app = App::new(change(gateway.world.ports(1)), gateway.settings.clone());
+        gateway.app.start().await.expect("the gateway wakes");
+        gateway
     }
 
     /// A gateway with these variables in its environment, awake.
@@ -150,7 +150,7 @@ impl Stage {
     }
 
     /// Starts a login although the account is connected.
-    pub(crate) async fn start_anew(&self, principal: Principal) -> StartedLogin {
+    pub(crate) async fn start_forced(&self, principal: Principal) -> StartedLogin {
         self.start_with(principal, StartOptions { force: true, ..StartOptions::default() }).await
     }
 
@@ -166,7 +166,7 @@ impl Stage {
 
     /// The person approves and their browser comes back to the listener.
     pub(crate) fn approve(&self, login: &StartedLogin) -> Page {
-        self.listener.browser_comes_back(query_of(&self.provider.approve(&login.auth_url)))
+        self.listener.browser_returns(query_of(&self.provider.approve(&login.auth_url)))
     }
 
     /// Pastes an address for the ChatGPT account.
@@ -178,7 +178,7 @@ impl Stage {
 
     /// Signs alice in to the ChatGPT account.
     pub(crate) async fn connect(&self) -> Connected {
-        let login = self.start_anew(alice()).await;
+        let login = self.start_forced(alice()).await;
         self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::within;
 
 #[derive(Debug, Clone)]
-pub(crate) struct ScriptedAnswer {
+pub(crate) struct ScriptedResponse {
     /// Without one, the answer has no head and only `end` happens.
     pub(crate) status: Option<StatusCode>,
     /// All but the framing.
@@ -44,7 +44,7 @@ pub(crate) enum End {
     Open,
 }
 
-impl ScriptedAnswer {
+impl ScriptedResponse {
     /// An answer of one piece and a known length.
     pub(crate) fn whole(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl Playing {
 impl Drop for Playing {
     fn drop(&mut self) {
         if !self.is_over {
-            self.exchange.note_left();
+            self.exchange.note_disconnect();
         }
     }
 }
@@ -161,12 +161,12 @@ impl Exchange {
         self.due.acquire().await.expect("the semaphore is never closed").forget();
     }
 
-    pub(crate) fn note_left(&self) {
+    pub(crate) fn note_disconnect(&self) {
         self.left.add_permits(1);
     }
 
     /// Waits until the provider has noticed that its caller left a request.
-    pub(crate) async fn left(&self) {
+    pub(crate) async fn disconnected(&self) {
         within(self.left.acquire()).await.expect("the semaphore is never closed").forget();
     }
 }
