@@ -1,4 +1,4 @@
-//! The endpoints the contract suite runs over, each with a provider that issues codes and tokens.
+//! The endpoints under test, each with a provider that issues codes and tokens.
 
 use std::time::Duration;
 
@@ -26,20 +26,20 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What goes wrong with the next request.
+/// A fault of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndpointFault {
-    /// A definite refusal of a code.
+    /// The provider rejects the code.
     Refused,
-    /// HTTP 429, before the provider did anything.
+    /// HTTP 429 before the provider acts.
     RateLimited,
-    /// The request is lost with its connection, before the provider did anything.
+    /// The connection breaks before the provider acts.
     RequestLost,
-    /// The provider does what it was asked for and answers nothing.
+    /// The provider acts and its response is lost.
     AnswerLost,
-    /// The provider takes no connection.
+    /// The provider accepts no connection.
     NotReached,
-    /// An answer that is no reply, after the provider did what it was asked for.
+    /// The provider acts and sends an unreadable response.
     Unreadable,
 }
 
@@ -52,28 +52,28 @@ pub(super) trait Fixture {
 
     fn client(&self) -> OAuthClient;
 
-    /// A person opens the address and approves; where their browser is sent then.
+    /// Approves an authorization request and returns the redirect address.
     async fn approve(&self, auth_url: &SecretString) -> String;
 
-    /// The next exchange or refresh meets this.
+    /// Injects a fault into the next exchange or refresh.
     async fn inject(&self, fault: EndpointFault);
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     async fn recover(&self);
 
-    /// The next revocation fails.
+    /// Lets the next revocation fail.
     fn fail_revocation(&self);
 
-    /// From now on no request is answered.
+    /// Lets all further requests hang.
     fn hang(&self);
 
-    /// The next refresh does not rotate.
+    /// Lets the next refresh keep the refresh token.
     fn keep_refresh_token(&self);
 
-    /// Requests that were made so far; those that met no provider may be missing.
+    /// Counts the requests so far. Requests that did not reach the provider may be missing.
     fn requests(&self) -> usize;
 
-    /// A code that was approved for `verifier`.
+    /// Returns an approved code for `verifier`.
     async fn approved(&self, verifier: u8) -> CodeGrant {
         let verifier = PkceVerifier::from_bytes(&[verifier; 64]);
         let auth_url = authorize_url(&self.client(), &verifier.challenge(), &OAuthState::new("state"));
@@ -90,7 +90,7 @@ pub(super) trait Fixture {
         within(self.endpoint().refresh(&self.client(), token, LIMIT)).await
     }
 
-    /// The refresh token of a new login.
+    /// Completes a login and returns its refresh token.
     async fn signed_in(&self) -> RefreshToken {
         let tokens = self.exchange(self.approved(7).await).await.expect("tokens");
         assert!(tokens.access_token.is_some());
@@ -177,8 +177,8 @@ impl Fixture for Http {
     }
 
     async fn approve(&self, auth_url: &SecretString) -> String {
-        let reply = http().get(auth_url.expose_secret()).send().await.expect("an answer");
-        reply.headers()["location"].to_str().expect("text").to_owned()
+        let response = http().get(auth_url.expose_secret()).send().await.expect("a response");
+        response.headers()["location"].to_str().expect("text").to_owned()
     }
 
     async fn inject(&self, fault: EndpointFault) {

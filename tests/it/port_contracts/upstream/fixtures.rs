@@ -1,4 +1,4 @@
-//! The upstreams the contract suite runs over, each with a provider that plays a script.
+//! The upstreams under test, each with a provider that plays a script.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,11 +22,11 @@ use crate::{
 pub(super) trait Fixture {
     type Port: Upstream;
 
-    /// A provider that answers every request with `script`.
+    /// Starts a provider that responds to every request with `script`.
     async fn playing(script: ScriptedResponse) -> Self;
 
-    /// A provider that takes no connection.
-    async fn gone() -> Self;
+    /// Configures a provider that accepts no connection.
+    async fn unreachable() -> Self;
 
     fn upstream(&self) -> &Self::Port;
 
@@ -34,7 +34,7 @@ pub(super) trait Fixture {
 
     fn exchange(&self) -> &Exchange;
 
-    /// The bearer tokens of all requests the provider has received in full, in order.
+    /// Returns the bearer tokens of all complete requests, in order.
     fn seen(&self) -> Vec<String>;
 }
 
@@ -49,9 +49,9 @@ impl Fixture for Fake {
         Self(upstream)
     }
 
-    async fn gone() -> Self {
+    async fn unreachable() -> Self {
         let upstream = FakeUpstream::default();
-        upstream.go_away();
+        upstream.stop();
         Self(upstream)
     }
 
@@ -90,7 +90,7 @@ impl Fixture for Http {
         Self { upstream, base: server.base.clone(), server }
     }
 
-    async fn gone() -> Self {
+    async fn unreachable() -> Self {
         let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
     }

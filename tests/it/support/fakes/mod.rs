@@ -1,5 +1,5 @@
-//! Stand-ins for the outside world that behave: each keeps its port's contract and can be told to misbehave as the real
-//! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
+//! Fakes of the ports. Each keeps its port's contract (`port_contracts`) and can inject the faults of the real adapter.
+//! With them a use case runs in memory, on the test's clock, and deterministically.
 
 mod clock;
 mod journal;

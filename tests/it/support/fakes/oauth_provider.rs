@@ -1,5 +1,5 @@
-//! A provider that signs people in as RFC 6749 and RFC 7636 say: it knows the codes it issued, takes each once, and only
-//! from who can prove to have asked for it.
+//! An OAuth provider in memory (RFC 6749, RFC 7636). It redeems each code once, and only with the matching verifier,
+//! redirect URI and client.
 
 use std::{
     collections::BTreeMap,
@@ -28,11 +28,11 @@ use super::{
     sessions::Sessions,
 };
 
-/// How long an exchange and a revocation wait for an answer, as the adapter does.
+/// The timeouts of the real adapter for an exchange and a revocation.
 const TOTAL_LIMIT: Duration = Duration::from_secs(20);
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
+/// The response to the next token requests. Every reply except `Unavailable` consumes the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
@@ -49,14 +49,14 @@ impl Reply {
 pub(crate) struct FakeProvider {
     state: Mutex<State>,
     sessions: Mutex<Sessions>,
-    /// While true, a request for tokens is read and not answered.
+    /// While true, token requests are read and get no response.
     hanging: watch::Sender<bool>,
-    /// While true, a revocation is read and not answered.
+    /// While true, revocations are read and get no response.
     revocations_hanging: watch::Sender<bool>,
 }
 
 struct State {
-    answer: Reply,
+    reply: Reply,
     revocation_fails: bool,
     codes: BTreeMap<String, Request>,
     approvals: usize,
@@ -66,7 +66,7 @@ struct State {
     refreshes: IssuedTokens,
 }
 
-/// What a person approved.
+/// An approved authorization request.
 struct Request {
     challenge: String,
     redirect_uri: String,
@@ -76,7 +76,7 @@ struct Request {
 impl FakeProvider {
     pub(crate) fn new() -> Self {
         let state = State {
-            answer: Reply::HOUR,
+            reply: Reply::HOUR,
             revocation_fails: false,
             codes: BTreeMap::new(),
             approvals: 0,
@@ -93,7 +93,7 @@ impl FakeProvider {
         }
     }
 
-    /// A person opens the address and approves; where their browser is sent then.
+    /// Approves an authorization request and returns the redirect address.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
         let asked = Asked::read(auth_url);
         let mut state = self.state();
@@ -105,20 +105,20 @@ impl FakeProvider {
         back
     }
 
-    /// A person opens the address and declines.
+    /// Denies an authorization request and returns the redirect address.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
         Asked::read(auth_url).back("error=access_denied")
     }
 
-    pub(crate) fn reply_with(&self, answer: Reply) {
-        self.state().answer = answer;
+    pub(crate) fn reply_with(&self, reply: Reply) {
+        self.state().reply = reply;
     }
 
     pub(crate) fn revocation_fails(&self, fails: bool) {
         self.state().revocation_fails = fails;
     }
 
-    /// How often it was asked to revoke something.
+    /// Counts the revocation requests.
     pub(crate) fn revocation_requests(&self) -> usize {
         self.state().revocation_requests
     }
@@ -135,66 +135,66 @@ impl FakeProvider {
         self.hanging.send_replace(false);
     }
 
-    /// How many requests for tokens it has read.
+    /// Counts the code exchanges.
     pub(crate) fn exchanges(&self) -> usize {
         self.state().exchanges
     }
 
-    /// What goes wrong with the next refreshes, in order.
+    /// Injects faults into the next refreshes, in order.
     pub(crate) fn queue_refresh_faults(&self, faults: &[RefreshFault]) {
         self.state().refreshes.faults.extend(faults);
     }
 
-    /// No refresh token that was issued so far works any more.
+    /// Invalidates every refresh token issued so far.
     pub(crate) fn invalidate_all(&self) {
         self.state().refreshes.invalidate_all();
     }
 
-    /// The refresh tokens that were presented, in order.
+    /// Returns the presented refresh tokens, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
         self.state().refreshes.presented.clone()
     }
 
-    /// How often a token was presented that was used before.
+    /// Counts the presentations of used tokens.
     pub(crate) fn reused(&self) -> usize {
         self.state().refreshes.reused
     }
 
-    /// The refresh tokens it has revoked, in order.
+    /// Returns the revoked refresh tokens, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
         self.state().revoked.clone()
     }
 
-    /// A browser is signed in with this cookie, and its session's tokens end at `until`, in Unix seconds.
+    /// Adds a signed-in browser. Its session tokens expire at `until`, in Unix seconds.
     pub(crate) fn add_browser(&self, cookie: &str, until: i64) {
         let mut sessions = self.sessions();
         sessions.cookies.push(cookie.to_owned());
         sessions.until = until;
     }
 
-    /// So many of the next refreshes of a session's token time out.
+    /// Lets the next refreshes of session tokens time out.
     pub(crate) fn session_timeouts(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
-    /// The sessions whose tokens were to be refreshed, in order.
+    /// Returns the sessions that refreshes named, in order.
     pub(crate) fn sessions_refreshed(&self) -> Vec<Option<String>> {
         self.sessions().refreshed.clone()
     }
 
-    /// No connection can be made to the identity provider behind browser sessions.
+    /// Refuses all further connections for session refreshes.
     pub(crate) fn stop_sessions(&self) {
         self.sessions().is_gone = true;
     }
 
-    /// A browser is signed out.
+    /// Signs a browser out.
     pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
 
-    /// Waits while the provider hangs, for as long as its caller does.
-    pub(super) async fn answers_within(&self, limit: Duration) -> Result<(), TokenEndpointError> {
-        answers_within(&self.hanging, limit).await
+    /// Waits while the provider hangs, at most for `limit`.
+    pub(super) async fn wait_while_hanging(&self, limit: Duration) -> Result<(), TokenEndpointError> {
+        wait_while(&self.hanging, limit).await
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -210,12 +210,12 @@ impl FakeProvider {
 impl OAuthEndpoint for FakeProvider {
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
         self.state().exchanges += 1;
-        let answered = self.answers_within(TOTAL_LIMIT).await;
+        let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
         let mut state = self.state();
-        if let Err(error) = answered {
+        if let Err(error) = responded {
             return Err(state.spend(&grant, error));
         }
-        let (lifetime, with_refresh_token) = match state.answer {
+        let (lifetime, with_refresh_token) = match state.reply {
             Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
             Reply::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
             Reply::Refused => {
@@ -229,9 +229,9 @@ impl OAuthEndpoint for FakeProvider {
         let refused = TokenEndpointError::Rejected { status: 400, code: "invalid_grant" };
         let Some(approved) = state.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
-        let asked_for_it = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
+        let matches_request = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
             == (&challenge, &client.redirect_uri, &client.client_id);
-        if !asked_for_it {
+        if !matches_request {
             return Err(refused);
         }
         let number = state.exchanges;
@@ -256,19 +256,19 @@ impl OAuthEndpoint for FakeProvider {
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        // Others get their turn first, as on a network.
+        // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
-        let answer = {
+        let refreshed = {
             let mut state = self.state();
-            let lifetime = match state.answer {
+            let lifetime = match state.reply {
                 Reply::Tokens { lifetime, .. } => lifetime,
                 Reply::Refused | Reply::Unavailable | Reply::TimedOut | Reply::Unreadable => Some(3600),
             };
             state.refreshes.present(token.expose_secret(), lifetime)
         };
-        // The token is spent, whether or not its caller waits for the answer.
-        self.answers_within(limit).await?;
-        answer
+        // The token is consumed even if the caller does not wait for the response.
+        self.wait_while_hanging(limit).await?;
+        refreshed
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
@@ -276,7 +276,7 @@ impl OAuthEndpoint for FakeProvider {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         }
         self.state().revocation_requests += 1;
-        answers_within(&self.revocations_hanging, REVOKE_LIMIT).await?;
+        wait_while(&self.revocations_hanging, REVOKE_LIMIT).await?;
         let mut state = self.state();
         if state.revocation_fails {
             return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
@@ -288,20 +288,24 @@ impl OAuthEndpoint for FakeProvider {
 }
 
 impl State {
-    /// The code is worth nothing any more; the error goes back to who presented it.
+    /// Consumes the code and returns `error`.
     fn spend(&mut self, grant: &CodeGrant, error: TokenEndpointError) -> TokenEndpointError {
         self.codes.remove(grant.code.expose_secret());
         error
     }
 }
 
-async fn answers_within(hanging: &watch::Sender<bool>, limit: Duration) -> Result<(), TokenEndpointError> {
+/// Waits until `hanging` is false.
+///
+/// # Errors
+/// A timeout after `limit`.
+async fn wait_while(hanging: &watch::Sender<bool>, limit: Duration) -> Result<(), TokenEndpointError> {
     let mut hanging = hanging.subscribe();
-    let answered = timeout(limit, hanging.wait_for(|hanging| !hanging)).await;
-    answered.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
+    let resumed = timeout(limit, hanging.wait_for(|hanging| !hanging)).await;
+    resumed.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
 }
 
-/// An authorization request as the provider reads it.
+/// A parsed authorization request.
 struct Asked {
     challenge: String,
     redirect_uri: String,
@@ -333,12 +337,12 @@ impl Asked {
     }
 }
 
-/// The query of an address, as the callback listener sees it.
+/// Returns the query of a redirect address.
 pub(crate) fn query_of(redirect_url: &str) -> &str {
     redirect_url.split_once('?').expect("an address with a query").1
 }
 
-/// A token with these claims and a signature that nobody checks.
+/// Returns a JWT with these claims and an invalid signature.
 pub(crate) fn jwt(claims: &Value) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }

@@ -1,4 +1,4 @@
-//! How the provider answers refreshes: each token works once, and presenting it again ends the login it came from.
+//! Refresh token rotation: each token works once, and reuse ends its login.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,26 +13,26 @@ use serde_json::json;
 
 use super::jwt;
 
-/// What goes wrong with the next refresh.
+/// A fault of the next refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefreshFault {
-    /// The provider acts, and its answer is lost.
+    /// The provider rotates the token and its response is lost.
     AnswerLost,
-    /// The request is lost before the provider sees it, and nobody can tell.
+    /// The request is lost before it reaches the provider. The caller cannot tell this from a lost response.
     RequestLost,
     RateLimited,
     NotReached,
-    /// The provider takes the token for one of another person.
+    /// The new tokens belong to another account.
     OtherAccount,
-    /// The old refresh token stays in force.
+    /// The response has no new refresh token; the old one remains valid.
     NotRotated,
-    /// The answer brings a new refresh token and no access token.
+    /// The response has a new refresh token and no access token.
     NoAccessToken,
 }
 
 #[derive(Default)]
 pub(super) struct IssuedTokens {
-    /// Refresh tokens by the login they came from.
+    /// The login of each refresh token.
     families: BTreeMap<String, usize>,
     unused: BTreeSet<String>,
     ended: BTreeSet<usize>,
@@ -43,7 +43,7 @@ pub(super) struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// A login gave out this token.
+    /// Records a refresh token of a login.
     pub(super) fn issue(&mut self, token: &str, family: usize) {
         self.families.insert(token.to_owned(), family);
         self.unused.insert(token.to_owned());
@@ -53,7 +53,7 @@ impl IssuedTokens {
         self.families.clear();
     }
 
-    /// The login that a token came from ends.
+    /// Ends the login of a token.
     pub(super) fn revoke(&mut self, token: &str) {
         self.ended.extend(self.families.get(token));
     }
@@ -84,12 +84,12 @@ impl IssuedTokens {
         if fault == Some(RefreshFault::AnswerLost) {
             return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
-        let whose = if fault == Some(RefreshFault::OtherAccount) { "workspace-2" } else { "workspace-1" };
+        let account = if fault == Some(RefreshFault::OtherAccount) { "workspace-2" } else { "workspace-1" };
         Ok(TokenResponse {
             access_token: (fault != Some(RefreshFault::NoAccessToken))
                 .then(|| AccessToken::new(format!("access-of-{new}"))),
             refresh_token: (fault != Some(RefreshFault::NotRotated)).then(|| RefreshToken::new(new)),
-            id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),
+            id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": account}})))),
             expires_in: lifetime,
             scope: None,
         })

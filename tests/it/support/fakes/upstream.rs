@@ -1,4 +1,4 @@
-//! A provider's API that takes any token but those it was told to refuse, and can be told what to answer.
+//! A provider API in memory. It accepts every token except those that a test rejects, and can play a scripted response.
 
 use std::{
     collections::HashMap,
@@ -26,23 +26,23 @@ pub(crate) struct FakeUpstream {
 
 #[derive(Default)]
 struct State {
-    /// Access tokens and the code that they are refused with.
+    /// Rejected access tokens with their error codes.
     refused: HashMap<String, String>,
     refuses_all: bool,
     is_unreachable: bool,
-    /// What every request is answered with instead.
+    /// The response to every request, if set.
     script: Option<ScriptedResponse>,
-    /// The tokens that requests came with, in order.
+    /// The bearer tokens of all requests, in order.
     seen: Vec<String>,
 }
 
 impl FakeUpstream {
-    /// Refuses an access token from now on.
+    /// Rejects an access token from now on.
     pub(crate) fn refuse(&self, token: &str, code: &str) {
         self.state().refused.insert(token.to_owned(), code.to_owned());
     }
 
-    /// Takes a token again that it was told to refuse.
+    /// Accepts a rejected token again.
     pub(crate) fn accept(&self, token: &str) {
         self.state().refused.remove(token);
     }
@@ -51,17 +51,17 @@ impl FakeUpstream {
         self.state().refuses_all = true;
     }
 
-    /// No connection can be made from now on.
-    pub(crate) fn go_away(&self) {
+    /// Refuses all further connections.
+    pub(crate) fn stop(&self) {
         self.state().is_unreachable = true;
     }
 
-    /// Answers every request with `script` from now on.
+    /// Responds to every request with `script` from now on.
     pub(crate) fn play(&self, script: ScriptedResponse) {
         self.state().script = Some(script);
     }
 
-    /// The pacing of scripted answers, and which of them were left.
+    /// Paces scripted responses and reports disconnects.
     pub(crate) fn exchange(&self) -> &Exchange {
         &self.exchange
     }
@@ -70,7 +70,7 @@ impl FakeUpstream {
         self.state().seen.clone()
     }
 
-    /// Notes the request and returns how it is answered.
+    /// Records the request and returns its response.
     fn receive(&self, token: &str) -> ScriptedResponse {
         let mut state = self.state();
         state.seen.push(token.to_owned());
@@ -95,11 +95,11 @@ impl FakeUpstream {
 #[async_trait]
 impl Upstream for FakeUpstream {
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        // Others get their turn first, as on a network.
+        // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         check(&request, bearer).map_err(UpstreamError::Unreachable)?;
         if self.state().is_unreachable {
-            return Err(UpstreamError::Unreachable("the provider was told to go away".into()));
+            return Err(UpstreamError::Unreachable("the test stopped the provider".into()));
         }
         if let RequestBody::Passing { pieces, .. } = request.body {
             let _read: Vec<Bytes> = pieces.try_collect().await?;
@@ -108,7 +108,7 @@ impl Upstream for FakeUpstream {
     }
 }
 
-/// Refuses a URL or a credential that no request can carry.
+/// Rejects a URL or a token that no request can carry.
 fn check(request: &UpstreamRequest, bearer: &AccessToken) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let url: Uri = request.url.parse()?;
     if url.scheme().is_none() || url.authority().is_none() {

@@ -1,4 +1,4 @@
-//! Connected accounts in memory.
+//! Accounts in memory.
 
 use async_trait::async_trait;
 use goclaw::{
