@@ -1,4 +1,4 @@
-//! Forwarding a request when the provider refuses its token: refreshed once, sent once more, and nothing is made worse.
+//! A 401 from the provider triggers one refresh and one retry of the request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::support::fakes::{OPENAI, RefreshFault, TestGateway, alice, name, with
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Connected a while ago, and refreshing only when asked.
+/// Connects a gateway that refreshes only on demand, and advances the clock.
 async fn lazy() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
@@ -39,7 +39,7 @@ async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
 }
 
 #[tokio::test]
-async fn a_hundred_refusals_at_once_refresh_once() {
+async fn a_hundred_concurrent_401s_cause_one_refresh() {
     let gateway = Arc::new(lazy().await);
     gateway.upstream.refuse("access-1", "token_expired");
     let mut callers = JoinSet::new();
@@ -54,18 +54,18 @@ async fn a_hundred_refusals_at_once_refresh_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_a_refresh_does_not_cure_reaches_the_caller_whole_and_refreshes_no_more() {
+async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
     let gateway = lazy().await;
     gateway.upstream.refuse_all();
     for _ in 0..5 {
         let (status, body) = usage(&gateway).await.expect("an answer");
         assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
     }
-    assert_eq!(gateway.provider.presented().len(), 1, "the new token is too new to be refused for its age");
+    assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
     assert_eq!(gateway.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
 }
 
-/// In doubt, with a token that the provider's API refuses.
+/// Connects an account that is in doubt and whose access token the API rejects with `code`.
 async fn in_doubt(code: &str) -> TestGateway {
     let gateway = lazy().await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::RequestLost]);
@@ -76,13 +76,13 @@ async fn in_doubt(code: &str) -> TestGateway {
 }
 
 #[tokio::test]
-async fn a_refusal_while_in_doubt_starts_a_retry_only_if_the_token_is_surely_dead() {
+async fn a_401_in_doubt_causes_a_retry_only_if_the_token_is_dead() {
     for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
         let gateway = in_doubt(code).await;
         for (time, presented) in presentations.into_iter().enumerate() {
             usage(&gateway).await.expect("an answer");
             assert_eq!(gateway.provider.presented().len(), presented, "{code}, request {time}");
-            // The second comes at once, the third after the pause.
+            // The second request follows at once, the third after the pause.
             gateway.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
         }
         assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)), "{code}");
@@ -90,7 +90,7 @@ async fn a_refusal_while_in_doubt_starts_a_retry_only_if_the_token_is_surely_dea
 }
 
 #[tokio::test]
-async fn a_token_that_was_taken_in_between_is_not_dead() {
+async fn an_accepted_token_is_not_dead() {
     let gateway = in_doubt("unknown").await;
     for _ in 0..5 {
         gateway.upstream.refuse("access-1", "unknown");
@@ -99,11 +99,11 @@ async fn a_token_that_was_taken_in_between_is_not_dead() {
         assert_eq!(usage(&gateway).await.expect("an answer").0, 200);
         gateway.clock.advance(HOUR / 60);
     }
-    assert_eq!(gateway.provider.presented().len(), 1, "no retry out of doubt");
+    assert_eq!(gateway.provider.presented().len(), 1, "no retry in doubt");
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_called_dead_is_not_called_good() {
+async fn a_token_the_provider_revoked_is_not_authenticated() {
     let gateway = in_doubt("token_revoked").await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
     assert_eq!(usage(&gateway).await.expect("an answer").0, 401);
@@ -113,7 +113,7 @@ async fn a_token_that_the_provider_called_dead_is_not_called_good() {
 }
 
 #[tokio::test]
-async fn what_is_not_connected_or_not_listed_is_told_apart() {
+async fn missing_accounts_and_forbidden_paths_are_distinct_errors() {
     let gateway = TestGateway::open().await;
     assert!(matches!(usage(&gateway).await, Err(AppError::NotConnected(_))));
     gateway.connect().await;
@@ -126,9 +126,9 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
         body: RequestBody::default(),
     };
     let refusal =
-        async |account, path| gateway.app.models.forward(request(account, path)).await.err().expect("a refusal");
+        async |account, path| gateway.app.models.forward(request(account, path)).await.err().expect("an error");
     assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));
     assert!(matches!(refusal("openai", "wham/tasks").await, AppError::PathNotAllowed { .. }));
     assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::InvalidPath(_)));
-    assert!(gateway.upstream.seen().is_empty(), "nothing was sent");
+    assert!(gateway.upstream.seen().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Session tokens: refreshed with the browser's cookie where there is one, and otherwise told truthfully to have ended.
+//! Session tokens are refreshed with the browser's cookie. Without a cookie they expire.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::fakes::{NOW, TestGateway, alice, jwt, name, settle, within};
 const SUNO: &str = "suno";
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The end of a token, `seconds` from the beginning.
+/// Returns the Unix time `seconds` after the start of the test.
 fn until(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
@@ -34,7 +34,7 @@ fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
     }
 }
 
-/// The state, whether it is authenticated, and how often it was refreshed.
+/// Returns the account's state, whether it is authenticated, and its generation.
 async fn status(gateway: &TestGateway) -> (AccountState, bool, Option<Generation>) {
     let status = gateway.app.accounts.status(&name(SUNO), &alice()).await.expect("a status");
     (status.state, status.authenticated, status.generation)
@@ -48,7 +48,7 @@ async fn pass(gateway: &TestGateway, time: Duration) {
 }
 
 #[tokio::test]
-async fn a_token_without_a_cookie_ends_and_its_owner_is_told() {
+async fn a_token_without_a_cookie_expires_and_needs_reauth() {
     let gateway = TestGateway::open().await;
     register(&gateway, 3600, None).await.expect("it connects");
     let refused = gateway.app.accounts.refresh(&name(SUNO), &alice(), None).await;
@@ -60,7 +60,7 @@ async fn a_token_without_a_cookie_ends_and_its_owner_is_told() {
 }
 
 #[tokio::test]
-async fn a_token_with_a_cookie_is_refreshed_before_it_ends_with_the_same_cookie_every_time() {
+async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
     register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
@@ -78,7 +78,7 @@ async fn a_token_with_a_cookie_is_refreshed_before_it_ends_with_the_same_cookie_
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_refreshed_at_once() {
+async fn an_expired_token_needs_a_cookie_and_is_refreshed_at_once() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
     assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
@@ -88,20 +88,20 @@ async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_refreshed_at_once
 }
 
 #[tokio::test]
-async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
+async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
     register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
     gateway.provider.session_timeouts(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
-    assert!(after.reason.expect("it says so").contains("did not get through"));
+    assert!(after.reason.expect("a reason").contains("did not get through"));
     pass(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_refused_needs_its_owner() {
+async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
     let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
     gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
@@ -113,7 +113,7 @@ async fn a_cookie_that_is_refused_needs_its_owner() {
 }
 
 #[tokio::test]
-async fn what_is_not_taken_or_cannot_be_asked_about_is_not_saved() {
+async fn a_secret_that_is_rejected_or_unchecked_is_not_saved() {
     let gateway = TestGateway::open().await;
     let refused = register(&gateway, 3600, Some("cookie-of-nobody")).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");

@@ -1,4 +1,4 @@
-//! Logging out: both tokens go, whatever the provider says, and nothing that was under way brings them back.
+//! Logout removes both tokens regardless of the provider's response, and no login or refresh in progress restores them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ async fn log_out(gateway: &TestGateway, account: &str) -> (bool, Revocation) {
 }
 
 #[tokio::test]
-async fn a_logout_forgets_both_tokens_and_has_the_provider_revoke_them() {
+async fn a_logout_deletes_both_tokens_and_revokes_them_at_the_provider() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     assert_eq!(log_out(&gateway, "openai").await, (true, Revocation::Revoked));
@@ -25,7 +25,7 @@ async fn a_logout_forgets_both_tokens_and_has_the_provider_revoke_them() {
 }
 
 #[tokio::test]
-async fn a_second_logout_finds_nothing_and_asks_nobody() {
+async fn a_second_logout_succeeds_and_sends_no_request() {
     let gateway = TestGateway::open().await;
     assert_eq!(log_out(&gateway, OPENAI).await, (false, Revocation::NotApplicable));
     gateway.connect().await;
@@ -35,7 +35,7 @@ async fn a_second_logout_finds_nothing_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal_and_is_asked_again() {
+async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.provider.revocation_fails(true);
@@ -45,17 +45,17 @@ async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal_and_
     for _ in 0..9 {
         minute(&gateway).await;
     }
-    assert_eq!(gateway.provider.revocation_requests(), 2, "again after five minutes, and not more often");
+    assert_eq!(gateway.provider.revocation_requests(), 2, "one retry after five minutes");
     gateway.provider.revocation_fails(false);
     for _ in 0..6 {
         minute(&gateway).await;
     }
     assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
-    assert_eq!(gateway.store.revocations(), 0, "nothing is left to do");
+    assert_eq!(gateway.store.revocations(), 0);
 }
 
 #[tokio::test]
-async fn a_revocation_is_given_up_after_a_day() {
+async fn a_revocation_is_dropped_after_a_day() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.provider.revocation_fails(true);
@@ -64,11 +64,11 @@ async fn a_revocation_is_given_up_after_a_day() {
     settle().await;
     assert_eq!(gateway.store.revocations(), 1);
     minute(&gateway).await;
-    assert_eq!(gateway.store.revocations(), 0, "a sealed token of no use does not lie around");
+    assert_eq!(gateway.store.revocations(), 0, "the sealed token is deleted");
 }
 
 #[tokio::test]
-async fn a_revocation_that_would_end_a_newer_login_is_given_up() {
+async fn a_revocation_that_would_end_a_newer_login_is_dropped() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.provider.revocation_fails(true);
@@ -82,7 +82,7 @@ async fn a_revocation_that_would_end_a_newer_login_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_new_login_has_the_old_tokens_revoked_only_where_that_spares_it() {
+async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_that() {
     for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
         let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
         gateway.connect().await;
@@ -94,7 +94,7 @@ async fn a_new_login_has_the_old_tokens_revoked_only_where_that_spares_it() {
 }
 
 #[tokio::test]
-async fn a_login_whose_code_is_being_redeemed_while_its_owner_logs_out_does_not_come_back() {
+async fn a_logout_during_a_code_exchange_cancels_the_login() {
     let gateway = Arc::new(TestGateway::open().await);
     let login = gateway.start(alice()).await;
     let redirect_url = gateway.provider.approve(&login.auth_url);
@@ -106,21 +106,21 @@ async fn a_login_whose_code_is_being_redeemed_while_its_owner_logs_out_does_not_
     settle().await;
     log_out(&gateway, OPENAI).await;
     gateway.provider.resume();
-    let late = within(paste).await.expect("it ends");
+    let late = within(paste).await.expect("the task does not panic");
     assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
     assert_eq!(gateway.account(OPENAI).await, None);
-    assert_eq!(gateway.provider.revoked(), ["refresh-1"], "nobody is to use what it gave");
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"], "the late token is revoked");
 }
 
-/// Lets a minute pass, which is how often is swept.
+/// Advances the clock by the sweep interval of one minute.
 async fn minute(gateway: &TestGateway) {
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_revoked_that_is_said() {
-    // A sign-in without a revocation endpoint, and a secret that was pasted.
+async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
+    // An OAuth client without a revocation endpoint, and a pasted secret.
     let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
@@ -143,7 +143,7 @@ async fn where_nothing_can_be_revoked_that_is_said() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_open_is_removed_all_the_same() {
+async fn a_token_that_does_not_open_is_still_removed() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let with_another_key = gateway.another_gateway(2);
@@ -154,7 +154,7 @@ async fn a_token_that_does_not_open_is_removed_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_logout_cancels_whatever_login_is_pending_for_the_account() {
+async fn a_logout_cancels_every_pending_login_of_the_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(1));
@@ -173,7 +173,7 @@ async fn a_logout_cancels_whatever_login_is_pending_for_the_account() {
 }
 
 #[tokio::test]
-async fn logging_out_of_one_account_leaves_the_others() {
+async fn a_logout_affects_no_other_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let pasted = PastedSecret {
@@ -191,7 +191,7 @@ async fn logging_out_of_one_account_leaves_the_others() {
 }
 
 #[tokio::test]
-async fn an_unknown_provider_and_a_store_that_is_down_are_errors_and_change_nothing() {
+async fn a_logout_with_an_unknown_name_or_a_failing_store_changes_nothing() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let unknown = gateway.app.accounts.logout(name("xyz")).await;
@@ -205,11 +205,11 @@ async fn an_unknown_provider_and_a_store_that_is_down_are_errors_and_change_noth
 }
 
 #[tokio::test]
-async fn after_a_logout_one_may_sign_in_again() {
+async fn a_login_after_a_logout_creates_a_new_account() {
     let gateway = TestGateway::open().await;
     let before = gateway.connect().await;
     log_out(&gateway, OPENAI).await;
     let login = gateway.start(alice()).await;
     let after = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
-    assert_ne!(after.id, before.id, "it is a new account");
+    assert_ne!(after.id, before.id, "the account is a new one");
 }

@@ -1,4 +1,4 @@
-//! The list of providers, and what an owner may change about one.
+//! The list of accounts, and changes to an account.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn rename(display_name: &str) -> ProfileChange {
     ProfileChange { display_name: Some(display_name.to_owned()), enabled: None }
 }
 
-/// Connects a DashScope account of that name.
+/// Connects a DashScope account.
 async fn add(gateway: &TestGateway, account: &str) {
     let pasted = PastedSecret {
         method: AuthMethod::ApiKey,
@@ -43,7 +43,7 @@ async fn states(gateway: &TestGateway) -> Vec<(String, AccountState)> {
 }
 
 #[tokio::test]
-async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
+async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
     let gateway = TestGateway::open().await;
     let absent = |name: &str| (name.to_owned(), AccountState::Absent);
     assert_eq!(states(&gateway).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
@@ -53,7 +53,7 @@ async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
     let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
     assert_eq!(states(&gateway).await, expected);
     let views = gateway.app.accounts.list().await.expect("a list");
-    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is there");
+    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is listed");
     assert_eq!((openai.provider_type, openai.enabled), (ProviderType::OpenaiCodex, true));
     assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
     assert_eq!(openai.auth_methods, [AuthMethod::OAuth]);
@@ -61,11 +61,11 @@ async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
 
     gateway.clock.advance(Duration::from_secs(3600));
     let views = gateway.app.accounts.list().await.expect("a list");
-    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has ended and can be refreshed");
+    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has expired and can be refreshed");
 }
 
 #[tokio::test]
-async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
+async fn disabling_and_enabling_an_account_keeps_its_tokens() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let tokens = gateway.tokens(OPENAI).await;
@@ -75,7 +75,7 @@ async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
     assert_eq!((off.state, off.enabled, enabled_in_memory()), (DISABLED, false, false));
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, states(&gateway).await[1].1), (DISABLED, DISABLED));
-    assert!(status.reason.expect("it says why").contains("switched off"));
+    assert!(status.reason.expect("a reason").contains("switched off"));
     assert_eq!(status.switched_off_by, Some(SwitchedOffBy::Owner));
 
     let on = gateway.app.accounts.update(name(OPENAI), switch(true)).await.expect("it changes");
@@ -85,7 +85,7 @@ async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_name_for_people_is_shown_and_survives_the_next_sign_in() {
+async fn a_display_name_is_listed_and_survives_the_next_login() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let view = gateway.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("it changes");
@@ -96,7 +96,7 @@ async fn a_new_name_for_people_is_shown_and_survives_the_next_sign_in() {
 }
 
 #[tokio::test]
-async fn what_is_not_connected_cannot_be_changed() {
+async fn an_account_that_is_not_connected_cannot_be_changed() {
     let gateway = TestGateway::open().await;
     let refused = async |account: &str| gateway.app.accounts.update(name(account), rename("x")).await.unwrap_err();
     assert!(matches!(refused("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
@@ -107,13 +107,13 @@ async fn what_is_not_connected_cannot_be_changed() {
 }
 
 #[tokio::test]
-async fn what_the_configuration_switches_off_no_request_switches_on() {
+async fn an_account_disabled_by_configuration_cannot_be_enabled() {
     let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__STUDIO__TYPE", "dashscope"),
         ("GOCLAW_PROVIDERS__STUDIO__ENABLED", "false"),
     ])
     .await;
-    // It was connected before its owner switched it off.
+    // The account was connected before the configuration disabled it.
     let before = TestGateway::open().await;
     add(&before, "studio").await;
     let stored = before.store.contents().0.remove(0);
@@ -121,7 +121,7 @@ async fn what_the_configuration_switches_off_no_request_switches_on() {
 
     let refused = gateway.app.accounts.update(name("studio"), switch(true)).await;
     assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
-    let renamed = gateway.app.accounts.update(name("studio"), rename("Studio")).await.expect("that it may");
+    let renamed = gateway.app.accounts.update(name("studio"), rename("Studio")).await.expect("a rename is allowed");
     assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
     let status = gateway.app.accounts.status(&name("studio"), &alice()).await.expect("a status");
     assert_eq!((status.state, status.switched_off_by), (DISABLED, Some(SwitchedOffBy::Configuration)));

@@ -1,4 +1,4 @@
-//! Connecting with a secret that its owner pastes: a session token for Suno, an API key for DashScope.
+//! Connecting with a pasted secret: a session token for Suno, an API key for DashScope.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn register(gateway: &TestGateway, account: &str, pasted: PastedSecret) ->
 }
 
 #[tokio::test]
-async fn a_session_token_that_tells_its_end_is_kept_until_then() {
+async fn a_session_token_with_an_expiry_is_usable_until_then() {
     let gateway = TestGateway::open().await;
     let end = NOW.plus(Duration::from_secs(600));
     let token = jwt(&json!({"exp": end.unix_seconds(), "email": "me@example.org"}));
@@ -57,10 +57,10 @@ async fn a_session_token_that_tells_its_end_is_kept_until_then() {
 }
 
 #[tokio::test]
-async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
+async fn an_opaque_session_token_and_an_api_key_do_not_expire() {
     let gateway = TestGateway::open().await;
     register(&gateway, "suno", session("opaque")).await.expect("it connects");
-    // What looks like an end in an API key is none.
+    // An `exp` claim in an API key is ignored.
     let key = jwt(&json!({"exp": NOW.unix_seconds() - 5}));
     register(&gateway, "dashscope", api_key(&key)).await.expect("it connects");
     gateway.clock.advance(Duration::from_secs(365 * 24 * 3600));
@@ -71,19 +71,19 @@ async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
 }
 
 #[tokio::test]
-async fn a_further_secret_replaces_the_first_in_the_same_account() {
+async fn a_second_secret_replaces_the_first_in_the_same_account() {
     let gateway = TestGateway::open().await;
     let first = register(&gateway, "suno", session("first")).await.expect("it connects");
     let before = gateway.account("suno").await.expect("it is there");
     let second = register(&gateway, "suno", session("second")).await.expect("it connects");
     let after = gateway.account("suno").await.expect("it is there");
     assert_eq!(first.id, second.id);
-    assert_ne!(before.login_id(), after.login_id(), "what an older secret left behind can be told apart");
+    assert_ne!(before.login_id(), after.login_id());
     assert_eq!(gateway.tokens("suno").await, Some(("second".to_owned(), None)));
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
+async fn a_new_name_becomes_an_account_of_the_requested_type() {
     let gateway = TestGateway::open().await;
     let pasted = PastedSecret {
         provider_type: Some(ProviderType::Dashscope),
@@ -96,7 +96,7 @@ async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
     assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
     assert_eq!(gateway.account("dashscope").await, None);
 
-    // Its type is known from now on, and does not change.
+    // The type of an account is fixed.
     register(&gateway, "studio", api_key("sk-2")).await.expect("it connects");
     let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
     let conflict = register(&gateway, "studio", other).await;
@@ -107,7 +107,7 @@ async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_registered_says_why_and_changes_nothing() {
+async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
     let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
     let refused = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
     let typed = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {
@@ -147,7 +147,7 @@ async fn what_cannot_be_registered_says_why_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_saved_is_not_registered() {
+async fn an_unsaved_secret_is_not_registered() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_to("save a login");
     assert!(matches!(register(&gateway, "suno", session("token")).await, Err(AppError::Store(_))));

@@ -1,4 +1,4 @@
-//! The status of an account: where it stands now, and for the principal who asks, how the last login went.
+//! The status of an account: its state, and the last login of the principal that asks.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use goclaw::{
 use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle};
 
 #[tokio::test]
-async fn an_account_that_was_never_connected_is_absent() {
+async fn an_account_never_connected_is_absent() {
     let gateway = TestGateway::open().await;
     let status = gateway.app.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
     assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, AccountState::Absent, None));
@@ -20,7 +20,7 @@ async fn an_account_that_was_never_connected_is_absent() {
 }
 
 #[tokio::test]
-async fn a_connected_account_says_since_which_login_and_until_when() {
+async fn a_connected_account_reports_its_login_and_expiry() {
     let gateway = TestGateway::open().await;
     gateway.clock.advance(Duration::from_secs(10));
     let login = gateway.start(alice()).await;
@@ -34,13 +34,13 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
     assert_eq!(status.account.plan_type.as_deref(), Some("plus"));
     assert!(status.authenticated);
 
-    // Whoever else asks sees the account, not the login.
+    // Another principal sees the account but not the login.
     let of_bob = gateway.status(&bob()).await;
     assert_eq!((of_bob.state, of_bob.last_login), (AccountState::Active, None));
 }
 
 #[tokio::test]
-async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
+async fn an_expired_token_is_unusable_and_the_account_is_kept() {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_millis(3_599_999));
@@ -49,12 +49,12 @@ async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated);
     assert_eq!(status.state, AccountState::Active, "it can be refreshed");
-    assert!(status.reason.expect("it says why").contains("has ended"));
+    assert!(status.reason.expect("a reason").contains("has ended"));
     assert!(gateway.account(OPENAI).await.is_some());
 }
 
 #[tokio::test]
-async fn the_last_login_is_the_newest_and_says_how_it_ended() {
+async fn the_last_login_is_the_newest_with_its_outcome() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(1));
@@ -66,14 +66,14 @@ async fn the_last_login_is_the_newest_and_says_how_it_ended() {
     gateway.clock.advance(Duration::from_secs(1));
     gateway.provider.reply_with(Reply::Refused);
     let refused = gateway.start_forced(alice()).await;
-    assert_eq!(last().await, None, "the newest is still under way");
+    assert_eq!(last().await, None, "the newest login is still pending");
     gateway.approve(&refused).shown().await;
     assert_eq!(last().await, Some((refused.login_id, LoginOutcome::CodeRefused)));
-    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "the account is as it was");
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "the account is unchanged");
 }
 
 #[tokio::test]
-async fn a_login_whose_time_is_over_reads_as_expired_before_anybody_has_swept() {
+async fn an_overdue_login_reads_as_expired_before_the_sweep() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.clock.set_wall_clock(login.expires_at);
@@ -83,7 +83,7 @@ async fn a_login_whose_time_is_over_reads_as_expired_before_anybody_has_swept() 
 }
 
 #[tokio::test]
-async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
+async fn a_saved_login_without_an_end_mark_reads_as_completed() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.fail_to("end a login");
@@ -96,24 +96,24 @@ async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
 }
 
 #[tokio::test]
-async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
+async fn a_new_name_has_a_status_as_soon_as_its_login_starts() {
     let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
     let started = gateway.app.logins.start(name("work"), alice(), options).await;
     let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
     let status = async |principal| gateway.app.accounts.status(&name("work"), &principal).await;
-    let pending = status(alice()).await.expect("a status").pending.expect("it waits");
+    let pending = status(alice()).await.expect("a status").pending.expect("a pending login");
     assert_eq!(pending.login_id, login.login_id);
     assert!(matches!(status(bob()).await, Err(AppError::UnknownProvider(_))));
 
-    // How it ended must be told, even though nothing came of it.
+    // The outcome is reported even though no account was stored.
     gateway.listener.browser_returns(query_of(&gateway.provider.decline(&login.auth_url))).shown().await;
     let after = status(alice()).await.expect("a status");
     assert_eq!((after.state, after.last_login.expect("an end").outcome), (AccountState::Absent, LoginOutcome::Denied));
 }
 
 #[tokio::test]
-async fn an_exchange_under_way_is_neither_pending_nor_over() {
+async fn a_running_exchange_is_neither_pending_nor_ended() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
@@ -124,7 +124,7 @@ async fn an_exchange_under_way_is_neither_pending_nor_over() {
 }
 
 #[tokio::test]
-async fn unknown_names_and_a_store_that_is_down_are_errors() {
+async fn a_status_with_an_unknown_name_or_a_failing_store_is_an_error() {
     let gateway = TestGateway::open().await;
     for unknown in ["xyz", "", "../etc", "OPENAI"] {
         let refused = async { gateway.app.accounts.status(&account_name(unknown)?, &alice()).await };

@@ -1,4 +1,4 @@
-//! A gateway wakes up: it finds its accounts, refuses a key that is not theirs, and sweeps from then on.
+//! The gateway's start: it registers the stored accounts, rejects a wrong key and starts the sweeper.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle};
 
 #[tokio::test]
-async fn a_restart_finds_the_accounts_again() {
+async fn a_restart_registers_the_stored_accounts() {
     let mut gateway = TestGateway::open().await;
     gateway.connect().await;
     let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
     gateway.restart().await;
-    let again = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is found again");
+    let again = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
     assert_eq!((&again.refresh, again.revision), (&registered.refresh, registered.revision));
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn a_wrong_key_stops_the_start_before_anything_is_changed() {
+async fn a_wrong_key_stops_the_start_and_changes_nothing() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let overdue = gateway.start_forced(alice()).await;
-    // A sweep would end it.
+    // A sweep would end this login.
     gateway.clock.set_wall_clock(overdue.expires_at);
     let before = gateway.store.contents();
     let opened = gateway.listener.times_opened();
@@ -41,7 +41,7 @@ async fn a_wrong_key_stops_the_start_before_anything_is_changed() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_moved_here_from_another_login_stops_the_start() {
+async fn a_refresh_token_of_another_login_stops_the_start() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let mut old = gateway.account(OPENAI).await.expect("it is connected");
@@ -57,14 +57,14 @@ async fn a_refresh_token_that_was_moved_here_from_another_login_stops_the_start(
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_stops_the_start() {
+async fn a_failing_store_stops_the_start() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_all();
     assert!(matches!(gateway.another_gateway(1).start().await, Err(AppError::Store(_))));
 }
 
 #[tokio::test]
-async fn a_gateway_that_wakes_ends_what_is_overdue() {
+async fn a_start_expires_overdue_logins() {
     let mut gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.app.shut_down().await;
@@ -75,7 +75,7 @@ async fn a_gateway_that_wakes_ends_what_is_overdue() {
 }
 
 #[tokio::test]
-async fn a_login_that_ended_a_week_ago_is_forgotten() {
+async fn an_ended_login_is_deleted_after_a_week() {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
@@ -90,7 +90,7 @@ async fn a_login_that_ended_a_week_ago_is_forgotten() {
 }
 
 #[tokio::test]
-async fn the_sweeper_outlives_a_store_that_is_down() {
+async fn the_sweeper_survives_a_store_outage() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.store.fail_all();

@@ -1,4 +1,4 @@
-//! A browser comes back to the gateway's own listener: what it is shown is the truth, and only the right state counts.
+//! Callbacks to the gateway's listener: the browser sees the true outcome, and only the right state has an effect.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, name, query_of, set
 const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
 
 #[tokio::test]
-async fn an_approved_login_ends_with_both_tokens_saved_and_the_account_registered() {
+async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
@@ -28,7 +28,7 @@ async fn an_approved_login_ends_with_both_tokens_saved_and_the_account_registere
 }
 
 #[tokio::test]
-async fn the_browser_is_told_nothing_before_the_provider_has_answered() {
+async fn the_browser_waits_until_the_provider_responds() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
@@ -41,14 +41,14 @@ async fn the_browser_is_told_nothing_before_the_provider_has_answered() {
 }
 
 #[tokio::test]
-async fn the_browser_is_told_nothing_before_the_tokens_are_saved() {
+async fn the_browser_waits_until_the_tokens_are_saved() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.block_saves();
     let mut page = gateway.approve(&login);
     settle().await;
-    assert_eq!(gateway.provider.exchanges(), 1, "the tokens are there");
-    assert!(page.is_waiting(), "and not saved");
+    assert_eq!(gateway.provider.exchanges(), 1);
+    assert!(page.is_waiting(), "the tokens are not saved yet");
     gateway.store.unblock_saves();
     assert_eq!(page.shown().await, CONNECTED);
     assert!(gateway.account(OPENAI).await.is_some());
@@ -70,12 +70,12 @@ async fn a_wrong_state_never_ends_a_login() {
         }
     }
     assert_eq!(gateway.provider.exchanges(), 0);
-    assert_eq!(gateway.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
     assert_eq!(gateway.listener.browser_returns(query_of(&approved)).shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn a_callback_without_a_code_or_of_another_issuer_leaves_the_login_pending() {
+async fn a_callback_without_a_code_or_from_another_issuer_leaves_the_login_pending() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -89,7 +89,7 @@ async fn a_callback_without_a_code_or_of_another_issuer_leaves_the_login_pending
 }
 
 #[tokio::test]
-async fn declining_at_the_provider_ends_the_login() {
+async fn a_denial_at_the_provider_ends_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
@@ -104,10 +104,10 @@ async fn declining_at_the_provider_ends_the_login() {
 }
 
 #[tokio::test]
-async fn a_browser_that_comes_back_too_late_ends_nothing_but_an_expired_login() {
+async fn a_late_callback_ends_the_login_as_expired() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
-    // Nothing has noticed yet: only the wall clock says so.
+    // Only the wall clock moves, so no timer has ended the login.
     gateway.clock.set_wall_clock(login.expires_at);
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Expired));
     assert_eq!(gateway.provider.exchanges(), 0, "the code is not redeemed");
@@ -116,7 +116,7 @@ async fn a_browser_that_comes_back_too_late_ends_nothing_but_an_expired_login() 
 }
 
 #[tokio::test]
-async fn a_callback_in_the_last_millisecond_is_in_time() {
+async fn a_callback_in_the_last_millisecond_is_accepted() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.clock.set_wall_clock(Timestamp::from_unix_millis(login.expires_at.unix_millis() - 1));
@@ -124,7 +124,7 @@ async fn a_callback_in_the_last_millisecond_is_in_time() {
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_again_is_shown_how_the_first_one_ended() {
+async fn a_repeated_callback_shows_the_outcome_of_the_first() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);

@@ -1,4 +1,4 @@
-//! The exchange of the code goes wrong: nothing is stored, the outcome says why, and a new start works at once.
+//! A failed code exchange stores nothing, its outcome names the reason, and a new login works at once.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const FAILURES: [(Reply, LoginOutcome); 5] = [
 ];
 
 #[tokio::test]
-async fn a_failed_exchange_stores_nothing_and_says_why() {
+async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
     for (reply, outcome) in FAILURES {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(reply);
@@ -45,7 +45,7 @@ async fn a_failed_exchange_stores_nothing_and_says_why() {
 }
 
 #[tokio::test]
-async fn who_pastes_is_told_the_same() {
+async fn a_pasted_address_gets_the_same_outcome() {
     for (reply, expected) in FAILURES {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(reply);
@@ -55,12 +55,12 @@ async fn who_pastes_is_told_the_same() {
         assert!(matches!(failed, Err(AppError::LoginFailed { outcome, .. }) if outcome == expected), "{failed:?}");
         let over = gateway.paste(&approved, alice()).await;
         assert!(matches!(over, Err(AppError::LoginOver(outcome)) if outcome == expected), "{over:?}");
-        assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once, whatever came of it");
+        assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once");
     }
 }
 
 #[tokio::test]
-async fn a_failed_new_sign_in_leaves_the_old_one_serving() {
+async fn a_failed_new_login_keeps_the_old_tokens() {
     for (reply, _) in FAILURES {
         let gateway = TestGateway::open().await;
         gateway.connect().await;
@@ -74,7 +74,7 @@ async fn a_failed_new_sign_in_leaves_the_old_one_serving() {
 }
 
 #[tokio::test]
-async fn tokens_that_cannot_be_saved_end_the_login_as_not_saved() {
+async fn unsaved_tokens_end_the_login_as_not_saved() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.fail_to("save a login");
@@ -88,7 +88,7 @@ async fn tokens_that_cannot_be_saved_end_the_login_as_not_saved() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
+async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.fail_to("load an account");
@@ -99,7 +99,7 @@ async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_after_the_exchange_does_not_block_the_next_login() {
+async fn a_store_outage_after_the_exchange_does_not_block_the_next_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
@@ -116,7 +116,7 @@ async fn a_store_that_is_down_after_the_exchange_does_not_block_the_next_login()
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_when_the_browser_comes_back_spends_no_code() {
+async fn a_store_outage_at_the_callback_does_not_spend_the_code() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -128,7 +128,7 @@ async fn a_store_that_is_down_when_the_browser_comes_back_spends_no_code() {
 }
 
 #[tokio::test]
-async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
+async fn a_login_does_not_replace_an_account_of_another_type() {
     let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
     let Ok(StartOutcome::Pending(login)) = gateway.app.logins.start(name("work"), alice(), options).await else {
@@ -146,7 +146,7 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
     let before = gateway.account("work").await;
 
     let shown = gateway.approve(&login).shown().await;
-    assert_eq!(shown, CallbackReply::Unavailable, "the login has ended, so it is not said to go on");
+    assert_eq!(shown, CallbackReply::Unavailable, "the login has ended");
     assert_eq!(gateway.account("work").await, before);
     let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").outcome, LoginOutcome::NotSaved);
@@ -154,7 +154,7 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_token_lives_as_long_as_the_provider_says_and_an_hour_if_it_does_not() {
+async fn the_token_lifetime_is_the_provider_s_or_one_hour() {
     for (lifetime, seconds) in [(Some(90), 90), (None, 3600), (Some(-5), 3600)] {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(Reply::Tokens { lifetime, with_refresh_token: true });

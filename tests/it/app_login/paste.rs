@@ -1,4 +1,4 @@
-//! A pasted address: only for the account it is said to be for, only from who started the login, only to the letter.
+//! Pasted redirect addresses: accepted only for their account, from the login's principal, and byte for byte.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use goclaw::{
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
 
 #[tokio::test]
-async fn a_pasted_address_signs_in() {
+async fn a_pasted_address_completes_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let connected = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
@@ -31,14 +31,14 @@ async fn another_principal_can_neither_finish_nor_cancel_a_login() {
         assert!(matches!(gateway.paste(url, bob()).await, Err(AppError::OtherPrincipal)));
     }
     assert!(!gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("it answers"));
-    assert_eq!(gateway.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
     assert_eq!(gateway.provider.exchanges(), 0);
     gateway.paste(&approved, alice()).await.expect("it connects");
-    assert!(matches!(gateway.paste(&approved, bob()).await, Err(AppError::OtherPrincipal)), "nor see how it ended");
+    assert!(matches!(gateway.paste(&approved, bob()).await, Err(AppError::OtherPrincipal)), "the outcome is hidden");
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_the_login_s_leaves_it_pending() {
+async fn an_address_that_does_not_match_the_login_leaves_it_pending() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -65,7 +65,7 @@ async fn an_address_that_is_not_the_login_s_leaves_it_pending() {
 }
 
 #[tokio::test]
-async fn a_wrong_state_is_refused_as_often_as_it_is_tried() {
+async fn a_wrong_state_is_rejected_every_time() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     for _ in 0..50 {
@@ -76,14 +76,14 @@ async fn a_wrong_state_is_refused_as_often_as_it_is_tried() {
 }
 
 #[tokio::test]
-async fn without_a_login_there_is_nothing_to_paste_for() {
+async fn a_paste_without_a_pending_login_is_an_error() {
     let gateway = TestGateway::open().await;
     let url = "http://localhost:1455/auth/callback?code=ac_1&state=guess";
     assert!(matches!(gateway.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
     let elsewhere = Callback::Pasted { name: name("xyz"), redirect_url: url.into(), principal: alice() };
     assert!(matches!(gateway.app.logins.complete(elsewhere).await, Err(AppError::UnknownProvider(_))));
 
-    // A login that waits for another account or somebody else is none for this one.
+    // A pending login of another account or another principal does not count.
     let login = gateway.start(bob()).await;
     assert!(matches!(gateway.paste(url, alice()).await, Err(AppError::NoPendingLogin)));
     let approved = gateway.provider.approve(&login.auth_url);
@@ -93,7 +93,7 @@ async fn without_a_login_there_is_nothing_to_paste_for() {
 }
 
 #[tokio::test]
-async fn pasting_for_openai_means_the_same_account() {
+async fn a_paste_for_the_openai_account_completes_its_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let redirect_url = gateway.provider.approve(&login.auth_url).into();
@@ -113,7 +113,7 @@ async fn a_pasted_denial_ends_the_login() {
 }
 
 #[tokio::test]
-async fn what_is_cancelled_stays_cancelled() {
+async fn a_cancelled_login_stays_cancelled() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -128,7 +128,7 @@ async fn what_is_cancelled_stays_cancelled() {
 }
 
 #[tokio::test]
-async fn a_login_whose_time_is_over_cannot_be_finished() {
+async fn an_expired_login_cannot_be_completed() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);

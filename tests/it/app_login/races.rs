@@ -1,4 +1,4 @@
-//! Many callers at once, callers that leave, and a gateway that is asked to stop in the middle of it.
+//! Concurrent callers, callers that disconnect, and a shutdown during a login.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn received(redirect_url: &str) -> Callback {
 }
 
 #[tokio::test]
-async fn of_fifty_parallel_completions_one_redeems_the_code() {
+async fn fifty_parallel_completions_redeem_the_code_once() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -57,7 +57,7 @@ async fn two_gateways_on_one_store_redeem_a_code_once() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_stops_nothing() {
+async fn a_disconnected_caller_does_not_stop_the_exchange() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -65,7 +65,7 @@ async fn a_caller_that_leaves_stops_nothing() {
     {
         let completion = gateway.app.logins.complete(received(&approved));
         tokio::select! {
-            result = completion => panic!("the provider has not answered: {result:?}"),
+                        result = completion => panic!("the provider has not responded: {result:?}"),
             () = settle() => {}
         }
     }
@@ -76,7 +76,7 @@ async fn a_caller_that_leaves_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_browser_that_leaves_stops_nothing() {
+async fn a_disconnected_browser_does_not_stop_the_exchange() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
@@ -89,7 +89,7 @@ async fn a_browser_that_leaves_stops_nothing() {
 }
 
 #[tokio::test]
-async fn stopping_waits_for_the_exchange_and_shows_how_it_ended() {
+async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
@@ -98,30 +98,30 @@ async fn stopping_waits_for_the_exchange_and_shows_how_it_ended() {
     let finish = gateway.app.shut_down();
     tokio::pin!(finish);
     tokio::select! {
-        () = &mut finish => panic!("it stopped with a code in its hands"),
+                () = &mut finish => panic!("it stopped during the exchange"),
         () = settle() => {}
     }
     assert!(page.is_waiting());
     gateway.provider.resume();
     within(finish).await;
-    assert!(gateway.account(OPENAI).await.is_some(), "it stopped after the tokens were saved");
+    assert!(gateway.account(OPENAI).await.is_some(), "the tokens are saved before the stop");
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Completed));
     assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
-async fn a_login_that_a_dead_gateway_was_finishing_ends_as_interrupted() {
+async fn a_stuck_exchange_ends_as_interrupted() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.provider.hang();
     let _page = gateway.approve(&login);
     settle().await;
-    // As good as dead: the provider never answers.
+    // An exchange without a response looks like one of a crashed gateway.
     gateway.clock.advance(Duration::from_secs(120));
     settle().await;
-    assert_eq!(gateway.status(&alice()).await.last_login, None, "an exchange may take its time");
+    assert_eq!(gateway.status(&alice()).await.last_login, None, "the exchange may still succeed");
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
-    let last = gateway.status(&alice()).await.last_login.expect("the sweeper has seen it");
+    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends it");
     assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Interrupted));
 }

@@ -1,4 +1,4 @@
-//! Starting a login: once per principal and account, only where there is a browser sign-in, anew only if asked to.
+//! Starting a login: one per principal and account, only for OAuth providers, and for a usable account only if forced.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, bob, name};
 
-/// Starts a login as the API does: for the name and the type that a request states.
+/// Starts a login with the name and the type of an API request.
 async fn start(
     gateway: &TestGateway,
     text: &str,
@@ -28,7 +28,7 @@ async fn start(
 }
 
 #[tokio::test]
-async fn a_start_opens_the_listener_and_says_where_to_approve() {
+async fn a_start_opens_the_listener_and_returns_the_authorize_url() {
     let gateway = TestGateway::open().await;
     assert!(!gateway.listener.is_open());
     let login = gateway.start(alice()).await;
@@ -38,13 +38,13 @@ async fn a_start_opens_the_listener_and_says_where_to_approve() {
     assert_eq!(login.expires_at, NOW.plus(Duration::from_secs(360)));
 
     let status = gateway.status(&alice()).await;
-    let pending = status.pending.expect("it waits");
+    let pending = status.pending.expect("a pending login");
     assert_eq!((pending.login_id, pending.expires_at), (login.login_id, login.expires_at));
     assert_eq!((status.state, status.last_login), (AccountState::Absent, None));
 }
 
 #[tokio::test]
-async fn starting_twice_gives_the_same_login_also_after_a_restart() {
+async fn a_second_start_returns_the_same_login_even_after_a_restart() {
     let mut gateway = TestGateway::open().await;
     let first = gateway.start(alice()).await;
     gateway.clock.advance(Duration::from_secs(30));
@@ -56,12 +56,12 @@ async fn starting_twice_gives_the_same_login_also_after_a_restart() {
         assert_eq!((&again.login_id, again.expires_at), (&first.login_id, first.expires_at));
         assert_eq!(again.started_at, first.started_at);
     }
-    // The address of before the restart still leads to tokens.
+    // The address from before the restart still works.
     gateway.paste(&gateway.provider.approve(&first.auth_url), alice()).await.expect("it connects");
 }
 
 #[tokio::test]
-async fn twenty_starts_at_once_are_one_login_and_one_listener() {
+async fn twenty_concurrent_starts_share_one_login_and_one_listener() {
     let gateway = TestGateway::open().await;
     let mut starts = JoinSet::new();
     for _ in 0..20 {
@@ -70,7 +70,7 @@ async fn twenty_starts_at_once_are_one_login_and_one_listener() {
     }
     let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("it starts") {
         StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error.is_none()),
-        StartOutcome::AlreadyAuthenticated { .. } => panic!("nobody has signed in"),
+        StartOutcome::AlreadyAuthenticated { .. } => panic!("the account is not connected"),
     });
     let started: Vec<_> = started.collect();
     assert!(started.iter().all(|login| *login == started[0] && login.1));
@@ -78,17 +78,17 @@ async fn twenty_starts_at_once_are_one_login_and_one_listener() {
 }
 
 #[tokio::test]
-async fn two_principals_have_a_login_each() {
+async fn each_principal_has_its_own_login() {
     let gateway = TestGateway::open().await;
     let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
     assert_ne!(of_alice.login_id, of_bob.login_id);
     assert_ne!(of_alice.auth_url.expose_secret(), of_bob.auth_url.expose_secret());
-    assert_eq!(gateway.status(&bob()).await.pending.expect("it waits").login_id, of_bob.login_id);
+    assert_eq!(gateway.status(&bob()).await.pending.expect("a pending login").login_id, of_bob.login_id);
     assert_eq!(gateway.status(&Principal::named("carol")).await.pending, None);
 }
 
 #[tokio::test]
-async fn the_seed_s_word_openai_means_the_same_account() {
+async fn openai_is_an_alias_of_the_account() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     match start(&gateway, "openai", None, StartOptions::default()).await {
@@ -98,7 +98,7 @@ async fn the_seed_s_word_openai_means_the_same_account() {
 }
 
 #[tokio::test]
-async fn a_sound_account_is_not_signed_in_again_unless_forced() {
+async fn a_usable_account_starts_a_login_only_if_forced() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     for principal in [alice(), bob()] {
@@ -112,7 +112,7 @@ async fn a_sound_account_is_not_signed_in_again_unless_forced() {
 }
 
 #[tokio::test]
-async fn an_expired_account_may_be_signed_in_again() {
+async fn an_expired_account_can_start_a_login() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.clock.advance(Duration::from_secs(3599));
@@ -123,7 +123,7 @@ async fn an_expired_account_may_be_signed_in_again() {
 }
 
 #[tokio::test]
-async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
+async fn a_login_enables_a_disabled_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
@@ -134,7 +134,7 @@ async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
 }
 
 #[tokio::test]
-async fn while_a_forced_login_waits_the_old_credential_serves() {
+async fn the_old_tokens_serve_during_a_forced_login() {
     let gateway = TestGateway::open().await;
     let before = gateway.connect().await;
     let old = gateway.account(OPENAI).await;
@@ -144,13 +144,13 @@ async fn while_a_forced_login_waits_the_old_credential_serves() {
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 
     let after = gateway.paste(&approved, alice()).await.expect("it connects");
-    assert_eq!(after.id, before.id, "it is the same account");
+    assert_eq!(after.id, before.id, "the account is the same");
     assert_eq!(gateway.tokens(OPENAI).await, Some(("access-2".to_owned(), Some("refresh-2".to_owned()))));
     assert_eq!(gateway.status(&alice()).await.login_id, Some(login.login_id));
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
+async fn a_new_name_becomes_an_account_of_its_start_s_type() {
     let gateway = TestGateway::open().await;
     let outcome = start(
         &gateway,
@@ -166,7 +166,7 @@ async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_signed_in_to_says_why() {
+async fn a_rejected_start_names_the_reason() {
     let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
     let refused = async |text: &str, provider_type| {
         start(&gateway, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
@@ -180,7 +180,7 @@ async fn what_cannot_be_signed_in_to_says_why() {
         refused("suno", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::SessionToken, .. }
     ));
-    // Its endpoints must be configured, and are not.
+    // DashScope has OAuth only with configured endpoints.
     assert!(matches!(
         refused("dashscope", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::ApiKey, .. }
@@ -191,7 +191,7 @@ async fn what_cannot_be_signed_in_to_says_why() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_stops_a_start_and_the_next_one_works() {
+async fn a_failing_store_fails_one_start_and_the_next_one_works() {
     let gateway = TestGateway::open().await;
     gateway.store.fail_next(1);
     assert!(matches!(start(&gateway, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));

@@ -1,4 +1,4 @@
-//! How long the callback listener is there: from the first pending login until the last browser has seen its page.
+//! The callback listener is open from the first pending login until the last outcome page was fetched.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use goclaw::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, query_of, settle};
 
 impl TestGateway {
-    /// Whether the listener is still there after some time.
+    /// Whether the listener is still open after `time`.
     async fn listens_after(&self, time: Duration) -> bool {
         self.clock.advance(time);
         settle().await;
@@ -19,14 +19,14 @@ const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn it_closes_a_second_after_the_page_was_fetched() {
+async fn it_closes_one_second_after_the_page_is_fetched() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.approve(&login).shown().await;
-    assert!(gateway.listens_after(3 * SECOND).await, "the browser is still to fetch the page");
+    assert!(gateway.listens_after(3 * SECOND).await, "the browser has not fetched the page yet");
     gateway.listener.browser_fetches_outcome();
     settle().await;
-    assert!(gateway.listens_after(SECOND - MILLI).await, "it may ask for more");
+    assert!(gateway.listens_after(SECOND - MILLI).await, "the browser may send more requests");
     assert!(!gateway.listens_after(MILLI).await);
     assert_eq!(gateway.listener.times_opened(), 1);
 }
@@ -59,7 +59,7 @@ async fn it_stays_while_another_login_is_pending() {
     gateway.approve(&of_alice).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
-    assert!(gateway.listens_after(30 * SECOND).await, "bob is still to come back");
+    assert!(gateway.listens_after(30 * SECOND).await, "bob's login is pending");
     gateway.approve(&of_bob).shown().await;
     gateway.listener.browser_fetches_outcome();
     settle().await;
@@ -82,7 +82,7 @@ async fn it_closes_at_once_when_the_last_login_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_page_that_was_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
+async fn a_page_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
     let gateway = TestGateway::open().await;
     let of_alice = gateway.start(alice()).await;
     gateway.start(bob()).await;
@@ -96,13 +96,13 @@ async fn a_page_that_was_fetched_long_ago_does_not_keep_it_open_after_a_cancel()
 }
 
 #[tokio::test]
-async fn it_closes_when_the_time_of_the_last_login_is_over() {
+async fn it_closes_when_the_last_login_expires() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.clock.advance(100 * SECOND);
     gateway.start(bob()).await;
     settle().await;
-    assert!(gateway.listens_after(260 * SECOND).await, "alice's time is over, bob's is not");
+    assert!(gateway.listens_after(260 * SECOND).await, "alice's login has expired, bob's has not");
     assert!(gateway.listens_after(100 * SECOND - MILLI).await);
     assert!(!gateway.listens_after(MILLI).await);
     let last = gateway.status(&bob()).await.last_login.expect("an end");
@@ -115,7 +115,7 @@ async fn it_closes_at_once_after_a_pasted_address() {
     let login = gateway.start(alice()).await;
     gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
     settle().await;
-    assert!(!gateway.listener.is_open(), "no browser will come");
+    assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn it_closes_at_once_after_a_logout() {
 }
 
 #[tokio::test]
-async fn a_login_that_starts_while_it_is_about_to_close_keeps_it() {
+async fn a_login_started_before_it_closes_keeps_it_open() {
     let gateway = TestGateway::open().await;
     let first = gateway.start(alice()).await;
     gateway.approve(&first).shown().await;

@@ -1,4 +1,4 @@
-//! The callback listener when the world is against it: a port that is taken, a restart, a store that is down.
+//! The callback listener with a port in use, after a restart, and with a store that is down.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, bob, query_of, settle};
 const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_in_the_seed_s_words_and_pasting_works() {
+async fn a_port_in_use_is_reported_in_the_documented_words_and_pasting_works() {
     let gateway = TestGateway::open().await;
     gateway.listener.hold_port(true);
     let login = gateway.start(alice()).await;
-    let error = login.callback_error.expect("the browser cannot come back").to_string();
+    let error = login.callback_error.expect("the listener is not open").to_string();
     assert!(error.starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
     assert!(error.contains("another program holds 127.0.0.1:1455"), "{error}");
     gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
 }
 
 #[tokio::test]
-async fn a_port_that_is_free_again_is_taken_by_the_next_start() {
+async fn the_next_start_binds_a_freed_port() {
     let gateway = TestGateway::open().await;
     gateway.listener.hold_port(true);
     let first = gateway.start(alice()).await;
@@ -31,7 +31,7 @@ async fn a_port_that_is_free_again_is_taken_by_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_restart_listens_again_for_a_login_that_is_pending() {
+async fn a_restart_reopens_the_listener_for_a_pending_login() {
     let mut gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.restart().await;
@@ -42,11 +42,11 @@ async fn a_restart_listens_again_for_a_login_that_is_pending() {
 }
 
 #[tokio::test]
-async fn a_restart_listens_for_nothing_if_no_login_is_pending() {
+async fn a_restart_without_a_pending_login_opens_no_listener() {
     let mut gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.app.shut_down().await;
-    assert!(!gateway.listener.is_open(), "a gateway that has stopped holds no port");
+    assert!(!gateway.listener.is_open());
     gateway.clock.advance(Duration::from_secs(360));
     gateway.restart().await;
     settle().await;
@@ -55,7 +55,7 @@ async fn a_restart_listens_for_nothing_if_no_login_is_pending() {
 }
 
 #[tokio::test]
-async fn a_restart_with_the_port_taken_still_takes_a_pasted_address() {
+async fn a_restart_with_the_port_in_use_still_accepts_a_pasted_address() {
     let mut gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.app.shut_down().await;
@@ -65,7 +65,7 @@ async fn a_restart_with_the_port_taken_still_takes_a_pasted_address() {
 }
 
 #[tokio::test]
-async fn a_browser_that_meets_a_store_that_is_down_may_come_again() {
+async fn a_callback_during_a_store_outage_can_be_repeated() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
@@ -73,7 +73,7 @@ async fn a_browser_that_meets_a_store_that_is_down_may_come_again() {
     let page = gateway.listener.browser_returns(query_of(&approved));
     assert_eq!(page.shown().await, CallbackReply::Unavailable);
     settle().await;
-    assert!(gateway.listener.is_open(), "nobody knows whether a login is pending");
+    assert!(gateway.listener.is_open(), "the gateway cannot read whether a login is pending");
 
     gateway.store.repair();
     let page = gateway.listener.browser_returns(query_of(&approved));
@@ -81,7 +81,7 @@ async fn a_browser_that_meets_a_store_that_is_down_may_come_again() {
 }
 
 #[tokio::test]
-async fn it_closes_soon_after_a_store_that_was_down_says_that_nothing_is_pending() {
+async fn it_closes_soon_after_a_store_outage_if_nothing_is_pending() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.store.fail_all();
