@@ -45,7 +45,7 @@ async fn a_hundred_concurrent_401s_cause_one_refresh() {
     let mut callers = JoinSet::new();
     for _ in 0..100 {
         let gateway = Arc::clone(&gateway);
-        callers.spawn(async move { usage(&gateway).await.expect("an answer").0 });
+        callers.spawn(async move { usage(&gateway).await.expect("a response").0 });
     }
     let statuses = callers.join_all().await;
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
@@ -58,7 +58,7 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
     let gateway = lazy().await;
     gateway.upstream.refuse_all();
     for _ in 0..5 {
-        let (status, body) = usage(&gateway).await.expect("an answer");
+        let (status, body) = usage(&gateway).await.expect("a response");
         assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
     }
     assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
@@ -80,7 +80,7 @@ async fn a_401_in_doubt_causes_a_retry_only_if_the_token_is_dead() {
     for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
         let gateway = in_doubt(code).await;
         for (time, presented) in presentations.into_iter().enumerate() {
-            usage(&gateway).await.expect("an answer");
+            usage(&gateway).await.expect("a response");
             assert_eq!(gateway.provider.presented().len(), presented, "{code}, request {time}");
             // The second request follows at once, the third after the pause.
             gateway.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
@@ -94,9 +94,9 @@ async fn an_accepted_token_is_not_dead() {
     let gateway = in_doubt("unknown").await;
     for _ in 0..5 {
         gateway.upstream.refuse("access-1", "unknown");
-        assert_eq!(usage(&gateway).await.expect("an answer").0, 401);
+        assert_eq!(usage(&gateway).await.expect("a response").0, 401);
         gateway.upstream.accept("access-1");
-        assert_eq!(usage(&gateway).await.expect("an answer").0, 200);
+        assert_eq!(usage(&gateway).await.expect("a response").0, 200);
         gateway.clock.advance(HOUR / 60);
     }
     assert_eq!(gateway.provider.presented().len(), 1, "no retry in doubt");
@@ -106,8 +106,8 @@ async fn an_accepted_token_is_not_dead() {
 async fn a_token_the_provider_revoked_is_not_authenticated() {
     let gateway = in_doubt("token_revoked").await;
     gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
-    assert_eq!(usage(&gateway).await.expect("an answer").0, 401);
-    assert_eq!(usage(&gateway).await.expect("an answer").0, 401);
+    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated && status.reason.is_some_and(|reason| reason.contains("Sign in again")));
 }

@@ -103,7 +103,7 @@ async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
 #[tokio::test]
 async fn a_rejected_cookie_needs_reauth() {
     let gateway = TestGateway::open().await;
-    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
+    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
     gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
@@ -115,7 +115,7 @@ async fn a_rejected_cookie_needs_reauth() {
 #[tokio::test]
 async fn a_secret_that_is_rejected_or_unchecked_is_not_saved() {
     let gateway = TestGateway::open().await;
-    let refused = register(&gateway, 3600, Some("cookie-of-nobody")).await;
+    let refused = register(&gateway, 3600, Some("unknown-cookie")).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");
     gateway.provider.session_timeouts(1);
     let unknown = register(&gateway, 3600, Some("cookie-1")).await;

@@ -1,4 +1,4 @@
-//! `/v1/responses` and `/v1/models` as a client uses them: a whole gateway, and a backend that is as strict as the real one.
+//! `/v1/responses` and `/v1/models` against a backend that is as strict as the real one.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn respond(gateway: &Gateway, body: Value) -> HttpResponse {
     gateway.post("/v1/responses", body).await
 }
 
-/// The text of a response's first message.
+/// Returns the text of a response's first message.
 fn text_of(response: &Value) -> &str {
     let output = response["output"].as_array().expect("an output");
     let message = output.iter().find(|item| item["type"] == "message").expect("a message");
@@ -30,7 +30,7 @@ fn text_of(response: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn who_wants_no_stream_gets_one_response() {
+async fn a_request_without_stream_gets_one_response() {
     let (_provider, _home, gateway) = signed_in().await;
     let response = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
     assert_eq!((response.status, response.header("content-type")), (200, "application/json"), "{}", response.text);
@@ -47,7 +47,7 @@ async fn who_wants_no_stream_gets_one_response() {
 }
 
 #[tokio::test]
-async fn the_backend_s_rules_are_met_by_the_gateway() {
+async fn the_gateway_adapts_requests_to_the_backend() {
     let (_provider, _home, gateway) = signed_in().await;
     let body = json!({
         "model": MODEL,
@@ -76,24 +76,24 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
 }
 
 #[tokio::test]
-async fn a_stream_comes_byte_for_byte_and_piece_by_piece() {
+async fn a_stream_passes_unchanged_and_unbuffered() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
-    let mut response = request.send().await.expect("an answer");
+    let mut response = request.send().await.expect("a response");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     let (mut pieces, mut text) = (0, String::new());
     while let Some(piece) = response.chunk().await.expect("a piece") {
         pieces += 1;
         text.push_str(&String::from_utf8_lossy(&piece));
     }
-    assert!(pieces >= 5, "{pieces} pieces: nothing was held back");
+    assert!(pieces >= 5, "{pieces} pieces: the stream was buffered");
     assert!(text.starts_with("event: response.created\n") && text.contains("event: response.completed\n"), "{text}");
 }
 
 #[tokio::test]
-async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
+async fn turn_headers_pass_and_caller_headers_do_not() {
     let (provider, _home, gateway) = signed_in().await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request
@@ -102,7 +102,7 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
         .header("user-agent", "somebody")
         .header("accept-encoding", "gzip")
         .json(&json!({"model": MODEL, "input": "Hello"}));
-    let response = HttpResponse::of(request.send().await.expect("an answer")).await;
+    let response = HttpResponse::of(request.send().await.expect("a response")).await;
     assert!(response.headers.contains_key("x-codex-turn-state") && !response.headers.contains_key("set-cookie"));
     let journal = provider.get_control("/journal").await;
     let entry =
@@ -116,20 +116,20 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_before_the_first_byte_ends_the_request_at_the_provider() {
+async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
-    // Not a stream to the caller, so that it has not seen a byte.
+    // Without `stream` the caller has received no byte yet.
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
-    assert!(request.send().await.expect_err("it leaves").is_timeout());
+    assert!(request.send().await.expect_err("it times out").is_timeout());
     let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }
 
 #[tokio::test]
-async fn names_are_agents_accounts_and_bare_ones() {
+async fn models_are_named_by_agent_by_account_or_alone() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_AGENT__KEY", "my-agent").with("GOCLAW_AGENT__PROVIDER", MODEL);
     let gateway = home.start().await;
@@ -167,27 +167,27 @@ async fn names_are_agents_accounts_and_bare_ones() {
 }
 
 #[tokio::test]
-async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
+async fn the_model_list_is_cached_for_a_minute_and_survives_an_outage() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__MODELS", "written-down");
     let gateway = home.start().await;
-    assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "nobody is signed in");
+    assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "no account is connected");
     gateway.sign_in().await;
     provider.post_control("/outages", json!({"site": "backend", "down": true})).await;
     let ids = async || {
         let models = gateway.get("/v1/models").await.json();
         models["data"].as_array().expect("models").iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(ids().await, [json!("openai-codex/written-down")], "it was never asked");
+    assert_eq!(ids().await, [json!("openai-codex/written-down")], "the provider's list was never loaded");
     provider.post_control("/outages", json!({"site": "backend", "down": false})).await;
     eventually("the provider's own list", || async { ids().await.contains(&json!(MODEL)).then_some(()) }).await;
     ids().await;
-    let asked = provider.outcomes("/backend-api/codex/models").await;
-    assert_eq!(asked.len(), 1, "{asked:?}");
+    let requests = provider.outcomes("/backend-api/codex/models").await;
+    assert_eq!(requests.len(), 1, "{requests:?}");
 }
 
 #[tokio::test]
-async fn many_who_want_the_list_at_once_ask_the_provider_once() {
+async fn concurrent_callers_share_one_model_list_request() {
     let (provider, _home, gateway) = signed_in().await;
     let lists = futures_util::future::join_all((0..20).map(|_| gateway.get("/v1/models"))).await;
     assert!(lists.iter().all(|list| list.status == 200 && list.json() == lists[0].json()));
@@ -195,7 +195,7 @@ async fn many_who_want_the_list_at_once_ask_the_provider_once() {
 }
 
 #[tokio::test]
-async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
+async fn errors_only_the_owner_can_fix_are_not_retryable() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -215,7 +215,7 @@ async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
+async fn an_exhausted_plan_returns_its_reset_time_and_usage() {
     let (provider, home, gateway) = signed_in().await;
     provider.post_control("/settings", json!({"used_percent": 40})).await;
     let usage = gateway.get("/v1/auth/openai/usage").await;
@@ -237,13 +237,13 @@ async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
     assert!(response.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
     assert_eq!(response.header("x-should-retry"), "false");
     let usage = gateway.get("/v1/auth/openai/usage").await.json();
-    assert_eq!(usage["limit_reached"], true, "the refusal's own headers said so: {usage}");
+    assert_eq!(usage["limit_reached"], true, "the 429's headers report it: {usage}");
     let none = gateway.get("/v1/auth/suno/usage").await;
     assert_eq!((none.status, &none.json()["code"]), (404, &json!("no_usage")));
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
+async fn provider_errors_map_to_codes_and_only_a_401_refreshes() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -276,20 +276,20 @@ async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_refused_at_once() {
+async fn a_websocket_upgrade_is_rejected() {
     let (_provider, _home, gateway) = signed_in().await;
     let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let upgrade =
-        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
+        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("a response");
     assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
-    // Java's client offers HTTP/2 with every request, and goes on without.
+    // Java's client offers an HTTP/2 upgrade with every request and continues without it.
     let offer = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(&gateway.token);
     let offer = offer.header("connection", "upgrade, http2-settings").header("upgrade", "h2c").send().await;
-    assert_eq!(offer.expect("an answer").status(), 200);
+    assert_eq!(offer.expect("a response").status(), 200);
 }
 
 #[tokio::test]
-async fn an_upstream_that_breaks_is_told_as_it_is() {
+async fn a_broken_upstream_stream_is_reported() {
     let (provider, _home, gateway) = signed_in().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     for (script, status, code) in [
@@ -323,9 +323,9 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
     }
 }
 
-/// The provider refuses a token that is too young to be refreshed, on every route that asks it something.
+/// The provider rejects a token that is too recent to be refreshed.
 #[tokio::test]
-async fn a_401_that_no_refresh_cures_is_an_answer_on_every_route() {
+async fn a_401_without_a_refresh_gets_a_response_on_every_route() {
     let (provider, _home, gateway) = signed_in().await;
     provider.post_control("/revoke-all", json!({})).await;
     let prompt = json!({"model": MODEL, "input": "Hello"});

@@ -1,5 +1,5 @@
-//! Use cases whose promise is a number of calls: a code is exchanged once, a refresh token is presented once, and some requests
-//! reach neither the provider nor the store nor the callback port.
+//! Call counts of use cases: a code is exchanged once, a refresh token is presented once, and some requests call
+//! neither the provider nor the store nor the callback port.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ fn refused() -> TokenEndpointError {
     TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }
 }
 
-/// A gateway that refreshes nothing before it is asked to, on the stores of a gateway where alice is connected.
+/// Connects an account in a gateway that refreshes only on demand.
 async fn connected() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
     gateway.connect().await;
@@ -64,7 +64,7 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_takes_two_steps_of_the_store() {
+async fn a_refresh_takes_two_store_steps() {
     let gateway = connected().await;
     let stored = gateway.account(OPENAI).await.expect("it is connected");
     gateway.clock.advance(2 * HOUR);
@@ -72,7 +72,7 @@ async fn a_refresh_takes_two_steps_of_the_store() {
     let listed = stored.clone();
     store.expect_list().times(1).return_once(move || Ok(vec![listed]));
     let row = Arc::new(std::sync::Mutex::new(stored));
-    // The lease before the token is presented, and the result after it.
+    // The lease before the presentation, and the result after it.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
@@ -102,7 +102,7 @@ async fn a_valid_token_is_served_without_store_or_provider() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_allowed_and_a_status_start_no_refresh() {
+async fn a_forbidden_path_and_a_status_start_no_refresh() {
     let gateway = connected().await;
     gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
@@ -125,7 +125,7 @@ async fn a_path_that_is_not_allowed_and_a_status_start_no_refresh() {
 }
 
 #[tokio::test]
-async fn a_start_binds_the_port_once_and_not_at_all_for_a_sound_login() {
+async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
     let gateway = connected().await;
     let mut listener = MockCallbackListener::new();
     let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
@@ -137,7 +137,7 @@ async fn a_start_binds_the_port_once_and_not_at_all_for_a_sound_login() {
     assert!(matches!(sound, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{sound:?}");
     let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
     let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
-    assert!(login.callback_error.expect("the port is held").to_string().contains("127.0.0.1:1455"));
+    assert!(login.callback_error.expect("the port is in use").to_string().contains("127.0.0.1:1455"));
 }
 
 #[tokio::test]
@@ -148,5 +148,5 @@ async fn a_status_and_a_cancellation_never_sleep() {
     clock.expect_sleep().never();
     let app = gateway.gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
     assert!(app.accounts.status(&name(OPENAI), &alice()).await.expect("a status").authenticated);
-    assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("it answers"));
+    assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("no error"));
 }

@@ -30,7 +30,7 @@ async fn another_principal_can_neither_finish_nor_cancel_a_login() {
     for url in [&approved, &gateway.provider.decline(&login.auth_url)] {
         assert!(matches!(gateway.paste(url, bob()).await, Err(AppError::OtherPrincipal)));
     }
-    assert!(!gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("it answers"));
+    assert!(!gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("no store error"));
     assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
     assert_eq!(gateway.provider.exchanges(), 0);
     gateway.paste(&approved, alice()).await.expect("it connects");
@@ -117,7 +117,7 @@ async fn a_cancelled_login_stays_cancelled() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     let approved = gateway.provider.approve(&login.auth_url);
-    assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("it answers"));
+    assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
     assert!(!gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
     let over = gateway.paste(&approved, alice()).await;
     assert!(matches!(over, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{over:?}");

@@ -72,7 +72,7 @@ async fn it_closes_at_once_when_the_last_login_is_cancelled() {
     let gateway = TestGateway::open().await;
     gateway.start(alice()).await;
     gateway.start(bob()).await;
-    let cancel = async |principal| gateway.app.logins.cancel(name(OPENAI), principal).await.expect("it answers");
+    let cancel = async |principal| gateway.app.logins.cancel(name(OPENAI), principal).await.expect("no store error");
     cancel(alice()).await;
     settle().await;
     assert!(gateway.listener.is_open());
@@ -90,7 +90,7 @@ async fn a_page_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
     gateway.listener.browser_fetches_outcome();
     settle().await;
     assert!(gateway.listens_after(60 * SECOND).await);
-    gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("it answers");
+    gateway.app.logins.cancel(name(OPENAI), bob()).await.expect("no store error");
     settle().await;
     assert!(!gateway.listener.is_open());
 }

@@ -53,7 +53,7 @@ impl Browser {
         let address = format!("http://127.0.0.1:{port}");
         let status = format!("{address}/status");
         let ready = || async { http().get(&status).send().await.ok() };
-        eventually("chromedriver to answer", ready).await;
+        eventually("chromedriver to be ready", ready).await;
         let session =
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities(&profile)).connect(&address).await;
         let tab = session.unwrap_or_else(|error| {

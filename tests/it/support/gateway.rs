@@ -181,7 +181,7 @@ impl Home {
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
         let url = format!("{}/healthz", gateway.base);
         let healthy = || async { http().get(&url).send().await.ok().filter(|response| response.status().is_success()) };
-        eventually("the gateway to answer", healthy).await;
+        eventually("the gateway to be healthy", healthy).await;
         gateway.token = self.token();
         gateway
     }
@@ -221,7 +221,7 @@ impl Home {
 
     fn query_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
         let path = self.data_dir().join("goclaw.db").display().to_string();
-        query(&mut SqliteConnection::establish(&path).expect("a database")).expect("an answer of the database")
+        query(&mut SqliteConnection::establish(&path).expect("a database")).expect("the query runs")
     }
 }
 
@@ -309,7 +309,7 @@ impl Gateway {
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         let request = if let Some(body) = body { request.json(&body) } else { request };
-        HttpResponse::of(request.send().await.expect("an answer")).await
+        HttpResponse::of(request.send().await.expect("a response")).await
     }
 
     pub(crate) async fn status(&self) -> Value {

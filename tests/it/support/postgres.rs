@@ -42,7 +42,7 @@ pub(crate) fn server() -> String {
 
 async fn client(url: &str) -> Client {
     let config: Config = url.parse().expect("a URL");
-    let (client, driver) = config.connect(NoTls).await.expect("the server answers");
+    let (client, driver) = config.connect(NoTls).await.expect("a connection");
     #[expect(clippy::disallowed_methods, reason = "it ends with the client")]
     tokio::spawn(driver);
     client

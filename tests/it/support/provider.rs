@@ -57,21 +57,21 @@ impl Provider {
 
     /// Sends a GET request to the control port.
     pub(crate) async fn get_control(&self, path: &str) -> Value {
-        let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
+        let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("a response");
         response.json().await.expect("JSON")
     }
 
     /// Sends a POST request to the control port.
     pub(crate) async fn post_control(&self, path: &str, body: Value) {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
-        let response = HttpResponse::of(request.send().await.expect("an answer")).await;
+        let response = HttpResponse::of(request.send().await.expect("a response")).await;
         assert_eq!(response.status, 200, "{path} with {body}: {}", response.text);
     }
 
     /// Signs a browser in to the music service; returns its session, token and cookie.
     pub(crate) async fn sign_in_browser(&self) -> Value {
         let request = http().post(format!("{}/browsers", self.control_url)).json(&json!({"account": 0}));
-        request.send().await.expect("an answer").json().await.expect("JSON")
+        request.send().await.expect("a response").json().await.expect("JSON")
     }
 
     /// Injects a fault into the next code exchange.
@@ -81,7 +81,7 @@ impl Provider {
 
     /// Requests `auth_url` and returns the redirect address.
     pub(crate) async fn redirect_for(&self, auth_url: &str) -> String {
-        let response = HttpResponse::of(http().get(auth_url).send().await.expect("an answer")).await;
+        let response = HttpResponse::of(http().get(auth_url).send().await.expect("a response")).await;
         assert_eq!(response.status, 303, "{}", response.text);
         response.header("location").to_owned()
     }

@@ -1,5 +1,5 @@
-//! Contract of `CallbackListener`, for the fake and for the adapter on loopback ports. `callback_listener.rs` tests how the
-//! adapter responds to other requests.
+//! Contract of `CallbackListener`, for the fake and for the adapter on loopback ports. `callback_listener.rs` tests how
+//! the adapter responds to other requests.
 
 mod fixtures;
 

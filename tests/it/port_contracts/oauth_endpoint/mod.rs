@@ -1,5 +1,5 @@
-//! Contract of `OAuthEndpoint`, for the fake and for the HTTP adapter against the simulator. `oauth_endpoint.rs` tests how
-//! the adapter handles each kind of invalid response.
+//! Contract of `OAuthEndpoint`, for the fake and for the HTTP adapter against the simulator. `oauth_endpoint.rs` tests
+//! how the adapter handles each kind of invalid response.
 
 mod fixtures;
 

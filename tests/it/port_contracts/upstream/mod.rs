@@ -78,7 +78,7 @@ async fn a_body_yields_nothing_after_its_end<F: Fixture>() {
                 let expected = pieces.concat();
                 let script = ScriptedResponse { status: Some(status), pieces, ..script(framing, End::Complete) };
                 let fixture = F::playing(script).await;
-                let mut response = send(&fixture).await.expect("an answer");
+                let mut response = send(&fixture).await.expect("a response");
                 assert_eq!(response.status, status);
                 let (bytes, error) = read(&mut response.body).await;
                 assert!(bytes == expected && error.is_none(), "{context}: {bytes:?}, {error:?}");
@@ -120,7 +120,7 @@ async fn a_redirect_is_passed_on_and_not_followed<F: Fixture>() {
         let mut script = ScriptedResponse::whole(status, "moved");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
         let fixture = F::playing(script).await;
-        let mut response = send(&fixture).await.expect("an answer");
+        let mut response = send(&fixture).await.expect("a response");
         assert_eq!((response.status, &response.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
         assert_eq!(read(&mut response.body).await.0, b"moved");
         assert_eq!(fixture.seen(), [TOKEN], "{status}");
@@ -136,7 +136,7 @@ async fn bytes_and_headers_pass_unchanged_and_unbuffered<F: Fixture>() {
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("b=2"));
         let sent = script.all_headers();
         let fixture = F::playing(script).await;
-        let mut response = send(&fixture).await.expect("an answer");
+        let mut response = send(&fixture).await.expect("a response");
         assert_eq!(response.headers, sent, "{framing:?}");
         assert_eq!(within(response.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
         assert!(response.body.next().now_or_never().is_none(), "{framing:?}: the second piece is not sent yet");
@@ -179,7 +179,7 @@ async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
     let fixture = F::playing(ScriptedResponse::whole(StatusCode::NO_CONTENT, "")).await;
     for token in ["token-1", "token-2"] {
         let request = request(&fixture, RequestBody::default());
-        within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("an answer");
+        within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("a response");
     }
     assert_eq!(fixture.seen(), ["token-1", "token-2"]);
 }

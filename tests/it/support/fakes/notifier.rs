@@ -53,7 +53,7 @@ impl Notifier for FakeNotifier {
         match reception {
             Reception::Takes => Ok(()),
             Reception::Refuses(status) => Err(NotifyError::Refused { status }),
-            Reception::Hangs | Reception::Gone => Err(NotifyError::Unreachable("the receiver does not answer".into())),
+            Reception::Hangs | Reception::Gone => Err(NotifyError::Unreachable("the receiver does not respond".into())),
         }
     }
 }

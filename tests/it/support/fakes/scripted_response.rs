@@ -1,5 +1,5 @@
-//! A scripted API response, down to its framing and its end. The fake plays it in memory, the contract suite's server over
-//! TCP.
+//! A scripted API response, down to its framing and its end. The fake plays it in memory, the contract suite's server
+//! over TCP.
 
 use std::{collections::VecDeque, future::pending, sync::Arc};
 
@@ -135,7 +135,7 @@ impl Drop for Playing {
 }
 
 fn lost() -> UpstreamError {
-    UpstreamError::Lost("the connection closed before the answer was complete".into())
+    UpstreamError::Lost("the connection closed before the response was complete".into())
 }
 
 /// Synchronizes a test with the provider that plays a script.

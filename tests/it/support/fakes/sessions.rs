@@ -17,7 +17,6 @@ use serde_json::json;
 
 use super::{FakeProvider, jwt};
 
-/// What it knows.
 #[derive(Default)]
 pub(super) struct Sessions {
     /// The cookies of browsers that are signed in.

@@ -196,7 +196,7 @@ impl TestGateway {
     }
 
     pub(crate) async fn account(&self, account: &str) -> Option<SealedCredential> {
-        self.store.load(&name(account)).await.expect("the store answers")
+        self.store.load(&name(account)).await.expect("no store error")
     }
 
     /// Returns the decrypted access and refresh token of an account.
