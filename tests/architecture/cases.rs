@@ -115,7 +115,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // Tidiness.
     ("src/domain/ids.rs", "// TODO(#12): later; prefix XXXL is fine", ""),
-    ("src/domain/ids.rs", "// TODO later", "an open end"),
+    ("src/domain/ids.rs", "// TODO later", "a TODO without"),
     ("src/domain/ids.rs", "struct S; ", "src/domain/ids.rs:2: trailing whitespace"),
     ("src/domain/ids.rs", "fn f( {", "does not lex"),
     ("src/lib.rs", "#[cfg(feature = \"adapters\")]\npub mod adapters;", ""),

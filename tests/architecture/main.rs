@@ -71,7 +71,7 @@ fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<(String, String)>)
 
 /// Returns a message for each violation in a file.
 fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<String> {
-    let mut problems = untidy(file, text);
+    let mut problems = format_violations(file, text);
     let Some(layer) = LAYERS.iter().filter(|layer| layer.covers(file)).max_by_key(|layer| layer.at.len()) else {
         problems.push(format!("{file}:1: no layer covers this file: add a row to tests/architecture/table.rs"));
         return problems;
@@ -83,27 +83,25 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
     let in_test = (1..=module.len())
         .any(|depth| test_modules.contains(&module.iter().take(depth).cloned().collect::<Vec<_>>().join("::")));
     match scan::scan(text, &module, in_test) {
-        Ok(source) => problems.extend(misdirected(file, &source, layer)),
+        Ok(source) => problems.extend(dependency_violations(file, &source, layer)),
         Err(error) => problems.push(format!("{file}:{}: does not lex: {error}", error.span().start().line)),
     }
     problems
 }
 
 /// Returns violations of the dependency rule and attempts to bypass it.
-fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
+fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
     let mut problems: Vec<_> = source.misshapen.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
     for (line, mount) in &source.mounts {
         if !layer.covers(&beside(file, mount)) {
-            problems.push(format!("{file}:{line}: `#[path]` puts a file into a layer it does not lie in"));
+            problems.push(format!("{file}:{line}: `#[path]` puts a file into another layer"));
         }
     }
     let dependencies = dependencies();
-    for (line, name, stands_for) in &source.names {
-        let is_made_here = stands_for == "mod" || stands_for.rsplit("::").next() != Some(name);
-        if is_made_here && dependencies.contains(name) {
-            problems.push(format!(
-                "{file}:{line}: the name `{name}` is a dependency's: choose another, or no reader knows which is meant"
-            ));
+    for (line, name, target) in &source.names {
+        let is_bound_here = target == "mod" || target.rsplit("::").next() != Some(name);
+        if is_bound_here && dependencies.contains(name) {
+            problems.push(format!("{file}:{line}: the name `{name}` is a dependency's: choose another name"));
         }
     }
     // A name that this file binds. `use rand::{self, Rng}` binds none.
@@ -117,16 +115,16 @@ fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> 
                 && !is_local(root));
         if leads_out && !layer.allows(path) {
             problems.push(format!(
-                "{file}:{}: `{}` is not for the layer `{}`\n    it may name {}\n    deliberate? write it into the row `{}` of \
+                "{file}:{}: `{}` is not for the layer `{}`\n    it may use {}\n    to allow it, add it to the row `{}` of \
                  tests/architecture/table.rs, `inside` for a module, `outside` for a crate, `in_tests` for cfg(test)",
                 path.line, path.text, layer.at, layer.entries(path.in_test).join(", "), layer.at,
             ));
         }
     }
     if !SECRETS_ARE_OPENED_IN.iter().any(|place| file == *place || (place.ends_with('/') && file.starts_with(place))) {
-        let doors = ["ExposeSecret", "ExposeSecretMut", "expose_secret", "expose_secret_mut"];
-        problems.extend(source.words.iter().filter(|(_, word)| doors.contains(&word.as_str())).map(|(line, word)| {
-            format!("{file}:{line}: `{word}` opens a secret here: pass it on shut, or add the file to SECRETS_ARE_OPENED_IN in tests/architecture/table.rs")
+        let openers = ["ExposeSecret", "ExposeSecretMut", "expose_secret", "expose_secret_mut"];
+        problems.extend(source.words.iter().filter(|(_, word)| openers.contains(&word.as_str())).map(|(line, word)| {
+            format!("{file}:{line}: `{word}` opens a secret here: pass it on unopened, or add the file to SECRETS_ARE_OPENED_IN in tests/architecture/table.rs")
         }));
     }
     problems
@@ -195,7 +193,7 @@ fn dependencies() -> BTreeSet<String> {
     names
 }
 
-fn untidy(file: &str, text: &str) -> Vec<String> {
+fn format_violations(file: &str, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if !text.starts_with("//!") {
         problems.push(format!("{file}:1: opens without `//!`: say what the module is and why it exists"));
@@ -211,7 +209,7 @@ fn untidy(file: &str, text: &str) -> Vec<String> {
         let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
         let names_issue = line.split('#').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         if words.any(|word| ["TODO", "XXX", "FIXME"].contains(&word)) && !names_issue {
-            problems.push(format!("{file}:{number}: an open end without the number of its issue, like `#12`"));
+            problems.push(format!("{file}:{number}: a TODO without an issue number, like `#12`"));
         }
     }
     problems
@@ -222,7 +220,5 @@ fn more_than_modules(file: &str, text: &str) -> Vec<String> {
     let declares = |line: &str| line.ends_with(';') && line.split_whitespace().any(|word| word == "mod");
     let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !declares(line);
     let lines = text.lines().enumerate().filter(|(_, line)| other(line.trim()));
-    lines
-        .map(|(index, _)| format!("{file}:{}: only declares modules: this belongs into one of them", index + 1))
-        .collect()
+    lines.map(|(index, _)| format!("{file}:{}: only declares modules: move this into one of them", index + 1)).collect()
 }

@@ -174,7 +174,7 @@ impl Source {
         self.word(*line, first, place);
         let (more, rest) = self.segments(rest, place);
         if first == "include" && is_mark(rest, '!') {
-            self.misshapen.push((*line, "`include!` puts a file into a layer it does not lie in"));
+            self.misshapen.push((*line, "`include!` puts a file into another layer"));
         }
         let opens_a_tree = matches!(rest, [(_, Colons), (_, Group(..) | Mark('*')), ..]);
         if leading || !more.is_empty() || opens_a_tree {

@@ -100,8 +100,8 @@ async fn a_link_opens_one_session_on_two_replicas() {
         (with(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
     })
     .await;
-    let knocks = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
-    let responses = join_all(knocks).await;
+    let requests = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
+    let responses = join_all(requests).await;
     // RFC 9110 section 15.5.2 requires `WWW-Authenticate` with every 401.
     let challenged = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
     assert!(responses.iter().filter(|response| response.status == 401).all(challenged));

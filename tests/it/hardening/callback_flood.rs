@@ -93,7 +93,7 @@ async fn slow(port: u16, number: usize) -> TcpStream {
         1 => "GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
         _ => "G",
     };
-    stream.write_all(beginning.as_bytes()).await.expect("it is taken");
+    stream.write_all(beginning.as_bytes()).await.expect("the bytes are sent");
     stream
 }
 

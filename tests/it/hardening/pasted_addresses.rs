@@ -24,7 +24,7 @@ const RIGHT: &str = "http://localhost:1455/auth/callback";
 
 /// Prefixes of `?code=...&state=...` that differ from [`RIGHT`].
 const LOOKALIKES: &[&str] = &[
-    // The host is somebody else's, or is written so that a parser may see another one.
+    // Another host, or a host that parsers may read differently.
     "http://localhost:1455@evil.example/auth/callback",
     "http://localhost@evil.example:1455/auth/callback",
     "http://evil.example@localhost:1455/auth/callback",

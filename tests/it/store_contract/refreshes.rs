@@ -74,12 +74,12 @@ async fn signed_in(store: &impl TokenStore) {
 async fn one_replica_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
-    let mut asking = JoinSet::new();
+    let mut calls = JoinSet::new();
     for number in 0..20 {
         let store = fixture.store();
-        asking.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
+        calls.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
     }
-    let results = asking.join_all().await;
+    let results = calls.join_all().await;
     let (granted, others): (Vec<_>, Vec<_>) = results.iter().partition(|(_, it)| it.effect == Effect::Send);
     assert_eq!(granted.len(), 1);
     let until = at(5).plus(policy().lease);
@@ -135,7 +135,7 @@ async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl 
     assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
     let late = advance(&*store, &RefreshEvent::Answered(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
-    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "whoever held the lease");
+    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "regardless of the lease holder");
 
     // A rotation also recovers an account that needs a new login.
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
@@ -180,11 +180,7 @@ async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl F
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     store.save_login(&credential(2, "work"), at(6)).await.unwrap();
     let anew = store.load(&name("work")).await.unwrap();
-    assert_eq!(
-        anew.as_ref().unwrap().refresh.state,
-        TokenState::Active,
-        "a login clears the lease of whoever holds it"
-    );
+    assert_eq!(anew.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
     let old = RefreshEvent::Answered(rotation(3, version(1, 0)));
     let late = advance(&*store, &old, at(7)).await;
     assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
@@ -202,9 +198,9 @@ async fn an_expired_lease_is_recorded_as_doubt(fixture: impl Fixture) {
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let later = at(5).plus(policy().lease);
-    let asked = advance(&*store, &begin(2, version(1, 0)), later).await;
+    let begun = advance(&*store, &begin(2, version(1, 0)), later).await;
     assert!(
-        matches!(asked.effect, Effect::Wait(_)),
+        matches!(begun.effect, Effect::Wait(_)),
         "a token in doubt is not presented while the access token is valid"
     );
     let state = store.load(&name("work")).await.unwrap().unwrap().refresh;

@@ -58,7 +58,7 @@ pub(crate) struct FakeProvider {
 struct State {
     reply: Reply,
     revocation_fails: bool,
-    codes: BTreeMap<String, Request>,
+    codes: BTreeMap<String, Approval>,
     approvals: usize,
     exchanges: usize,
     revoked: Vec<String>,
@@ -67,7 +67,7 @@ struct State {
 }
 
 /// An approved authorization request.
-struct Request {
+struct Approval {
     challenge: String,
     redirect_uri: String,
     client_id: String,
@@ -95,19 +95,19 @@ impl FakeProvider {
 
     /// Approves an authorization request and returns the redirect address.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
-        let asked = Asked::read(auth_url);
+        let request = AuthorizationRequest::read(auth_url);
         let mut state = self.state();
         state.approvals += 1;
         let code = format!("ac_{}", state.approvals);
-        let back = asked.back(&format!("code={code}&scope=openid"));
-        let Asked { challenge, redirect_uri, client_id, .. } = asked;
-        state.codes.insert(code, Request { challenge, redirect_uri, client_id });
+        let back = request.back(&format!("code={code}&scope=openid"));
+        let AuthorizationRequest { challenge, redirect_uri, client_id, .. } = request;
+        state.codes.insert(code, Approval { challenge, redirect_uri, client_id });
         back
     }
 
     /// Denies an authorization request and returns the redirect address.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
-        Asked::read(auth_url).back("error=access_denied")
+        AuthorizationRequest::read(auth_url).back("error=access_denied")
     }
 
     pub(crate) fn reply_with(&self, reply: Reply) {
@@ -306,14 +306,14 @@ async fn wait_while(hanging: &watch::Sender<bool>, limit: Duration) -> Result<()
 }
 
 /// A parsed authorization request.
-struct Asked {
+struct AuthorizationRequest {
     challenge: String,
     redirect_uri: String,
     client_id: String,
     state: String,
 }
 
-impl Asked {
+impl AuthorizationRequest {
     fn read(auth_url: &SecretString) -> Self {
         let url = Url::parse(auth_url.expose_secret()).expect("an address");
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
