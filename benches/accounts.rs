@@ -23,7 +23,7 @@ use goclaw::{
 #[expect(dead_code, unused_imports, reason = "the tests use the rest of it")]
 mod fakes;
 
-use fakes::{OPENAI, Stage, alice, name, settle};
+use fakes::{OPENAI, TestGateway, alice, name, settle};
 
 const MANY: usize = 1_000;
 /// How long the provider does not respond.
@@ -40,18 +40,18 @@ fn main() {
 }
 
 async fn reads_while_a_refresh_hangs() {
-    let stage = Stage::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
-    stage.connect().await;
-    stage.provider.hang();
-    let gateway = Arc::clone(&stage.app);
-    let refresh = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await.map(drop) });
-    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&stage.app), name(OPENAI), Instant::now() + HANG)));
+    let gateway = TestGateway::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
+    gateway.connect().await;
+    gateway.provider.hang();
+    let app = Arc::clone(&gateway.app);
+    let refresh = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await.map(drop) });
+    let readers = [0, 1].map(|_| spawn(read(Arc::clone(&gateway.app), name(OPENAI), Instant::now() + HANG)));
     let mut times = Vec::new();
     for reader in readers {
         times.extend(reader.await.expect("a reader's times"));
     }
     assert!(!refresh.is_finished(), "the refresh hangs during all reads");
-    stage.provider.answer_now();
+    gateway.provider.resume();
     refresh.await.expect("the refresh task").expect("a refreshed account");
     times.sort_unstable();
     let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
@@ -66,11 +66,11 @@ async fn reads_while_a_refresh_hangs() {
 }
 
 /// Reads the token repeatedly until a time and returns the duration of each read.
-async fn read(gateway: Arc<App>, account: ProviderName, until: Instant) -> Vec<Duration> {
+async fn read(app: Arc<App>, account: ProviderName, until: Instant) -> Vec<Duration> {
     let mut times = Vec::with_capacity(1 << 22);
     while Instant::now() < until {
         let begun = Instant::now();
-        let account = gateway.tokens.usable(&account).await;
+        let account = app.tokens.usable(&account).await;
         times.push(begun.elapsed());
         assert!(account.is_ok(), "every read returns a token");
         // Lets other tasks run, as a real caller would between two requests.
@@ -84,16 +84,16 @@ async fn read(gateway: Arc<App>, account: ProviderName, until: Instant) -> Vec<D
 async fn start_and_tick() {
     let mut ticks = Vec::new();
     for accounts in [1, MANY] {
-        let mut stage = Stage::open().await;
+        let mut gateway = TestGateway::open().await;
         for number in 0..accounts {
-            stage.connect_as(&format!("work-{number}")).await;
+            gateway.connect_as(&format!("work-{number}")).await;
         }
         let begun = Instant::now();
-        stage.restart().await;
+        gateway.restart().await;
         println!("start with {accounts} accounts: {:?}", begun.elapsed());
         let begun = Instant::now();
         for _ in 0..TICKS {
-            stage.clock.advance(Duration::from_millis(500));
+            gateway.clock.advance(Duration::from_millis(500));
             settle().await;
         }
         ticks.push(begun.elapsed() / TICKS);

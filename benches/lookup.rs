@@ -14,7 +14,7 @@ use goclaw::{adapters::system::SystemClock, app::Ports, ports::Clock};
 #[expect(dead_code, unused_imports, reason = "the tests use the rest of it")]
 mod fakes;
 
-use fakes::{Stage, name};
+use fakes::{TestGateway, name};
 
 /// Counts allocations, to detect a lookup that copies a token.
 #[global_allocator]
@@ -28,15 +28,15 @@ fn main() {
 #[divan::bench(args = [1, 1_000])]
 fn token(bencher: Bencher, accounts: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let stage = runtime.block_on(async {
-        let stage = Stage::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
+    let gateway = runtime.block_on(async {
+        let gateway = TestGateway::with_ports(|ports| Ports { clock: Arc::new(SystemClock), ..ports }).await;
         for number in 0..accounts {
-            stage.connect_as(&format!("work-{number}")).await;
+            gateway.connect_as(&format!("work-{number}")).await;
         }
-        stage
+        gateway
     });
     let wanted = name("work-0");
-    bencher.bench(|| stage.app.tokens.cached(black_box(&wanted)).expect("a token"));
+    bencher.bench(|| gateway.app.tokens.cached(black_box(&wanted)).expect("a token"));
 }
 
 /// The lower bound: one reading of the clock and one lookup in an immutable map.

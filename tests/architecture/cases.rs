@@ -1,12 +1,12 @@
-//! The check bites: small sources, each with the finding it must lead to. An untested lint rots without a sound.
+//! Tests of the architecture check: small sources with the expected finding.
 
 use std::collections::BTreeSet;
 
 use super::{MAX_LINES, problems};
 
-/// `""`: passes. Anything else: one finding contains it.
+/// File, source and expected finding. `""` means that the source passes.
 const CASES: &[(&str, &str, &str)] = &[
-    // What each layer is there for.
+    // Allowed uses of each layer.
     ("src/domain/login.rs", "use std::{collections::BTreeMap, time::Duration};\nuse serde::Serialize;", ""),
     ("src/domain/ids.rs", "use super::secret::AccessToken; use crate::domain::time::Timestamp;", ""),
     ("src/domain/ids.rs", "mod word; fn f() { word::g(); u64::from_str_radix; Self::new(); Option::<u8>::None; }", ""),
@@ -28,7 +28,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/domain/ids.rs", "fn f(diesel: u8) -> u8 { a.diesel::<u8>() + <T as Read>::diesel::<u8>() + diesel }", ""),
     ("src/domain/ids.rs", "#[expect(clippy::indexing_slicing, reason = \"tokio::net\")] fn f() {}", ""),
     ("src/domain/ids.rs", "macro_rules! m { ($a:ident) => { $a::new($crate::domain::ids::X) } }", ""),
-    // A dependency where it does not belong, in every shape a path can have.
+    // A forbidden dependency in every form of a path.
     ("src/domain/ids.rs", "use diesel::Queryable;", "`diesel::Queryable` is not for"),
     ("src/domain/ids.rs", "use diesel;", "`diesel` is not for"),
     ("src/domain/ids.rs", "use diesel as d;", "`diesel` is not for"),
@@ -56,7 +56,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/bootstrap/mod.rs", "use poem::Route;", "`poem::Route` is not for"),
     ("src/main.rs", "use goclaw::adapters::store;", "`goclaw::adapters::store` is not for"),
     ("src/lib.rs", "pub use serde::Serialize;", "`serde::Serialize` is not for"),
-    // Paths, not crates.
+    // Paths inside an allowed crate.
     ("src/domain/ids.rs", "use std::{fmt, time::{Duration, SystemTime}};", "`std::time::SystemTime` is not for"),
     ("src/app/logout.rs", "fn f() { std::time::Instant::now(); }", "`std::time::Instant::now` is not for"),
     ("src/app/logout.rs", "use std::time; fn f() { time::Instant::now(); }", "`std::time` is not for"),
@@ -66,7 +66,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/app/logout.rs", "use tokio::{self as t, sync::Mutex};", "`tokio` is not for"),
     ("src/adapters/http/mod.rs", "fn f() { std::env::var(\"X\"); }", "`std::env::var` is not for"),
     ("src/ports/clock.rs", "use std::net::{IpAddr, TcpStream};", "`std::net::TcpStream` is not for"),
-    // Against the direction.
+    // Imports against the layer order.
     ("src/domain/ids.rs", "use crate::ports::clock::Clock;", "`crate::ports::clock::Clock` is not for"),
     ("src/domain/mod.rs", "use super::ports;", "`crate::ports` is not for"),
     ("src/domain/ids.rs", "use crate as c;", "`crate` is not for"),
@@ -78,7 +78,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/adapters/cli/mod.rs", "use crate::adapters; fn f() { adapters::http::g() }", "`crate::adapters` is not for"),
     ("src/adapters/store/mod.rs", "use crate::adapters::serving;", "`crate::adapters::serving` is not for"),
     ("src/adapters/new_thing/mod.rs", "", "no layer covers this file"),
-    // Ways around it.
+    // Attempts to bypass the check.
     ("src/adapters/http/dto/model.rs", "use super::super::problem;", "`super::super::` hides"),
     ("src/domain/mod.rs", "mod config;", "the name `config` is a dependency's"),
     ("src/domain/ids.rs", "use crate::domain::time as url;", "the name `url` is a dependency's"),
@@ -86,7 +86,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/adapters/store/sqlite/mod.rs", "#[path = \"../queries/mod.rs\"] mod queries;", ""),
     ("src/adapters/store/sqlite/mod.rs", "#[path = \"../../../app/mod.rs\"] mod app;", "`#[path]` puts"),
     ("src/domain/ids.rs", "include!(\"../adapters/store/mod.rs\");", "`include!` puts"),
-    // cfg(test) adds what its own column says, to its own item.
+    // `cfg(test)` allows the entries of its column, for its item only.
     ("src/ports/clock.rs", "#[cfg_attr(test, mockall::automock)] trait Clock {}", ""),
     ("src/ports/clock.rs", "#[mockall::automock] trait Clock {}", "`mockall::automock` is not for"),
     ("src/app/logout.rs", "#[cfg(test)] mod tests { use super::*; #[tokio::test] async fn f() {} }", ""),
@@ -115,7 +115,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     // Tidiness.
     ("src/domain/ids.rs", "// TODO(#12): later; prefix XXXL is fine", ""),
-    ("src/domain/ids.rs", "// TODO later", "an open end"),
+    ("src/domain/ids.rs", "// TODO later", "a TODO without"),
     ("src/domain/ids.rs", "struct S; ", "src/domain/ids.rs:2: trailing whitespace"),
     ("src/domain/ids.rs", "fn f( {", "does not lex"),
     ("src/lib.rs", "#[cfg(feature = \"adapters\")]\npub mod adapters;", ""),
@@ -123,7 +123,7 @@ const CASES: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn the_check_bites() {
+fn every_rule_finds_its_violation() {
     let mut wrong = Vec::new();
     for (file, source, expected) in CASES {
         let found = problems(file, &format!("//! A case.\n{source}\n"), &BTreeSet::new());
@@ -137,7 +137,7 @@ fn the_check_bites() {
 }
 
 #[test]
-fn a_file_opens_with_its_reason_and_ends_in_time() {
+fn a_file_needs_a_module_doc_and_a_limited_length() {
     let none = BTreeSet::new();
     let long = format!("//! Long.\n{}", "\n".repeat(MAX_LINES));
     assert!(
@@ -147,7 +147,7 @@ fn a_file_opens_with_its_reason_and_ends_in_time() {
 }
 
 #[test]
-fn a_test_module_with_a_file_of_its_own_is_under_test() {
+fn a_test_module_in_its_own_file_is_under_test() {
     let tests = BTreeSet::from(["app::logout::tests".to_owned()]);
     let source = "//! Tests.\nuse mockall::predicate;\n";
     assert!(problems("src/app/logout/tests.rs", source, &tests).is_empty());

@@ -1,8 +1,9 @@
-//! `docs/requirements.md` and `docs/security.md` name the test of each requirement; this checks that those tests exist.
+//! Checks that the tests named in `docs/requirements.md` and `docs/security.md` exist.
 
 use std::{fs, path::Path};
 
-/// A reference reads `file.rs::test`, or `::test` for a further test of the file named before it. `h/` is short for `hardening/`.
+/// Returns the references to missing tests. A reference is `file.rs::test`, or `::test` for another test of the
+/// previous file. `h/` is short for `hardening/`.
 fn missing(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let (mut file, mut missing) = (String::new(), Vec::new());
     for reference in page.split('`').skip(1).step_by(2).filter(|word| !word.contains(char::is_whitespace)) {
@@ -20,7 +21,7 @@ fn missing(page: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
 }
 
 #[test]
-fn every_test_that_the_documents_name_exists() {
+fn every_test_named_in_the_docs_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| {
         fs::read_to_string(root.join("tests/it").join(file)).or_else(|_| fs::read_to_string(root.join(file))).ok()

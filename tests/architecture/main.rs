@@ -1,15 +1,14 @@
-//! The dependency rule, checked: imports point one way, `adapters -> app -> ports -> domain`.
+//! Checks the dependency rule: imports point one way, `adapters -> app -> ports -> domain`.
 //!
-//! Each file under `src/` lies in a layer. [`table`] lists, layer by layer, which modules of this crate and which parts
-//! of which dependencies its files may name; [`scan`] reads the paths out of the sources; the rules below compare the
-//! two. It is an allowlist: a new dependency is denied everywhere until a line of the table lets it in, and that line
-//! is what a reviewer gets to see. It goes by path, not only by crate: the domain may hold a `std::time::Duration` but
-//! not ask `std::time::Instant` what time it is.
+//! Each file under `src/` belongs to a layer. [`table`] lists the modules and the parts of dependencies that a layer
+//! may use, [`scan`] extracts the paths of the sources, and the rules below compare the two. The table is an allowlist:
+//! a new dependency is denied until a line of the table allows it. Entries are paths, not only crates: the domain may
+//! use `std::time::Duration` but not `std::time::Instant`.
 //!
-//! What it cannot see: methods (`path.exists()` reads the disk without naming `std::fs`) and paths inside string
-//! literals (`#[serde(with = "..")]`). The first is the business of `clippy.toml`, the second of the reviewer.
+//! It does not see methods (`path.exists()` reads the disk without naming `std::fs`; `clippy.toml` covers these) and
+//! paths in string literals (`#[serde(with = "..")]`).
 //!
-//! Beside it, a few rules of tidiness that no other tool checks. [`cases`] proves that every rule bites.
+//! A few formatting rules complete it. [`cases`] tests every rule.
 
 mod cases;
 mod documents;
@@ -22,18 +21,18 @@ use table::{LAYERS, Layer, SECRETS_ARE_OPENED_IN};
 
 const MANIFEST: &str = include_str!("../../Cargo.toml");
 const MAX_LINES: usize = 400;
-/// Roots that are no crates: primitive types, the tools that own attributes, and what proptest's prelude calls itself.
+/// Path roots that are not crates: primitive types, attribute tools, and the alias in proptest's prelude.
 const NO_CRATES: &str = "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize \
                          clippy diagnostic rustdoc rustfmt prop";
 
 #[test]
-fn imports_point_one_way_and_files_are_tidy() -> io::Result<()> {
+fn imports_point_one_way_and_files_follow_the_rules() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
     read_sources(root, &root.join("src"), &mut sources)?;
-    assert!(sources.iter().any(|(file, _)| file == "src/lib.rs"), "the sources are not where they are looked for");
+    assert!(sources.iter().any(|(file, _)| file == "src/lib.rs"), "src/lib.rs was not found");
 
-    // A module declared under `cfg(test)` may have a file of its own, which does not say so itself.
+    // The file of a module declared under `cfg(test)` does not contain the attribute itself.
     let test_modules: BTreeSet<String> = sources
         .iter()
         .filter_map(|(file, text)| scan::scan(text, &module_of(file), false).ok())
@@ -45,7 +44,7 @@ fn imports_point_one_way_and_files_are_tidy() -> io::Result<()> {
 }
 
 #[test]
-fn the_table_names_only_what_the_manifest_has() {
+fn the_table_names_only_dependencies_of_the_manifest() {
     let known: BTreeSet<_> = dependencies().into_iter().chain(["goclaw".to_owned()]).collect();
     for layer in LAYERS {
         for entry in layer.outside.iter().copied().flatten().chain(layer.in_tests) {
@@ -70,9 +69,9 @@ fn read_sources(root: &Path, folder: &Path, sources: &mut Vec<(String, String)>)
     Ok(())
 }
 
-/// Everything wrong with one file, a message each.
+/// Returns a message for each violation in a file.
 fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<String> {
-    let mut problems = untidy(file, text);
+    let mut problems = format_violations(file, text);
     let Some(layer) = LAYERS.iter().filter(|layer| layer.covers(file)).max_by_key(|layer| layer.at.len()) else {
         problems.push(format!("{file}:1: no layer covers this file: add a row to tests/architecture/table.rs"));
         return problems;
@@ -84,30 +83,28 @@ fn problems(file: &str, text: &str, test_modules: &BTreeSet<String>) -> Vec<Stri
     let in_test = (1..=module.len())
         .any(|depth| test_modules.contains(&module.iter().take(depth).cloned().collect::<Vec<_>>().join("::")));
     match scan::scan(text, &module, in_test) {
-        Ok(source) => problems.extend(misdirected(file, &source, layer)),
+        Ok(source) => problems.extend(dependency_violations(file, &source, layer)),
         Err(error) => problems.push(format!("{file}:{}: does not lex: {error}", error.span().start().line)),
     }
     problems
 }
 
-/// The dependency rule itself, and what would get around it.
-fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
+/// Returns violations of the dependency rule and attempts to bypass it.
+fn dependency_violations(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> {
     let mut problems: Vec<_> = source.misshapen.iter().map(|(line, why)| format!("{file}:{line}: {why}")).collect();
     for (line, mount) in &source.mounts {
         if !layer.covers(&beside(file, mount)) {
-            problems.push(format!("{file}:{line}: `#[path]` puts a file into a layer it does not lie in"));
+            problems.push(format!("{file}:{line}: `#[path]` puts a file into another layer"));
         }
     }
     let dependencies = dependencies();
-    for (line, name, stands_for) in &source.names {
-        let is_made_here = stands_for == "mod" || stands_for.rsplit("::").next() != Some(name);
-        if is_made_here && dependencies.contains(name) {
-            problems.push(format!(
-                "{file}:{line}: the name `{name}` is a dependency's: choose another, or no reader knows which is meant"
-            ));
+    for (line, name, target) in &source.names {
+        let is_bound_here = target == "mod" || target.rsplit("::").next() != Some(name);
+        if is_bound_here && dependencies.contains(name) {
+            problems.push(format!("{file}:{line}: the name `{name}` is a dependency's: choose another name"));
         }
     }
-    // a name this file made itself; `use rand::{self, Rng}` makes none
+    // A name that this file binds. `use rand::{self, Rng}` binds none.
     let is_local =
         |root: &str| source.names.iter().any(|(_, name, of)| name == root && of.split("::").next() != Some(root));
     for path in &source.paths {
@@ -118,16 +115,16 @@ fn misdirected(file: &str, source: &scan::Source, layer: &Layer) -> Vec<String> 
                 && !is_local(root));
         if leads_out && !layer.allows(path) {
             problems.push(format!(
-                "{file}:{}: `{}` is not for the layer `{}`\n    it may name {}\n    deliberate? write it into the row `{}` of \
+                "{file}:{}: `{}` is not for the layer `{}`\n    it may use {}\n    to allow it, add it to the row `{}` of \
                  tests/architecture/table.rs, `inside` for a module, `outside` for a crate, `in_tests` for cfg(test)",
                 path.line, path.text, layer.at, layer.entries(path.in_test).join(", "), layer.at,
             ));
         }
     }
     if !SECRETS_ARE_OPENED_IN.iter().any(|place| file == *place || (place.ends_with('/') && file.starts_with(place))) {
-        let doors = ["ExposeSecret", "ExposeSecretMut", "expose_secret", "expose_secret_mut"];
-        problems.extend(source.words.iter().filter(|(_, word)| doors.contains(&word.as_str())).map(|(line, word)| {
-            format!("{file}:{line}: `{word}` opens a secret here: pass it on shut, or add the file to SECRETS_ARE_OPENED_IN in tests/architecture/table.rs")
+        let openers = ["ExposeSecret", "ExposeSecretMut", "expose_secret", "expose_secret_mut"];
+        problems.extend(source.words.iter().filter(|(_, word)| openers.contains(&word.as_str())).map(|(line, word)| {
+            format!("{file}:{line}: `{word}` opens a secret here: pass it on unopened, or add the file to SECRETS_ARE_OPENED_IN in tests/architecture/table.rs")
         }));
     }
     problems
@@ -145,7 +142,8 @@ impl Layer {
         [own].into_iter().chain(written.map(|entry| (*entry).to_owned())).collect()
     }
 
-    /// The longest entry that fits decides. An import brings in all that lies below it, so nothing there may be denied.
+    /// Whether the longest matching entry allows the path. An import exposes everything below it, so no entry below may
+    /// deny.
     fn allows(&self, path: &scan::Path) -> bool {
         let text = path.text.trim_end_matches("::*");
         let entries = self.entries(path.in_test);
@@ -164,7 +162,7 @@ fn lies_in(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Returns the file that `path` names from the folder of `file`.
+/// Resolves `path` relative to the folder of `file`.
 fn beside(file: &str, path: &str) -> String {
     let mut parts: Vec<_> = file.split('/').collect();
     parts.pop();
@@ -178,14 +176,14 @@ fn beside(file: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// `src/adapters/http/mod.rs` is the module `adapters::http`.
+/// Returns the module of a file: `src/adapters/http/mod.rs` is `adapters::http`.
 fn module_of(file: &str) -> Vec<String> {
     let path = file.trim_start_matches("src/").trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
     if matches!(path, "lib" | "main") { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-/// The keys of every `[..dependencies]` section, as Rust writes them, and what needs no line there.
+/// Returns the crates of every `[..dependencies]` section, and the crates that need no entry there.
 fn dependencies() -> BTreeSet<String> {
     let mut inside = false;
     let mut names = BTreeSet::from(["core".to_owned(), "std".to_owned()]);
@@ -199,7 +197,7 @@ fn dependencies() -> BTreeSet<String> {
     names
 }
 
-fn untidy(file: &str, text: &str) -> Vec<String> {
+fn format_violations(file: &str, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if !text.starts_with("//!") {
         problems.push(format!("{file}:1: opens without `//!`: say what the module is and why it exists"));
@@ -215,18 +213,16 @@ fn untidy(file: &str, text: &str) -> Vec<String> {
         let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
         let names_issue = line.split('#').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         if words.any(|word| ["TODO", "XXX", "FIXME"].contains(&word)) && !names_issue {
-            problems.push(format!("{file}:{number}: an open end without the number of its issue, like `#12`"));
+            problems.push(format!("{file}:{number}: a TODO without an issue number, like `#12`"));
         }
     }
     problems
 }
 
-/// A row that allows nothing is for a file that only declares modules.
+/// Returns the items of a file that may only declare modules.
 fn more_than_modules(file: &str, text: &str) -> Vec<String> {
     let declares = |line: &str| line.ends_with(';') && line.split_whitespace().any(|word| word == "mod");
     let other = |line: &str| !line.is_empty() && !line.starts_with("//") && !line.starts_with('#') && !declares(line);
     let lines = text.lines().enumerate().filter(|(_, line)| other(line.trim()));
-    lines
-        .map(|(index, _)| format!("{file}:{}: only declares modules: this belongs into one of them", index + 1))
-        .collect()
+    lines.map(|(index, _)| format!("{file}:{}: only declares modules: move this into one of them", index + 1)).collect()
 }

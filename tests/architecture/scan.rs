@@ -1,36 +1,35 @@
-//! Reads one source file into what the rules ask about: the paths it names, the modules it declares, the names it
-//! binds. It lexes instead of parsing, so it sees into attributes, derive lists and macro bodies, where a syntax tree
-//! ends; and it is no textual search, so comments and string literals do not count.
+//! Extracts the paths, declared modules and bound names of a source file. It works on tokens: a syntax tree would not
+//! cover attributes, derive lists and macro bodies, and a text search would match comments and string literals.
 
 use std::{collections::BTreeSet, slice, str::FromStr};
 
 use proc_macro2::{Delimiter, LexError, Spacing, TokenStream, TokenTree};
 
-/// A path as the source means it: `super::` and `self::` are resolved against the module it stands in.
+/// A path with `super::` and `self::` resolved against its module.
 #[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) line: usize,
     pub(crate) text: String,
-    /// It was imported, so everything below it is in reach.
+    /// Whether it is an import, which exposes everything below it.
     pub(crate) by_use: bool,
     pub(crate) in_test: bool,
 }
 
-/// What one file holds. Lines that a rule rejects by their shape alone are in `misshapen`.
+/// The contents of a file. `misshapen` has the lines with a forbidden form.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
     pub(crate) paths: Vec<Path>,
-    /// Modules declared and names bound by `use`, with their line and the path they stand for.
+    /// Declared modules and names bound by `use`, with their line and path.
     pub(crate) names: Vec<(usize, String, String)>,
     /// Identifiers outside `cfg(test)`.
     pub(crate) words: Vec<(usize, String)>,
     pub(crate) misshapen: Vec<(usize, &'static str)>,
-    /// The files that `#[path]` compiles as modules, as the attribute names them.
+    /// The arguments of `#[path]` attributes.
     pub(crate) mounts: Vec<(usize, String)>,
     pub(crate) test_modules: BTreeSet<String>,
 }
 
-/// `module` is the path of the file's module below `crate`; `in_test` says that the whole file is under `cfg(test)`.
+/// Scans a file. `module` is its module path below `crate`; `in_test` means that the whole file is under `cfg(test)`.
 pub(crate) fn scan(text: &str, module: &[String], in_test: bool) -> Result<Source, LexError> {
     let tokens = lex(TokenStream::from_str(text)?);
     let mut source = Source::default();
@@ -38,14 +37,14 @@ pub(crate) fn scan(text: &str, module: &[String], in_test: bool) -> Result<Sourc
     Ok(source)
 }
 
-/// Rust's tokens with `::` as one, and without the differences no rule asks about.
+/// Rust tokens, with `::` as one token and without irrelevant distinctions.
 type Token = (usize, Kind);
 
 #[derive(Debug)]
 enum Kind {
     Word(String),
     Colons,
-    /// `->` and `=>`: the `>` closes nothing.
+    /// `->` and `=>`. Their `>` closes no bracket.
     Arrow,
     Mark(char),
     Group(Delimiter, Vec<Token>),
@@ -82,11 +81,11 @@ fn lex(stream: TokenStream) -> Vec<Token> {
     tokens
 }
 
-/// Words after which a `::` begins a path instead of continuing one.
+/// Words after which `::` starts a path.
 const KEYWORDS: &[&str] =
     &["as", "break", "const", "dyn", "for", "if", "impl", "in", "match", "mut", "pub", "return", "where", "while"];
 
-/// Where a token stands.
+/// The context of a token.
 #[derive(Clone, Copy)]
 struct Place<'m> {
     module: &'m [String],
@@ -104,7 +103,7 @@ impl Source {
         loop {
             tokens = match tokens {
                 [] => return,
-                // #![cfg(test)] covers the rest of the file, #[cfg(test)] the item that follows
+                // `#![cfg(test)]` covers the rest of the file, `#[cfg(test)]` the next item.
                 [(_, Mark('#')), (_, Mark('!')), (_, Group(Delimiter::Bracket, attribute)), rest @ ..] => {
                     self.attribute(attribute, place);
                     if is_cfg_test(attribute) {
@@ -126,7 +125,7 @@ impl Source {
                 [(_, Word(word)), (line, Word(name)), rest @ ..] if word == "mod" => {
                     self.module(*line, name, rest, place)
                 }
-                // `$name::x` in a macro and `<T as Trait>::x` go on from something that is no path
+                // `$name::x` in a macro and `<T as Trait>::x` continue an expression that is not a path.
                 [(_, Mark('$')), (_, Word(word)), rest @ ..] if word != "crate" => self.segments(rest, place).1,
                 [(_, Mark('>')), rest @ ..] => self.segments(rest, place).1,
                 [(_, Colons), (_, Word(_)), ..] => self.path(tokens, place),
@@ -168,14 +167,14 @@ impl Source {
         }
     }
 
-    /// A path in code. Without any `::` it is an identifier like others and leads nowhere.
+    /// Records a path. An identifier without `::` is not a path.
     fn path<'t>(&mut self, tokens: &'t [Token], place: Place<'_>) -> &'t [Token] {
         let (leading, tokens) = if let [(_, Colons), rest @ ..] = tokens { (true, rest) } else { (false, tokens) };
         let [(line, Word(first)), rest @ ..] = tokens else { return tokens };
         self.word(*line, first, place);
         let (more, rest) = self.segments(rest, place);
         if first == "include" && is_mark(rest, '!') {
-            self.misshapen.push((*line, "`include!` puts a file into a layer it does not lie in"));
+            self.misshapen.push((*line, "`include!` puts a file into another layer"));
         }
         let opens_a_tree = matches!(rest, [(_, Colons), (_, Group(..) | Mark('*')), ..]);
         if leading || !more.is_empty() || opens_a_tree {
@@ -184,7 +183,7 @@ impl Source {
         rest
     }
 
-    /// The segments `::a::b` at the front, and what follows them.
+    /// Splits the leading segments `::a::b` off; returns them and the rest.
     fn segments<'t>(&mut self, mut tokens: &'t [Token], place: Place<'_>) -> (Vec<String>, &'t [Token]) {
         let mut found = Vec::new();
         while let [(_, Colons), (line, Word(word)), rest @ ..] = tokens {
@@ -202,7 +201,7 @@ impl Source {
         rest
     }
 
-    /// One path for each leaf of the tree, however it is grouped.
+    /// Records a path for each leaf of the tree.
     fn use_tree(&mut self, tree: &[Token], prefix: &[String], place: Place<'_>) {
         for branch in tree.split(|(_, kind)| matches!(kind, Mark(','))).filter(|branch| !branch.is_empty()) {
             let (mut path, mut line, mut bound) = (prefix.to_vec(), 0, None);
@@ -246,7 +245,7 @@ impl Source {
     }
 }
 
-/// `super::x` and `self::x` in `module`, as seen from the crate's root; other paths as they are.
+/// Resolves `super::x` and `self::x` in `module`; returns other paths unchanged.
 fn absolute(path: &[String], module: &[String]) -> Vec<String> {
     let from_here = path.iter().take_while(|segment| matches!(segment.as_str(), "self" | "super")).count();
     if from_here == 0 {
@@ -257,7 +256,7 @@ fn absolute(path: &[String], module: &[String]) -> Vec<String> {
     ["crate".to_owned()].iter().chain(module.iter().take(kept)).chain(path.iter().skip(from_here)).cloned().collect()
 }
 
-/// How far the item at the front reaches: to its `;`, its closing brace or, for a field or variant, its comma.
+/// Returns the length of the first item: to its `;`, its closing brace, or the comma of a field or variant.
 fn item_length(tokens: &[Token]) -> usize {
     let (mut angles, mut after_colons) = (0_usize, false);
     for (index, token) in tokens.iter().enumerate() {
@@ -278,7 +277,7 @@ fn is_cfg_test(attribute: &[Token]) -> bool {
     matches!(attribute, [(_, Word(cfg)), (_, Group(_, inner))] if cfg == "cfg" && requires_test(inner))
 }
 
-/// `test`, or `all(..)` with it, stands first; `any(test, ..)` and `not(test)` do not require it.
+/// Whether the condition is `test` or `all(..)` with it. `any(test, ..)` and `not(test)` do not require `test`.
 fn requires_test(condition: &[Token]) -> bool {
     match condition {
         [(_, Word(word))] | [(_, Word(word)), (_, Mark(',')), ..] => word == "test",

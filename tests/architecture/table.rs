@@ -1,22 +1,20 @@
-//! The table: what each layer may name. What is not written here is denied, so amending the architecture means
-//! amending this file, where a reviewer sees it.
+//! The paths that each layer may use. Everything else is denied, so a change of the architecture changes this file.
 //!
-//! An entry is a path and allows everything below it; with `!` in front it takes that away again; the longest entry
-//! that fits decides. So `"std", "!std::time", "std::time::Duration"` is std without the clock.
+//! An entry allows a path and everything below it, or denies it with a leading `!`. The longest matching entry decides:
+//! `"std", "!std::time", "std::time::Duration"` is std without the clock.
 
-/// One layer: the sources under `at` (the folder, or the one file of that name) and what they may name.
-/// What lies at `at` may always name itself.
+/// A layer: the sources at `at` (a folder or a file) and the paths they may use. A layer may always use itself.
 pub(crate) struct Layer {
     pub(crate) at: &'static str,
-    /// Modules of this crate.
+    /// Allowed modules of this crate.
     pub(crate) inside: &'static [&'static str],
-    /// Crates, or parts of them, in named groups.
+    /// Allowed crates or parts of them, in named groups.
     pub(crate) outside: &'static [&'static [&'static str]],
-    /// What is added under `cfg(test)`.
+    /// Additional entries under `cfg(test)`.
     pub(crate) in_tests: &'static [&'static str],
 }
 
-/// std without the outside world; a duration and an address are values and stay.
+/// std without I/O and clocks. Durations and addresses are plain values.
 const PURE_STD: &[&str] = &[
     "core",
     "std",
@@ -46,14 +44,14 @@ const PURE: &[&str] = &[
     "url",
     "uuid",
 ];
-/// What a trait with async methods needs.
+/// Crates for traits with async methods.
 const TRAITS: &[&str] = &["async_trait", "futures_util", "secrecy", "thiserror"];
-/// HTTP messages as values: the crate `http`, which has no sockets.
+/// HTTP messages as values. The crate `http` has no sockets.
 const MESSAGES: &[&str] = &["bytes", "http_message"];
-/// Tasks and locks, but neither time nor sockets: those are ports.
+/// Tasks and locks. Time and sockets are ports.
 const TASKS: &[&str] = &["tokio::select", "tokio::sync", "tokio_util", "tracing"];
-/// What any adapter may use. The process and its environment are named by the adapters that own them; its number is
-/// no more than a name.
+/// Entries of every adapter. Process and environment are listed only with the adapters that own them; the process id is
+/// a plain value.
 const ADAPTER: &[&str] = &[
     "core",
     "std",
@@ -68,7 +66,7 @@ const ADAPTER: &[&str] = &[
 
 const OUTBOUND: &[&str] = &["crate::ports", "crate::domain"];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
-/// The accept loop is the one adapter that others stand on.
+/// The accept loop is the only adapter that other adapters use.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
 
 const CORE_TESTS: &[&str] = &["mockall", "proptest", "tokio::join", "tokio::spawn", "tokio::task", "tokio::test"];
@@ -90,7 +88,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap"]],
         in_tests: CORE_TESTS,
     },
-    // Outbound adapters: they fulfil ports and never call a use case.
+    // Outbound adapters implement ports and never call a use case.
     outbound("src/adapters/settings", &[ADAPTER, PURE, &["config", "humantime", "serde_path_to_error", "std::env"]]),
     outbound(
         "src/adapters/store",
@@ -134,7 +132,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         outside: &[ADAPTER, PURE, TRAITS, &["bytes", "http_body_util", "hyper", "hyper_util", "poem", "poem_openapi"]],
         in_tests: ADAPTER_TESTS,
     },
-    // Inbound adapters: they call use cases.
+    // Inbound adapters call use cases.
     Layer {
         at: "src/adapters/contract",
         inside: INBOUND,
@@ -175,7 +173,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         ],
         in_tests: ADAPTER_TESTS,
     },
-    // The accept loop knows hyper and poem, and nothing of ours.
+    // The accept loop uses hyper and poem, and no module of this crate.
     Layer {
         at: "src/adapters/serving",
         inside: &[],
@@ -183,7 +181,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         in_tests: ADAPTER_TESTS,
     },
     Layer { at: "src/adapters/mod", inside: &[], outside: &[], in_tests: &[] },
-    // The composition root sees every module; the crates behind them it leaves to the adapters.
+    // The composition root uses every module but not the adapters' crates.
     Layer {
         at: "src/bootstrap",
         inside: &["crate"],
@@ -202,7 +200,7 @@ const fn outbound(at: &'static str, outside: &'static [&'static [&'static str]])
     Layer { at, inside: OUTBOUND, outside, in_tests: ADAPTER_TESTS }
 }
 
-/// The files, or folders ending in `/`, that may open a secret. Everywhere else a secret is passed on shut.
+/// The files, or folders ending in `/`, that may expose a secret.
 pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/domain/api_token.rs",
     "src/domain/authorization_response.rs",

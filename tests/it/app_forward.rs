@@ -1,4 +1,4 @@
-//! Forwarding a request when the provider refuses its token: refreshed once, sent once more, and nothing is made worse.
+//! A 401 from the provider triggers one refresh and one retry of the request.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,19 +12,19 @@ use goclaw::{
 use http_message::{HeaderMap, Method};
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, within};
+use crate::support::fakes::{OPENAI, RefreshFault, TestGateway, alice, name, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Connected a while ago, and refreshing only when asked.
-async fn lazy() -> Stage {
-    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
-    stage.connect().await;
-    stage.clock.advance(HOUR / 4);
-    stage
+/// Connects a gateway that refreshes only on demand, and advances the clock.
+async fn lazy() -> TestGateway {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway.clock.advance(HOUR / 4);
+    gateway
 }
 
-async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
+async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
     let request = ProxyRequest {
         name: name(OPENAI),
         method: Method::GET,
@@ -33,90 +33,90 @@ async fn usage(stage: &Stage) -> Result<(u16, String), AppError> {
         headers: HeaderMap::new(),
         body: RequestBody::default(),
     };
-    let answer = within(stage.app.models.forward(request)).await?;
-    let body: Vec<Bytes> = answer.body.try_collect().await.expect("a body");
-    Ok((answer.status.as_u16(), String::from_utf8(body.concat()).expect("text")))
+    let response = within(gateway.app.models.forward(request)).await?;
+    let body: Vec<Bytes> = response.body.try_collect().await.expect("a body");
+    Ok((response.status.as_u16(), String::from_utf8(body.concat()).expect("text")))
 }
 
 #[tokio::test]
-async fn a_hundred_refusals_at_once_refresh_once() {
-    let stage = Arc::new(lazy().await);
-    stage.upstream.refuse("access-1", "token_expired");
+async fn a_hundred_concurrent_401s_cause_one_refresh() {
+    let gateway = Arc::new(lazy().await);
+    gateway.upstream.refuse("access-1", "token_expired");
     let mut callers = JoinSet::new();
     for _ in 0..100 {
-        let stage = Arc::clone(&stage);
-        callers.spawn(async move { usage(&stage).await.expect("an answer").0 });
+        let gateway = Arc::clone(&gateway);
+        callers.spawn(async move { usage(&gateway).await.expect("a response").0 });
     }
     let statuses = callers.join_all().await;
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
-    assert_eq!(stage.provider.presented(), ["refresh-1"]);
-    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
+    assert_eq!(gateway.provider.presented(), ["refresh-1"]);
+    assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)));
 }
 
 #[tokio::test]
-async fn a_refusal_that_a_refresh_does_not_cure_reaches_the_caller_whole_and_refreshes_no_more() {
-    let stage = lazy().await;
-    stage.upstream.refuse_all();
+async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
+    let gateway = lazy().await;
+    gateway.upstream.refuse_all();
     for _ in 0..5 {
-        let (status, body) = usage(&stage).await.expect("an answer");
+        let (status, body) = usage(&gateway).await.expect("a response");
         assert_eq!((status, body.as_str()), (401, r#"{"error":{"code":"unknown","message":"no"}}"#));
     }
-    assert_eq!(stage.provider.presented().len(), 1, "the new token is too new to be refused for its age");
-    assert_eq!(stage.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
+    assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
+    assert_eq!(gateway.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
 }
 
-/// In doubt, with a token that the provider's API refuses.
-async fn in_doubt(code: &str) -> Stage {
-    let stage = lazy().await;
-    stage.provider.refreshes_meet(&[Mishap::RequestLost]);
-    stage.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
-    stage.clock.advance(HOUR / 10);
-    stage.upstream.refuse("access-1", code);
-    stage
+/// Connects an account that is in doubt and whose access token the API rejects with `code`.
+async fn in_doubt(code: &str) -> TestGateway {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::RequestLost]);
+    gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
+    gateway.clock.advance(HOUR / 10);
+    gateway.upstream.refuse("access-1", code);
+    gateway
 }
 
 #[tokio::test]
-async fn a_refusal_while_in_doubt_starts_a_retry_only_if_the_token_is_surely_dead() {
+async fn a_401_in_doubt_causes_a_retry_only_if_the_token_is_dead() {
     for (code, presentations) in [("unknown", [1, 1, 2]), ("token_expired", [2, 2, 2])] {
-        let stage = in_doubt(code).await;
+        let gateway = in_doubt(code).await;
         for (time, presented) in presentations.into_iter().enumerate() {
-            usage(&stage).await.expect("an answer");
-            assert_eq!(stage.provider.presented().len(), presented, "{code}, request {time}");
-            // The second comes at once, the third after the pause.
-            stage.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
+            usage(&gateway).await.expect("a response");
+            assert_eq!(gateway.provider.presented().len(), presented, "{code}, request {time}");
+            // The second request follows at once, the third after the pause.
+            gateway.clock.advance(HOUR / 60 * u32::try_from(time).expect("a small number"));
         }
-        assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)), "{code}");
+        assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)), "{code}");
     }
 }
 
 #[tokio::test]
-async fn a_token_that_was_taken_in_between_is_not_dead() {
-    let stage = in_doubt("unknown").await;
+async fn an_accepted_token_is_not_dead() {
+    let gateway = in_doubt("unknown").await;
     for _ in 0..5 {
-        stage.upstream.refuse("access-1", "unknown");
-        assert_eq!(usage(&stage).await.expect("an answer").0, 401);
-        stage.upstream.take_again("access-1");
-        assert_eq!(usage(&stage).await.expect("an answer").0, 200);
-        stage.clock.advance(HOUR / 60);
+        gateway.upstream.refuse("access-1", "unknown");
+        assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+        gateway.upstream.accept("access-1");
+        assert_eq!(usage(&gateway).await.expect("a response").0, 200);
+        gateway.clock.advance(HOUR / 60);
     }
-    assert_eq!(stage.provider.presented().len(), 1, "no retry out of doubt");
+    assert_eq!(gateway.provider.presented().len(), 1, "no retry in doubt");
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_called_dead_is_not_called_good() {
-    let stage = in_doubt("token_revoked").await;
-    stage.provider.refreshes_meet(&[Mishap::OtherAccount]);
-    assert_eq!(usage(&stage).await.expect("an answer").0, 401);
-    assert_eq!(usage(&stage).await.expect("an answer").0, 401);
-    let status = stage.status(&alice()).await;
+async fn a_token_the_provider_revoked_is_not_authenticated() {
+    let gateway = in_doubt("token_revoked").await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
+    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+    assert_eq!(usage(&gateway).await.expect("a response").0, 401);
+    let status = gateway.status(&alice()).await;
     assert!(!status.authenticated && status.reason.is_some_and(|reason| reason.contains("Sign in again")));
 }
 
 #[tokio::test]
-async fn what_is_not_connected_or_not_listed_is_told_apart() {
-    let stage = Stage::open().await;
-    assert!(matches!(usage(&stage).await, Err(AppError::NotConnected(_))));
-    stage.connect().await;
+async fn missing_accounts_and_forbidden_paths_are_distinct_errors() {
+    let gateway = TestGateway::open().await;
+    assert!(matches!(usage(&gateway).await, Err(AppError::NotConnected(_))));
+    gateway.connect().await;
     let request = |account: &str, path: &str| ProxyRequest {
         name: name(account),
         method: Method::GET,
@@ -126,9 +126,9 @@ async fn what_is_not_connected_or_not_listed_is_told_apart() {
         body: RequestBody::default(),
     };
     let refusal =
-        async |account, path| stage.app.models.forward(request(account, path)).await.err().expect("a refusal");
+        async |account, path| gateway.app.models.forward(request(account, path)).await.err().expect("an error");
     assert!(matches!(refusal("xyz", "wham/usage").await, AppError::UnknownProvider(_)));
     assert!(matches!(refusal("openai", "wham/tasks").await, AppError::PathNotAllowed { .. }));
     assert!(matches!(refusal("openai", "codex/../wham/tasks").await, AppError::InvalidPath(_)));
-    assert!(stage.upstream.seen().is_empty(), "nothing was sent");
+    assert!(gateway.upstream.seen().is_empty());
 }

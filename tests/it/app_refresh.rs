@@ -1,4 +1,4 @@
-//! Refreshing an account's tokens: when, how often, and what is left after whatever goes wrong.
+//! Refreshing tokens: schedule, concurrency, and the state after each fault.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,25 +9,25 @@ use goclaw::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{Mishap, OPENAI, Stage, alice, name, settle, spawn, within};
+use crate::support::fakes::{OPENAI, RefreshFault, TestGateway, alice, name, settle, spawn, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const IN_DOUBT: AccountState = AccountState::InDoubt;
 const NEEDS_REAUTH: AccountState = AccountState::NeedsReauth;
 
-/// A connected gateway that refreshes only when asked.
-async fn lazy() -> Stage {
-    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
-    stage.connect().await;
-    stage
+/// Connects a gateway that refreshes only on demand.
+async fn lazy() -> TestGateway {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway
 }
 
-async fn refresh(stage: &Stage, consent: Option<TokenVersion>) -> Result<AccountStatus, AppError> {
-    within(stage.app.accounts.refresh(&name(OPENAI), &alice(), consent)).await
+async fn refresh(gateway: &TestGateway, consent: Option<TokenVersion>) -> Result<AccountStatus, AppError> {
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), consent)).await
 }
 
-async fn bearer(stage: &Stage) -> Result<String, AppError> {
-    let account = within(stage.app.tokens.usable(&name(OPENAI))).await?;
+async fn bearer(gateway: &TestGateway) -> Result<String, AppError> {
+    let account = within(gateway.app.tokens.usable(&name(OPENAI))).await?;
     Ok(account.access_token.expose_secret().to_owned())
 }
 
@@ -37,247 +37,249 @@ fn version(status: &AccountStatus) -> TokenVersion {
 }
 
 #[tokio::test]
-async fn a_refresh_replaces_both_tokens_together_and_is_remembered() {
-    let stage = lazy().await;
-    stage.clock.advance(Duration::from_secs(60));
-    let status = refresh(&stage, None).await.expect("it is refreshed");
+async fn a_refresh_replaces_both_tokens_and_is_recorded() {
+    let gateway = lazy().await;
+    gateway.clock.advance(Duration::from_secs(60));
+    let status = refresh(&gateway, None).await.expect("it is refreshed");
     assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
     assert!(status.last_refresh_at.is_some() && status.next_refresh_at > status.last_refresh_at);
-    let tokens = stage.tokens(OPENAI).await.expect("tokens");
+    let tokens = gateway.tokens(OPENAI).await.expect("tokens");
     assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
-    assert_eq!(bearer(&stage).await.expect("a token"), "access-of-refreshed-1");
-    let events = stage.app.accounts.events(&name(OPENAI), 200).await.expect("events");
-    let told: Vec<_> = events.iter().map(|event| event.kind).collect();
-    assert_eq!(told, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
-    assert!(stage.journal.contents().is_empty(), "nothing is left behind");
+    assert_eq!(bearer(&gateway).await.expect("a token"), "access-of-refreshed-1");
+    let events = gateway.app.accounts.events(&name(OPENAI), 200).await.expect("events");
+    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
+    assert!(gateway.journal.contents().is_empty());
 }
 
 #[tokio::test]
-async fn tokens_are_refreshed_before_somebody_needs_them() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.clock.advance(HOUR / 2);
+async fn tokens_are_refreshed_before_they_are_needed() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.clock.advance(HOUR / 2);
     settle().await;
-    assert!(stage.provider.presented().is_empty(), "not yet");
+    assert!(gateway.provider.presented().is_empty(), "no refresh is due yet");
     for _ in 0..120 {
-        stage.clock.advance(Duration::from_secs(30));
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
-    assert_eq!(stage.provider.presented(), ["refresh-1"], "once an hour, however often somebody looks");
-    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
+    assert_eq!(gateway.provider.presented(), ["refresh-1"]);
+    assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)));
 }
 
 #[tokio::test]
 async fn fifty_callers_at_expiry_share_one_refresh() {
-    let stage = Arc::new(lazy().await);
-    stage.clock.advance(HOUR);
+    let gateway = Arc::new(lazy().await);
+    gateway.clock.advance(HOUR);
     let mut callers = JoinSet::new();
     for _ in 0..50 {
-        let stage = Arc::clone(&stage);
-        callers.spawn(async move { bearer(&stage).await.expect("a token") });
+        let gateway = Arc::clone(&gateway);
+        callers.spawn(async move { bearer(&gateway).await.expect("a token") });
     }
     let tokens = callers.join_all().await;
     assert!(tokens.iter().all(|token| token == "access-of-refreshed-1"), "{tokens:?}");
-    assert_eq!((stage.provider.presented().len(), stage.provider.reused()), (1, 0));
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.reused()), (1, 0));
 }
 
 #[tokio::test]
-async fn two_gateways_share_one_refresh() {
-    let stage = lazy().await;
-    let other = stage.another_gateway(1);
-    other.start().await.expect("it wakes");
-    stage.clock.advance(HOUR);
-    stage.provider.hang();
-    let (openai, gateway) = (name(OPENAI), Arc::clone(&stage.app));
+async fn two_replicas_share_one_refresh() {
+    let gateway = lazy().await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("it starts");
+    gateway.clock.advance(HOUR);
+    gateway.provider.hang();
+    let (openai, app) = (name(OPENAI), Arc::clone(&gateway.app));
     let first =
-        spawn(async move { gateway.tokens.usable(&name(OPENAI)).await.map(|account| account.refresh.version.clone()) });
+        spawn(async move { app.tokens.usable(&name(OPENAI)).await.map(|account| account.refresh.version.clone()) });
     settle().await;
-    let gateway = Arc::clone(&other);
-    let second =
-        spawn(async move { gateway.tokens.usable(&openai).await.map(|account| account.refresh.version.clone()) });
+    let app = Arc::clone(&other);
+    let second = spawn(async move { app.tokens.usable(&openai).await.map(|account| account.refresh.version.clone()) });
     settle().await;
-    stage.provider.answer_now();
+    gateway.provider.resume();
     settle().await;
-    // The other one looks again.
-    stage.clock.advance(Duration::from_millis(200));
+    // The other replica polls the store again.
+    gateway.clock.advance(Duration::from_millis(200));
     let (first, second) = (within(first).await.unwrap().unwrap(), within(second).await.unwrap().unwrap());
     assert_eq!((first.generation, second.generation), (Generation(1), Generation(1)));
-    assert_eq!((stage.provider.presented().len(), stage.provider.reused()), (1, 0));
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.reused()), (1, 0));
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_doubt_and_costs_nothing_while_the_token_is_good() {
-    let stage = lazy().await;
-    stage.provider.refreshes_meet(&[Mishap::AnswerLost]);
-    let status = refresh(&stage, None).await.expect("a status");
+async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::AnswerLost]);
+    let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
-    assert!(status.reason.as_ref().expect("it says so").contains("Refresh unconfirmed"));
-    // A retry that its owner wants too soon is not forgotten quietly.
-    let too_soon = refresh(&stage, Some(version(&status))).await;
+    assert!(status.reason.as_ref().expect("a reason").contains("Refresh unconfirmed"));
+    // A retry too soon is an error.
+    let too_soon = refresh(&gateway, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
-    stage.clock.advance(HOUR / 2);
-    let again = refresh(&stage, None).await.expect("a status");
-    assert_eq!((again.state, stage.provider.presented().len()), (IN_DOUBT, 1), "nobody tries again by accident");
-    assert_eq!(bearer(&stage).await.expect("a token"), "access-1");
+    gateway.clock.advance(HOUR / 2);
+    let again = refresh(&gateway, None).await.expect("a status");
+    assert_eq!((again.state, gateway.provider.presented().len()), (IN_DOUBT, 1), "no retry without consent");
+    assert_eq!(bearer(&gateway).await.expect("a token"), "access-1");
 
-    // Its owner may, once, and only for the tokens whose doubt was shown; here the provider did take them.
+    // Consent allows one retry, for this token version only. Here the provider had consumed the token.
     let stale = TokenVersion { generation: Generation(7), ..version(&status) };
-    assert!(matches!(refresh(&stage, Some(stale)).await, Err(AppError::StaleConsent(_))));
-    let consented = refresh(&stage, Some(version(&status))).await.expect("a status");
-    assert_eq!((consented.state, stage.provider.presented().len()), (NEEDS_REAUTH, 2));
-    assert_eq!(bearer(&stage).await.expect("it serves until it ends"), "access-1");
-    stage.clock.advance(HOUR / 2);
-    assert!(matches!(bearer(&stage).await, Err(AppError::NeedsReauth(_))));
+    assert!(matches!(refresh(&gateway, Some(stale)).await, Err(AppError::StaleConsent(_))));
+    let consented = refresh(&gateway, Some(version(&status))).await.expect("a status");
+    assert_eq!((consented.state, gateway.provider.presented().len()), (NEEDS_REAUTH, 2));
+    assert_eq!(bearer(&gateway).await.expect("it serves until it expires"), "access-1");
+    gateway.clock.advance(HOUR / 2);
+    assert!(matches!(bearer(&gateway).await, Err(AppError::NeedsReauth(_))));
 }
 
 #[tokio::test]
-async fn an_outage_longer_than_a_token_s_life_costs_no_login() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.provider.refreshes_meet(&[Mishap::RequestLost; 20]);
+async fn an_outage_beyond_the_token_lifetime_loses_no_login() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::RequestLost; 20]);
     for _ in 0..400 {
-        stage.clock.advance(Duration::from_secs(30));
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
-    let status = stage.status(&alice()).await;
+    let status = gateway.status(&alice()).await;
     assert!(status.authenticated, "{status:?}");
-    assert_eq!(stage.provider.reused(), 0);
+    assert_eq!(gateway.provider.reused(), 0);
     assert!(status.generation > Some(Generation::FIRST));
 }
 
 #[tokio::test]
-async fn what_was_not_consumed_is_tried_again_after_a_pause() {
-    for mishap in [Mishap::RateLimited, Mishap::NotReached] {
-        let stage = lazy().await;
-        stage.provider.refreshes_meet(&[mishap]);
-        let status = refresh(&stage, None).await.expect("a status");
-        assert_eq!((status.state, status.authenticated), (AccountState::Active, true), "{mishap:?}");
-        stage.clock.advance(Duration::from_secs(29));
-        refresh(&stage, None).await.expect("a status");
-        assert_eq!(stage.provider.presented().len(), 1, "one call in thirty seconds");
-        stage.clock.advance(Duration::from_secs(31));
-        assert_eq!(refresh(&stage, None).await.expect("a status").generation, Some(Generation(1)), "{mishap:?}");
+async fn an_unconsumed_token_is_retried_after_a_pause() {
+    for fault in [RefreshFault::RateLimited, RefreshFault::NotReached] {
+        let gateway = lazy().await;
+        gateway.provider.queue_refresh_faults(&[fault]);
+        let status = refresh(&gateway, None).await.expect("a status");
+        assert_eq!((status.state, status.authenticated), (AccountState::Active, true), "{fault:?}");
+        gateway.clock.advance(Duration::from_secs(29));
+        refresh(&gateway, None).await.expect("a status");
+        assert_eq!(gateway.provider.presented().len(), 1, "one request in thirty seconds");
+        gateway.clock.advance(Duration::from_secs(31));
+        assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(1)), "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn the_answer_of_another_account_is_thrown_away() {
-    let stage = lazy().await;
-    stage.provider.refreshes_meet(&[Mishap::OtherAccount]);
-    let status = refresh(&stage, None).await.expect("a status");
+async fn a_response_for_another_account_is_discarded() {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
+    let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.generation), (NEEDS_REAUTH, Some(Generation::FIRST)));
-    assert_eq!(stage.tokens(OPENAI).await.expect("tokens").0, "access-1");
+    assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_rotate_keeps_the_old_token_in_force() {
-    let stage = lazy().await;
-    stage.provider.refreshes_meet(&[Mishap::NotRotated]);
-    refresh(&stage, None).await.expect("a status");
-    assert_eq!(refresh(&stage, None).await.expect("a status").generation, Some(Generation(2)));
+async fn without_rotation_the_old_refresh_token_remains_valid() {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotRotated]);
+    refresh(&gateway, None).await.expect("a status");
+    assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(2)));
     assert_eq!(
-        (stage.provider.presented(), stage.provider.reused()),
+        (gateway.provider.presented(), gateway.provider.reused()),
         (vec!["refresh-1".into(), "refresh-1".into()], 0)
     );
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_comes_alone_is_kept_beside_the_old_access_token() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.provider.refreshes_meet(&[Mishap::NoAccessToken]);
-    let status = refresh(&stage, None).await.expect("a status");
+async fn a_response_without_an_access_token_keeps_the_old_one() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NoAccessToken]);
+    let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.generation, status.authenticated), (Some(Generation(1)), true));
-    assert_eq!(stage.tokens(OPENAI).await.expect("tokens"), ("access-1".to_owned(), Some("refreshed-1".to_owned())));
+    assert_eq!(gateway.tokens(OPENAI).await.expect("tokens"), ("access-1".to_owned(), Some("refreshed-1".to_owned())));
     for _ in 0..120 {
-        stage.clock.advance(Duration::from_secs(30));
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
-    assert_eq!(stage.provider.presented(), ["refresh-1", "refreshed-1"], "once more when it is due, and no sooner");
-    assert_eq!(stage.provider.reused(), 0);
+    assert_eq!(gateway.provider.presented(), ["refresh-1", "refreshed-1"], "the second refresh waits until it is due");
+    assert_eq!(gateway.provider.reused(), 0);
 }
 
 #[tokio::test]
-async fn what_was_received_while_the_store_is_down_is_stored_when_it_is_back() {
-    let stage = lazy().await;
-    stage.provider.hang();
-    let gateway = Arc::clone(&stage.app);
-    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
+async fn tokens_received_during_a_store_outage_are_stored_afterwards() {
+    let gateway = lazy().await;
+    gateway.provider.hang();
+    let app = Arc::clone(&gateway.app);
+    let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    stage.store.break_down();
-    stage.provider.answer_now();
+    gateway.store.fail_all();
+    gateway.provider.resume();
     settle().await;
-    assert_eq!(stage.journal.contents().len(), 1, "it is safe before the database is asked");
-    assert_eq!(bearer(&stage).await.expect("what is cached serves on"), "access-1");
-    stage.store.repair();
-    stage.clock.advance(Duration::from_secs(2));
-    assert_eq!(within(asked).await.unwrap().expect("a status").generation, Some(Generation(1)));
-    assert!(stage.journal.contents().is_empty());
+    assert_eq!(gateway.journal.contents().len(), 1, "the journal is written before the database");
+    assert_eq!(bearer(&gateway).await.expect("the cached token"), "access-1");
+    gateway.store.repair();
+    gateway.clock.advance(Duration::from_secs(2));
+    assert_eq!(within(refreshing).await.unwrap().expect("a status").generation, Some(Generation(1)));
+    assert!(gateway.journal.contents().is_empty());
 }
 
 #[tokio::test]
-async fn what_a_crash_left_in_the_journal_is_stored_at_the_next_start() {
-    let mut stage = lazy().await;
-    stage.provider.hang();
-    let gateway = Arc::clone(&stage.app);
-    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
+async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
+    let mut gateway = lazy().await;
+    gateway.provider.hang();
+    let app = Arc::clone(&gateway.app);
+    let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    stage.store.fail_to("refresh an account");
-    stage.provider.answer_now();
+    gateway.store.fail_to("refresh an account");
+    gateway.provider.resume();
     settle().await;
-    // A stop does not wait for a database that may never come back: the journal has it.
+    // A shutdown does not wait for the database, because the journal has the tokens.
     let stopping = spawn({
-        let gateway = Arc::clone(&stage.app);
-        async move { gateway.shut_down().await }
+        let app = Arc::clone(&gateway.app);
+        async move { app.shut_down().await }
     });
     settle().await;
-    stage.clock.advance(Duration::from_secs(2));
+    gateway.clock.advance(Duration::from_secs(2));
     within(stopping).await.unwrap();
-    asked.abort();
-    assert_eq!(stage.journal.contents().len(), 1);
-    stage.store.repair();
-    stage.app = stage.another_gateway(1);
-    stage.app.start().await.expect("it wakes");
-    assert_eq!(stage.status(&alice()).await.generation, Some(Generation(1)));
-    assert_eq!((bearer(&stage).await.expect("a token"), stage.provider.reused()), ("access-of-refreshed-1".into(), 0));
-    assert!(stage.journal.contents().is_empty());
+    refreshing.abort();
+    assert_eq!(gateway.journal.contents().len(), 1);
+    gateway.store.repair();
+    gateway.app = gateway.another_gateway(1);
+    gateway.app.start().await.expect("it starts");
+    assert_eq!(gateway.status(&alice()).await.generation, Some(Generation(1)));
+    assert_eq!(
+        (bearer(&gateway).await.expect("a token"), gateway.provider.reused()),
+        ("access-of-refreshed-1".into(), 0)
+    );
+    assert!(gateway.journal.contents().is_empty());
 }
 
 #[tokio::test]
-async fn after_a_logout_nothing_comes_back_and_what_does_is_revoked() {
-    let stage = lazy().await;
-    stage.provider.hang();
-    let gateway = Arc::clone(&stage.app);
-    let asked = spawn(async move { gateway.accounts.refresh(&name(OPENAI), &alice(), None).await });
+async fn a_refresh_that_ends_after_a_logout_is_revoked() {
+    let gateway = lazy().await;
+    gateway.provider.hang();
+    let app = Arc::clone(&gateway.app);
+    let refreshing = spawn(async move { app.accounts.refresh(&name(OPENAI), &alice(), None).await });
     settle().await;
-    stage.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
-    stage.provider.answer_now();
-    within(asked).await.unwrap().expect("a status");
-    assert!(stage.account(OPENAI).await.is_none());
-    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
-    assert_eq!(stage.provider.revoked(), ["refresh-1", "refreshed-1"]);
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    gateway.provider.resume();
+    within(refreshing).await.unwrap().expect("a status");
+    assert!(gateway.account(OPENAI).await.is_none());
+    assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
+    assert_eq!(gateway.provider.revoked(), ["refresh-1", "refreshed-1"]);
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_most_tokens_is_left_alone_for_a_while() {
-    let stage = Stage::open().await;
+async fn the_breaker_pauses_a_provider_that_rejects_most_tokens() {
+    let gateway = TestGateway::open().await;
     for number in 0..12 {
-        stage.connect_as(&format!("work-{number}")).await;
+        gateway.connect_as(&format!("work-{number}")).await;
     }
-    stage.provider.invalidate_all();
-    while stage.provider.presented().len() < 5 {
-        stage.clock.advance(Duration::from_secs(30));
+    gateway.provider.invalidate_all();
+    while gateway.provider.presented().len() < 5 {
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
-    let asked = stage.provider.presented().len();
+    let presented = gateway.provider.presented().len();
     for _ in 0..20 {
-        stage.clock.advance(Duration::from_secs(1));
+        gateway.clock.advance(Duration::from_secs(1));
         settle().await;
     }
-    assert!((5..12).contains(&asked), "{asked} of 12 were asked before it was left alone");
+    assert!((5..12).contains(&presented), "{presented} of 12 tokens were presented before the breaker opened");
     for _ in 0..40 {
-        stage.clock.advance(Duration::from_secs(30));
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
-    assert_eq!(stage.provider.presented().len(), 12, "it goes on afterwards, and each is asked once");
+    assert_eq!(gateway.provider.presented().len(), 12, "each token is presented once");
 }

@@ -1,4 +1,4 @@
-//! Session tokens: refreshed with the browser's cookie where there is one, and otherwise told truthfully to have ended.
+//! Session tokens are refreshed with the browser's cookie. Without a cookie they expire.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use goclaw::{
 };
 use serde_json::json;
 
-use crate::support::fakes::{NOW, Stage, alice, jwt, name, settle, within};
+use crate::support::fakes::{NOW, TestGateway, alice, jwt, name, settle, within};
 
 const SUNO: &str = "suno";
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The end of a token, `seconds` from the beginning.
+/// Returns the Unix time `seconds` after the start of the test.
 fn until(seconds: i64) -> i64 {
     NOW.unix_seconds() + seconds
 }
 
-async fn hand_in(stage: &Stage, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
+async fn register(gateway: &TestGateway, seconds: i64, cookie: Option<&str>) -> Result<(), AppError> {
     let pasted = pasted(seconds, cookie);
-    stage.app.accounts.register_secret(name(SUNO), pasted).await.map(drop)
+    gateway.app.accounts.register_secret(name(SUNO), pasted).await.map(drop)
 }
 
 fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
@@ -34,90 +34,94 @@ fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
     }
 }
 
-/// The state, whether it is authenticated, and how often it was refreshed.
-async fn status(stage: &Stage) -> (AccountState, bool, Option<Generation>) {
-    let status = stage.app.accounts.status(&name(SUNO), &alice()).await.expect("a status");
+/// Returns the account's state, whether it is authenticated, and its generation.
+async fn status(gateway: &TestGateway) -> (AccountState, bool, Option<Generation>) {
+    let status = gateway.app.accounts.status(&name(SUNO), &alice()).await.expect("a status");
     (status.state, status.authenticated, status.generation)
 }
 
-async fn pass(stage: &Stage, time: Duration) {
+async fn pass(gateway: &TestGateway, time: Duration) {
     for _ in 0..time.as_secs() / 30 {
-        stage.clock.advance(Duration::from_secs(30));
+        gateway.clock.advance(Duration::from_secs(30));
         settle().await;
     }
 }
 
 #[tokio::test]
-async fn a_token_without_a_cookie_ends_and_its_owner_is_told() {
-    let stage = Stage::open().await;
-    hand_in(&stage, 3600, None).await.expect("it connects");
-    let refused = stage.app.accounts.refresh(&name(SUNO), &alice(), None).await;
+async fn a_token_without_a_cookie_expires_and_needs_reauth() {
+    let gateway = TestGateway::open().await;
+    register(&gateway, 3600, None).await.expect("it connects");
+    let refused = gateway.app.accounts.refresh(&name(SUNO), &alice(), None).await;
     assert!(matches!(refused, Err(AppError::NothingToRefresh(_))));
-    pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
-    assert!(matches!(within(stage.app.tokens.usable(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
-    assert!(stage.provider.sessions_refreshed().is_empty());
+    pass(&gateway, HOUR).await;
+    assert_eq!(status(&gateway).await, (AccountState::NeedsReauth, false, Some(Generation::FIRST)));
+    assert!(matches!(within(gateway.app.tokens.usable(&name(SUNO))).await, Err(AppError::NeedsReauth(_))));
+    assert!(gateway.provider.sessions_refreshed().is_empty());
 }
 
 #[tokio::test]
-async fn a_token_with_a_cookie_is_refreshed_before_it_ends_with_the_same_cookie_every_time() {
-    let stage = Stage::open().await;
-    stage.provider.knows_browser("cookie-1", until(2 * 3600));
-    hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
-    pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
-    stage.provider.knows_browser("cookie-1", until(3 * 3600));
-    pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(2))));
+async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("cookie-1", until(2 * 3600));
+    register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
+    pass(&gateway, HOUR).await;
+    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
+    gateway.provider.add_browser("cookie-1", until(3 * 3600));
+    pass(&gateway, HOUR).await;
+    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(2))));
     let session = Some("sess_1".to_owned());
-    assert_eq!(stage.provider.sessions_refreshed(), [session.clone(), session.clone(), session], "it was checked, too");
+    assert_eq!(
+        gateway.provider.sessions_refreshed(),
+        [session.clone(), session.clone(), session],
+        "it was checked, too"
+    );
 }
 
 #[tokio::test]
-async fn a_token_that_is_over_is_taken_with_a_cookie_alone_and_refreshed_at_once() {
-    let stage = Stage::open().await;
-    stage.provider.knows_browser("cookie-1", until(3600));
-    assert!(matches!(hand_in(&stage, -10, None).await, Err(AppError::ExpiredSecret(_))));
-    hand_in(&stage, -10, Some("cookie-1")).await.expect("it connects");
+async fn an_expired_token_needs_a_cookie_and_is_refreshed_at_once() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("cookie-1", until(3600));
+    assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
+    register(&gateway, -10, Some("cookie-1")).await.expect("it connects");
     settle().await;
-    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
+    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
 #[tokio::test]
-async fn an_outage_leaves_no_doubt_since_a_cookie_is_not_spent() {
-    let stage = Stage::open().await;
-    stage.provider.knows_browser("cookie-1", until(2 * 3600));
-    hand_in(&stage, 3600, Some("cookie-1")).await.expect("it connects");
-    stage.provider.session_timeouts(3);
-    let after = within(stage.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
+async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("cookie-1", until(2 * 3600));
+    register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
+    gateway.provider.session_timeouts(3);
+    let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);
-    assert!(after.reason.expect("it says so").contains("did not get through"));
-    pass(&stage, HOUR).await;
-    assert_eq!(status(&stage).await, (AccountState::Active, true, Some(Generation(1))));
+    assert!(after.reason.expect("a reason").contains("did not get through"));
+    pass(&gateway, HOUR).await;
+    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_refused_needs_its_owner() {
-    let stage = Stage::open().await;
-    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("cookie-of-nobody")) };
-    stage.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
-    let after = within(stage.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
+async fn a_rejected_cookie_needs_reauth() {
+    let gateway = TestGateway::open().await;
+    let unchecked = PastedSecret { unchecked: true, ..pasted(3600, Some("unknown-cookie")) };
+    gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it connects");
+    let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!((after.state, after.authenticated), (AccountState::NeedsReauth, true));
     for bad in ["a;b", "a b", ""] {
-        assert!(matches!(hand_in(&stage, 3600, Some(bad)).await, Err(AppError::InvalidSecret(_))), "{bad}");
+        assert!(matches!(register(&gateway, 3600, Some(bad)).await, Err(AppError::InvalidSecret(_))), "{bad}");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_taken_or_cannot_be_asked_about_is_not_saved() {
-    let stage = Stage::open().await;
-    let refused = hand_in(&stage, 3600, Some("cookie-of-nobody")).await;
+async fn a_secret_that_is_rejected_or_unchecked_is_not_saved() {
+    let gateway = TestGateway::open().await;
+    let refused = register(&gateway, 3600, Some("unknown-cookie")).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "client cookie", .. })), "{refused:?}");
-    stage.provider.session_timeouts(1);
-    let unknown = hand_in(&stage, 3600, Some("cookie-1")).await;
+    gateway.provider.session_timeouts(1);
+    let unknown = register(&gateway, 3600, Some("cookie-1")).await;
     assert!(matches!(unknown, Err(AppError::NotChecked(_))), "{unknown:?}");
-    stage.upstream.refuse_all();
-    let refused = hand_in(&stage, 3600, None).await;
+    gateway.upstream.refuse_all();
+    let refused = register(&gateway, 3600, None).await;
     assert!(matches!(refused, Err(AppError::SecretRefused { what: "session token", .. })), "{refused:?}");
-    assert_eq!(stage.store.contents(), (vec![], vec![]));
+    assert_eq!(gateway.store.contents(), (vec![], vec![]));
 }

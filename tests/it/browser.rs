@@ -1,5 +1,4 @@
-//! The main job as a person does it: start, a real browser at the provider's page, the gateway's page, the CLI. Gateway,
-//! provider and browser are processes of their own.
+//! Login and logout with a real browser, the callback page and the CLI. Gateway, provider and browser are processes.
 
 use serde_json::json;
 
@@ -9,8 +8,8 @@ use crate::support::{
     provider::Provider,
 };
 
-/// Starts a login and shows the provider's question in a browser.
-async fn asked(gateway: &Gateway) -> Browser {
+/// Starts a login and opens the provider's consent page in a browser.
+async fn open_consent_page(gateway: &Gateway) -> Browser {
     let started = gateway.start_login().await;
     assert_eq!(started["callback"], json!({"listening": true}));
     let browser = Browser::open().await;
@@ -18,7 +17,7 @@ async fn asked(gateway: &Gateway) -> Browser {
     browser
 }
 
-/// Nothing of the provider's answer may stay where the next person at this browser finds it.
+/// Asserts that neither the address bar nor the history shows the authorization response.
 async fn assert_no_code_is_left(browser: &Browser, home: &Home) {
     let done = format!("http://localhost:{}/auth/done", home.callback_port);
     assert_eq!(browser.address().await, done);
@@ -27,17 +26,17 @@ async fn assert_no_code_is_left(browser: &Browser, home: &Home) {
     assert!(!referrer.as_str().unwrap().contains("code="), "{referrer}");
     browser.go_back().await;
     let before = browser.address().await;
-    assert!(before.contains("/oauth/authorize"), "back leads to the provider's question, not to {before}");
+    assert!(before.contains("/oauth/authorize"), "back leads to {before} instead of the consent page");
     assert!(!before.contains("code=") && !before.contains("/auth/callback"), "{before}");
 }
 
 #[tokio::test]
-async fn a_person_signs_in_sees_it_and_signs_out() {
+async fn a_login_in_a_browser_connects_the_account_until_a_logout() {
     let provider = Provider::start(&["--approval", "ask"]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let browser = asked(&gateway).await;
-    assert_eq!(home.stored(), (0, 0), "nothing is stored before the person has approved");
+    let browser = open_consent_page(&gateway).await;
+    assert_eq!(home.stored(), (0, 0), "nothing is stored before the approval");
 
     browser.press("approve").await;
     browser.arrives_at("/auth/done").await;
@@ -47,13 +46,13 @@ async fn a_person_signs_in_sees_it_and_signs_out() {
     assert_eq!(home.stored(), (1, 1));
     assert_no_code_is_left(&browser, &home).await;
 
-    let said = home.run(&["auth", "status"]);
-    let first_two: Vec<&str> = said.stdout.lines().take(2).collect();
+    let output = home.run(&["auth", "status"]);
+    let first_two: Vec<&str> = output.stdout.lines().take(2).collect();
     let expected = [
         "OpenAI OAuth: active (provider: openai-codex)",
         "Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).",
     ];
-    assert_eq!((said.code, first_two.as_slice()), (Some(0), expected.as_slice()), "{}", said.stderr);
+    assert_eq!((output.code, first_two.as_slice()), (Some(0), expected.as_slice()), "{}", output.stderr);
 
     assert_eq!(home.run(&["auth", "logout"]).code, Some(0));
     assert_eq!(home.stored(), (0, 0));
@@ -63,11 +62,11 @@ async fn a_person_signs_in_sees_it_and_signs_out() {
 }
 
 #[tokio::test]
-async fn a_person_who_declines_is_told_so_and_nothing_is_stored() {
+async fn a_denied_login_is_shown_and_stores_nothing() {
     let provider = Provider::start(&["--approval", "ask"]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let browser = asked(&gateway).await;
+    let browser = open_consent_page(&gateway).await;
 
     browser.press("deny").await;
     browser.arrives_at("/auth/done").await;
@@ -81,12 +80,12 @@ async fn a_person_who_declines_is_told_so_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn the_browser_never_reads_connected_when_the_exchange_failed() {
+async fn a_failed_exchange_never_shows_connected() {
     let provider = Provider::start(&["--approval", "ask"]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    let browser = asked(&gateway).await;
-    provider.spoil_next_exchange(json!({"kind": "status", "status": 500})).await;
+    let browser = open_consent_page(&gateway).await;
+    provider.fail_next_exchange(json!({"kind": "status", "status": 500})).await;
 
     browser.press("approve").await;
     browser.arrives_at("/auth/done").await;

@@ -1,5 +1,5 @@
-//! The callback listener against what else can reach a port of this machine: web pages, other programs, other names for
-//! it. Raw requests, since no client library would send some of them.
+//! The callback listener against web pages, other programs and other host names. The tests send raw requests, because
+//! client libraries do not send some of them.
 
 mod opening_hours;
 
@@ -19,12 +19,12 @@ use crate::support::{
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
-/// A gateway with a login that waits for its callback.
+/// A gateway with a pending, approved login.
 struct Waiting {
     provider: Provider,
     home: Home,
     gateway: Gateway,
-    /// What the provider sends the browser to, without the origin.
+    /// The redirect address without its origin.
     right: String,
 }
 
@@ -40,18 +40,18 @@ impl Waiting {
         Self { provider, home, gateway, right }
     }
 
-    /// The answer to a request whose head is `head`, with `PORT` state for the callback's port.
+    /// Sends the head `head`, with `PORT` replaced by the callback port.
     async fn answer_to(&self, ip: IpAddr, head: &str) -> Reply {
         let port = self.home.callback_port;
         reply(ip, port, &head.replace("PORT", &port.to_string())).await
     }
 
-    /// The answer to a browser that navigates to `target`.
+    /// Sends a browser's navigation to `target`.
     async fn visit(&self, target: &str) -> Reply {
         self.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n\r\n")).await
     }
 
-    /// The login still waits, no code was tried, and the right callback finishes it.
+    /// Asserts that no code was sent and that the right callback completes the login.
     async fn assert_still_works(&self) {
         assert_eq!(self.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
         assert_eq!(self.visit(&self.right).await.status, 303);
@@ -59,16 +59,16 @@ impl Waiting {
     }
 }
 
-/// An answer as it came over the wire.
+/// A raw response.
 struct Reply {
     status: u16,
-    /// Status line and headers, in lower case.
+    /// Status line and headers in lower case.
     head: String,
     body: String,
 }
 async fn reply(ip: IpAddr, port: u16, request: &str) -> Reply {
     let mut stream = TcpStream::connect((ip, port)).await.expect("a connection");
-    // A request that is too long is answered before its end.
+    // The server responds to an overlong request before its end.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
@@ -124,7 +124,7 @@ async fn only_loopback_names_with_the_right_port_are_served() {
 }
 
 #[tokio::test]
-async fn only_a_navigation_of_the_browser_itself_is_let_in() {
+async fn only_navigations_are_accepted() {
     let waiting = Waiting::new().await;
     let send = async |fetch: &str, target: &str| {
         waiting.answer_to(V4, &format!("GET {target} HTTP/1.1\r\nHost: localhost:PORT\r\n{fetch}\r\n")).await
@@ -147,14 +147,14 @@ async fn only_a_navigation_of_the_browser_itself_is_let_in() {
     }
     assert_eq!(send("Sec-Fetch-Dest: image\r\n", &waiting.right).await.status, 403);
     assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
-    // As a browser sends it that comes from the provider's page.
+    // The headers of a navigation from the provider's page.
     let navigation = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
     assert_eq!(send(navigation, &waiting.right).await.status, 303);
     assert_eq!(send(navigation, "/auth/done").await.status, 200);
 }
 
 #[tokio::test]
-async fn other_paths_and_methods_are_answered_with_nothing() {
+async fn other_paths_and_methods_are_rejected() {
     let waiting = Waiting::new().await;
     let query = waiting.right.split_once('?').unwrap().1;
     for path in
@@ -176,7 +176,7 @@ async fn other_paths_and_methods_are_answered_with_nothing() {
 }
 
 #[tokio::test]
-async fn two_hundred_wrong_states_do_not_stop_the_right_one() {
+async fn two_hundred_wrong_states_do_not_end_the_login() {
     let waiting = Waiting::new().await;
     for guess in 0..200 {
         let reply = waiting.visit(&format!("/auth/callback?code=c&state=guess-{guess}")).await;
@@ -197,7 +197,7 @@ async fn two_hundred_wrong_states_do_not_stop_the_right_one() {
 }
 
 #[tokio::test]
-async fn the_code_leaves_the_address_bar_and_no_page_repeats_what_it_was_sent() {
+async fn the_code_leaves_the_address_bar_and_no_page_echoes_input() {
     let waiting = Waiting::new().await;
     let marked = "CANARYcanary%3Cscript%3Ealert(1)%3C%2Fscript%3E";
     for target in [
@@ -248,7 +248,7 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     }
     let last = waiting.gateway.status().await["last_login"]["outcome"].clone();
     assert_eq!(last, json!("denied"));
-    // The address that would have signed in is worth nothing now, and its page says what happened.
+    // The approved address no longer works, and its page shows the denial.
     assert_eq!(waiting.visit(&waiting.right).await.status, 303);
     assert!(waiting.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
     assert_eq!(waiting.home.stored(), (0, 0));

@@ -1,5 +1,5 @@
-//! No secret lies in clear where it does not belong. A full run with everything logged that can be logged; then every
-//! secret of it is searched for in logs, output, problem bodies, the database and the process table.
+//! Searches logs, output, problem bodies, the database and the process table for every secret of a full run at the most
+//! verbose log level.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -11,11 +11,11 @@ use tokio::{
 };
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, eventually, http},
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
 };
 
-/// The simulator's markers: in what it issues, and in the encoded text of its JWTs.
+/// Markers in the simulator's codes and tokens, plain and as encoded in its JWTs.
 const MARKERS: [&str; 2] = ["CANARY", "eyJqdGkiOiJDQU5B"];
 const SESSION_TOKEN: &str = "canary-session-token-4711";
 const API_KEY: &str = "sk-canary-api-key-4711";
@@ -24,17 +24,17 @@ const WRONG_TOKEN: &str = "canary-wrong-token-4711";
 const WRONG_STATE: &str = "canary-wrong-state-4711";
 const WRONG_CODE: &str = "canary-wrong-code-4711";
 
-/// Where a secret may turn up: a name for the message, and what is there.
+/// Searched places: name and content.
 type Places = BTreeMap<String, Vec<u8>>;
 
-/// The secrets of a run, and what they are, for the message: it must not show them.
+/// Secrets with their descriptions. Messages show only the description.
 type Secrets = Vec<(String, &'static str)>;
 
-/// Every place that holds any of the secrets.
+/// Returns every place that contains a secret.
 fn leaks(places: &Places, secrets: &Secrets) -> Vec<String> {
     let mut found = Vec::new();
     for (place, bytes) in places {
-        // All secrets are ASCII, which survives this wherever it lies in a binary file.
+        // Secrets are ASCII, so the lossy conversion of binary files keeps them.
         let text = String::from_utf8_lossy(bytes);
         for (secret, what) in secrets {
             if text.contains(secret) || text.contains(&secret.replace('/', "\\/")) {
@@ -45,7 +45,7 @@ fn leaks(places: &Places, secrets: &Secrets) -> Vec<String> {
     found
 }
 
-/// A run of the gateway, what it gave away, and what it should have kept.
+/// A gateway, its secrets and the places to search.
 struct Run {
     provider: Provider,
     home: Home,
@@ -62,15 +62,15 @@ impl Run {
         let mut secrets = vec![(gateway.token.clone(), "the gateway's token")];
         secrets.extend(MARKERS.map(|marker| (marker.to_owned(), "a marker of the provider")));
         let own = [SESSION_TOKEN, API_KEY, WRONG_TOKEN, WRONG_STATE, WRONG_CODE];
-        secrets.extend(own.map(|secret| (secret.to_owned(), "a secret that was handed in")));
+        secrets.extend(own.map(|secret| (secret.to_owned(), "a submitted secret")));
         Self { provider, home, gateway, places: Places::new(), secrets }
     }
 
-    /// Keeps what a request was answered.
-    async fn ask(&mut self, method: Method, path: &str, body: serde_json::Value) -> Answer {
-        let answer = self.gateway.call(method.clone(), path, Some(body)).await;
-        self.keep(&format!("the answer to {method} {path}"), &format!("{:?}{}", answer.headers, answer.text));
-        answer
+    /// Sends a request and keeps its response.
+    async fn call(&mut self, method: Method, path: &str, body: serde_json::Value) -> HttpResponse {
+        let response = self.gateway.call(method.clone(), path, Some(body)).await;
+        self.keep(&format!("the response to {method} {path}"), &format!("{:?}{}", response.headers, response.text));
+        response
     }
 
     fn keep(&mut self, place: &str, text: &str) {
@@ -78,7 +78,7 @@ impl Run {
         self.places.insert(format!("{place} ({count})"), text.as_bytes().to_vec());
     }
 
-    /// Starts a login. Its address is the one answer that holds a state, so it is not kept; the state is.
+    /// Starts a login and records its state and challenge as secrets. Its response contains both, so it is not kept.
     async fn approved(&mut self) -> String {
         let body = json!({"force": true});
         let started = self.gateway.post("/v1/auth/openai/start", body).await.json();
@@ -94,21 +94,21 @@ impl Run {
     }
 
     async fn paste(&mut self, redirect_url: &str, expected: u16) {
-        let answer = self.ask(Method::POST, "/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-        assert_eq!(answer.status, expected, "{}", answer.text);
+        let response = self.call(Method::POST, "/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(response.status, expected, "{}", response.text);
     }
 
-    /// The browser's way: everything but the redirect that brought it.
+    /// Visits the callback and its outcome page, and keeps the responses.
     async fn visit(&mut self, redirect_url: &str) {
         for url in [redirect_url, &format!("http://localhost:{}/auth/done", self.home.callback_port)] {
-            let answer = Answer::of(http().get(url).send().await.unwrap()).await;
-            self.keep("a page", &format!("{:?}{}", answer.headers, answer.text));
+            let response = HttpResponse::of(http().get(url).send().await.unwrap()).await;
+            self.keep("a page", &format!("{:?}{}", response.headers, response.text));
         }
     }
 
     fn command(&mut self, arguments: &[&str], input: &str) {
-        let said = self.home.run_with_input(arguments, input);
-        self.keep(&arguments.join(" "), &format!("{}{}", said.stdout, said.stderr));
+        let output = self.home.run_with_input(arguments, input);
+        self.keep(&arguments.join(" "), &format!("{}{}", output.stdout, output.stderr));
     }
 
     async fn login_command(&mut self) {
@@ -124,14 +124,14 @@ impl Run {
         self.visit(&redirect_url).await;
         let ended = || std::future::ready(child.try_wait().unwrap());
         assert!(eventually("the command to end", ended).await.success());
-        // The address with its state is what this command is for.
+        // The command prints the address with the state on purpose.
         let stdout = self.home.printed("login", "stdout").replace(&auth_url, "");
         self.keep("auth login", &format!("{stdout}{}", self.home.printed("login", "stderr")));
         let state = auth_url.split("state=").nth(1).and_then(|rest| rest.split('&').next());
         self.secrets.push((state.unwrap().to_owned(), "a login's state"));
     }
 
-    /// Everything that can happen to a login.
+    /// Runs every outcome of a login.
     async fn everything(&mut self) {
         let redirect_url = self.approved().await;
         self.visit(&redirect_url).await;
@@ -151,7 +151,7 @@ impl Run {
             json!({"kind": "lose_answer"}),
         ] {
             let redirect_url = self.approved().await;
-            self.provider.spoil_next_exchange(fault).await;
+            self.provider.fail_next_exchange(fault).await;
             self.paste(&redirect_url, 502).await;
         }
         let redirect_url = self.approved().await;
@@ -159,12 +159,12 @@ impl Run {
 
         let put = |secret: &str| json!({ "session_token": secret });
         let unchecked = json!({ "session_token": SESSION_TOKEN, "unchecked": true });
-        self.ask(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
-        self.ask(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
-        self.ask(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
-        self.ask(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
-        self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
-        self.ask(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", unchecked).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", put(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/openai/secret", put(SESSION_TOKEN)).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", json!({"sesion_token": SESSION_TOKEN})).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} "))).await;
+        self.call(Method::PUT, "/v1/auth/suno/secret", put(&format!("{SESSION_TOKEN} x"))).await;
         self.command(&["providers", "set-secret", "--unchecked", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "dashscope"], API_KEY);
         self.command(&["providers", "set-secret", "openai"], API_KEY);
@@ -174,19 +174,19 @@ impl Run {
         self.login_command().await;
 
         let url = format!("{}/v1/providers", self.gateway.base);
-        let refused = Answer::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
+        let refused = HttpResponse::of(http().get(url).bearer_auth(WRONG_TOKEN).send().await.unwrap()).await;
         assert_eq!(refused.status, 401);
         self.keep("a refused token", &format!("{:?}{}", refused.headers, refused.text));
         let half = http().put(format!("{}/v1/auth/suno/secret", self.gateway.base)).bearer_auth(&self.gateway.token);
         let half =
             half.header("content-type", "application/json").body(format!("{{\"session_token\": \"{SESSION_TOKEN}"));
-        let half = Answer::of(half.send().await.unwrap()).await;
+        let half = HttpResponse::of(half.send().await.unwrap()).await;
         self.keep("half a body", &half.text);
-        self.ask(Method::GET, "/v1/auth/openai/status", json!({})).await;
-        self.ask(Method::GET, "/v1/providers", json!({})).await;
+        self.call(Method::GET, "/v1/auth/openai/status", json!({})).await;
+        self.call(Method::GET, "/v1/providers", json!({})).await;
     }
 
-    /// Collects what lies about while the gateway runs, apart from the files that hold one secret each.
+    /// Collects logs, files and the process table. `but` names the files that hold one secret each.
     async fn collect(&mut self, but: &[&str]) {
         for secret in self.provider.issued().await {
             self.secrets.push((secret, "a code or token of the provider"));
@@ -215,32 +215,32 @@ impl Run {
 }
 
 #[tokio::test]
-async fn no_secret_lies_in_clear_where_it_does_not_belong() {
+async fn no_secret_appears_in_plain_text() {
     let mut run = Run::new(Home::new).await;
     run.everything().await;
     let key = fs::read_to_string(run.home.data_dir().join("encryption.key")).unwrap();
     run.secrets.push((key.trim().to_owned(), "the encryption key"));
     run.collect(&["gateway.token", "encryption.key"]).await;
-    assert!(run.home.stored() == (3, 1), "the search is worth something: there is something stored");
-    assert!(run.provider.issued().await.len() > 20 && run.secrets.len() > 30, "and something to search for");
+    assert!(run.home.stored() == (3, 1), "secrets are stored");
+    assert!(run.provider.issued().await.len() > 20 && run.secrets.len() > 30, "there are secrets to search for");
     for place in ["goclaw.db", "goclaw.db-wal", "/cmdline", "/environ", "the gateway's stderr"] {
         assert!(
             run.places.iter().any(|(name, bytes)| name.contains(place) && !bytes.is_empty()),
             "{place} was searched"
         );
     }
-    assert!(run.home.printed("gateway", "stderr").contains("TRACE"), "everything was logged that can be");
+    assert!(run.home.printed("gateway", "stderr").contains("TRACE"), "the log level is trace");
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 
-    // What is removed must not survive in a free page either.
-    run.ask(Method::POST, "/v1/auth/openai/logout", json!({})).await;
+    // Deleted secrets must not remain in free database pages.
+    run.call(Method::POST, "/v1/auth/openai/logout", json!({})).await;
     run.places.clear();
     run.collect(&["gateway.token", "encryption.key"]).await;
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_configured_token_is_in_the_environment_that_it_came_from_and_nowhere_else() {
+async fn a_configured_token_appears_only_in_the_environment() {
     let home = |provider: &Provider| Home::new(provider).with("GOCLAW_SERVER__TOKEN", GATEWAY_TOKEN);
     let mut run = Run::new(home).await;
     let redirect_url = run.approved().await;
@@ -250,9 +250,9 @@ async fn a_configured_token_is_in_the_environment_that_it_came_from_and_nowhere_
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 }
 
-/// The verifier is seen by the token endpoint alone, so this one is the test's own.
+/// Only the token endpoint sees the verifier, so the test provides the endpoint.
 #[tokio::test]
-async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
+async fn a_verifier_is_sent_only_to_the_token_endpoint() {
     let endpoint = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let token_url = format!("http://{}/token", endpoint.local_addr().unwrap());
     let home = |provider: &Provider| Home::new(provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__TOKEN_URL", &token_url);
@@ -260,7 +260,7 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
     let redirect_url = run.approved().await;
     let body = json!({"redirect_url": redirect_url});
     let request = http().post(format!("{}/v1/auth/openai/callback", run.gateway.base)).bearer_auth(&run.gateway.token);
-    let answer = async {
+    let response = async {
         let (mut stream, _) = endpoint.accept().await.unwrap();
         let (mut seen, mut bytes) = (String::new(), vec![0; 4096]);
         while !is_complete(&seen) {
@@ -268,7 +268,7 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
             assert!(length > 0, "the request ended too early: {seen}");
             seen.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
         }
-        // The login is being exchanged now: its row is still there, verifier and all.
+        // During the exchange the login's row still contains the verifier.
         run.collect(&["gateway.token", "encryption.key"]).await;
         let tokens = json!({"access_token": "CANARY-access", "refresh_token": "CANARY-refresh", "expires_in": 3600});
         let tokens = tokens.to_string();
@@ -279,8 +279,8 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
         assert!(verifier.len() >= 43, "RFC 7636 section 4.1: {seen}");
         (verifier.to_owned(), "a login's verifier")
     };
-    let (answer, verifier) = tokio::join!(request.json(&body).send(), answer);
-    assert_eq!(answer.unwrap().status(), 200);
+    let (response, verifier) = tokio::join!(request.json(&body).send(), response);
+    assert_eq!(response.unwrap().status(), 200);
     run.secrets.push(verifier);
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
     run.places.clear();
@@ -288,7 +288,7 @@ async fn a_verifier_goes_to_the_token_endpoint_and_nowhere_else() {
     assert_eq!(leaks(&run.places, &run.secrets), [""; 0]);
 }
 
-/// Whether a request has come to its end.
+/// Whether the request is complete.
 fn is_complete(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
     let head = head.to_lowercase();
@@ -296,15 +296,15 @@ fn is_complete(request: &str) -> bool {
     length.and_then(|length| length.parse().ok()).is_some_and(|length: usize| body.len() >= length)
 }
 
-/// The search finds what it is there to find, in each of its places.
+/// The search finds planted secrets in each place.
 #[tokio::test]
-async fn the_search_bites() {
+async fn the_search_finds_planted_secrets() {
     let mut run = Run::new(Home::new).await;
     let redirect_url = run.approved().await;
     run.visit(&redirect_url).await;
-    // Planted in the database as a careless adapter would leave it, so that it reaches the files as everything does.
+    // Written through the database, as an adapter would.
     let issued = run.provider.issued().await;
-    // A short one: the database's pages cut a long one to pieces.
+    // A long secret could be split over database pages.
     let token = issued.iter().min_by_key(|secret| secret.len()).unwrap();
     run.home.change_database(&format!("UPDATE llm_providers SET display_name = '{token}'"));
     run.collect(&["encryption.key"]).await;
@@ -313,7 +313,7 @@ async fn the_search_bites() {
     assert!(finds("a code or token of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("a marker of the provider is in", "goclaw.db"), "{found:?}");
     assert!(finds("the gateway's token is in", "gateway.token"), "{found:?}");
-    // Every secret, wherever it is.
+    // Every secret in every place.
     for (secret, what) in &run.secrets {
         let planted = Places::from([("a log".to_owned(), format!("before {secret} after").into_bytes())]);
         assert!(leaks(&planted, &run.secrets).contains(&format!("{what} is in a log")));

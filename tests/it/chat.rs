@@ -1,4 +1,4 @@
-//! `/v1/chat/completions` as a client uses it: translated for ChatGPT, passed through to DashScope.
+//! `/v1/chat/completions`: translated for ChatGPT, passed through to DashScope.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,24 +6,24 @@ use serde_json::{Value, json};
 use crate::{
     models::signed_in,
     support::{
-        gateway::{Answer, Gateway, Home},
+        gateway::{Gateway, Home, HttpResponse},
         provider::Provider,
     },
 };
 
 const MODEL: &str = "openai-codex/gpt-5.5";
-/// The key that the simulator takes.
+/// The API key that the simulator accepts.
 const DASHSCOPE_KEY: &str = "sk-simulated-CANARY-0001";
 
 fn prompt(text: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": text}]})
 }
 
-async fn chat(gateway: &Gateway, body: Value) -> Answer {
+async fn chat(gateway: &Gateway, body: Value) -> HttpResponse {
     gateway.post("/v1/chat/completions", body).await
 }
 
-/// The chunks of a stream, and whether it ended as one should.
+/// Returns the chunks of a stream, and whether it ended with `[DONE]`.
 fn chunks(text: &str) -> (Vec<Value>, bool) {
     let data: Vec<&str> = text.split("\n\n").filter_map(|frame| frame.strip_prefix("data: ")).collect();
     let chunks = data.iter().filter_map(|data| serde_json::from_str(data).ok()).collect();
@@ -58,7 +58,7 @@ async fn a_completion_is_one_object_or_a_stream_of_chunks() {
 }
 
 #[tokio::test]
-async fn tools_are_called_answered_and_ordered() {
+async fn tool_calls_and_results_keep_their_order() {
     let (_provider, _home, gateway) = signed_in().await;
     let tool = |name: &str| {
         let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]});
@@ -78,58 +78,67 @@ async fn tools_are_called_answered_and_ordered() {
     for (call, result) in calls.iter().zip(["sunny", "noon"]) {
         messages.push(json!({"role": "tool", "tool_call_id": call["id"], "content": result}));
     }
-    let answer = chat(&gateway, body).await;
-    let text = answer.json()["choices"][0]["message"]["content"].to_string();
-    assert!(text.contains("sunny") && text.contains("noon"), "{}", answer.text);
+    let response = chat(&gateway, body).await;
+    let text = response.json()["choices"][0]["message"]["content"].to_string();
+    assert!(text.contains("sunny") && text.contains("noon"), "{}", response.text);
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_says_so_and_is_not_done() {
+async fn a_broken_stream_ends_with_an_error_and_without_done() {
     let (provider, _home, gateway) = signed_in().await;
     for script in ["eof", "garbage", "failed:server_error"] {
-        provider.tell("/scripts", json!({"script": script})).await;
+        provider.post_control("/scripts", json!({"script": script})).await;
         let mut body = prompt("Hello");
         body["stream"] = json!(true);
-        let answer = chat(&gateway, body).await;
-        let (chunks, is_done) = chunks(&answer.text);
-        assert!(!is_done, "{script}: {}", answer.text);
-        assert!(chunks.last().is_some_and(|last| last["error"]["message"].is_string()), "{script}: {}", answer.text);
+        let response = chat(&gateway, body).await;
+        let (chunks, is_done) = chunks(&response.text);
+        assert!(!is_done, "{script}: {}", response.text);
+        assert!(chunks.last().is_some_and(|last| last["error"]["message"].is_string()), "{script}: {}", response.text);
     }
     for (script, reason) in
         [("incomplete", "length"), ("content_filter", "content_filter"), ("after_completed", "stop")]
     {
-        provider.tell("/scripts", json!({"script": script})).await;
+        provider.post_control("/scripts", json!({"script": script})).await;
         let mut body = prompt("Hello");
         body["stream"] = json!(true);
-        let answer = chat(&gateway, body).await;
-        let (chunks, is_done) = chunks(&answer.text);
+        let response = chat(&gateway, body).await;
+        let (chunks, is_done) = chunks(&response.text);
         let reasons: Vec<&str> =
             chunks.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect();
-        assert_eq!((reasons.as_slice(), is_done), (&[reason][..], true), "{script}: {}", answer.text);
+        assert_eq!((reasons.as_slice(), is_done), (&[reason][..], true), "{script}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn what_would_change_the_meaning_is_refused() {
+async fn parameters_that_change_the_meaning_are_rejected() {
     let (_provider, _home, gateway) = signed_in().await;
     for (parameter, value) in
         [("n", json!(2)), ("logprobs", json!(true)), ("stop", json!(["x"])), ("frobnicate", json!(1))]
     {
         let mut body = prompt("Hello");
         body[parameter] = value;
-        let answer = chat(&gateway, body).await;
-        assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!(parameter)), "{}", answer.text);
+        let response = chat(&gateway, body).await;
+        assert_eq!(
+            (response.status, &response.json()["error"]["param"]),
+            (400, &json!(parameter)),
+            "{}",
+            response.text
+        );
     }
     for body in ["", "{", "[]", r#"{"model": 7, "messages": []}"#, r#"{"messages": []}"#] {
         let request = crate::support::gateway::http().post(format!("{}/v1/chat/completions", gateway.base));
         let request = request.bearer_auth(&gateway.token).header("content-type", "application/json").body(body);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!((answer.status, &answer.json()["error"]["type"]), (400, &json!("invalid_request_error")), "{body}");
+        let response = HttpResponse::of(request.send().await.expect("a response")).await;
+        assert_eq!(
+            (response.status, &response.json()["error"]["type"]),
+            (400, &json!("invalid_request_error")),
+            "{body}"
+        );
     }
 }
 
 #[tokio::test]
-async fn dashscope_speaks_it_already() {
+async fn dashscope_requests_are_passed_through() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -152,10 +161,10 @@ async fn dashscope_speaks_it_already() {
     assert_eq!(task.status, 200, "{}", task.text);
 }
 
-/// Starts a native task.
+/// Starts a native DashScope task.
 async fn http_json(gateway: &Gateway, path: &str) -> Value {
     let request = crate::support::gateway::http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
     let request = request.header("x-dashscope-async", "enable");
     let body = json!({"model": "qwen-image", "input": {"prompt": "a cat"}});
-    Answer::of(request.json(&body).send().await.expect("an answer")).await.json()
+    HttpResponse::of(request.json(&body).send().await.expect("a response")).await.json()
 }

@@ -1,5 +1,4 @@
-//! Starting: what the first one makes, and every start that must not happen, each with one sentence that says why and
-//! what to do.
+//! The first start creates its files. A start that fails prints one sentence with the reason and the remedy.
 
 use std::{
     fs,
@@ -9,7 +8,7 @@ use std::{
 };
 
 use crate::support::{
-    gateway::{Home, Said},
+    gateway::{CommandOutput, Home},
     provider::Provider,
 };
 
@@ -17,7 +16,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode() & 0o777
 }
 
-/// Everything in a folder: name, time of the last change and content, to compare.
+/// Returns name, modification time and content of each file.
 fn snapshot(folder: &Path) -> Vec<(String, i64, i64, Vec<u8>)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries
@@ -32,22 +31,22 @@ fn snapshot(folder: &Path) -> Vec<(String, i64, i64, Vec<u8>)> {
     files
 }
 
-/// The one sentence that a start ends with: the last line of stderr, since the log goes there too.
-fn sentence(said: &Said) -> &str {
-    said.stderr.lines().last().unwrap_or_default()
+/// Returns the last line of stderr, after the log lines.
+fn sentence(output: &CommandOutput) -> &str {
+    output.stderr.lines().last().unwrap_or_default()
 }
 
-fn assert_refused(said: &Said, code: i32, words: &[&str]) {
-    assert_eq!(said.code, Some(code), "{}{}", said.stdout, said.stderr);
-    assert_eq!(said.stdout, "", "a start that did not happen has no banner");
+fn assert_refused(output: &CommandOutput, code: i32, words: &[&str]) {
+    assert_eq!(output.code, Some(code), "{}{}", output.stdout, output.stderr);
+    assert_eq!(output.stdout, "", "a failed start prints no banner");
     for word in words {
-        assert!(sentence(said).contains(word), "{word:?} is not in {:?}", sentence(said));
+        assert!(sentence(output).contains(word), "{word:?} is not in {:?}", sentence(output));
     }
-    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+    assert!(!output.stderr.contains("panicked"), "{}", output.stderr);
 }
 
 #[tokio::test]
-async fn the_first_start_makes_private_files_and_says_where_everything_is() {
+async fn the_first_start_creates_private_files_and_prints_their_paths() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let data = home.data_dir();
@@ -71,16 +70,16 @@ async fn the_first_start_makes_private_files_and_says_where_everything_is() {
     ] {
         assert!(banner.contains(&line), "{line:?} is not in {banner}");
     }
-    assert!(!banner.contains(&gateway.token), "the banner says where the token is, not what it is");
+    assert!(!banner.contains(&gateway.token), "the banner shows the token's file, not the token");
 
     let (key, token) = (fs::read(data.join("encryption.key")).unwrap(), gateway.token.clone());
     gateway.stop().await;
     let gateway = home.start().await;
-    assert_eq!((fs::read(data.join("encryption.key")).unwrap(), &gateway.token), (key, &token), "made once");
+    assert_eq!((fs::read(data.join("encryption.key")).unwrap(), &gateway.token), (key, &token), "created once");
 }
 
 #[tokio::test]
-async fn the_banner_of_a_connected_gateway_says_who_is_signed_in() {
+async fn the_banner_names_the_connected_account() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -96,28 +95,28 @@ async fn the_banner_of_a_connected_gateway_says_who_is_signed_in() {
 }
 
 #[test]
-fn a_taken_port_is_one_sentence_with_the_way_out_and_nothing_is_made() {
+fn a_port_in_use_is_one_sentence_with_the_remedy_and_creates_nothing() {
     let home = Home::without_provider();
     let _squatter = TcpListener::bind(("127.0.0.1", home.port)).unwrap();
-    let said = home.run(&[]);
+    let output = home.run(&[]);
     let (port, other) = (home.port, home.port + 1);
     let taken = format!("port {port} is taken on 127.0.0.1");
-    assert_refused(&said, 1, &[&taken, &format!("GOCLAW_PORT={other} goclaw")]);
-    assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
-    assert!(!home.data_dir().exists(), "a start that did not happen left something behind");
+    assert_refused(&output, 1, &[&taken, &format!("GOCLAW_PORT={other} goclaw")]);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(!home.data_dir().exists(), "a failed start left files");
 }
 
 #[tokio::test]
 async fn a_second_gateway_on_the_same_port_does_not_disturb_the_first() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let said = home.run(&[]);
-    assert_refused(&said, 1, &["is taken on 127.0.0.1"]);
+    let output = home.run(&[]);
+    assert_refused(&output, 1, &["is taken on 127.0.0.1"]);
     assert_eq!(gateway.get("/v1/providers").await.status, 200);
 }
 
 #[test]
-fn a_bad_setting_is_one_sentence_with_key_value_and_what_is_allowed() {
+fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
     for (name, value, words) in [
         ("GOCLAW_SERVER__PROT", "1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
         ("GOCLAW_NONSENSE", "1", &["unknown setting nonsense", "callback, data_dir, database"]),
@@ -137,16 +136,16 @@ fn a_bad_setting_is_one_sentence_with_key_value_and_what_is_allowed() {
         ("GOCLAW_CONFIG", "/nonexistent.toml", &["cannot read the configuration file /nonexistent.toml"]),
     ] {
         let home = Home::without_provider().with(name, value);
-        let said = home.run(&[]);
-        assert_refused(&said, 2, words);
-        assert_eq!(said.stderr.lines().count(), 1, "{name}: {}", said.stderr);
-        assert!(!said.stderr.contains("CANARY"), "{}", said.stderr);
-        assert!(!home.data_dir().exists(), "{name}: a start that did not happen left something behind");
+        let output = home.run(&[]);
+        assert_refused(&output, 2, words);
+        assert_eq!(output.stderr.lines().count(), 1, "{name}: {}", output.stderr);
+        assert!(!output.stderr.contains("CANARY"), "{}", output.stderr);
+        assert!(!home.data_dir().exists(), "{name}: a failed start left files");
     }
 }
 
 #[test]
-fn a_mistake_in_the_file_is_named_and_no_secret_of_it_is_shown() {
+fn an_error_in_the_file_is_named_without_showing_its_secrets() {
     for (content, words) in [
         ("[server]\nprot = 1", &["unknown setting server.prot", "host, port, token, token_file"][..]),
         ("[server]\nhost = 'x'", &["server.host = \"x\""]),
@@ -161,24 +160,24 @@ fn a_mistake_in_the_file_is_named_and_no_secret_of_it_is_shown() {
         let home = Home::without_provider();
         let file = home.path().join("goclaw.toml");
         fs::write(&file, content).unwrap();
-        let said = home.run(&["--config", &file.display().to_string()]);
-        assert_refused(&said, 2, words);
-        assert_eq!(said.stderr.lines().count(), 1, "{content}: {}", said.stderr);
-        assert!(!said.stderr.contains("CANARY"), "{content}: {}", said.stderr);
+        let output = home.run(&["--config", &file.display().to_string()]);
+        assert_refused(&output, 2, words);
+        assert_eq!(output.stderr.lines().count(), 1, "{content}: {}", output.stderr);
+        assert!(!output.stderr.contains("CANARY"), "{content}: {}", output.stderr);
         assert!(!home.data_dir().exists(), "{content}");
     }
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_and_not_shown() {
+fn an_invalid_key_is_rejected_and_not_shown() {
     let home = Home::without_provider().with("GOCLAW_ENCRYPTION__KEY", "CANARY");
-    let said = home.run(&[]);
-    assert_refused(&said, 2, &["the setting encryption.key holds no encryption key", "openssl rand -base64 32"]);
-    assert!(!said.stderr.contains("CANARY"), "{}", said.stderr);
+    let output = home.run(&[]);
+    assert_refused(&output, 2, &["the setting encryption.key holds no encryption key", "openssl rand -base64 32"]);
+    assert!(!output.stderr.contains("CANARY"), "{}", output.stderr);
 }
 
 #[tokio::test]
-async fn a_lost_key_stops_the_start_and_nothing_is_overwritten() {
+async fn a_missing_key_stops_the_start_and_is_not_replaced() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -187,18 +186,18 @@ async fn a_lost_key_stops_the_start_and_nothing_is_overwritten() {
     let (key, aside) = (home.data_dir().join("encryption.key"), home.path().join("aside"));
     fs::rename(&key, &aside).unwrap();
     let sealed = home.text("SELECT api_key FROM llm_providers");
-    let said = home.run(&[]);
-    assert_refused(&said, 1, &[&key.display().to_string(), "is missing", "put it back"]);
-    assert!(!key.exists(), "a new key was made, which cannot open what is stored");
+    let output = home.run(&[]);
+    assert_refused(&output, 1, &[&key.display().to_string(), "is missing", "put it back"]);
+    assert!(!key.exists(), "a new key cannot open the stored secrets");
     assert_eq!((home.stored(), home.text("SELECT api_key FROM llm_providers")), ((1, 1), sealed));
 
     fs::rename(&aside, &key).unwrap();
     let gateway = home.start().await;
-    assert_eq!(gateway.status().await["authenticated"], true, "with the key put back all is as it was");
+    assert_eq!(gateway.status().await["authenticated"], true, "the restored key works");
 }
 
 #[tokio::test]
-async fn another_key_is_refused_with_the_names_of_both() {
+async fn another_key_is_rejected_with_the_ids_of_both() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let put = gateway.call(
@@ -213,27 +212,27 @@ async fn another_key_is_refused_with_the_names_of_both() {
 
     let other = "00".repeat(32);
     let home = home.with("GOCLAW_ENCRYPTION__KEY", &other);
-    let said = home.run(&[]);
-    assert_refused(&said, 1, &[&own]);
-    let ids: Vec<&str> = sentence(&said)
+    let output = home.run(&[]);
+    assert_refused(&output, 1, &[&own]);
+    let ids: Vec<&str> = sentence(&output)
         .split(|letter: char| !letter.is_ascii_hexdigit())
         .filter(|word| word.len() == own.len())
         .collect();
-    assert_eq!(ids.len(), 2, "both keys are named in {:?}", sentence(&said));
-    assert!(!said.stderr.contains(&other), "{}", said.stderr);
+    assert_eq!(ids.len(), 2, "both keys are named in {:?}", sentence(&output));
+    assert!(!output.stderr.contains(&other), "{}", output.stderr);
     assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed);
 }
 
 #[tokio::test]
-async fn a_secret_file_that_others_may_read_is_refused() {
+async fn a_secret_file_readable_by_others_is_rejected() {
     for file in ["encryption.key", "gateway.token"] {
         let home = Home::without_provider();
         home.start().await.stop().await;
         let path = home.data_dir().join(file);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let before = snapshot(&home.data_dir());
-        let said = home.run(&[]);
-        assert_refused(&said, 1, &["may be read by others (mode 640)", &format!("chmod 600 {}", path.display())]);
+        let output = home.run(&[]);
+        assert_refused(&output, 1, &["may be read by others (mode 640)", &format!("chmod 600 {}", path.display())]);
         let secrets = |files: &[(String, i64, i64, Vec<u8>)]| {
             files.iter().filter(|file| !file.0.contains("goclaw.db")).cloned().collect::<Vec<_>>()
         };
@@ -242,11 +241,11 @@ async fn a_secret_file_that_others_may_read_is_refused() {
 }
 
 #[test]
-fn a_database_from_the_future_is_left_alone() {
+fn a_database_of_a_newer_version_is_rejected_and_unchanged() {
     let home = Home::without_provider();
     assert_eq!(home.run(&["migrate"]).code, Some(0));
     home.change_database("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')");
-    let said = home.run(&[]);
-    assert_refused(&said, 1, &["was written by a newer goclaw"]);
+    let output = home.run(&[]);
+    assert_refused(&output, 1, &["was written by a newer goclaw"]);
     assert!(!home.data_dir().join("encryption.key").exists());
 }

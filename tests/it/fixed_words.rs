@@ -1,5 +1,5 @@
-//! What the requirements fix letter by letter: routes, JSON members, tables, ports, environment variables, the lines of the
-//! command line and the words of the page. Each is written out here; no constant of the code is compared with itself.
+//! Names and texts that the requirements fix: routes, JSON members, tables, ports, environment variables, CLI lines and
+//! page texts. Each is a literal here, never a constant of the code.
 
 use std::{fs, path::PathBuf};
 
@@ -13,8 +13,8 @@ use goclaw::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    fakes::{Stage, alice},
-    gateway::{Gateway, Home, Said, free_port},
+    fakes::{TestGateway, alice},
+    gateway::{CommandOutput, Gateway, Home, free_port},
     provider::Provider,
 };
 
@@ -24,16 +24,16 @@ const ACTIVE: [&str; 2] = [
 ];
 const NOT_FOUND: [&str; 2] = ["No OAuth tokens found.", "Use the web UI to authenticate with ChatGPT OAuth."];
 
-/// The first lines that a command printed.
+/// Returns the first two printed lines.
 fn first_lines(text: &str) -> [&str; 2] {
     let mut lines = text.lines();
     [lines.next().unwrap_or_default(), lines.next().unwrap_or_default()]
 }
 
-/// The members that every answer of a kind has, and perhaps more.
-fn assert_members(answer: &Value, members: &Value) {
+/// Asserts that the response has these members. It may have more.
+fn assert_members(response: &Value, members: &Value) {
     for (name, value) in members.as_object().expect("members") {
-        assert_eq!(answer.get(name), Some(value), "{name} in {answer}");
+        assert_eq!(response.get(name), Some(value), "{name} in {response}");
     }
 }
 
@@ -89,26 +89,27 @@ async fn routes_members_and_stored_places_are_the_required_ones() {
 }
 
 #[tokio::test]
-async fn the_four_variables_say_where_the_gateway_is_and_who_calls() {
+async fn the_four_variables_select_the_gateway_and_the_token() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let (url, nobody) = (format!("http://127.0.0.1:{}", home.port), free_port().to_string());
+    let (url, unused_port) = (format!("http://127.0.0.1:{}", home.port), free_port().to_string());
     let status = |variables: &[(&str, &str)]| {
         let mut command = home.command(&["auth", "status"]);
         command.env_remove("GOCLAW_PORT").envs(variables.iter().copied());
-        Said::by(command)
+        CommandOutput::of(command)
     };
     let port = home.port.to_string();
     let by_port = status(&[("GOCLAW_HOST", "127.0.0.1"), ("GOCLAW_PORT", &port), ("GOCLAW_TOKEN", &gateway.token)]);
     assert_eq!(first_lines(&by_port.stdout), NOT_FOUND, "{}", by_port.stderr);
-    let by_url = status(&[("GOCLAW_GATEWAY_URL", &url), ("GOCLAW_PORT", &nobody), ("GOCLAW_TOKEN", &gateway.token)]);
+    let by_url =
+        status(&[("GOCLAW_GATEWAY_URL", &url), ("GOCLAW_PORT", &unused_port), ("GOCLAW_TOKEN", &gateway.token)]);
     assert_eq!(first_lines(&by_url.stdout), NOT_FOUND, "the URL wins: {}", by_url.stderr);
 
-    // Host and port have a default each. Nobody listens on this loopback address.
+    // Host and port each have a default. Nothing listens on this loopback address.
     let default_port = status(&[("GOCLAW_HOST", "127.77.3.1"), ("GOCLAW_TOKEN", &gateway.token)]);
     assert_eq!(first_lines(&default_port.stderr)[0], "cannot reach gateway at http://127.77.3.1:3577");
-    let default_host = status(&[("GOCLAW_PORT", &nobody)]);
-    assert_eq!(first_lines(&default_host.stderr)[0], format!("cannot reach gateway at http://127.0.0.1:{nobody}"));
+    let default_host = status(&[("GOCLAW_PORT", &unused_port)]);
+    assert_eq!(first_lines(&default_host.stderr)[0], format!("cannot reach gateway at http://127.0.0.1:{unused_port}"));
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn addresses_scopes_and_names_are_the_required_ones() {
 }
 
 #[test]
-fn an_agent_names_its_model_with_the_prefix_of_the_account() {
+fn an_agent_s_model_has_the_account_as_its_prefix() {
     let agent = r#"{"agent": {"key": "my-agent", "provider": "openai-codex/gpt-4o"}}"#;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("goclaw.json");
@@ -146,14 +147,14 @@ fn an_agent_names_its_model_with_the_prefix_of_the_account() {
 
 #[tokio::test]
 async fn a_callback_port_in_use_is_reported_in_the_required_words() {
-    let stage = Stage::open().await;
-    stage.listener.hold_port(true);
-    let error = stage.start(alice()).await.callback_error.expect("the port is in use");
+    let gateway = TestGateway::open().await;
+    gateway.listener.hold_port(true);
+    let error = gateway.start(alice()).await.callback_error.expect("the port is in use");
     assert!(error.to_string().starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
 }
 
 #[test]
-fn the_contract_has_the_required_routes_and_members() {
+fn the_openapi_document_has_the_required_routes_and_members() {
     let document: Value = serde_json::from_str(&openapi_document()).expect("the document is JSON");
     for (path, method) in [
         ("/v1/auth/{provider}/status", "get"),
@@ -163,7 +164,7 @@ fn the_contract_has_the_required_routes_and_members() {
     ] {
         assert!(document["paths"][path][method].is_object(), "{method} {path}");
     }
-    // By what an operation takes and answers: the names of schemas may change.
+    // Compares the bodies of operations, because schema names may change.
     let resolve = |schema: &Value| match schema["$ref"].as_str() {
         Some(reference) => {
             document.pointer(reference.strip_prefix('#').expect("in this document")).expect("a schema").clone()
@@ -195,7 +196,7 @@ fn the_contract_has_the_required_routes_and_members() {
     assert_eq!(members(&json_of(callback)), ["redirect_url"]);
 }
 
-/// In the browser, `page` presses `Connect ChatGPT`; here are the parts that the words are made of.
+/// `page.rs` clicks `Connect ChatGPT` in a browser; this test checks the parts of the text.
 #[test]
 fn the_page_has_the_required_words() {
     let index = include_str!("../../src/adapters/web_ui/page/index.html");

@@ -1,4 +1,4 @@
-//! The edge: the accept loop's promises to and against callers, and the shape of what the framework refuses by itself.
+//! The HTTP server: disconnects, timeouts, connection limits, shutdown and panics.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{fakes::Stage, gateway::TEST_DEADLINE, log::CapturedLog};
+use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLog};
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
@@ -25,7 +25,7 @@ const LIMITS: Limits = Limits {
     drain: Duration::from_millis(500),
 };
 
-/// Serves `endpoint`; sending to or dropping the returned sender stops it, the handle ends when it has stopped.
+/// Serves `endpoint`. Using or dropping the returned sender stops it, and the handle ends when it has stopped.
 async fn served(
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
@@ -45,7 +45,7 @@ async fn served(
     (address, stop, handle)
 }
 
-/// Tells when it is dropped.
+/// Notifies when it is dropped.
 struct Dropped(Arc<Notify>);
 
 impl Drop for Dropped {
@@ -60,16 +60,16 @@ async fn send(address: std::net::SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// Reads until the other side closes; fails if it does not.
+/// Reads until the server closes; panics after [`TEST_DEADLINE`].
 async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    // A reset is a close too.
+    // A reset counts as a close.
     let _ = timeout(TEST_DEADLINE, stream.read_to_end(&mut bytes)).await.expect("the connection is closed");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_before_the_answer_cancels_the_work() {
+async fn a_disconnected_caller_cancels_its_request() {
     let (started, dropped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begun, gone) = (Arc::clone(&started), Arc::clone(&dropped));
     let endpoint = make(move |_| {
@@ -89,16 +89,16 @@ async fn a_caller_that_leaves_before_the_answer_cancels_the_work() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_is_not_waited_for() {
+async fn a_missing_head_times_out() {
     let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     for beginning in ["", "GET / HTTP/1.1\r\nhost: x\r\n"] {
-        let answer = read_to_close(&mut send(address, beginning).await).await;
-        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let response = read_to_close(&mut send(address, beginning).await).await;
+        assert!(!response.starts_with("HTTP/1.1 200"), "{response}");
     }
 }
 
 #[tokio::test]
-async fn idle_connections_do_not_lock_others_out() {
+async fn idle_connections_do_not_block_others() {
     let (address, _stop, _handle) = served(make(|_| async { Ok::<_, poem::Error>(Response::default()) })).await;
     let mut idle = Vec::new();
     for _ in 0..LIMITS.connections {
@@ -109,7 +109,7 @@ async fn idle_connections_do_not_lock_others_out() {
 }
 
 #[tokio::test]
-async fn a_stop_lets_a_request_finish_and_takes_no_new_one() {
+async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (begun, wait) = (Arc::clone(&started), Arc::clone(&go));
     let endpoint = make(move |_| {
@@ -133,7 +133,7 @@ async fn a_stop_lets_a_request_finish_and_takes_no_new_one() {
 }
 
 #[tokio::test]
-async fn a_request_that_never_ends_does_not_stop_the_stop() {
+async fn a_request_that_never_ends_does_not_block_the_shutdown() {
     let endpoint = make(|_| async {
         std::future::pending::<()>().await;
         Ok::<_, poem::Error>(Response::default())
@@ -146,7 +146,7 @@ async fn a_request_that_never_ends_does_not_stop_the_stop() {
 }
 
 #[tokio::test]
-async fn several_listeners_are_served_alike() {
+async fn several_listeners_are_served() {
     let listeners =
         vec![TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
@@ -160,22 +160,25 @@ async fn several_listeners_are_served_alike() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_with_the_request_id_and_a_line_in_the_request_s_span() {
+async fn a_panic_is_a_500_with_the_request_id_and_a_log_line() {
     let log = CapturedLog::start();
-    let stage = Stage::open().await;
+    let gateway = TestGateway::open().await;
     let page = make(|_| async { panic!("on purpose") as poem::Result<Response> });
     let hosts = Hosts::new([127, 0, 0, 1].into(), &[]);
     let token = GatewayToken::new(&"token".into());
     let ids = RequestIds::new(&SystemRandom).expect("random bytes");
-    let whole = endpoint(&stage.app, token, hosts, ids, page, CancellationToken::new());
+    let whole = endpoint(&gateway.app, token, hosts, ids, page, CancellationToken::new());
     let (address, _stop, _handle) = served(whole).await;
     for _ in 0..2 {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-        let answer = read_to_close(&mut caller).await;
-        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
-        let (_, rest) = answer.split_once("x-request-id: ").expect("a request id");
+        let response = read_to_close(&mut caller).await;
+        assert!(response.starts_with("HTTP/1.1 500"), "{response}");
+        let (_, rest) = response.split_once("x-request-id: ").expect("a request id");
         let id = rest.lines().next().expect("a line");
-        assert!(answer.contains(&format!("urn:goclaw:request:{id}")) && !answer.contains("on purpose"), "{answer}");
+        assert!(
+            response.contains(&format!("urn:goclaw:request:{id}")) && !response.contains("on purpose"),
+            "{response}"
+        );
         let text = log.text();
         let line = text.lines().find(|line| line.contains("a request panicked") && line.contains(id));
         assert!(line.is_some_and(|line| line.contains("on purpose") && line.contains("ERROR")), "{text}");

@@ -1,7 +1,6 @@
-//! The gateway's behaviour, through its doors: the use cases with fakes that behave, the adapters against the real thing,
-//! and whole processes driven as their users drive them. One binary, so that it links once.
+//! Tests of use cases on fakes, of adapters against real systems, and of whole processes. One binary, so it links once.
 
-// Says to clippy that all of it is test code, helpers included.
+// Marks helpers as test code for clippy.
 #![cfg(test)]
 
 mod support;
@@ -14,7 +13,7 @@ mod app_refresh;
 mod app_sessions;
 mod port_calls;
 
-// Adapters, against the real thing.
+// Adapters against real systems.
 mod http_edge;
 mod migrations;
 mod oauth_endpoint;

@@ -1,4 +1,4 @@
-//! The migrations of both databases: up step by step with rows in between, down to nothing, and up again.
+//! The migrations of both databases: up with sample rows between the steps, down to nothing, and up again.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use crate::support::postgres::Database;
 
-/// The folders of a database's migrations, oldest first.
+/// Returns the migration folders, oldest first.
 fn migrations(database: &str) -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database);
     let mut folders: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -17,14 +17,14 @@ fn migrations(database: &str) -> Vec<PathBuf> {
     folders
 }
 
-/// The statements of one step. `sample` holds rows as they looked right after it.
+/// Reads the statements of one step. `sample` has rows of the schema after the migration.
 fn statements(migration: &Path, step: &str) -> String {
     let path = migration.join(format!("{step}.sql"));
     fs::read_to_string(&path).unwrap_or_else(|_| panic!("every migration has {step}.sql: {}", path.display()))
 }
 
-/// What to run, in order: every step up with its rows, every step down, and all of them up again.
-fn there_and_back(database: &str) -> Vec<String> {
+/// Returns all statements: each migration up with its rows, each one down, and each one up again.
+fn up_down_and_up(database: &str) -> Vec<String> {
     let migrations = migrations(database);
     let up = migrations.iter().flat_map(|migration| ["up", "sample"].map(|step| statements(migration, step)));
     let down = migrations.iter().rev().map(|migration| statements(migration, "down"));
@@ -41,17 +41,17 @@ fn both_databases_have_the_same_migrations() {
 }
 
 #[test]
-fn sqlite_goes_there_and_back_with_rows_in_it() {
+fn sqlite_migrates_up_and_down_with_rows() {
     let mut connection = SqliteConnection::establish(":memory:").unwrap();
-    for step in there_and_back("sqlite") {
+    for step in up_down_and_up("sqlite") {
         connection.batch_execute(&step).unwrap_or_else(|error| panic!("{error} in\n{step}"));
     }
 }
 
 #[tokio::test]
-async fn postgres_goes_there_and_back_with_rows_in_it() {
+async fn postgres_migrates_up_and_down_with_rows() {
     let database = Database::create().await;
-    for step in there_and_back("postgres") {
+    for step in up_down_and_up("postgres") {
         database.execute(&step).await;
     }
     assert_eq!(database.cell("count(*)", "llm_providers").await.as_deref(), Some("1"));

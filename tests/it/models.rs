@@ -1,10 +1,10 @@
-//! `/v1/responses` and `/v1/models` as a client uses them: a whole gateway, and a backend that is as strict as the real one.
+//! `/v1/responses` and `/v1/models` against a backend that is as strict as the real one.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, eventually, http},
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
 };
 
@@ -18,11 +18,11 @@ pub(crate) async fn signed_in() -> (Provider, Home, Gateway) {
     (provider, home, gateway)
 }
 
-async fn respond(gateway: &Gateway, body: Value) -> Answer {
+async fn respond(gateway: &Gateway, body: Value) -> HttpResponse {
     gateway.post("/v1/responses", body).await
 }
 
-/// The text of a response's first message.
+/// Returns the text of a response's first message.
 fn text_of(response: &Value) -> &str {
     let output = response["output"].as_array().expect("an output");
     let message = output.iter().find(|item| item["type"] == "message").expect("a message");
@@ -30,15 +30,15 @@ fn text_of(response: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn who_wants_no_stream_gets_one_response() {
+async fn a_request_without_stream_gets_one_response() {
     let (_provider, _home, gateway) = signed_in().await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"), "{}", answer.text);
-    let response = answer.json();
-    assert_eq!((&response["object"], &response["status"]), (&json!("response"), &json!("completed")), "{response}");
-    assert!(text_of(&response).starts_with("word1 "), "{response}");
-    assert!(response["usage"]["total_tokens"].as_u64() > Some(0));
-    assert!(answer.headers.contains_key("x-codex-primary-used-percent"));
+    let response = respond(&gateway, json!({"model": MODEL, "input": "PROMPT-CANARY"})).await;
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"), "{}", response.text);
+    let body = response.json();
+    assert_eq!((&body["object"], &body["status"]), (&json!("response"), &json!("completed")), "{body}");
+    assert!(text_of(&body).starts_with("word1 "), "{body}");
+    assert!(body["usage"]["total_tokens"].as_u64() > Some(0));
+    assert!(response.headers.contains_key("x-codex-primary-used-percent"));
     let log = gateway.log();
     assert!(
         log.contains("TRACE") && !log.contains("PROMPT-CANARY") && !log.contains("word1"),
@@ -47,7 +47,7 @@ async fn who_wants_no_stream_gets_one_response() {
 }
 
 #[tokio::test]
-async fn the_backend_s_rules_are_met_by_the_gateway() {
+async fn the_gateway_adapts_requests_to_the_backend() {
     let (_provider, _home, gateway) = signed_in().await;
     let body = json!({
         "model": MODEL,
@@ -57,9 +57,9 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
         "max_output_tokens": 100,
         "metadata": {"a": "b"},
     });
-    let answer = respond(&gateway, body).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let ignored = answer.header("goclaw-ignored-parameters");
+    let response = respond(&gateway, body).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    let ignored = response.header("goclaw-ignored-parameters");
     for parameter in ["temperature", "max_output_tokens", "metadata", "store"] {
         assert!(ignored.split(", ").any(|name| name == parameter), "{parameter} in {ignored}");
     }
@@ -68,32 +68,32 @@ async fn the_backend_s_rules_are_met_by_the_gateway() {
     {
         let mut body = json!({"model": MODEL, "input": "Hello"});
         body[parameter] = value;
-        let answer = respond(&gateway, body).await;
-        let error = &answer.json()["error"];
-        assert_eq!((answer.status, &error["code"]), (400, &json!("unsupported_parameter")), "{}", answer.text);
+        let response = respond(&gateway, body).await;
+        let error = &response.json()["error"];
+        assert_eq!((response.status, &error["code"]), (400, &json!("unsupported_parameter")), "{}", response.text);
         assert_eq!((&error["param"], &error["type"]), (&json!(parameter), &json!("invalid_request_error")));
     }
 }
 
 #[tokio::test]
-async fn a_stream_comes_byte_for_byte_and_piece_by_piece() {
+async fn a_stream_passes_unchanged_and_unbuffered() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
+    provider.post_control("/settings", json!({"stream_deltas": 5, "stream_pause": "100ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
-    let mut answer = request.send().await.expect("an answer");
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut response = request.send().await.expect("a response");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
     let (mut pieces, mut text) = (0, String::new());
-    while let Some(piece) = answer.chunk().await.expect("a piece") {
+    while let Some(piece) = response.chunk().await.expect("a piece") {
         pieces += 1;
         text.push_str(&String::from_utf8_lossy(&piece));
     }
-    assert!(pieces >= 5, "{pieces} pieces: nothing was held back");
+    assert!(pieces >= 5, "{pieces} pieces: the stream was buffered");
     assert!(text.starts_with("event: response.created\n") && text.contains("event: response.completed\n"), "{text}");
 }
 
 #[tokio::test]
-async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
+async fn turn_headers_pass_and_caller_headers_do_not() {
     let (provider, _home, gateway) = signed_in().await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let request = request
@@ -102,9 +102,9 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
         .header("user-agent", "somebody")
         .header("accept-encoding", "gzip")
         .json(&json!({"model": MODEL, "input": "Hello"}));
-    let answer = Answer::of(request.send().await.expect("an answer")).await;
-    assert!(answer.headers.contains_key("x-codex-turn-state") && !answer.headers.contains_key("set-cookie"));
-    let journal = provider.ask("/journal").await;
+    let response = HttpResponse::of(request.send().await.expect("a response")).await;
+    assert!(response.headers.contains_key("x-codex-turn-state") && !response.headers.contains_key("set-cookie"));
+    let journal = provider.get_control("/journal").await;
     let entry =
         journal.as_array().expect("a journal").iter().find(|entry| entry["site"] == "backend").expect("an entry");
     let headers = &entry["headers"];
@@ -116,27 +116,27 @@ async fn a_turn_is_steered_both_ways_and_the_caller_stays_outside() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_before_the_first_byte_ends_the_request_at_the_provider() {
+async fn a_disconnect_before_the_first_byte_ends_the_upstream_request() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
     let request = http().post(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
-    // Not a stream to the caller, so that it has not seen a byte.
+    // Without `stream` the caller has received no byte yet.
     let request =
         request.json(&json!({"model": MODEL, "input": "Hello"})).timeout(std::time::Duration::from_millis(500));
-    assert!(request.send().await.expect_err("it leaves").is_timeout());
-    let ended = || async { (provider.ask("/streams").await["abandoned"] == 1).then_some(()) };
+    assert!(request.send().await.expect_err("it times out").is_timeout());
+    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }
 
 #[tokio::test]
-async fn names_are_agents_accounts_and_bare_ones() {
+async fn models_are_named_by_agent_by_account_or_alone() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_AGENT__KEY", "my-agent").with("GOCLAW_AGENT__PROVIDER", MODEL);
     let gateway = home.start().await;
     gateway.sign_in().await;
     for model in ["my-agent", "gpt-5.5", "openai/gpt-5.5", MODEL] {
-        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
-        assert_eq!((answer.status, answer.header("openai-model")), (200, model), "{model}: {}", answer.text);
+        let response = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        assert_eq!((response.status, response.header("openai-model")), (200, model), "{model}: {}", response.text);
     }
     for (model, status, code) in [
         ("suno/v5", 400, "no_models"),
@@ -145,12 +145,12 @@ async fn names_are_agents_accounts_and_bare_ones() {
         ("dashscope/", 400, "unsupported_api"),
         ("nobody/gpt-5.5", 404, "model_not_found"),
     ] {
-        let answer = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
+        let response = respond(&gateway, json!({"model": model, "input": "Hello"})).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{model}: {}",
-            answer.text
+            response.text
         );
     }
     let models = gateway.get("/v1/models").await.json();
@@ -167,27 +167,27 @@ async fn names_are_agents_accounts_and_bare_ones() {
 }
 
 #[tokio::test]
-async fn models_are_asked_for_once_a_minute_and_survive_an_outage() {
+async fn the_model_list_is_cached_for_a_minute_and_survives_an_outage() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_PROVIDERS__OPENAI_CODEX__MODELS", "written-down");
     let gateway = home.start().await;
-    assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "nobody is signed in");
+    assert_eq!(gateway.get("/v1/models").await.json()["data"], json!([]), "no account is connected");
     gateway.sign_in().await;
-    provider.tell("/outages", json!({"site": "backend", "down": true})).await;
+    provider.post_control("/outages", json!({"site": "backend", "down": true})).await;
     let ids = async || {
         let models = gateway.get("/v1/models").await.json();
         models["data"].as_array().expect("models").iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(ids().await, [json!("openai-codex/written-down")], "it was never asked");
-    provider.tell("/outages", json!({"site": "backend", "down": false})).await;
+    assert_eq!(ids().await, [json!("openai-codex/written-down")], "the provider's list was never loaded");
+    provider.post_control("/outages", json!({"site": "backend", "down": false})).await;
     eventually("the provider's own list", || async { ids().await.contains(&json!(MODEL)).then_some(()) }).await;
     ids().await;
-    let asked = provider.outcomes("/backend-api/codex/models").await;
-    assert_eq!(asked.len(), 1, "{asked:?}");
+    let requests = provider.outcomes("/backend-api/codex/models").await;
+    assert_eq!(requests.len(), 1, "{requests:?}");
 }
 
 #[tokio::test]
-async fn many_who_want_the_list_at_once_ask_the_provider_once() {
+async fn concurrent_callers_share_one_model_list_request() {
     let (provider, _home, gateway) = signed_in().await;
     let lists = futures_util::future::join_all((0..20).map(|_| gateway.get("/v1/models"))).await;
     assert!(lists.iter().all(|list| list.status == 200 && list.json() == lists[0].json()));
@@ -195,16 +195,16 @@ async fn many_who_want_the_list_at_once_ask_the_provider_once() {
 }
 
 #[tokio::test]
-async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
+async fn errors_only_the_owner_can_fix_are_not_retryable() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     let code = async |expected: &str| {
-        let answer = respond(&gateway, prompt()).await;
-        let error = answer.json()["error"].clone();
-        assert_eq!((answer.status, &error["code"]), (400, &json!(expected)), "{}", answer.text);
-        assert_eq!(answer.header("x-should-retry"), "false");
+        let response = respond(&gateway, prompt()).await;
+        let error = response.json()["error"].clone();
+        assert_eq!((response.status, &error["code"]), (400, &json!(expected)), "{}", response.text);
+        assert_eq!(response.header("x-should-retry"), "false");
         error["message"].as_str().expect("a sentence").to_owned()
     };
     assert!(code("not_connected").await.contains("goclaw auth login"));
@@ -215,9 +215,9 @@ async fn what_only_the_owner_can_mend_does_not_look_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
+async fn an_exhausted_plan_returns_its_reset_time_and_usage() {
     let (provider, home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"used_percent": 40})).await;
+    provider.post_control("/settings", json!({"used_percent": 40})).await;
     let usage = gateway.get("/v1/auth/openai/usage").await;
     assert_eq!(usage.status, 200, "{}", usage.text);
     let usage = usage.json();
@@ -229,21 +229,21 @@ async fn a_used_up_plan_says_when_it_is_back_and_its_usage_is_told() {
     let status = home.run(&["auth", "status"]);
     assert!(status.stdout.contains("Plan used: 40% of 5 h (until "), "{}", status.stdout);
 
-    provider.tell("/settings", json!({"used_percent": 100})).await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
-    let error = &answer.json()["error"];
-    assert_eq!((answer.status, &error["code"]), (429, &json!("usage_limit_reached")), "{}", answer.text);
+    provider.post_control("/settings", json!({"used_percent": 100})).await;
+    let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    let error = &response.json()["error"];
+    assert_eq!((response.status, &error["code"]), (429, &json!("usage_limit_reached")), "{}", response.text);
     assert_eq!((&error["type"], &error["plan_type"]), (&json!("usage_limit_reached"), &json!("plus")));
-    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
-    assert_eq!(answer.header("x-should-retry"), "false");
+    assert!(response.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    assert_eq!(response.header("x-should-retry"), "false");
     let usage = gateway.get("/v1/auth/openai/usage").await.json();
-    assert_eq!(usage["limit_reached"], true, "the refusal's own headers said so: {usage}");
+    assert_eq!(usage["limit_reached"], true, "the 429's headers report it: {usage}");
     let none = gateway.get("/v1/auth/suno/usage").await;
     assert_eq!((none.status, &none.json()["code"]), (404, &json!("no_usage")));
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
+async fn provider_errors_map_to_codes_and_only_a_401_refreshes() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -260,36 +260,36 @@ async fn a_refusal_is_told_by_who_can_mend_it_and_only_a_401_refreshes() {
         ("server_is_overloaded", 503, "server_is_overloaded"),
         ("bad_gateway", 502, "provider_failed"),
     ] {
-        provider.tell("/faults", json!({"endpoint": "responses", "fault": fault})).await;
-        let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+        provider.post_control("/faults", json!({"endpoint": "responses", "fault": fault})).await;
+        let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{fault}: {}",
-            answer.text
+            response.text
         );
     }
     assert_eq!(gateway.status().await["generation"], 0);
-    provider.tell("/faults", json!({"endpoint": "responses", "fault": "token_expired"})).await;
-    let answer = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
-    assert_eq!((answer.status, &gateway.status().await["generation"]), (200, &json!(1)), "{}", answer.text);
+    provider.post_control("/faults", json!({"endpoint": "responses", "fault": "token_expired"})).await;
+    let response = respond(&gateway, json!({"model": MODEL, "input": "Hello"})).await;
+    assert_eq!((response.status, &gateway.status().await["generation"]), (200, &json!(1)), "{}", response.text);
 }
 
 #[tokio::test]
-async fn a_websocket_is_refused_at_once() {
+async fn a_websocket_upgrade_is_rejected() {
     let (_provider, _home, gateway) = signed_in().await;
     let upgrade = http().get(format!("{}/v1/responses", gateway.base)).bearer_auth(&gateway.token);
     let upgrade =
-        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
+        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("a response");
     assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
-    // Java's client offers HTTP/2 with every request, and goes on without.
+    // Java's client offers an HTTP/2 upgrade with every request and continues without it.
     let offer = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(&gateway.token);
     let offer = offer.header("connection", "upgrade, http2-settings").header("upgrade", "h2c").send().await;
-    assert_eq!(offer.expect("an answer").status(), 200);
+    assert_eq!(offer.expect("a response").status(), 200);
 }
 
 #[tokio::test]
-async fn an_upstream_that_breaks_is_told_as_it_is() {
+async fn a_broken_upstream_stream_is_reported() {
     let (provider, _home, gateway) = signed_in().await;
     let prompt = || json!({"model": MODEL, "input": "Hello"});
     for (script, status, code) in [
@@ -300,13 +300,13 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
         ("failed:server_is_overloaded", 503, "server_is_overloaded"),
         ("failed:usage_not_included", 400, "usage_not_included"),
     ] {
-        provider.tell("/scripts", json!({"script": script})).await;
-        let answer = respond(&gateway, prompt()).await;
+        provider.post_control("/scripts", json!({"script": script})).await;
+        let response = respond(&gateway, prompt()).await;
         assert_eq!(
-            (answer.status, &answer.json()["error"]["code"]),
+            (response.status, &response.json()["error"]["code"]),
             (status, &json!(code)),
             "{script}: {}",
-            answer.text
+            response.text
         );
     }
     for (script, status) in [
@@ -316,31 +316,31 @@ async fn an_upstream_that_breaks_is_told_as_it_is() {
         ("multibyte", "completed"),
         ("tiny_chunks", "completed"),
     ] {
-        provider.tell("/scripts", json!({"script": script})).await;
-        let answer = respond(&gateway, prompt()).await;
-        assert_eq!((answer.status, &answer.json()["status"]), (200, &json!(status)), "{script}: {}", answer.text);
-        assert!(!text_of(&answer.json()).is_empty(), "{script}: {}", answer.text);
+        provider.post_control("/scripts", json!({"script": script})).await;
+        let response = respond(&gateway, prompt()).await;
+        assert_eq!((response.status, &response.json()["status"]), (200, &json!(status)), "{script}: {}", response.text);
+        assert!(!text_of(&response.json()).is_empty(), "{script}: {}", response.text);
     }
 }
 
-/// The provider refuses a token that is too young to be refreshed, on every route that asks it something.
+/// The provider rejects a token that is too recent to be refreshed.
 #[tokio::test]
-async fn a_401_that_no_refresh_cures_is_an_answer_on_every_route() {
+async fn a_401_without_a_refresh_gets_a_response_on_every_route() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/revoke-all", json!({})).await;
+    provider.post_control("/revoke-all", json!({})).await;
     let prompt = json!({"model": MODEL, "input": "Hello"});
     let chat = json!({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]});
-    for answer in [
+    for response in [
         gateway.post("/v1/responses", prompt).await,
         gateway.post("/v1/chat/completions", chat).await,
         gateway.get("/v1/auth/openai/usage").await,
         gateway.get("/v1/proxy/openai/wham/usage").await,
     ] {
         assert!(
-            [400, 401, 502].contains(&answer.status) && !answer.text.is_empty(),
+            [400, 401, 502].contains(&response.status) && !response.text.is_empty(),
             "{} {}",
-            answer.status,
-            answer.text
+            response.status,
+            response.text
         );
     }
     let models = gateway.get("/v1/models").await;

@@ -1,4 +1,4 @@
-//! The OAuth client against a provider that behaves: what it sends, and what it makes of every kind of answer.
+//! The OAuth client against the simulator: its requests, and its error for each kind of response.
 
 use std::time::Duration;
 
@@ -40,12 +40,12 @@ pub(crate) fn client_of(issuer: &str) -> OAuthClient {
     settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
 }
 
-/// A code that the provider has just issued for our verifier.
+/// Returns a new code for our verifier.
 async fn approved(client: &OAuthClient) -> CodeGrant {
     let verifier = PkceVerifier::from_bytes(&VERIFIER);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
-    let answer = http().get(url.expose_secret()).send().await.unwrap();
-    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let response = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     CodeGrant { code: AuthorizationCode::new(code), verifier }
 }
@@ -71,14 +71,14 @@ async fn a_code_is_redeemed_once() {
 }
 
 #[tokio::test]
-async fn a_wrong_verifier_is_refused() {
+async fn a_wrong_verifier_is_rejected() {
     let (_provider, client) = provider().await;
     let grant = CodeGrant { verifier: PkceVerifier::from_bytes(&[8; 64]), ..approved(&client).await };
     let refused = endpoint().exchange_code(&client, grant).await.unwrap_err();
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
 
-/// The name of the error's kind, with what tells it apart.
+/// Returns the kind of an error with its parameter.
 fn kind(error: &TokenEndpointError) -> String {
     match error {
         TokenEndpointError::Rejected { status, code } => format!("rejected {status} {code}"),
@@ -93,7 +93,7 @@ fn kind(error: &TokenEndpointError) -> String {
 }
 
 #[tokio::test]
-async fn every_bad_answer_has_its_kind_and_costs_one_request() {
+async fn each_invalid_response_has_its_error_and_takes_one_request() {
     let elsewhere = Simulator::start(Options::default()).await.unwrap();
     let redirect = Fault::Redirect { status: 307, location: format!("{}/oauth/token", elsewhere.issuer()) };
     for (fault, expected) in [
@@ -115,24 +115,24 @@ async fn every_bad_answer_has_its_kind_and_costs_one_request() {
         let requests = provider.journal().into_iter().filter(|entry| entry.path == "/oauth/token").count();
         assert_eq!(requests, 1, "{fault:?}: nothing is retried");
     }
-    assert!(elsewhere.journal().is_empty(), "a redirect was followed, with the code in hand");
+    assert!(elsewhere.journal().is_empty(), "a redirect was followed with the code");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_announced_as_json_is_not_read_as_tokens() {
+async fn a_response_without_a_json_content_type_is_not_parsed() {
     for (content_type, readable) in [("text/html", false), ("application/json;charset=utf-8", true)] {
         let (provider, client) = provider().await;
         let grant = approved(&client).await;
         let body = r#"{"access_token":"a","refresh_token":"r"}"#.to_owned();
         let fault = Fault::Status { status: 200, body, content_type: content_type.into(), retry_after: None };
         provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
-        let answer = endpoint().exchange_code(&client, grant).await;
-        assert_eq!(answer.is_ok(), readable, "{content_type}");
+        let response = endpoint().exchange_code(&client, grant).await;
+        assert_eq!(response.is_ok(), readable, "{content_type}");
     }
 }
 
 #[tokio::test]
-async fn half_an_answer_is_no_answer() {
+async fn a_truncated_response_is_an_error() {
     let (provider, client) = provider().await;
     let grant = approved(&client).await;
     provider.queue_fault(FaultOrder::once(Endpoint::Token, Fault::HalfJson));
@@ -141,7 +141,7 @@ async fn half_an_answer_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_never_made_is_proof_that_nothing_was_consumed() {
+async fn a_failed_connection_consumes_nothing() {
     let client = client_of(&format!("http://127.0.0.1:{}", free_port()));
     let grant = CodeGrant { code: AuthorizationCode::new("c"), verifier: PkceVerifier::from_bytes(&VERIFIER) };
     let error = endpoint().exchange_code(&client, grant).await.unwrap_err();
@@ -149,7 +149,7 @@ async fn a_connection_that_was_never_made_is_proof_that_nothing_was_consumed() {
 }
 
 #[tokio::test]
-async fn revocation_is_reported_as_it_went() {
+async fn a_revocation_reports_its_result() {
     let (provider, client) = provider().await;
     let tokens = endpoint().exchange_code(&client, approved(&client).await).await.unwrap();
     let refresh_token = tokens.refresh_token.unwrap();
@@ -162,12 +162,12 @@ async fn revocation_is_reported_as_it_went() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_connection_is_given_up_before_a_byte_is_sent() {
+async fn a_connect_timeout_is_unavailable() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    // Nobody accepts: once the queue is full, the system leaves further connections waiting.
+    // With a full accept queue the system leaves further connections waiting.
     let mut queue = Vec::new();
     while let Ok(Ok(stream)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         queue.push(stream);
@@ -175,6 +175,6 @@ async fn a_server_that_takes_no_connection_is_given_up_before_a_byte_is_sent() {
     let client = client_of(&format!("http://{address}"));
     let limit = Duration::from_secs(20);
     let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
-    // Were it the limit on the whole call that ended it, nobody could know whether the token was taken.
+    // The connect timeout must end it. After the total timeout the token might be consumed.
     assert!(matches!(given_up, TokenEndpointError::Unavailable { .. }), "{given_up:?}");
 }

@@ -1,4 +1,4 @@
-//! The committed contract: it is what the code says, and what a client generator can use.
+//! The committed OpenAPI document matches the code and suits client generators.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 const COMMITTED: &str = include_str!("../../openapi/v1.json");
 
 #[test]
-fn the_committed_document_is_the_one_the_code_generates() {
+fn the_committed_document_matches_the_code() {
     assert!(
         COMMITTED == openapi_document(),
         "stale: run `cargo run -- openapi > openapi/v1.json` and commit the result"
@@ -16,7 +16,7 @@ fn the_committed_document_is_the_one_the_code_generates() {
 }
 
 #[test]
-fn every_operation_can_be_named_found_and_refused() {
+fn every_operation_has_an_id_a_tag_a_summary_and_a_401() {
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations() {
         let place = format!("{method} {path}");
@@ -25,13 +25,13 @@ fn every_operation_can_be_named_found_and_refused() {
         assert!(operation["tags"][0].is_string(), "{place}: no tag");
         assert!(operation["summary"].is_string(), "{place}: no summary");
         if path.starts_with("/v1/") {
-            assert!(operation["security"][0].get("GatewayToken").is_some(), "{place}: does not ask for the token");
-            assert!(operation["responses"].get("401").is_some(), "{place}: does not say that it may answer 401");
+            assert!(operation["security"][0].get("GatewayToken").is_some(), "{place}: does not require the token");
+            assert!(operation["responses"].get("401").is_some(), "{place}: does not declare 401");
         }
     }
 }
 
-/// The generator emits a key twice when two responses share a status, and a parser then silently keeps one of them.
+/// The generator emits a key twice when two responses share a status. A parser silently keeps one of them.
 #[test]
 fn no_response_status_appears_twice() {
     let mut scopes: Vec<(usize, BTreeSet<&str>)> = Vec::new();
@@ -51,7 +51,7 @@ fn no_response_status_appears_twice() {
     }
 }
 
-/// Every operation of the committed document: path, method, operation.
+/// Returns path, method and operation for each entry of the committed document.
 pub(crate) fn operations() -> Vec<(String, String, Value)> {
     let document: Value = serde_json::from_str(COMMITTED).expect("the document is JSON");
     let paths = document["paths"].as_object().expect("it has paths").clone();

@@ -1,4 +1,4 @@
-//! How the gateway's page is let in, hears of changes, and is out of reach for pages of others.
+//! Page sessions, the change stream, and the isolation of the page from other origins.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,16 +10,16 @@ use crate::{
     models::signed_in,
     replicas,
     support::{
-        gateway::{Answer, Gateway, Home, eventually, http, pause},
+        gateway::{Gateway, Home, HttpResponse, eventually, http, pause},
         postgres::Database,
         provider::Provider,
         wire::raw,
     },
 };
 
-async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> Answer {
+async fn with(gateway: &Gateway, method: Method, path: &str, token: &str) -> HttpResponse {
     let request = http().request(method, format!("{}{path}", gateway.base)).bearer_auth(token);
-    Answer::of(request.send().await.expect("an answer")).await
+    HttpResponse::of(request.send().await.expect("a response")).await
 }
 
 async fn link(gateway: &Gateway) -> String {
@@ -34,18 +34,18 @@ async fn session(gateway: &Gateway, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_session_is_begun_refreshed_and_ended() {
+async fn a_session_is_started_extended_and_ended() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let token = session(&gateway, &gateway.token).await;
     assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
     home.change_database("UPDATE api_tokens SET expires_at = expires_at - 1700000");
     let refreshed = with(&gateway, Method::POST, "/v1/session", &token).await.json();
-    assert!(refreshed.get("token").is_none(), "it is told once");
+    assert!(refreshed.get("token").is_none(), "the token is returned once");
     let left =
         refreshed["expires_at"].as_i64().expect("a time") * 1_000 - home.number("SELECT created_at FROM api_tokens");
     assert!((1_790_000..=1_830_000).contains(&left), "{left}");
-    // Nobody lists it, and it is nowhere but in the page.
+    // It is not listed, and only the page has it.
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));
     assert!(!home.text("SELECT id || digest FROM api_tokens").contains(&token) && !gateway.log().contains(&token));
     assert_eq!(with(&gateway, Method::DELETE, "/v1/session", &token).await.json(), json!({"status": "signed out"}));
@@ -55,7 +55,7 @@ async fn a_session_is_begun_refreshed_and_ended() {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_uses_ends() {
+async fn an_idle_session_ends() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let token = session(&gateway, &gateway.token).await;
@@ -67,17 +67,17 @@ async fn a_session_that_nobody_uses_ends() {
     assert_eq!(
         with(&gateway, Method::POST, "/v1/session", &token).await.status,
         401,
-        "what has ended is not refreshed"
+        "an ended session is not extended"
     );
 }
 
 #[tokio::test]
-async fn a_link_opens_the_page_once_and_nothing_else() {
+async fn a_link_opens_one_session_and_nothing_else() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let said = home.run(&["open"]);
-    assert_eq!(said.code, Some(0), "{}", said.stderr);
-    let printed = said.stdout.trim().strip_prefix(&format!("{}/#link=", gateway.base)).expect("a link").to_owned();
+    let output = home.run(&["open"]);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let printed = output.stdout.trim().strip_prefix(&format!("{}/#link=", gateway.base)).expect("a link").to_owned();
     for link in [printed, link(&gateway).await] {
         let elsewhere = with(&gateway, Method::GET, "/v1/providers", &link).await;
         assert_eq!((elsewhere.status, &elsewhere.json()["code"]), (403, &json!("insufficient_scope")));
@@ -85,61 +85,61 @@ async fn a_link_opens_the_page_once_and_nothing_else() {
         assert_eq!(with(&gateway, Method::GET, "/v1/providers", &token).await.status, 200);
         assert_eq!(with(&gateway, Method::POST, "/v1/session", &link).await.status, 401);
     }
-    assert!(!gateway.log().contains("#link="), "what the start prints goes to no terminal here");
+    assert!(!gateway.log().contains("#link="), "the start prints a link only to a terminal");
 }
 
 #[tokio::test]
-async fn of_many_who_hold_the_same_link_on_two_gateways_one_is_let_in() {
+async fn a_link_opens_one_session_on_two_replicas() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
     let gateways = [homes[0].start().await, homes[1].start().await];
     let link = link(&gateways[0]).await;
     eventually("the other gateway to know the link", || async {
-        // Seldom: until it knows it, this is a wrong token, and of those only so many are let in.
+        // A slow poll: until the replica has the link, each request counts as a wrong token.
         pause(Duration::from_millis(200)).await;
         (with(&gateways[1], Method::GET, "/v1/providers", &link).await.status == 403).then_some(())
     })
     .await;
-    let knocks = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
-    let answers = join_all(knocks).await;
-    // RFC 9110 section 15.5.2 wants it with every 401, whether the link was used up before or a moment ago.
-    let challenged = |answer: &Answer| answer.header("www-authenticate").starts_with("Bearer");
-    assert!(answers.iter().filter(|answer| answer.status == 401).all(challenged));
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    let requests = (0..20).map(|turn| with(&gateways[turn % 2], Method::POST, "/v1/session", &link));
+    let responses = join_all(requests).await;
+    // RFC 9110 section 15.5.2 requires `WWW-Authenticate` with every 401.
+    let challenged = |response: &HttpResponse| response.header("www-authenticate").starts_with("Bearer");
+    assert!(responses.iter().filter(|response| response.status == 401).all(challenged));
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.into_iter().collect::<BTreeSet<u16>>(), BTreeSet::from([200, 401]));
 }
 
 #[tokio::test]
-async fn changes_are_told_at_once_until_the_session_ends() {
+async fn changes_are_streamed_until_the_session_ends() {
     let (_provider, home, gateway) = signed_in().await;
     let token = session(&gateway, &gateway.token).await;
     let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
-    let mut events = request.send().await.expect("an answer");
+    let mut events = request.send().await.expect("a response");
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let ready = events.chunk().await.expect("a piece").expect("more to come");
     assert_eq!(ready, "event: ready\ndata: {}\n\n");
     let off = json!({"enabled": false});
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(off)).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
-    // A sign-in that ends without tokens is news too.
+    // A failed login is a change too.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     gateway.post("/v1/auth/openai/cancel", json!({})).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
     with(&gateway, Method::DELETE, "/v1/session", &token).await;
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
     while let Some(late) = events.chunk().await.expect("a piece") {
-        assert_ne!(late, "event: change\ndata: {}\n\n", "told to one who may not hear");
+        assert_ne!(late, "event: change\ndata: {}\n\n", "an event after the session's end");
     }
     drop(home);
 }
 
 #[tokio::test]
-async fn who_listens_does_not_keep_the_gateway_from_stopping() {
+async fn an_open_change_stream_does_not_block_the_shutdown() {
     let home = Home::without_provider();
     let mut gateway = home.start().await;
     let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&gateway.token);
-    let mut events = request.send().await.expect("an answer");
+    let mut events = request.send().await.expect("a response");
     events.chunk().await.expect("a piece").expect("more to come");
     gateway.terminate();
     assert!(gateway.ended().await.success());
@@ -147,19 +147,20 @@ async fn who_listens_does_not_keep_the_gateway_from_stopping() {
 }
 
 #[tokio::test]
-async fn the_page_is_served_to_anybody_and_framed_by_nobody() {
+async fn the_page_is_public_and_cannot_be_framed() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for (path, content_type) in
         [("/", "text/html"), ("/page/style.css", "text/css"), ("/page/app.js", "text/javascript")]
     {
-        let answer = Answer::of(http().get(format!("{}{path}", gateway.base)).send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 200, "{path}");
-        assert!(answer.header("content-type").starts_with(content_type), "{path}");
-        let policy = answer.header("content-security-policy");
+        let response =
+            HttpResponse::of(http().get(format!("{}{path}", gateway.base)).send().await.expect("a response")).await;
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.header("content-type").starts_with(content_type), "{path}");
+        let policy = response.header("content-security-policy");
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert!(!answer.headers.contains_key("set-cookie"));
+        assert_eq!(response.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!response.headers.contains_key("set-cookie"));
     }
     for (method, path, status, code) in [
         (Method::GET, "/page/none.js", 404, "not_found"),
@@ -168,14 +169,14 @@ async fn the_page_is_served_to_anybody_and_framed_by_nobody() {
         (Method::PUT, "/page/app.js", 405, "method_not_allowed"),
     ] {
         let request = http().request(method, format!("{}{path}", gateway.base));
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (status, &json!(code)), "{path}");
-        assert_eq!(answer.headers.get("allow").map(|allow| allow == "GET, HEAD"), (status == 405).then_some(true));
+        let response = HttpResponse::of(request.send().await.expect("a response")).await;
+        assert_eq!((response.status, &response.json()["code"]), (status, &json!(code)), "{path}");
+        assert_eq!(response.headers.get("allow").map(|allow| allow == "GET, HEAD"), (status == 405).then_some(true));
     }
 }
 
 #[tokio::test]
-async fn a_request_that_names_another_host_is_for_nobody_here() {
+async fn a_request_for_another_host_is_rejected() {
     let home = Home::without_provider().with("GOCLAW_SERVER__ALLOWED_HOSTS", "gateway.example,10.0.0.7");
     let gateway = home.start().await;
     let address: std::net::SocketAddr =
@@ -194,5 +195,5 @@ async fn a_request_that_names_another_host_is_for_nobody_here() {
     for host in ["localhost:1", "127.0.0.1", "[::1]:3577", "gateway.example", "GATEWAY.example:443", "10.0.0.7:80"] {
         assert_eq!(status("/v1/providers", &format!("host: {host}\r\n")).await.0, 200, "{host}");
     }
-    assert_eq!(status("/healthz", "host: 10.1.2.3:3577\r\n").await.0, 200, "a probe names the machine as it likes");
+    assert_eq!(status("/healthz", "host: 10.1.2.3:3577\r\n").await.0, 200, "a probe may use any host name");
 }

@@ -1,5 +1,5 @@
-//! Use cases whose promise is a number of calls: a code is exchanged once, a refresh token is presented once, and some requests
-//! reach neither the provider nor the store nor the callback port.
+//! Call counts of use cases: a code is exchanged once, a refresh token is presented once, and some requests call
+//! neither the provider nor the store nor the callback port.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use goclaw::{
 use http_message::{HeaderMap, Method};
 
 use crate::support::{
-    fakes::{NOW, OPENAI, Stage, alice, name, within},
+    fakes::{NOW, OPENAI, TestGateway, alice, name, within},
     mocks::{MockCallbackListener, MockClock, MockOAuthEndpoint, MockTokenStore},
 };
 
@@ -24,23 +24,23 @@ fn refused() -> TokenEndpointError {
     TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }
 }
 
-/// A gateway that refreshes nothing before it is asked to, on the stores of a stage where alice is connected.
-async fn connected() -> Stage {
-    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
-    stage.connect().await;
-    stage
+/// Connects an account in a gateway that refreshes only on demand.
+async fn connected() -> TestGateway {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway
 }
 
 #[tokio::test]
 async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_exchange_code().times(1).returning(|_, _| Err(refused()));
-    let stage = Stage::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
+    let gateway = TestGateway::with_ports(|ports| Ports { oauth: Arc::new(oauth), ..ports }).await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
     let callback = || {
         let (_, query) = approved.split_once('?').expect("a query");
-        stage.app.logins.complete(Callback::Received(AuthorizationResponse::from_query(query).expect("a response")))
+        gateway.app.logins.complete(Callback::Received(AuthorizationResponse::from_query(query).expect("a response")))
     };
     let (first, second) = tokio::join!(callback(), callback());
     let errors = [first.unwrap_err(), second.unwrap_err()];
@@ -51,11 +51,11 @@ async fn two_callbacks_of_one_login_exchange_its_code_once() {
 
 #[tokio::test]
 async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
-    let stage = connected().await;
-    stage.clock.advance(2 * HOUR);
+    let gateway = connected().await;
+    gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().times(1).returning(|_, _, _| Err(refused()));
-    let app = stage.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     let openai = name(OPENAI);
     let (first, second) = tokio::join!(within(app.tokens.usable(&openai)), within(app.tokens.usable(&openai)));
@@ -64,15 +64,15 @@ async fn two_requests_with_an_expired_token_present_the_refresh_token_once() {
 }
 
 #[tokio::test]
-async fn a_refresh_takes_two_steps_of_the_store() {
-    let stage = connected().await;
-    let stored = stage.account(OPENAI).await.expect("it is connected");
-    stage.clock.advance(2 * HOUR);
+async fn a_refresh_takes_two_store_steps() {
+    let gateway = connected().await;
+    let stored = gateway.account(OPENAI).await.expect("it is connected");
+    gateway.clock.advance(2 * HOUR);
     let mut store = MockTokenStore::new();
     let listed = stored.clone();
     store.expect_list().times(1).return_once(move || Ok(vec![listed]));
     let row = Arc::new(std::sync::Mutex::new(stored));
-    // The lease before the token is presented, and the result after it.
+    // The lease before the presentation, and the result after it.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
@@ -80,21 +80,21 @@ async fn a_refresh_takes_two_steps_of_the_store() {
         row.revision.0 += 1;
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });
-    let app = stage.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
     app.start().await.expect("it starts");
     within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
 }
 
 #[tokio::test]
 async fn a_valid_token_is_served_without_store_or_provider() {
-    let stage = connected().await;
-    let stored = stage.account(OPENAI).await.expect("it is connected");
+    let gateway = connected().await;
+    let stored = gateway.account(OPENAI).await.expect("it is connected");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
     store.expect_list().times(1).return_once(move || Ok(vec![stored]));
     store.expect_load().never();
     store.expect_advance().never();
     oauth.expect_refresh().never();
-    let app = stage.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     for _ in 0..3 {
         assert!(within(app.tokens.usable(&name(OPENAI))).await.expect("a token").is_usable(NOW));
@@ -102,13 +102,13 @@ async fn a_valid_token_is_served_without_store_or_provider() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_allowed_and_a_status_start_no_refresh() {
-    let stage = connected().await;
-    stage.clock.advance(2 * HOUR);
+async fn a_forbidden_path_and_a_status_start_no_refresh() {
+    let gateway = connected().await;
+    gateway.clock.advance(2 * HOUR);
     let mut oauth = MockOAuthEndpoint::new();
     oauth.expect_refresh().never();
     oauth.expect_exchange_code().never();
-    let app = stage.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     let request = ProxyRequest {
         name: name(OPENAI),
@@ -125,28 +125,28 @@ async fn a_path_that_is_not_allowed_and_a_status_start_no_refresh() {
 }
 
 #[tokio::test]
-async fn a_start_binds_the_port_once_and_not_at_all_for_a_sound_login() {
-    let stage = connected().await;
+async fn a_start_binds_the_port_once_and_never_for_a_usable_account() {
+    let gateway = connected().await;
     let mut listener = MockCallbackListener::new();
     let held = || BindError::InUse { held: "127.0.0.1:1455".to_owned() };
     listener.expect_bind().times(1).withf(|address| address.port() == 1455).returning(move |_| Err(held()));
-    let app = stage.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { callback_listener: Arc::new(listener), ..ports });
     app.start().await.expect("it starts");
     let start = |options| app.logins.start(name(OPENAI), alice(), options);
     let sound = start(StartOptions::default()).await;
     assert!(matches!(sound, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{sound:?}");
     let forced = start(StartOptions { force: true, ..StartOptions::default() }).await;
     let Ok(StartOutcome::Pending(login)) = forced else { panic!("{forced:?}") };
-    assert!(login.callback_error.expect("the port is held").to_string().contains("127.0.0.1:1455"));
+    assert!(login.callback_error.expect("the port is in use").to_string().contains("127.0.0.1:1455"));
 }
 
 #[tokio::test]
 async fn a_status_and_a_cancellation_never_sleep() {
-    let stage = connected().await;
+    let gateway = connected().await;
     let mut clock = MockClock::new();
     clock.expect_now().return_const(NOW);
     clock.expect_sleep().never();
-    let app = stage.gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
+    let app = gateway.gateway_with(|ports| Ports { clock: Arc::new(clock), ..ports });
     assert!(app.accounts.status(&name(OPENAI), &alice()).await.expect("a status").authenticated);
-    assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("it answers"));
+    assert!(!app.logins.cancel(name(OPENAI), alice()).await.expect("no error"));
 }

@@ -1,4 +1,4 @@
-//! `/v1/proxy` as a client uses it: JSON and streams through a whole gateway to a backend that checks what reaches it.
+//! `/v1/proxy`: JSON and streams through a whole gateway to a backend that checks its requests.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, eventually, http},
+    gateway::{Gateway, Home, HttpResponse, eventually, http},
     provider::Provider,
     wire::raw,
 };
@@ -28,14 +28,14 @@ fn prompt() -> Value {
     json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true})
 }
 
-/// The journal's entries of the backend.
-async fn reached(provider: &Provider) -> Vec<Value> {
-    let journal = provider.ask("/journal").await;
+/// Returns the requests that reached the backend.
+async fn backend_requests(provider: &Provider) -> Vec<Value> {
+    let journal = provider.get_control("/journal").await;
     journal.as_array().expect("a journal").iter().filter(|entry| entry["site"] == "backend").cloned().collect()
 }
 
-/// Asks for a path to the byte; the status and the body.
-async fn ask_as_is(gateway: &Gateway, path: &str) -> (u16, Value) {
+/// Requests a path without normalization; returns the status and the body.
+async fn get_raw(gateway: &Gateway, path: &str) -> (u16, Value) {
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     let token = &gateway.token;
     let lines = [
@@ -50,7 +50,7 @@ async fn ask_as_is(gateway: &Gateway, path: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn json_and_streams_come_through_and_callers_stay_outside() {
+async fn json_and_streams_pass_and_caller_headers_do_not() {
     let (provider, _home, gateway) = signed_in().await;
     let usage = gateway.get(&format!("{USAGE}?window=5h")).await;
     assert_eq!((usage.status, &usage.json()["plan_type"]), (200, &json!("plus")), "{}", usage.text);
@@ -62,12 +62,14 @@ async fn json_and_streams_come_through_and_callers_stay_outside() {
         .header("user-agent", "somebody")
         .header("x-codex-turn-state", "turn-7")
         .json(&prompt());
-    let answer = Answer::of(request.send().await.expect("an answer")).await;
-    assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
-    assert!(answer.text.contains("word1 ") && answer.text.contains("response.completed"), "{}", answer.text);
-    assert!(answer.headers.contains_key("x-codex-primary-used-percent") && answer.headers.contains_key("openai-model"));
+    let response = HttpResponse::of(request.send().await.expect("a response")).await;
+    assert_eq!((response.status, response.header("content-type")), (200, "text/event-stream"));
+    assert!(response.text.contains("word1 ") && response.text.contains("response.completed"), "{}", response.text);
+    assert!(
+        response.headers.contains_key("x-codex-primary-used-percent") && response.headers.contains_key("openai-model")
+    );
 
-    let entries = reached(&provider).await;
+    let entries = backend_requests(&provider).await;
     assert_eq!(entries[0]["query"], "window=5h");
     let headers = &entries[1]["headers"];
     assert_eq!((&headers["originator"], &headers["x-codex-turn-state"]), (&json!("goclaw"), &json!("turn-7")));
@@ -78,22 +80,22 @@ async fn json_and_streams_come_through_and_callers_stay_outside() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_ended_is_refreshed_and_nobody_notices() {
+async fn a_revoked_access_token_is_refreshed_transparently() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
     gateway.sign_in().await;
     let fault = json!({"kind": "answer", "status": 401, "headers": [["content-type", "application/json"]],
         "body": r#"{"error":{"code":"token_expired"},"status":401}"#});
-    provider.tell("/faults", json!({"endpoint": "backend", "fault": fault})).await;
+    provider.post_control("/faults", json!({"endpoint": "backend", "fault": fault})).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
     assert_eq!(gateway.status().await["generation"], 1);
-    let totals = provider.ask("/presentations/totals").await;
+    let totals = provider.get_control("/presentations/totals").await;
     assert_eq!((&totals["presentations"], &totals["rotated"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]
-async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_refresh() {
+async fn a_large_body_is_not_replayed_after_a_refresh() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
@@ -102,57 +104,62 @@ async fn a_large_body_passes_once_and_its_caller_sends_it_again_after_a_refresh(
         json!({"model": "gpt-5.5", "input": [], "store": false, "stream": true, "instructions": "x".repeat(2 << 20)});
     let refused = json!({"kind": "answer", "status": 401, "headers": [["content-type", "application/json"]],
         "body": r#"{"error":{"code":"token_expired"},"status":401}"#});
-    provider.tell("/faults", json!({"endpoint": "backend", "fault": refused})).await;
-    let answer = gateway.call(Method::POST, RESPONSES, Some(large.clone())).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &json!("retry_request")), "{}", answer.text);
-    assert!(answer.headers.contains_key("retry-after"));
+    provider.post_control("/faults", json!({"endpoint": "backend", "fault": refused})).await;
+    let response = gateway.call(Method::POST, RESPONSES, Some(large.clone())).await;
+    assert_eq!(
+        (response.status, &response.json()["error"]["code"]),
+        (503, &json!("retry_request")),
+        "{}",
+        response.text
+    );
+    assert!(response.headers.contains_key("retry-after"));
     assert_eq!(gateway.status().await["generation"], 1);
-    let answer = gateway.call(Method::POST, RESPONSES, Some(large)).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    let response = gateway.call(Method::POST, RESPONSES, Some(large)).await;
+    assert_eq!(response.status, 200, "{}", response.text);
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_as_soon_as_that_is_known() {
+async fn an_oversized_body_is_rejected_as_early_as_possible() {
     let (provider, _home, gateway) = signed_in().await;
     let address: SocketAddr = gateway.base.strip_prefix("http://").and_then(|at| at.parse().ok()).expect("an address");
     for path in [RESPONSES, "/v1/responses"] {
-        // Not a byte of it follows.
+        // No byte of the body follows.
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 40000000\r\n\r\n",
             gateway.token
         );
         let (status, text) = raw(address, &head).await;
         assert_eq!((status, text.contains("body_too_large")), (413, true), "{path}: {text}");
-        // Nobody says how long it will be.
+        // Without a content length.
         let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1 << 20])).take(64);
         let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
-        // The connection may be closed before all of it is sent.
-        if let Ok(answer) = request.body(reqwest::Body::wrap_stream(endless)).send().await {
-            assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        // The server may close before the whole body is sent.
+        if let Ok(response) = request.body(reqwest::Body::wrap_stream(endless)).send().await {
+            assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         }
     }
     assert_eq!(gateway.get(USAGE).await.status, 200);
-    assert!(reached(&provider).await.len() <= 2);
+    assert!(backend_requests(&provider).await.len() <= 2);
 }
 
 #[tokio::test]
-async fn a_compressed_body_passes_as_it_is_and_is_refused_where_its_prompt_would_be_read() {
+async fn a_compressed_body_passes_except_where_the_prompt_is_parsed() {
     let (provider, _home, gateway) = signed_in().await;
     for (path, status) in [(RESPONSES, 200), ("/v1/responses", 415), ("/v1/chat/completions", 415)] {
         let request = http().post(format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
         let request = request.header("content-type", "application/json").header("content-encoding", "zstd");
         let body = compress_to_vec(prompt().to_string().as_bytes(), CompressionLevel::Fastest);
-        let answer = Answer::of(request.body(body).send().await.expect("an answer")).await;
-        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        let response = HttpResponse::of(request.body(body).send().await.expect("a response")).await;
+        assert_eq!(response.status, status, "{path}: {}", response.text);
         if status == 415 {
-            assert_eq!(answer.json()["error"]["code"], "not_json", "{path}");
+            assert_eq!(response.json()["error"]["code"], "not_json", "{path}");
         }
     }
-    assert_eq!(reached(&provider).await.len(), 1);
+    assert_eq!(backend_requests(&provider).await.len(), 1);
 }
 
 #[tokio::test]
-async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
+async fn a_forbidden_path_is_rejected_in_openai_s_format_and_not_forwarded() {
     let (provider, _home, gateway) = signed_in().await;
     for (path, status, code) in [
         ("/v1/proxy/openai/wham/tasks", 403, "path_not_allowed"),
@@ -165,83 +172,85 @@ async fn what_must_not_pass_is_refused_in_openai_s_form_and_reaches_nobody() {
         ("/v1/proxy/xyz/codex/responses", 404, "unknown_provider"),
         ("/v1/proxy/suno/feed/v2", 400, "not_connected"),
     ] {
-        let (answered, body) = ask_as_is(&gateway, path).await;
+        let (answered, body) = get_raw(&gateway, path).await;
         let error = &body["error"];
         assert_eq!((answered, &error["code"]), (status, &json!(code)), "{path}: {body}");
         assert!(error["message"].is_string() && error["type"].is_string() && error.get("param").is_some(), "{path}");
     }
     let upgrade = http().get(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token);
     let upgrade =
-        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("an answer");
+        upgrade.header("connection", "upgrade").header("upgrade", "websocket").send().await.expect("a response");
     assert_eq!(upgrade.status(), StatusCode::UPGRADE_REQUIRED);
     assert_eq!(gateway.call(Method::TRACE, USAGE, None).await.status, 405);
-    let outside = http().get(format!("{}{USAGE}", gateway.base)).send().await.expect("an answer");
-    let outside = Answer::of(outside).await;
+    let outside = http().get(format!("{}{USAGE}", gateway.base)).send().await.expect("a response");
+    let outside = HttpResponse::of(outside).await;
     assert_eq!((outside.status, outside.header("www-authenticate")), (401, "Bearer"));
     assert_eq!(outside.json()["error"]["type"], "authentication_error");
-    assert_eq!(reached(&provider).await.len(), 0);
+    assert_eq!(backend_requests(&provider).await.len(), 0);
 }
 
 #[tokio::test]
-async fn a_used_up_plan_is_passed_on_as_it_is_and_says_in_headers_what_callers_obey() {
+async fn an_exhausted_plan_passes_unchanged_with_retry_headers() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"used_percent": 100})).await;
-    let answer = gateway.call(Method::POST, RESPONSES, Some(prompt())).await;
-    let error = &answer.json()["error"];
-    assert_eq!((answer.status, &error["type"]), (429, &json!("usage_limit_reached")), "{}", answer.text);
-    let (told, wait) = (error["resets_in_seconds"].as_u64(), answer.header("retry-after").parse::<u64>().ok());
-    assert!(wait.zip(told).is_some_and(|(wait, told)| told.abs_diff(wait) <= 2), "{wait:?} {told:?}");
-    assert_eq!(answer.header("x-should-retry"), "false");
+    provider.post_control("/settings", json!({"used_percent": 100})).await;
+    let response = gateway.call(Method::POST, RESPONSES, Some(prompt())).await;
+    let error = &response.json()["error"];
+    assert_eq!((response.status, &error["type"]), (429, &json!("usage_limit_reached")), "{}", response.text);
+    let (reset, wait) = (error["resets_in_seconds"].as_u64(), response.header("retry-after").parse::<u64>().ok());
+    assert!(wait.zip(reset).is_some_and(|(wait, reset)| reset.abs_diff(wait) <= 2), "{wait:?} {reset:?}");
+    assert_eq!(response.header("x-should-retry"), "false");
 
-    provider.tell("/settings", json!({"used_percent": 1})).await;
-    provider.tell("/faults", json!({"endpoint": "backend", "fault": "too_many_requests"})).await;
-    let answer = gateway.get(USAGE).await;
-    assert_eq!((answer.status, answer.headers.get("x-should-retry")), (429, None), "{}", answer.text);
+    provider.post_control("/settings", json!({"used_percent": 1})).await;
+    provider.post_control("/faults", json!({"endpoint": "backend", "fault": "too_many_requests"})).await;
+    let response = gateway.get(USAGE).await;
+    assert_eq!((response.status, response.headers.get("x-should-retry")), (429, None), "{}", response.text);
 }
 
 #[tokio::test]
-async fn a_hostile_answer_is_stripped_and_a_redirect_is_not_followed() {
+async fn unsafe_response_headers_are_removed_and_redirects_are_not_followed() {
     let (provider, _home, gateway) = signed_in().await;
     let hostile = [["set-cookie", "a=b"], ["www-authenticate", "Bearer"], ["location", "https://elsewhere.example/"]];
-    provider.tell("/faults", json!({"endpoint": "backend", "fault": {"kind": "headers", "headers": hostile}})).await;
-    let answer = gateway.get(USAGE).await;
-    assert_eq!(answer.status, 200);
+    provider
+        .post_control("/faults", json!({"endpoint": "backend", "fault": {"kind": "headers", "headers": hostile}}))
+        .await;
+    let response = gateway.get(USAGE).await;
+    assert_eq!(response.status, 200);
     for [name, _] in hostile {
-        assert!(!answer.headers.contains_key(name), "{name}");
+        assert!(!response.headers.contains_key(name), "{name}");
     }
     let redirect = json!({"kind": "redirect", "status": 307, "location": "https://elsewhere.example/"});
-    provider.tell("/faults", json!({"endpoint": "backend", "fault": redirect})).await;
-    let answer = gateway.get(USAGE).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_redirect")));
+    provider.post_control("/faults", json!({"endpoint": "backend", "fault": redirect})).await;
+    let response = gateway.get(USAGE).await;
+    assert_eq!((response.status, &response.json()["error"]["code"]), (502, &json!("upstream_redirect")));
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_ends_the_stream_at_the_provider() {
+async fn a_disconnected_caller_ends_the_upstream_stream() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
     let request = http().post(format!("{}{RESPONSES}", gateway.base)).bearer_auth(&gateway.token).json(&prompt());
-    let mut answer = request.send().await.expect("an answer");
-    answer.chunk().await.expect("a piece").expect("more to come");
-    assert_eq!(provider.ask("/streams").await["open"], 1);
-    drop(answer);
-    let ended = || async { (provider.ask("/streams").await["abandoned"] == 1).then_some(()) };
+    let mut response = request.send().await.expect("a response");
+    response.chunk().await.expect("a piece").expect("more to come");
+    assert_eq!(provider.get_control("/streams").await["open"], 1);
+    drop(response);
+    let ended = || async { (provider.get_control("/streams").await["abandoned"] == 1).then_some(()) };
     eventually("the stream to end at the provider", ended).await;
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_told_from_one_that_refuses() {
+async fn an_unreachable_provider_is_a_502() {
     let (provider, _home, gateway) = signed_in().await;
-    provider.tell("/outages", json!({"site": "backend", "down": true})).await;
-    let answer = gateway.get(USAGE).await;
-    assert_eq!((answer.status, &answer.json()["error"]["code"]), (502, &json!("upstream_unavailable")));
-    provider.tell("/outages", json!({"site": "backend", "down": false})).await;
+    provider.post_control("/outages", json!({"site": "backend", "down": true})).await;
+    let response = gateway.get(USAGE).await;
+    assert_eq!((response.status, &response.json()["error"]["code"]), (502, &json!("upstream_unavailable")));
+    provider.post_control("/outages", json!({"site": "backend", "down": false})).await;
     assert_eq!(gateway.get(USAGE).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_session_is_refreshed_with_its_cookie_and_used_through_the_gateway() {
+async fn a_session_token_is_refreshed_with_its_cookie_through_the_proxy() {
     let provider = Provider::start(&["--approval", "auto"]);
-    provider.tell("/settings", json!({"session_lifetime": "4s"})).await;
+    provider.post_control("/settings", json!({"session_lifetime": "4s"})).await;
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let browser = provider.sign_in_browser().await;
@@ -256,7 +265,7 @@ async fn a_session_is_refreshed_with_its_cookie_and_used_through_the_gateway() {
     let credits = gateway.get("/v1/proxy/suno/billing/info/").await;
     assert_eq!((credits.status, &credits.json()["is_active"]), (200, &json!(true)), "{}", credits.text);
 
-    provider.tell("/browsers/revoke", json!({"session_id": browser["session_id"]})).await;
+    provider.post_control("/browsers/revoke", json!({"session_id": browser["session_id"]})).await;
     let ended = || async {
         let status = gateway.get("/v1/auth/suno/status").await.json();
         (status["state"] == "needs_reauth").then_some(())

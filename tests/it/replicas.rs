@@ -1,4 +1,4 @@
-//! Several gateways on one PostgreSQL: what one begins another finishes, once, and all of them tell the same.
+//! Several replicas on one PostgreSQL database share logins and report the same status.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -11,7 +11,7 @@ use crate::support::{
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A home whose gateway shares `database`.
+/// Configures a gateway on `database`.
 pub(crate) fn home(provider: &Provider, database: &Database) -> Home {
     Home::new(provider)
         .with("GOCLAW_DATABASE__URL", &database.url)
@@ -20,8 +20,8 @@ pub(crate) fn home(provider: &Provider, database: &Database) -> Home {
 }
 
 async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, Value) {
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    (answer.status, answer.json())
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    (response.status, response.json())
 }
 
 fn auth_url(started: &Value) -> &str {
@@ -29,12 +29,12 @@ fn auth_url(started: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn what_one_starts_another_finishes_and_both_tell_the_same() {
+async fn a_login_started_on_one_replica_completes_on_another() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [home(&provider, &database), home(&provider, &database)];
     let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
     let started = first.start_login().await;
-    assert_eq!(second.start_login().await["login_id"], started["login_id"], "there is one pending login");
+    assert_eq!(second.start_login().await["login_id"], started["login_id"], "both share one pending login");
     let redirect_url = provider.redirect_for(auth_url(&started)).await;
     let (status, connected) = paste(&second, &redirect_url).await;
     assert_eq!(status, 200, "{connected}");
@@ -48,13 +48,13 @@ async fn what_one_starts_another_finishes_and_both_tell_the_same() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_dies_leaves_its_login_to_the_others_and_finds_it_finished() {
+async fn another_replica_completes_the_login_of_a_killed_one() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [home(&provider, &database), home(&provider, &database)];
     let first = homes[0].start().await;
     let started = first.start_login().await;
     let redirect_url = provider.redirect_for(auth_url(&started)).await;
-    // Dropping it is a kill -9.
+    // Dropping it sends SIGKILL.
     drop(first);
     let second = homes[1].start().await;
     assert_eq!(paste(&second, &redirect_url).await.0, 200);
@@ -65,7 +65,7 @@ async fn a_gateway_that_dies_leaves_its_login_to_the_others_and_finds_it_finishe
 }
 
 #[tokio::test]
-async fn of_fifty_posts_to_two_gateways_one_redeems_the_code() {
+async fn fifty_pastes_on_two_replicas_redeem_the_code_once() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let homes = [home(&provider, &database), home(&provider, &database)];
     let (first, second) = tokio::join!(homes[0].start(), homes[1].start());
@@ -103,7 +103,7 @@ async fn a_gateway_with_another_key_refuses_to_start_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_they_must_share_must_be_given_and_a_password_is_not_repeated() {
+async fn replicas_need_a_shared_key_and_token_and_errors_hide_the_password() {
     let provider = Provider::approving();
     let url = "postgres://goclaw:canary@127.0.0.1:1/goclaw";
     let home = Home::new(&provider).with("GOCLAW_DATABASE__URL", url).with("GOCLAW_ENCRYPTION__KEY", KEY);

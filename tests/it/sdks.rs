@@ -1,12 +1,12 @@
-//! OpenAI's own SDKs against a whole gateway, with a program's token: `tests/sdk` holds what they do.
+//! OpenAI's SDKs against a whole gateway, with an API token. `tests/sdk` has the programs.
 
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::{models::signed_in, support::gateway::Said};
+use crate::{models::signed_in, support::gateway::CommandOutput};
 
-/// Runs a program of an SDK with nothing of the test's own environment but the way to programs; the last word must be "ok".
+/// Runs an SDK program with an environment of its own. It must print "ok".
 async fn run(mut program: Command) {
     let (provider, home, gateway) = signed_in().await;
     let made = gateway.post("/v1/tokens", json!({"name": "sdk"})).await.json();
@@ -14,11 +14,11 @@ async fn run(mut program: Command) {
     program.env("OPENAI_API_KEY", made["token"].as_str().expect("a token"));
     program.env("SIMULATOR_CONTROL_URL", &provider.control_url);
     program.env("HOME", home.path()).current_dir(home.path());
-    let said = Said::by(program);
-    assert_eq!((said.code, said.stdout.trim()), (Some(0), "ok"), "{}\n{}", said.stderr, gateway.log());
+    let output = CommandOutput::of(program);
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "ok"), "{}\n{}", output.stderr, gateway.log());
 }
 
-/// A program of `tests/sdk`, run by what `test.sh` has installed and names in a variable.
+/// Returns the command for a program of `tests/sdk`. A variable of `test.sh` names the interpreter.
 #[expect(clippy::disallowed_methods, reason = "this is how test.sh tells")]
 fn script(runner: &str, name: &str) -> Command {
     let sentence = "no SDK for the tests: run them with ./test.sh, which installs it";

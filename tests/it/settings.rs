@@ -26,7 +26,8 @@ fn load_file(name: &str, content: &str) -> Result<Settings, SettingsError> {
     Settings::load(Some(path), &environment(&[]))
 }
 
-/// Returns the error texts of the configurations, one a line. They must not show a secret, which is `canary` in all tests.
+/// Returns the error texts of the configurations, one a line. They must not show a secret, which is `canary` in all
+/// tests.
 fn texts(configurations: impl IntoIterator<Item = Result<Settings, SettingsError>>) -> String {
     let text = |loaded: Result<Settings, SettingsError>| loaded.expect_err("an error").to_string();
     let texts = configurations.into_iter().map(text).collect::<Vec<_>>().join("\n");
@@ -51,7 +52,7 @@ fn the_defaults_are_the_documented_ones() {
 }
 
 #[test]
-fn variables_win_over_the_file_and_names_with_underscores_mean_hyphens() {
+fn variables_override_the_file_and_underscores_mean_hyphens() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
         ("c.toml", "server.port = 4000\n[providers.openai-codex]\noriginator = \"file\"\nscopes = [\"openid\"]\n"),
@@ -81,7 +82,7 @@ fn variables_win_over_the_file_and_names_with_underscores_mean_hyphens() {
 }
 
 #[test]
-fn further_accounts_and_configured_endpoints() {
+fn additional_accounts_and_endpoints_can_be_configured() {
     let settings = load(&[
         ("GOCLAW_PROVIDERS__WORK__TYPE", "openai-codex"),
         ("GOCLAW_PROVIDERS__WORK__EXTRA_AUTHORIZE_PARAMS__PROMPT", "login"),
@@ -102,14 +103,14 @@ fn further_accounts_and_configured_endpoints() {
 }
 
 #[test]
-fn short_variables_name_settings_and_may_not_contradict_the_long_ones() {
+fn short_variables_must_not_contradict_long_ones() {
     assert_eq!(load(&[("GOCLAW_PORT", "4001")]).unwrap().server.port, 4001);
     assert!(load(&[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4001")]).is_ok());
     assert!(load(&[("GOCLAW_GATEWAY_URL", "http://x"), ("GOCLAW_PORT", "")]).is_ok(), "an empty variable is not set");
 }
 
 #[test]
-fn an_invalid_value_is_named_with_its_key_and_what_is_allowed() {
+fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
     let variables = [
         ("GOCLAW_PORT", "0"),
         ("GOCLAW_CALLBACK__PORT", "-1"),
@@ -192,7 +193,7 @@ fn an_unknown_key_is_named_with_the_known_ones() {
 }
 
 #[test]
-fn a_value_of_the_wrong_structure_is_not_shown() {
+fn a_value_of_the_wrong_type_is_not_shown() {
     let files = [
         "server.token = ['canary', {x = 1}]",
         "server.token = ['canary']",
@@ -217,7 +218,7 @@ fn a_value_of_the_wrong_structure_is_not_shown() {
 }
 
 #[test]
-fn a_missing_setting_and_a_contradiction_are_named() {
+fn missing_and_contradictory_settings_are_named() {
     let postgres = ("GOCLAW_DATABASE__URL", "postgres://u:canary@h/d");
     let configurations: [&[(&str, &str)]; 9] = [
         &[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4002")],
@@ -286,7 +287,7 @@ fn the_readme_lists_every_setting() {
 
 proptest! {
     #[test]
-    fn no_value_makes_reading_panic(value in ".{0,40}", key in prop::sample::select(vec![
+    fn no_value_causes_a_panic(value in ".{0,40}", key in prop::sample::select(vec![
         "GOCLAW_PORT", "GOCLAW_HOST", "GOCLAW_CALLBACK__TIMEOUT", "GOCLAW_CALLBACK__BIND", "GOCLAW_DATABASE__URL",
         "GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", "GOCLAW_PROVIDERS__OPENAI_CODEX__SCOPES", "GOCLAW_PROVIDERS__X__TYPE",
     ]), name in "[A-Z_]{0,12}") {
@@ -296,7 +297,7 @@ proptest! {
 }
 
 #[test]
-fn agents_are_one_or_a_list() {
+fn agents_are_a_single_value_or_a_list() {
     let single = r#"{"agent": {"key": "my-agent", "provider": "openai-codex/gpt-4o"}}"#;
     let names = load_file("c.json", single).unwrap().models;
     let found = &names.agents["my-agent"];

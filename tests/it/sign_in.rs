@@ -1,5 +1,4 @@
-//! Signing in and out over HTTP, as any client of the gateway does it: the seed's four routes and their kin. The
-//! provider approves at once, so the only browser is the test's own.
+//! Login and logout over the HTTP API. The provider approves at once, so the test's HTTP client is the browser.
 
 mod faults;
 mod guarded;
@@ -14,7 +13,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// The names of an object's members, sorted.
+/// Returns the sorted member names of an object.
 fn members(object: &Value) -> Vec<&str> {
     let mut names: Vec<&str> =
         object.as_object().into_iter().flat_map(|object| object.keys()).map(String::as_str).collect();
@@ -23,7 +22,7 @@ fn members(object: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_documented_routes_answer_the_documented_bodies() {
+async fn the_documented_routes_return_the_documented_bodies() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -49,15 +48,15 @@ async fn the_documented_routes_answer_the_documented_bodies() {
         json!({"status": "already_authenticated", "provider_name": "openai-codex"})
     );
 
-    let answer = gateway.post("/v1/auth/openai/logout", json!({})).await;
-    assert_eq!(answer.json(), json!({"status": "logged out", "removed": true, "revocation": "revoked"}));
+    let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
+    assert_eq!(response.json(), json!({"status": "logged out", "removed": true, "revocation": "revoked"}));
     assert_eq!(home.stored(), (0, 0));
-    let answer = gateway.post("/v1/auth/openai/logout", json!({})).await;
-    assert_eq!(answer.json(), json!({"status": "logged out", "removed": false, "revocation": "not_applicable"}));
+    let response = gateway.post("/v1/auth/openai/logout", json!({})).await;
+    assert_eq!(response.json(), json!({"status": "logged out", "removed": false, "revocation": "not_applicable"}));
 }
 
 #[tokio::test]
-async fn the_authorize_url_asks_for_what_the_documentation_says() {
+async fn the_authorize_url_has_the_documented_parameters() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let started = gateway.start_login().await;
@@ -74,7 +73,7 @@ async fn the_authorize_url_asks_for_what_the_documentation_says() {
 }
 
 #[tokio::test]
-async fn openai_is_another_name_of_openai_codex() {
+async fn openai_is_an_alias_of_openai_codex() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -89,7 +88,7 @@ async fn openai_is_another_name_of_openai_codex() {
 }
 
 #[tokio::test]
-async fn starting_twice_gives_the_same_login_also_after_a_crash_and_the_browser_can_still_finish_it() {
+async fn a_second_start_returns_the_same_login_even_after_a_crash() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -99,7 +98,7 @@ async fn starting_twice_gives_the_same_login_also_after_a_crash_and_the_browser_
 
     let gateway = home.start().await;
     assert_eq!(home.number("SELECT count(*) FROM login_sessions"), 1);
-    // The listener is back without anybody asking: the person may be approving right now.
+    // The restarted gateway listens at once, because the user may be approving.
     let page = browser_like().get(first["auth_url"].as_str().unwrap()).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<h1>Connected</h1>"));
     let status = gateway.status().await;
@@ -107,11 +106,11 @@ async fn starting_twice_gives_the_same_login_also_after_a_crash_and_the_browser_
     drop(gateway);
 
     let gateway = home.start().await;
-    assert_eq!(gateway.status().await["authenticated"], true, "a saved login outlives the process");
+    assert_eq!(gateway.status().await["authenticated"], true, "a saved login survives the process");
 }
 
 #[tokio::test]
-async fn a_forced_login_replaces_the_old_one_only_when_it_is_saved() {
+async fn a_forced_login_replaces_the_old_tokens_only_when_saved() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -125,15 +124,15 @@ async fn a_forced_login_replaces_the_old_one_only_when_it_is_saved() {
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
     assert_eq!(sealed(), old_token);
-    // A forced login that is declined leaves the old one alone.
-    provider.tell("/approval", json!({"mode": "deny"})).await;
+    // A denied forced login keeps the old one.
+    provider.post_control("/approval", json!({"mode": "deny"})).await;
     let page = browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Not connected</h1>"), "{page}");
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["login_id"]), (&json!(true), &old));
     assert_eq!(status["last_login"]["outcome"], "denied");
 
-    provider.tell("/approval", json!({"mode": "auto_approve"})).await;
+    provider.post_control("/approval", json!({"mode": "auto_approve"})).await;
     let forced = gateway.post("/v1/auth/openai/start", json!({"force": true})).await.json();
     browser_like().get(forced["auth_url"].as_str().unwrap()).send().await.unwrap();
     let status = gateway.status().await;
@@ -143,7 +142,7 @@ async fn a_forced_login_replaces_the_old_one_only_when_it_is_saved() {
 }
 
 #[tokio::test]
-async fn a_cancelled_login_is_over_and_its_address_is_worthless() {
+async fn a_cancelled_login_rejects_its_callback() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -156,13 +155,13 @@ async fn a_cancelled_login_is_over_and_its_address_is_worthless() {
 
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
     assert_eq!((pasted.status, &pasted.json()["code"]), (410, &json!("login_over")), "{}", pasted.text);
-    assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "the code was not even tried");
+    assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "the code was not sent");
     assert_eq!(gateway.status().await["last_login"]["outcome"], "cancelled");
     assert_ne!(gateway.start_login().await["login_id"], started["login_id"]);
 }
 
 #[tokio::test]
-async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing() {
+async fn the_activity_lists_removed_accounts_and_failed_logins() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -174,7 +173,7 @@ async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing(
     gateway.post("/v1/auth/second/cancel", json!({})).await;
 
     let activity = gateway.get("/v1/activity").await.json();
-    let told: Vec<(&str, &str, &str)> = activity["events"]
+    let events: Vec<(&str, &str, &str)> = activity["events"]
         .as_array()
         .expect("events")
         .iter()
@@ -184,6 +183,6 @@ async fn what_happened_is_told_also_of_what_is_gone_and_of_what_came_to_nothing(
         })
         .collect();
     let expected = [("second", "sign_in_ended", "cancelled"), ("first", "signed_out", ""), ("first", "signed_in", "")];
-    assert_eq!(told, expected, "{activity}");
-    assert!(!gateway.get("/v1/providers").await.text.contains("first"), "it is gone");
+    assert_eq!(events, expected, "{activity}");
+    assert!(!gateway.get("/v1/providers").await.text.contains("first"), "the account is removed");
 }

@@ -1,8 +1,7 @@
-//! Every store against a model of it: an account lives through random logins, refreshes, failures, logouts and times, and
-//! after each the store must hold what the model holds. The contract suite says what must be; this looks for a sequence
-//! that nobody thought of.
+//! Property tests of every store against a model. Random logins, refreshes, failures, logouts and pauses happen to an
+//! account, and after each step the store must match the model.
 //!
-//! [`lives`] are made at random, [`account`] is the model.
+//! [`lives`] generates the operations, [`account`] is the model.
 
 mod account;
 mod lives;
@@ -27,7 +26,7 @@ use crate::store_contract::{
     samples::{at, credential},
 };
 
-/// More than happens in one life.
+/// More events than one life has.
 const ALL: usize = 200;
 
 #[test]
@@ -45,7 +44,7 @@ fn postgres_behaves_as_the_model() {
     behaves_as_the_model::<Postgres>(60);
 }
 
-/// All lives are led in one store, each by an account of its own beside one that must not notice.
+/// Runs all lives in one store, each with its own account. A bystander account must not change.
 fn behaves_as_the_model<F: Fixture>(cases: u32) {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let fixture = runtime.block_on(F::open());
@@ -56,7 +55,7 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
         store.load(&bystander.name).await.expect("it is read")
     });
 
-    // The same lives each time, so that whoever sees one fail has caused it.
+    // A fixed seed makes failures reproducible.
     let config = Config {
         cases,
         rng_seed: RngSeed::Fixed(5),
@@ -78,33 +77,33 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
 async fn lead(store: &(impl TokenStore + CredentialHistory), life: Life, number: u32) -> Result<(), TestCaseError> {
     let policy = life.provider.policy();
     let mut account = Account::new(number);
-    // Of the lives before it nothing is asked any more.
+    // Events of earlier lives are no longer needed.
     works(store.prune(0).await)?;
     for (pause, operation) in life.operations {
         account.passes(pause);
-        let told = account.told.len();
+        let recorded = account.events.len();
         let revision = works(store.load(&account.name).await)?.map(|stored| stored.revision);
         let events = happens(store, &mut account, &policy, &operation).await?;
 
         let stored = works(store.load(&account.name).await)?;
         prop_assert_eq!(stored.as_ref().map(Account::shown), account.held());
         let history = works(store.of(&account.name, ALL).await)?;
-        let all: Vec<_> = history.iter().rev().map(Account::tell).collect();
-        prop_assert_eq!(&all, &account.told);
+        let all: Vec<_> = history.iter().rev().map(Account::recorded).collect();
+        prop_assert_eq!(&all, &account.events);
         prop_assert!(history.is_sorted_by(|later, earlier| later.revision > earlier.revision));
         if let Some(events) = events {
-            prop_assert!(events.iter().rev().eq(&history[..account.told.len() - told]), "{:?}", events);
+            prop_assert!(events.iter().rev().eq(&history[..account.events.len() - recorded]), "{:?}", events);
         }
         if let Some(stored) = stored {
             let newest = history.first().map(|event| event.revision);
             prop_assert!(Some(stored.revision) == newest, "{:?} is not that of the last event", stored.revision);
-            prop_assert_eq!(Some(stored.revision) > revision, account.told.len() > told);
+            prop_assert_eq!(Some(stored.revision) > revision, account.events.len() > recorded);
         }
     }
     Ok(())
 }
 
-/// Does the operation to both, compares the answers, and returns the events that the store told of, if it tells any.
+/// Applies the operation to both, compares the results, and returns the store's events if it returns any.
 async fn happens(
     store: &impl TokenStore,
     account: &mut Account,
@@ -128,7 +127,7 @@ async fn happens(
             account.signs_out();
         }
         Operation::Change { is_renamed, enabled } => {
-            let display_name = is_renamed.then(|| format!("renamed {}", account.told.len()));
+            let display_name = is_renamed.then(|| format!("renamed {}", account.events.len()));
             let change = ProfileChange { display_name, enabled: *enabled };
             account.changes(&change);
             let changed = works(store.change_profile(&name, &change, now).await)?;
@@ -146,6 +145,6 @@ async fn happens(
     Ok(None)
 }
 
-fn works<T>(answer: Result<T, impl Debug>) -> Result<T, TestCaseError> {
-    answer.map_err(|error| TestCaseError::fail(format!("{error:?}")))
+fn works<T>(response: Result<T, impl Debug>) -> Result<T, TestCaseError> {
+    response.map_err(|error| TestCaseError::fail(format!("{error:?}")))
 }

@@ -1,6 +1,6 @@
-//! Words that existing databases, journals and configurations hold. Each must still be understood, and still be written.
+//! Words in existing databases, journals and configurations. The code must still read and write them.
 //!
-//! Code may rename its types and variants; these texts stay. [`rows`] reads a database of the first schemas.
+//! Types and variants may be renamed; these texts must not change. [`rows`] reads a database of the first schemas.
 
 mod rows;
 
@@ -68,7 +68,7 @@ const OUTCOMES: [&str; 12] = [
     "interrupted",
 ];
 
-/// `words` are exactly what the values of a type are stored as, in the order of `all`.
+/// Asserts that `words` are the stored forms of the values `all`, in this order.
 fn assert_stored<T: Copy + PartialEq + Debug>(
     words: &[&str],
     all: &[T],
@@ -82,7 +82,7 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
 }
 
 #[test]
-fn codes_in_rows_are_understood_and_written() {
+fn stored_codes_are_read_and_written() {
     assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
     assert_stored(&EVENTS, &EventKind::ALL, EventKind::parse, EventKind::as_str);
     assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
@@ -106,7 +106,7 @@ fn refresh_phases_are_written_as_before() {
 }
 
 #[test]
-fn revocation_scopes_of_a_configuration_are_understood() {
+fn configured_revocation_scopes_are_read() {
     for (word, scope) in [("family", RevocationScope::Family), ("grant", RevocationScope::Grant)] {
         let variables = [("GOCLAW_DATA_DIR", "unused"), ("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", word)];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -117,7 +117,7 @@ fn revocation_scopes_of_a_configuration_are_understood() {
 }
 
 #[test]
-fn the_oauth_client_of_a_stored_login_is_understood_and_written() {
+fn the_oauth_client_of_a_stored_login_is_read_and_written() {
     let stored = json!({
         "issuer": "https://auth.openai.com",
         "requires_issuer": false,
@@ -139,7 +139,7 @@ fn the_oauth_client_of_a_stored_login_is_understood_and_written() {
     assert_eq!(serde_json::from_value::<BodyFormat>(json!("form")).expect("a format"), BodyFormat::Form);
 }
 
-/// One file of the folder `escrow/` in the data folder, as the gateway writes it between the provider's answer and the
+/// A file of the folder `escrow/` in the data folder, which the gateway writes between the provider's response and the
 /// commit.
 const JOURNAL_FILE: &str = r#"{"name":"openai-codex","login_id":"0123456789abcdef0123456789abcdef","generation":7,"access_token":"v1:56da027d67f4f16d:new-access","refresh_token":"v1:56da027d67f4f16d:new-refresh","same_account":true,"settings":{"auth_method":"oauth","obtained_at":1800000000,"expires_at":1800003600,"scopes":"openid offline_access","account_id":"account-1","user_id":"user-1","email":"a@mail.example","plan_type":"plus"}}"#;
 
@@ -165,7 +165,7 @@ async fn a_journal_file_of_an_earlier_version_is_read_and_removed() {
     assert_eq!(rotation.metadata.expires_at, Some(Timestamp::from_unix_seconds(1_800_003_600)));
     assert_eq!(rotation.metadata.account.email.as_deref(), Some("a@mail.example"));
 
-    // Written again, it is the same file.
+    // Writing it again produces the same file.
     fs::remove_file(&file).expect("the file");
     journal.put(entry).await.expect("it is written");
     assert_eq!(fs::read_to_string(&file).expect("under the same name"), JOURNAL_FILE);

@@ -1,4 +1,4 @@
-//! The folder of new tokens, against real files and a disk that is really full.
+//! The token journal on real files and a full disk.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ mod disk;
 
 use disk::Disk;
 
-/// A record whose refresh token is `size` bytes long.
+/// Returns a record with a refresh token of `size` bytes.
 fn entry(generation: u64, size: usize) -> JournalRecord {
     let seen = TokenVersion { login_id: LoginId::from_stored("login".to_owned()), generation: Generation(generation) };
     let rotation = Rotation {
@@ -53,7 +53,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Writes one record; returns its file.
+/// Writes a record and returns its file.
 async fn put(folder: &TempDir, entry: &JournalRecord) -> (FolderJournal, PathBuf) {
     let journal = FolderJournal::in_folder(folder.path().to_owned());
     journal.put(entry).await.unwrap();
@@ -61,7 +61,7 @@ async fn put(folder: &TempDir, entry: &JournalRecord) -> (FolderJournal, PathBuf
     (journal, file)
 }
 
-/// As a draft of the process with this number is called.
+/// Returns the name of a draft of this process.
 fn draft_of(file: &Path, process: u32) -> PathBuf {
     file.with_extension(format!("draft-{process}-0"))
 }
@@ -79,7 +79,7 @@ async fn a_complete_draft_of_a_killed_process_is_a_record() {
 }
 
 #[tokio::test]
-async fn a_record_found_more_than_once_counts_once_and_goes_as_a_whole() {
+async fn duplicate_files_of_a_record_are_listed_once_and_removed_together() {
     let folder = tempfile::tempdir().unwrap();
     let (entry, other) = (entry(1, 100), entry(11, 100));
     let (journal, file) = put(&folder, &entry).await;
@@ -99,12 +99,12 @@ async fn a_record_found_more_than_once_counts_once_and_goes_as_a_whole() {
 }
 
 #[tokio::test]
-async fn files_that_do_not_parse_are_skipped_and_stay() {
+async fn unreadable_files_are_skipped_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let entry = entry(0, 100);
     let (journal, file) = put(&folder, &entry).await;
     let text = fs::read(&file).unwrap();
-    // A draft of another process in the middle of its write, an empty file, a record of another program, and a folder.
+    // An incomplete draft of another process, an empty file, a foreign record and a folder.
     let half = file.with_file_name(format!("{OPENAI}.login.7.draft-1-0"));
     fs::write(&half, &text[..text.len() - 1]).unwrap();
     fs::write(folder.path().join("empty.json"), "").unwrap();
@@ -113,14 +113,14 @@ async fn files_that_do_not_parse_are_skipped_and_stay() {
 
     assert_eq!(journal.list().await.unwrap(), [entry]);
     assert_eq!(files(folder.path()).len(), 5, "a file that does not parse was removed");
-    // Its writer goes on.
+    // The other process completes its draft.
     fs::write(&half, &text).unwrap();
     assert_eq!(journal.list().await.unwrap().len(), 1, "one record under two names");
 }
 
-/// The only copy of what another process received may be in a draft of this name: in containers, numbers of processes repeat.
+/// Process ids repeat in containers, so a draft of the same name may be the only copy of another process's tokens.
 #[tokio::test]
-async fn a_draft_that_is_there_is_not_overwritten() {
+async fn an_existing_draft_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (entry(0, 100), entry(0, 200));
     let (journal, file) = put(&folder, &first).await;
@@ -130,12 +130,12 @@ async fn a_draft_that_is_there_is_not_overwritten() {
 
     journal.put(&second).await.unwrap();
     assert_eq!(fs::read(&draft).unwrap(), before);
-    assert_eq!(journal.list().await.unwrap(), [second], "the file with the final name goes before a draft");
+    assert_eq!(journal.list().await.unwrap(), [second], "the final file takes precedence over a draft");
 }
 
-/// Small enough to fail at the first byte, and large enough to fail halfway.
+/// One write fails at the first byte, the other halfway.
 #[tokio::test]
-async fn on_a_full_disk_a_write_fails_and_leaves_nothing() {
+async fn a_write_to_a_full_disk_fails_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::at(folder.path().to_owned());
     let journal = FolderJournal::in_folder(disk.seen_from_outside());
@@ -146,7 +146,7 @@ async fn on_a_full_disk_a_write_fails_and_leaves_nothing() {
         fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(filled - room).unwrap();
 
         let entry = entry(0, size);
-        let error = journal.put(&entry).await.expect_err("a write to a full disk counts as safe");
+        let error = journal.put(&entry).await.expect_err("a write to a full disk succeeded");
         let cause = error.source.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         assert_eq!(cause, Some(std::io::ErrorKind::StorageFull), "{}", error.source);
         assert_eq!(files(&disk.seen_from_outside()), slice::from_ref(&ballast), "an incomplete file is left behind");

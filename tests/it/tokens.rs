@@ -1,4 +1,4 @@
-//! Tokens for programs: what they open, what they do not, and that they can be taken back, on every gateway.
+//! API tokens: their scope, and their revocation on every replica.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,31 +6,31 @@ use serde_json::{Value, json};
 use crate::{
     models::signed_in,
     support::{
-        gateway::{Answer, Gateway, Home, eventually, http},
+        gateway::{Gateway, Home, HttpResponse, eventually, http},
         postgres::Database,
         provider::Provider,
     },
 };
 
 async fn create(gateway: &Gateway, name: &str) -> Value {
-    let answer = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()
+    let response = gateway.post("/v1/tokens", json!({"name": name, "scope": "proxy"})).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()
 }
 
-async fn models_with(gateway: &Gateway, token: &str) -> Answer {
+async fn models_with(gateway: &Gateway, token: &str) -> HttpResponse {
     let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
-    Answer::of(request.send().await.expect("an answer")).await
+    HttpResponse::of(request.send().await.expect("a response")).await
 }
 
 #[tokio::test]
-async fn a_program_s_token_opens_models_and_nothing_else() {
+async fn an_api_token_grants_models_only() {
     let (_provider, home, gateway) = signed_in().await;
     let token = create(&gateway, "editor").await["token"].as_str().expect("a token").to_owned();
     assert_eq!(models_with(&gateway, &token).await.status, 200);
     let with =
         |method: Method, path: &str| http().request(method, format!("{}{path}", gateway.base)).bearer_auth(&token);
-    let usage = with(Method::GET, "/v1/proxy/openai/wham/usage").send().await.expect("an answer");
+    let usage = with(Method::GET, "/v1/proxy/openai/wham/usage").send().await.expect("a response");
     assert_eq!(usage.status(), 200);
     for (method, path) in [
         (Method::GET, "/v1/auth/openai/status"),
@@ -39,11 +39,11 @@ async fn a_program_s_token_opens_models_and_nothing_else() {
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/tokens"),
     ] {
-        let answer = Answer::of(with(method, path).send().await.expect("an answer")).await;
-        assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
+        let response = HttpResponse::of(with(method, path).send().await.expect("a response")).await;
+        assert_eq!((response.status, &response.json()["code"]), (403, &json!("insufficient_scope")), "{path}");
     }
     for path in ["/v1/proxy", "/v1/nothing", "/v1/responses/", "/responses"] {
-        assert_eq!(with(Method::GET, path).send().await.expect("an answer").status(), 404, "{path}");
+        assert_eq!(with(Method::GET, path).send().await.expect("a response").status(), 404, "{path}");
     }
     assert_eq!(home.number("SELECT count(*) FROM api_tokens"), 1);
     let stored = home.text("SELECT id || name || scope || digest FROM api_tokens");
@@ -51,7 +51,7 @@ async fn a_program_s_token_opens_models_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_refused_and_another_is_not() {
+async fn a_revoked_api_token_is_rejected_and_others_are_not() {
     let (_provider, _home, gateway) = signed_in().await;
     let (one, other) = (create(&gateway, "one").await, create(&gateway, "other").await);
     let text = |token: &Value| token["token"].as_str().expect("a token").to_owned();
@@ -63,14 +63,14 @@ async fn a_revoked_token_is_refused_and_another_is_not() {
     assert_eq!(gateway.call(Method::DELETE, &path, None).await.json()["code"], "unknown_token");
     let left = gateway.get("/v1/tokens").await.json();
     assert_eq!((left["tokens"].as_array().expect("tokens").len(), &left["tokens"][0]["name"]), (1, &json!("other")));
-    assert!(left["tokens"][0].get("token").is_none(), "it is told once");
+    assert!(left["tokens"][0].get("token").is_none(), "the token is returned once");
     for body in [json!({"name": "x", "scope": "admin"}), json!({"name": " "}), json!({})] {
         assert_eq!(gateway.post("/v1/tokens", body.clone()).await.status, 400, "{body}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn other_gateways_know_within_a_second() {
+async fn other_replicas_reject_a_revoked_token_within_a_second() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let home = || {
         Home::new(&provider)
@@ -91,7 +91,7 @@ async fn other_gateways_know_within_a_second() {
 }
 
 #[tokio::test]
-async fn the_command_line_prints_a_token_once() {
+async fn the_cli_prints_a_token_once() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let made = home.run(&["tokens", "create", "editor"]);
@@ -108,11 +108,11 @@ async fn the_command_line_prints_a_token_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_could_not_be_shown_is_good_for_nobody() {
+async fn a_token_that_was_not_printed_is_invalid() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let mut command = home.command(&["tokens", "create", "editor"]);
-    // A disk without room for it.
+    // stdout is a full device.
     command.stdout(std::fs::File::options().write(true).open("/dev/full").expect("a full disk"));
     assert!(!command.status().expect("it runs").success());
     assert_eq!(gateway.get("/v1/tokens").await.json()["tokens"], json!([]));

@@ -1,4 +1,4 @@
-//! The provider's API over connections that are kept, closed and lost.
+//! The upstream client with reused, closed and broken connections.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ use crate::support::fakes::within;
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
 
-/// A server that treats each connection as it is told.
+/// A server with a custom handler for each connection.
 struct Server {
     base: String,
     accepted: Arc<AtomicUsize>,
@@ -76,7 +76,7 @@ fn upstream() -> HttpUpstream {
     HttpUpstream::new(Timeouts::default(), Arc::new(SystemClock)).expect("a client")
 }
 
-/// Reads up to the end of a request's head; None at the end of the connection.
+/// Reads a request's head; None at the end of the connection.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -85,22 +85,22 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(bytes).expect("text").to_lowercase())
 }
 
-async fn text(answer: UpstreamResponse) -> Result<String, UpstreamError> {
-    let pieces: Vec<Bytes> = within(answer.body.try_collect()).await?;
+async fn text(response: UpstreamResponse) -> Result<String, UpstreamError> {
+    let pieces: Vec<Bytes> = within(response.body.try_collect()).await?;
     Ok(String::from_utf8(pieces.concat()).expect("text"))
 }
 
 #[tokio::test]
-async fn one_connection_serves_request_after_request() {
+async fn connections_are_reused() {
     let server = Server::start(|mut stream| async move {
         while let Some(head) = head(&mut stream).await {
-            let answer = match head.split(' ').next() {
+            let response = match head.split(' ').next() {
                 Some("head") => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
                 Some("delete") => "HTTP/1.1 204 No Content\r\n\r\n",
                 Some("put") => CHUNKS,
                 _ => HELLO,
             };
-            stream.write_all(answer.as_bytes()).await.expect("a write");
+            stream.write_all(response.as_bytes()).await.expect("a write");
         }
     });
     let (server, upstream) = (server.await, upstream());
@@ -111,29 +111,29 @@ async fn one_connection_serves_request_after_request() {
         (Method::PUT, "hello"),
         (Method::GET, "hello"),
     ] {
-        assert_eq!(text(server.ask(&upstream, method).await.expect("an answer")).await.expect("a body"), body);
+        assert_eq!(text(server.ask(&upstream, method).await.expect("a response")).await.expect("a body"), body);
     }
-    // Whoever knows how long an answer is asks for no more once it is there.
+    // A caller that knows the length does not poll for the end of the body.
     for _ in 0..2 {
-        let mut answer = server.ask(&upstream, Method::GET).await.expect("an answer");
-        assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hello");
+        let mut response = server.ask(&upstream, Method::GET).await.expect("a response");
+        assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hello");
     }
     assert_eq!(server.accepted(), 1);
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_and_where() {
-    let (tell, mut told) = mpsc::channel(1);
+async fn a_request_has_user_agent_and_host() {
+    let (sender, mut receiver) = mpsc::channel(1);
     let server = Server::start(move |mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
-            tell.send(head(&mut stream).await.expect("a request")).await.expect("a listener");
+            sender.send(head(&mut stream).await.expect("a request")).await.expect("a listener");
             stream.write_all(HELLO.as_bytes()).await.expect("a write");
         }
     });
     let (server, upstream) = (server.await, upstream());
-    server.ask(&upstream, Method::GET).await.expect("an answer");
-    let head = told.recv().await.expect("a head");
+    server.ask(&upstream, Method::GET).await.expect("a response");
+    let head = receiver.recv().await.expect("a head");
     let host = server.base.trim_start_matches("http://");
     assert!(head.starts_with("get /path?query http/1.1\r\n"), "{head}");
     for line in ["authorization: bearer token-1", &format!("host: {host}"), "accept: */*", "user-agent: goclaw/"] {
@@ -142,28 +142,28 @@ async fn a_request_says_who_asks_and_where() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_while_it_rested_costs_nobody_a_request() {
-    let (tell, mut closed) = mpsc::channel(1);
+async fn a_closed_idle_connection_does_not_fail_a_request() {
+    let (sender, mut closed) = mpsc::channel(1);
     let server = Server::start(move |mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             head(&mut stream).await.expect("a request");
             stream.write_all(HELLO.as_bytes()).await.expect("a write");
             drop(stream);
-            tell.send(()).await.expect("a listener");
+            sender.send(()).await.expect("a listener");
         }
     });
     let (server, upstream) = (server.await, upstream());
     for turn in 1..=5 {
-        let answer = server.ask(&upstream, Method::POST).await.expect("an answer");
-        assert_eq!(text(answer).await.expect("a body"), "hello");
+        let response = server.ask(&upstream, Method::POST).await.expect("a response");
+        assert_eq!(text(response).await.expect("a body"), "hello");
         closed.recv().await.expect("the end");
         assert_eq!(server.accepted(), turn);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_is_not_called_again_and_again() {
+async fn a_server_that_hangs_up_gets_few_retries() {
     let server = Server::start(|stream| async move { drop(stream) }).await;
     let lost = server.ask(&upstream(), Method::GET).await;
     assert!(matches!(lost, Err(UpstreamError::Lost(_))));
@@ -171,15 +171,15 @@ async fn a_server_that_hangs_up_is_not_called_again_and_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_told_from_one_that_ends() {
+async fn a_truncated_body_is_distinguished_from_a_complete_one() {
     for broken in ["HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello", CHUNKS.trim_end_matches("0\r\n\r\n")] {
         let server = Server::start(move |mut stream| async move {
             head(&mut stream).await.expect("a request");
             stream.write_all(broken.as_bytes()).await.expect("a write");
         });
         let (server, upstream) = (server.await, upstream());
-        let answer = server.ask(&upstream, Method::GET).await.expect("a head");
-        assert!(matches!(text(answer).await, Err(UpstreamError::Lost(_))), "{broken}");
+        let response = server.ask(&upstream, Method::GET).await.expect("a head");
+        assert!(matches!(text(response).await, Err(UpstreamError::Lost(_))), "{broken}");
         assert!(server.ask(&upstream, Method::GET).await.is_ok());
         assert_eq!(server.accepted(), 2);
     }
@@ -188,23 +188,23 @@ async fn an_answer_that_breaks_off_is_told_from_one_that_ends() {
         stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello").await.expect("a write");
     });
     let server = server.await;
-    let answer = server.ask(&upstream(), Method::GET).await.expect("a head");
-    assert_eq!(text(answer).await.expect("a body"), "hello");
+    let response = server.ask(&upstream(), Method::GET).await.expect("a head");
+    assert_eq!(text(response).await.expect("a body"), "hello");
 }
 
 #[tokio::test]
-async fn who_leaves_ends_the_request_at_the_provider() {
-    let (tell, mut ended) = mpsc::channel(1);
+async fn a_disconnected_caller_ends_the_upstream_request() {
+    let (sender, mut ended) = mpsc::channel(1);
     let server = Server::start(move |mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             let head = head(&mut stream).await.expect("a request");
             if head.starts_with("put") {
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhello").await.expect("a write");
             }
-            // Nobody sends more: this is the end of the connection.
+            // The caller sends nothing more, so this read ends when it disconnects.
             let _ = stream.read_u8().await;
-            tell.send(()).await.expect("a listener");
+            sender.send(()).await.expect("a listener");
         }
     });
     let (server, upstream) = (server.await, upstream());
@@ -213,17 +213,17 @@ async fn who_leaves_ends_the_request_at_the_provider() {
     assert!(timeout(Duration::from_millis(50), upstream.send(before_the_answer, &token)).await.is_err());
     within(ended.recv()).await.expect("the end");
 
-    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
-    answer.body.next().await.expect("a piece").expect("bytes");
-    drop(answer);
+    let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");
+    response.body.next().await.expect("a piece").expect("bytes");
+    drop(response);
     within(ended.recv()).await.expect("the end");
 }
 
 #[tokio::test]
-async fn silence_ends_and_rest_does_too() {
-    let (tell, mut ended) = mpsc::channel(1);
+async fn silent_and_idle_connections_are_closed() {
+    let (sender, mut ended) = mpsc::channel(1);
     let server = Server::start(move |mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(head) = head(&mut stream).await {
                 match head.split(' ').next() {
@@ -232,29 +232,29 @@ async fn silence_ends_and_rest_does_too() {
                     _ => {}
                 }
             }
-            tell.send(()).await.expect("a listener");
+            sender.send(()).await.expect("a listener");
         }
     });
     let timeouts = Timeouts { silence: Duration::from_millis(300), rest: Duration::from_millis(100) };
     let (server, upstream) = (server.await, HttpUpstream::new(timeouts, Arc::new(SystemClock)).expect("a client"));
     assert!(matches!(server.ask(&upstream, Method::POST).await, Err(UpstreamError::Silent)));
     within(ended.recv()).await.expect("the end of a silent connection");
-    let mut answer = server.ask(&upstream, Method::PUT).await.expect("a head");
-    assert_eq!(answer.body.next().await.expect("a piece").expect("bytes"), "hel");
-    assert!(matches!(answer.body.next().await, Some(Err(UpstreamError::Silent))));
-    assert!(answer.body.next().await.is_none());
-    within(ended.recv()).await.expect("the end of another");
-    text(server.ask(&upstream, Method::GET).await.expect("an answer")).await.expect("a body");
-    within(ended.recv()).await.expect("the end of one that nobody wants");
+    let mut response = server.ask(&upstream, Method::PUT).await.expect("a head");
+    assert_eq!(response.body.next().await.expect("a piece").expect("bytes"), "hel");
+    assert!(matches!(response.body.next().await, Some(Err(UpstreamError::Silent))));
+    assert!(response.body.next().await.is_none());
+    within(ended.recv()).await.expect("the end of a connection that falls silent in a body");
+    text(server.ask(&upstream, Method::GET).await.expect("a response")).await.expect("a body");
+    within(ended.recv()).await.expect("the end of an idle connection");
     assert_eq!(server.accepted(), 3);
 }
 
 #[tokio::test]
-async fn an_upload_passes_while_it_comes() {
+async fn an_upload_is_streamed() {
     for length in [Some(10), None] {
-        let (tell, mut told) = mpsc::channel(2);
+        let (sender, mut receiver) = mpsc::channel(2);
         let server = Server::start(move |mut stream| {
-            let tell = tell.clone();
+            let sender = sender.clone();
             async move {
                 let head = head(&mut stream).await.expect("a request");
                 let framing = if length.is_some() { "content-length: 10" } else { "transfer-encoding: chunked" };
@@ -264,26 +264,26 @@ async fn an_upload_passes_while_it_comes() {
                     while !String::from_utf8_lossy(&seen).contains(part) {
                         seen.push(stream.read_u8().await.expect("more"));
                     }
-                    // Whoever sends the second part does not wait for its arrival.
-                    let _ = tell.send(part).await;
+                    // The sender does not wait for the arrival of the second part.
+                    let _ = sender.send(part).await;
                 }
                 stream.write_all(HELLO.as_bytes()).await.expect("a write");
             }
         });
         let (server, upstream) = (server.await, upstream());
-        // The second part is sent once the first one has arrived.
+        // The second part is sent after the first has arrived.
         let pieces = Box::pin(stream::once(async { Ok(Bytes::from("hello")) }).chain(stream::once(async move {
-            assert_eq!(told.recv().await, Some("hello"));
+            assert_eq!(receiver.recv().await, Some("hello"));
             Ok(Bytes::from("world"))
         })));
         let request = server.request(Method::POST, RequestBody::Passing { length, pieces });
-        let answer = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("an answer");
-        assert_eq!(text(answer).await.expect("a body"), "hello");
+        let response = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("a response");
+        assert_eq!(text(response).await.expect("a body"), "hello");
     }
 }
 
 #[tokio::test]
-async fn a_body_that_its_caller_breaks_off_is_not_the_provider_s_fault() {
+async fn an_aborted_request_body_is_reported_as_the_caller_s_error() {
     let server = Server::start(|mut stream| async move {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });

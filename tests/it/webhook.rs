@@ -1,4 +1,5 @@
-//! The owner's webhook: called when an account is in doubt or needs them, signed, tried again, and told no secret.
+//! The webhook is called when an account is in doubt or needs its owner. Calls are signed, retried and contain no
+//! secret.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,20 +20,20 @@ use crate::support::{
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
 
-/// A receiver that answers with the given statuses in turn, then with 204.
+/// A receiver that responds with these statuses in turn, then with 204.
 struct Receiver {
     url: String,
-    /// Head and body of each call.
+    /// The head and body of each request.
     calls: Arc<Mutex<Vec<(String, String)>>>,
     _serving: JoinSet<()>,
 }
 
 impl Receiver {
-    async fn answering(statuses: &'static [u16]) -> Self {
+    async fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", free_port())).await.expect("a port");
         let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
         let calls = Arc::<Mutex<Vec<(String, String)>>>::default();
-        let heard = Arc::clone(&calls);
+        let received = Arc::clone(&calls);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             for status in statuses.iter().copied().chain(std::iter::repeat(204)) {
@@ -44,16 +45,17 @@ impl Receiver {
                     text.push_str(std::str::from_utf8(&piece[..length]).expect("text"));
                 }
                 let (head, body) = text.split_once("\r\n\r\n").expect("a body");
-                heard.lock().expect("no panic").push((head.to_lowercase(), body.to_owned()));
+                received.lock().expect("no panic").push((head.to_lowercase(), body.to_owned()));
                 let location = "location: http://127.0.0.1:1/\r\n";
-                let answer = format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
-                let _ = stream.write_all(answer.as_bytes()).await;
+                let response =
+                    format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(response.as_bytes()).await;
             }
         });
         Self { url, calls, _serving: serving }
     }
 
-    async fn heard(&self, count: usize) -> Vec<(String, String)> {
+    async fn received(&self, count: usize) -> Vec<(String, String)> {
         let enough = || async {
             let calls = self.calls.lock().expect("no panic").clone();
             (calls.len() >= count).then_some(calls)
@@ -68,8 +70,8 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn an_owner_is_told_of_doubt_and_of_its_end_signed_and_until_it_is_heard() {
-    let (provider, receiver) = (Provider::approving(), Receiver::answering(&[500, 307]).await);
+async fn doubt_and_its_end_are_reported_signed_and_with_retries() {
+    let (provider, receiver) = (Provider::approving(), Receiver::start(&[500, 307]).await);
     let home = Home::new(&provider)
         .with("GOCLAW_WEBHOOK__URL", &receiver.url)
         .with("GOCLAW_WEBHOOK__SECRET", SECRET)
@@ -77,12 +79,12 @@ async fn an_owner_is_told_of_doubt_and_of_its_end_signed_and_until_it_is_heard()
         .with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
     let gateway = home.start().await;
     gateway.sign_in().await;
-    provider.tell("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
+    provider.post_control("/faults", json!({"endpoint": "refresh", "fault": {"kind": "lose_answer"}})).await;
     let doubt = gateway.post("/v1/auth/openai/refresh", json!({})).await.json();
     assert_eq!(doubt["state"], "in_doubt");
-    let calls = receiver.heard(3).await;
+    let calls = receiver.received(3).await;
     let ids: Vec<&str> = calls.iter().map(|(head, _)| header(head, "webhook-id")).collect();
-    assert!(ids.iter().all(|id| *id == ids[0]), "a call that was not heard is made again as the same: {ids:?}");
+    assert!(ids.iter().all(|id| *id == ids[0]), "a retry has another id: {ids:?}");
     for (head, body) in &calls {
         let signed = format!("{}.{}.{body}", header(head, "webhook-id"), header(head, "webhook-timestamp"));
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
@@ -90,18 +92,18 @@ async fn an_owner_is_told_of_doubt_and_of_its_end_signed_and_until_it_is_heard()
         let signature = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));
         assert_eq!(header(head, "webhook-signature"), signature.to_lowercase());
     }
-    let told: Value = serde_json::from_str(&calls[2].1).expect("JSON");
-    let data = &told["data"];
-    assert_eq!((&told["type"], &data["provider"]), (&json!("credential.in_doubt"), &json!("openai-codex")));
+    let call: Value = serde_json::from_str(&calls[2].1).expect("JSON");
+    let data = &call["data"];
+    assert_eq!((&call["type"], &data["provider"]), (&json!("credential.in_doubt"), &json!("openai-codex")));
     assert_eq!((&data["login_id"], &data["generation"]), (&doubt["login_id"], &json!(0)));
     assert_eq!(data["cause"], "connection_lost");
 
     let consent = json!({"login_id": doubt["login_id"], "generation": 0});
     gateway.post("/v1/auth/openai/refresh", consent).await;
-    let (_, body) = receiver.heard(4).await.pop().expect("a call");
+    let (_, body) = receiver.received(4).await.pop().expect("a call");
     assert!(body.contains("credential.needs_reauth") && body.contains("refresh_token_reused"), "{body}");
     let secrets = provider.issued().await;
-    for (head, body) in receiver.heard(4).await {
+    for (head, body) in receiver.received(4).await {
         assert!(!secrets.iter().any(|secret| body.contains(secret.as_str()) || head.contains(secret.as_str())));
     }
 }
@@ -109,11 +111,11 @@ async fn an_owner_is_told_of_doubt_and_of_its_end_signed_and_until_it_is_heard()
 #[test]
 fn a_webhook_without_a_secret_or_without_tls_stops_the_start() {
     let home = Home::without_provider().with("GOCLAW_WEBHOOK__URL", "https://owner.example/hook");
-    let said = home.run(&["serve"]);
-    assert_eq!(said.code, Some(2));
-    assert!(said.stderr.contains("missing setting webhook.secret"), "{}", said.stderr);
-    let said = home.with("GOCLAW_WEBHOOK__SECRET", "canary").run(&["serve"]);
-    assert!(said.stderr.contains("24 characters") && !said.stderr.contains("canary"), "{}", said.stderr);
-    let said = Home::without_provider().with("GOCLAW_WEBHOOK__URL", "http://owner.example/hook").run(&["serve"]);
-    assert!(said.stderr.contains("it must be https"), "{}", said.stderr);
+    let output = home.run(&["serve"]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("missing setting webhook.secret"), "{}", output.stderr);
+    let output = home.with("GOCLAW_WEBHOOK__SECRET", "canary").run(&["serve"]);
+    assert!(output.stderr.contains("24 characters") && !output.stderr.contains("canary"), "{}", output.stderr);
+    let output = Home::without_provider().with("GOCLAW_WEBHOOK__URL", "http://owner.example/hook").run(&["serve"]);
+    assert!(output.stderr.contains("it must be https"), "{}", output.stderr);
 }

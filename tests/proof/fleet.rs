@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    gateway::{Answer, Gateway, Home, TEST_DEADLINE, http},
+    gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     postgres::Database,
     provider::Provider,
 };
@@ -96,7 +96,7 @@ impl Ground {
     /// Sends a command to the simulator and returns its response.
     pub(crate) async fn order(&self, path: &str, body: Value) -> Value {
         let request = shared_client().post(format!("{}{path}", self.provider.control_url)).json(&body);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
         answer.json()
     }
@@ -166,23 +166,23 @@ impl Caller {
     }
 
     /// Requests a refresh of an account's tokens.
-    pub(crate) async fn refresh(&self, account: &str) -> Option<Answer> {
+    pub(crate) async fn refresh(&self, account: &str) -> Option<HttpResponse> {
         self.post(&format!("/v1/auth/{account}/refresh"), json!({})).await
     }
 
     /// Sends a proxied request to the provider.
-    pub(crate) async fn usage(&self) -> Option<Answer> {
+    pub(crate) async fn usage(&self) -> Option<HttpResponse> {
         self.send(shared_client().get(format!("{}{USAGE}", self.base))).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Option<Answer> {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Option<HttpResponse> {
         self.send(shared_client().post(format!("{}{path}", self.base)).json(&body)).await
     }
 
     /// Sends a request. Returns `None` if the gateway is gone.
-    async fn send(&self, request: RequestBuilder) -> Option<Answer> {
+    async fn send(&self, request: RequestBuilder) -> Option<HttpResponse> {
         let answer = request.bearer_auth(&self.token).send().await.ok()?;
-        Some(Answer::of(answer).await)
+        Some(HttpResponse::of(answer).await)
     }
 }
 

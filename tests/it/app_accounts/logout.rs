@@ -1,4 +1,4 @@
-//! Logging out: both tokens go, whatever the provider says, and nothing that was under way brings them back.
+//! Logout removes both tokens regardless of the provider's response, and no login or refresh in progress restores them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,121 +7,121 @@ use goclaw::{
     domain::{login_outcome::LoginOutcome, provider::AuthMethod},
 };
 
-use crate::support::fakes::{OPENAI, Stage, alice, bob, name, settle, spawn, within};
+use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
 
-async fn log_out(stage: &Stage, account: &str) -> (bool, Revocation) {
-    let out = stage.app.accounts.logout(name(account)).await.expect("it logs out");
+async fn log_out(gateway: &TestGateway, account: &str) -> (bool, Revocation) {
+    let out = gateway.app.accounts.logout(name(account)).await.expect("it logs out");
     (out.removed, out.revocation)
 }
 
 #[tokio::test]
-async fn a_logout_forgets_both_tokens_and_has_the_provider_revoke_them() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    assert_eq!(log_out(&stage, "openai").await, (true, Revocation::Revoked));
-    assert_eq!(stage.account(OPENAI).await, None);
-    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
-    assert_eq!(stage.provider.revoked(), ["refresh-1"]);
+async fn a_logout_deletes_both_tokens_and_revokes_them_at_the_provider() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    assert_eq!(log_out(&gateway, "openai").await, (true, Revocation::Revoked));
+    assert_eq!(gateway.account(OPENAI).await, None);
+    assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
 }
 
 #[tokio::test]
-async fn a_second_logout_finds_nothing_and_asks_nobody() {
-    let stage = Stage::open().await;
-    assert_eq!(log_out(&stage, OPENAI).await, (false, Revocation::NotApplicable));
-    stage.connect().await;
-    log_out(&stage, OPENAI).await;
-    assert_eq!(log_out(&stage, OPENAI).await, (false, Revocation::NotApplicable));
-    assert_eq!(stage.provider.revoked().len(), 1);
+async fn a_second_logout_succeeds_and_sends_no_request() {
+    let gateway = TestGateway::open().await;
+    assert_eq!(log_out(&gateway, OPENAI).await, (false, Revocation::NotApplicable));
+    gateway.connect().await;
+    log_out(&gateway, OPENAI).await;
+    assert_eq!(log_out(&gateway, OPENAI).await, (false, Revocation::NotApplicable));
+    assert_eq!(gateway.provider.revoked().len(), 1);
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_confirm_changes_nothing_about_the_removal_and_is_asked_again() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.provider.revocation_fails(true);
-    assert_eq!(log_out(&stage, OPENAI).await, (true, Revocation::Pending));
-    assert_eq!(stage.account(OPENAI).await, None);
-    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_none());
+async fn an_unconfirmed_revocation_is_retried_after_the_account_is_removed() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.provider.revocation_fails(true);
+    assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Pending));
+    assert_eq!(gateway.account(OPENAI).await, None);
+    assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_none());
     for _ in 0..9 {
-        minute(&stage).await;
+        minute(&gateway).await;
     }
-    assert_eq!(stage.provider.revocations_asked(), 2, "again after five minutes, and not more often");
-    stage.provider.revocation_fails(false);
+    assert_eq!(gateway.provider.revocation_requests(), 2, "one retry after five minutes");
+    gateway.provider.revocation_fails(false);
     for _ in 0..6 {
-        minute(&stage).await;
+        minute(&gateway).await;
     }
-    assert_eq!(stage.provider.revoked(), ["refresh-1"]);
-    assert_eq!(stage.store.revocations(), 0, "nothing is left to do");
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"]);
+    assert_eq!(gateway.store.revocations(), 0);
 }
 
 #[tokio::test]
-async fn a_revocation_is_given_up_after_a_day() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.provider.revocation_fails(true);
-    log_out(&stage, OPENAI).await;
-    stage.clock.advance(Duration::from_secs(24 * 3600));
+async fn a_revocation_is_dropped_after_a_day() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.provider.revocation_fails(true);
+    log_out(&gateway, OPENAI).await;
+    gateway.clock.advance(Duration::from_secs(24 * 3600));
     settle().await;
-    assert_eq!(stage.store.revocations(), 1);
-    minute(&stage).await;
-    assert_eq!(stage.store.revocations(), 0, "a sealed token of no use does not lie around");
+    assert_eq!(gateway.store.revocations(), 1);
+    minute(&gateway).await;
+    assert_eq!(gateway.store.revocations(), 0, "the sealed token is deleted");
 }
 
 #[tokio::test]
-async fn a_revocation_that_would_end_a_newer_login_is_given_up() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.provider.revocation_fails(true);
-    log_out(&stage, OPENAI).await;
-    stage.connect().await;
-    stage.provider.revocation_fails(false);
+async fn a_revocation_that_would_end_a_newer_login_is_dropped() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.provider.revocation_fails(true);
+    log_out(&gateway, OPENAI).await;
+    gateway.connect().await;
+    gateway.provider.revocation_fails(false);
     for _ in 0..6 {
-        minute(&stage).await;
+        minute(&gateway).await;
     }
-    assert_eq!((stage.provider.revoked(), stage.store.revocations()), (Vec::<String>::new(), 0));
+    assert_eq!((gateway.provider.revoked(), gateway.store.revocations()), (Vec::<String>::new(), 0));
 }
 
 #[tokio::test]
-async fn a_new_login_has_the_old_tokens_revoked_only_where_that_spares_it() {
+async fn a_new_login_revokes_the_old_tokens_only_if_it_survives_that() {
     for (scope, revoked) in [("family", vec!["refresh-1".to_owned()]), ("grant", Vec::new())] {
-        let stage = Stage::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
-        stage.connect().await;
-        stage.connect().await;
+        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
+        gateway.connect().await;
+        gateway.connect().await;
         settle().await;
-        assert_eq!(stage.provider.revoked(), revoked, "{scope}");
-        assert_eq!(stage.tokens(OPENAI).await.expect("tokens").1.as_deref(), Some("refresh-2"), "{scope}");
+        assert_eq!(gateway.provider.revoked(), revoked, "{scope}");
+        assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").1.as_deref(), Some("refresh-2"), "{scope}");
     }
 }
 
 #[tokio::test]
-async fn a_login_whose_code_is_being_redeemed_while_its_owner_logs_out_does_not_come_back() {
-    let stage = Arc::new(Stage::open().await);
-    let login = stage.start(alice()).await;
-    let redirect_url = stage.provider.approve(&login.auth_url);
-    stage.provider.hang();
+async fn a_logout_during_a_code_exchange_cancels_the_login() {
+    let gateway = Arc::new(TestGateway::open().await);
+    let login = gateway.start(alice()).await;
+    let redirect_url = gateway.provider.approve(&login.auth_url);
+    gateway.provider.hang();
     let paste = {
-        let stage = Arc::clone(&stage);
-        spawn(async move { stage.paste(&redirect_url, alice()).await })
+        let gateway = Arc::clone(&gateway);
+        spawn(async move { gateway.paste(&redirect_url, alice()).await })
     };
     settle().await;
-    log_out(&stage, OPENAI).await;
-    stage.provider.answer_now();
-    let late = within(paste).await.expect("it ends");
+    log_out(&gateway, OPENAI).await;
+    gateway.provider.resume();
+    let late = within(paste).await.expect("the task does not panic");
     assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
-    assert_eq!(stage.account(OPENAI).await, None);
-    assert_eq!(stage.provider.revoked(), ["refresh-1"], "nobody is to use what it gave");
+    assert_eq!(gateway.account(OPENAI).await, None);
+    assert_eq!(gateway.provider.revoked(), ["refresh-1"], "the late token is revoked");
 }
 
-/// Lets a minute pass, which is how often is swept.
-async fn minute(stage: &Stage) {
-    stage.clock.advance(Duration::from_secs(60));
+/// Advances the clock by the sweep interval of one minute.
+async fn minute(gateway: &TestGateway) {
+    gateway.clock.advance(Duration::from_secs(60));
     settle().await;
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_revoked_that_is_said() {
-    // A sign-in without a revocation endpoint, and a secret that was pasted.
-    let stage = Stage::configured(&[
+async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
+    // An OAuth client without a revocation endpoint, and a pasted secret.
+    let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://dashscope.example"),
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
     ])
@@ -135,47 +135,47 @@ async fn where_nothing_can_be_revoked_that_is_said() {
             provider_type: None,
             unchecked: false,
         };
-        stage.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
-        assert_eq!(log_out(&stage, account).await, (true, Revocation::NotApplicable));
-        assert_eq!(stage.account(account).await, None);
+        gateway.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
+        assert_eq!(log_out(&gateway, account).await, (true, Revocation::NotApplicable));
+        assert_eq!(gateway.account(account).await, None);
     }
-    assert!(stage.provider.revoked().is_empty());
+    assert!(gateway.provider.revoked().is_empty());
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_open_is_removed_all_the_same() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    let with_another_key = stage.another_gateway(2);
+async fn a_token_that_does_not_open_is_still_removed() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let with_another_key = gateway.another_gateway(2);
     let out = with_another_key.accounts.logout(name(OPENAI)).await.expect("it logs out");
     assert_eq!((out.removed, out.revocation), (true, Revocation::Failed));
-    assert_eq!(stage.account(OPENAI).await, None);
-    assert!(stage.provider.revoked().is_empty());
+    assert_eq!(gateway.account(OPENAI).await, None);
+    assert!(gateway.provider.revoked().is_empty());
 }
 
 #[tokio::test]
-async fn a_logout_cancels_whatever_login_is_pending_for_the_account() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.clock.advance(Duration::from_secs(1));
-    let logins = [(stage.start_anew(alice()).await, alice()), (stage.start_anew(bob()).await, bob())];
-    log_out(&stage, OPENAI).await;
+async fn a_logout_cancels_every_pending_login_of_the_account() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.clock.advance(Duration::from_secs(1));
+    let logins = [(gateway.start_forced(alice()).await, alice()), (gateway.start_forced(bob()).await, bob())];
+    log_out(&gateway, OPENAI).await;
     for (login, principal) in logins {
-        let status = stage.status(&principal).await;
+        let status = gateway.status(&principal).await;
         let last = status.last_login.expect("it has ended");
         assert_eq!((status.pending, last.login_id, last.outcome), (None, login.login_id, LoginOutcome::Cancelled));
-        let late = stage.paste(&stage.provider.approve(&login.auth_url), principal).await;
+        let late = gateway.paste(&gateway.provider.approve(&login.auth_url), principal).await;
         assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
     }
     settle().await;
-    assert!(!stage.listener.is_open());
-    assert_eq!(stage.account(OPENAI).await, None);
+    assert!(!gateway.listener.is_open());
+    assert_eq!(gateway.account(OPENAI).await, None);
 }
 
 #[tokio::test]
-async fn logging_out_of_one_account_leaves_the_others() {
-    let stage = Stage::open().await;
-    stage.connect().await;
+async fn a_logout_affects_no_other_account() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
     let pasted = PastedSecret {
         method: AuthMethod::SessionToken,
         secret: "session".into(),
@@ -184,32 +184,32 @@ async fn logging_out_of_one_account_leaves_the_others() {
         provider_type: None,
         unchecked: false,
     };
-    stage.app.accounts.register_secret(name("suno"), pasted).await.expect("it connects");
-    log_out(&stage, "suno").await;
-    assert!(stage.account(OPENAI).await.is_some());
-    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_some());
+    gateway.app.accounts.register_secret(name("suno"), pasted).await.expect("it connects");
+    log_out(&gateway, "suno").await;
+    assert!(gateway.account(OPENAI).await.is_some());
+    assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_some());
 }
 
 #[tokio::test]
-async fn an_unknown_provider_and_a_store_that_is_down_are_errors_and_change_nothing() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    let unknown = stage.app.accounts.logout(name("xyz")).await;
+async fn a_logout_with_an_unknown_name_or_a_failing_store_changes_nothing() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let unknown = gateway.app.accounts.logout(name("xyz")).await;
     assert!(matches!(unknown, Err(AppError::UnknownProvider(name)) if name == "xyz"));
-    stage.store.break_down();
-    assert!(matches!(stage.app.accounts.logout(name(OPENAI)).await, Err(AppError::Store(_))));
-    stage.store.repair();
-    assert!(stage.account(OPENAI).await.is_some());
-    assert!(stage.app.tokens.registry().get(&name(OPENAI)).is_some());
-    assert!(stage.provider.revoked().is_empty());
+    gateway.store.fail_all();
+    assert!(matches!(gateway.app.accounts.logout(name(OPENAI)).await, Err(AppError::Store(_))));
+    gateway.store.repair();
+    assert!(gateway.account(OPENAI).await.is_some());
+    assert!(gateway.app.tokens.registry().get(&name(OPENAI)).is_some());
+    assert!(gateway.provider.revoked().is_empty());
 }
 
 #[tokio::test]
-async fn after_a_logout_one_may_sign_in_again() {
-    let stage = Stage::open().await;
-    let before = stage.connect().await;
-    log_out(&stage, OPENAI).await;
-    let login = stage.start(alice()).await;
-    let after = stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
-    assert_ne!(after.id, before.id, "it is a new account");
+async fn a_login_after_a_logout_creates_a_new_account() {
+    let gateway = TestGateway::open().await;
+    let before = gateway.connect().await;
+    log_out(&gateway, OPENAI).await;
+    let login = gateway.start(alice()).await;
+    let after = gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    assert_ne!(after.id, before.id, "the account is a new one");
 }

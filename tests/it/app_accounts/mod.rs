@@ -1,5 +1,4 @@
-//! Connected accounts, through the gateway's use cases: where they stand, what their owner may change, how they go, and
-//! what a gateway finds when it wakes up.
+//! The use cases of accounts: status, changes, logout, pasted secrets and the gateway's start.
 
 mod logout;
 mod providers;

@@ -1,4 +1,4 @@
-//! The list of providers, and what an owner may change about one.
+//! The list of accounts, and changes to an account.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use goclaw::{
     ports::ProfileChange,
 };
 
-use crate::support::fakes::{OPENAI, Stage, alice, name};
+use crate::support::fakes::{OPENAI, TestGateway, alice, name};
 
 const ACTIVE: AccountState = AccountState::Active;
 const DISABLED: AccountState = AccountState::Disabled;
@@ -24,8 +24,8 @@ fn rename(display_name: &str) -> ProfileChange {
     ProfileChange { display_name: Some(display_name.to_owned()), enabled: None }
 }
 
-/// Connects a DashScope account of that name.
-async fn add(stage: &Stage, account: &str) {
+/// Connects a DashScope account.
+async fn add(gateway: &TestGateway, account: &str) {
     let pasted = PastedSecret {
         method: AuthMethod::ApiKey,
         secret: "sk-1".into(),
@@ -34,96 +34,96 @@ async fn add(stage: &Stage, account: &str) {
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    stage.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
+    gateway.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
 }
 
-async fn states(stage: &Stage) -> Vec<(String, AccountState)> {
-    let views = stage.app.accounts.list().await.expect("a list");
+async fn states(gateway: &TestGateway) -> Vec<(String, AccountState)> {
+    let views = gateway.app.accounts.list().await.expect("a list");
     views.into_iter().map(|view| (view.name.as_str().to_owned(), view.state)).collect()
 }
 
 #[tokio::test]
-async fn the_list_has_the_built_in_providers_and_whatever_else_is_connected() {
-    let stage = Stage::open().await;
+async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
+    let gateway = TestGateway::open().await;
     let absent = |name: &str| (name.to_owned(), AccountState::Absent);
-    assert_eq!(states(&stage).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
+    assert_eq!(states(&gateway).await, [absent("dashscope"), absent(OPENAI), absent("suno")]);
 
-    stage.connect().await;
-    add(&stage, "a-studio").await;
+    gateway.connect().await;
+    add(&gateway, "a-studio").await;
     let expected = [absent("dashscope"), (OPENAI.to_owned(), ACTIVE), absent("suno"), ("a-studio".to_owned(), ACTIVE)];
-    assert_eq!(states(&stage).await, expected);
-    let views = stage.app.accounts.list().await.expect("a list");
-    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is there");
+    assert_eq!(states(&gateway).await, expected);
+    let views = gateway.app.accounts.list().await.expect("a list");
+    let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is listed");
     assert_eq!((openai.provider_type, openai.enabled), (ProviderType::OpenaiCodex, true));
     assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
     assert_eq!(openai.auth_methods, [AuthMethod::OAuth]);
     assert!(openai.expires_at.is_some());
 
-    stage.clock.advance(Duration::from_secs(3600));
-    let views = stage.app.accounts.list().await.expect("a list");
-    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has ended and can be refreshed");
+    gateway.clock.advance(Duration::from_secs(3600));
+    let views = gateway.app.accounts.list().await.expect("a list");
+    assert_eq!((views[1].state, views[1].authenticated), (ACTIVE, false), "it has expired and can be refreshed");
 }
 
 #[tokio::test]
-async fn switching_off_and_on_is_seen_everywhere_and_loses_nothing() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    let tokens = stage.tokens(OPENAI).await;
-    let enabled_in_memory = || stage.app.tokens.registry().get(&name(OPENAI)).expect("it is registered").enabled;
+async fn disabling_and_enabling_an_account_keeps_its_tokens() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let tokens = gateway.tokens(OPENAI).await;
+    let enabled_in_memory = || gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered").enabled;
 
-    let off = stage.app.accounts.update(name(OPENAI), switch(false)).await.expect("it changes");
+    let off = gateway.app.accounts.update(name(OPENAI), switch(false)).await.expect("it changes");
     assert_eq!((off.state, off.enabled, enabled_in_memory()), (DISABLED, false, false));
-    let status = stage.status(&alice()).await;
-    assert_eq!((status.state, states(&stage).await[1].1), (DISABLED, DISABLED));
-    assert!(status.reason.expect("it says why").contains("switched off"));
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, states(&gateway).await[1].1), (DISABLED, DISABLED));
+    assert!(status.reason.expect("a reason").contains("switched off"));
     assert_eq!(status.switched_off_by, Some(SwitchedOffBy::Owner));
 
-    let on = stage.app.accounts.update(name(OPENAI), switch(true)).await.expect("it changes");
+    let on = gateway.app.accounts.update(name(OPENAI), switch(true)).await.expect("it changes");
     assert_eq!((on.state, on.enabled, enabled_in_memory()), (ACTIVE, true, true));
-    assert_eq!(stage.status(&alice()).await.switched_off_by, None);
-    assert_eq!(stage.tokens(OPENAI).await, tokens);
+    assert_eq!(gateway.status(&alice()).await.switched_off_by, None);
+    assert_eq!(gateway.tokens(OPENAI).await, tokens);
 }
 
 #[tokio::test]
-async fn a_new_name_for_people_is_shown_and_survives_the_next_sign_in() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    let view = stage.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("it changes");
+async fn a_display_name_is_listed_and_survives_the_next_login() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let view = gateway.app.accounts.update(name(OPENAI), rename("Mine")).await.expect("it changes");
     assert_eq!((view.display_name.as_str(), view.enabled), ("Mine", true));
-    stage.connect().await;
-    let views = stage.app.accounts.list().await.expect("a list");
+    gateway.connect().await;
+    let views = gateway.app.accounts.list().await.expect("a list");
     assert!(views.iter().any(|view| view.display_name == "Mine"));
 }
 
 #[tokio::test]
-async fn what_is_not_connected_cannot_be_changed() {
-    let stage = Stage::open().await;
-    let refused = async |account: &str| stage.app.accounts.update(name(account), rename("x")).await.unwrap_err();
+async fn an_account_that_is_not_connected_cannot_be_changed() {
+    let gateway = TestGateway::open().await;
+    let refused = async |account: &str| gateway.app.accounts.update(name(account), rename("x")).await.unwrap_err();
     assert!(matches!(refused("openai").await, AppError::NotConnected(account) if account.as_str() == OPENAI));
     assert!(matches!(refused("xyz").await, AppError::UnknownProvider(_)));
-    stage.connect().await;
-    stage.store.break_down();
+    gateway.connect().await;
+    gateway.store.fail_all();
     assert!(matches!(refused(OPENAI).await, AppError::Store(_)));
 }
 
 #[tokio::test]
-async fn what_the_configuration_switches_off_no_request_switches_on() {
-    let stage = Stage::configured(&[
+async fn an_account_disabled_by_configuration_cannot_be_enabled() {
+    let gateway = TestGateway::configured(&[
         ("GOCLAW_PROVIDERS__STUDIO__TYPE", "dashscope"),
         ("GOCLAW_PROVIDERS__STUDIO__ENABLED", "false"),
     ])
     .await;
-    // It was connected before its owner switched it off.
-    let before = Stage::open().await;
+    // The account was connected before the configuration disabled it.
+    let before = TestGateway::open().await;
     add(&before, "studio").await;
     let stored = before.store.contents().0.remove(0);
-    stage.store.put(stored);
+    gateway.store.put(stored);
 
-    let refused = stage.app.accounts.update(name("studio"), switch(true)).await;
+    let refused = gateway.app.accounts.update(name("studio"), switch(true)).await;
     assert!(matches!(refused, Err(AppError::DisabledByConfiguration(_))), "{refused:?}");
-    let renamed = stage.app.accounts.update(name("studio"), rename("Studio")).await.expect("that it may");
+    let renamed = gateway.app.accounts.update(name("studio"), rename("Studio")).await.expect("a rename is allowed");
     assert_eq!((renamed.state, renamed.enabled, renamed.display_name.as_str()), (DISABLED, false, "Studio"));
-    let status = stage.app.accounts.status(&name("studio"), &alice()).await.expect("a status");
+    let status = gateway.app.accounts.status(&name("studio"), &alice()).await.expect("a status");
     assert_eq!((status.state, status.switched_off_by), (DISABLED, Some(SwitchedOffBy::Configuration)));
-    assert!(states(&stage).await.contains(&("studio".to_owned(), DISABLED)));
+    assert!(states(&gateway).await.contains(&("studio".to_owned(), DISABLED)));
 }

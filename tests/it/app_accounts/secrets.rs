@@ -1,4 +1,4 @@
-//! Connecting with a secret that its owner pastes: a session token for Suno, an API key for DashScope.
+//! Connecting with a pasted secret: a session token for Suno, an API key for DashScope.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use goclaw::{
 };
 use serde_json::json;
 
-use crate::support::fakes::{NOW, OPENAI, Stage, alice, jwt, name};
+use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, jwt, name};
 
 fn session(secret: &str) -> PastedSecret {
     PastedSecret {
@@ -30,86 +30,86 @@ fn api_key(secret: &str) -> PastedSecret {
     PastedSecret { method: AuthMethod::ApiKey, ..session(secret) }
 }
 
-async fn register(stage: &Stage, account: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
-    stage.app.accounts.register_secret(name(account), pasted).await
+async fn register(gateway: &TestGateway, account: &str, pasted: PastedSecret) -> Result<Connected, AppError> {
+    gateway.app.accounts.register_secret(name(account), pasted).await
 }
 
 #[tokio::test]
-async fn a_session_token_that_tells_its_end_is_kept_until_then() {
-    let stage = Stage::open().await;
+async fn a_session_token_with_an_expiry_is_usable_until_then() {
+    let gateway = TestGateway::open().await;
     let end = NOW.plus(Duration::from_secs(600));
     let token = jwt(&json!({"exp": end.unix_seconds(), "email": "me@example.org"}));
-    let connected = register(&stage, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
-    assert_eq!(stage.tokens("suno").await, Some((token, None)));
+    let connected = register(&gateway, "suno", session(&format!(" {token}\n"))).await.expect("it connects");
+    assert_eq!(gateway.tokens("suno").await, Some((token, None)));
 
-    let status = async || stage.app.accounts.status(&name("suno"), &alice()).await.expect("a status");
+    let status = async || gateway.app.accounts.status(&name("suno"), &alice()).await.expect("a status");
     let now = status().await;
     assert_eq!((now.state, now.expires_at), (AccountState::Active, Some(end)));
     assert_eq!(now.account.email.as_deref(), Some("me@example.org"));
-    let registered = stage.app.tokens.registry().get(&connected.name).expect("it is registered");
+    let registered = gateway.app.tokens.registry().get(&connected.name).expect("it is registered");
     assert_eq!(
         (registered.definition.provider_type, Some(registered.refresh.version.login_id.clone())),
         (ProviderType::Suno, now.login_id)
     );
 
-    stage.clock.advance(Duration::from_secs(600));
+    gateway.clock.advance(Duration::from_secs(600));
     assert_eq!(status().await.state, AccountState::NeedsReauth);
 }
 
 #[tokio::test]
-async fn a_session_token_that_does_not_tell_and_an_api_key_have_no_end() {
-    let stage = Stage::open().await;
-    register(&stage, "suno", session("opaque")).await.expect("it connects");
-    // What looks like an end in an API key is none.
+async fn an_opaque_session_token_and_an_api_key_do_not_expire() {
+    let gateway = TestGateway::open().await;
+    register(&gateway, "suno", session("opaque")).await.expect("it connects");
+    // An `exp` claim in an API key is ignored.
     let key = jwt(&json!({"exp": NOW.unix_seconds() - 5}));
-    register(&stage, "dashscope", api_key(&key)).await.expect("it connects");
-    stage.clock.advance(Duration::from_secs(365 * 24 * 3600));
+    register(&gateway, "dashscope", api_key(&key)).await.expect("it connects");
+    gateway.clock.advance(Duration::from_secs(365 * 24 * 3600));
     for account in ["suno", "dashscope"] {
-        let status = stage.app.accounts.status(&name(account), &alice()).await.expect("a status");
+        let status = gateway.app.accounts.status(&name(account), &alice()).await.expect("a status");
         assert_eq!((status.state, status.expires_at), (AccountState::Active, None), "{account}");
     }
 }
 
 #[tokio::test]
-async fn a_further_secret_replaces_the_first_in_the_same_account() {
-    let stage = Stage::open().await;
-    let first = register(&stage, "suno", session("first")).await.expect("it connects");
-    let before = stage.account("suno").await.expect("it is there");
-    let second = register(&stage, "suno", session("second")).await.expect("it connects");
-    let after = stage.account("suno").await.expect("it is there");
+async fn a_second_secret_replaces_the_first_in_the_same_account() {
+    let gateway = TestGateway::open().await;
+    let first = register(&gateway, "suno", session("first")).await.expect("it connects");
+    let before = gateway.account("suno").await.expect("it is there");
+    let second = register(&gateway, "suno", session("second")).await.expect("it connects");
+    let after = gateway.account("suno").await.expect("it is there");
     assert_eq!(first.id, second.id);
-    assert_ne!(before.login_id(), after.login_id(), "what an older secret left behind can be told apart");
-    assert_eq!(stage.tokens("suno").await, Some(("second".to_owned(), None)));
+    assert_ne!(before.login_id(), after.login_id());
+    assert_eq!(gateway.tokens("suno").await, Some(("second".to_owned(), None)));
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_the_type_it_is_said_to_be() {
-    let stage = Stage::open().await;
+async fn a_new_name_becomes_an_account_of_the_requested_type() {
+    let gateway = TestGateway::open().await;
     let pasted = PastedSecret {
         provider_type: Some(ProviderType::Dashscope),
         display_name: Some("Studio".into()),
         ..api_key("sk-1")
     };
-    let connected = register(&stage, "studio", pasted.clone()).await.expect("it connects");
-    let account = stage.account("studio").await.expect("it is there");
+    let connected = register(&gateway, "studio", pasted.clone()).await.expect("it connects");
+    let account = gateway.account("studio").await.expect("it is there");
     assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::Dashscope, Some("Studio")));
     assert_eq!((connected.id, account.api_base.as_str()), (account.id, "https://dashscope.aliyuncs.com"));
-    assert_eq!(stage.account("dashscope").await, None);
+    assert_eq!(gateway.account("dashscope").await, None);
 
-    // Its type is known from now on, and does not change.
-    register(&stage, "studio", api_key("sk-2")).await.expect("it connects");
+    // The type of an account is fixed.
+    register(&gateway, "studio", api_key("sk-2")).await.expect("it connects");
     let other = PastedSecret { provider_type: Some(ProviderType::Suno), ..session("token") };
-    let conflict = register(&stage, "studio", other).await;
+    let conflict = register(&gateway, "studio", other).await;
     assert!(
         matches!(&conflict, Err(AppError::TypeConflict { name, existing: ProviderType::Dashscope }) if name.as_str() == "studio")
     );
-    assert_eq!(stage.tokens("studio").await, Some(("sk-2".to_owned(), None)));
+    assert_eq!(gateway.tokens("studio").await, Some(("sk-2".to_owned(), None)));
 }
 
 #[tokio::test]
-async fn what_cannot_be_registered_says_why_and_changes_nothing() {
-    let stage = Stage::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
-    let refused = async |account: &str, pasted| register(&stage, account, pasted).await.map(drop).unwrap_err();
+async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
+    let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__DASHSCOPE__ENABLED", "false")]).await;
+    let refused = async |account: &str, pasted| register(&gateway, account, pasted).await.map(drop).unwrap_err();
     let typed = async |account: &str, provider_type: &str, pasted| match new_account(account, Some(provider_type)) {
         Ok((_, provider_type)) => refused(account, PastedSecret { provider_type, ..pasted }).await,
         Err(error) => error,
@@ -142,14 +142,14 @@ async fn what_cannot_be_registered_says_why_and_changes_nothing() {
     assert!(matches!(typed("Studio!", "suno", session("token")).await, AppError::InvalidProviderName(_)));
     assert!(matches!(typed("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
 
-    assert_eq!(stage.store.contents(), (vec![], vec![]));
-    assert!(stage.app.tokens.registry().get(&name("suno")).is_none());
+    assert_eq!(gateway.store.contents(), (vec![], vec![]));
+    assert!(gateway.app.tokens.registry().get(&name("suno")).is_none());
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_saved_is_not_registered() {
-    let stage = Stage::open().await;
-    stage.store.fail_to("save a login");
-    assert!(matches!(register(&stage, "suno", session("token")).await, Err(AppError::Store(_))));
-    assert!(stage.app.tokens.registry().get(&name("suno")).is_none());
+async fn an_unsaved_secret_is_not_registered() {
+    let gateway = TestGateway::open().await;
+    gateway.store.fail_to("save a login");
+    assert!(matches!(register(&gateway, "suno", session("token")).await, Err(AppError::Store(_))));
+    assert!(gateway.app.tokens.registry().get(&name("suno")).is_none());
 }

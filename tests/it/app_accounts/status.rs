@@ -1,4 +1,4 @@
-//! The status of an account: where it stands now, and for the principal who asks, how the last login went.
+//! The status of an account: its state, and the last login of the principal that asks.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use goclaw::{
     domain::{credential::AccountState, ids::Generation, login_outcome::LoginOutcome, provider::ProviderType},
 };
 
-use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, bob, name, query_of, settle};
+use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, bob, name, query_of, settle};
 
 #[tokio::test]
-async fn an_account_that_was_never_connected_is_absent() {
-    let stage = Stage::open().await;
-    let status = stage.app.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
+async fn an_account_never_connected_is_absent() {
+    let gateway = TestGateway::open().await;
+    let status = gateway.app.accounts.status(&name(OPENAI), &alice()).await.expect("a status");
     assert_eq!((status.name.as_str(), status.state, status.reason), (OPENAI, AccountState::Absent, None));
     assert_eq!((status.login_id, status.generation, status.expires_at), (None, None, None));
     assert_eq!((status.pending, status.last_login), (None, None));
@@ -20,12 +20,12 @@ async fn an_account_that_was_never_connected_is_absent() {
 }
 
 #[tokio::test]
-async fn a_connected_account_says_since_which_login_and_until_when() {
-    let stage = Stage::open().await;
-    stage.clock.advance(Duration::from_secs(10));
-    let login = stage.start(alice()).await;
-    stage.approve(&login).shown().await;
-    let status = stage.status(&alice()).await;
+async fn a_connected_account_reports_its_login_and_expiry() {
+    let gateway = TestGateway::open().await;
+    gateway.clock.advance(Duration::from_secs(10));
+    let login = gateway.start(alice()).await;
+    gateway.approve(&login).shown().await;
+    let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("it is remembered");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation::FIRST)));
     assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
@@ -34,104 +34,104 @@ async fn a_connected_account_says_since_which_login_and_until_when() {
     assert_eq!(status.account.plan_type.as_deref(), Some("plus"));
     assert!(status.authenticated);
 
-    // Whoever else asks sees the account, not the login.
-    let of_bob = stage.status(&bob()).await;
+    // Another principal sees the account but not the login.
+    let of_bob = gateway.status(&bob()).await;
     assert_eq!((of_bob.state, of_bob.last_login), (AccountState::Active, None));
 }
 
 #[tokio::test]
-async fn an_expired_token_is_not_usable_and_nothing_is_lost() {
-    let stage = Stage::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
-    stage.connect().await;
-    stage.clock.advance(Duration::from_millis(3_599_999));
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
-    stage.clock.advance(Duration::from_millis(1));
-    let status = stage.status(&alice()).await;
+async fn an_expired_token_is_unusable_and_the_account_is_kept() {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway.clock.advance(Duration::from_millis(3_599_999));
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
+    gateway.clock.advance(Duration::from_millis(1));
+    let status = gateway.status(&alice()).await;
     assert!(!status.authenticated);
     assert_eq!(status.state, AccountState::Active, "it can be refreshed");
-    assert!(status.reason.expect("it says why").contains("has ended"));
-    assert!(stage.account(OPENAI).await.is_some());
+    assert!(status.reason.expect("a reason").contains("has ended"));
+    assert!(gateway.account(OPENAI).await.is_some());
 }
 
 #[tokio::test]
-async fn the_last_login_is_the_newest_and_says_how_it_ended() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.clock.advance(Duration::from_secs(1));
-    let declined = stage.start_anew(alice()).await;
-    stage.listener.browser_comes_back(query_of(&stage.provider.decline(&declined.auth_url))).shown().await;
-    let last = async || stage.status(&alice()).await.last_login.map(|last| (last.login_id, last.outcome));
+async fn the_last_login_is_the_newest_with_its_outcome() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.clock.advance(Duration::from_secs(1));
+    let declined = gateway.start_forced(alice()).await;
+    gateway.listener.browser_returns(query_of(&gateway.provider.decline(&declined.auth_url))).shown().await;
+    let last = async || gateway.status(&alice()).await.last_login.map(|last| (last.login_id, last.outcome));
     assert_eq!(last().await, Some((declined.login_id, LoginOutcome::Denied)));
 
-    stage.clock.advance(Duration::from_secs(1));
-    stage.provider.will_answer(Answer::Refused);
-    let refused = stage.start_anew(alice()).await;
-    assert_eq!(last().await, None, "the newest is still under way");
-    stage.approve(&refused).shown().await;
+    gateway.clock.advance(Duration::from_secs(1));
+    gateway.provider.reply_with(Reply::Refused);
+    let refused = gateway.start_forced(alice()).await;
+    assert_eq!(last().await, None, "the newest login is still pending");
+    gateway.approve(&refused).shown().await;
     assert_eq!(last().await, Some((refused.login_id, LoginOutcome::CodeRefused)));
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active, "the account is as it was");
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active, "the account is unchanged");
 }
 
 #[tokio::test]
-async fn a_login_whose_time_is_over_reads_as_expired_before_anybody_has_swept() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.clock.step_wall_to(login.expires_at);
-    let status = stage.status(&alice()).await;
+async fn an_overdue_login_reads_as_expired_before_the_sweep() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.clock.set_wall_clock(login.expires_at);
+    let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("an end");
     assert_eq!((status.pending, last.outcome, last.at), (None, LoginOutcome::Expired, login.expires_at));
 }
 
 #[tokio::test]
-async fn a_login_that_was_saved_and_not_marked_reads_as_completed() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.store.fail_to("end a login");
-    stage.approve(&login).shown().await;
-    stage.store.repair();
-    let status = stage.status(&alice()).await;
+async fn a_saved_login_without_an_end_mark_reads_as_completed() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.store.fail_to("end a login");
+    gateway.approve(&login).shown().await;
+    gateway.store.repair();
+    let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("it has ended");
     assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Completed));
     assert_eq!(status.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn a_new_name_is_known_by_its_login_before_anything_is_stored() {
-    let stage = Stage::open().await;
+async fn a_new_name_has_a_status_as_soon_as_its_login_starts() {
+    let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
-    let started = stage.app.logins.start(name("work"), alice(), options).await;
+    let started = gateway.app.logins.start(name("work"), alice(), options).await;
     let Ok(StartOutcome::Pending(login)) = started else { panic!("it does not start") };
-    let status = async |principal| stage.app.accounts.status(&name("work"), &principal).await;
-    let pending = status(alice()).await.expect("a status").pending.expect("it waits");
+    let status = async |principal| gateway.app.accounts.status(&name("work"), &principal).await;
+    let pending = status(alice()).await.expect("a status").pending.expect("a pending login");
     assert_eq!(pending.login_id, login.login_id);
     assert!(matches!(status(bob()).await, Err(AppError::UnknownProvider(_))));
 
-    // How it ended must be told, even though nothing came of it.
-    stage.listener.browser_comes_back(query_of(&stage.provider.decline(&login.auth_url))).shown().await;
+    // The outcome is reported even though no account was stored.
+    gateway.listener.browser_returns(query_of(&gateway.provider.decline(&login.auth_url))).shown().await;
     let after = status(alice()).await.expect("a status");
     assert_eq!((after.state, after.last_login.expect("an end").outcome), (AccountState::Absent, LoginOutcome::Denied));
 }
 
 #[tokio::test]
-async fn an_exchange_under_way_is_neither_pending_nor_over() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let _page = stage.approve(&login);
+async fn a_running_exchange_is_neither_pending_nor_ended() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let _page = gateway.approve(&login);
     settle().await;
-    let status = stage.status(&alice()).await;
+    let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.pending, status.last_login), (AccountState::Absent, None, None));
 }
 
 #[tokio::test]
-async fn unknown_names_and_a_store_that_is_down_are_errors() {
-    let stage = Stage::open().await;
+async fn a_status_with_an_unknown_name_or_a_failing_store_is_an_error() {
+    let gateway = TestGateway::open().await;
     for unknown in ["xyz", "", "../etc", "OPENAI"] {
-        let refused = async { stage.app.accounts.status(&account_name(unknown)?, &alice()).await };
+        let refused = async { gateway.app.accounts.status(&account_name(unknown)?, &alice()).await };
         let refused = refused.await;
         assert!(matches!(refused, Err(AppError::UnknownProvider(name)) if name == unknown));
     }
-    stage.store.break_down();
-    assert!(matches!(stage.app.accounts.status(&name(OPENAI), &alice()).await, Err(AppError::Store(_))));
-    assert!(matches!(stage.app.accounts.list().await, Err(AppError::Store(_))));
+    gateway.store.fail_all();
+    assert!(matches!(gateway.app.accounts.status(&name(OPENAI), &alice()).await, Err(AppError::Store(_))));
+    assert!(matches!(gateway.app.accounts.list().await, Err(AppError::Store(_))));
 }

@@ -1,4 +1,4 @@
-//! A browser comes back to the gateway's own listener: what it is shown is the truth, and only the right state counts.
+//! Callbacks to the gateway's listener: the browser sees the true outcome, and only the right state has an effect.
 
 use std::time::Duration;
 
@@ -7,135 +7,135 @@ use goclaw::{
     ports::CallbackReply,
 };
 
-use crate::support::fakes::{NOW, OPENAI, Stage, alice, name, query_of, settle};
+use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, name, query_of, settle};
 
 const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
 
 #[tokio::test]
-async fn an_approved_login_ends_with_both_tokens_saved_and_the_account_registered() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    assert_eq!(stage.approve(&login).shown().await, CONNECTED);
+async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
 
-    assert_eq!(stage.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
-    let status = stage.status(&alice()).await;
+    assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
+    let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.reason, status.pending), (AccountState::Active, None, None));
     assert_eq!(status.login_id.as_ref(), Some(&login.login_id));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3600))));
     assert_eq!(status.account.email.as_deref(), Some("owner@example.org"));
-    let registered = stage.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
+    let registered = gateway.app.tokens.registry().get(&name(OPENAI)).expect("it is registered");
     assert_eq!((registered.refresh.version.login_id.clone(), registered.enabled), (login.login_id, true));
 }
 
 #[tokio::test]
-async fn the_browser_is_told_nothing_before_the_provider_has_answered() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let mut page = stage.approve(&login);
+async fn the_browser_waits_until_the_provider_responds() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let mut page = gateway.approve(&login);
     settle().await;
-    assert!(page.is_blank());
-    assert_eq!((stage.provider.exchanges(), stage.account(OPENAI).await), (1, None));
-    stage.provider.answer_now();
+    assert!(page.is_waiting());
+    assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (1, None));
+    gateway.provider.resume();
     assert_eq!(page.shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn the_browser_is_told_nothing_before_the_tokens_are_saved() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.store.hold_saves();
-    let mut page = stage.approve(&login);
+async fn the_browser_waits_until_the_tokens_are_saved() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.store.block_saves();
+    let mut page = gateway.approve(&login);
     settle().await;
-    assert_eq!(stage.provider.exchanges(), 1, "the tokens are there");
-    assert!(page.is_blank(), "and not saved");
-    stage.store.let_saves_go();
+    assert_eq!(gateway.provider.exchanges(), 1);
+    assert!(page.is_waiting(), "the tokens are not saved yet");
+    gateway.store.unblock_saves();
     assert_eq!(page.shown().await, CONNECTED);
-    assert!(stage.account(OPENAI).await.is_some());
+    assert!(gateway.account(OPENAI).await.is_some());
 }
 
 #[tokio::test]
 async fn a_wrong_state_never_ends_a_login() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
     let right = query_of(&approved).rsplit_once("state=").expect("a state").1;
     let swapped: String = right.chars().rev().collect();
     for wrong in ["guess", &right[1..], &right[..right.len() - 1], &swapped, &right.to_ascii_uppercase()] {
         for verdict in ["code=ac_1", "error=access_denied", "error=server_error", "x=y"] {
             for _ in 0..10 {
-                let page = stage.listener.browser_comes_back(&format!("{verdict}&state={wrong}"));
+                let page = gateway.listener.browser_returns(&format!("{verdict}&state={wrong}"));
                 assert_eq!(page.shown().await, CallbackReply::NotOurs, "{verdict}, {wrong}");
             }
         }
     }
-    assert_eq!(stage.provider.exchanges(), 0);
-    assert_eq!(stage.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
-    assert_eq!(stage.listener.browser_comes_back(query_of(&approved)).shown().await, CONNECTED);
+    assert_eq!(gateway.provider.exchanges(), 0);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
+    assert_eq!(gateway.listener.browser_returns(query_of(&approved)).shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn a_callback_without_a_code_or_of_another_issuer_leaves_the_login_pending() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
+async fn a_callback_without_a_code_or_from_another_issuer_leaves_the_login_pending() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
     let state = query_of(&approved).rsplit_once('&').expect("several parameters").1;
     for query in [state.to_owned(), format!("{}&iss=https%3A%2F%2Fevil.example", query_of(&approved))] {
-        assert_eq!(stage.listener.browser_comes_back(&query).shown().await, CallbackReply::NotOurs, "{query}");
+        assert_eq!(gateway.listener.browser_returns(&query).shown().await, CallbackReply::NotOurs, "{query}");
     }
-    assert!(stage.status(&alice()).await.pending.is_some());
+    assert!(gateway.status(&alice()).await.pending.is_some());
     let of_the_right_issuer = format!("{}&iss=https%3A%2F%2Fauth.openai.com", query_of(&approved));
-    assert_eq!(stage.listener.browser_comes_back(&of_the_right_issuer).shown().await, CONNECTED);
+    assert_eq!(gateway.listener.browser_returns(&of_the_right_issuer).shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn declining_at_the_provider_ends_the_login() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let declined = stage.provider.decline(&login.auth_url);
-    let page = stage.listener.browser_comes_back(query_of(&declined));
+async fn a_denial_at_the_provider_ends_the_login() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let declined = gateway.provider.decline(&login.auth_url);
+    let page = gateway.listener.browser_returns(query_of(&declined));
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Denied));
 
-    let status = stage.status(&alice()).await;
+    let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("it is remembered");
     assert_eq!((status.state, status.pending), (AccountState::Absent, None));
     assert_eq!((last.login_id, last.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
-    assert_eq!(stage.provider.exchanges(), 0);
+    assert_eq!(gateway.provider.exchanges(), 0);
 }
 
 #[tokio::test]
-async fn a_browser_that_comes_back_too_late_ends_nothing_but_an_expired_login() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    // Nothing has noticed yet: only the wall clock says so.
-    stage.clock.step_wall_to(login.expires_at);
-    assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Expired));
-    assert_eq!(stage.provider.exchanges(), 0, "the code is not redeemed");
-    assert_eq!(stage.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
-    assert_ne!(stage.start(alice()).await.login_id, login.login_id, "a new start works at once");
+async fn a_late_callback_ends_the_login_as_expired() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    // Only the wall clock moves, so no timer has ended the login.
+    gateway.clock.set_wall_clock(login.expires_at);
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Expired));
+    assert_eq!(gateway.provider.exchanges(), 0, "the code is not redeemed");
+    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
+    assert_ne!(gateway.start(alice()).await.login_id, login.login_id, "a new start works at once");
 }
 
 #[tokio::test]
-async fn a_callback_in_the_last_millisecond_is_in_time() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.clock.step_wall_to(Timestamp::from_unix_millis(login.expires_at.unix_millis() - 1));
-    assert_eq!(stage.approve(&login).shown().await, CONNECTED);
+async fn a_callback_in_the_last_millisecond_is_accepted() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.clock.set_wall_clock(Timestamp::from_unix_millis(login.expires_at.unix_millis() - 1));
+    assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn a_callback_that_comes_again_is_shown_how_the_first_one_ended() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    stage.provider.hang();
-    let first = stage.listener.browser_comes_back(query_of(&approved));
+async fn a_repeated_callback_shows_the_outcome_of_the_first() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    gateway.provider.hang();
+    let first = gateway.listener.browser_returns(query_of(&approved));
     settle().await;
-    let second = stage.listener.browser_comes_back(query_of(&approved));
+    let second = gateway.listener.browser_returns(query_of(&approved));
     assert_eq!(second.shown().await, CallbackReply::Finishing);
-    stage.provider.answer_now();
+    gateway.provider.resume();
     assert_eq!(first.shown().await, CONNECTED);
-    let third = stage.listener.browser_comes_back(query_of(&approved));
+    let third = gateway.listener.browser_returns(query_of(&approved));
     assert_eq!(third.shown().await, CONNECTED);
-    assert_eq!(stage.provider.exchanges(), 1);
+    assert_eq!(gateway.provider.exchanges(), 1);
 }

@@ -1,4 +1,4 @@
-//! The exchange of the code goes wrong: nothing is stored, the outcome says why, and a new start works at once.
+//! A failed code exchange stores nothing, its outcome names the reason, and a new login works at once.
 
 use std::time::Duration;
 
@@ -12,126 +12,126 @@ use goclaw::{
     ports::CallbackReply,
 };
 
-use crate::support::fakes::{Answer, NOW, OPENAI, Stage, alice, name, settle};
+use crate::support::fakes::{NOW, OPENAI, Reply, TestGateway, alice, name, settle};
 
-const WITHOUT_REFRESH_TOKEN: Answer = Answer::Tokens { lifetime: Some(3600), with_refresh_token: false };
+const WITHOUT_REFRESH_TOKEN: Reply = Reply::Tokens { lifetime: Some(3600), with_refresh_token: false };
 
-const FAILURES: [(Answer, LoginOutcome); 5] = [
-    (Answer::Refused, LoginOutcome::CodeRefused),
-    (Answer::Unavailable, LoginOutcome::ProviderUnavailable),
-    (Answer::TimedOut, LoginOutcome::ProviderTimeout),
-    (Answer::Unreadable, LoginOutcome::InvalidResponse),
+const FAILURES: [(Reply, LoginOutcome); 5] = [
+    (Reply::Refused, LoginOutcome::CodeRefused),
+    (Reply::Unavailable, LoginOutcome::ProviderUnavailable),
+    (Reply::TimedOut, LoginOutcome::ProviderTimeout),
+    (Reply::Unreadable, LoginOutcome::InvalidResponse),
     (WITHOUT_REFRESH_TOKEN, LoginOutcome::InvalidResponse),
 ];
 
 #[tokio::test]
-async fn a_failed_exchange_stores_nothing_and_says_why() {
-    for (answer, outcome) in FAILURES {
-        let stage = Stage::open().await;
-        stage.provider.will_answer(answer);
-        let login = stage.start(alice()).await;
-        assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(outcome), "{answer:?}");
-        let status = stage.status(&alice()).await;
+async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
+    for (reply, outcome) in FAILURES {
+        let gateway = TestGateway::open().await;
+        gateway.provider.reply_with(reply);
+        let login = gateway.start(alice()).await;
+        assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(outcome), "{reply:?}");
+        let status = gateway.status(&alice()).await;
         let last = status.last_login.expect("it is remembered");
         assert_eq!((status.state, status.pending), (AccountState::Absent, None));
         assert_eq!((last.login_id, last.outcome, last.at), (login.login_id.clone(), outcome, NOW));
-        assert_eq!(stage.account(OPENAI).await, None);
+        assert_eq!(gateway.account(OPENAI).await, None);
 
-        stage.provider.will_answer(Answer::HOUR);
-        let again = stage.start(alice()).await;
+        gateway.provider.reply_with(Reply::HOUR);
+        let again = gateway.start(alice()).await;
         assert_ne!(again.login_id, login.login_id);
-        assert_eq!(stage.approve(&again).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+        assert_eq!(gateway.approve(&again).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
     }
 }
 
 #[tokio::test]
-async fn who_pastes_is_told_the_same() {
-    for (answer, expected) in FAILURES {
-        let stage = Stage::open().await;
-        stage.provider.will_answer(answer);
-        let login = stage.start(alice()).await;
-        let approved = stage.provider.approve(&login.auth_url);
-        let failed = stage.paste(&approved, alice()).await;
+async fn a_pasted_address_gets_the_same_outcome() {
+    for (reply, expected) in FAILURES {
+        let gateway = TestGateway::open().await;
+        gateway.provider.reply_with(reply);
+        let login = gateway.start(alice()).await;
+        let approved = gateway.provider.approve(&login.auth_url);
+        let failed = gateway.paste(&approved, alice()).await;
         assert!(matches!(failed, Err(AppError::LoginFailed { outcome, .. }) if outcome == expected), "{failed:?}");
-        let over = stage.paste(&approved, alice()).await;
+        let over = gateway.paste(&approved, alice()).await;
         assert!(matches!(over, Err(AppError::LoginOver(outcome)) if outcome == expected), "{over:?}");
-        assert_eq!(stage.provider.exchanges(), 1, "a code is presented once, whatever came of it");
+        assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once");
     }
 }
 
 #[tokio::test]
-async fn a_failed_new_sign_in_leaves_the_old_one_serving() {
-    for (answer, _) in FAILURES {
-        let stage = Stage::open().await;
-        stage.connect().await;
-        let before = stage.account(OPENAI).await;
-        stage.provider.will_answer(answer);
-        let login = stage.start_anew(alice()).await;
-        stage.approve(&login).shown().await;
-        assert_eq!(stage.account(OPENAI).await, before);
-        assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
+async fn a_failed_new_login_keeps_the_old_tokens() {
+    for (reply, _) in FAILURES {
+        let gateway = TestGateway::open().await;
+        gateway.connect().await;
+        let before = gateway.account(OPENAI).await;
+        gateway.provider.reply_with(reply);
+        let login = gateway.start_forced(alice()).await;
+        gateway.approve(&login).shown().await;
+        assert_eq!(gateway.account(OPENAI).await, before);
+        assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
     }
 }
 
 #[tokio::test]
-async fn tokens_that_cannot_be_saved_end_the_login_as_not_saved() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.store.fail_to("save a login");
-    assert_eq!(stage.approve(&login).shown().await, CallbackReply::Unavailable);
-    assert_eq!(stage.account(OPENAI).await, None);
-    let status = stage.status(&alice()).await;
+async fn unsaved_tokens_end_the_login_as_not_saved() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.store.fail_to("save a login");
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unavailable);
+    assert_eq!(gateway.account(OPENAI).await, None);
+    let status = gateway.status(&alice()).await;
     assert_eq!((status.pending, status.last_login.expect("an end").outcome), (None, LoginOutcome::NotSaved));
 
-    stage.store.repair();
-    stage.connect().await;
+    gateway.store.repair();
+    gateway.connect().await;
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_read_after_the_exchange_costs_no_login() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.store.fail_to("load an account");
-    assert_eq!(stage.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
-    stage.store.repair();
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
-    assert!(stage.app.tokens.cached(&name(OPENAI)).is_some(), "it serves at once");
+async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.store.fail_to("load an account");
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    gateway.store.repair();
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
+    assert!(gateway.app.tokens.cached(&name(OPENAI)).is_some(), "it serves at once");
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_after_the_exchange_does_not_block_the_next_login() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let page = stage.approve(&login);
+async fn a_store_outage_after_the_exchange_does_not_block_the_next_login() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let page = gateway.approve(&login);
     settle().await;
-    stage.store.break_down();
-    stage.provider.answer_now();
+    gateway.store.fail_all();
+    gateway.provider.resume();
     assert_eq!(page.shown().await, CallbackReply::Unavailable);
 
-    stage.store.repair();
-    assert_eq!(stage.account(OPENAI).await, None);
-    stage.connect().await;
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
+    gateway.store.repair();
+    assert_eq!(gateway.account(OPENAI).await, None);
+    gateway.connect().await;
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_when_the_browser_comes_back_spends_no_code() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    stage.store.break_down();
-    assert!(matches!(stage.paste(&approved, alice()).await, Err(AppError::Store(_))));
-    stage.store.repair();
-    assert_eq!(stage.provider.exchanges(), 0);
-    stage.paste(&approved, alice()).await.expect("the login is still pending");
+async fn a_store_outage_at_the_callback_does_not_spend_the_code() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    gateway.store.fail_all();
+    assert!(matches!(gateway.paste(&approved, alice()).await, Err(AppError::Store(_))));
+    gateway.store.repair();
+    assert_eq!(gateway.provider.exchanges(), 0);
+    gateway.paste(&approved, alice()).await.expect("the login is still pending");
 }
 
 #[tokio::test]
-async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
-    let stage = Stage::open().await;
+async fn a_login_does_not_replace_an_account_of_another_type() {
+    let gateway = TestGateway::open().await;
     let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
-    let Ok(StartOutcome::Pending(login)) = stage.app.logins.start(name("work"), alice(), options).await else {
+    let Ok(StartOutcome::Pending(login)) = gateway.app.logins.start(name("work"), alice(), options).await else {
         panic!("it does not start")
     };
     let pasted = PastedSecret {
@@ -142,24 +142,24 @@ async fn a_name_that_was_taken_meanwhile_by_another_type_is_left_alone() {
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,
     };
-    stage.app.accounts.register_secret(name("work"), pasted).await.expect("it is free");
-    let before = stage.account("work").await;
+    gateway.app.accounts.register_secret(name("work"), pasted).await.expect("it is free");
+    let before = gateway.account("work").await;
 
-    let shown = stage.approve(&login).shown().await;
-    assert_eq!(shown, CallbackReply::Unavailable, "the login has ended, so it is not said to go on");
-    assert_eq!(stage.account("work").await, before);
-    let status = stage.app.accounts.status(&name("work"), &alice()).await.expect("a status");
+    let shown = gateway.approve(&login).shown().await;
+    assert_eq!(shown, CallbackReply::Unavailable, "the login has ended");
+    assert_eq!(gateway.account("work").await, before);
+    let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
     assert_eq!(status.last_login.expect("an end").outcome, LoginOutcome::NotSaved);
     assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
 }
 
 #[tokio::test]
-async fn a_token_lives_as_long_as_the_provider_says_and_an_hour_if_it_does_not() {
+async fn the_token_lifetime_is_the_provider_s_or_one_hour() {
     for (lifetime, seconds) in [(Some(90), 90), (None, 3600), (Some(-5), 3600)] {
-        let stage = Stage::open().await;
-        stage.provider.will_answer(Answer::Tokens { lifetime, with_refresh_token: true });
-        stage.connect().await;
-        let expires_at = stage.status(&alice()).await.expires_at;
+        let gateway = TestGateway::open().await;
+        gateway.provider.reply_with(Reply::Tokens { lifetime, with_refresh_token: true });
+        gateway.connect().await;
+        let expires_at = gateway.status(&alice()).await.expires_at;
         assert_eq!(expires_at, Some(NOW.plus(Duration::from_secs(seconds))), "{lifetime:?}");
     }
 }

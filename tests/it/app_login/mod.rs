@@ -1,5 +1,4 @@
-//! Signing in, through the gateway's use cases, with a world that behaves: from the start over the browser's return to
-//! saved tokens, and everything that may come between.
+//! The login use cases on fakes, from the start over the callback to saved tokens.
 
 mod callback;
 mod exchange;

@@ -1,4 +1,4 @@
-//! Many callers at once, callers that leave, and a gateway that is asked to stop in the middle of it.
+//! Concurrent callers, callers that disconnect, and a shutdown during a login.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use goclaw::{
 };
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{OPENAI, Stage, alice, name, query_of, settle, within};
+use crate::support::fakes::{OPENAI, TestGateway, alice, name, query_of, settle, within};
 
 const ACTIVE: AccountState = AccountState::Active;
 
@@ -18,110 +18,110 @@ fn received(redirect_url: &str) -> Callback {
 }
 
 #[tokio::test]
-async fn of_fifty_parallel_completions_one_redeems_the_code() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    stage.provider.hang();
+async fn fifty_parallel_completions_redeem_the_code_once() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    gateway.provider.hang();
     let mut completions = JoinSet::new();
     for number in 0..50 {
-        let gateway = stage.app.clone();
+        let app = gateway.app.clone();
         let pasted =
             || Callback::Pasted { name: name(OPENAI), redirect_url: approved.as_str().into(), principal: alice() };
         let callback = if number % 2 == 0 { received(&approved) } else { pasted() };
-        completions.spawn(async move { gateway.logins.complete(callback).await });
+        completions.spawn(async move { app.logins.complete(callback).await });
     }
     settle().await;
-    assert_eq!(stage.provider.exchanges(), 1);
-    stage.provider.answer_now();
+    assert_eq!(gateway.provider.exchanges(), 1);
+    gateway.provider.resume();
 
     let (connected, others): (Vec<_>, Vec<_>) =
         within(completions.join_all()).await.into_iter().partition(Result::is_ok);
     assert_eq!(connected.len(), 1);
     assert!(others.iter().all(|other| matches!(other, Err(AppError::LoginInProgress))), "{others:?}");
-    assert_eq!(stage.provider.exchanges(), 1);
-    assert_eq!(stage.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
+    assert_eq!(gateway.provider.exchanges(), 1);
+    assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
 }
 
 #[tokio::test]
 async fn two_gateways_on_one_store_redeem_a_code_once() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    let other = stage.another_gateway(1);
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    let other = gateway.another_gateway(1);
     let results =
-        tokio::join!(stage.app.logins.complete(received(&approved)), other.logins.complete(received(&approved)),);
+        tokio::join!(gateway.app.logins.complete(received(&approved)), other.logins.complete(received(&approved)),);
     let results = [results.0, results.1];
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
-    assert_eq!(stage.provider.exchanges(), 1);
+    assert_eq!(gateway.provider.exchanges(), 1);
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_stops_nothing() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    stage.provider.hang();
+async fn a_disconnected_caller_does_not_stop_the_exchange() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    gateway.provider.hang();
     {
-        let completion = stage.app.logins.complete(received(&approved));
+        let completion = gateway.app.logins.complete(received(&approved));
         tokio::select! {
-            result = completion => panic!("the provider has not answered: {result:?}"),
+                        result = completion => panic!("the provider has not responded: {result:?}"),
             () = settle() => {}
         }
     }
-    assert_eq!((stage.provider.exchanges(), stage.account(OPENAI).await), (1, None));
-    stage.provider.answer_now();
+    assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (1, None));
+    gateway.provider.resume();
     settle().await;
-    assert_eq!(stage.status(&alice()).await.state, ACTIVE);
+    assert_eq!(gateway.status(&alice()).await.state, ACTIVE);
 }
 
 #[tokio::test]
-async fn a_browser_that_leaves_stops_nothing() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let page = stage.approve(&login);
+async fn a_disconnected_browser_does_not_stop_the_exchange() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let page = gateway.approve(&login);
     settle().await;
     drop(page);
-    stage.provider.answer_now();
+    gateway.provider.resume();
     settle().await;
-    assert_eq!(stage.status(&alice()).await.state, ACTIVE);
+    assert_eq!(gateway.status(&alice()).await.state, ACTIVE);
 }
 
 #[tokio::test]
-async fn stopping_waits_for_the_exchange_and_shows_how_it_ended() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let mut page = stage.approve(&login);
+async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let mut page = gateway.approve(&login);
     settle().await;
-    let finish = stage.app.shut_down();
+    let finish = gateway.app.shut_down();
     tokio::pin!(finish);
     tokio::select! {
-        () = &mut finish => panic!("it stopped with a code in its hands"),
+                () = &mut finish => panic!("it stopped during the exchange"),
         () = settle() => {}
     }
-    assert!(page.is_blank());
-    stage.provider.answer_now();
+    assert!(page.is_waiting());
+    gateway.provider.resume();
     within(finish).await;
-    assert!(stage.account(OPENAI).await.is_some(), "it stopped after the tokens were saved");
+    assert!(gateway.account(OPENAI).await.is_some(), "the tokens are saved before the stop");
     assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Completed));
-    assert!(!stage.listener.is_open());
+    assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
-async fn a_login_that_a_dead_gateway_was_finishing_ends_as_interrupted() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.provider.hang();
-    let _page = stage.approve(&login);
+async fn a_stuck_exchange_ends_as_interrupted() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let _page = gateway.approve(&login);
     settle().await;
-    // As good as dead: the provider never answers.
-    stage.clock.advance(Duration::from_secs(120));
+    // An exchange without a response looks like one of a crashed gateway.
+    gateway.clock.advance(Duration::from_secs(120));
     settle().await;
-    assert_eq!(stage.status(&alice()).await.last_login, None, "an exchange may take its time");
-    stage.clock.advance(Duration::from_secs(60));
+    assert_eq!(gateway.status(&alice()).await.last_login, None, "the exchange may still succeed");
+    gateway.clock.advance(Duration::from_secs(60));
     settle().await;
-    let last = stage.status(&alice()).await.last_login.expect("the sweeper has seen it");
+    let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends it");
     assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Interrupted));
 }

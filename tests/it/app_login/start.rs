@@ -1,4 +1,4 @@
-//! Starting a login: once per principal and account, only where there is a browser sign-in, anew only if asked to.
+//! Starting a login: one per principal and account, only for OAuth providers, and for a usable account only if forced.
 
 use std::time::Duration;
 
@@ -14,162 +14,162 @@ use goclaw::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{NOW, OPENAI, Stage, alice, bob, name};
+use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, bob, name};
 
-/// Starts a login as the API does: for the name and the type that a request states.
+/// Starts a login with the name and the type of an API request.
 async fn start(
-    stage: &Stage,
+    gateway: &TestGateway,
     text: &str,
     provider_type: Option<&str>,
     options: StartOptions,
 ) -> Result<StartOutcome, AppError> {
     let (name, provider_type) = new_account(text, provider_type)?;
-    stage.app.logins.start(name, alice(), StartOptions { provider_type, ..options }).await
+    gateway.app.logins.start(name, alice(), StartOptions { provider_type, ..options }).await
 }
 
 #[tokio::test]
-async fn a_start_opens_the_listener_and_says_where_to_approve() {
-    let stage = Stage::open().await;
-    assert!(!stage.listener.is_open());
-    let login = stage.start(alice()).await;
-    assert!(stage.listener.is_open());
+async fn a_start_opens_the_listener_and_returns_the_authorize_url() {
+    let gateway = TestGateway::open().await;
+    assert!(!gateway.listener.is_open());
+    let login = gateway.start(alice()).await;
+    assert!(gateway.listener.is_open());
     assert!(login.auth_url.expose_secret().starts_with("https://auth.openai.com/oauth/authorize?response_type=code&"));
     assert!(login.name.as_str() == OPENAI && login.callback_error.is_none());
     assert_eq!(login.expires_at, NOW.plus(Duration::from_secs(360)));
 
-    let status = stage.status(&alice()).await;
-    let pending = status.pending.expect("it waits");
+    let status = gateway.status(&alice()).await;
+    let pending = status.pending.expect("a pending login");
     assert_eq!((pending.login_id, pending.expires_at), (login.login_id, login.expires_at));
     assert_eq!((status.state, status.last_login), (AccountState::Absent, None));
 }
 
 #[tokio::test]
-async fn starting_twice_gives_the_same_login_also_after_a_restart() {
-    let mut stage = Stage::open().await;
-    let first = stage.start(alice()).await;
-    stage.clock.advance(Duration::from_secs(30));
-    let second = stage.start(alice()).await;
-    stage.restart().await;
-    let third = stage.start(alice()).await;
+async fn a_second_start_returns_the_same_login_even_after_a_restart() {
+    let mut gateway = TestGateway::open().await;
+    let first = gateway.start(alice()).await;
+    gateway.clock.advance(Duration::from_secs(30));
+    let second = gateway.start(alice()).await;
+    gateway.restart().await;
+    let third = gateway.start(alice()).await;
     for again in [second, third] {
         assert_eq!(again.auth_url.expose_secret(), first.auth_url.expose_secret());
         assert_eq!((&again.login_id, again.expires_at), (&first.login_id, first.expires_at));
         assert_eq!(again.started_at, first.started_at);
     }
-    // The address of before the restart still leads to tokens.
-    stage.paste(&stage.provider.approve(&first.auth_url), alice()).await.expect("it connects");
+    // The address from before the restart still works.
+    gateway.paste(&gateway.provider.approve(&first.auth_url), alice()).await.expect("it connects");
 }
 
 #[tokio::test]
-async fn twenty_starts_at_once_are_one_login_and_one_listener() {
-    let stage = Stage::open().await;
+async fn twenty_concurrent_starts_share_one_login_and_one_listener() {
+    let gateway = TestGateway::open().await;
     let mut starts = JoinSet::new();
     for _ in 0..20 {
-        let gateway = stage.app.clone();
-        starts.spawn(async move { gateway.logins.start(name(OPENAI), alice(), StartOptions::default()).await });
+        let app = gateway.app.clone();
+        starts.spawn(async move { app.logins.start(name(OPENAI), alice(), StartOptions::default()).await });
     }
     let started = starts.join_all().await.into_iter().map(|outcome| match outcome.expect("it starts") {
         StartOutcome::Pending(login) => (login.auth_url.expose_secret().to_owned(), login.callback_error.is_none()),
-        StartOutcome::AlreadyAuthenticated { .. } => panic!("nobody has signed in"),
+        StartOutcome::AlreadyAuthenticated { .. } => panic!("the account is not connected"),
     });
     let started: Vec<_> = started.collect();
     assert!(started.iter().all(|login| *login == started[0] && login.1));
-    assert_eq!(stage.listener.times_opened(), 1);
+    assert_eq!(gateway.listener.times_opened(), 1);
 }
 
 #[tokio::test]
-async fn two_principals_have_a_login_each() {
-    let stage = Stage::open().await;
-    let (of_alice, of_bob) = (stage.start(alice()).await, stage.start(bob()).await);
+async fn each_principal_has_its_own_login() {
+    let gateway = TestGateway::open().await;
+    let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
     assert_ne!(of_alice.login_id, of_bob.login_id);
     assert_ne!(of_alice.auth_url.expose_secret(), of_bob.auth_url.expose_secret());
-    assert_eq!(stage.status(&bob()).await.pending.expect("it waits").login_id, of_bob.login_id);
-    assert_eq!(stage.status(&Principal::named("carol")).await.pending, None);
+    assert_eq!(gateway.status(&bob()).await.pending.expect("a pending login").login_id, of_bob.login_id);
+    assert_eq!(gateway.status(&Principal::named("carol")).await.pending, None);
 }
 
 #[tokio::test]
-async fn the_seed_s_word_openai_means_the_same_account() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    match start(&stage, "openai", None, StartOptions::default()).await {
+async fn openai_is_an_alias_of_the_account() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    match start(&gateway, "openai", None, StartOptions::default()).await {
         Ok(StartOutcome::Pending(again)) => assert_eq!((again.name, again.login_id), (login.name, login.login_id)),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_sound_account_is_not_signed_in_again_unless_forced() {
-    let stage = Stage::open().await;
-    stage.connect().await;
+async fn a_usable_account_starts_a_login_only_if_forced() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
     for principal in [alice(), bob()] {
-        let outcome = stage.app.logins.start(name(OPENAI), principal, StartOptions::default()).await;
+        let outcome = gateway.app.logins.start(name(OPENAI), principal, StartOptions::default()).await;
         assert!(matches!(&outcome, Ok(StartOutcome::AlreadyAuthenticated { name }) if name.as_str() == OPENAI));
     }
-    assert_eq!(stage.status(&alice()).await.pending, None);
-    stage.clock.advance(Duration::from_secs(1));
-    stage.start_anew(alice()).await;
-    assert!(stage.status(&alice()).await.pending.is_some());
+    assert_eq!(gateway.status(&alice()).await.pending, None);
+    gateway.clock.advance(Duration::from_secs(1));
+    gateway.start_forced(alice()).await;
+    assert!(gateway.status(&alice()).await.pending.is_some());
 }
 
 #[tokio::test]
-async fn an_expired_account_may_be_signed_in_again() {
-    let stage = Stage::open().await;
-    stage.connect().await;
-    stage.clock.advance(Duration::from_secs(3599));
-    let outcome = start(&stage, OPENAI, None, StartOptions::default()).await;
+async fn an_expired_account_can_start_a_login() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.clock.advance(Duration::from_secs(3599));
+    let outcome = start(&gateway, OPENAI, None, StartOptions::default()).await;
     assert!(matches!(outcome, Ok(StartOutcome::AlreadyAuthenticated { .. })), "{outcome:?}");
-    stage.clock.advance(Duration::from_secs(1));
-    stage.start(alice()).await;
+    gateway.clock.advance(Duration::from_secs(1));
+    gateway.start(alice()).await;
 }
 
 #[tokio::test]
-async fn a_disabled_account_may_be_signed_in_again_and_is_enabled_by_it() {
-    let stage = Stage::open().await;
-    stage.connect().await;
+async fn a_login_enables_a_disabled_account() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
-    stage.app.accounts.update(name(OPENAI), off).await.expect("it changes");
-    let login = stage.start(alice()).await;
-    stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
+    gateway.app.accounts.update(name(OPENAI), off).await.expect("it changes");
+    let login = gateway.start(alice()).await;
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 }
 
 #[tokio::test]
-async fn while_a_forced_login_waits_the_old_credential_serves() {
-    let stage = Stage::open().await;
-    let before = stage.connect().await;
-    let old = stage.account(OPENAI).await;
-    let login = stage.start_anew(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    assert_eq!(stage.account(OPENAI).await, old);
-    assert_eq!(stage.status(&alice()).await.state, AccountState::Active);
+async fn the_old_tokens_serve_during_a_forced_login() {
+    let gateway = TestGateway::open().await;
+    let before = gateway.connect().await;
+    let old = gateway.account(OPENAI).await;
+    let login = gateway.start_forced(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    assert_eq!(gateway.account(OPENAI).await, old);
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
 
-    let after = stage.paste(&approved, alice()).await.expect("it connects");
-    assert_eq!(after.id, before.id, "it is the same account");
-    assert_eq!(stage.tokens(OPENAI).await, Some(("access-2".to_owned(), Some("refresh-2".to_owned()))));
-    assert_eq!(stage.status(&alice()).await.login_id, Some(login.login_id));
+    let after = gateway.paste(&approved, alice()).await.expect("it connects");
+    assert_eq!(after.id, before.id, "the account is the same");
+    assert_eq!(gateway.tokens(OPENAI).await, Some(("access-2".to_owned(), Some("refresh-2".to_owned()))));
+    assert_eq!(gateway.status(&alice()).await.login_id, Some(login.login_id));
 }
 
 #[tokio::test]
-async fn a_new_name_becomes_an_account_of_the_type_it_was_started_with() {
-    let stage = Stage::open().await;
+async fn a_new_name_becomes_an_account_of_its_start_s_type() {
+    let gateway = TestGateway::open().await;
     let outcome = start(
-        &stage,
+        &gateway,
         "openai-work",
         Some(OPENAI),
         StartOptions { display_name: Some("Work".into()), ..StartOptions::default() },
     );
     let Ok(StartOutcome::Pending(login)) = outcome.await else { panic!("it does not start") };
-    stage.approve(&login).shown().await;
-    let account = stage.account("openai-work").await.expect("it is connected");
+    gateway.approve(&login).shown().await;
+    let account = gateway.account("openai-work").await.expect("it is connected");
     assert_eq!((account.provider_type, account.display_name.as_deref()), (ProviderType::OpenaiCodex, Some("Work")));
-    assert!(stage.account(OPENAI).await.is_none());
+    assert!(gateway.account(OPENAI).await.is_none());
 }
 
 #[tokio::test]
-async fn what_cannot_be_signed_in_to_says_why() {
-    let stage = Stage::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
+async fn a_rejected_start_names_the_reason() {
+    let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__ENABLED", "false")]).await;
     let refused = async |text: &str, provider_type| {
-        start(&stage, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
+        start(&gateway, text, provider_type, StartOptions::default()).await.map(drop).unwrap_err()
     };
     assert!(matches!(refused("xyz", None).await, AppError::UnknownProvider(name) if name == "xyz"));
     assert!(matches!(refused("X Y Z", None).await, AppError::UnknownProvider(_)));
@@ -180,21 +180,21 @@ async fn what_cannot_be_signed_in_to_says_why() {
         refused("suno", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::SessionToken, .. }
     ));
-    // Its endpoints must be configured, and are not.
+    // DashScope has OAuth only with configured endpoints.
     assert!(matches!(
         refused("dashscope", None).await,
         AppError::AuthMethodMismatch { method: AuthMethod::ApiKey, .. }
     ));
     assert!(matches!(refused("openai", None).await, AppError::DisabledByConfiguration(_)));
-    assert!(!stage.listener.is_open());
-    assert_eq!(stage.store.contents(), (vec![], vec![]));
+    assert!(!gateway.listener.is_open());
+    assert_eq!(gateway.store.contents(), (vec![], vec![]));
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_stops_a_start_and_the_next_one_works() {
-    let stage = Stage::open().await;
-    stage.store.fail_next(1);
-    assert!(matches!(start(&stage, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));
-    assert!(!stage.listener.is_open());
-    stage.start(alice()).await;
+async fn a_failing_store_fails_one_start_and_the_next_one_works() {
+    let gateway = TestGateway::open().await;
+    gateway.store.fail_next(1);
+    assert!(matches!(start(&gateway, OPENAI, None, StartOptions::default()).await, Err(AppError::Store(_))));
+    assert!(!gateway.listener.is_open());
+    gateway.start(alice()).await;
 }

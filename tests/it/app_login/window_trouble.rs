@@ -1,105 +1,105 @@
-//! The callback listener when the world is against it: a port that is taken, a restart, a store that is down.
+//! The callback listener with a port in use, after a restart, and with a store that is down.
 
 use std::time::Duration;
 
 use goclaw::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
 
-use crate::support::fakes::{OPENAI, Stage, alice, bob, query_of, settle};
+use crate::support::fakes::{OPENAI, TestGateway, alice, bob, query_of, settle};
 
 const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_told_in_the_seed_s_words_and_pasting_works() {
-    let stage = Stage::open().await;
-    stage.listener.hold_port(true);
-    let login = stage.start(alice()).await;
-    let error = login.callback_error.expect("the browser cannot come back").to_string();
+async fn a_port_in_use_is_reported_in_the_documented_words_and_pasting_works() {
+    let gateway = TestGateway::open().await;
+    gateway.listener.hold_port(true);
+    let login = gateway.start(alice()).await;
+    let error = login.callback_error.expect("the listener is not open").to_string();
     assert!(error.starts_with("failed to start OAuth flow (is port 1455 available?)"), "{error}");
     assert!(error.contains("another program holds 127.0.0.1:1455"), "{error}");
-    stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
 }
 
 #[tokio::test]
-async fn a_port_that_is_free_again_is_taken_by_the_next_start() {
-    let stage = Stage::open().await;
-    stage.listener.hold_port(true);
-    let first = stage.start(alice()).await;
-    stage.listener.hold_port(false);
-    let second = stage.start(alice()).await;
+async fn the_next_start_binds_a_freed_port() {
+    let gateway = TestGateway::open().await;
+    gateway.listener.hold_port(true);
+    let first = gateway.start(alice()).await;
+    gateway.listener.hold_port(false);
+    let second = gateway.start(alice()).await;
     assert!(second.login_id == first.login_id && second.callback_error.is_none());
-    assert_eq!(stage.approve(&first).shown().await, CONNECTED);
+    assert_eq!(gateway.approve(&first).shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn a_restart_listens_again_for_a_login_that_is_pending() {
-    let mut stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.restart().await;
-    assert!(stage.listener.is_open());
-    assert_eq!(stage.listener.times_opened(), 2);
-    assert_eq!(stage.approve(&login).shown().await, CONNECTED);
-    assert_eq!(stage.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
+async fn a_restart_reopens_the_listener_for_a_pending_login() {
+    let mut gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.restart().await;
+    assert!(gateway.listener.is_open());
+    assert_eq!(gateway.listener.times_opened(), 2);
+    assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
+    assert_eq!(gateway.tokens(OPENAI).await, Some(("access-1".to_owned(), Some("refresh-1".to_owned()))));
 }
 
 #[tokio::test]
-async fn a_restart_listens_for_nothing_if_no_login_is_pending() {
-    let mut stage = Stage::open().await;
-    stage.start(alice()).await;
-    stage.app.shut_down().await;
-    assert!(!stage.listener.is_open(), "a gateway that has stopped holds no port");
-    stage.clock.advance(Duration::from_secs(360));
-    stage.restart().await;
+async fn a_restart_without_a_pending_login_opens_no_listener() {
+    let mut gateway = TestGateway::open().await;
+    gateway.start(alice()).await;
+    gateway.app.shut_down().await;
+    assert!(!gateway.listener.is_open());
+    gateway.clock.advance(Duration::from_secs(360));
+    gateway.restart().await;
     settle().await;
-    assert_eq!((stage.listener.is_open(), stage.listener.times_opened()), (false, 1));
-    assert_eq!(stage.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
+    assert_eq!((gateway.listener.is_open(), gateway.listener.times_opened()), (false, 1));
+    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
 }
 
 #[tokio::test]
-async fn a_restart_with_the_port_taken_still_takes_a_pasted_address() {
-    let mut stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    stage.app.shut_down().await;
-    stage.listener.hold_port(true);
-    stage.restart().await;
-    stage.paste(&stage.provider.approve(&login.auth_url), alice()).await.expect("it connects");
+async fn a_restart_with_the_port_in_use_still_accepts_a_pasted_address() {
+    let mut gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    gateway.app.shut_down().await;
+    gateway.listener.hold_port(true);
+    gateway.restart().await;
+    gateway.paste(&gateway.provider.approve(&login.auth_url), alice()).await.expect("it connects");
 }
 
 #[tokio::test]
-async fn a_browser_that_meets_a_store_that_is_down_may_come_again() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
-    stage.store.break_down();
-    let page = stage.listener.browser_comes_back(query_of(&approved));
+async fn a_callback_during_a_store_outage_can_be_repeated() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    gateway.store.fail_all();
+    let page = gateway.listener.browser_returns(query_of(&approved));
     assert_eq!(page.shown().await, CallbackReply::Unavailable);
     settle().await;
-    assert!(stage.listener.is_open(), "nobody knows whether a login is pending");
+    assert!(gateway.listener.is_open(), "the gateway cannot read whether a login is pending");
 
-    stage.store.repair();
-    let page = stage.listener.browser_comes_back(query_of(&approved));
+    gateway.store.repair();
+    let page = gateway.listener.browser_returns(query_of(&approved));
     assert_eq!(page.shown().await, CONNECTED);
 }
 
 #[tokio::test]
-async fn it_closes_soon_after_a_store_that_was_down_says_that_nothing_is_pending() {
-    let stage = Stage::open().await;
-    stage.start(alice()).await;
-    stage.store.break_down();
-    stage.clock.advance(Duration::from_secs(360));
+async fn it_closes_soon_after_a_store_outage_if_nothing_is_pending() {
+    let gateway = TestGateway::open().await;
+    gateway.start(alice()).await;
+    gateway.store.fail_all();
+    gateway.clock.advance(Duration::from_secs(360));
     settle().await;
-    assert!(stage.listener.is_open());
-    stage.store.repair();
-    stage.clock.advance(Duration::from_secs(5));
+    assert!(gateway.listener.is_open());
+    gateway.store.repair();
+    gateway.clock.advance(Duration::from_secs(5));
     settle().await;
-    assert!(!stage.listener.is_open());
+    assert!(!gateway.listener.is_open());
 }
 
 #[tokio::test]
 async fn one_listener_serves_the_logins_of_all_accounts() {
-    let stage = Stage::open().await;
-    let (of_alice, of_bob) = (stage.start(alice()).await, stage.start(bob()).await);
+    let gateway = TestGateway::open().await;
+    let (of_alice, of_bob) = (gateway.start(alice()).await, gateway.start(bob()).await);
     for login in [of_bob, of_alice] {
-        assert_eq!(stage.approve(&login).shown().await, CONNECTED);
+        assert_eq!(gateway.approve(&login).shown().await, CONNECTED);
     }
-    assert_eq!((stage.provider.exchanges(), stage.listener.times_opened()), (2, 1));
+    assert_eq!((gateway.provider.exchanges(), gateway.listener.times_opened()), (2, 1));
 }

@@ -1,4 +1,4 @@
-//! When the callback's port is open: while somebody is signing in, and not a moment before or long after.
+//! The callback port is open only while a login is pending.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::support::{
     provider::Provider,
 };
 
-/// The gateway closes 1 s after the page was fetched, and 10 s after the callback if it never is.
+/// The gateway closes the port 1 s after the page was fetched, or else 10 s after the callback.
 const SOON: Duration = Duration::from_secs(5);
 const AT_THE_LATEST: Duration = Duration::from_secs(15);
-/// Looks, 20 ms apart, that together take longer than the second after the page.
+/// Number of polls, 20 ms apart. Together they take longer than the second after the page.
 const LOOKS: usize = 100;
 
-/// Whether the port is open, on both families or on neither.
+/// Whether the port is open on either loopback family.
 async fn is_open(port: u16) -> bool {
     let open = [TcpStream::connect((V4, port)).await.is_ok(), TcpStream::connect((V6, port)).await.is_ok()];
-    // Closing one after the other is allowed; half open for good is not, and `closes` finds that.
+    // The families may close one after the other; `closes` detects a port that stays half open.
     open.into_iter().any(|open| open)
 }
 
@@ -40,26 +40,26 @@ async fn the_port_opens_with_a_login_and_closes_a_second_after_its_page() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    assert!(!is_open(home.callback_port).await, "nobody is signing in");
+    assert!(!is_open(home.callback_port).await, "no login is pending");
     gateway.start_login().await;
     assert!(is_open(home.callback_port).await);
     gateway.sign_in().await;
     assert!(is_open(home.callback_port).await, "a reload of the page must work");
     closes(home.callback_port, SOON).await;
-    // And it opens again for the next one.
+    // The next login opens it again.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(is_open(home.callback_port).await);
 }
 
 #[tokio::test]
-async fn the_port_closes_in_time_though_nobody_fetches_the_page() {
+async fn the_port_closes_even_if_the_page_is_never_fetched() {
     let waiting = Waiting::new().await;
     assert_eq!(waiting.visit(&waiting.right).await.status, 303);
     closes(waiting.home.callback_port, AT_THE_LATEST).await;
 }
 
 #[tokio::test]
-async fn the_port_closes_at_once_with_a_cancel_a_paste_or_a_logout() {
+async fn the_port_closes_at_once_after_a_cancel_a_paste_or_a_logout() {
     for end in ["cancel", "callback", "logout"] {
         let waiting = Waiting::new().await;
         let redirect_url = format!("http://localhost:{}{}", waiting.home.callback_port, waiting.right);
@@ -70,7 +70,7 @@ async fn the_port_closes_at_once_with_a_cancel_a_paste_or_a_logout() {
 }
 
 #[tokio::test]
-async fn the_port_closes_when_the_time_of_the_login_is_over() {
+async fn the_port_closes_when_the_login_expires() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "1s");
     let gateway = home.start().await;
@@ -80,7 +80,7 @@ async fn the_port_closes_when_the_time_of_the_login_is_over() {
 }
 
 #[tokio::test]
-async fn the_port_stays_open_for_another_login_that_is_pending() {
+async fn the_port_stays_open_for_another_pending_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

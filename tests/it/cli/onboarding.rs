@@ -1,58 +1,58 @@
-//! Commands around a gateway: `onboard` for the shell, `migrate` for the database.
+//! `goclaw onboard`, `goclaw migrate` and the default command.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::{NOT_FOUND, assert_said};
-use crate::support::gateway::{Home, Said};
+use super::{NOT_FOUND, assert_output};
+use crate::support::gateway::{CommandOutput, Home};
 
-/// Runs a line in bash with nothing in the environment but what `.env.local` brings.
-fn in_bash(home: &Home, line: &str) -> Said {
+/// Runs a line in bash with an empty environment.
+fn in_bash(home: &Home, line: &str) -> CommandOutput {
     let mut command = Command::new("/bin/bash");
     command.args(["-c", line]).env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
     command.env("GOCLAW", env!("CARGO_BIN_EXE_goclaw")).current_dir(home.path());
-    Said::by(command)
+    CommandOutput::of(command)
 }
 
 #[tokio::test]
 async fn onboard_writes_a_private_file_that_a_shell_can_source() {
     let home = Home::without_provider();
-    let said = home.run(&["onboard"]);
-    assert_said(&said, 1, "no gateway token found\n");
+    let output = home.run(&["onboard"]);
+    assert_output(&output, 1, "no gateway token found\n");
     assert!(!home.path().join(".env.local").exists());
 
     let gateway = home.start().await;
-    let said = home.run(&["onboard"]);
-    assert_said(&said, 0, "Wrote .env.local");
-    assert!(!said.stdout.contains(&gateway.token) && !said.stderr.contains(&gateway.token));
+    let output = home.run(&["onboard"]);
+    assert_output(&output, 0, "Wrote .env.local");
+    assert!(!output.stdout.contains(&gateway.token) && !output.stderr.contains(&gateway.token));
     let file = home.path().join(".env.local");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.lines().all(|line| line.starts_with("export GOCLAW_") && line.contains('=')), "{text}");
 
-    assert_said(&in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NOT_FOUND);
-    let said = in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
-    assert_eq!(said.stdout, format!("127.0.0.1:{} {}\n", home.port, gateway.token));
+    assert_output(&in_bash(&home, "source .env.local && \"$GOCLAW\" auth status"), 1, NOT_FOUND);
+    let output = in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
+    assert_eq!(output.stdout, format!("127.0.0.1:{} {}\n", home.port, gateway.token));
 
-    let said = home.run(&["onboard"]);
-    assert_said(&said, 1, ".env.local is there already\n");
-    assert!(said.stderr.contains("goclaw onboard --force"), "{}", said.stderr);
-    assert_said(&home.run(&["onboard", "--force"]), 0, "Wrote .env.local");
+    let output = home.run(&["onboard"]);
+    assert_output(&output, 1, ".env.local is there already\n");
+    assert!(output.stderr.contains("goclaw onboard --force"), "{}", output.stderr);
+    assert_output(&home.run(&["onboard", "--force"]), 0, "Wrote .env.local");
 }
 
 #[test]
-fn migrate_makes_the_database_without_a_gateway_and_can_be_repeated() {
+fn migrate_creates_the_database_and_is_idempotent() {
     let home = Home::without_provider();
     for _ in 0..2 {
-        let said = home.run(&["migrate"]);
+        let output = home.run(&["migrate"]);
         let database = home.data_dir().join("goclaw.db");
-        assert_said(&said, 0, &format!("The database {} is up to date.\n", database.display()));
+        assert_output(&output, 0, &format!("The database {} is up to date.\n", database.display()));
     }
     assert_eq!(home.stored(), (0, 0));
-    assert!(!home.data_dir().join("encryption.key").exists(), "a key is for a gateway to make");
+    assert!(!home.data_dir().join("encryption.key").exists(), "only a gateway creates the key");
 }
 
 #[tokio::test]
-async fn serve_is_what_runs_without_a_command() {
+async fn serve_is_the_default_command() {
     let home = Home::without_provider();
     let child = home.spawn(home.command(&["serve"]), "gateway");
     let gateway = home.answering(child).await;

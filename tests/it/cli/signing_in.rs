@@ -1,4 +1,4 @@
-//! `goclaw auth login`: it prints an address, waits, and says how it ended.
+//! `goclaw auth login` prints an address, waits and prints the outcome.
 
 use std::{
     io::Write,
@@ -13,7 +13,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// A `goclaw auth login` that waits. It is killed if the test fails meanwhile.
+/// A waiting `goclaw auth login`. Dropping it kills the process.
 struct Login<'a> {
     home: &'a Home,
     child: Child,
@@ -34,7 +34,7 @@ impl<'a> Login<'a> {
         self.home.printed("login", "stderr")
     }
 
-    /// The address it prints.
+    /// Returns the printed address.
     async fn auth_url(&self) -> String {
         let line = || async {
             let text = self.stdout();
@@ -66,27 +66,27 @@ impl Drop for Login<'_> {
 }
 
 #[tokio::test]
-async fn login_prints_an_address_waits_for_the_browser_and_says_who_is_signed_in() {
+async fn login_prints_the_address_waits_and_prints_the_account() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let mut login = Login::start(&home, &["--no-browser"]);
     let auth_url = login.auth_url().await;
-    assert_eq!(gateway.start_login().await["auth_url"], auth_url.as_str(), "it is the gateway's own login");
+    assert_eq!(gateway.start_login().await["auth_url"], auth_url.as_str(), "the gateway has the same login");
     login.says("Waiting for the sign-in").await;
     let page = browser_like().get(&auth_url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("<h1>Connected</h1>"), "{page}");
 
     assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
-    let said = login.stdout();
-    assert!(said.contains(&format!("Signed in.\n\n{ACTIVE}")), "{said}");
-    assert!(said.contains("Account: person1@example.com (plan plus)\n"), "{said}");
-    assert!(!said.contains(&gateway.token), "the curl line names the token's place, not the token");
-    // The line to copy works as it is.
-    let curl = said.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
-    let answer = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
-    let answered: Value = serde_json::from_slice(&answer.stdout).unwrap_or_default();
-    assert_eq!(answered["authenticated"], true, "{curl}: {answer:?}");
+    let output = login.stdout();
+    assert!(output.contains(&format!("Signed in.\n\n{ACTIVE}")), "{output}");
+    assert!(output.contains("Account: person1@example.com (plan plus)\n"), "{output}");
+    assert!(!output.contains(&gateway.token), "the curl line names the token's place, not the token");
+    // The printed curl command works unchanged.
+    let curl = output.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();
+    let response = std::process::Command::new("sh").args(["-c", curl]).output().unwrap();
+    let printed: Value = serde_json::from_slice(&response.stdout).unwrap_or_default();
+    assert_eq!(printed["authenticated"], true, "{curl}: {response:?}");
 
     let mut again = Login::start(&home, &[]);
     assert_eq!(again.ends().await, Some(0));
@@ -94,7 +94,7 @@ async fn login_prints_an_address_waits_for_the_browser_and_says_who_is_signed_in
 }
 
 #[tokio::test]
-async fn a_pasted_address_signs_in_and_a_wrong_one_is_explained_and_not_repeated() {
+async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
@@ -112,7 +112,7 @@ async fn a_pasted_address_signs_in_and_a_wrong_one_is_explained_and_not_repeated
 }
 
 #[tokio::test]
-async fn a_denied_login_ends_with_no_and_the_reason() {
+async fn a_denied_login_exits_with_an_error_and_the_reason() {
     let provider = Provider::start(&["--approval", "deny"]);
     let home = Home::new(&provider);
     let _gateway = home.start().await;
@@ -124,13 +124,13 @@ async fn a_denied_login_ends_with_no_and_the_reason() {
 }
 
 #[tokio::test]
-async fn a_failed_exchange_ends_with_no_and_the_reason() {
+async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _gateway = home.start().await;
     let mut login = Login::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
-    provider.spoil_next_exchange(json!({"kind": "lose_answer"})).await;
+    provider.fail_next_exchange(json!({"kind": "lose_answer"})).await;
     login.paste(&redirect_url);
     assert_eq!(login.ends().await, Some(1));
     assert!(login.stderr().contains("Sign-in failed: The provider could not be reached"), "{}", login.stderr());
@@ -169,7 +169,7 @@ async fn with_json_a_script_gets_one_line_at_the_start_and_one_at_the_end() {
 }
 
 #[tokio::test]
-async fn login_outlives_a_restart_of_the_gateway() {
+async fn login_survives_a_restart_of_the_gateway() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;

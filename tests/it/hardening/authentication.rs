@@ -1,5 +1,5 @@
-//! The API's door: the token counts in one place only, guessing is slowed down without hurting its owner, and there is
-//! no gateway without a token.
+//! API authentication: the token is accepted in one header only, guessing is rate-limited without affecting the owner,
+//! and no gateway runs without a token.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,17 +8,17 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::raw;
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
-/// How long a request of the owner may take while others guess. Without a crowd it takes about a millisecond.
+/// Limit for an owner's request during the guessing. Normally it takes about a millisecond.
 const PROMPT: Duration = Duration::from_secs(5);
 
-async fn send(request: RequestBuilder) -> Answer {
-    Answer::of(request.send().await.expect("an answer")).await
+async fn send(request: RequestBuilder) -> HttpResponse {
+    HttpResponse::of(request.send().await.expect("a response")).await
 }
 
 #[tokio::test]
-async fn the_token_counts_in_the_authorization_header_and_nowhere_else() {
+async fn the_token_is_accepted_only_in_the_authorization_header() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let (list, token) = (format!("{}/v1/providers", gateway.base), gateway.token.clone());
@@ -26,7 +26,7 @@ async fn the_token_counts_in_the_authorization_header_and_nowhere_else() {
     let form = format!("access_token={token}");
     for (where_it_is, request) in [
         ("the query", http().get(format!("{list}?access_token={token}"))),
-        // Where there is nothing, 401 says that nobody was let in; the contract's operations ask a second time.
+        // An unknown path responds 401 too.
         ("the query, where there is nothing", http().get(format!("{}/nothing?access_token={token}", gateway.base))),
         ("the query under another name", http().get(format!("{list}?token={token}&api_key={token}"))),
         ("user info", http().get(&list).basic_auth("goclaw", Some(&token))),
@@ -38,17 +38,21 @@ async fn the_token_counts_in_the_authorization_header_and_nowhere_else() {
         ("another scheme", http().get(&list).header("authorization", format!("Token {token}"))),
         ("no scheme", http().get(&list).header("authorization", &token)),
     ] {
-        let answer = send(request).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "in {where_it_is}");
-        assert!(answer.header("www-authenticate").starts_with("Bearer"), "in {where_it_is}");
-        assert!(!answer.text.contains(&token), "in {where_it_is}");
+        let response = send(request).await;
+        assert_eq!(
+            (response.status, response.json()["code"].as_str()),
+            (401, Some("unauthorized")),
+            "in {where_it_is}"
+        );
+        assert!(response.header("www-authenticate").starts_with("Bearer"), "in {where_it_is}");
+        assert!(!response.text.contains(&token), "in {where_it_is}");
     }
-    // Whoever signs in with it there as well is let in for the header alone.
+    // With a valid header, a token elsewhere is ignored.
     let both = http().get(format!("{list}?access_token=wrong")).bearer_auth(&token).header("cookie", "token=wrong");
     assert_eq!(send(both).await.status, 200);
 }
 
-/// A request without the right token, as the cheapest program would send it.
+/// Sends a raw request with a wrong token.
 fn guess(gateway: &Gateway, target: &str, authorization: &str) -> impl Future<Output = (u16, String)> + use<> {
     let address = gateway.base.strip_prefix("http://").expect("an address").parse::<SocketAddr>().expect("a socket");
     let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\n{authorization}Connection: close\r\n\r\n");
@@ -56,7 +60,7 @@ fn guess(gateway: &Gateway, target: &str, authorization: &str) -> impl Future<Ou
 }
 
 #[tokio::test]
-async fn a_thousand_wrong_tokens_are_slowed_down_and_the_right_one_from_the_same_address_is_not() {
+async fn a_thousand_wrong_tokens_are_rate_limited_and_the_right_one_is_not() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let (mut refused, mut slowed) = (0, 0);
@@ -64,7 +68,7 @@ async fn a_thousand_wrong_tokens_are_slowed_down_and_the_right_one_from_the_same
         let mut guesses = JoinSet::new();
         for number in 0..50 {
             let wrong = format!("Authorization: Bearer guess-{round}-{number}\r\n");
-            // Without any token, and where there is nothing, it is the same guess.
+            // A missing token and an unknown path count as guesses too.
             let (target, authorization) = match number % 5 {
                 0 => ("/v1/providers", String::new()),
                 1 => ("/nothing/here", wrong),
@@ -72,9 +76,9 @@ async fn a_thousand_wrong_tokens_are_slowed_down_and_the_right_one_from_the_same
             };
             guesses.spawn(guess(&gateway, target, &authorization));
         }
-        // Among the guesses.
+        // The owner's request runs among the guesses.
         let own = tokio::time::timeout(PROMPT, gateway.get("/v1/providers"));
-        assert_eq!(own.await.expect("the owner waits").status, 200, "the owner is slowed down");
+        assert_eq!(own.await.expect("the owner is not delayed").status, 200, "the owner is rate-limited");
         for (status, text) in guesses.join_all().await {
             match status {
                 401 => refused += 1,
@@ -94,15 +98,15 @@ async fn a_thousand_wrong_tokens_are_slowed_down_and_the_right_one_from_the_same
         }
     }
     assert_eq!(refused + slowed, 1_000);
-    // The first 20, and one more a second.
-    assert!((20..100).contains(&refused), "{refused} guesses were looked at");
-    // What is open to everybody stays so, and the owner can still work.
+    // A burst of 20, then one a second.
+    assert!((20..100).contains(&refused), "{refused} guesses were checked");
+    // Public paths and the owner's requests still work.
     assert_eq!(guess(&gateway, "/healthz", "").await.0, 200);
     assert_eq!(gateway.post("/v1/auth/openai/start", json!({})).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_gateway_that_is_opened_to_other_machines_has_a_token_of_its_own_and_says_that_it_is_open() {
+async fn a_gateway_open_to_other_machines_has_its_own_token_and_warns() {
     let mut tokens = Vec::new();
     for _ in 0..2 {
         let home = Home::without_provider().with("GOCLAW_HOST", "0.0.0.0");

@@ -1,5 +1,4 @@
-//! The callback's port under everything that a web page or a program on the machine can throw at it: the login under
-//! way survives, and its browser still gets through.
+//! Floods of the callback port by web pages and local programs. The pending login survives, its browser gets through.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -17,13 +16,13 @@ use crate::support::{
     provider::Provider,
 };
 
-/// More than the 64 connections that are served at a time.
+/// More than the 64 concurrent connections of the listener.
 const CROWD: usize = 100;
-/// The gateway closes a silent connection after 5 s; a crowd that is served in two turns takes two of these.
+/// The gateway closes a silent connection after 5 s, and serves this crowd in two rounds.
 const SLOW_AT_MOST: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_thousand_wrong_callbacks_do_not_stop_the_right_one() {
+async fn a_thousand_wrong_callbacks_do_not_end_the_login() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -50,9 +49,9 @@ async fn a_thousand_wrong_callbacks_do_not_stop_the_right_one() {
     assert_eq!(gateway.status().await["authenticated"], true);
 }
 
-/// The state is looked at before anything else, so whoever does not know it cannot even say that it was declined.
+/// The state is checked first, so an error with a wrong state cannot end a login.
 #[tokio::test]
-async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_nothing() {
+async fn an_error_with_a_wrong_state_changes_nothing() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -64,7 +63,7 @@ async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_n
         &navigation(home.callback_port, "/auth/callback?code=c&state=bad"),
     )
     .await;
-    let body_of = |answer: &str| answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let body_of = |response: &str| response.split_once("\r\n\r\n").unwrap().1.to_owned();
     for query in [
         "error=access_denied&state=bad".to_owned(),
         "error=server_error&state=bad".to_owned(),
@@ -73,20 +72,20 @@ async fn an_error_with_a_wrong_state_is_answered_like_any_wrong_state_and_ends_n
         format!("error=access_denied&state=bad&iss=https%3A%2F%2Fevil.example&code={state}"),
     ] {
         let request = navigation(home.callback_port, &format!("/auth/callback?{query}"));
-        let (status, answer) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
-        assert_eq!((status, body_of(&answer)), (400, body_of(&first)), "{query}");
+        let (status, response) = raw((Ipv4Addr::LOCALHOST, home.callback_port), &request).await;
+        assert_eq!((status, body_of(&response)), (400, body_of(&first)), "{query}");
         let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": format!("{own}?{query}")})).await;
         assert_eq!((pasted.status, &pasted.json()["code"]), (400, &json!("invalid_state")), "{query}");
         assert_eq!(gateway.status().await["pending"], pending, "{query}");
     }
-    // A wrong address with a wrong state is told nothing about the address.
+    // The response to a wrong address with a wrong state does not mention the address.
     let elsewhere = "http://evil.example/?code=c&state=bad";
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": elsewhere})).await;
     assert_eq!(pasted.json()["code"], "invalid_state");
     assert_eq!(gateway.post("/v1/auth/openai/callback", json!({"redirect_url": right})).await.status, 200);
 }
 
-/// A connection that never gets a whole head across.
+/// Opens a connection that never completes its head.
 async fn slow(port: u16, number: usize) -> TcpStream {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("a connection");
     let beginning = match number % 3 {
@@ -94,12 +93,12 @@ async fn slow(port: u16, number: usize) -> TcpStream {
         1 => "GET /auth/callback?code=c&state=s HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
         _ => "G",
     };
-    stream.write_all(beginning.as_bytes()).await.expect("it is taken");
+    stream.write_all(beginning.as_bytes()).await.expect("the bytes are sent");
     stream
 }
 
 #[tokio::test]
-async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callback_gets_through() {
+async fn silent_and_slow_connections_are_closed_and_the_callback_gets_through() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -110,7 +109,7 @@ async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callbac
         let mut stream = slow(port, number).await;
         crowd.spawn(async move {
             let mut rest = Vec::new();
-            // A byte now and then would keep a deadline for single reads from ever coming.
+            // Single bytes would reset a per-read deadline.
             let (mut reader, mut writer) = stream.split();
             let drip = async {
                 while number % 3 == 1 && writer.write_all(b"x").await.is_ok() {
@@ -129,11 +128,11 @@ async fn a_crowd_of_silent_and_dripping_connections_is_closed_and_a_good_callbac
     assert_eq!(good.expect("the browser was locked out").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
     let closed = timeout(TEST_DEADLINE, crowd.join_all()).await.expect("all of them are closed");
-    assert!(closed.iter().all(|answer| !answer.starts_with("HTTP/1.1 2")), "nobody was served for half a request");
+    assert!(closed.iter().all(|response| !response.starts_with("HTTP/1.1 2")), "an incomplete request was served");
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_or_has_too_many_lines_is_refused_and_the_login_goes_on() {
+async fn an_oversized_head_is_rejected_and_the_login_stays_pending() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -150,8 +149,8 @@ async fn a_head_that_is_too_large_or_has_too_many_lines_is_refused_and_the_login
         assert!(status == 0 || (400..500).contains(&status), "{text}");
     }
     assert_eq!(provider.outcomes("/oauth/token").await, [""; 0], "a code left the gateway");
-    // A body that never comes is not waited for.
+    // The listener does not wait for a body.
     let with_body = format!("GET {right} HTTP/1.1\r\n{host}Content-Length: 1000000\r\n\r\n");
-    assert_eq!(timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("an answer").0, 303);
+    assert_eq!(timeout(TEST_DEADLINE, raw((Ipv4Addr::LOCALHOST, port), &with_body)).await.expect("a response").0, 303);
     assert_eq!(gateway.status().await["authenticated"], true);
 }

@@ -1,4 +1,4 @@
-//! A thousand logins with the system's randomness: no two share a state, a verifier or a visible pattern.
+//! A thousand logins with system randomness share no state, verifier or visible pattern.
 
 use std::{
     collections::HashSet,
@@ -24,11 +24,11 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::support::fakes::{OPENAI, Stage, name};
+use crate::support::fakes::{OPENAI, TestGateway, name};
 
 const LOGINS: usize = 1_000;
 
-/// A token endpoint that notes the verifiers it is shown and is never available.
+/// A token endpoint that records verifiers and always fails as unavailable.
 #[derive(Default)]
 struct Witness(Mutex<Vec<String>>);
 
@@ -57,8 +57,8 @@ impl OAuthEndpoint for Witness {
     }
 }
 
-/// What one login shows to the world: `state`, `code_challenge` and its method, each exactly once.
-fn shown(auth_url: &str) -> [String; 3] {
+/// Returns `state`, `code_challenge` and its method; asserts that each occurs exactly once.
+fn public_parameters(auth_url: &str) -> [String; 3] {
     let url = Url::parse(auth_url).unwrap();
     ["state", "code_challenge", "code_challenge_method"].map(|wanted| {
         let mut values = url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
@@ -68,8 +68,8 @@ fn shown(auth_url: &str) -> [String; 3] {
     })
 }
 
-/// All of them differ, and so do their parts: at every place of the decoded bytes nearly every value occurs. Of 256
-/// values, 1,000 draws leave out 5 on average; 40 missing, even once in all places, is not to be expected in a lifetime.
+/// Asserts that the values and their halves differ, and that each byte position takes nearly every value. 1,000 draws
+/// miss 5 of 256 values on average; 40 missing values practically never occur.
 fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
     assert_eq!(texts.len(), LOGINS);
     assert_eq!(texts.iter().collect::<HashSet<_>>().len(), LOGINS, "a {what} was repeated");
@@ -84,22 +84,22 @@ fn assert_unguessable(what: &str, texts: &[String], bytes: usize) {
 }
 
 #[tokio::test]
-async fn a_thousand_logins_have_nothing_in_common() {
+async fn a_thousand_logins_share_no_random_value() {
     let witness = Arc::new(Witness::default());
     let ports = |ports| Ports { oauth: witness.clone(), random: Arc::new(SystemRandom), ..ports };
-    let stage = Stage::with_ports(ports).await;
-    let gateway = &stage.app;
+    let gateway = TestGateway::with_ports(ports).await;
+    let app = &gateway.app;
     let (mut states, mut challenges) = (Vec::new(), Vec::new());
     for number in 0..LOGINS {
-        // One for each person, since a second start of the same person is the same login.
+        // One principal each, because a second start of a principal returns the same login.
         let person = Principal::named(format!("person-{number}"));
-        let started = gateway.logins.start(name(OPENAI), person.clone(), StartOptions::default()).await.unwrap();
+        let started = app.logins.start(name(OPENAI), person.clone(), StartOptions::default()).await.unwrap();
         let StartOutcome::Pending(login) = started else { panic!("not started") };
-        let [state, challenge, method] = shown(login.auth_url.expose_secret());
+        let [state, challenge, method] = public_parameters(login.auth_url.expose_secret());
         assert_eq!(method, "S256");
         let redirect_url = format!("http://localhost:1455/auth/callback?code=c&state={state}").into();
         let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal: person };
-        let ended = gateway.logins.complete(pasted).await;
+        let ended = app.logins.complete(pasted).await;
         let unavailable = LoginOutcome::ProviderUnavailable;
         assert!(
             matches!(ended, Err(AppError::LoginFailed { outcome, .. }) if outcome == unavailable),

@@ -1,16 +1,15 @@
-//! What goes wrong inside stays inside: with a database that is broken in the middle, every operation answers a problem
-//! that names no table, no statement, no path, and no secret.
+//! With a broken database every operation responds with a problem that names no table, statement, path or secret.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{approved, contract};
 use crate::support::{
-    gateway::{Answer, Gateway, Home, http},
+    gateway::{Gateway, Home, HttpResponse, http},
     provider::Provider,
 };
 
-/// Every operation under `/v1`, with a body that it would take.
+/// Returns every operation under `/v1` with a valid body.
 async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, String, Option<Value>)> {
     let contract = contract(gateway).await;
     let mut operations = Vec::new();
@@ -37,9 +36,9 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
     operations
 }
 
-/// Nothing of what only the gateway may know is in an answer.
-fn assert_tells_nothing(home: &Home, secrets: &[String], answer: &Answer, context: &str) {
-    let text = format!("{:?}{}", answer.headers, answer.text);
+/// Asserts that a response contains no internals and no secret.
+fn assert_tells_nothing(home: &Home, secrets: &[String], response: &HttpResponse, context: &str) {
+    let text = format!("{:?}{}", response.headers, response.text);
     let folder = home.path().display().to_string();
     let inner =
         ["llm_providers", "config_secrets", "login_sessions", "SELECT", "sqlite", "no such", "src/", "panicked"];
@@ -49,7 +48,7 @@ fn assert_tells_nothing(home: &Home, secrets: &[String], answer: &Answer, contex
 }
 
 #[tokio::test]
-async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_tells_nothing() {
+async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -64,7 +63,7 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
     for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
-    // A model is asked, the plan looked at, and changes are told, without the database.
+    // Model requests, usage and the change stream work without the database.
     let in_memory = [
         "/v1/responses",
         "/v1/chat/completions",
@@ -73,26 +72,31 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
         "/v1/auth/openai/usage",
         "/v1/events",
     ];
-    // The gateway's own token is no session that could end.
+    // The gateway token is not a session, so it cannot be ended.
     let ends_nothing = |method: &Method, path: &str| (method, path) == (&Method::DELETE, "/v1/session");
     for (method, path, body) in operations {
         if in_memory.contains(&path.as_str()) || ends_nothing(&method, &path) {
             continue;
         }
         let context = format!("{method} {path}");
-        let answer = gateway.call(method, &path, body).await;
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["code"]), (503, &json!("store_unavailable")), "{context}: {}", answer.text);
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{context}");
+        let response = gateway.call(method, &path, body).await;
+        let problem = response.json();
+        assert_eq!(
+            (response.status, &problem["code"]),
+            (503, &json!("store_unavailable")),
+            "{context}: {}",
+            response.text
+        );
+        assert_eq!(response.header("content-type"), "application/problem+json", "{context}");
         for member in ["type", "title", "status", "detail", "instance"] {
             assert!(!problem[member].is_null(), "{context}: RFC 9457 section 3.1 has {member}");
         }
         let instance = problem["instance"].as_str().unwrap().rsplit(':').next().unwrap();
-        assert_eq!(answer.header("x-request-id"), instance, "{context}");
-        assert_tells_nothing(&home, &secrets, &answer, &context);
+        assert_eq!(response.header("x-request-id"), instance, "{context}");
+        assert_tells_nothing(&home, &secrets, &response, &context);
     }
-    // The browser is told as little.
-    let page = Answer::of(http().get(&redirect_url).send().await.unwrap()).await;
+    // The callback page reveals nothing either.
+    let page = HttpResponse::of(http().get(&redirect_url).send().await.unwrap()).await;
     assert_eq!(page.status, 503, "{}", page.text);
     assert_tells_nothing(&home, &secrets, &page, "the page");
 
@@ -104,7 +108,7 @@ async fn a_broken_database_is_answered_by_every_operation_with_a_problem_that_te
 }
 
 #[tokio::test]
-async fn no_operation_shows_a_token_of_the_provider_a_code_or_a_verifier() {
+async fn no_operation_returns_a_provider_token_a_code_or_a_verifier() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -114,32 +118,32 @@ async fn no_operation_shows_a_token_of_the_provider_a_code_or_a_verifier() {
         provider.redirect_for(started["auth_url"].as_str().unwrap()).await
     };
     let mut operations = operations(&gateway, &redirect_url).await;
-    // It has no end, and says the same words to everybody.
+    // The change stream never ends and contains no account data.
     operations.retain(|(_, path, _)| path != "/v1/events");
-    // What ends the sign-in comes last, so that there is something to tell before.
+    // The operations that end the login come last.
     operations.sort_by_key(|(_, path, _)| (path.ends_with("/logout"), path.ends_with("/cancel")));
-    let mut answered = Vec::new();
+    let mut statuses = Vec::new();
     for (method, path, body) in operations {
-        let answer = gateway.call(method.clone(), &path, body).await;
-        answered.push(answer.status);
+        let response = gateway.call(method.clone(), &path, body).await;
+        statuses.push(response.status);
         let mut secrets = provider.issued().await;
         secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
         secrets.extend([gateway.token.clone(), home.text("SELECT coalesce(max(api_key), 'none') FROM llm_providers")]);
-        assert!(secrets.len() > 6, "there is something to look for");
-        assert_tells_nothing(&home, &secrets, &answer, &format!("{method} {path}"));
+        assert!(secrets.len() > 6, "there are secrets to search for");
+        assert_tells_nothing(&home, &secrets, &response, &format!("{method} {path}"));
     }
-    assert!(answered.iter().filter(|status| **status == 200).count() >= 7, "{answered:?}");
+    assert!(statuses.iter().filter(|status| **status == 200).count() >= 7, "{statuses:?}");
 }
 
 #[tokio::test]
-async fn the_provider_s_words_about_a_refused_code_stay_inside() {
+async fn the_provider_s_error_text_is_not_returned() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
     let body = r#"{"error":{"code":"invalid_grant","message":"SELECT canary-session-token src/"}}"#;
-    provider.spoil_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("code_refused")));
-    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &answer, "the refusal");
+    provider.fail_next_exchange(json!({"kind": "status", "status": 400, "body": body})).await;
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (502, &json!("code_refused")));
+    assert_tells_nothing(&home, &["canary-session-token".to_owned()], &response, "the refusal");
 }

@@ -1,5 +1,5 @@
-//! The promises of `docs/security.md` that no other test holds: what a web page, a program on the machine, a careless
-//! paste or a caller without the token can do, which is nothing.
+//! Requirements of `docs/security.md` that no other test covers: attacks by web pages, local programs, pasted addresses
+//! and callers without the token.
 
 mod authentication;
 mod callback_flood;
@@ -15,29 +15,31 @@ mod token_endpoint;
 use serde_json::Value;
 
 use crate::support::{
-    gateway::{Answer, Gateway, http},
+    gateway::{Gateway, HttpResponse, http},
     provider::Provider,
     wire::raw,
 };
 
-/// Starts a login and returns the address that the provider sends the browser to.
+/// Starts a login and returns the redirect address after approval.
 async fn approved(gateway: &Gateway, provider: &Provider) -> String {
     let started = gateway.start_login().await;
     provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await
 }
 
-/// The path and query of an address.
+/// Returns the path and query of an address.
 fn target_of(redirect_url: &str) -> String {
     let url = url::Url::parse(redirect_url).expect("an address");
     url[url::Position::BeforePath..].to_owned()
 }
 
-/// A browser's navigation to `target` on the callback's port, or on what is forwarded to it.
+/// Returns the raw request of a browser's navigation to `target`.
 fn navigation(port: u16, target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")
 }
 
-/// The contract that the gateway serves.
+/// Fetches the OpenAPI document.
 async fn contract(gateway: &Gateway) -> Value {
-    Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("an answer")).await.json()
+    HttpResponse::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.expect("a response"))
+        .await
+        .json()
 }

@@ -1,14 +1,14 @@
-//! The browser that the command line opens gets one address as one argument, and no shell ever reads it.
+//! The CLI passes the authorize URL to the browser as one argument and without a shell.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use crate::support::gateway::{Home, eventually};
 
-/// Stands in for the desktop's opener: notes how many arguments it got, and the first of them.
+/// A fake `xdg-open` that records the number of its arguments and the first one.
 const OPENER: &str =
     "#!/bin/sh\nprintf '%s\\n%s\\n' \"$#\" \"$1\" > \"$HOME/draft\" && mv \"$HOME/draft\" \"$HOME/opened\"\n";
 
-/// As hostile to a shell as an https address can be; what an owner configures stands as it is in the address.
+/// An https address full of shell syntax. The configured address is used verbatim.
 const AUTHORIZE_URL: &str = "https://issuer.example/$(touch${IFS}owned);touch${IFS}owned|&'/-flag/*";
 
 fn install_opener(folder: &Path) -> String {
@@ -19,14 +19,14 @@ fn install_opener(folder: &Path) -> String {
     folder.display().to_string()
 }
 
-/// The same command on a terminal of its own, since a browser is opened only for somebody who is there.
+/// Wraps the command in a pseudo-terminal, because the CLI opens a browser only on a terminal.
 fn on_a_terminal(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
-async fn a_hostile_address_reaches_the_browser_as_one_argument_and_runs_nothing() {
+async fn a_hostile_address_is_one_argument_and_runs_nothing() {
     let home = Home::without_provider()
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__AUTHORIZE_URL", AUTHORIZE_URL)
         .with("GOCLAW_PROVIDERS__OPENAI_CODEX__EXTRA_AUTHORIZE_PARAMS__LOGIN_HINT", "`touch owned` & -flag");
@@ -46,9 +46,9 @@ async fn a_hostile_address_reaches_the_browser_as_one_argument_and_runs_nothing(
     let mut child = home.spawn(terminal, "login");
 
     let noted = || async { fs::read_to_string(home.path().join("opened")).ok() };
-    let opened = eventually("a browser to be asked", noted).await;
+    let opened = eventually("the browser to be opened", noted).await;
     let (count, address) = opened.trim_end().split_once('\n').expect("two lines");
-    // Printed as it was opened, and the login that the gateway has.
+    // The opened address is the printed one and belongs to the gateway's login.
     let printed = home.printed("login", "stdout");
     let shown = printed.lines().map(str::trim).find(|line| line.starts_with("https://")).expect("an address");
     assert_eq!((count, address), ("1", shown));

@@ -1,5 +1,4 @@
-//! A pasted address against everything that reads alike: only the login's own redirect URI, to the letter, lets a code
-//! in, and nothing is ever fetched.
+//! Pasted addresses that resemble the redirect URI. Only the exact redirect URI is accepted, and nothing is fetched.
 
 use std::{io::ErrorKind, net::TcpListener};
 
@@ -16,16 +15,16 @@ use serde_json::json;
 
 use super::approved;
 use crate::support::{
-    fakes::{Stage, alice},
+    fakes::{TestGateway, alice},
     gateway::Home,
     provider::Provider,
 };
 
 const RIGHT: &str = "http://localhost:1455/auth/callback";
 
-/// What is put in front of `?code=...&state=...`; none of it is [`RIGHT`].
+/// Prefixes of `?code=...&state=...` that differ from [`RIGHT`].
 const LOOKALIKES: &[&str] = &[
-    // The host is somebody else's, or is written so that a parser may see another one.
+    // Another host, or a host that parsers may read differently.
     "http://localhost:1455@evil.example/auth/callback",
     "http://localhost@evil.example:1455/auth/callback",
     "http://evil.example@localhost:1455/auth/callback",
@@ -95,7 +94,7 @@ const LOOKALIKES: &[&str] = &[
     "view-source:http://localhost:1455/auth/callback",
     "blob:http://localhost:1455/auth/callback",
     "localhost:1455/auth/callback",
-    // What a browser drops in the middle of an address.
+    // Characters that browsers remove from addresses.
     "ht\ttp://localhost:1455/auth/callback",
     "http://local\thost:1455/auth/callback",
     "http://localhost:14\n55/auth/callback",
@@ -103,22 +102,22 @@ const LOOKALIKES: &[&str] = &[
     "http://localhost:1455/auth/call\u{0}back",
     "http://localhost:1455/auth/call\u{200b}back",
     "http://localhost:1455/auth/callback \u{2028}",
-    // A fragment ends the query, so what follows was never sent to the redirect URI.
+    // A fragment is never sent to the redirect URI.
     "http://localhost:1455/auth/callback#",
     "http://localhost:1455/auth/callback#/auth/callback",
 ];
 
 #[tokio::test]
-async fn an_address_that_only_reads_like_the_login_s_own_lets_no_code_in() {
-    let stage = Stage::open().await;
-    let login = stage.start(alice()).await;
-    let approved = stage.provider.approve(&login.auth_url);
+async fn an_address_similar_to_the_redirect_uri_is_rejected() {
+    let gateway = TestGateway::open().await;
+    let login = gateway.start(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
     let query = approved.strip_prefix(RIGHT).unwrap();
     let ends = [String::new(), "#".to_owned(), "#fragment".to_owned(), format!("#{query}")];
     let lookalikes = LOOKALIKES.iter().map(|text| format!("{text}{query}"));
     let fragments = ends[1..].iter().map(|end| format!("{approved}{end}"));
     for text in lookalikes.chain(fragments) {
-        let refused = stage.paste(&text, alice()).await;
+        let refused = gateway.paste(&text, alice()).await;
         let rejected = matches!(
             refused,
             Err(AppError::InvalidRedirect(_) | AppError::CallbackRejected(CallbackRejection::WrongAddress(_)))
@@ -126,14 +125,14 @@ async fn an_address_that_only_reads_like_the_login_s_own_lets_no_code_in() {
         assert!(rejected, "{text:?}: {refused:?}");
         assert!(!refused.unwrap_err().to_string().contains("ac_1"), "{text:?} is repeated");
     }
-    assert_eq!(stage.provider.exchanges(), 0);
-    assert_eq!(stage.status(&alice()).await.pending.expect("it still waits").login_id, login.login_id);
-    stage.paste(&format!(" \t{approved}\r\n"), alice()).await.expect("white space around it is a person's");
+    assert_eq!(gateway.provider.exchanges(), 0);
+    assert_eq!(gateway.status(&alice()).await.pending.expect("it is still pending").login_id, login.login_id);
+    gateway.paste(&format!(" \t{approved}\r\n"), alice()).await.expect("surrounding white space is ignored");
 }
 
-/// Every address that is one keystroke away.
+/// Tests every address that differs in one byte.
 #[test]
-fn no_single_byte_may_be_changed_added_or_left_out() {
+fn an_address_that_differs_in_one_byte_is_rejected() {
     let arrives = |address: &str| {
         let parsed = PastedRedirect::parse(&format!("{address}?code=c&state=s").into());
         parsed.is_ok_and(|(pasted, _)| pasted.arrived_at(RIGHT).is_ok())
@@ -151,14 +150,14 @@ fn no_single_byte_may_be_changed_added_or_left_out() {
     }
 }
 
-/// A parameter, known or not, and how often it comes.
+/// Generates known and unknown parameters, with repetitions.
 fn parameters() -> impl Strategy<Value = Vec<(String, String, bool)>> {
     let known = ["code", "state", "error", "error_description", "iss"];
     let name = prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[a-z_]{1,8}"];
     prop::collection::vec((name, "[ -~]{0,12}", any::<bool>()), 0..8)
 }
 
-/// A query as somebody hostile may write it: every byte of a name percent-encoded, or none.
+/// Writes a query, with some names fully percent-encoded.
 fn query(parameters: &[(String, String, bool)]) -> String {
     let hidden = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
     let pair = |(name, value, hide): &(String, String, bool)| {
@@ -170,7 +169,7 @@ fn query(parameters: &[(String, String, bool)]) -> String {
 
 proptest! {
     #[test]
-    fn a_repeated_parameter_is_refused_in_any_order_and_spelling(parameters in parameters()) {
+    fn a_repeated_parameter_is_rejected_in_any_order_and_spelling(parameters in parameters()) {
         let count = |wanted: &str| parameters.iter().filter(|(name, ..)| name == wanted).count();
         let repeated = ["code", "state", "error", "error_description", "iss"].iter().any(|name| count(name) > 1);
         let state = parameters.iter().find(|(name, value, _)| name == "state" && !value.is_empty());
@@ -186,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn no_pasted_text_makes_reading_panic_or_arrives_by_luck(text in "[ -~\u{a0}-\u{ff}]{0,80}", end in ".{0,20}") {
+    fn no_pasted_text_panics_or_is_accepted_by_chance(text in "[ -~\u{a0}-\u{ff}]{0,80}", end in ".{0,20}") {
         for text in [text.clone(), format!("http://{text}"), format!("http://localhost{text}"), format!("{text}{end}")] {
             if let Ok((pasted, _)) = PastedRedirect::parse(&text.as_str().into()) {
                 prop_assert_eq!(pasted.arrived_at(RIGHT).is_ok(), text.trim().starts_with(&format!("{RIGHT}?")));
@@ -206,11 +205,11 @@ async fn a_pasted_address_is_never_fetched() {
     let trap_address = trap.local_addr().unwrap().to_string();
     let own = format!("localhost:{}", home.callback_port);
     for wrong in [right.replace(&own, &trap_address), format!("http://{trap_address}/latest/meta-data")] {
-        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": wrong})).await;
-        assert_eq!(answer.status, 400, "{}", answer.text);
-        assert!(!answer.text.contains(&trap_address), "{}", answer.text);
+        let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": wrong})).await;
+        assert_eq!(response.status, 400, "{}", response.text);
+        assert!(!response.text.contains(&trap_address), "{}", response.text);
     }
-    // A fetch would have come before the answer; what comes after it comes before the gateway has ended.
+    // A fetch would arrive before the response, or at the latest before the gateway has stopped.
     gateway.stop().await;
-    assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the gateway has called");
+    assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the gateway fetched the address");
 }

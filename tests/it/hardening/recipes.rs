@@ -1,8 +1,8 @@
-//! The recipes of `docs/remote.md`, followed: a browser on another machine comes back through a forwarded port, a
-//! published port, or its owner's clipboard.
+//! The recipes of `docs/remote.md`: a browser on another machine reaches the callback through a forwarded port, a
+//! published port or a pasted address.
 //!
-//! Other machines are other loopback addresses here. What a recipe depends on stays real: the browser says
-//! `Host: localhost:PORT` and connects to another address than the gateway's.
+//! Other loopback addresses stand in for other machines. As in reality, the browser sends `Host: localhost:PORT` and
+//! connects to an address other than the gateway's.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -20,18 +20,17 @@ use tokio::{
 
 use super::{approved, raw};
 use crate::support::{
-    gateway::{Answer, Gateway, Home, TEST_DEADLINE, http},
+    gateway::{Gateway, Home, HttpResponse, TEST_DEADLINE, http},
     provider::Provider,
 };
 
 const RECIPES: &str = include_str!("../../../docs/remote.md");
 
-/// The machine of the browser, and a container's own address.
+/// The addresses of the browser's machine and of a container.
 const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const CONTAINER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 
-/// What `ssh -L` and a container's published port do: whatever connects to `from` is connected to `to`. Ends with the
-/// value.
+/// Forwards connections from `from` to `to`, like `ssh -L` or a published port, until the value is dropped.
 async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
     let listener = TcpListener::bind(from).await.expect("the port is free on the browser's machine");
     let mut forwarder = JoinSet::new();
@@ -40,7 +39,7 @@ async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
         while let Ok((mut near, _)) = listener.accept().await {
             connections.spawn(async move {
                 let mut far = TcpStream::connect(to).await.expect("the other end");
-                // Fails if either side leaves early, which is theirs to do.
+                // An early disconnect of either side is fine.
                 let _ = copy_bidirectional(&mut near, &mut far).await;
             });
         }
@@ -48,13 +47,13 @@ async fn forward(from: SocketAddr, to: SocketAddr) -> JoinSet<()> {
     forwarder
 }
 
-/// Opens `url` with a browser to whose machine `localhost` is `here`, and goes where it is sent.
-async fn browse(here: Ipv4Addr, url: &str) -> Answer {
-    // Prepares TLS as the tests' other clients do.
+/// Opens `url` on a machine whose `localhost` is `here`, and follows redirects.
+async fn browse(here: Ipv4Addr, url: &str) -> HttpResponse {
+    // Installs the TLS provider.
     drop(http());
     let browser = Client::builder().redirect(redirect::Policy::limited(5)).no_proxy().timeout(TEST_DEADLINE);
     let browser = browser.resolve("localhost", SocketAddr::from((here, 0))).build().expect("a browser");
-    Answer::of(browser.get(url).send().await.expect("a page")).await
+    HttpResponse::of(browser.get(url).send().await.expect("a page")).await
 }
 
 async fn assert_signs_in(gateway: &Gateway, here: Ipv4Addr) {
@@ -67,36 +66,36 @@ async fn assert_signs_in(gateway: &Gateway, here: Ipv4Addr) {
 }
 
 #[tokio::test]
-async fn a_port_forwarded_as_ssh_does_brings_the_browser_back() {
+async fn the_callback_works_through_an_ssh_port_forward() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let (near, far) = ((HERE, home.callback_port).into(), (Ipv4Addr::LOCALHOST, home.callback_port).into());
     let _ssh = forward(near, far).await;
     assert_signs_in(&gateway, HERE).await;
-    assert!(!gateway.log().contains("other machines may reach it"), "nothing was opened to anybody");
+    assert!(!gateway.log().contains("other machines may reach it"), "the port is open to loopback only");
 }
 
 #[tokio::test]
-async fn a_port_forwarded_to_the_gateway_s_ipv6_loopback_does_too() {
+async fn the_callback_works_through_a_forward_to_ipv6_loopback() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    // The server's `localhost` may be either.
+    // `localhost` on the server can be either family.
     let _ssh =
         forward((HERE, home.callback_port).into(), (std::net::Ipv6Addr::LOCALHOST, home.callback_port).into()).await;
     assert_signs_in(&gateway, HERE).await;
 }
 
 #[tokio::test]
-async fn a_published_port_of_a_container_brings_the_browser_back() {
+async fn the_callback_works_through_a_published_container_port() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", &CONTAINER.to_string());
     let gateway = home.start().await;
     let (host, container) = ((HERE, home.callback_port).into(), (CONTAINER, home.callback_port).into());
     let _published = forward(host, container).await;
     assert_signs_in(&gateway, HERE).await;
-    // An explicit bind is that address and no other.
+    // An explicit address is the only one bound.
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     assert!(TcpStream::connect((CONTAINER, home.callback_port)).await.is_ok());
     for other in [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)] {
@@ -105,7 +104,7 @@ async fn a_published_port_of_a_container_brings_the_browser_back() {
 }
 
 #[tokio::test]
-async fn a_callback_on_every_address_is_said_to_be_and_still_answers_to_localhost_alone() {
+async fn a_callback_on_every_address_is_warned_about_and_serves_only_localhost() {
     let provider = Provider::approving();
     let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", "0.0.0.0").with("GOCLAW_HOST", "0.0.0.0");
     let gateway = home.start().await;
@@ -113,7 +112,7 @@ async fn a_callback_on_every_address_is_said_to_be_and_still_answers_to_localhos
     assert!(log.contains("the login callback listens on 0.0.0.0: other machines may reach it"), "{log}");
     assert!(log.contains("the API listens on 0.0.0.0: other machines may reach it"), "{log}");
     let port = home.callback_port;
-    assert!(TcpStream::connect((CONTAINER, port)).await.is_err(), "nobody is signing in");
+    assert!(TcpStream::connect((CONTAINER, port)).await.is_err(), "no login is pending");
 
     let redirect_url = approved(&gateway, &provider).await;
     let target = super::target_of(&redirect_url);
@@ -126,7 +125,7 @@ async fn a_callback_on_every_address_is_said_to_be_and_still_answers_to_localhos
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named_by_its_address_and_the_clipboard_is_enough() {
+async fn a_port_in_use_is_named_and_pasting_completes_the_login() {
     let provider = Provider::approving();
     for (bind, taken) in [("", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")] {
         let home = Home::new(&provider).with("GOCLAW_CALLBACK__BIND", bind);
@@ -139,14 +138,14 @@ async fn a_taken_port_is_named_by_its_address_and_the_clipboard_is_enough() {
         assert!(error.contains(&format!("{taken}:{port}")), "{error}");
         assert!(gateway.log().contains("the redirect URL can be pasted instead"), "the log says it too");
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
-        let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-        assert_eq!(answer.status, 200, "{bind}: {}", answer.text);
+        let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+        assert_eq!(response.status, 200, "{bind}: {}", response.text);
     }
 }
 
-/// The documentation's own words, so that neither can change without the other.
+/// Compares the documentation's settings and ports with the code.
 #[test]
-fn the_recipes_name_settings_and_ports_that_there_are() {
+fn the_recipes_name_existing_settings_and_ports() {
     let variables: Vec<(String, String)> = RECIPES
         .split_whitespace()
         .filter(|word| word.starts_with("GOCLAW_"))

@@ -1,4 +1,4 @@
-//! Where a code goes, and how often: once, to the server its login began with, with the redirect URI it was asked with.
+//! A code is sent once, to the server of its login, with the redirect URI of its authorization request.
 
 use goclaw::{
     adapters::{
@@ -21,29 +21,29 @@ use url::Url;
 
 use super::approved;
 use crate::support::{
-    gateway::{Answer, Gateway, Home, http},
+    gateway::{Gateway, Home, HttpResponse, http},
     provider::Provider,
 };
 
 #[tokio::test]
-async fn of_fifty_posts_and_ten_visits_at_once_one_redeems_the_code() {
+async fn fifty_pastes_and_ten_callbacks_redeem_the_code_once() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
-    // Time for all of them to arrive before the first has its tokens.
-    provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+    // Delays the exchange so that all requests arrive during it.
+    provider.fail_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
     let mut requests = JoinSet::new();
     for number in 0..60 {
         let url = format!("{}/v1/auth/openai/callback", gateway.base);
         let post = http().post(url).bearer_auth(&gateway.token).json(&json!({"redirect_url": redirect_url}));
         let request = if number % 6 == 0 { http().get(&redirect_url) } else { post };
-        requests.spawn(async move { Answer::of(request.send().await.unwrap()).await });
+        requests.spawn(async move { HttpResponse::of(request.send().await.unwrap()).await });
     }
-    let answers = requests.join_all().await;
-    // 303 is the browser's way to the page with the outcome, whoever brought it about.
+    let responses = requests.join_all().await;
+    // 303 redirects a browser to the outcome page.
     let (signed_in, others): (Vec<u16>, Vec<u16>) =
-        answers.iter().map(|answer| answer.status).partition(|status| *status == 200);
+        responses.iter().map(|response| response.status).partition(|status| *status == 200);
     assert!(signed_in.len() <= 1, "{signed_in:?}");
     assert!(others.iter().all(|status| [303, 409, 410].contains(status)), "{others:?}");
     assert!(others.iter().filter(|status| **status == 409).count() > 10, "they were not at once: {others:?}");
@@ -58,20 +58,19 @@ fn client_of(issuer: &str) -> OAuthClient {
     settings.providers.into_iter().find_map(|provider| provider.oauth).unwrap()
 }
 
-/// A code for `client`'s redirect URI, redeemed with `presented`.
+/// Redeems a code for `client`'s redirect URI with the redirect URI `presented`.
 async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenEndpointError> {
     let verifier = PkceVerifier::from_bytes(&[7; 64]);
     let url = authorize_url(client, &verifier.challenge(), &OAuthState::new("state"));
-    let answer = http().get(url.expose_secret()).send().await.unwrap();
-    let location = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let response = http().get(url.expose_secret()).send().await.unwrap();
+    let location = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
     let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
     HttpOAuthEndpoint::new().unwrap().exchange_code(&client, grant).await.map(drop)
 }
 
-/// That the simulator compares byte for byte is what makes every sign-in of these tests a proof that the gateway sends
-/// the same redirect URI twice.
+/// The simulator compares redirect URIs byte for byte, so every login proves that the gateway repeats its own.
 #[tokio::test]
 async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
     let provider = Simulator::start(Options::default()).await.unwrap();
@@ -94,12 +93,12 @@ async fn a_redirect_uri_that_differs_in_one_byte_redeems_nothing() {
 
 async fn paste(gateway: &Gateway, account: &str, redirect_url: &str) -> (u16, String) {
     let body = json!({"redirect_url": redirect_url});
-    let answer = gateway.post(&format!("/v1/auth/{account}/callback"), body).await;
-    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+    let response = gateway.post(&format!("/v1/auth/{account}/callback"), body).await;
+    (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]
-async fn a_login_is_finished_where_it_began_whatever_is_configured_meanwhile() {
+async fn a_login_keeps_its_endpoints_when_the_configuration_changes() {
     let (first, second) = (Provider::approving(), Provider::approving());
     let home = Home::new(&first);
     let gateway = home.start().await;
@@ -129,8 +128,8 @@ async fn the_callbacks_of_two_providers_cannot_be_crossed() {
     let invalid_state = (400, "invalid_state".to_owned());
     assert_eq!(paste(&gateway, "work", &of_first).await, invalid_state);
     assert_eq!(paste(&gateway, "openai", &of_second).await, invalid_state);
-    // A code of the first with the state of the second, as a mix-up brings it (RFC 9700 section 4.4): refused if the
-    // first says who it is, by either way in.
+    // A mix-up (RFC 9700 section 4.4): a code of the first with the state of the second. If the first sends `iss`, both
+    // the callback and the paste reject it.
     let state = |url: &str| url.split_once("state=").map(|(_, rest)| rest.to_owned()).unwrap();
     let crossed = of_first.replace(&state(&of_first), &state(&of_second));
     let issuer: String = url::form_urlencoded::byte_serialize(first.issuer.as_bytes()).collect();

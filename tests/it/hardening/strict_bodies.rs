@@ -1,4 +1,4 @@
-//! A body says one thing: what parsers read differently is refused by every operation that takes one.
+//! Every operation rejects bodies that parsers could read differently.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 
 use super::contract;
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
-/// A good body of each operation that takes one of ours.
+/// A valid body for each operation with our own format.
 const BODIES: [(&str, &str, &str); 6] = [
     ("POST", "/v1/auth/{provider}/start", r#"{"force":false,"display_name":"Name","provider_type":"openai-codex"}"#),
     (
@@ -27,12 +27,12 @@ async fn send((client, gateway): (&Client, &Gateway), method: &str, path: &str, 
     let path = path.replace("{provider}", "suno");
     let request = client.request(method, format!("{}{path}", gateway.base)).bearer_auth(&gateway.token);
     let request = request.header("content-type", "application/json").body(body.to_owned());
-    let answer = Answer::of(request.send().await.unwrap()).await;
-    assert!(!answer.text.contains("canary"), "{path} repeats what it was sent: {}", answer.text);
-    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+    let response = HttpResponse::of(request.send().await.unwrap()).await;
+    assert!(!response.text.contains("canary"), "{path} repeats what it was sent: {}", response.text);
+    (response.status, response.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
-/// `{"a":1,"b":2}` with each member said again: the same, another value, another spelling, at the other end.
+/// Repeats each member of a body: with the same value, another value, another spelling, at either end.
 fn repetitions(body: &str) -> Vec<String> {
     let members: serde_json::Map<String, Value> = serde_json::from_str(body).unwrap();
     let inner = body.trim_start_matches('{').trim_end_matches('}');
@@ -47,7 +47,7 @@ fn repetitions(body: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_a_body() {
+async fn every_operation_rejects_repeated_and_unknown_members() {
     let (client, home) = (http(), Home::without_provider());
     let gateway = home.start().await;
     let at = (&client, &gateway);
@@ -55,8 +55,8 @@ async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_
     let mut with_body = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            // A request for a model is OpenAI's, which takes the last of two members: the provider receives what was
-            // understood. A forwarded body is not read.
+            // Model requests follow OpenAI, where the last of two members wins. The gateway sends the provider the
+            // parsed body, so it cannot be read differently. A forwarded body is not read.
             let is_ours = !["Models", "Proxy"].contains(&operation["tags"][0].as_str().unwrap());
             if operation.get("requestBody").is_some() && is_ours {
                 with_body.insert((method.to_uppercase(), path.clone()));
@@ -79,12 +79,12 @@ async fn repeated_and_unknown_members_are_refused_by_every_operation_that_takes_
         }
         for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
             let (status, _) = send(at, method, path, no_object).await;
-            // A start or a refresh needs no body; suno takes neither.
+            // A start or a refresh without a body uses the defaults; suno supports neither.
             let may_be_left_out = path.ends_with("/start") || path.ends_with("/refresh");
             let expected = if may_be_left_out && ["", "null"].contains(&no_object) { 409 } else { 400 };
             assert_eq!(status, expected, "{method} {path}: {no_object}");
         }
-        // The body itself is not what is refused.
+        // The valid body is not rejected.
         let (status, code) = send(at, method, path, body).await;
         let about_the_body = ["malformed_json", "bad_body", "not_json"].contains(&code.as_str());
         assert!(!about_the_body, "{method} {path}: {status} {code}");

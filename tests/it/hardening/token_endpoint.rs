@@ -1,5 +1,4 @@
-//! The provider's own endpoints, when they misbehave or somebody stands in between: nothing goes anywhere else, nothing
-//! is waited for without end, and a logout is a logout.
+//! Misbehaving OAuth endpoints: no request goes elsewhere, every wait ends, and a logout always removes the account.
 
 use std::{io::ErrorKind, net::TcpListener};
 
@@ -9,22 +8,22 @@ use serde_json::{Value, json};
 use super::approved;
 use crate::support::{gateway::Home, provider::Provider};
 
-/// An answer that comes byte by byte is cut off at 20 s in all, which is also how long this takes.
+/// A response that arrives byte by byte is aborted after 20 s, which is the duration of this test.
 #[tokio::test]
-async fn an_answer_that_drips_is_given_up_in_time() {
+async fn a_slow_token_response_times_out() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
     let redirect_url = approved(&gateway, &provider).await;
-    provider.spoil_next_exchange(json!({"kind": "slow_drip", "every": "1s"})).await;
-    // The client of the test gives up at 40 s.
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (504, &json!("provider_timeout")), "{}", answer.text);
+    provider.fail_next_exchange(json!({"kind": "slow_drip", "every": "1s"})).await;
+    // The test's client times out after 40 s.
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!((response.status, &response.json()["code"]), (504, &json!("provider_timeout")), "{}", response.text);
     assert_eq!(home.stored(), (0, 0));
 }
 
 #[tokio::test]
-async fn a_proxy_in_the_environment_gets_to_see_nothing() {
+async fn a_proxy_in_the_environment_is_not_used() {
     let provider = Provider::approving();
     let trap = TcpListener::bind("127.0.0.1:0").unwrap();
     trap.set_nonblocking(true).unwrap();
@@ -37,11 +36,11 @@ async fn a_proxy_in_the_environment_gets_to_see_nothing() {
     assert_eq!(home.stored(), (1, 1));
     assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.json()["revocation"], "revoked");
     gateway.stop().await;
-    assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "a proxy nobody configured was called");
+    assert_eq!(trap.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the gateway called the proxy");
 }
 
 #[test]
-fn no_endpoint_is_taken_that_is_neither_https_nor_this_machine() {
+fn an_endpoint_must_be_https_or_loopback() {
     for key in ["ISSUER", "AUTHORIZE_URL", "TOKEN_URL", "REVOKE_URL"] {
         let name = format!("GOCLAW_PROVIDERS__OPENAI_CODEX__{key}");
         let load = |url: &str| {
@@ -68,16 +67,16 @@ fn no_endpoint_is_taken_that_is_neither_https_nor_this_machine() {
 }
 
 #[tokio::test]
-async fn a_logout_removes_everything_here_and_says_truly_what_the_provider_did() {
-    let answer = |status: u16| json!({"kind": "status", "status": status, "body": "CANARY"});
+async fn a_logout_always_removes_the_account_and_reports_the_revocation() {
+    let status_fault = |status: u16| json!({"kind": "status", "status": status, "body": "CANARY"});
     for (fault, revocation) in [
         (None, "revoked"),
-        (Some(answer(400)), "failed"),
-        (Some(answer(503)), "pending"),
+        (Some(status_fault(400)), "failed"),
+        (Some(status_fault(503)), "pending"),
         (Some(json!({"kind": "reset_before"})), "pending"),
         (Some(json!({"kind": "lose_answer"})), "pending"),
         (Some(json!({"kind": "redirect", "status": 307, "location": "http://127.0.0.1:1/"})), "pending"),
-        // Ten seconds, then it is left for later.
+        // Times out after ten seconds and is retried later.
         (Some(json!({"kind": "hang"})), "pending"),
     ] {
         let provider = Provider::approving();
@@ -86,7 +85,7 @@ async fn a_logout_removes_everything_here_and_says_truly_what_the_provider_did()
         gateway.sign_in().await;
         assert_eq!(home.stored(), (1, 1));
         if let Some(fault) = &fault {
-            provider.tell("/faults", json!({"endpoint": "revoke", "fault": fault})).await;
+            provider.post_control("/faults", json!({"endpoint": "revoke", "fault": fault})).await;
         }
         let logged_out = gateway.post("/v1/auth/openai/logout", json!({})).await;
         let expected = json!({"status": "logged out", "removed": true, "revocation": revocation});

@@ -1,4 +1,4 @@
-//! The contract of `Clock`: over the clock that tests move, and over the system's.
+//! Contract of `Clock`, for the fake and the system clock.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -12,15 +12,15 @@ use crate::support::{
 };
 
 contract!(fake: Fake, system: System; [
-    now_follows_the_time_that_passes,
-    a_sleep_ends_once_its_time_has_passed_and_not_before,
-    a_sleep_of_no_time_ends_at_once,
-    sleepers_wake_in_the_order_of_their_times,
-    a_sleep_starts_when_it_is_first_polled_or_earlier,
-    a_sleep_that_is_dropped_disturbs_no_other,
+    now_follows_elapsed_time,
+    a_sleep_ends_after_its_duration_and_not_earlier,
+    a_zero_sleep_ends_at_once,
+    sleepers_wake_in_order_of_duration,
+    a_sleep_starts_at_its_first_poll_or_earlier,
+    a_dropped_sleep_does_not_affect_others,
 ]);
 
-/// Long against the resolution of a timer, short for a test.
+/// Much longer than the timer resolution.
 const TICK: Duration = Duration::from_millis(60);
 
 trait Fixture {
@@ -28,7 +28,7 @@ trait Fixture {
 
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// What the wall clock shows according to somebody else.
+    /// Reads the wall clock independently.
     fn reference(&self) -> Timestamp;
 
     /// Lets time pass.
@@ -78,7 +78,7 @@ impl Fixture for System {
     }
 }
 
-async fn now_follows_the_time_that_passes<F: Fixture>() {
+async fn now_follows_elapsed_time<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let (before, now, after) = (fixture.reference(), clock.now(), fixture.reference());
@@ -87,23 +87,23 @@ async fn now_follows_the_time_that_passes<F: Fixture>() {
     assert!(now.until(clock.now()) >= TICK, "{now:?}, {:?}", clock.now());
 }
 
-async fn a_sleep_ends_once_its_time_has_passed_and_not_before<F: Fixture>() {
+async fn a_sleep_ends_after_its_duration_and_not_earlier<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let mut sleep = pin!(clock.sleep(4 * TICK));
-    assert!(sleep.as_mut().now_or_never().is_none(), "it ends before it began");
+    assert!(sleep.as_mut().now_or_never().is_none(), "it ended at once");
     fixture.pass(TICK).await;
-    assert!(sleep.as_mut().now_or_never().is_none(), "it ends early");
+    assert!(sleep.as_mut().now_or_never().is_none(), "it ended early");
     fixture.pass(4 * TICK).await;
     within(sleep).await;
 }
 
-async fn a_sleep_of_no_time_ends_at_once<F: Fixture>() {
+async fn a_zero_sleep_ends_at_once<F: Fixture>() {
     let fixture = F::open();
     within(fixture.clock().sleep(Duration::ZERO)).await;
 }
 
-async fn sleepers_wake_in_the_order_of_their_times<F: Fixture>() {
+async fn sleepers_wake_in_order_of_duration<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let woken = std::sync::Mutex::new(Vec::new());
@@ -123,24 +123,23 @@ async fn sleepers_wake_in_the_order_of_their_times<F: Fixture>() {
     assert_eq!(*woken.lock().expect("no sleeper panics"), [1, 2, 3]);
 }
 
-async fn a_sleep_starts_when_it_is_first_polled_or_earlier<F: Fixture>() {
+async fn a_sleep_starts_at_its_first_poll_or_earlier<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let mut sleep = pin!(clock.sleep(TICK));
     let _ = sleep.as_mut().now_or_never();
-    // Nobody polls it meanwhile.
     fixture.pass(2 * TICK).await;
     assert!(sleep.now_or_never().is_some(), "its time has passed");
 }
 
-async fn a_sleep_that_is_dropped_disturbs_no_other<F: Fixture>() {
+async fn a_dropped_sleep_does_not_affect_others<F: Fixture>() {
     let fixture = F::open();
     let clock = fixture.clock();
     let mut kept = pin!(clock.sleep(3 * TICK));
     assert!(kept.as_mut().now_or_never().is_none());
     assert!(clock.sleep(TICK).now_or_never().is_none());
     fixture.pass(TICK).await;
-    assert!(kept.as_mut().now_or_never().is_none(), "it ends early");
+    assert!(kept.as_mut().now_or_never().is_none(), "it ended early");
     fixture.pass(3 * TICK).await;
     within(kept).await;
 }

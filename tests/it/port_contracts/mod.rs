@@ -1,9 +1,8 @@
-//! The contracts of the ports that are not stores, one suite for each port. Every suite runs over the port's fake and over
-//! its real adapter, so that a use case tested with the fake behaves the same with the adapter. The stores have their suite
-//! in `store_contract`.
+//! The contracts of the ports, one suite a port. Each suite runs on the fake and on the real adapter, so that use cases
+//! tested with the fake also work with the adapter. `store_contract` has the suite of the stores.
 //!
-//! Each suite has a `Fixture` trait: it opens an implementation and drives the outside world around it. A further
-//! implementation is a further fixture and a further name in the file's `contract!`.
+//! A suite's `Fixture` trait opens an implementation and drives its environment. To test another implementation, add a
+//! fixture and name it in the file's `contract!`.
 
 mod callback_listener;
 mod clock;
@@ -16,7 +15,7 @@ mod session_endpoint;
 mod token_journal;
 mod upstream;
 
-/// Makes a test of each function for each fixture. A function that is not listed here is reported as dead code.
+/// Defines a test for each function and fixture. The compiler reports a function that is not listed as dead code.
 macro_rules! contract {
     ($($module:ident: $fixture:ident),+; $tests:tt) => {
         $(contract!(@ $module, $fixture, $tests);)+

@@ -1,5 +1,4 @@
-//! The contract of `Notifier`: over a receiver in memory, and over the webhook against a server. The webhook's signature is
-//! tested in `webhook.rs` beside this folder.
+//! Contract of `Notifier`, for the fake and for the webhook against a server. `webhook.rs` tests the signature.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,25 +17,25 @@ use tokio::time::timeout;
 
 use super::{contract, scripted_server::ScriptedServer};
 use crate::support::{
-    fakes::{End, FakeNotifier, NOW, Reception, ScriptedAnswer, name, within},
+    fakes::{End, FakeNotifier, NOW, Reception, ScriptedResponse, name, within},
     gateway::free_port,
 };
 
 contract!(fake: Fake, webhook: Hook; [
-    an_event_is_told_once_with_what_happened,
-    an_event_told_again_is_recognised_and_no_other_is_taken_for_it,
-    a_refusal_is_an_error_with_its_status_and_is_not_tried_again,
-    a_receiver_that_takes_no_connection_is_an_error,
-    a_receiver_that_does_not_answer_is_given_up_within_seconds,
+    an_event_is_delivered_once_with_its_details,
+    a_repeated_event_has_the_same_id_and_other_events_do_not,
+    a_rejection_is_an_error_with_its_status_and_is_not_retried,
+    a_receiver_without_a_connection_is_an_error,
+    a_receiver_without_a_response_times_out_within_seconds,
 ]);
 
 const SECRET: &str = "a-secret-of-the-receiver-alone";
-/// Within seconds, as the contract has it.
+/// The contract's limit for a delivery.
 const SECONDS: Duration = Duration::from_secs(10);
 
-/// A notice as it arrived.
-struct Told {
-    /// What the receiver recognises it by.
+/// A received event.
+struct Delivery {
+    /// The id by which the receiver detects duplicates.
     id: String,
     text: String,
 }
@@ -46,7 +45,7 @@ trait Fixture {
 
     fn notifier(&self) -> &dyn Notifier;
 
-    fn told(&self) -> Vec<Told>;
+    fn deliveries(&self) -> Vec<Delivery>;
 }
 
 #[derive(Default)]
@@ -63,12 +62,12 @@ impl Fixture for Fake {
         &self.0
     }
 
-    fn told(&self) -> Vec<Told> {
-        let told = |event: CredentialEvent| Told {
+    fn deliveries(&self) -> Vec<Delivery> {
+        let delivery = |event: CredentialEvent| Delivery {
             id: format!("{:?}", (&event.login_id, event.generation, event.revision)),
             text: format!("{} {} {:?}", event.name, event.kind.as_str(), event.cause.map(Cause::as_str)),
         };
-        self.0.received().into_iter().map(told).collect()
+        self.0.received().into_iter().map(delivery).collect()
     }
 }
 
@@ -81,10 +80,10 @@ impl Fixture for Hook {
     async fn receiving(reception: Reception) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let status = if let Reception::Refuses(status) = reception { status } else { 204 };
-        let mut script = ScriptedAnswer::whole(StatusCode::from_u16(status).expect("a status"), "");
+        let mut script = ScriptedResponse::whole(StatusCode::from_u16(status).expect("a status"), "");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
         if reception == Reception::Hangs {
-            script = ScriptedAnswer { status: None, end: End::Open, ..script };
+            script = ScriptedResponse { status: None, end: End::Open, ..script };
         }
         let server = ScriptedServer::start(script).await;
         let base = if reception == Reception::Gone {
@@ -101,16 +100,16 @@ impl Fixture for Hook {
         &self.webhook
     }
 
-    fn told(&self) -> Vec<Told> {
-        let told = |text: String| {
+    fn deliveries(&self) -> Vec<Delivery> {
+        let delivery = |text: String| {
             let id = text.lines().find_map(|line| line.strip_prefix("webhook-id: ")).expect("an id").to_owned();
-            Told { id, text }
+            Delivery { id, text }
         };
-        self.server.requests().into_iter().map(told).collect()
+        self.server.requests().into_iter().map(delivery).collect()
     }
 }
 
-/// An event of the login `login`, told apart by generation and revision.
+/// Builds an event. Login, generation and revision identify it.
 fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
     CredentialEvent {
         revision: Revision(revision),
@@ -123,24 +122,24 @@ fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
     }
 }
 
-async fn an_event_is_told_once_with_what_happened<F: Fixture>() {
+async fn an_event_is_delivered_once_with_its_details<F: Fixture>() {
     let fixture = F::receiving(Reception::Takes).await;
-    within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("it is taken");
-    let told = fixture.told();
-    assert_eq!(told.len(), 1);
+    within(fixture.notifier().notify(&event(1, 0, 1))).await.expect("it is accepted");
+    let deliveries = fixture.deliveries();
+    assert_eq!(deliveries.len(), 1);
     for fact in ["openai-codex", "in_doubt", "connection_lost"] {
-        assert!(told[0].text.contains(fact), "no {fact} in {}", told[0].text);
+        assert!(deliveries[0].text.contains(fact), "no {fact} in {}", deliveries[0].text);
     }
-    assert!(!told[0].text.contains(SECRET), "{}", told[0].text);
+    assert!(!deliveries[0].text.contains(SECRET), "{}", deliveries[0].text);
 }
 
-async fn an_event_told_again_is_recognised_and_no_other_is_taken_for_it<F: Fixture>() {
+async fn a_repeated_event_has_the_same_id_and_other_events_do_not<F: Fixture>() {
     let fixture = F::receiving(Reception::Takes).await;
     let events = [event(1, 0, 1), event(1, 0, 2), event(1, 1, 3), event(2, 0, 4)];
     for event in events.iter().chain(&events) {
-        within(fixture.notifier().notify(event)).await.expect("it is taken");
+        within(fixture.notifier().notify(event)).await.expect("it is accepted");
     }
-    let ids: Vec<String> = fixture.told().into_iter().map(|told| told.id).collect();
+    let ids: Vec<String> = fixture.deliveries().into_iter().map(|delivery| delivery.id).collect();
     let (first, again) = ids.split_at(events.len());
     assert_eq!(first, again);
     let mut different = first.to_vec();
@@ -149,25 +148,25 @@ async fn an_event_told_again_is_recognised_and_no_other_is_taken_for_it<F: Fixtu
     assert_eq!(different.len(), events.len(), "{first:?}");
 }
 
-async fn a_refusal_is_an_error_with_its_status_and_is_not_tried_again<F: Fixture>() {
+async fn a_rejection_is_an_error_with_its_status_and_is_not_retried<F: Fixture>() {
     for expected in [301, 307, 400, 404, 410, 429, 500, 503] {
         let fixture = F::receiving(Reception::Refuses(expected)).await;
         let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
         assert!(matches!(refused, Err(NotifyError::Refused { status }) if status == expected), "{refused:?}");
-        assert_eq!(fixture.told().len(), 1, "{expected}");
+        assert_eq!(fixture.deliveries().len(), 1, "{expected}");
     }
 }
 
-async fn a_receiver_that_takes_no_connection_is_an_error<F: Fixture>() {
+async fn a_receiver_without_a_connection_is_an_error<F: Fixture>() {
     let fixture = F::receiving(Reception::Gone).await;
     let refused = within(fixture.notifier().notify(&event(1, 0, 1))).await;
     assert!(matches!(refused, Err(NotifyError::Unreachable(_))), "{refused:?}");
-    assert_eq!(fixture.told().len(), 0);
+    assert_eq!(fixture.deliveries().len(), 0);
 }
 
-async fn a_receiver_that_does_not_answer_is_given_up_within_seconds<F: Fixture>() {
+async fn a_receiver_without_a_response_times_out_within_seconds<F: Fixture>() {
     let fixture = F::receiving(Reception::Hangs).await;
     let given_up = timeout(SECONDS, fixture.notifier().notify(&event(1, 0, 1))).await.expect("within seconds");
     assert!(matches!(given_up, Err(NotifyError::Unreachable(_))), "{given_up:?}");
-    assert_eq!(fixture.told().len(), 1);
+    assert_eq!(fixture.deliveries().len(), 1);
 }

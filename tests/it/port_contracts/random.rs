@@ -1,5 +1,5 @@
-//! The contract of `Random`: over the seeded generator of the tests, and over the system's. That the system's bytes cannot be
-//! guessed is no property that a test could see; `hardening/entropy.rs` has what is done without them.
+//! Contract of `Random`, for the seeded generator and the system's. A test cannot show that bytes are unpredictable.
+//! `hardening/entropy.rs` tests the gateway without entropy.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -10,9 +10,9 @@ use crate::support::fakes::SeededRandom;
 
 contract!(seeded: Seeded, system: System; [
     every_byte_of_every_length_is_filled,
-    no_bytes_are_a_request_too,
-    no_two_fills_are_alike,
-    fills_of_several_threads_are_not_alike,
+    an_empty_fill_succeeds,
+    fills_never_repeat,
+    fills_on_several_threads_never_repeat,
 ]);
 
 trait Fixture {
@@ -35,7 +35,7 @@ impl Fixture for System {
     }
 }
 
-/// 16 bytes: two alike are no coincidence.
+/// Returns 16 bytes. A repetition by chance is practically impossible.
 fn fill(random: &dyn Random) -> [u8; 16] {
     let mut bytes = [0; 16];
     random.fill(&mut bytes).expect("there is entropy");
@@ -45,7 +45,7 @@ fn fill(random: &dyn Random) -> [u8; 16] {
 async fn every_byte_of_every_length_is_filled<F: Fixture>() {
     let random = F::random();
     for length in 1..=65 {
-        // A byte that stays zero 16 times in a row was not filled.
+        // A byte that is zero in 16 fills was never written.
         let mut filled = vec![0; length];
         for _ in 0..16 {
             let mut bytes = vec![0; length];
@@ -56,17 +56,17 @@ async fn every_byte_of_every_length_is_filled<F: Fixture>() {
     }
 }
 
-async fn no_bytes_are_a_request_too<F: Fixture>() {
+async fn an_empty_fill_succeeds<F: Fixture>() {
     F::random().fill(&mut []).expect("nothing to fill");
 }
 
-async fn no_two_fills_are_alike<F: Fixture>() {
+async fn fills_never_repeat<F: Fixture>() {
     let random = F::random();
     let fills: HashSet<[u8; 16]> = (0..1_000).map(|_| fill(&*random)).collect();
     assert_eq!(fills.len(), 1_000);
 }
 
-async fn fills_of_several_threads_are_not_alike<F: Fixture>() {
+async fn fills_on_several_threads_never_repeat<F: Fixture>() {
     let random = F::random();
     let fills: HashSet<[u8; 16]> = std::thread::scope(|scope| {
         let threads = [(); 4].map(|()| scope.spawn(|| [(); 250].map(|()| fill(&*random))));

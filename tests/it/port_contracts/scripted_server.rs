@@ -1,4 +1,4 @@
-//! A server that plays a [`ScriptedAnswer`] over TCP, to the byte.
+//! A server that plays a [`ScriptedResponse`] over TCP.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::fakes::{End, Exchange, Framing, ScriptedAnswer};
+use crate::support::fakes::{End, Exchange, Framing, ScriptedResponse};
 
 pub(super) struct ScriptedServer {
     pub(super) base: String,
@@ -19,8 +19,8 @@ pub(super) struct ScriptedServer {
 }
 
 impl ScriptedServer {
-    /// Starts on a free port and answers every request with `script`.
-    pub(super) async fn start(script: ScriptedAnswer) -> Self {
+    /// Starts on a free port and responds to every request with `script`.
+    pub(super) async fn start(script: ScriptedResponse) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let exchange = Arc::<Exchange>::default();
@@ -37,7 +37,7 @@ impl ScriptedServer {
         Self { base, exchange, requests, _accepting: accepting }
     }
 
-    /// The bearer tokens of all requests that came in full, in order.
+    /// Returns the bearer tokens of all complete requests, in order.
     pub(super) fn tokens(&self) -> Vec<String> {
         let token = |request: &String| {
             let line = request.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
@@ -46,7 +46,7 @@ impl ScriptedServer {
         self.requests().iter().map(token).collect()
     }
 
-    /// The requests that came in full, head and body, in order.
+    /// Returns all complete requests, in order.
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().expect("no test panics while it holds the list").clone()
     }
@@ -55,28 +55,28 @@ impl ScriptedServer {
 /// Serves one connection until either side closes it.
 async fn serve(
     mut stream: TcpStream,
-    script: ScriptedAnswer,
+    script: ScriptedResponse,
     exchange: Arc<Exchange>,
     requests: Arc<Mutex<Vec<String>>>,
 ) {
     while let Some(request) = read_request(&mut stream).await {
         requests.lock().expect("no test panics while it holds the list").push(request);
         if play(&mut stream, &script, &exchange).await.is_err() {
-            return exchange.note_left();
+            return exchange.note_disconnect();
         }
         match script.end {
             End::Complete if script.framing != Framing::UntilClose => {}
             End::Complete | End::BreaksOff => return,
             End::Silent | End::Open => {
-                // The caller sends nothing more: this is the end of the connection.
+                // The caller sends nothing more, so this read ends when it disconnects.
                 let _ = stream.read_u8().await;
-                return exchange.note_left();
+                return exchange.note_disconnect();
             }
         }
     }
 }
 
-async fn play(stream: &mut TcpStream, script: &ScriptedAnswer, exchange: &Exchange) -> std::io::Result<()> {
+async fn play(stream: &mut TcpStream, script: &ScriptedResponse, exchange: &Exchange) -> std::io::Result<()> {
     let Some(status) = script.status else { return Ok(()) };
     let mut head = format!("HTTP/1.1 {status}\r\n").into_bytes();
     for (name, value) in &script.all_headers() {
@@ -103,7 +103,7 @@ fn framed(piece: &Bytes, framing: Framing) -> Vec<u8> {
     }
 }
 
-/// Reads a request, head and body; None if the connection ends before it is complete.
+/// Reads a request with its body; None if the connection ends early.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     read_until(stream, &mut bytes, b"\r\n\r\n").await?;

@@ -1,6 +1,5 @@
-//! The contract of `SecretCipher`. There is no fake of it: tests of use cases run with the real cipher, since a fake could
-//! not show that what is stored is encrypted. The suite runs over it with the system's random bytes and with the seeded ones
-//! of those tests.
+//! Contract of `SecretCipher`. The cipher has no fake, because tests of use cases must show that stored secrets are
+//! encrypted. The suite runs with the system's and with seeded random bytes.
 
 use std::sync::Arc;
 
@@ -21,13 +20,13 @@ use super::contract;
 use crate::support::fakes::{SeededRandom, name};
 
 contract!(system_random: SystemSource, seeded_random: SeededSource; [
-    what_was_sealed_opens_under_its_context,
-    nothing_opens_under_another_context,
-    sealing_twice_gives_two_texts,
-    no_plaintext_passes_through_in_either_direction,
-    another_key_is_named_and_opens_nothing,
-    a_text_that_was_changed_does_not_open,
-    without_random_bytes_nothing_is_sealed,
+    a_sealed_secret_opens_in_its_context,
+    a_sealed_secret_does_not_open_in_another_context,
+    sealing_twice_returns_different_texts,
+    plaintext_is_neither_stored_nor_opened,
+    another_key_opens_nothing_and_is_named,
+    a_changed_text_does_not_open,
+    sealing_fails_without_entropy,
 ]);
 
 const SECRETS: [&str; 4] = ["", "s", "refresh-token-1", "ünïcödé 🔑 with\nlines"];
@@ -56,7 +55,7 @@ impl Fixture for SeededSource {
     }
 }
 
-/// The owners of the contexts in a test.
+/// The accounts and logins of the contexts.
 struct Places {
     work: ProviderName,
     home: ProviderName,
@@ -70,7 +69,7 @@ impl Places {
         Self { work: name("work"), home: name("home"), first: login(1), second: login(2) }
     }
 
-    /// Contexts of which each two differ in something.
+    /// Returns contexts that are pairwise different.
     fn contexts(&self) -> Vec<SealContext<'_>> {
         let mut contexts = Vec::new();
         for login in [&self.first, &self.second] {
@@ -83,7 +82,7 @@ impl Places {
     }
 }
 
-async fn what_was_sealed_opens_under_its_context<F: Fixture>() {
+async fn a_sealed_secret_opens_in_its_context<F: Fixture>() {
     let (cipher, places) = (F::cipher(1), Places::new());
     for context in places.contexts() {
         for secret in SECRETS {
@@ -93,7 +92,7 @@ async fn what_was_sealed_opens_under_its_context<F: Fixture>() {
     }
 }
 
-async fn nothing_opens_under_another_context<F: Fixture>() {
+async fn a_sealed_secret_does_not_open_in_another_context<F: Fixture>() {
     let (cipher, places) = (F::cipher(1), Places::new());
     let contexts = places.contexts();
     for sealed_under in &contexts {
@@ -105,7 +104,7 @@ async fn nothing_opens_under_another_context<F: Fixture>() {
     }
 }
 
-async fn sealing_twice_gives_two_texts<F: Fixture>() {
+async fn sealing_twice_returns_different_texts<F: Fixture>() {
     let (cipher, places) = (F::cipher(1), Places::new());
     let context = SealContext::access_token(&places.work, &places.first);
     for secret in SECRETS {
@@ -113,7 +112,7 @@ async fn sealing_twice_gives_two_texts<F: Fixture>() {
     }
 }
 
-async fn no_plaintext_passes_through_in_either_direction<F: Fixture>() {
+async fn plaintext_is_neither_stored_nor_opened<F: Fixture>() {
     let (cipher, places) = (F::cipher(1), Places::new());
     let context = SealContext::access_token(&places.work, &places.first);
     let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals");
@@ -124,7 +123,7 @@ async fn no_plaintext_passes_through_in_either_direction<F: Fixture>() {
     }
 }
 
-async fn another_key_is_named_and_opens_nothing<F: Fixture>() {
+async fn another_key_opens_nothing_and_is_named<F: Fixture>() {
     let (cipher, other, places) = (F::cipher(1), F::cipher(2), Places::new());
     let context = SealContext::access_token(&places.work, &places.first);
     let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals");
@@ -132,7 +131,7 @@ async fn another_key_is_named_and_opens_nothing<F: Fixture>() {
     assert_eq!(other.open(&context, &sealed).map(drop), Err(expected));
 }
 
-async fn a_text_that_was_changed_does_not_open<F: Fixture>() {
+async fn a_changed_text_does_not_open<F: Fixture>() {
     let (cipher, places) = (F::cipher(1), Places::new());
     let context = SealContext::access_token(&places.work, &places.first);
     let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals").into_string();
@@ -148,7 +147,7 @@ async fn a_text_that_was_changed_does_not_open<F: Fixture>() {
     }
 }
 
-/// A source that has nothing to give.
+/// A random source without entropy.
 struct Exhausted;
 
 impl Random for Exhausted {
@@ -157,7 +156,7 @@ impl Random for Exhausted {
     }
 }
 
-async fn without_random_bytes_nothing_is_sealed<F: Fixture>() {
+async fn sealing_fails_without_entropy<F: Fixture>() {
     let places = Places::new();
     let context = SealContext::access_token(&places.work, &places.first);
     let sealed = F::cipher(1).seal(&context, "refresh-token-1").expect("it seals");

@@ -1,4 +1,4 @@
-//! The contract of `SessionEndpoint`: over the provider in memory, and over the HTTP adapter against the simulator.
+//! Contract of `SessionEndpoint`, for the fake and for the HTTP adapter against the simulator.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ use crate::support::{
 };
 
 contract!(fake: Fake, http_client: Http; [
-    a_cookie_refreshes_its_session_again_and_again,
-    an_unknown_session_means_the_last_active_one,
-    a_cookie_that_nobody_is_signed_in_with_is_refused,
-    a_cookie_that_no_request_can_carry_is_not_sent,
-    a_refresh_ends_within_its_limit_and_spends_nothing,
-    a_provider_that_is_gone_is_unavailable,
+    a_cookie_refreshes_its_session_repeatedly,
+    an_unknown_session_selects_the_last_active_one,
+    a_signed_out_cookie_is_rejected,
+    an_invalid_cookie_header_is_not_sent,
+    a_refresh_ends_within_its_limit_and_consumes_nothing,
+    an_unreachable_provider_is_unavailable,
 ]);
 
 const LIMIT: Duration = Duration::from_secs(15);
-/// Long after a short limit, and long before the adapter's own one.
+/// Well above the test's short limit and well below the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
 
 trait Fixture {
@@ -43,19 +43,19 @@ trait Fixture {
 
     fn client(&self) -> SessionClient;
 
-    /// Somebody signs in with a browser; the session and the cookie.
+    /// Signs a browser in; returns the session and the cookie.
     fn sign_in(&self) -> (String, RefreshToken);
 
     /// Signs the session's browser out.
     fn sign_out(&self, session: &str, cookie: &RefreshToken);
 
-    /// The next request is not answered.
+    /// Lets the next request hang.
     fn hang_once(&self);
 
-    /// The next request is answered.
-    fn answer(&self);
+    /// Lets requests succeed again.
+    fn resume(&self);
 
-    async fn go_away(&self);
+    async fn stop(&self);
 
     async fn refresh(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
         within(self.endpoint().refresh(&self.client(), session, cookie, LIMIT)).await
@@ -80,24 +80,24 @@ impl Fixture for Fake {
     }
 
     fn sign_in(&self) -> (String, RefreshToken) {
-        self.0.knows_browser("cookie-1", NOW.unix_seconds());
+        self.0.add_browser("cookie-1", NOW.unix_seconds());
         ("sess_1".to_owned(), RefreshToken::new("cookie-1"))
     }
 
     fn sign_out(&self, _session: &str, cookie: &RefreshToken) {
-        self.0.forgets_browser(cookie.expose_secret());
+        self.0.remove_browser(cookie.expose_secret());
     }
 
     fn hang_once(&self) {
         self.0.hang();
     }
 
-    fn answer(&self) {
-        self.0.answer_now();
+    fn resume(&self) {
+        self.0.resume();
     }
 
-    async fn go_away(&self) {
-        self.0.sessions_go_away();
+    async fn stop(&self) {
+        self.0.stop_sessions();
     }
 }
 
@@ -136,16 +136,16 @@ impl Fixture for Http {
         self.provider.queue_fault(FaultOrder::once(Endpoint::Sessions, Fault::Hang));
     }
 
-    fn answer(&self) {
+    fn resume(&self) {
         self.provider.clear_faults();
     }
 
-    async fn go_away(&self) {
+    async fn stop(&self) {
         self.provider.take_down(Site::Sessions).await;
     }
 }
 
-/// The session that a refreshed token is of. The cookie is never replaced.
+/// Returns the session of a refreshed token, and checks that the cookie was not replaced.
 fn session_of(grant: &TokenResponse) -> String {
     assert!(grant.refresh_token.is_none());
     let token = grant.access_token.as_ref().expect("a token").expose_secret();
@@ -154,7 +154,7 @@ fn session_of(grant: &TokenResponse) -> String {
     claims["sid"].as_str().expect("a session").to_owned()
 }
 
-async fn a_cookie_refreshes_its_session_again_and_again<F: Fixture>() {
+async fn a_cookie_refreshes_its_session_repeatedly<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     for _ in 0..3 {
@@ -163,7 +163,7 @@ async fn a_cookie_refreshes_its_session_again_and_again<F: Fixture>() {
     }
 }
 
-async fn an_unknown_session_means_the_last_active_one<F: Fixture>() {
+async fn an_unknown_session_selects_the_last_active_one<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     for other in [None, Some("sess_over"), Some(""), Some("../../oauth/token")] {
@@ -172,42 +172,42 @@ async fn an_unknown_session_means_the_last_active_one<F: Fixture>() {
     }
 }
 
-async fn a_cookie_that_nobody_is_signed_in_with_is_refused<F: Fixture>() {
+async fn a_signed_out_cookie_is_rejected<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.sign_out(&session, &cookie);
     for cookie in [cookie, RefreshToken::new("made-up")] {
         for session in [None, Some(session.as_str())] {
-            let refused = fixture.refresh(session, &cookie).await.expect_err("nobody is signed in");
+            let refused = fixture.refresh(session, &cookie).await.expect_err("the cookie is not signed in");
             assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{session:?}: {refused:?}");
         }
     }
 }
 
-async fn a_cookie_that_no_request_can_carry_is_not_sent<F: Fixture>() {
+async fn an_invalid_cookie_header_is_not_sent<F: Fixture>() {
     let fixture = F::open().await;
     let (session, _) = fixture.sign_in();
     let refused = fixture.refresh(Some(&session), &RefreshToken::new("two\nlines")).await.expect_err("no cookie");
     assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
 }
 
-async fn a_refresh_ends_within_its_limit_and_spends_nothing<F: Fixture>() {
+async fn a_refresh_ends_within_its_limit_and_consumes_nothing<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
     let limit = Duration::from_millis(300);
     let client = fixture.client();
     let refresh = timeout(SOON, fixture.endpoint().refresh(&client, Some(&session), &cookie, limit)).await;
-    let error = refresh.expect("it ends soon after its limit").expect_err("nobody answers");
+    let error = refresh.expect("it ends soon after its limit").expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
-    fixture.answer();
+    fixture.resume();
     assert_eq!(session_of(&fixture.refresh(Some(&session), &cookie).await.expect("a token")), session);
 }
 
-async fn a_provider_that_is_gone_is_unavailable<F: Fixture>() {
+async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
-    fixture.go_away().await;
+    fixture.stop().await;
     let error = fixture.refresh(Some(&session), &cookie).await.expect_err("there is no connection");
     assert!(matches!(error, TokenEndpointError::Unavailable { .. }), "{error:?}");
 }

@@ -1,5 +1,4 @@
-//! The contract of `TokenJournal`: over the journal in memory, and over the folder. That a file is synced before `put`
-//! returns is beyond a test; that nothing but the disk is needed to read it again is not.
+//! Contract of `TokenJournal`, for the fake and for the folder. It does not test that `put` syncs the file.
 
 use std::sync::Arc;
 
@@ -22,17 +21,17 @@ use crate::{
 };
 
 contract!(memory: Memory, folder: Folder; [
-    an_entry_is_listed_as_it_was_put_by_every_process,
-    an_entry_is_named_by_account_login_and_generation,
-    the_newer_of_two_entries_of_a_name_stays,
-    removing_is_idempotent_and_removes_one_entry,
-    an_entry_that_is_put_again_and_again_is_always_there_and_whole,
+    every_process_lists_a_record_unchanged,
+    account_login_and_generation_identify_a_record,
+    a_newer_record_replaces_an_older_one,
+    removing_is_idempotent_and_removes_one_record,
+    a_record_under_concurrent_writes_is_always_present_and_complete,
 ]);
 
 trait Fixture {
     fn open() -> Self;
 
-    /// The journal as one further process sees it.
+    /// Opens the journal as another process.
     fn process(&self) -> Arc<dyn TokenJournal>;
 }
 
@@ -60,7 +59,7 @@ impl Fixture for Folder {
     }
 }
 
-/// New tokens for a refresh of `login` at `generation`, told apart by `number`.
+/// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique.
 fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
     let sealed = |what: &str| SealedSecret::from_stored(format!("v1:key:{what}-{number}"));
     JournalRecord {
@@ -75,14 +74,14 @@ fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord
     }
 }
 
-/// Everything in it, in the order of names.
+/// Lists all records, sorted by name.
 async fn listed(journal: &Arc<dyn TokenJournal>) -> Vec<JournalRecord> {
-    let mut entries = journal.list().await.expect("it answers");
+    let mut entries = journal.list().await.expect("the records");
     entries.sort_by_key(|entry| format!("{}.{}", entry.name, entry.rotation.seen));
     entries
 }
 
-async fn an_entry_is_listed_as_it_was_put_by_every_process<F: Fixture>() {
+async fn every_process_lists_a_record_unchanged<F: Fixture>() {
     let fixture = F::open();
     assert_eq!(listed(&fixture.process()).await, []);
     let entries: Vec<JournalRecord> = (1..=6).map(|number| entry("work", number, 0, number)).collect();
@@ -92,7 +91,7 @@ async fn an_entry_is_listed_as_it_was_put_by_every_process<F: Fixture>() {
     assert_eq!(listed(&fixture.process()).await, entries);
 }
 
-async fn an_entry_is_named_by_account_login_and_generation<F: Fixture>() {
+async fn account_login_and_generation_identify_a_record<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let entries = [entry("home", 1, 0, 1), entry("work", 1, 0, 2), entry("work", 1, 1, 3), entry("work", 2, 0, 4)];
@@ -102,7 +101,7 @@ async fn an_entry_is_named_by_account_login_and_generation<F: Fixture>() {
     assert_eq!(listed(&journal).await, entries);
 }
 
-async fn the_newer_of_two_entries_of_a_name_stays<F: Fixture>() {
+async fn a_newer_record_replaces_an_older_one<F: Fixture>() {
     let fixture = F::open();
     let (older, newer) = (entry("work", 1, 0, 1), entry("work", 1, 0, 2));
     fixture.process().put(&older).await.expect("it is kept");
@@ -110,7 +109,7 @@ async fn the_newer_of_two_entries_of_a_name_stays<F: Fixture>() {
     assert_eq!(listed(&fixture.process()).await, [newer]);
 }
 
-async fn removing_is_idempotent_and_removes_one_entry<F: Fixture>() {
+async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
     let fixture = F::open();
     let journal = fixture.process();
     let (removed, kept) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2));
@@ -123,7 +122,7 @@ async fn removing_is_idempotent_and_removes_one_entry<F: Fixture>() {
     }
 }
 
-async fn an_entry_that_is_put_again_and_again_is_always_there_and_whole<F: Fixture>() {
+async fn a_record_under_concurrent_writes_is_always_present_and_complete<F: Fixture>() {
     const ROUNDS: usize = 60;
     let fixture = F::open();
     let versions = [entry("work", 1, 0, 1), entry("work", 1, 0, 2)];
@@ -139,7 +138,7 @@ async fn an_entry_that_is_put_again_and_again_is_always_there_and_whole<F: Fixtu
     }
     let reader = fixture.process();
     while !writers.is_empty() {
-        let seen = reader.list().await.expect("it answers");
+        let seen = reader.list().await.expect("the records");
         assert!(seen.len() == 1 && versions.contains(&seen[0]), "{seen:?}");
         while let Some(ended) = writers.try_join_next() {
             ended.expect("the writer does not panic");
@@ -148,7 +147,7 @@ async fn an_entry_that_is_put_again_and_again_is_always_there_and_whole<F: Fixtu
 }
 
 #[tokio::test]
-async fn what_is_no_entry_is_left_in_the_folder_and_not_listed() {
+async fn foreign_files_are_kept_and_not_listed() {
     let fixture = Folder::open();
     let written = entry("work", 1, 0, 1);
     fixture.process().put(&written).await.expect("it is kept");

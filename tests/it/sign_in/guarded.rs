@@ -1,16 +1,17 @@
-//! Whatever the contract lists under `/v1` is closed without the gateway's token. Derived from the contract that the
-//! gateway serves, so that a new operation is covered before anybody thinks of it.
+//! Every operation under `/v1` requires the gateway token. The operations come from the served OpenAPI document, so new
+//! ones are covered automatically.
 
 use reqwest::Method;
 
-use crate::support::gateway::{Answer, Gateway, Home, http};
+use crate::support::gateway::{Gateway, Home, HttpResponse, http};
 
-/// The routes whose errors have OpenAI's form.
+/// Routes with errors in OpenAI's format.
 const OPENAI: [&str; 4] = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/proxy"];
 
-/// The operations under `/v1`, with something in place of the path's parameters.
+/// Returns the operations under `/v1` with values for the path parameters.
 async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {
-    let contract = Answer::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.unwrap()).await.json();
+    let contract =
+        HttpResponse::of(http().get(format!("{}/openapi.json", gateway.base)).send().await.unwrap()).await.json();
     let mut operations = Vec::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         let path = path.replace("{provider}", "openai").replace("{path}", "wham/usage");
@@ -26,14 +27,14 @@ async fn operations(gateway: &Gateway) -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn every_operation_of_the_contract_wants_the_token() {
+async fn every_operation_requires_the_token() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let operations = operations(&gateway).await;
     assert!(operations.len() >= 8, "the contract lists only {operations:?}");
     drop(gateway);
     for (method, path) in operations {
-        // One after the other, each from the start: many wrong tokens in a row are answered in another way.
+        // A new gateway for each, because many wrong tokens in a row are rate-limited.
         let gateway = home.start().await;
         let almost = format!("{}x", gateway.token);
         let right = format!("Bearer {}", gateway.token);
@@ -48,18 +49,18 @@ async fn every_operation_of_the_contract_wants_the_token() {
             let request = http().request(method.clone(), format!("{}{path}", gateway.base));
             let request =
                 authorization.into_iter().fold(request, |request, value| request.header("authorization", value));
-            let answer = Answer::of(request.send().await.unwrap()).await;
-            // In the form that the route is known for: OpenAI's where its clients call.
+            let response = HttpResponse::of(request.send().await.unwrap()).await;
+            // OpenAI's error format on the routes of its clients, problem+json elsewhere.
             let (form, code) = if OPENAI.iter().any(|route| path.starts_with(route)) {
-                ("application/json", answer.json()["error"]["code"].clone())
+                ("application/json", response.json()["error"]["code"].clone())
             } else {
-                ("application/problem+json", answer.json()["code"].clone())
+                ("application/problem+json", response.json()["code"].clone())
             };
-            let seen = (answer.status, answer.header("www-authenticate"), answer.header("content-type"));
+            let seen = (response.status, response.header("www-authenticate"), response.header("content-type"));
             assert_eq!(seen, (401, challenge, form), "{method} {path} with {authorization:?}");
             assert_eq!(code, "unauthorized", "{method} {path}");
         }
-        // The query is no place for a token, and two headers are none.
+        // A token in the query or in two headers is rejected.
         let query = http().request(method.clone(), format!("{}{path}?access_token={}", gateway.base, gateway.token));
         assert_eq!(query.send().await.unwrap().status(), 401, "{method} {path}");
         let twice = http().request(method.clone(), format!("{}{path}", gateway.base));
@@ -67,7 +68,7 @@ async fn every_operation_of_the_contract_wants_the_token() {
         assert_eq!(twice.send().await.unwrap().status(), 401, "{method} {path}");
     }
     let gateway = home.start().await;
-    assert_eq!(gateway.get("/v1/providers").await.status, 200, "and with it they open");
+    assert_eq!(gateway.get("/v1/providers").await.status, 200, "the right token is accepted");
     let lower = format!("bearer {}", gateway.token);
     let request = http().get(format!("{}/v1/providers", gateway.base)).header("authorization", lower);
     assert_eq!(request.send().await.unwrap().status(), 200, "the scheme's case does not matter");

@@ -1,5 +1,5 @@
-//! Somebody leaves in the middle of an exchange: the caller, the browser, the gateway itself. A code is worth one try, so
-//! what was begun is finished and saved.
+//! The caller, the browser or the gateway disappears during an exchange. A code works once, so the exchange is
+//! completed and saved.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{
     provider::Provider,
 };
 
-/// A gateway whose approved login waits to be exchanged by a provider that takes a second for it.
+/// A gateway with an approved login, and a provider whose code exchange takes a second.
 struct Slow {
     provider: Provider,
     home: Home,
@@ -24,15 +24,15 @@ impl Slow {
         let gateway = home.start().await;
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap_or_default()).await;
-        provider.spoil_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
+        provider.fail_next_exchange(json!({"kind": "delay", "by": "1s"})).await;
         Self { login_id: started["login_id"].clone(), provider, home, gateway, redirect_url }
     }
 
-    /// Sends a request and drops it as soon as the provider has the code.
+    /// Sends a request and drops it once the provider has received the code.
     async fn leave_during(&self, request: reqwest::RequestBuilder) {
         let under_way = || async { (self.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
         tokio::select! {
-            answer = request.send() => assert!(answer.is_err(), "answered before the exchange was over"),
+                        response = request.send() => assert!(response.is_err(), "a response before the exchange ended"),
             () = eventually("the exchange to begin", under_way) => {}
         }
     }
@@ -55,21 +55,21 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_during_the_exchange_is_signed_in_all_the_same() {
+async fn a_caller_that_disconnects_during_the_exchange_is_connected() {
     let slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_browser_that_leaves_during_the_exchange_is_signed_in_all_the_same() {
+async fn a_browser_that_disconnects_during_the_exchange_is_connected() {
     let slow = Slow::new().await;
     slow.leave_during(http().get(&slow.redirect_url)).await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_second_visit_during_the_exchange_is_told_to_wait_and_spends_nothing() {
+async fn a_second_callback_during_the_exchange_must_wait() {
     let slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     let again = slow.paste().send().await.unwrap();
@@ -79,18 +79,18 @@ async fn a_second_visit_during_the_exchange_is_told_to_wait_and_spends_nothing()
 }
 
 #[tokio::test]
-async fn a_gateway_told_to_stop_during_the_exchange_saves_the_login_first() {
+async fn a_shutdown_during_the_exchange_saves_the_login_first() {
     let mut slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     slow.gateway.terminate();
     assert!(slow.gateway.ended().await.success());
-    assert_eq!(slow.home.stored(), (1, 1), "it ended before the login was saved");
+    assert_eq!(slow.home.stored(), (1, 1), "the process exited before the login was saved");
     slow.gateway = slow.home.start().await;
     slow.assert_saved().await;
 }
 
 #[tokio::test]
-async fn a_caller_who_waits_while_the_gateway_stops_gets_the_answer() {
+async fn a_waiting_caller_gets_its_response_during_a_shutdown() {
     let mut slow = Slow::new().await;
     let request = slow.paste();
     let under_way = || async { (slow.provider.outcomes("/oauth/token").await == ["undecided"]).then_some(()) };
@@ -98,21 +98,21 @@ async fn a_caller_who_waits_while_the_gateway_stops_gets_the_answer() {
         eventually("the exchange to begin", under_way).await;
         slow.gateway.terminate();
     };
-    let (answer, ()) = tokio::join!(request.send(), stop);
-    assert_eq!(answer.unwrap().status(), 200);
+    let (response, ()) = tokio::join!(request.send(), stop);
+    assert_eq!(response.unwrap().status(), 200);
     assert!(slow.gateway.ended().await.success());
     assert_eq!(slow.home.stored(), (1, 1));
 }
 
 #[tokio::test]
-async fn a_crash_during_the_exchange_stores_nothing_and_leaves_the_way_free() {
+async fn a_crash_during_the_exchange_stores_nothing_and_allows_a_new_login() {
     let slow = Slow::new().await;
     slow.leave_during(slow.paste()).await;
     drop(slow.gateway);
     let gateway = slow.home.start().await;
     assert_eq!(slow.home.stored(), (0, 0));
     let started = gateway.start_login().await;
-    assert_ne!(started["login_id"], slow.login_id, "a code that may be spent is not tried again");
+    assert_ne!(started["login_id"], slow.login_id, "a code that may be consumed is not retried");
     assert_eq!(gateway.sign_in().await.status, 200);
     assert_eq!(gateway.status().await["login_id"], started["login_id"]);
 }

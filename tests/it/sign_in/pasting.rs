@@ -1,4 +1,4 @@
-//! The way for a browser that cannot reach the callback's port: the address it failed on is pasted.
+//! Pasting the redirect address, for browsers that cannot reach the callback port.
 
 use std::net::TcpListener;
 
@@ -11,12 +11,12 @@ use crate::support::{
 };
 
 async fn paste(gateway: &Gateway, redirect_url: &str) -> (u16, serde_json::Value) {
-    let answer = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
-    (answer.status, answer.json())
+    let response = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    (response.status, response.json())
 }
 
 #[tokio::test]
-async fn a_taken_callback_port_is_told_and_the_pasted_address_signs_in_all_the_same() {
+async fn a_callback_port_in_use_is_reported_and_pasting_works() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _squatter = TcpListener::bind(("127.0.0.1", home.callback_port)).unwrap();
@@ -39,7 +39,7 @@ async fn a_taken_callback_port_is_told_and_the_pasted_address_signs_in_all_the_s
 }
 
 #[tokio::test]
-async fn a_port_taken_on_ipv6_alone_is_told_too() {
+async fn a_callback_port_in_use_on_ipv6_only_is_reported() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let _squatter = TcpListener::bind(("::1", home.callback_port)).unwrap();
@@ -48,7 +48,7 @@ async fn a_port_taken_on_ipv6_alone_is_told_too() {
 }
 
 #[tokio::test]
-async fn an_address_signs_in_once() {
+async fn an_address_completes_a_login_once() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -62,7 +62,7 @@ async fn an_address_signs_in_once() {
 }
 
 #[tokio::test]
-async fn a_wrong_address_is_refused_and_the_right_one_still_works() {
+async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -94,7 +94,7 @@ async fn a_wrong_address_is_refused_and_the_right_one_still_works() {
 }
 
 #[tokio::test]
-async fn an_answer_without_approval_ends_the_login_with_its_reason() {
+async fn an_error_response_ends_the_login_with_its_reason() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -103,7 +103,7 @@ async fn an_answer_without_approval_ends_the_login_with_its_reason() {
         (json!({"mode": "missing_entitlement"}), 403, "missing_entitlement"),
         (json!({"mode": "error_param", "error": "temporarily_unavailable"}), 502, "provider_error"),
     ] {
-        provider.tell("/approval", approval).await;
+        provider.post_control("/approval", approval).await;
         let started = gateway.start_login().await;
         let redirect_url = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
         let (answered, problem) = paste(&gateway, &redirect_url).await;

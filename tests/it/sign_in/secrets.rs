@@ -1,4 +1,4 @@
-//! Providers that connect with a key or a session token, what a request may change of an account, and what it may not.
+//! Accounts with an API key or a session token, and changes to accounts.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,12 +9,12 @@ use crate::support::{
 };
 
 async fn put(gateway: &Gateway, provider: &str, body: serde_json::Value) -> (u16, serde_json::Value) {
-    let answer = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
-    (answer.status, answer.json())
+    let response = gateway.call(Method::PUT, &format!("/v1/auth/{provider}/secret"), Some(body)).await;
+    (response.status, response.json())
 }
 
 #[tokio::test]
-async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
+async fn suno_connects_with_a_session_token_and_dashscope_with_an_api_key() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for (name, body) in [
@@ -32,13 +32,13 @@ async fn suno_takes_a_session_token_and_dashscope_an_api_key() {
     assert_eq!(home.stored(), (2, 0), "neither has a refresh token");
     let types = home.text("SELECT group_concat(provider_type) FROM (SELECT * FROM llm_providers ORDER BY name)");
     assert_eq!(types, "dashscope,suno");
-    let answer = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
-    assert_eq!(answer, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
+    let response = gateway.post("/v1/auth/suno/logout", json!({})).await.json();
+    assert_eq!(response, json!({"status": "logged out", "removed": true, "revocation": "not_applicable"}));
     assert_eq!(home.stored(), (1, 0));
 }
 
 #[tokio::test]
-async fn a_secret_is_saved_only_if_the_provider_takes_it() {
+async fn a_secret_is_saved_only_if_the_provider_accepts_it() {
     let provider = Provider::start(&[]);
     let home = Home::new(&provider);
     let gateway = home.start().await;
@@ -52,20 +52,20 @@ async fn a_secret_is_saved_only_if_the_provider_takes_it() {
         ("suno", json!({"session_token": session, "client_cookie": browser["client_cookie"]}), 200, ""),
     ] {
         let before = home.stored();
-        let (answered, told) = put(&gateway, name, body).await;
-        assert_eq!((answered, told["code"].as_str().unwrap_or_default()), (status, code), "{name}: {told}");
+        let (actual, problem) = put(&gateway, name, body).await;
+        assert_eq!((actual, problem["code"].as_str().unwrap_or_default()), (status, code), "{name}: {problem}");
         assert_eq!(home.stored() == before, status != 200, "{name}");
     }
-    // What cannot be asked has not been checked, and what is there already stays.
-    provider.tell("/outages", json!({"site": "dashscope", "down": true})).await;
-    let (status, told) = put(&gateway, "dashscope", json!({"api_key": "sk-other"})).await;
-    assert_eq!((status, &told["code"]), (502, &json!("upstream_unavailable")), "{told}");
+    // A secret that cannot be checked is not saved, and the stored one stays.
+    provider.post_control("/outages", json!({"site": "dashscope", "down": true})).await;
+    let (status, problem) = put(&gateway, "dashscope", json!({"api_key": "sk-other"})).await;
+    assert_eq!((status, &problem["code"]), (502, &json!("upstream_unavailable")), "{problem}");
     let (status, _) = put(&gateway, "dashscope", json!({"api_key": "sk-other", "unchecked": true})).await;
-    assert_eq!(status, 200, "its owner knows better");
+    assert_eq!(status, 200, "`unchecked` skips the check");
 }
 
 #[tokio::test]
-async fn a_secret_of_the_wrong_kind_or_form_is_refused_without_being_repeated() {
+async fn an_invalid_secret_is_rejected_and_not_echoed() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for (name, body, status) in [
@@ -89,18 +89,18 @@ async fn a_secret_of_the_wrong_kind_or_form_is_refused_without_being_repeated() 
 }
 
 #[tokio::test]
-async fn a_provider_without_browser_sign_in_says_how_it_connects() {
+async fn a_provider_without_oauth_names_its_auth_method() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    let answer = gateway.post("/v1/auth/suno/start", json!({})).await;
-    let problem = answer.json();
-    assert_eq!((answer.status, &problem["code"]), (409, &json!("auth_method_mismatch")));
+    let response = gateway.post("/v1/auth/suno/start", json!({})).await;
+    let problem = response.json();
+    assert_eq!((response.status, &problem["code"]), (409, &json!("auth_method_mismatch")));
     let how = problem["error"].as_str().unwrap();
     assert!(how.contains("PUT /v1/auth/suno/secret") && how.contains("goclaw providers set-secret suno"), "{how}");
 }
 
 #[tokio::test]
-async fn an_unknown_provider_is_answered_in_the_documented_words() {
+async fn an_unknown_provider_is_reported_in_the_documented_words() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     for (method, path) in [
@@ -111,19 +111,19 @@ async fn an_unknown_provider_is_answered_in_the_documented_words() {
         (Method::PATCH, "/v1/providers/xyz"),
     ] {
         let body = (method != Method::GET).then(|| json!({}));
-        let answer = gateway.call(method, path, body).await;
-        let problem = answer.json();
-        assert_eq!((answer.status, &problem["error"]), (404, &json!("unknown provider: xyz")), "{path}");
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        let response = gateway.call(method, path, body).await;
+        let problem = response.json();
+        assert_eq!((response.status, &problem["error"]), (404, &json!("unknown provider: xyz")), "{path}");
+        assert_eq!(response.header("content-type"), "application/problem+json", "{path}");
     }
 }
 
 #[tokio::test]
-async fn an_account_can_be_renamed_and_switched_off_without_losing_anything() {
+async fn renaming_and_disabling_an_account_keeps_its_tokens() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let patch = async |body| gateway.call(Method::PATCH, "/v1/providers/suno", Some(body)).await;
-    assert_eq!(patch(json!({"enabled": false})).await.status, 409, "there is nothing to change yet");
+    assert_eq!(patch(json!({"enabled": false})).await.status, 409, "the account is not connected");
     put(&gateway, "suno", json!({"session_token": "session-1", "unchecked": true})).await;
     let sealed = home.text("SELECT api_key FROM llm_providers");
 
@@ -133,7 +133,7 @@ async fn an_account_can_be_renamed_and_switched_off_without_losing_anything() {
     assert_eq!((&status["authenticated"], &status["state"]), (&json!(false), &json!("disabled")));
     let changed = patch(json!({"enabled": true})).await.json();
     assert_eq!((&changed["display_name"], &changed["state"]), (&json!("My band"), &json!("active")));
-    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed, "the token was not touched");
+    assert_eq!(home.text("SELECT api_key FROM llm_providers"), sealed, "the token is unchanged");
 
     for wrong in [json!({"api_base": "http://evil.example"}), json!({"enabled": "yes"}), json!({"display_name": ""})] {
         assert_eq!(patch(wrong.clone()).await.status, 400, "{wrong}");

@@ -1,4 +1,4 @@
-//! The contract of `ApiTokenStore`.
+//! Contract of `ApiTokenStore`.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use tokio::task::JoinSet;
 use super::{contract, fixtures::Fixture, samples::at};
 
 contract!(
-    a_token_is_listed_as_it_was_put,
+    a_token_is_listed_unchanged,
     tokens_are_listed_oldest_first,
-    a_second_token_of_an_id_or_a_digest_is_an_error_and_changes_nothing,
-    an_extension_moves_the_end_of_one_token,
-    of_many_removals_of_a_token_one_finds_it,
-    tokens_that_have_ended_are_forgotten,
+    a_duplicate_id_or_digest_is_an_error_and_changes_nothing,
+    an_extension_changes_the_expiry_of_one_token,
+    concurrent_removals_of_a_token_succeed_once,
+    expired_tokens_are_deleted,
 );
 
-/// The token `number`, made `seconds` after the beginning of the test.
+/// Returns the token `number`, created `seconds` after the start of the test.
 fn token(number: u8, scope: Scope, seconds: i64) -> ApiToken {
     let name = DisplayName::parse(&format!("Program {number}")).expect("a name");
     ApiToken::issue(ApiTokenId::from_bytes([number; 16]), name, scope, &[number; ENTROPY], at(seconds)).0
@@ -30,11 +30,11 @@ fn token(number: u8, scope: Scope, seconds: i64) -> ApiToken {
 
 async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[ApiToken]) {
     for token in tokens {
-        store.put(token).await.expect("it is kept");
+        store.put(token).await.expect("it is stored");
     }
 }
 
-async fn a_token_is_listed_as_it_was_put(fixture: impl Fixture) {
+async fn a_token_is_listed_unchanged(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     assert_eq!(store.list().await.unwrap(), []);
     for (number, &scope) in Scope::ALL.iter().enumerate() {
@@ -51,7 +51,7 @@ async fn tokens_are_listed_oldest_first(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), [oldest, middle, newest]);
 }
 
-async fn a_second_token_of_an_id_or_a_digest_is_an_error_and_changes_nothing(fixture: impl Fixture) {
+async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (first, other) = (token(1, Scope::Proxy, 0), token(2, Scope::Proxy, 1));
     put(&store, std::slice::from_ref(&first)).await;
@@ -60,17 +60,17 @@ async fn a_second_token_of_an_id_or_a_digest_is_an_error_and_changes_nothing(fix
     assert_eq!(store.list().await.unwrap(), [first]);
 }
 
-async fn an_extension_moves_the_end_of_one_token(fixture: impl Fixture) {
+async fn an_extension_changes_the_expiry_of_one_token(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (extended, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 1));
     put(&store, &[extended.clone(), other.clone()]).await;
     assert!(store.extend(&extended.id, at(9_000)).await.unwrap());
     let extended = ApiToken { expires_at: Some(at(9_000)), ..extended };
-    assert!(!store.extend(&ApiTokenId::from_bytes([9; 16]), at(9_000)).await.unwrap(), "there is no such token");
+    assert!(!store.extend(&ApiTokenId::from_bytes([9; 16]), at(9_000)).await.unwrap(), "an unknown token");
     assert_eq!(store.list().await.unwrap(), [extended, other]);
 }
 
-async fn of_many_removals_of_a_token_one_finds_it(fixture: impl Fixture) {
+async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
     const CALLS: usize = 20;
     let store = fixture.api_tokens();
     let (removed, other) = (token(1, Scope::Link, 0), token(2, Scope::Link, 1));
@@ -78,14 +78,14 @@ async fn of_many_removals_of_a_token_one_finds_it(fixture: impl Fixture) {
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {
         let (store, id) = (Arc::clone(&store), removed.id.clone());
-        calls.spawn(async move { store.remove(&id).await.expect("the store answers") });
+        calls.spawn(async move { store.remove(&id).await.expect("no store error") });
     }
     let found = calls.join_all().await.into_iter().filter(|found| *found).count();
     assert_eq!(found, 1);
     assert_eq!(store.list().await.unwrap(), [other]);
 }
 
-async fn tokens_that_have_ended_are_forgotten(fixture: impl Fixture) {
+async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let until = |number, seconds: Option<i64>| ApiToken {
         expires_at: seconds.map(at),

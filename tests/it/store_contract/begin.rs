@@ -1,4 +1,4 @@
-//! What every `LoginStore` keeps to: how a login begins and is found again.
+//! Contract of `LoginStore`: starting and finding logins.
 
 use goclaw::{
     domain::{
@@ -17,15 +17,15 @@ use super::{
 };
 
 contract!(
-    a_login_is_found_by_its_state_as_it_was_stored,
+    a_login_is_found_by_its_state_unchanged,
     a_second_begin_returns_the_first_login_and_stores_nothing,
     concurrent_begins_leave_one_open_login,
     another_principal_and_another_account_are_independent,
-    an_expired_login_does_not_stand_in_the_way,
-    a_login_that_is_being_finished_or_has_ended_does_not_stand_in_the_way,
-    a_login_is_found_in_whatever_phase_it_is,
-    the_latest_login_is_the_newest_of_that_principal,
-    open_logins_are_those_that_still_wait,
+    an_expired_login_does_not_block_a_new_one,
+    a_claimed_or_ended_login_does_not_block_a_new_one,
+    a_login_is_found_in_every_progress,
+    the_latest_login_is_the_principal_s_newest,
+    open_logins_are_the_pending_ones,
 );
 
 async fn begin(store: &impl LoginStore, login: &SealedLogin) -> BeginOutcome {
@@ -33,10 +33,10 @@ async fn begin(store: &impl LoginStore, login: &SealedLogin) -> BeginOutcome {
 }
 
 async fn find(store: &impl LoginStore, login: &SealedLogin) -> Option<SealedLogin> {
-    store.find(&login.state_digest).await.expect("the store answers")
+    store.find(&login.state_digest).await.expect("no store error")
 }
 
-async fn a_login_is_found_by_its_state_as_it_was_stored(fixture: impl Fixture) {
+async fn a_login_is_found_by_its_state_unchanged(fixture: impl Fixture) {
     let store = fixture.store();
     let first = login(1, "work", "alice", at(0));
     assert_eq!(find(&*store, &first).await, None);
@@ -81,7 +81,7 @@ async fn another_principal_and_another_account_are_independent(fixture: impl Fix
     }
 }
 
-async fn an_expired_login_does_not_stand_in_the_way(fixture: impl Fixture) {
+async fn an_expired_login_does_not_block_a_new_one(fixture: impl Fixture) {
     let store = fixture.store();
     let first = login(1, "work", "alice", at(0));
     begin(&*store, &first).await;
@@ -96,7 +96,7 @@ async fn an_expired_login_does_not_stand_in_the_way(fixture: impl Fixture) {
     assert_eq!(store.open_logins(end).await.unwrap(), [second]);
 }
 
-async fn a_login_that_is_being_finished_or_has_ended_does_not_stand_in_the_way(fixture: impl Fixture) {
+async fn a_claimed_or_ended_login_does_not_block_a_new_one(fixture: impl Fixture) {
     let store = fixture.store();
     let [first, second, third] = [1, 2, 3].map(|number| login(number, "work", "alice", at(i64::from(number))));
     begin(&*store, &first).await;
@@ -107,7 +107,7 @@ async fn a_login_that_is_being_finished_or_has_ended_does_not_stand_in_the_way(f
     assert_eq!(find(&*store, &first).await.unwrap().progress, LoginProgress::Exchanging);
 }
 
-async fn a_login_is_found_in_whatever_phase_it_is(fixture: impl Fixture) {
+async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     let store = fixture.store();
     let mut expected = login(1, "work", "alice", at(0));
     begin(&*store, &expected).await;
@@ -118,7 +118,7 @@ async fn a_login_is_found_in_whatever_phase_it_is(fixture: impl Fixture) {
     (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
-    // Every outcome there is can be stored and comes back as itself.
+    // Every outcome is stored and read back unchanged.
     for (number, &outcome) in (10..).zip(LoginOutcome::ALL) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
         begin(&*store, &ended).await;
@@ -127,14 +127,14 @@ async fn a_login_is_found_in_whatever_phase_it_is(fixture: impl Fixture) {
     }
 }
 
-async fn the_latest_login_is_the_newest_of_that_principal(fixture: impl Fixture) {
+async fn the_latest_login_is_the_principal_s_newest(fixture: impl Fixture) {
     let store = fixture.store();
     let latest = async |principal: &str| {
         let latest = store.latest(&name("work"), &Principal::named(principal)).await.unwrap();
         latest.map(|login| login.state_digest.as_str().to_owned())
     };
     assert_eq!(latest("alice").await, None);
-    // The one with the highest number is neither the newest nor the last that was stored.
+    // The highest id is neither the newest nor the last stored.
     for (number, seconds) in [(9, 0), (2, 30), (3, 20)] {
         let login = login(number, "work", "alice", at(seconds));
         begin(&*store, &login).await;
@@ -147,7 +147,7 @@ async fn the_latest_login_is_the_newest_of_that_principal(fixture: impl Fixture)
     assert_eq!(latest("carol").await, None);
 }
 
-async fn open_logins_are_those_that_still_wait(fixture: impl Fixture) {
+async fn open_logins_are_the_pending_ones(fixture: impl Fixture) {
     let store = fixture.store();
     let accounts = ["pending", "claimed", "ended", "later"];
     let [pending, claimed, ended, later] = [0, 1, 2, 3]
@@ -163,6 +163,6 @@ async fn open_logins_are_those_that_still_wait(fixture: impl Fixture) {
         open
     };
     assert_eq!(open(359).await, [pending, later.clone()]);
-    assert_eq!(open(360).await, [later], "a login is over at the end of its time, not after it");
+    assert_eq!(open(360).await, [later], "a login has ended at its expiry time");
     assert_eq!(open(100 + i64::try_from(LIFETIME.as_secs()).unwrap()).await, []);
 }

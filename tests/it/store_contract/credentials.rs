@@ -1,4 +1,4 @@
-//! What every `TokenStore` keeps to.
+//! Contract of `TokenStore`.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use super::{
 };
 
 contract!(
-    a_first_login_is_stored_as_it_was_given,
-    a_further_login_replaces_the_tokens_and_keeps_the_account,
-    a_further_login_keeps_settings_that_are_not_ours,
-    a_further_login_may_rename_the_account,
-    a_refresh_token_that_is_no_longer_there_goes,
-    a_reader_never_sees_the_tokens_of_two_logins,
+    a_first_login_is_stored_unchanged,
+    a_second_login_replaces_the_tokens_and_keeps_the_account,
+    a_second_login_keeps_foreign_settings,
+    a_second_login_can_rename_the_account,
+    a_login_without_a_refresh_token_deletes_the_old_one,
+    a_reader_never_sees_mixed_tokens_of_two_logins,
     another_provider_type_is_a_conflict_and_changes_nothing,
-    a_profile_change_changes_only_what_it_names,
-    a_profile_change_of_nobody_is_none,
-    removing_takes_both_tokens_and_a_second_time_finds_nothing,
+    a_profile_change_affects_only_its_fields,
+    a_profile_change_of_an_unknown_account_is_none,
+    a_removal_deletes_both_tokens_and_a_second_one_finds_nothing,
     accounts_are_listed_by_name,
 );
 
@@ -37,7 +37,7 @@ async fn save(store: &impl TokenStore, new: &NewSealedCredential, seconds: i64) 
     store.save_login(new, at(seconds)).await.expect("it saves")
 }
 
-async fn a_first_login_is_stored_as_it_was_given(fixture: impl Fixture) {
+async fn a_first_login_is_stored_unchanged(fixture: impl Fixture) {
     let store = fixture.store();
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     let new = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
@@ -54,7 +54,7 @@ async fn a_first_login_is_stored_as_it_was_given(fixture: impl Fixture) {
     assert_eq!((account.created_at, account.updated_at), (at(5), at(5)));
 }
 
-async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl Fixture) {
+async fn a_second_login_replaces_the_tokens_and_keeps_the_account(fixture: impl Fixture) {
     let store = fixture.store();
     let first = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
     save(&*store, &first, 5).await;
@@ -70,10 +70,10 @@ async fn a_further_login_replaces_the_tokens_and_keeps_the_account(fixture: impl
     assert_eq!((&account.access_token, &account.refresh_token), (&second.access_token, &second.refresh_token));
     assert_eq!((&account.metadata, &account.api_base), (&second.metadata, &second.api_base));
     assert_eq!(account.display_name.as_deref(), Some("Work"));
-    assert!(account.enabled, "who signs in wants to use it");
+    assert!(account.enabled, "a login enables the account");
 }
 
-async fn a_further_login_keeps_settings_that_are_not_ours(fixture: impl Fixture) {
+async fn a_second_login_keeps_foreign_settings(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     fixture.plant_setting(&name("work"), "pool", json!({"strategy": ["x", 1]})).await;
@@ -82,13 +82,13 @@ async fn a_further_login_keeps_settings_that_are_not_ours(fixture: impl Fixture)
     save(&*store, &second, 6).await;
 
     let account = store.load(&name("work")).await.unwrap().unwrap();
-    assert_eq!(account.metadata, second.metadata, "no fact of the earlier login is left");
+    assert_eq!(account.metadata, second.metadata, "the earlier login's metadata is replaced");
     let settings = account.settings.into_json();
     assert_eq!(settings["pool"], json!({"strategy": ["x", 1]}));
     assert_eq!((settings.get("expires_at"), settings.get("email")), (None, None));
 }
 
-async fn a_further_login_may_rename_the_account(fixture: impl Fixture) {
+async fn a_second_login_can_rename_the_account(fixture: impl Fixture) {
     let store = fixture.store();
     for display_name in ["Work", "Job"].map(|text| Some(text.to_owned())) {
         save(&*store, &NewSealedCredential { display_name: display_name.clone(), ..credential(1, "work") }, 5).await;
@@ -96,7 +96,7 @@ async fn a_further_login_may_rename_the_account(fixture: impl Fixture) {
     }
 }
 
-async fn a_refresh_token_that_is_no_longer_there_goes(fixture: impl Fixture) {
+async fn a_login_without_a_refresh_token_deletes_the_old_one(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &NewSealedCredential { refresh_token: None, ..credential(2, "work") }, 6).await;
@@ -104,7 +104,7 @@ async fn a_refresh_token_that_is_no_longer_there_goes(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap()[0].refresh_token, None);
 }
 
-async fn a_reader_never_sees_the_tokens_of_two_logins(fixture: impl Fixture) {
+async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
     const LOGINS: u8 = 40;
     let store = fixture.store();
     save(&*store, &credential(0, "work"), 0).await;
@@ -144,7 +144,7 @@ async fn another_provider_type_is_a_conflict_and_changes_nothing(fixture: impl F
     }
 }
 
-async fn a_profile_change_changes_only_what_it_names(fixture: impl Fixture) {
+async fn a_profile_change_affects_only_its_fields(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
@@ -158,7 +158,7 @@ async fn a_profile_change_changes_only_what_it_names(fixture: impl Fixture) {
     assert_eq!((renamed.display_name.as_deref(), renamed.enabled, renamed.updated_at), (Some("Work"), true, at(6)));
     let off = change(None, Some(false), 7).await;
     assert_eq!((off.display_name.as_deref(), off.enabled, off.updated_at), (Some("Work"), false, at(7)));
-    assert_eq!(store.load(&name("work")).await.unwrap(), Some(off), "what it returned is what is stored");
+    assert_eq!(store.load(&name("work")).await.unwrap(), Some(off), "the result equals the stored account");
     let on = change(None, Some(true), 8).await;
     let mut expected = before.unwrap();
     (expected.display_name, expected.updated_at) = (Some("Work".into()), at(5).plus(Duration::from_secs(3)));
@@ -168,14 +168,14 @@ async fn a_profile_change_changes_only_what_it_names(fixture: impl Fixture) {
     assert_eq!(store.load(&name("private")).await.unwrap(), neighbour);
 }
 
-async fn a_profile_change_of_nobody_is_none(fixture: impl Fixture) {
+async fn a_profile_change_of_an_unknown_account_is_none(fixture: impl Fixture) {
     let store = fixture.store();
     let change = ProfileChange { display_name: Some("Work".into()), enabled: Some(true) };
     assert_eq!(store.change_profile(&name("work"), &change, at(5)).await.unwrap(), None);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
 }
 
-async fn removing_takes_both_tokens_and_a_second_time_finds_nothing(fixture: impl Fixture) {
+async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: impl Fixture) {
     let store = fixture.store();
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
@@ -185,7 +185,7 @@ async fn removing_takes_both_tokens_and_a_second_time_finds_nothing(fixture: imp
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert!(store.load(&name("private")).await.unwrap().unwrap().refresh_token.is_some());
 
-    // The next login under that name is a first one.
+    // The next login of that name creates a new account.
     save(&*store, &NewSealedCredential { refresh_token: None, ..credential(3, "work") }, 6).await;
     let account = store.load(&name("work")).await.unwrap().unwrap();
     assert_eq!((account.refresh_token, account.id, account.created_at), (None, credential(3, "work").id, at(6)));

@@ -1,4 +1,4 @@
-//! The stores the contract suite runs over, each empty and to itself.
+//! The stores under test, each empty and isolated.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -20,10 +20,10 @@ pub(crate) trait Fixture {
 
     fn store(&self) -> Arc<Self::Store>;
 
-    /// The same store. Its methods share names with those of the others, so it has no place in [`Fixture::Store`].
+    /// The same store as a separate trait object, because its method names clash with the other traits'.
     fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
-    /// Puts a member that is not the gateway's into an account's settings, as another program might.
+    /// Adds a foreign member to an account's settings.
     async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
 }
 
@@ -49,7 +49,7 @@ impl Fixture for Memory {
     }
 }
 
-/// A database file in a folder of its own.
+/// A database file in a temporary folder.
 pub(crate) struct Sqlite {
     store: Arc<SqliteStore>,
     folder: TempDir,
@@ -79,7 +79,7 @@ impl Fixture for Sqlite {
     }
 }
 
-/// A database on the server that `test.sh` starts.
+/// A database on the server of `test.sh`.
 pub(crate) struct Postgres {
     store: Arc<PostgresStore>,
     pub(super) database: Database,
@@ -91,7 +91,7 @@ impl Fixture for Postgres {
     async fn open() -> Self {
         let database = Database::create().await;
         let store = PostgresStore::open(&database.url.as_str().into()).await.expect("it opens");
-        // The contract's tests say what time it is.
+        // The tests pass the time, so the server's clock is not used.
         Self { store: Arc::new(store.on_callers_clock()), database }
     }
 
@@ -122,12 +122,12 @@ impl Sqlite {
         self.folder.path().join(FILE)
     }
 
-    /// Runs statements on the file, as somebody with a database tool would.
+    /// Runs statements on a separate connection.
     pub(super) fn execute(&self, statements: &str) {
         self.connection().batch_execute(statements).expect("the statements run");
     }
 
-    /// The first column of the first row, as text; None if there is no row or it holds NULL.
+    /// Returns the first column of the first row as text; None for no row or NULL.
     pub(super) fn cell(&self, column: &str, from: &str) -> Option<String> {
         let query = diesel::sql_query(format!("SELECT CAST({column} AS TEXT) AS cell FROM {from}"));
         query.load::<Cell>(&mut self.connection()).expect("the query runs").into_iter().next()?.cell

@@ -1,4 +1,4 @@
-//! What every `LoginStore` keeps to: a login is claimed once, ends once, and is forgotten in the end.
+//! Contract of `LoginStore`: a login is claimed once, ends once, and is deleted later.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ use super::{
 };
 
 contract!(
-    of_many_concurrent_claims_exactly_one_wins,
-    what_has_ended_or_never_was_cannot_be_claimed,
+    concurrent_claims_succeed_exactly_once,
+    an_ended_or_unknown_login_cannot_be_claimed,
     the_first_outcome_stays,
-    of_many_concurrent_ends_exactly_one_counts,
-    cancelling_ends_what_is_under_way_for_that_account_whoever_started_it,
-    a_sweep_ends_what_is_overdue_at_the_time_it_was_due,
-    a_sweep_ends_what_has_been_exchanging_for_too_long,
-    a_sweep_forgets_what_ended_long_ago,
-    what_has_ended_is_listed_newest_first,
+    concurrent_ends_succeed_exactly_once,
+    a_cancellation_ends_every_open_login_of_the_account,
+    a_sweep_ends_overdue_logins_as_of_their_expiry,
+    a_sweep_ends_stuck_exchanges,
+    a_sweep_deletes_logins_that_ended_long_ago,
+    ended_logins_are_listed_newest_first,
 );
 
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Callers at the same time.
+/// The number of concurrent callers.
 const MANY: usize = 50;
 
 async fn begun(store: &impl LoginStore, number: u8, account: &str, started_at: Timestamp) -> SealedLogin {
@@ -42,25 +42,25 @@ async fn begun(store: &impl LoginStore, number: u8, account: &str, started_at: T
     login
 }
 
-/// Where a login stands, and since when.
+/// Returns the progress of a login and its time.
 async fn progress(store: &impl LoginStore, login: &SealedLogin) -> Option<(LoginProgress, Timestamp)> {
-    let found = store.find(&login.state_digest).await.expect("the store answers")?;
+    let found = store.find(&login.state_digest).await.expect("the store works")?;
     Some((found.progress, found.progress_since))
 }
 
-async fn of_many_concurrent_claims_exactly_one_wins(fixture: impl Fixture) {
+async fn concurrent_claims_succeed_exactly_once(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
     for _ in 0..MANY {
         let (store, id) = (fixture.store(), pending.session.id.clone());
-        calls.spawn(async move { store.claim(&id, at(5)).await.expect("it answers") });
+        calls.spawn(async move { store.claim(&id, at(5)).await.expect("no store error") });
     }
     let claimed = calls.join_all().await.into_iter().filter(|outcome| *outcome == ClaimOutcome::Claimed);
     assert_eq!(claimed.count(), 1);
     assert_eq!(progress(&*fixture.store(), &pending).await, Some((LoginProgress::Exchanging, at(5))));
 }
 
-async fn what_has_ended_or_never_was_cannot_be_claimed(fixture: impl Fixture) {
+async fn an_ended_or_unknown_login_cannot_be_claimed(fixture: impl Fixture) {
     let store = fixture.store();
     let ended = begun(&*store, 1, "work", at(0)).await;
     store.end(&ended.session.id, LoginOutcome::Denied, at(1)).await.unwrap();
@@ -83,19 +83,19 @@ async fn the_first_outcome_stays(fixture: impl Fixture) {
     assert!(!store.end(&LoginId::from_bytes([9; 16]), LoginOutcome::Denied, at(4)).await.unwrap());
 }
 
-async fn of_many_concurrent_ends_exactly_one_counts(fixture: impl Fixture) {
+async fn concurrent_ends_succeed_exactly_once(fixture: impl Fixture) {
     let pending = begun(&*fixture.store(), 1, "work", at(0)).await;
     let mut calls = JoinSet::new();
     for &outcome in LoginOutcome::ALL {
         let (store, id) = (fixture.store(), pending.session.id.clone());
-        calls.spawn(async move { (outcome, store.end(&id, outcome, at(5)).await.expect("it answers")) });
+        calls.spawn(async move { (outcome, store.end(&id, outcome, at(5)).await.expect("no store error")) });
     }
     let ended: Vec<_> = calls.join_all().await.into_iter().filter(|(_, ended)| *ended).collect();
     assert_eq!(ended.len(), 1);
     assert_eq!(progress(&*fixture.store(), &pending).await, Some((LoginProgress::Ended(ended[0].0), at(5))));
 }
 
-async fn cancelling_ends_what_is_under_way_for_that_account_whoever_started_it(fixture: impl Fixture) {
+async fn a_cancellation_ends_every_open_login_of_the_account(fixture: impl Fixture) {
     let store = fixture.store();
     let of_alice = begun(&*store, 1, "work", at(0)).await;
     let (of_bob, of_carol) = (login(2, "work", "bob", at(0)), login(3, "work", "carol", at(0)));
@@ -113,7 +113,7 @@ async fn cancelling_ends_what_is_under_way_for_that_account_whoever_started_it(f
     assert_eq!(progress(&*store, &elsewhere).await, Some((LoginProgress::Pending, at(0))));
 }
 
-async fn a_sweep_ends_what_is_overdue_at_the_time_it_was_due(fixture: impl Fixture) {
+async fn a_sweep_ends_overdue_logins_as_of_their_expiry(fixture: impl Fixture) {
     let store = fixture.store();
     let overdue = begun(&*store, 1, "work", at(0)).await;
     let in_time = begun(&*store, 2, "private", at(1)).await;
@@ -130,21 +130,21 @@ async fn a_sweep_ends_what_is_overdue_at_the_time_it_was_due(fixture: impl Fixtu
     assert_eq!(progress(&*store, &in_time).await, Some((LoginProgress::Ended(LoginOutcome::Expired), at(361))));
 }
 
-async fn a_sweep_ends_what_has_been_exchanging_for_too_long(fixture: impl Fixture) {
+async fn a_sweep_ends_stuck_exchanges(fixture: impl Fixture) {
     let store = fixture.store();
     let stuck = begun(&*store, 1, "work", at(0)).await;
     let at_work = begun(&*store, 2, "private", at(0)).await;
     store.claim(&stuck.session.id, at(10)).await.unwrap();
     store.claim(&at_work.session.id, at(11)).await.unwrap();
 
-    // Exactly as long is not longer. That both logins are overdue is no matter: their callbacks came in time.
+    // The limit itself does not count as stuck. Both logins are past their expiry, but their callbacks came in time.
     assert_eq!(store.sweep(at(130), STUCK_AFTER, KEEP).await.unwrap(), 0);
     assert_eq!(store.sweep(at(131), STUCK_AFTER, KEEP).await.unwrap(), 1);
     assert_eq!(progress(&*store, &stuck).await, Some((LoginProgress::Ended(LoginOutcome::Interrupted), at(131))));
     assert_eq!(progress(&*store, &at_work).await, Some((LoginProgress::Exchanging, at(11))));
 }
 
-async fn a_sweep_forgets_what_ended_long_ago(fixture: impl Fixture) {
+async fn a_sweep_deletes_logins_that_ended_long_ago(fixture: impl Fixture) {
     let store = fixture.store();
     let keep = i64::try_from(KEEP.as_secs()).unwrap();
     let [old, recent] = [begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await];
@@ -153,14 +153,14 @@ async fn a_sweep_forgets_what_ended_long_ago(fixture: impl Fixture) {
     let open = begun(&*store, 3, "other", at(keep)).await;
 
     assert_eq!(store.sweep(at(10 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0);
-    assert!(progress(&*store, &old).await.is_some(), "it is kept for as long as was said");
+    assert!(progress(&*store, &old).await.is_some(), "it is kept for the whole period");
     assert_eq!(store.sweep(at(11 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0, "forgetting is not ending");
     assert_eq!(progress(&*store, &old).await, None);
     assert_eq!(progress(&*store, &recent).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(11))));
     assert_eq!(progress(&*store, &open).await, Some((LoginProgress::Pending, at(keep))));
 }
 
-async fn what_has_ended_is_listed_newest_first(fixture: impl Fixture) {
+async fn ended_logins_are_listed_newest_first(fixture: impl Fixture) {
     let store = fixture.store();
     let mut ended = Vec::new();
     for (number, account, seconds) in [(1, "work", 30), (2, "private", 10), (3, "third", 20)] {

@@ -1,7 +1,7 @@
-//! The contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue` and `ApiTokenStore`, one suite
-//! for every implementation, the in-memory one included.
+//! Contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue` and `ApiTokenStore`. They run on
+//! every implementation, including the fake.
 //!
-//! A further store is a further [`Fixture`] and a further line in [`contract!`].
+//! To test another store, add a [`Fixture`] and a line in [`contract!`].
 
 mod api_tokens;
 mod begin;
@@ -15,7 +15,7 @@ pub(crate) mod samples;
 mod sqlite_file;
 mod sqlite_rows;
 
-/// Makes a test of each function for each store. A function that is not listed here is reported as dead code.
+/// Defines a test for each function and store. The compiler reports a function that is not listed as dead code.
 macro_rules! contract {
     ($($test:ident),+ $(,)?) => {
         contract!(memory, crate::store_contract::fixtures::Memory, $($test),+);

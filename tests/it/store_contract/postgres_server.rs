@@ -1,4 +1,4 @@
-//! PostgreSQL as a server: opened by several at once, refused if it comes from the future or may forget.
+//! PostgreSQL: concurrent starts, newer schemas and unsafe durability settings.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_that_start_together_migrate_once() {
+async fn concurrent_starts_migrate_once() {
     let database = Database::create().await;
     let mut openings = JoinSet::new();
     for _ in 0..4 {
@@ -31,7 +31,7 @@ async fn gateways_that_start_together_migrate_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newer_schema_is_refused_and_left_untouched() {
+async fn a_newer_schema_is_rejected_and_unchanged() {
     let postgres = Postgres::open().await;
     postgres.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
     let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
@@ -42,7 +42,7 @@ async fn a_newer_schema_is_refused_and_left_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_may_forget_what_it_confirmed_is_refused() {
+async fn a_server_without_durable_commits_is_rejected() {
     let database = Database::create().await;
     database.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name)).await;
     let refusal = open(&database).await.map(drop).unwrap_err();
@@ -50,7 +50,7 @@ async fn a_server_that_may_forget_what_it_confirmed_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tables_hold_what_the_documentation_says() {
+async fn the_tables_have_the_documented_content() {
     let postgres = Postgres::open().await;
     let credential = credential(1, "openai-codex");
     postgres.store().save_login(&credential, at(0)).await.unwrap();

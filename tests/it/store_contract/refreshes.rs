@@ -1,4 +1,4 @@
-//! What the refresh protocol asks of a store: one step is one transaction, and what is answered is durable.
+//! The refresh protocol in the store: one step is one transaction, and its result is durable.
 
 use goclaw::{
     domain::{
@@ -21,18 +21,18 @@ use super::{
 };
 
 contract!(
-    one_of_many_gets_the_lease_and_only_the_holder_may_send,
-    an_answer_is_stored_as_a_whole_and_only_once,
-    a_refresh_that_keeps_the_old_token_keeps_it,
-    an_answer_is_stored_whoever_holds_the_lease_by_then,
-    a_failure_is_noted_by_the_holder_alone,
-    a_rejection_leaves_everything_but_the_hope,
-    what_is_gone_or_signed_in_anew_takes_no_old_answer,
-    a_lease_that_ran_out_is_written_down_as_doubt,
-    every_change_is_an_event_and_events_come_in_their_order,
+    one_replica_gets_the_lease_and_only_the_holder_may_send,
+    a_rotation_is_stored_completely_and_once,
+    a_rotation_without_a_refresh_token_keeps_the_old_one,
+    a_late_rotation_is_stored_regardless_of_the_lease_holder,
+    only_the_lease_holder_can_record_a_failure,
+    a_rejection_changes_only_the_state,
+    a_removed_or_reconnected_account_discards_old_rotations,
+    an_expired_lease_is_recorded_as_doubt,
+    every_change_is_an_event_in_order,
 );
 
-/// When the sample's token may be refreshed without its time having come.
+/// A time at which the sample's token may be refreshed on demand although no refresh is due.
 const NOW: RefreshTrigger = RefreshTrigger::Now;
 
 fn policy() -> RefreshPolicy {
@@ -56,8 +56,8 @@ fn failed(holder: u8, seen: TokenVersion, failure: Failure) -> RefreshEvent {
     RefreshEvent::Failed { seen, lease: lease(holder), failure, spread: 0 }
 }
 
-/// The answer number `number` to a presentation of `seen`.
-fn answer(number: u8, seen: TokenVersion) -> Rotation {
+/// Returns the rotation `number` for a presentation of `seen`.
+fn rotation(number: u8, seen: TokenVersion) -> Rotation {
     let new = credential(number, "work");
     let (access_token, refresh_token) = (new.access_token, new.refresh_token);
     Rotation { seen, access_token, refresh_token, metadata: new.metadata, same_account: true }
@@ -71,16 +71,16 @@ async fn signed_in(store: &impl TokenStore) {
     store.save_login(&credential(1, "work"), at(0)).await.expect("it is saved");
 }
 
-async fn one_of_many_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
+async fn one_replica_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
-    let mut asking = JoinSet::new();
+    let mut calls = JoinSet::new();
     for number in 0..20 {
         let store = fixture.store();
-        asking.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
+        calls.spawn(async move { (number, advance(&*store, &begin(number, version(1, 0)), at(5)).await) });
     }
-    let answers = asking.join_all().await;
-    let (granted, others): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, it)| it.effect == Effect::Send);
+    let results = calls.join_all().await;
+    let (granted, others): (Vec<_>, Vec<_>) = results.iter().partition(|(_, it)| it.effect == Effect::Send);
     assert_eq!(granted.len(), 1);
     let until = at(5).plus(policy().lease);
     assert!(others.iter().all(|(_, it)| it.effect == Effect::Wait(until)), "{others:?}");
@@ -89,17 +89,17 @@ async fn one_of_many_gets_the_lease_and_only_the_holder_may_send(fixture: impl F
     assert!(matches!(&state.state, TokenState::Refreshing(held) if held.id == lease(*holder) && held.until == until));
     assert_eq!((state.attempt, state.sent_at), (1, Some(at(5))), "durable before the send");
 
-    // Its own lease, asked for again, is still its own.
+    // The holder gets its own lease again.
     let again = advance(&*store, &begin(*holder, version(1, 0)), at(6)).await;
     assert_eq!((again.effect, &again.credential), (Effect::Send, &first.credential));
 }
 
-async fn an_answer_is_stored_as_a_whole_and_only_once(fixture: impl Fixture) {
+async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     fixture.plant_setting(&name("work"), "codex_pool", json!({"a": 1})).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    let rotation = answer(2, version(1, 0));
+    let rotation = rotation(2, version(1, 0));
     let stored = advance(&*store, &RefreshEvent::Answered(rotation.clone()), at(7)).await;
     assert_eq!(stored.effect, Effect::Stored);
     let account = stored.credential.expect("it is there");
@@ -110,44 +110,44 @@ async fn an_answer_is_stored_as_a_whole_and_only_once(fixture: impl Fixture) {
     assert_eq!((account.refresh.attempt, account.refresh.expires_at), (0, rotation.metadata.expires_at));
     assert_eq!(account.settings.clone().into_json()["codex_pool"], json!({"a": 1}));
 
-    // The store's answer was lost, and the commit is tried again.
+    // A retry after the store's response was lost.
     let again = advance(&*store, &RefreshEvent::Answered(rotation), at(8)).await;
     assert_eq!((again.effect, again.credential), (Effect::Discard, Some(account)));
 }
 
-async fn a_refresh_that_keeps_the_old_token_keeps_it(fixture: impl Fixture) {
+async fn a_rotation_without_a_refresh_token_keeps_the_old_one(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap().unwrap();
-    let unrotated = Rotation { refresh_token: None, ..answer(2, version(1, 0)) };
+    let unrotated = Rotation { refresh_token: None, ..rotation(2, version(1, 0)) };
     let after = advance(&*store, &RefreshEvent::Answered(unrotated), at(7)).await.credential.unwrap();
     assert_eq!(after.refresh_token, before.refresh_token);
     assert_ne!(after.access_token, before.access_token);
     assert!(after.refresh.refreshable);
 }
 
-async fn an_answer_is_stored_whoever_holds_the_lease_by_then(fixture: impl Fixture) {
+async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    // The first holder is slow; long after its lease another one is at the same token.
+    // The first holder is slow, and after its lease another replica presents the same token.
     let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
     assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
-    let late = advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(101)).await;
+    let late = advance(&*store, &RefreshEvent::Answered(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
-    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "whoever held the lease");
+    assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "regardless of the lease holder");
 
-    // And from where nobody hopes any more.
+    // A rotation also recovers an account that needs a new login.
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
     advance(&*store, &begin(3, version(1, 1)), at(102)).await;
     advance(&*store, &failed(3, version(1, 1), rejected), at(103)).await;
-    let healing = advance(&*store, &RefreshEvent::Answered(answer(3, version(1, 1))), at(104)).await;
+    let healing = advance(&*store, &RefreshEvent::Answered(rotation(3, version(1, 1))), at(104)).await;
     assert_eq!(healing.effect, Effect::Stored);
     let healed = healing.credential.unwrap().refresh;
     assert_eq!((healed.state, healed.cause), (TokenState::Active, None));
 }
 
-async fn a_failure_is_noted_by_the_holder_alone(fixture: impl Fixture) {
+async fn only_the_lease_holder_can_record_a_failure(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
@@ -163,7 +163,7 @@ async fn a_failure_is_noted_by_the_holder_alone(fixture: impl Fixture) {
     assert_eq!(state.next_attempt_at, Some(at(36)));
 }
 
-async fn a_rejection_leaves_everything_but_the_hope(fixture: impl Fixture) {
+async fn a_rejection_changes_only_the_state(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
@@ -174,18 +174,14 @@ async fn a_rejection_leaves_everything_but_the_hope(fixture: impl Fixture) {
     assert_eq!((account.access_token, account.refresh_token), (new.access_token, new.refresh_token));
 }
 
-async fn what_is_gone_or_signed_in_anew_takes_no_old_answer(fixture: impl Fixture) {
+async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     store.save_login(&credential(2, "work"), at(6)).await.unwrap();
     let anew = store.load(&name("work")).await.unwrap();
-    assert_eq!(
-        anew.as_ref().unwrap().refresh.state,
-        TokenState::Active,
-        "a login clears the lease of whoever holds it"
-    );
-    let old = RefreshEvent::Answered(answer(3, version(1, 0)));
+    assert_eq!(anew.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
+    let old = RefreshEvent::Answered(rotation(3, version(1, 0)));
     let late = advance(&*store, &old, at(7)).await;
     assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
@@ -197,32 +193,35 @@ async fn what_is_gone_or_signed_in_anew_takes_no_old_answer(fixture: impl Fixtur
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
 }
 
-async fn a_lease_that_ran_out_is_written_down_as_doubt(fixture: impl Fixture) {
+async fn an_expired_lease_is_recorded_as_doubt(fixture: impl Fixture) {
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let later = at(5).plus(policy().lease);
-    let asked = advance(&*store, &begin(2, version(1, 0)), later).await;
-    assert!(matches!(asked.effect, Effect::Wait(_)), "nobody presents a token in doubt while its access token is good");
+    let begun = advance(&*store, &begin(2, version(1, 0)), later).await;
+    assert!(
+        matches!(begun.effect, Effect::Wait(_)),
+        "a token in doubt is not presented while the access token is valid"
+    );
     let state = store.load(&name("work")).await.unwrap().unwrap().refresh;
     assert_eq!((state.state, state.cause, state.attempt), (TokenState::InDoubt, Some(Cause::Interrupted), 1));
 }
 
-async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl Fixture) {
+async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
     let store = fixture.store();
     let start = store.latest().await.unwrap();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     advance(&*store, &failed(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
-    advance(&*store, &RefreshEvent::Answered(answer(2, version(1, 0))), at(7)).await;
+    advance(&*store, &RefreshEvent::Answered(rotation(2, version(1, 0))), at(7)).await;
     store.save_login(&credential(3, "other"), at(8)).await.unwrap();
     let account = store.load(&name("work")).await.unwrap().unwrap();
     store.remove(&name("work"), None, at(9)).await.unwrap();
 
     let all = store.since(start, 100).await.unwrap();
-    let told: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.kind, event.generation.0)).collect();
+    let events: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.kind, event.generation.0)).collect();
     assert_eq!(
-        told,
+        events,
         [
             ("work", EventKind::SignedIn, 0),
             ("work", EventKind::RefreshStarted, 0),
@@ -234,7 +233,7 @@ async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl F
     );
     assert_eq!((all[2].cause, all[2].at), (Some(Cause::TimedOut), at(6)));
     assert!(all.is_sorted_by(|earlier, later| earlier.revision < later.revision));
-    assert_eq!(account.revision, all[3].revision, "an account carries the number of what changed it last");
+    assert_eq!(account.revision, all[3].revision, "an account has the revision of its last event");
     assert_eq!(store.latest().await.unwrap(), all[5].revision);
     assert_eq!(store.since(all[1].revision, 2).await.unwrap(), all[2..4]);
     let of_work: Vec<_> = store.of(&name("work"), 2).await.unwrap();
@@ -244,5 +243,5 @@ async fn every_change_is_an_event_and_events_come_in_their_order(fixture: impl F
     store.prune(2).await.unwrap();
     assert_eq!(store.since(start, 100).await.unwrap(), all[4..]);
     store.save_login(&credential(4, "work"), at(10)).await.unwrap();
-    assert!(store.latest().await.unwrap() > all[5].revision, "a number is never used again");
+    assert!(store.latest().await.unwrap() > all[5].revision, "a revision is never reused");
 }

@@ -1,5 +1,4 @@
-//! What every `RevocationQueue` keeps to, and every `TokenStore` that puts tokens into it; and that a login which is
-//! over can no longer be saved.
+//! Contract of `RevocationQueue`, of the revocations that `TokenStore` queues, and of saving an ended login.
 
 use std::time::Duration;
 
@@ -21,12 +20,12 @@ use super::{
 };
 
 contract!(
-    a_removed_account_s_token_is_queued_only_if_that_is_ordered,
-    a_new_login_queues_the_token_it_replaces_only_if_that_is_ordered,
-    a_revocation_is_due_taken_once_and_due_again,
-    old_revocations_are_forgotten,
+    a_removed_account_s_token_is_queued_only_on_request,
+    a_new_login_queues_the_replaced_token_only_on_request,
+    a_revocation_is_taken_once_and_due_again_later,
+    old_revocations_are_deleted,
     a_save_completes_its_login,
-    a_login_that_is_over_cannot_be_saved,
+    an_ended_login_cannot_be_saved,
     an_older_login_never_replaces_a_newer_one,
 );
 
@@ -39,14 +38,14 @@ fn order(number: u8) -> RevocationOrder {
     }
 }
 
-/// The one revocation that is due.
+/// Takes the only due revocation.
 async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
-    let due = store.due(at(seconds), 10).await.expect("it answers");
+    let due = store.due(at(seconds), 10).await.expect("no store error");
     assert_eq!(due.len(), 1, "{due:?}");
-    store.take(&due[0], at(seconds), PAUSE).await.expect("it answers").expect("it is due")
+    store.take(&due[0], at(seconds), PAUSE).await.expect("no store error").expect("it is due")
 }
 
-async fn a_removed_account_s_token_is_queued_only_if_that_is_ordered(fixture: impl Fixture) {
+async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), at(0)).await.unwrap();
     store.remove(&name("work"), None, at(1)).await.unwrap();
@@ -67,7 +66,7 @@ async fn a_removed_account_s_token_is_queued_only_if_that_is_ordered(fixture: im
     };
     assert_eq!(only(&*store, 3).await, expected);
     store.remove(&name("work"), Some(&order(8)), at(4)).await.unwrap();
-    assert_eq!(store.due(at(4), 10).await.unwrap(), [], "nothing was there to remove");
+    assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
 
     let without_token = NewSealedCredential { refresh_token: None, ..credential(3, "work") };
     store.save_login(&without_token, at(5)).await.unwrap();
@@ -75,13 +74,13 @@ async fn a_removed_account_s_token_is_queued_only_if_that_is_ordered(fixture: im
     assert_eq!(store.due(at(6), 10).await.unwrap(), []);
 }
 
-async fn a_new_login_queues_the_token_it_replaces_only_if_that_is_ordered(fixture: impl Fixture) {
+async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
     store
         .save_login(&NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") }, at(0))
         .await
         .unwrap();
-    assert_eq!(store.due(at(9), 10).await.unwrap(), [], "it replaces none");
+    assert_eq!(store.due(at(9), 10).await.unwrap(), [], "no token was replaced");
     store.save_login(&credential(2, "work"), at(1)).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
     store
@@ -95,20 +94,20 @@ async fn a_new_login_queues_the_token_it_replaces_only_if_that_is_ordered(fixtur
     );
 }
 
-async fn a_revocation_is_due_taken_once_and_due_again(fixture: impl Fixture) {
+async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), at(0)).await.unwrap();
     store.remove(&name("work"), Some(&order(7)), at(0)).await.unwrap();
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let store = fixture.store();
-        calls.spawn(async move { store.take(&order(7).id, at(1), PAUSE).await.expect("it answers").is_some() });
+        calls.spawn(async move { store.take(&order(7).id, at(1), PAUSE).await.expect("no store error").is_some() });
     }
     assert_eq!(calls.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
     assert_eq!(store.due(at(300), 10).await.unwrap(), []);
     let again = only(&*store, 301).await;
     store.put(&again).await.unwrap();
-    assert_eq!(store.due(at(400), 10).await.unwrap(), [], "it is there already");
+    assert_eq!(store.due(at(400), 10).await.unwrap(), [], "the id is already queued");
     for _ in 0..2 {
         store.forget(&again.id).await.unwrap();
         assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
@@ -117,13 +116,13 @@ async fn a_revocation_is_due_taken_once_and_due_again(fixture: impl Fixture) {
     assert_eq!(only(&*store, 0).await, again);
 }
 
-async fn old_revocations_are_forgotten(fixture: impl Fixture) {
+async fn old_revocations_are_deleted(fixture: impl Fixture) {
     let store = fixture.store();
     for number in [1, 2] {
         store.save_login(&credential(number, "work"), at(0)).await.unwrap();
         store.remove(&name("work"), Some(&order(number)), at(i64::from(number))).await.unwrap();
     }
-    assert_eq!(store.due(at(9), 1).await.unwrap(), [order(1).id], "the oldest first, and no more than asked for");
+    assert_eq!(store.due(at(9), 1).await.unwrap(), [order(1).id], "the oldest first, up to the limit");
     assert_eq!(store.forget_queued_before(at(2)).await.unwrap(), 1);
     assert_eq!(store.due(at(9), 10).await.unwrap(), [order(2).id]);
 }
@@ -138,7 +137,7 @@ async fn a_save_completes_its_login(fixture: impl Fixture) {
     assert_eq!((found.progress, found.progress_since), (LoginProgress::Ended(LoginOutcome::Completed), at(2)));
 }
 
-async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
+async fn an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(9, "work"), at(0)).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
@@ -151,7 +150,7 @@ async fn a_login_that_is_over_cannot_be_saved(fixture: impl Fixture) {
     for _ in 0..2 {
         assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Cancelled));
     }
-    assert_eq!(store.load(&name("work")).await.unwrap(), before, "nothing was changed");
+    assert_eq!(store.load(&name("work")).await.unwrap(), before, "the account is unchanged");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
 }
 
@@ -168,10 +167,10 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
 
     let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
-    assert_eq!(save(1, 6).await, SaveOutcome::LoginOver(LoginOutcome::Cancelled), "its redemption began earlier");
+    assert_eq!(save(1, 6).await, SaveOutcome::LoginOver(LoginOutcome::Cancelled), "its exchange began earlier");
     let stored = store.load(&name("work")).await.unwrap().expect("an account");
     assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
-    assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its redemption began later");
+    assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its exchange began later");
     let saved = store.save_login(&credential(4, "private"), at(8)).await.unwrap();
-    assert!(matches!(saved, SaveOutcome::Saved(_)), "another account's logins are its own");
+    assert!(matches!(saved, SaveOutcome::Saved(_)), "another account is independent");
 }

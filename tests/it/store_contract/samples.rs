@@ -1,4 +1,4 @@
-//! Sample values, told apart by a number.
+//! Sample values, distinguished by a number.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use goclaw::domain::{
     time::Timestamp,
 };
 
-/// How long a sample login waits.
+/// The lifetime of a sample login.
 pub(super) const LIFETIME: Duration = Duration::from_secs(360);
 
-/// `seconds` after the beginning of the test.
+/// Returns the time `seconds` after the start of the test.
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(1_800_000_000 + seconds)
 }
@@ -31,7 +31,7 @@ fn sealed(what: &str, number: u8) -> SealedSecret {
     SealedSecret::from_stored(format!("v1:key:{what}-{number}"))
 }
 
-/// A credential of the login `number`, with both tokens.
+/// Returns a credential of the login `number` with both tokens.
 pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
     NewSealedCredential {
         id: ProviderId::new(at(0), &[number; 10]),
@@ -53,7 +53,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
     }
 }
 
-/// A pending login `number` of `principal`, started at `started_at`.
+/// Returns a pending login `number` of `principal`.
 pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
     let endpoint = |path: &str| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("an address");
     SealedLogin {

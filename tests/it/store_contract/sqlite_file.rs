@@ -1,4 +1,4 @@
-//! SQLite as a file: private, found again, refused if it comes from the future, and never an error for being busy.
+//! The SQLite file: permissions, reopening, newer schemas and concurrent writers.
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -14,7 +14,7 @@ use super::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_opened_again_has_everything_in_it() {
+async fn a_reopened_file_has_all_data() {
     let sqlite = Sqlite::open().await;
     let (store, pending) = (sqlite.store(), login(1, "work", "alice", at(0)));
     store.save_login(&credential(1, "work"), at(0)).await.unwrap();
@@ -27,20 +27,20 @@ async fn a_file_that_is_opened_again_has_everything_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_its_owner_can_read_the_file() {
+async fn only_the_owner_can_read_the_file() {
     let sqlite = Sqlite::open().await;
     sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
     let folder = sqlite.path().parent().expect("a folder").to_owned();
     let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect();
     assert!(!files.is_empty());
     for file in files {
-        // The write-ahead log beside it holds the same rows.
+        // The write-ahead log contains the same rows.
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_newer_schema_is_refused_and_left_untouched() {
+async fn a_newer_schema_is_rejected_and_unchanged() {
     let sqlite = Sqlite::open().await;
     sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
     let migrations = "__diesel_schema_migrations";
@@ -57,7 +57,7 @@ async fn a_newer_schema_is_refused_and_left_untouched() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_no_database_is_refused_and_left_untouched() {
+async fn a_file_that_is_not_a_database_is_rejected_and_unchanged() {
     let sqlite = Sqlite::open().await;
     let path = sqlite.path().with_file_name("letter.txt");
     let letter = "Dear database,\n".repeat(100);
@@ -71,7 +71,7 @@ async fn what_is_no_database_is_refused_and_left_untouched() {
 async fn two_hundred_concurrent_writes_all_succeed() {
     const WRITES: u8 = 200;
     let sqlite = Sqlite::open().await;
-    // Two pools on one file, as two processes would have.
+    // Two pools on one file simulate two processes.
     let stores = [sqlite.store(), SqliteStore::open(&sqlite.path()).await.unwrap().into()];
     let mut writes = JoinSet::new();
     for number in 0..WRITES {
@@ -88,7 +88,7 @@ async fn two_hundred_concurrent_writes_all_succeed() {
         });
     }
     for written in writes.join_all().await {
-        written.expect("a write waits for its turn");
+        written.expect("a busy database delays the write");
     }
     assert_eq!(stores[0].list().await.unwrap().len(), usize::from(WRITES) / 2);
     assert_eq!(stores[1].open_logins(at(1)).await.unwrap().len(), usize::from(WRITES) / 2);

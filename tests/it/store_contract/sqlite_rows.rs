@@ -1,4 +1,4 @@
-//! SQLite row by row: what lies where, as the seed says, and that an impossible value is an error that names its place.
+//! SQLite rows: the required places of each value, and errors that name the place of an invalid value.
 
 use std::{fs, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::support::fakes::SeededRandom;
 
 const SECRETS: [&str; 4] = ["access-canary", "refresh-canary", "state-canary", "verifier-canary"];
 
-/// A database with one connected account and one pending login, both sealed by the real vault.
+/// Creates a database with a connected account and a pending login, both sealed by the real vault.
 async fn with_one_of_each() -> Sqlite {
     let [access_token, refresh_token, state, verifier] = SECRETS;
     let sqlite = Sqlite::open().await;
@@ -51,7 +51,7 @@ async fn with_one_of_each() -> Sqlite {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_tables_hold_what_the_seed_says() {
+async fn the_tables_have_the_required_content() {
     let sqlite = with_one_of_each().await;
     let account = "llm_providers WHERE name = 'openai-codex'";
     assert_eq!(sqlite.cell("provider_type", account).as_deref(), Some("openai-codex"));
@@ -79,7 +79,7 @@ async fn the_tables_hold_what_the_seed_says() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_is_in_the_files_in_clear() {
+async fn no_secret_is_stored_in_plain_text() {
     let sqlite = with_one_of_each().await;
     let mut seen = 0;
     for entry in fs::read_dir(sqlite.path().parent().expect("a folder")).unwrap() {
@@ -89,11 +89,11 @@ async fn no_secret_is_in_the_files_in_clear() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
         }
     }
-    assert!(seen > 4096, "there is a database to look at");
+    assert!(seen > 4096, "the database is not empty");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_removed_account_leaves_no_row_in_either_table() {
+async fn a_removal_deletes_the_rows_of_both_tables() {
     let sqlite = with_one_of_each().await;
     sqlite.store().remove(&name("openai-codex"), None, at(0)).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
@@ -102,12 +102,12 @@ async fn a_removed_account_leaves_no_row_in_either_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_fails_halfway_changes_neither_table() {
+async fn a_partial_write_changes_neither_table() {
     let sqlite = with_one_of_each().await;
     let (store, account) = (sqlite.store(), name("openai-codex"));
     let before = store.load(&account).await.unwrap();
     assert!(before.is_some());
-    // The account's own row is written first.
+    // The account's row is written first.
     sqlite.execute(
         "CREATE TRIGGER no_insert BEFORE INSERT ON config_secrets BEGIN SELECT RAISE(ABORT, 'no'); END;
          CREATE TRIGGER no_delete BEFORE DELETE ON config_secrets BEGIN SELECT RAISE(ABORT, 'no'); END;",
@@ -123,11 +123,11 @@ async fn a_write_that_fails_halfway_changes_neither_table() {
         assert_eq!(store.load(&account).await.unwrap(), before);
     }
     sqlite.execute("DROP TRIGGER no_insert; DROP TRIGGER no_delete;");
-    store.save_login(&new, at(1)).await.expect("the connections are still good");
+    store.save_login(&new, at(1)).await.expect("the connections still work");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_impossible_account_is_an_error_that_names_its_place() {
+async fn an_invalid_account_row_is_an_error_with_its_place() {
     for (column, value) in [
         ("provider_type", "'telepathy'"),
         ("generation", "-1"),
@@ -147,7 +147,7 @@ async fn an_impossible_account_is_an_error_that_names_its_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_impossible_login_is_an_error_that_names_its_place() {
+async fn an_invalid_login_row_is_an_error_with_its_place() {
     let digest = OAuthState::new(SECRETS[2]).digest();
     for (column, value) in [
         ("provider", "'Not A Name'"),

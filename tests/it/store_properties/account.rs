@@ -1,4 +1,4 @@
-//! What a store has to hold of one account: plain values, a history, and production's `step` between them.
+//! The model of one account: plain values and a history, advanced by the production `step`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use goclaw::{
 use super::lives::{Event, Kind, Seen};
 use crate::store_contract::samples::{at, credential, name};
 
-/// The tokens that are stored, and what comes with them: always of one answer.
+/// The stored tokens and their metadata, always from one response.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Held {
     refresh: RefreshState,
@@ -36,9 +36,9 @@ pub(super) struct Held {
     created_at: Timestamp,
 }
 
-/// An event of the history without its number.
+/// An event without its revision.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Told {
+pub(super) struct RecordedEvent {
     version: TokenVersion,
     kind: EventKind,
     cause: Option<Cause>,
@@ -48,14 +48,14 @@ pub(super) struct Told {
 pub(super) struct Account {
     pub(super) name: ProviderName,
     pub(super) now: Timestamp,
-    pub(super) told: Vec<Told>,
+    pub(super) events: Vec<RecordedEvent>,
     number: u32,
     held: Option<Held>,
-    /// Every version that there was.
+    /// Every token version so far.
     versions: Vec<TokenVersion>,
     last: Option<RefreshEvent>,
-    /// How many answers of the provider there were, to tell their tokens apart.
-    answers: u32,
+    /// The number of token responses, which makes tokens unique.
+    responses: u32,
 }
 
 impl Account {
@@ -63,12 +63,12 @@ impl Account {
         Self {
             name: name(&format!("life-{number}")),
             now: at(0),
-            told: Vec::new(),
+            events: Vec::new(),
             number,
             held: None,
             versions: vec![TokenVersion::first_of(LoginId::from_stored("none yet".to_owned()))],
             last: None,
-            answers: 0,
+            responses: 0,
         }
     }
 
@@ -80,10 +80,10 @@ impl Account {
         self.held.clone()
     }
 
-    /// What the store shows of what the model holds.
+    /// Converts a stored account to the model.
     pub(super) fn shown(stored: &SealedCredential) -> Held {
         let stored = stored.clone();
-        assert_eq!(stored.settings.metadata(), Ok(stored.metadata.clone()), "the settings say the same");
+        assert_eq!(stored.settings.metadata(), Ok(stored.metadata.clone()), "the settings have the same metadata");
         Held {
             refresh: stored.refresh,
             access_token: stored.access_token,
@@ -96,15 +96,15 @@ impl Account {
         }
     }
 
-    pub(super) fn tell(event: &CredentialEvent) -> Told {
+    pub(super) fn recorded(event: &CredentialEvent) -> RecordedEvent {
         let version = TokenVersion { login_id: event.login_id.clone(), generation: event.generation };
-        Told { version, kind: event.kind, cause: event.cause, at: event.at }
+        RecordedEvent { version, kind: event.kind, cause: event.cause, at: event.at }
     }
 
-    /// The login, and the id that the account has after it.
+    /// Applies a login; returns it and the account's id after it.
     pub(super) fn signs_in(&mut self, kind: Kind) -> (NewSealedCredential, ProviderId) {
-        let (access_token, refresh_token, metadata) = self.answer(kind);
-        let number = (u64::from(self.number) << 32) | u64::from(self.answers);
+        let (access_token, refresh_token, metadata) = self.response(kind);
+        let number = (u64::from(self.number) << 32) | u64::from(self.responses);
         let mut entropy = [0; 16];
         entropy[..8].copy_from_slice(&number.to_be_bytes());
         let new = NewSealedCredential {
@@ -171,7 +171,7 @@ impl Account {
         effect
     }
 
-    /// The event as it is for this account now.
+    /// Converts a generated event to a concrete one for this account.
     pub(super) fn concrete(&mut self, event: &Event) -> RefreshEvent {
         let lease = |replica: u8| LeaseId::from_bytes([replica; 16]);
         let concrete = match event.clone() {
@@ -182,8 +182,8 @@ impl Account {
                 RefreshEvent::Failed { seen: self.version(&seen), lease: lease(replica), failure, spread }
             }
             Event::Answered { seen, kind, same_account } => {
-                let (access_token, refresh_token, metadata) = self.answer(kind);
-                // Nobody can present what is not there, so no answer brings the first refresh token.
+                let (access_token, refresh_token, metadata) = self.response(kind);
+                // Without a refresh token there is no presentation, so no response brings the first one.
                 let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
                 let refresh_token = refresh_token.filter(|_| has_one);
                 let seen = self.version(&seen);
@@ -209,16 +209,16 @@ impl Account {
         }
     }
 
-    fn answer(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, TokenMetadata) {
-        self.answers += 1;
-        let sealed = |what| SealedSecret::from_stored(format!("v1:key:{what}-{}-{}", self.number, self.answers));
+    fn response(&mut self, kind: Kind) -> (SealedSecret, Option<SealedSecret>, TokenMetadata) {
+        self.responses += 1;
+        let sealed = |what| SealedSecret::from_stored(format!("v1:key:{what}-{}-{}", self.number, self.responses));
         let obtained_at = Timestamp::from_unix_seconds(self.now.unix_seconds());
         let metadata = TokenMetadata {
             auth_method: AuthMethod::OAuth,
             obtained_at,
             expires_at: kind.lifetime.map(|seconds| obtained_at.plus(Duration::from_secs(seconds.into()))),
-            scopes: vec![format!("scope-{}", self.answers)],
-            account: AccountLabels { plan_type: Some(format!("plan-{}", self.answers)), ..AccountLabels::default() },
+            scopes: vec![format!("scope-{}", self.responses)],
+            account: AccountLabels { plan_type: Some(format!("plan-{}", self.responses)), ..AccountLabels::default() },
         };
         (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), metadata)
     }
@@ -233,6 +233,6 @@ impl Account {
 
     fn record(&mut self, state: &RefreshState, kind: EventKind) {
         let (version, cause) = (state.version.clone(), state.cause);
-        self.told.push(Told { version, kind, cause, at: self.now });
+        self.events.push(RecordedEvent { version, kind, cause, at: self.now });
     }
 }

@@ -1,4 +1,4 @@
-//! Random lives. What shrinks comes down to few operations, no pauses, and the current tokens.
+//! Generates random lives. They shrink to few operations, no pauses and the current tokens.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use proptest::{collection::vec, prelude::*};
 #[derive(Debug, Clone)]
 pub(super) struct Life {
     pub(super) provider: Provider,
-    /// Each so many milliseconds after the one before; a clock may also be set back.
+    /// Operations with the milliseconds since the previous one. A negative pause sets the clock back.
     pub(super) operations: Vec<(i64, Operation)>,
 }
 
-/// What the provider of this life is known to do.
+/// The provider's configured behaviour.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Provider {
     Plain,
@@ -28,7 +28,7 @@ pub(super) enum Operation {
     Refresh(Event),
 }
 
-/// What tokens are like. The times are whole seconds: that is what the settings hold.
+/// Properties of tokens. Times are whole seconds, as in the settings.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kind {
     pub(super) lifetime: Option<u32>,
@@ -53,16 +53,16 @@ pub(super) enum Event {
         failure: Failure,
         spread: u16,
     },
-    /// The last one again, as if its answer had been lost.
+    /// Repeats the last event, as after a lost response.
     Again,
 }
 
-/// Which tokens an event is about.
+/// The token version of an event.
 #[derive(Debug, Clone)]
 pub(super) enum Seen {
-    /// Those that are there, or were there last.
+    /// The current or last version.
     Current,
-    /// Some that were there once.
+    /// An earlier version.
     Earlier(prop::sample::Index),
 }
 
@@ -81,7 +81,7 @@ pub(super) fn lives() -> impl Strategy<Value = Life> {
     let provider = prop::sample::select(vec![Provider::Plain, Provider::EndsFamilies, Provider::HasGrace]);
     let first = kinds().prop_map(|kind| (0, Operation::SignIn(kind)));
     (provider, first, vec((pauses(), operations()), 11..25)).prop_map(|(provider, first, mut operations)| {
-        // Little can happen before somebody has signed in.
+        // Most operations need a login first.
         operations.insert(0, first);
         Life { provider, operations }
     })
@@ -123,7 +123,7 @@ fn seen() -> impl Strategy<Value = Seen> {
     prop_oneof![5 => Just(Seen::Current), 1 => any::<prop::sample::Index>().prop_map(Seen::Earlier)]
 }
 
-/// Two replicas.
+/// The leases of two replicas.
 fn leases() -> impl Strategy<Value = u8> {
     0..2_u8
 }

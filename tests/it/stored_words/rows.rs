@@ -1,5 +1,5 @@
-//! A database that an earlier version left behind: the first five migrations and rows with every stored word, as literal
-//! SQL. Opening it brings the schema up to date; every row must still be read.
+//! A database of an earlier version: the first five migrations and rows with every stored word, as literal SQL. Opening
+//! it migrates the schema, and every row must still be readable.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -17,7 +17,7 @@ use goclaw::{
 
 use super::{CAUSES, EVENTS, OUTCOMES};
 
-/// The migrations that the database has been through.
+/// The migrations of the earlier version.
 const MIGRATIONS: [&str; 5] = [
     "2026-11-23-000000_first_schema",
     "2026-11-24-000001_refresh",
@@ -28,7 +28,7 @@ const MIGRATIONS: [&str; 5] = [
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_001);
 const CLIENT: &str = r#"{"issuer": "https://auth.openai.com", "authorize_url": "https://auth.openai.com/oauth/authorize", "token_url": "https://auth.openai.com/oauth/token", "revoke_url": "https://auth.openai.com/oauth/revoke", "body_format": "form", "client_id": "app_client", "scopes": ["openid"], "redirect_uri": "http://localhost:1455/auth/callback", "provider_params": [], "originator": null, "extra_params": []}"#;
 
-/// Creates the database and runs `rows` in it, before the gateway's store opens it.
+/// Creates the database, runs `rows` in it and opens the store.
 async fn left_behind(folder: &Path, rows: &str) -> SqliteStore {
     let path = folder.join("goclaw.db");
     let mut connection = SqliteConnection::establish(path.to_str().expect("a path of text")).expect("it opens");
@@ -59,7 +59,7 @@ fn account(name: &str, provider_type: &str, method: &str, rest: &str) -> String 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn accounts_in_every_state_and_of_every_kind_are_read() {
+async fn accounts_of_every_state_and_type_are_read() {
     let mut rows = [
         account("a", "openai-codex", "oauth", "'active', NULL, NULL, NULL"),
         account("b", "suno", "session_token", "'refreshing', 'a-lease', 1800000060000, NULL"),

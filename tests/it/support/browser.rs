@@ -1,4 +1,4 @@
-//! A real browser: Chromium without a window, driven by chromedriver, with a profile of its own.
+//! Headless Chromium, driven by chromedriver, with a temporary profile.
 
 use std::{
     fs::File,
@@ -15,7 +15,7 @@ use super::gateway::{TEST_DEADLINE, eventually, free_port, http};
 
 const FLAGS: [&str; 9] = [
     "--headless",
-    // The tests may run as root, where Chromium has no sandbox.
+    // Chromium refuses to start its sandbox as root, and the tests may run as root.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,14 +23,14 @@ const FLAGS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // What the owner of a name can do: have it looked up as this machine (DNS rebinding).
+    // DNS rebinding: the owner of a name resolves it to this machine.
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ];
 
-/// A browser with one tab; dropping it ends all its processes.
+/// A browser with one tab. Dropping it kills all its processes.
 pub(crate) struct Browser {
     tab: Client,
-    // Ended before its profile is removed: fields are dropped in this order.
+    // Fields drop in this order: the driver must end before its profile is removed.
     _driver: Driver,
     _profile: TempDir,
 }
@@ -39,7 +39,7 @@ impl Browser {
     pub(crate) async fn open() -> Self {
         let (profile, port) = (tempfile::tempdir().expect("a folder"), free_port());
         let log = File::create(profile.path().join("chromedriver.log")).expect("a log");
-        // A process group of its own, which Chromium joins, so that nothing of it outlives the test.
+        // Chromium joins the driver's process group, so one signal ends both.
         let started = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdin(Stdio::null())
@@ -53,7 +53,7 @@ impl Browser {
         let address = format!("http://127.0.0.1:{port}");
         let status = format!("{address}/status");
         let ready = || async { http().get(&status).send().await.ok() };
-        eventually("chromedriver to answer", ready).await;
+        eventually("chromedriver to be ready", ready).await;
         let session =
             ClientBuilder::new(HttpConnector::new()).capabilities(capabilities(&profile)).connect(&address).await;
         let tab = session.unwrap_or_else(|error| {
@@ -62,18 +62,18 @@ impl Browser {
         Self { tab, _driver: driver, _profile: profile }
     }
 
-    /// Opens an address and waits until its page is there.
+    /// Opens an address and waits until its page is loaded.
     pub(crate) async fn open_page(&self, url: &str) {
         self.tab.goto(url).await.expect("a page");
     }
 
-    /// Presses the button with this id, as soon as there is one.
+    /// Waits for the button with this id and clicks it.
     pub(crate) async fn press(&self, id: &str) {
         let button = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Id(id)).await.expect("a button");
         button.click().await.expect("a click");
     }
 
-    /// Clicks the link or button whose text contains this.
+    /// Waits for a link, button or summary that contains `text` and clicks it.
     pub(crate) async fn choose(&self, text: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
         let element =
@@ -81,19 +81,19 @@ impl Browser {
         element.click().await.expect("a click");
     }
 
-    /// Types into the field that a CSS selector means.
+    /// Types into the field that matches a CSS selector.
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
         let field = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Css(selector)).await.expect("a field");
         field.send_keys(text).await.expect("keys");
     }
 
-    /// Waits until a person can read this.
+    /// Waits until the visible text contains `words`.
     pub(crate) async fn reads(&self, words: &str) {
         let seen = || async { self.text().await.contains(words).then_some(()) };
         eventually(&format!("the page to say {words:?}"), seen).await;
     }
 
-    /// Goes to the tab that was opened last, once there are two.
+    /// Waits for a second tab and switches to the last one.
     pub(crate) async fn go_to_new_tab(&self) {
         let opened = || async {
             let windows = self.tab.windows().await.ok()?;
@@ -103,16 +103,16 @@ impl Browser {
         self.tab.switch_to_window(window).await.expect("the new tab");
     }
 
-    /// Closes the tab and goes back to the first.
+    /// Closes the tab and switches to the first one.
     pub(crate) async fn close_tab(&self) {
         self.tab.close_window().await.expect("a tab that closes");
         let windows = self.tab.windows().await.expect("tabs");
         self.tab.switch_to_window(windows.into_iter().next().expect("a tab")).await.expect("the first tab");
     }
 
-    /// What axe-core, as `test.sh` has installed it, finds wrong with the page: nothing, for everybody to use it.
+    /// Returns the accessibility violations that axe-core finds on the page.
     pub(crate) async fn barriers(&self) -> Value {
-        #[expect(clippy::disallowed_methods, reason = "this is how test.sh tells")]
+        #[expect(clippy::disallowed_methods, reason = "test.sh sets this variable")]
         let folder = std::env::var("TEST_NODE_SDK").expect("no axe-core for the tests: run them with ./test.sh");
         let axe = std::fs::read_to_string(format!("{folder}/node_modules/axe-core/axe.min.js")).expect("axe-core");
         let run = format!(
@@ -122,13 +122,13 @@ impl Browser {
         self.tab.execute_async(&run, Vec::new()).await.expect("findings")
     }
 
-    /// Waits until the address bar shows an address that ends like this.
+    /// Waits until the address ends with `end`.
     pub(crate) async fn arrives_at(&self, end: &str) {
         let there = || async { self.address().await.ends_with(end).then_some(()) };
         eventually(&format!("the browser to arrive at {end}"), there).await;
     }
 
-    /// What the address bar shows.
+    /// Returns the current address.
     pub(crate) async fn address(&self) -> String {
         self.tab.current_url().await.expect("an address").to_string()
     }
@@ -138,7 +138,7 @@ impl Browser {
         heading.text().await.expect("its text")
     }
 
-    /// All text that a person sees.
+    /// Returns the visible text of the page.
     pub(crate) async fn text(&self) -> String {
         let body = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Css("body")).await.expect("a body");
         body.text().await.expect("its text")
@@ -148,7 +148,7 @@ impl Browser {
         self.tab.execute(&format!("return {script}"), Vec::new()).await.expect("a value")
     }
 
-    /// The value that a promise of the page comes to.
+    /// Awaits a JavaScript promise and returns its value, or its error as text.
     pub(crate) async fn promise(&self, promise: &str) -> Value {
         let run = format!(
             "const done = arguments[arguments.length - 1]; ({promise}).then(done, (error) => done(String(error)));"
@@ -156,7 +156,7 @@ impl Browser {
         self.tab.execute_async(&run, Vec::new()).await.expect("a value")
     }
 
-    /// Shows an address in a frame of the page: where the frame has arrived, and what a person reads in it.
+    /// Loads an address in an iframe; returns the frame's final address and its visible text.
     pub(crate) async fn frame(&self, url: &str) -> (String, String) {
         let load = format!(
             "new Promise((loaded) => {{ const frame = document.createElement('iframe'); frame.onload = loaded; \
@@ -175,7 +175,7 @@ impl Browser {
     }
 }
 
-/// chromedriver and whatever it started.
+/// The process group of chromedriver.
 struct Driver(Child);
 
 impl Drop for Driver {

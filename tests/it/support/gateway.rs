@@ -1,4 +1,4 @@
-//! The gateway as a process of its own, in a folder of its own, and a client for it: what a test knows, its users know.
+//! Runs the gateway as a process in a temporary folder, and calls its HTTP API.
 
 use std::{
     fs,
@@ -20,37 +20,37 @@ use tempfile::TempDir;
 
 use super::provider::Provider;
 
-/// How often a condition is looked at while waiting for it.
+/// Poll interval of [`eventually`].
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long anything may take before a test gives up. Above the gateway's own limit for an answer of the provider.
+/// Limit for every wait in a test. It exceeds the gateway's own timeout for provider requests.
 pub(crate) const TEST_DEADLINE: Duration = Duration::from_secs(40);
-/// Below the ports that Linux gives to outgoing connections, any of which could take a port between probe and use.
+/// Below Linux's ephemeral ports: an outgoing connection could take one of those between the probe and its use.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// An HTTP client that follows nothing, so that a test sees every step.
+/// Returns an HTTP client that follows no redirects.
 pub(crate) fn http() -> Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| client(redirect::Policy::none())).clone()
 }
 
-/// An HTTP client that follows redirects, as a browser does.
+/// Returns an HTTP client that follows redirects.
 pub(crate) fn browser_like() -> Client {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     CLIENT.get_or_init(|| client(redirect::Policy::limited(5))).clone()
 }
 
-/// Made once for each: it reads the system's certificates.
+/// Builds a client. It reads the system's certificates, so callers keep it.
 fn client(redirects: redirect::Policy) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // No connection is kept: one that the gateway closes meanwhile would fail a request for no reason of interest.
+    // A pooled connection that the gateway closes meanwhile would fail an unrelated request.
     let client = Client::builder().redirect(redirects).no_proxy().pool_max_idle_per_host(0).timeout(TEST_DEADLINE);
     client.build().expect("a client")
 }
 
-/// A port that nobody listens on, on either loopback family, and that no other test of this run gets.
+/// Returns a port that is free on both loopback families and unique within this run.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another run beside this one begins elsewhere.
+    // Parallel runs start at different ports.
     let start = u16::try_from(std::process::id() % 1_000).unwrap_or_default() * 11;
     loop {
         let offset = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
@@ -61,7 +61,7 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-/// Waits until `look` returns something.
+/// Polls `look` until it returns a value.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let waiting = async {
         loop {
@@ -71,22 +71,22 @@ pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
-/// Lets real time pass; only for looking again.
+/// Sleeps in real time, between two polls.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
 pub(crate) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// The same for a test that has nothing else to do meanwhile.
+/// Blocks the thread, for tests without a runtime.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-fn doze(time: Duration) {
+fn sleep_thread(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// Where a gateway of a test lives: its data folder and the environment that every program there gets.
+/// The temporary folder, ports and environment of a gateway under test.
 pub(crate) struct Home {
     folder: TempDir,
     pub(crate) port: u16,
@@ -95,7 +95,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// A new home whose gateway signs in at `provider`.
+    /// Configures a gateway to use `provider`.
     pub(crate) fn new(provider: &Provider) -> Self {
         Self::without_provider()
             .with("GOCLAW_PROVIDERS__OPENAI_CODEX__ISSUER", &provider.issuer)
@@ -105,7 +105,7 @@ impl Home {
             .with("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", &provider.dashscope_url)
     }
 
-    /// A new home for what never calls a provider.
+    /// Configures a gateway that calls no provider.
     pub(crate) fn without_provider() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
@@ -115,7 +115,7 @@ impl Home {
         }
     }
 
-    /// The same home with one more variable set.
+    /// Adds an environment variable.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -129,7 +129,7 @@ impl Home {
         self.path().join("data")
     }
 
-    /// The token of the gateway: the configured one, else the one it made for itself.
+    /// Returns the gateway token: the configured one, or else the generated one.
     fn token(&self) -> String {
         if let Some((_, token)) = self.variables.iter().find(|(name, _)| name == "GOCLAW_SERVER__TOKEN") {
             return token.clone();
@@ -137,8 +137,8 @@ impl Home {
         fs::read_to_string(self.data_dir().join("gateway.token")).expect("a token file").trim().to_owned()
     }
 
-    /// A `goclaw` command in this home: nothing of the test's own environment gets in but the way to programs.
-    #[expect(clippy::disallowed_methods, reason = "the one variable that a child needs")]
+    /// Builds a `goclaw` command. It inherits only `PATH` from the test's environment.
+    #[expect(clippy::disallowed_methods, reason = "a child process needs PATH")]
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_goclaw"));
         command
@@ -156,37 +156,37 @@ impl Home {
         command
     }
 
-    /// Runs a command to its end.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::by(self.command(arguments))
+    /// Runs a `goclaw` command until it exits.
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::of(self.command(arguments))
     }
 
-    /// Runs a command to its end with something on its stdin.
-    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Said {
+    /// Runs a `goclaw` command with `input` on stdin until it exits.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> CommandOutput {
         let mut stdin = tempfile::tempfile().expect("an input file");
         stdin.write_all(input.as_bytes()).and_then(|()| stdin.rewind()).expect("an input file");
         let mut command = self.command(arguments);
         command.stdin(stdin);
-        Said::by(command)
+        CommandOutput::of(command)
     }
 
-    /// Starts a gateway here and waits until it answers.
+    /// Starts a gateway and waits until it is healthy.
     pub(crate) async fn start(&self) -> Gateway {
         self.answering(self.spawn(self.command(&[]), "gateway")).await
     }
 
-    /// Waits until a gateway that was started as `gateway` answers.
+    /// Waits until the gateway that was spawned under the name `gateway` is healthy.
     pub(crate) async fn answering(&self, child: Child) -> Gateway {
         let base = format!("http://127.0.0.1:{}", self.port);
         let mut gateway = Gateway { child, base, token: String::new(), logs: self.path().to_owned() };
         let url = format!("{}/healthz", gateway.base);
-        let healthy = || async { http().get(&url).send().await.ok().filter(|answer| answer.status().is_success()) };
-        eventually("the gateway to answer", healthy).await;
+        let healthy = || async { http().get(&url).send().await.ok().filter(|response| response.status().is_success()) };
+        eventually("the gateway to be healthy", healthy).await;
         gateway.token = self.token();
         gateway
     }
 
-    /// Starts a program whose output goes to `NAME.stdout` and `NAME.stderr` here, so that it can be read meanwhile.
+    /// Starts a program and appends its output to `NAME.stdout` and `NAME.stderr`.
     pub(crate) fn spawn(&self, mut command: Command, name: &str) -> Child {
         let log = |stream: &str| {
             let path = self.path().join(format!("{name}.{stream}"));
@@ -195,46 +195,46 @@ impl Home {
         command.stdout(log("stdout")).stderr(log("stderr")).spawn().expect("it starts")
     }
 
-    /// What a program started by [`Home::spawn`] has printed so far to one of its streams.
+    /// Returns the output so far of a program that [`Home::spawn`] started.
     pub(crate) fn printed(&self, name: &str, stream: &str) -> String {
         fs::read_to_string(self.path().join(format!("{name}.{stream}"))).unwrap_or_default()
     }
 
-    /// How many rows the tables of credentials have: accounts and refresh tokens.
+    /// Counts the stored accounts and refresh tokens.
     pub(crate) fn stored(&self) -> (i64, i64) {
         (self.number("SELECT count(*) FROM llm_providers"), self.number("SELECT count(*) FROM config_secrets"))
     }
 
-    /// What a query on the database answers, seen from outside the gateway.
+    /// Runs a query that returns one number, on a separate database connection.
     pub(crate) fn number(&self, query: &str) -> i64 {
-        self.ask_database(|database| sql::<sql_types::BigInt>(query).get_result(database))
+        self.query_database(|database| sql::<sql_types::BigInt>(query).get_result(database))
     }
 
     pub(crate) fn text(&self, query: &str) -> String {
-        self.ask_database(|database| sql::<sql_types::Text>(query).get_result(database))
+        self.query_database(|database| sql::<sql_types::Text>(query).get_result(database))
     }
 
-    /// Changes the database behind the gateway's back.
+    /// Runs a statement on a separate database connection.
     pub(crate) fn change_database(&self, statement: &str) {
-        self.ask_database(|database| diesel::sql_query(statement).execute(database));
+        self.query_database(|database| diesel::sql_query(statement).execute(database));
     }
 
-    fn ask_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
+    fn query_database<T>(&self, query: impl FnOnce(&mut SqliteConnection) -> QueryResult<T>) -> T {
         let path = self.data_dir().join("goclaw.db").display().to_string();
-        query(&mut SqliteConnection::establish(&path).expect("a database")).expect("an answer of the database")
+        query(&mut SqliteConnection::establish(&path).expect("a database")).expect("the query runs")
     }
 }
 
-/// What a command printed, and how it ended.
-pub(crate) struct Said {
+/// The output and exit code of a command.
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Said {
-    /// Runs a command to its end. One that should have ended and serves instead is a failed test, not a hanging one.
-    pub(crate) fn by(mut command: Command) -> Self {
+impl CommandOutput {
+    /// Runs a command until it exits, and panics after [`TEST_DEADLINE`].
+    pub(crate) fn of(mut command: Command) -> Self {
         let [mut stdout, mut stderr] = [(); 2].map(|()| tempfile::tempfile().expect("an output file"));
         let share = |file: &fs::File| file.try_clone().expect("an output file");
         let mut child = command.stdout(share(&stdout)).stderr(share(&stderr)).spawn().expect("it starts");
@@ -242,7 +242,7 @@ impl Said {
         let status = (0..looks).find_map(|_| {
             let ended = child.try_wait().expect("its status");
             if ended.is_none() {
-                doze(LOOK_EVERY);
+                sleep_thread(LOOK_EVERY);
             }
             ended
         });
@@ -259,26 +259,26 @@ impl Said {
     }
 }
 
-/// An HTTP answer, read to its end.
-pub(crate) struct Answer {
+/// An HTTP response with its complete body.
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// Where it came from, after redirects.
+    /// The final address after redirects.
     pub(crate) url: String,
     pub(crate) text: String,
 }
 
-impl Answer {
-    pub(crate) async fn of(answer: reqwest::Response) -> Self {
+impl HttpResponse {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
         Self {
-            status: answer.status().as_u16(),
-            headers: answer.headers().clone(),
-            url: answer.url().to_string(),
-            text: answer.text().await.expect("a body"),
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            url: response.url().to_string(),
+            text: response.text().await.expect("a body"),
         }
     }
 
-    /// Its body; null if that is no JSON.
+    /// Parses the body; returns null if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
@@ -288,7 +288,7 @@ impl Answer {
     }
 }
 
-/// A running gateway; dropping it kills the process with SIGKILL, as a crash would.
+/// A running gateway. Dropping it kills the process with SIGKILL.
 pub(crate) struct Gateway {
     child: Child,
     pub(crate) base: String,
@@ -297,62 +297,62 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
         self.call(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> HttpResponse {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// Sends a request with the gateway's token.
-    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    /// Sends a request with the gateway token.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> HttpResponse {
         let request = http().request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
         let request = if let Some(body) = body { request.json(&body) } else { request };
-        Answer::of(request.send().await.expect("an answer")).await
+        HttpResponse::of(request.send().await.expect("a response")).await
     }
 
     pub(crate) async fn status(&self) -> Value {
         self.get("/v1/auth/openai/status").await.json()
     }
 
-    /// Starts a ChatGPT login and returns the whole answer.
+    /// Starts a ChatGPT login and returns the response body.
     pub(crate) async fn start_login(&self) -> Value {
-        let answer = self.post("/v1/auth/openai/start", serde_json::json!({})).await;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json()
+        let response = self.post("/v1/auth/openai/start", serde_json::json!({})).await;
+        assert_eq!(response.status, 200, "{}", response.text);
+        response.json()
     }
 
-    /// Signs in with a provider that approves at once, as a browser would, and returns the page it ends on.
-    pub(crate) async fn sign_in(&self) -> Answer {
+    /// Completes a login at an auto-approving provider and returns the final page.
+    pub(crate) async fn sign_in(&self) -> HttpResponse {
         let started = self.start_login().await;
         let url = started["auth_url"].as_str().expect("an auth_url");
-        Answer::of(browser_like().get(url).send().await.expect("a page")).await
+        HttpResponse::of(browser_like().get(url).send().await.expect("a page")).await
     }
 
     pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything it printed so far, and those before it in the same home.
+    /// Returns everything that gateways in this home have printed.
     pub(crate) fn log(&self) -> String {
         let read = |stream: &str| fs::read_to_string(self.logs.join(format!("gateway.{stream}"))).unwrap_or_default();
         ["stdout", "stderr"].map(read).concat()
     }
 
-    /// Asks it to stop with SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
         assert!(killed.success());
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process exits.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
         eventually("the gateway to end", || std::future::ready(child.try_wait().expect("its status"))).await
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Sends SIGTERM and waits for a successful exit.
     pub(crate) async fn stop(mut self) {
         self.terminate();
         assert!(self.ended().await.success());

@@ -1,4 +1,4 @@
-//! The log of a test's own thread, as text.
+//! Captures the log of the current thread.
 
 use std::{
     io,
@@ -21,7 +21,7 @@ impl io::Write for Lines {
     }
 }
 
-/// Captures what this thread logs until it is dropped, so it wants a current-thread runtime.
+/// Captures this thread's log until dropped. Needs a current-thread runtime.
 pub(crate) struct CapturedLog {
     lines: Lines,
     _guard: DefaultGuard,

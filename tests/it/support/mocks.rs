@@ -1,4 +1,4 @@
-//! Mocks of the ports that the design names, for tests whose point is a number of calls. Behaviour is tested with the fakes.
+//! Mocks of four ports, for tests that count calls. Tests of behaviour use the fakes.
 
 use std::time::Duration;
 

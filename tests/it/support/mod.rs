@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Shared test support.
 
 pub(crate) mod browser;
 pub(crate) mod fakes;

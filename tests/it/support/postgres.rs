@@ -1,13 +1,13 @@
-//! Databases on the throwaway PostgreSQL server that `test.sh` starts, one for each test that wants one.
+//! Creates a database per test on the temporary PostgreSQL server of `test.sh`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::{Client, Config, NoTls};
 
-/// Where `test.sh` says that its server is.
+/// The variable in which `test.sh` passes the server's URL.
 const SERVER: &str = "TEST_POSTGRES_URL";
 
-/// An empty database. It stays until the server goes.
+/// An empty database. It is removed together with the server.
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) name: String,
@@ -22,27 +22,27 @@ impl Database {
         Self { url, name }
     }
 
-    /// Runs statements, as somebody with a database tool would.
+    /// Runs statements on a separate connection.
     pub(crate) async fn execute(&self, statements: &str) {
         client(&self.url).await.batch_execute(statements).await.expect("the statements run");
     }
 
-    /// The first column of the first row, as text; None if there is no row or it holds NULL.
+    /// Returns the first column of the first row as text; None for no row or NULL.
     pub(crate) async fn cell(&self, column: &str, from: &str) -> Option<String> {
         let query = format!("SELECT CAST({column} AS TEXT) FROM {from}");
         client(&self.url).await.query_opt(&query, &[]).await.expect("the query runs")?.get(0)
     }
 }
 
-/// The server's URL, password included.
-#[expect(clippy::disallowed_methods, reason = "this is how test.sh tells")]
+/// Returns the server's URL, including the password.
+#[expect(clippy::disallowed_methods, reason = "test.sh sets this variable")]
 pub(crate) fn server() -> String {
     std::env::var(SERVER).expect("no PostgreSQL server for the tests: run them with ./test.sh, which starts one")
 }
 
 async fn client(url: &str) -> Client {
     let config: Config = url.parse().expect("a URL");
-    let (client, driver) = config.connect(NoTls).await.expect("the server answers");
+    let (client, driver) = config.connect(NoTls).await.expect("a connection");
     #[expect(clippy::disallowed_methods, reason = "it ends with the client")]
     tokio::spawn(driver);
     client

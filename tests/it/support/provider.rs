@@ -1,4 +1,4 @@
-//! The provider simulator as a process of its own, as a real provider would be.
+//! Runs the provider simulator as a separate process.
 
 use std::{
     ffi::OsStr,
@@ -12,9 +12,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::gateway::{Answer, http};
+use super::gateway::{HttpResponse, http};
 
-/// A running simulator; dropping it ends the process.
+/// A running simulator. Dropping it kills the process.
 pub(crate) struct Provider {
     child: Child,
     pub(crate) issuer: String,
@@ -26,12 +26,12 @@ pub(crate) struct Provider {
 }
 
 impl Provider {
-    /// One that approves whoever comes.
+    /// Starts a simulator that approves every authorization request.
     pub(crate) fn approving() -> Self {
         Self::start(&["--approval", "auto"])
     }
 
-    /// Starts one with the given arguments, e.g. `["--approval", "auto"]`.
+    /// Starts a simulator with these arguments.
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(arguments)
@@ -55,45 +55,45 @@ impl Provider {
         }
     }
 
-    /// Asks the control port.
-    pub(crate) async fn ask(&self, path: &str) -> Value {
-        let answer = http().get(format!("{}{path}", self.control_url)).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+    /// Sends a GET request to the control port.
+    pub(crate) async fn get_control(&self, path: &str) -> Value {
+        let response = http().get(format!("{}{path}", self.control_url)).send().await.expect("a response");
+        response.json().await.expect("JSON")
     }
 
-    /// Tells the control port something.
-    pub(crate) async fn tell(&self, path: &str, body: Value) {
+    /// Sends a POST request to the control port.
+    pub(crate) async fn post_control(&self, path: &str, body: Value) {
         let request = http().post(format!("{}{path}", self.control_url)).json(&body);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
+        let response = HttpResponse::of(request.send().await.expect("a response")).await;
+        assert_eq!(response.status, 200, "{path} with {body}: {}", response.text);
     }
 
-    /// Somebody signs in to the music service with a browser; its session, token and cookie.
+    /// Signs a browser in to the music service; returns its session, token and cookie.
     pub(crate) async fn sign_in_browser(&self) -> Value {
         let request = http().post(format!("{}/browsers", self.control_url)).json(&json!({"account": 0}));
-        request.send().await.expect("an answer").json().await.expect("JSON")
+        request.send().await.expect("a response").json().await.expect("JSON")
     }
 
-    /// Orders that the next code exchange goes wrong in this way.
-    pub(crate) async fn spoil_next_exchange(&self, fault: Value) {
-        self.tell("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
+    /// Injects a fault into the next code exchange.
+    pub(crate) async fn fail_next_exchange(&self, fault: Value) {
+        self.post_control("/faults", json!({"endpoint": "code_exchange", "fault": fault})).await;
     }
 
-    /// What an approving provider answers to the browser: the address to go back to.
+    /// Requests `auth_url` and returns the redirect address.
     pub(crate) async fn redirect_for(&self, auth_url: &str) -> String {
-        let answer = Answer::of(http().get(auth_url).send().await.expect("an answer")).await;
-        assert_eq!(answer.status, 303, "{}", answer.text);
-        answer.header("location").to_owned()
+        let response = HttpResponse::of(http().get(auth_url).send().await.expect("a response")).await;
+        assert_eq!(response.status, 303, "{}", response.text);
+        response.header("location").to_owned()
     }
 
-    /// Every code and token it has issued so far.
+    /// Returns every code and token issued so far.
     pub(crate) async fn issued(&self) -> Vec<String> {
-        serde_json::from_value(self.ask("/issued").await).expect("a list of secrets")
+        serde_json::from_value(self.get_control("/issued").await).expect("a list of secrets")
     }
 
-    /// The outcomes of all requests to one of its paths so far.
+    /// Returns the outcomes of all requests to `path` so far.
     pub(crate) async fn outcomes(&self, path: &str) -> Vec<String> {
-        let journal = self.ask("/journal").await;
+        let journal = self.get_control("/journal").await;
         let entries = journal.as_array().expect("a journal").iter().filter(|entry| entry["path"] == path);
         entries.map(|entry| entry["outcome"].as_str().expect("an outcome").to_owned()).collect()
     }
@@ -106,8 +106,8 @@ impl Drop for Provider {
     }
 }
 
-/// The simulator's program. Cargo builds it for the tests of the whole workspace, but not for those of this package
-/// alone, so the test builds it if it is missing or older than its sources.
+/// Returns the path of the simulator's binary. Cargo does not build it for the tests of this package alone, so this
+/// function builds it if it is missing or older than its sources.
 fn program() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT
@@ -122,7 +122,7 @@ fn program() -> PathBuf {
         .clone()
 }
 
-/// Builds it with the profile of the tests, which the folder of their programs is named after.
+/// Builds the simulator with the tests' profile, which is the name of their target folder.
 fn build(program: &Path) {
     let folder = program.parent().and_then(Path::file_name).and_then(OsStr::to_str).expect("a target folder");
     let profile = if folder == "debug" { "dev" } else { folder };

@@ -1,4 +1,4 @@
-//! A request to the byte, where a client would tidy it up first.
+//! Sends raw requests that an HTTP client would normalize.
 
 use std::net::SocketAddr;
 
@@ -7,10 +7,10 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends a request as it is and returns status and text of the answer; status 0 if it was none.
+/// Sends `request` unchanged; returns the status (0 without a valid response) and the whole text.
 pub(crate) async fn raw(address: impl Into<SocketAddr>, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address.into()).await.expect("a connection");
-    // What is refused may be answered before its end.
+    // The server may reject the request and close before it has read all of it.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;

@@ -87,12 +87,12 @@ pub(super) async fn run(case: Case, extent: Extent) -> Measured {
     let gateway = composed::start(&home, extent.sabotage).await;
     // Before the login, so that its first refresh meets the faults, whatever starts it.
     if let Strike::Fault(fault) | Strike::LostUnnoticed(fault) = &case.strike {
-        provider.tell("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
+        provider.post_control("/faults", json!({"endpoint": "refresh", "fault": fault})).await;
     }
     let signed_in_at = clock();
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
-    provider.tell("/settings", json!({"access_lifetime": LONG_LIFE})).await;
+    provider.post_control("/settings", json!({"access_lifetime": LONG_LIFE})).await;
     let memory_before = memory(&gateway, "VmRSS");
     let mut complaints = Vec::new();
 
@@ -129,12 +129,12 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
         Strike::FaultBeyondLife(fault) => {
             let order = json!({"endpoint": "refresh", "fault": fault, "times": "state"});
-            provider.tell("/faults", order).await;
+            provider.post_control("/faults", order).await;
         }
-        Strike::Stop(stop) => provider.tell("/stops", stop.clone()).await,
-        Strike::Setting(setting, _) => provider.tell("/settings", setting.clone()).await,
-        Strike::Revoked => provider.tell("/revoke-all", json!({})).await,
-        Strike::Outage => provider.tell("/outages", json!({"site": "auth", "down": true})).await,
+        Strike::Stop(stop) => provider.post_control("/stops", stop.clone()).await,
+        Strike::Setting(setting, _) => provider.post_control("/settings", setting.clone()).await,
+        Strike::Revoked => provider.post_control("/revoke-all", json!({})).await,
+        Strike::Outage => provider.post_control("/outages", json!({"site": "auth", "down": true})).await,
     }
     // On a busy machine the gateway's own refresh may come first.
     if Ledger::of(provider).await.presentations == 0 {
@@ -152,9 +152,9 @@ async fn recover(case: &Case, provider: &Provider, gateway: &Gateway) {
     match &case.strike {
         Strike::Fault(_) | Strike::Stop(_) | Strike::Revoked => {}
         Strike::LostUnnoticed(_) => refresh(gateway).await,
-        Strike::FaultBeyondLife(_) => provider.tell("/faults/clear", json!({})).await,
-        Strike::Setting(_, back) => provider.tell("/settings", back.clone()).await,
-        Strike::Outage => provider.tell("/outages", json!({"site": "auth", "down": false})).await,
+        Strike::FaultBeyondLife(_) => provider.post_control("/faults/clear", json!({})).await,
+        Strike::Setting(_, back) => provider.post_control("/settings", back.clone()).await,
+        Strike::Outage => provider.post_control("/outages", json!({"site": "auth", "down": false})).await,
     }
 }
 

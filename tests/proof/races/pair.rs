@@ -10,7 +10,7 @@ use crate::{
     decorated::Sabotage,
     races_and_faults::{ask, client, clock, hurried_home, status},
     support::{
-        gateway::{Answer, Gateway, Home},
+        gateway::{Gateway, Home, HttpResponse},
         postgres::Database,
         provider::Provider,
     },
@@ -62,10 +62,10 @@ impl Pair {
         Arc::new(Self { provider, database, history, gateways: [first, second], _homes: homes })
     }
 
-    async fn post(&self, gateway: usize, verb: &str, body: &Value) -> Answer {
+    async fn post(&self, gateway: usize, verb: &str, body: &Value) -> HttpResponse {
         let Gateway { base, token, .. } = &self.gateways[gateway];
         let request = client().post(format!("{base}/v1/auth/openai/{verb}")).bearer_auth(token).json(body);
-        Answer::of(request.send().await.expect("an answer")).await
+        HttpResponse::of(request.send().await.expect("an answer")).await
     }
 
     pub(super) async fn refresh(&self, gateway: usize) -> u16 {
@@ -77,7 +77,7 @@ impl Pair {
     pub(super) async fn call(&self, gateway: usize) -> u16 {
         let Gateway { base, token, .. } = &self.gateways[gateway];
         let request = client().get(format!("{base}/v1/proxy/openai/wham/usage")).bearer_auth(token);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         let code = answer.json()["error"]["code"].clone();
         assert!(answer.status != 400 || code == "not_connected" || code == "needs_reauth", "{}", answer.text);
         answer.status
@@ -99,7 +99,7 @@ impl Pair {
         let id = text(&started["login_id"]);
         self.history.started(&id, asked_at);
         let approved = client().get(text(&started["auth_url"])).send().await.expect("an answer");
-        let redirect_url = Answer::of(approved).await.header("location").to_owned();
+        let redirect_url = HttpResponse::of(approved).await.header("location").to_owned();
         (id, redirect_url)
     }
 
@@ -160,7 +160,7 @@ impl Pair {
     /// Sends a command to the provider's control API.
     pub(super) async fn tell(&self, path: &str, body: &Value) {
         let request = client().post(format!("{}{path}", self.provider.control_url)).json(body);
-        let answer = Answer::of(request.send().await.expect("an answer")).await;
+        let answer = HttpResponse::of(request.send().await.expect("an answer")).await;
         assert_eq!(answer.status, 200, "{path} with {body}: {}", answer.text);
     }
 

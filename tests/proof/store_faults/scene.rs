@@ -25,7 +25,7 @@ pub(super) struct Held {
 pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) -> Held {
     let page = gateway.sign_in().await;
     assert_eq!(page.status, 200, "{}", page.text);
-    provider.tell("/stops", json!({"step": "rotated"})).await;
+    provider.post_control("/stops", json!({"step": "rotated"})).await;
     let mut call = JoinSet::new();
     let caller = Arc::clone(gateway);
     call.spawn(async move {
@@ -36,14 +36,14 @@ pub(super) async fn hold_refresh(gateway: &Arc<Gateway>, provider: &Provider) ->
         // The caller's result does not matter: the gateway may be killed, or the call may time out.
         let _ = client().post(url).bearer_auth(token).json(&json!({})).send().await;
     });
-    provider.tell("/stops/await", json!({"step": "rotated"})).await;
+    provider.post_control("/stops/await", json!({"step": "rotated"})).await;
     Held { call }
 }
 
 impl Held {
     /// Releases the response.
     pub(super) async fn release(&self, provider: &Provider) {
-        provider.tell("/stops/release", json!({"release": "continue"})).await;
+        provider.post_control("/stops/release", json!({"release": "continue"})).await;
     }
 
     /// Waits for the end of the requesting call.

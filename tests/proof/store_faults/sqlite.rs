@@ -23,7 +23,7 @@ use crate::{
     extent::Extent,
     races_and_faults::{Ledger, clock, hurried_home, pass},
     support::{
-        gateway::{Gateway, Home, Said, eventually},
+        gateway::{CommandOutput, Gateway, Home, eventually},
         provider::Provider,
     },
 };
@@ -180,7 +180,7 @@ async fn read_only_at_start(extent: Extent) -> Outcome {
     held.ended().await;
     scene.disk.free();
     scene.disk.remount("ro");
-    let refused = Said::by(scene.disk.inside(&scene.home.command(&["serve"])));
+    let refused = CommandOutput::of(scene.disk.inside(&scene.home.command(&["serve"])));
     assert_eq!(refused.code, Some(1), "it started on a read-only disk: {}", refused.stderr);
     assert_eq!(refused.stderr.trim().lines().count(), 1, "not one clear sentence: {}", refused.stderr);
     pass(away(extent)).await;

@@ -1,4 +1,4 @@
-//! The listeners the contract suite runs over, each with its browsers and another program that may hold the port.
+//! The listeners under test, each with its browsers and another program that can hold the port.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -18,10 +18,10 @@ use crate::support::{
     wire::raw,
 };
 
-/// What a browser gets to see.
+/// The response that a browser gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// The way to the page with the outcome.
+    /// A redirect to the outcome page.
     Outcome,
     NotOurs,
     Finishing,
@@ -37,19 +37,19 @@ pub(super) trait Fixture {
 
     fn port(&self) -> u16;
 
-    /// Another program takes the port on `ip`.
+    /// Lets another program take the port on `ip`.
     async fn hold(&mut self, ip: IpAddr);
 
-    /// The other program lets the port go.
+    /// Lets the other program release the port.
     fn release(&mut self);
 
-    /// A browser comes back with `query`, on IPv4.
+    /// Sends a browser's callback with `query`, on IPv4.
     fn visit(&self, query: &str) -> Page;
 
-    /// A browser fetches the page with the outcome; whether it says that the account is connected, if there is a page.
+    /// Fetches the outcome page; returns whether it reports a connected account, or None if there is no page.
     async fn fetch_outcome(&self) -> Option<bool>;
 
-    /// Whether something of ours listens on `ip`.
+    /// Whether the listener is open on `ip`.
     async fn is_open(&self, ip: IpAddr) -> bool;
 
     async fn bind(&self) -> Result<Box<dyn BoundCallback>, BindError> {
@@ -86,7 +86,7 @@ impl Fixture for Fake {
     }
 
     fn visit(&self, query: &str) -> Page {
-        let page = self.0.browser_comes_back(query);
+        let page = self.0.browser_returns(query);
         Box::pin(async {
             match page.shown().await {
                 CallbackReply::Ended(_) => Shown::Outcome,
@@ -98,7 +98,7 @@ impl Fixture for Fake {
     }
 
     async fn fetch_outcome(&self) -> Option<bool> {
-        self.0.browser_fetches_the_outcome().map(|outcome| outcome == LoginOutcome::Completed)
+        self.0.browser_fetches_outcome().map(|outcome| outcome == LoginOutcome::Completed)
     }
 
     async fn is_open(&self, _ip: IpAddr) -> bool {
@@ -146,7 +146,7 @@ impl Fixture for Loopback {
         let (port, target) = (self.port, format!("/auth/callback?{query}"));
         let visit = spawn(async move { Self::get(port, &target).await });
         Box::pin(async {
-            match visit.await.expect("the browser gets an answer") {
+            match visit.await.expect("the browser gets a response") {
                 (303, _) => Shown::Outcome,
                 (400, _) => Shown::NotOurs,
                 (409, _) => Shown::Finishing,

@@ -1,5 +1,5 @@
-//! The contract of `CallbackListener`: over the fake whose test is the browser, and over the adapter on real loopback ports.
-//! What the adapter does with requests that are no callbacks is in `callback_listener.rs` beside this folder.
+//! Contract of `CallbackListener`, for the fake and for the adapter on loopback ports. `callback_listener.rs` tests how
+//! the adapter responds to other requests.
 
 mod fixtures;
 
@@ -23,13 +23,13 @@ use crate::support::{
 use fixtures::{Fake, Fixture, Loopback, Page, Shown};
 
 contract!(fake: Fake, loopback: Loopback; [
-    a_callback_is_an_event_and_its_reply_is_shown,
-    a_dropped_reply_shows_that_something_went_wrong,
-    a_callback_without_a_well_formed_state_is_answered_and_is_no_event,
+    a_callback_is_an_event_and_the_browser_gets_its_reply,
+    a_dropped_reply_is_shown_as_unavailable,
+    a_callback_without_a_well_formed_state_gets_a_response_and_no_event,
     no_event_is_lost_when_the_future_is_dropped,
-    the_page_of_an_outcome_is_an_event_and_no_other_page_is,
-    a_port_that_another_program_holds_is_named_and_nothing_is_taken,
-    an_explicit_address_is_the_only_one,
+    only_the_outcome_page_causes_an_event,
+    a_port_in_use_is_named_and_no_address_is_bound,
+    an_explicit_address_is_the_only_one_bound,
     a_port_is_bound_once,
     a_closed_port_can_be_bound_at_once,
     a_dropped_listener_frees_its_port,
@@ -41,11 +41,11 @@ const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
     match within(bound.next_event()).await {
         CallbackEvent::Hit(hit) => hit,
-        CallbackEvent::OutcomeShown => panic!("a page was fetched before there was one"),
+        CallbackEvent::OutcomeShown => panic!("an outcome page was fetched before a login ended"),
     }
 }
 
-/// The state and the code of a response.
+/// Returns the state and the code of a response.
 fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
     let code = match &response.verdict {
         Verdict::Approved(code) => Some(code.expose_secret()),
@@ -54,7 +54,7 @@ fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
     (response.state.expose_secret(), code)
 }
 
-async fn a_callback_is_an_event_and_its_reply_is_shown<F: Fixture>() {
+async fn a_callback_is_an_event_and_the_browser_gets_its_reply<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     for (query, code, reply, shown) in [
@@ -73,7 +73,7 @@ async fn a_callback_is_an_event_and_its_reply_is_shown<F: Fixture>() {
     bound.close().await;
 }
 
-async fn a_dropped_reply_shows_that_something_went_wrong<F: Fixture>() {
+async fn a_dropped_reply_is_shown_as_unavailable<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     let page = fixture.visit("code=c&state=s");
@@ -81,7 +81,7 @@ async fn a_dropped_reply_shows_that_something_went_wrong<F: Fixture>() {
     assert_eq!(within(page).await, Shown::Unavailable);
 }
 
-async fn a_callback_without_a_well_formed_state_is_answered_and_is_no_event<F: Fixture>() {
+async fn a_callback_without_a_well_formed_state_gets_a_response_and_no_event<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     for query in ["", "code=c", "code=c&state=", "code=c&state=a&state=b", "error=access_denied"] {
@@ -121,7 +121,7 @@ async fn no_event_is_lost_when_the_future_is_dropped<F: Fixture>() {
     }
 }
 
-async fn the_page_of_an_outcome_is_an_event_and_no_other_page_is<F: Fixture>() {
+async fn only_the_outcome_page_causes_an_event<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     for (reply, expected) in [
@@ -140,7 +140,7 @@ async fn the_page_of_an_outcome_is_an_event_and_no_other_page_is<F: Fixture>() {
     }
 }
 
-async fn a_port_that_another_program_holds_is_named_and_nothing_is_taken<F: Fixture>() {
+async fn a_port_in_use_is_named_and_no_address_is_bound<F: Fixture>() {
     for (held, other) in [(V4, V6), (V6, V4)] {
         let mut fixture = F::open();
         fixture.hold(held).await;
@@ -155,7 +155,7 @@ async fn a_port_that_another_program_holds_is_named_and_nothing_is_taken<F: Fixt
     }
 }
 
-async fn an_explicit_address_is_the_only_one<F: Fixture>() {
+async fn an_explicit_address_is_the_only_one_bound<F: Fixture>() {
     let mut fixture = F::open();
     let address = CallbackAddress::Explicit { ip: V4, port: fixture.port() };
     fixture.hold(V6).await;
@@ -170,7 +170,7 @@ async fn an_explicit_address_is_the_only_one<F: Fixture>() {
 async fn a_port_is_bound_once<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
-    let refused = fixture.bind().await.map(drop).expect_err("we hold it ourselves");
+    let refused = fixture.bind().await.map(drop).expect_err("the first listener holds it");
     assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
     let page = fixture.visit("code=c&state=s");
     let show = hit(&mut bound).await.reply;
@@ -182,7 +182,7 @@ async fn a_closed_port_can_be_bound_at_once<F: Fixture>() {
     let fixture = F::open();
     for round in 0..20 {
         let mut bound = fixture.bind().await.unwrap_or_else(|error| panic!("round {round}: {error}"));
-        // A browser that still waits does not hold the port.
+        // A waiting browser does not hold the port.
         let page = fixture.visit("code=c&state=s");
         let waiting = hit(&mut bound).await;
         within(bound.close()).await;

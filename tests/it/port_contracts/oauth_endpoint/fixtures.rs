@@ -1,4 +1,4 @@
-//! The endpoints the contract suite runs over, each with a provider that issues codes and tokens.
+//! The endpoints under test, each with a provider that issues codes and tokens.
 
 use std::time::Duration;
 
@@ -19,27 +19,27 @@ use url::Url;
 use crate::{
     oauth_endpoint::client_of,
     support::{
-        fakes::{Answer, FakeProvider, Mishap, within},
+        fakes::{FakeProvider, RefreshFault, Reply, within},
         gateway::http,
     },
 };
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What goes wrong with the next request.
+/// A fault of the next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// A definite refusal of a code.
+pub(super) enum EndpointFault {
+    /// The provider rejects the code.
     Refused,
-    /// HTTP 429, before the provider did anything.
+    /// HTTP 429 before the provider acts.
     RateLimited,
-    /// The request is lost with its connection, before the provider did anything.
+    /// The connection breaks before the provider acts.
     RequestLost,
-    /// The provider does what it was asked for and answers nothing.
+    /// The provider acts and its response is lost.
     AnswerLost,
-    /// The provider takes no connection.
+    /// The provider accepts no connection.
     NotReached,
-    /// An answer that is no answer, after the provider did what it was asked for.
+    /// The provider acts and sends an unreadable response.
     Unreadable,
 }
 
@@ -52,28 +52,28 @@ pub(super) trait Fixture {
 
     fn client(&self) -> OAuthClient;
 
-    /// A person opens the address and approves; where their browser is sent then.
+    /// Approves an authorization request and returns the redirect address.
     async fn approve(&self, auth_url: &SecretString) -> String;
 
-    /// The next exchange or refresh meets this.
-    async fn meet(&self, trouble: Trouble);
+    /// Injects a fault into the next exchange or refresh.
+    async fn inject(&self, fault: EndpointFault);
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     async fn recover(&self);
 
-    /// The next revocation fails.
+    /// Lets the next revocation fail.
     fn fail_revocation(&self);
 
-    /// From now on no request is answered.
+    /// Lets all further requests hang.
     fn hang(&self);
 
-    /// The next refresh does not rotate.
+    /// Lets the next refresh keep the refresh token.
     fn keep_refresh_token(&self);
 
-    /// Requests that were made so far; those that met no provider may be missing.
+    /// Counts the requests so far. Requests that did not reach the provider may be missing.
     fn requests(&self) -> usize;
 
-    /// A code that was approved for `verifier`.
+    /// Returns an approved code for `verifier`.
     async fn approved(&self, verifier: u8) -> CodeGrant {
         let verifier = PkceVerifier::from_bytes(&[verifier; 64]);
         let auth_url = authorize_url(&self.client(), &verifier.challenge(), &OAuthState::new("state"));
@@ -90,7 +90,7 @@ pub(super) trait Fixture {
         within(self.endpoint().refresh(&self.client(), token, LIMIT)).await
     }
 
-    /// The refresh token of a new login.
+    /// Completes a login and returns its refresh token.
     async fn signed_in(&self) -> RefreshToken {
         let tokens = self.exchange(self.approved(7).await).await.expect("tokens");
         assert!(tokens.access_token.is_some());
@@ -119,21 +119,21 @@ impl Fixture for Fake {
         self.0.approve(auth_url)
     }
 
-    async fn meet(&self, trouble: Trouble) {
-        let (answer, mishap) = match trouble {
-            Trouble::Refused => (Answer::Refused, None),
-            Trouble::RateLimited => (Answer::HOUR, Some(Mishap::RateLimited)),
-            Trouble::RequestLost => (Answer::HOUR, Some(Mishap::RequestLost)),
-            Trouble::AnswerLost => (Answer::TimedOut, Some(Mishap::AnswerLost)),
-            Trouble::NotReached => (Answer::Unavailable, Some(Mishap::NotReached)),
-            Trouble::Unreadable => (Answer::Unreadable, None),
+    async fn inject(&self, fault: EndpointFault) {
+        let (reply, refresh_fault) = match fault {
+            EndpointFault::Refused => (Reply::Refused, None),
+            EndpointFault::RateLimited => (Reply::HOUR, Some(RefreshFault::RateLimited)),
+            EndpointFault::RequestLost => (Reply::HOUR, Some(RefreshFault::RequestLost)),
+            EndpointFault::AnswerLost => (Reply::TimedOut, Some(RefreshFault::AnswerLost)),
+            EndpointFault::NotReached => (Reply::Unavailable, Some(RefreshFault::NotReached)),
+            EndpointFault::Unreadable => (Reply::Unreadable, None),
         };
-        self.0.will_answer(answer);
-        self.0.refreshes_meet(mishap.as_slice());
+        self.0.reply_with(reply);
+        self.0.queue_refresh_faults(refresh_fault.as_slice());
     }
 
     async fn recover(&self) {
-        self.0.will_answer(Answer::HOUR);
+        self.0.reply_with(Reply::HOUR);
     }
 
     fn fail_revocation(&self) {
@@ -146,11 +146,11 @@ impl Fixture for Fake {
     }
 
     fn keep_refresh_token(&self) {
-        self.0.refreshes_meet(&[Mishap::NotRotated]);
+        self.0.queue_refresh_faults(&[RefreshFault::NotRotated]);
     }
 
     fn requests(&self) -> usize {
-        self.0.exchanges() + self.0.presented().len() + self.0.revocations_asked()
+        self.0.exchanges() + self.0.presented().len() + self.0.revocation_requests()
     }
 }
 
@@ -177,23 +177,23 @@ impl Fixture for Http {
     }
 
     async fn approve(&self, auth_url: &SecretString) -> String {
-        let answer = http().get(auth_url.expose_secret()).send().await.expect("an answer");
-        answer.headers()["location"].to_str().expect("text").to_owned()
+        let response = http().get(auth_url.expose_secret()).send().await.expect("a response");
+        response.headers()["location"].to_str().expect("text").to_owned()
     }
 
-    async fn meet(&self, trouble: Trouble) {
-        let fault = match trouble {
-            Trouble::Refused => Fault::Status {
+    async fn inject(&self, fault: EndpointFault) {
+        let fault = match fault {
+            EndpointFault::Refused => Fault::Status {
                 status: 400,
                 body: r#"{"error":"invalid_grant"}"#.to_owned(),
                 content_type: "application/json".to_owned(),
                 retry_after: None,
             },
-            Trouble::RateLimited => Fault::too_many_requests(None),
-            Trouble::RequestLost => Fault::ResetBefore,
-            Trouble::AnswerLost => Fault::HangAfterCommit,
-            Trouble::NotReached => return self.provider.take_down(Site::Auth).await,
-            Trouble::Unreadable => Fault::HugeBody,
+            EndpointFault::RateLimited => Fault::too_many_requests(None),
+            EndpointFault::RequestLost => Fault::ResetBefore,
+            EndpointFault::AnswerLost => Fault::HangAfterCommit,
+            EndpointFault::NotReached => return self.provider.take_down(Site::Auth).await,
+            EndpointFault::Unreadable => Fault::HugeBody,
         };
         self.provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
     }

@@ -1,5 +1,5 @@
-//! The contract of `OAuthEndpoint`: over the provider in memory, and over the HTTP adapter against the simulator. What the
-//! adapter makes of every kind of bad answer is in `oauth_endpoint.rs` beside this folder.
+//! Contract of `OAuthEndpoint`, for the fake and for the HTTP adapter against the simulator. `oauth_endpoint.rs` tests
+//! how the adapter handles each kind of invalid response.
 
 mod fixtures;
 
@@ -18,28 +18,28 @@ use tokio::time::timeout;
 
 use super::contract;
 use crate::support::fakes::within;
-use fixtures::{Fake, Fixture, Http, Trouble};
+use fixtures::{EndpointFault, Fake, Fixture, Http};
 
 contract!(fake: Fake, http_client: Http; [
-    a_code_is_redeemed_once_and_by_its_verifier_alone,
-    a_refresh_rotates_and_a_token_that_was_used_ends_the_login,
-    a_token_that_was_never_issued_is_refused,
-    an_answer_without_a_refresh_token_leaves_the_old_one_in_force,
-    every_trouble_of_an_exchange_has_its_kind_and_costs_one_request_at_most,
-    every_trouble_of_a_refresh_has_its_kind_and_costs_one_request_at_most,
+    a_code_is_redeemed_once_and_only_with_its_verifier,
+    a_refresh_rotates_and_token_reuse_ends_the_login,
+    an_unknown_refresh_token_is_rejected,
+    without_a_new_refresh_token_the_old_one_remains_valid,
+    each_exchange_fault_has_its_error_and_takes_at_most_one_request,
+    each_refresh_fault_has_its_error_and_takes_at_most_one_request,
     a_refresh_ends_within_its_limit,
-    an_exchange_and_a_revocation_end_without_a_limit_of_the_caller,
-    a_revoked_token_no_longer_works,
-    a_revocation_that_failed_is_an_error_and_the_token_still_works,
-    without_a_revocation_endpoint_nothing_is_asked,
+    an_exchange_and_a_revocation_have_their_own_timeouts,
+    a_revoked_token_is_rejected,
+    a_failed_revocation_is_an_error_and_the_token_still_works,
+    without_a_revocation_endpoint_no_request_is_sent,
 ]);
 
-/// Long after a short limit, and long before the adapter's own one.
+/// Well above the test's short limit and well below the adapter's own timeout.
 const SOON: Duration = Duration::from_secs(8);
-/// Above the longest time the adapter takes for anything.
+/// Above every timeout of the adapter.
 const LONGEST: Duration = Duration::from_secs(30);
 
-async fn a_code_is_redeemed_once_and_by_its_verifier_alone<F: Fixture>() {
+async fn a_code_is_redeemed_once_and_only_with_its_verifier<F: Fixture>() {
     let fixture = F::open().await;
     let copy = |grant: &CodeGrant, verifier: u8| CodeGrant {
         code: AuthorizationCode::new(grant.code.expose_secret()),
@@ -58,7 +58,7 @@ async fn a_code_is_redeemed_once_and_by_its_verifier_alone<F: Fixture>() {
     }
 }
 
-async fn a_refresh_rotates_and_a_token_that_was_used_ends_the_login<F: Fixture>() {
+async fn a_refresh_rotates_and_token_reuse_ends_the_login<F: Fixture>() {
     let fixture = F::open().await;
     let first = fixture.signed_in().await;
     let second = fixture.refresh(&first).await.expect("tokens").refresh_token.expect("a new one");
@@ -70,13 +70,13 @@ async fn a_refresh_rotates_and_a_token_that_was_used_ends_the_login<F: Fixture>(
     assert!(matches!(ended, TokenEndpointError::Rejected { .. }), "{ended:?}");
 }
 
-async fn a_token_that_was_never_issued_is_refused<F: Fixture>() {
+async fn an_unknown_refresh_token_is_rejected<F: Fixture>() {
     let fixture = F::open().await;
     let refused = fixture.refresh(&RefreshToken::new("made up")).await.expect_err("it is refused");
     assert!(matches!(refused, TokenEndpointError::Rejected { .. }), "{refused:?}");
 }
 
-async fn an_answer_without_a_refresh_token_leaves_the_old_one_in_force<F: Fixture>() {
+async fn without_a_new_refresh_token_the_old_one_remains_valid<F: Fixture>() {
     let fixture = F::open().await;
     let token = fixture.signed_in().await;
     fixture.keep_refresh_token();
@@ -85,40 +85,40 @@ async fn an_answer_without_a_refresh_token_leaves_the_old_one_in_force<F: Fixtur
     fixture.refresh(&token).await.expect("it is in force");
 }
 
-async fn every_trouble_of_an_exchange_has_its_kind_and_costs_one_request_at_most<F: Fixture>() {
-    for (trouble, expected) in [
-        (Trouble::Refused, "Rejected { status: 400, code: \"invalid_grant\" }"),
-        (Trouble::Unreadable, "Indeterminate(Unreadable(200))"),
-        (Trouble::NotReached, "Unavailable { why: \"no connection could be made\" }"),
+async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixture>() {
+    for (fault, expected) in [
+        (EndpointFault::Refused, "Rejected { status: 400, code: \"invalid_grant\" }"),
+        (EndpointFault::Unreadable, "Indeterminate(Unreadable(200))"),
+        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }"),
     ] {
         let fixture = F::open().await;
         let grant = fixture.approved(7).await;
-        fixture.meet(trouble).await;
-        let error = fixture.exchange(grant).await.expect_err("it goes wrong");
+        fixture.inject(fault).await;
+        let error = fixture.exchange(grant).await.expect_err("it fails");
         assert_eq!(format!("{error:?}"), expected);
         fixture.recover().await;
-        assert!(fixture.requests() <= 1, "{trouble:?}");
+        assert!(fixture.requests() <= 1, "{fault:?}");
     }
 }
 
-async fn every_trouble_of_a_refresh_has_its_kind_and_costs_one_request_at_most<F: Fixture>() {
-    for (trouble, expected, is_used) in [
-        (Trouble::RateLimited, "RateLimited { retry_after: None }", false),
-        (Trouble::RequestLost, "Indeterminate(ConnectionLost)", false),
-        (Trouble::AnswerLost, "Indeterminate(TimedOut)", true),
-        (Trouble::NotReached, "Unavailable { why: \"no connection could be made\" }", false),
+async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixture>() {
+    for (fault, expected, is_used) in [
+        (EndpointFault::RateLimited, "RateLimited { retry_after: None }", false),
+        (EndpointFault::RequestLost, "Indeterminate(ConnectionLost)", false),
+        (EndpointFault::AnswerLost, "Indeterminate(TimedOut)", true),
+        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }", false),
     ] {
         let fixture = F::open().await;
         let token = fixture.signed_in().await;
         let before = fixture.requests();
-        fixture.meet(trouble).await;
+        fixture.inject(fault).await;
         let limit = Duration::from_millis(500);
         let refreshed = within(fixture.endpoint().refresh(&fixture.client(), &token, limit)).await;
-        assert_eq!(format!("{:?}", refreshed.expect_err("it goes wrong")), expected);
+        assert_eq!(format!("{:?}", refreshed.expect_err("it fails")), expected);
         fixture.recover().await;
-        assert!(fixture.requests() <= before + 1, "{trouble:?}");
-        // Whether the provider acted is what the error's kind is about.
-        assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{trouble:?}");
+        assert!(fixture.requests() <= before + 1, "{fault:?}");
+        // The kind of the error says whether the provider may have acted.
+        assert_eq!(fixture.refresh(&token).await.is_err(), is_used, "{fault:?}");
     }
 }
 
@@ -129,27 +129,27 @@ async fn a_refresh_ends_within_its_limit<F: Fixture>() {
     let limit = Duration::from_millis(300);
     let client = fixture.client();
     let refresh = timeout(SOON, fixture.endpoint().refresh(&client, &token, limit)).await;
-    let error = refresh.expect("it ends soon after its limit").expect_err("nobody answers");
+    let error = refresh.expect("it ends soon after its limit").expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
 }
 
-async fn an_exchange_and_a_revocation_end_without_a_limit_of_the_caller<F: Fixture>() {
+async fn an_exchange_and_a_revocation_have_their_own_timeouts<F: Fixture>() {
     let fixture = F::open().await;
     let (token, grant) = (fixture.signed_in().await, fixture.approved(8).await);
     fixture.hang();
     let (client, endpoint) = (fixture.client(), fixture.endpoint());
     let both = async { tokio::join!(endpoint.exchange_code(&client, grant), endpoint.revoke(&client, &token)) };
     let (exchanged, revoked) = timeout(LONGEST, both).await.expect("both end");
-    for error in [exchanged.expect_err("nobody answers"), revoked.expect_err("nobody answers")] {
+    for error in [exchanged.expect_err("there is no response"), revoked.expect_err("there is no response")] {
         assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     }
 }
 
-async fn a_revoked_token_no_longer_works<F: Fixture>() {
+async fn a_revoked_token_is_rejected<F: Fixture>() {
     let fixture = F::open().await;
     let (revoked, other) = (fixture.signed_in().await, fixture.signed_in().await);
     for _ in 0..2 {
-        // RFC 7009 section 2.2: a token that is revoked already is no error.
+        // RFC 7009 section 2.2: revoking a revoked token succeeds.
         within(fixture.endpoint().revoke(&fixture.client(), &revoked)).await.expect("it is confirmed");
     }
     let refused = fixture.refresh(&revoked).await.expect_err("it is revoked");
@@ -157,7 +157,7 @@ async fn a_revoked_token_no_longer_works<F: Fixture>() {
     fixture.refresh(&other).await.expect("another login's token works");
 }
 
-async fn a_revocation_that_failed_is_an_error_and_the_token_still_works<F: Fixture>() {
+async fn a_failed_revocation_is_an_error_and_the_token_still_works<F: Fixture>() {
     let fixture = F::open().await;
     let token = fixture.signed_in().await;
     fixture.fail_revocation();
@@ -166,7 +166,7 @@ async fn a_revocation_that_failed_is_an_error_and_the_token_still_works<F: Fixtu
     fixture.refresh(&token).await.expect("it works");
 }
 
-async fn without_a_revocation_endpoint_nothing_is_asked<F: Fixture>() {
+async fn without_a_revocation_endpoint_no_request_is_sent<F: Fixture>() {
     let fixture = F::open().await;
     let token = fixture.signed_in().await;
     let before = fixture.requests();

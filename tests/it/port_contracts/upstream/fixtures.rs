@@ -1,4 +1,4 @@
-//! The upstreams the contract suite runs over, each with a provider that plays a script.
+//! The upstreams under test, each with a provider that plays a script.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use http_message::StatusCode;
 use crate::{
     port_contracts::scripted_server::ScriptedServer,
     support::{
-        fakes::{End, Exchange, FakeUpstream, ScriptedAnswer},
+        fakes::{End, Exchange, FakeUpstream, ScriptedResponse},
         gateway::free_port,
     },
 };
@@ -22,11 +22,11 @@ use crate::{
 pub(super) trait Fixture {
     type Port: Upstream;
 
-    /// A provider that answers every request with `script`.
-    async fn playing(script: ScriptedAnswer) -> Self;
+    /// Starts a provider that responds to every request with `script`.
+    async fn playing(script: ScriptedResponse) -> Self;
 
-    /// A provider that takes no connection.
-    async fn gone() -> Self;
+    /// Configures a provider that accepts no connection.
+    async fn unreachable() -> Self;
 
     fn upstream(&self) -> &Self::Port;
 
@@ -34,7 +34,7 @@ pub(super) trait Fixture {
 
     fn exchange(&self) -> &Exchange;
 
-    /// The bearer tokens of all requests the provider has received in full, in order.
+    /// Returns the bearer tokens of all complete requests, in order.
     fn seen(&self) -> Vec<String>;
 }
 
@@ -43,15 +43,15 @@ pub(super) struct Fake(FakeUpstream);
 impl Fixture for Fake {
     type Port = FakeUpstream;
 
-    async fn playing(script: ScriptedAnswer) -> Self {
+    async fn playing(script: ScriptedResponse) -> Self {
         let upstream = FakeUpstream::default();
         upstream.play(script);
         Self(upstream)
     }
 
-    async fn gone() -> Self {
+    async fn unreachable() -> Self {
         let upstream = FakeUpstream::default();
-        upstream.go_away();
+        upstream.stop();
         Self(upstream)
     }
 
@@ -81,7 +81,7 @@ pub(super) struct Http {
 impl Fixture for Http {
     type Port = HttpUpstream;
 
-    async fn playing(script: ScriptedAnswer) -> Self {
+    async fn playing(script: ScriptedResponse) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let silence = Duration::from_millis(if script.end == End::Silent { 200 } else { 20_000 });
         let upstream =
@@ -90,8 +90,8 @@ impl Fixture for Http {
         Self { upstream, base: server.base.clone(), server }
     }
 
-    async fn gone() -> Self {
-        let fixture = Self::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+    async fn unreachable() -> Self {
+        let fixture = Self::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         Self { base: format!("http://127.0.0.1:{}", free_port()), ..fixture }
     }
 

@@ -1,5 +1,4 @@
-//! The contract of `Upstream`: over the fake that use cases are tested with, and over the HTTP adapter against a server that
-//! plays the same answers over TCP.
+//! Contract of `Upstream`, for the fake and for the HTTP adapter against a server that plays the same scripts over TCP.
 
 mod fixtures;
 
@@ -12,26 +11,26 @@ use goclaw::{
 use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::contract;
-use crate::support::fakes::{End, Framing, ScriptedAnswer, within};
+use crate::support::fakes::{End, Framing, ScriptedResponse, within};
 use fixtures::{Fake, Fixture, Http};
 
 contract!(fake: Fake, http: Http; [
     a_body_yields_nothing_after_its_end,
     a_body_yields_nothing_after_an_error,
-    a_lost_answer_without_a_head_is_an_error_and_is_not_asked_for_again,
-    a_redirect_is_returned_and_not_followed,
-    bytes_and_headers_pass_as_they_come,
+    a_lost_response_is_an_error_and_is_not_retried,
+    a_redirect_is_passed_on_and_not_followed,
+    bytes_and_headers_pass_unchanged_and_unbuffered,
     silence_before_the_head_is_an_error,
     dropping_the_future_ends_the_request,
     dropping_the_body_ends_the_request,
-    the_token_is_sent_as_a_bearer,
-    a_body_that_its_caller_breaks_off_is_the_caller_s_error,
-    a_request_that_cannot_be_sent_is_unreachable,
-    a_provider_that_is_gone_is_unreachable,
+    the_token_is_sent_as_a_bearer_token,
+    a_failing_request_body_is_reported_as_a_body_error,
+    an_invalid_request_is_unreachable,
+    a_provider_without_a_connection_is_unreachable,
 ]);
 
 const TOKEN: &str = "token-1";
-/// Polls after the end of a body.
+/// The number of polls after a body's end.
 const EXTRA_POLLS: usize = 3;
 
 fn request(fixture: &impl Fixture, body: RequestBody) -> UpstreamRequest {
@@ -39,21 +38,21 @@ fn request(fixture: &impl Fixture, body: RequestBody) -> UpstreamRequest {
     UpstreamRequest { method: Method::POST, url, headers: HeaderMap::new(), body }
 }
 
-async fn ask(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> {
+async fn send(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> {
     let request = request(fixture, RequestBody::Whole(Bytes::from("{}")));
     within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await
 }
 
-fn script(framing: Framing, end: End) -> ScriptedAnswer {
+fn script(framing: Framing, end: End) -> ScriptedResponse {
     let pieces = vec![Bytes::from("hel"), Bytes::from("lo")];
-    ScriptedAnswer { framing, pieces, end, ..ScriptedAnswer::whole(StatusCode::OK, "") }
+    ScriptedResponse { framing, pieces, end, ..ScriptedResponse::whole(StatusCode::OK, "") }
 }
 
-fn without_head(end: End) -> ScriptedAnswer {
-    ScriptedAnswer { status: None, ..script(Framing::Length, end) }
+fn without_head(end: End) -> ScriptedResponse {
+    ScriptedResponse { status: None, ..script(Framing::Length, end) }
 }
 
-/// Reads up to the end or the first error.
+/// Reads until the end or the first error.
 async fn read(body: &mut ByteStream) -> (Vec<u8>, Option<UpstreamError>) {
     let mut bytes = Vec::new();
     loop {
@@ -77,13 +76,13 @@ async fn a_body_yields_nothing_after_its_end<F: Fixture>() {
             for pieces in [vec![Bytes::from("hel"), Bytes::from("lo")], vec![]] {
                 let context = format!("{status}, {framing:?}, {pieces:?}");
                 let expected = pieces.concat();
-                let script = ScriptedAnswer { status: Some(status), pieces, ..script(framing, End::Complete) };
+                let script = ScriptedResponse { status: Some(status), pieces, ..script(framing, End::Complete) };
                 let fixture = F::playing(script).await;
-                let mut answer = ask(&fixture).await.expect("an answer");
-                assert_eq!(answer.status, status);
-                let (bytes, error) = read(&mut answer.body).await;
+                let mut response = send(&fixture).await.expect("a response");
+                assert_eq!(response.status, status);
+                let (bytes, error) = read(&mut response.body).await;
                 assert!(bytes == expected && error.is_none(), "{context}: {bytes:?}, {error:?}");
-                assert_is_over(&mut answer.body, &context).await;
+                assert_is_over(&mut response.body, &context).await;
             }
         }
     }
@@ -94,62 +93,62 @@ async fn a_body_yields_nothing_after_an_error<F: Fixture>() {
         for framing in [Framing::Chunked, Framing::Length] {
             for end in [End::BreaksOff, End::Silent] {
                 let context = format!("{status}, {framing:?}, {end:?}");
-                let fixture = F::playing(ScriptedAnswer { status: Some(status), ..script(framing, end) }).await;
-                let mut answer = ask(&fixture).await.expect("a head");
-                let (bytes, error) = read(&mut answer.body).await;
+                let fixture = F::playing(ScriptedResponse { status: Some(status), ..script(framing, end) }).await;
+                let mut response = send(&fixture).await.expect("a head");
+                let (bytes, error) = read(&mut response.body).await;
                 assert_eq!(bytes, b"hello", "{context}");
                 let is_expected = match end {
                     End::Silent => matches!(error, Some(UpstreamError::Silent)),
                     End::Complete | End::BreaksOff | End::Open => matches!(error, Some(UpstreamError::Lost(_))),
                 };
                 assert!(is_expected, "{context}: {error:?}");
-                assert_is_over(&mut answer.body, &context).await;
+                assert_is_over(&mut response.body, &context).await;
             }
         }
     }
 }
 
-async fn a_lost_answer_without_a_head_is_an_error_and_is_not_asked_for_again<F: Fixture>() {
+async fn a_lost_response_is_an_error_and_is_not_retried<F: Fixture>() {
     let fixture = F::playing(without_head(End::BreaksOff)).await;
-    let lost = ask(&fixture).await.map(drop);
+    let lost = send(&fixture).await.map(drop);
     assert!(matches!(lost, Err(UpstreamError::Lost(_))), "{lost:?}");
     assert_eq!(fixture.seen(), [TOKEN]);
 }
 
-async fn a_redirect_is_returned_and_not_followed<F: Fixture>() {
+async fn a_redirect_is_passed_on_and_not_followed<F: Fixture>() {
     for status in [StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT] {
-        let mut script = ScriptedAnswer::whole(status, "moved");
+        let mut script = ScriptedResponse::whole(status, "moved");
         script.headers.insert(header::LOCATION, HeaderValue::from_static("/elsewhere"));
         let fixture = F::playing(script).await;
-        let mut answer = ask(&fixture).await.expect("an answer");
-        assert_eq!((answer.status, &answer.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
-        assert_eq!(read(&mut answer.body).await.0, b"moved");
+        let mut response = send(&fixture).await.expect("a response");
+        assert_eq!((response.status, &response.headers[header::LOCATION]), (status, &"/elsewhere".parse().unwrap()));
+        assert_eq!(read(&mut response.body).await.0, b"moved");
         assert_eq!(fixture.seen(), [TOKEN], "{status}");
     }
 }
 
-async fn bytes_and_headers_pass_as_they_come<F: Fixture>() {
+async fn bytes_and_headers_pass_unchanged_and_unbuffered<F: Fixture>() {
     for framing in [Framing::Chunked, Framing::Length, Framing::UntilClose] {
-        // The body is no gzip: decoding it would fail.
-        let mut script = ScriptedAnswer { is_paced: true, ..script(framing, End::Complete) };
+        // The body is not gzip, so decoding it would fail.
+        let mut script = ScriptedResponse { is_paced: true, ..script(framing, End::Complete) };
         script.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("a=1"));
         script.headers.append(header::SET_COOKIE, HeaderValue::from_static("b=2"));
         let sent = script.all_headers();
         let fixture = F::playing(script).await;
-        let mut answer = ask(&fixture).await.expect("an answer");
-        assert_eq!(answer.headers, sent, "{framing:?}");
-        assert_eq!(within(answer.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
-        assert!(answer.body.next().now_or_never().is_none(), "{framing:?}: the second piece is not sent yet");
+        let mut response = send(&fixture).await.expect("a response");
+        assert_eq!(response.headers, sent, "{framing:?}");
+        assert_eq!(within(response.body.next()).await.expect("a piece").expect("bytes"), "hel", "{framing:?}");
+        assert!(response.body.next().now_or_never().is_none(), "{framing:?}: the second piece is not sent yet");
         fixture.exchange().send_piece();
-        let rest: Vec<Bytes> = within(answer.body.try_collect()).await.expect("bytes");
+        let rest: Vec<Bytes> = within(response.body.try_collect()).await.expect("bytes");
         assert_eq!(rest.concat(), b"lo", "{framing:?}");
     }
 }
 
 async fn silence_before_the_head_is_an_error<F: Fixture>() {
     let fixture = F::playing(without_head(End::Silent)).await;
-    let silent = ask(&fixture).await.map(drop);
+    let silent = send(&fixture).await.map(drop);
     assert!(matches!(silent, Err(UpstreamError::Silent)), "{silent:?}");
     assert_eq!(fixture.seen(), [TOKEN]);
 }
@@ -159,45 +158,45 @@ async fn dropping_the_future_ends_the_request<F: Fixture>() {
     let (request, token) = (request(&fixture, RequestBody::default()), AccessToken::new(TOKEN));
     let mut sending = fixture.upstream().send(request, &token);
     while fixture.seen().is_empty() {
-        assert!(sending.as_mut().now_or_never().is_none(), "there is no answer yet");
+        assert!(sending.as_mut().now_or_never().is_none(), "there is no response yet");
         tokio::task::yield_now().await;
     }
     drop(sending);
-    fixture.exchange().left().await;
+    fixture.exchange().disconnected().await;
 }
 
 async fn dropping_the_body_ends_the_request<F: Fixture>() {
     for framing in [Framing::Chunked, Framing::Length, Framing::UntilClose] {
         let fixture = F::playing(script(framing, End::Open)).await;
-        let mut answer = ask(&fixture).await.expect("a head");
-        within(answer.body.next()).await.expect("a piece").expect("bytes");
-        drop(answer);
-        fixture.exchange().left().await;
+        let mut response = send(&fixture).await.expect("a head");
+        within(response.body.next()).await.expect("a piece").expect("bytes");
+        drop(response);
+        fixture.exchange().disconnected().await;
     }
 }
 
-async fn the_token_is_sent_as_a_bearer<F: Fixture>() {
-    let fixture = F::playing(ScriptedAnswer::whole(StatusCode::NO_CONTENT, "")).await;
+async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
+    let fixture = F::playing(ScriptedResponse::whole(StatusCode::NO_CONTENT, "")).await;
     for token in ["token-1", "token-2"] {
         let request = request(&fixture, RequestBody::default());
-        within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("an answer");
+        within(fixture.upstream().send(request, &AccessToken::new(token))).await.expect("a response");
     }
     assert_eq!(fixture.seen(), ["token-1", "token-2"]);
 }
 
-async fn a_body_that_its_caller_breaks_off_is_the_caller_s_error<F: Fixture>() {
+async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
     for error in [BodyError::TooLarge { limit: 5 }, BodyError::TooSlow, BodyError::Broken, BodyError::NoRoom] {
-        let fixture = F::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+        let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
         let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(error)]));
         let request = request(&fixture, RequestBody::Passing { length: None, pieces });
         let broken = within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await.map(drop);
         assert!(matches!(broken, Err(UpstreamError::Body(seen)) if seen == error), "{error:?}: {broken:?}");
-        assert!(fixture.seen().is_empty(), "half a request is none");
+        assert!(fixture.seen().is_empty(), "the request is incomplete");
     }
 }
 
-async fn a_request_that_cannot_be_sent_is_unreachable<F: Fixture>() {
-    let fixture = F::playing(ScriptedAnswer::whole(StatusCode::OK, "")).await;
+async fn an_invalid_request_is_unreachable<F: Fixture>() {
+    let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
     let relative = UpstreamRequest { url: "/v1/responses".to_owned(), ..request(&fixture, RequestBody::default()) };
     let usable = request(&fixture, RequestBody::default());
     for (request, token) in [(relative, TOKEN), (usable, "two\nlines")] {
@@ -207,8 +206,8 @@ async fn a_request_that_cannot_be_sent_is_unreachable<F: Fixture>() {
     assert!(fixture.seen().is_empty());
 }
 
-async fn a_provider_that_is_gone_is_unreachable<F: Fixture>() {
-    let fixture = F::gone().await;
-    let refused = ask(&fixture).await.map(drop);
+async fn a_provider_without_a_connection_is_unreachable<F: Fixture>() {
+    let fixture = F::unreachable().await;
+    let refused = send(&fixture).await.map(drop);
     assert!(matches!(refused, Err(UpstreamError::Unreachable(_))), "{refused:?}");
 }

@@ -1,4 +1,4 @@
-//! A clock that stands still until a test moves it, so that no test waits for real time.
+//! A clock that only the test advances.
 
 use std::{
     sync::{
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use goclaw::{domain::time::Timestamp, ports::Clock};
 use tokio::sync::watch;
 
-/// A wall clock and a monotonic one. [`FakeClock::advance`] moves both, [`FakeClock::step_wall_to`] the wall clock alone.
+/// A wall clock and a monotonic clock. [`FakeClock::advance`] moves both.
 pub(crate) struct FakeClock {
     wall_millis: AtomicI64,
     elapsed: watch::Sender<Duration>,
@@ -23,15 +23,15 @@ impl FakeClock {
         Arc::new(Self { wall_millis: AtomicI64::new(now.unix_millis()), elapsed: watch::Sender::new(Duration::ZERO) })
     }
 
-    /// Lets time pass; whoever sleeps for no longer than that wakes up.
+    /// Advances both clocks and wakes the sleepers whose time has passed.
     pub(crate) fn advance(&self, by: Duration) {
         let later = self.now().plus(by);
         self.wall_millis.store(later.unix_millis(), Ordering::SeqCst);
         self.elapsed.send_modify(|elapsed| *elapsed += by);
     }
 
-    /// What an operator or a time server does. Nobody wakes up: sleeping is on the monotonic clock.
-    pub(crate) fn step_wall_to(&self, now: Timestamp) {
+    /// Sets the wall clock alone. Sleepers use the monotonic clock and stay asleep.
+    pub(crate) fn set_wall_clock(&self, now: Timestamp) {
         self.wall_millis.store(now.unix_millis(), Ordering::SeqCst);
     }
 }
@@ -45,7 +45,7 @@ impl Clock for FakeClock {
     async fn sleep(&self, duration: Duration) {
         let mut elapsed = self.elapsed.subscribe();
         let until = *elapsed.borrow() + duration;
-        // The sender lives as long as the clock, which is borrowed here.
+        // The borrowed clock owns the sender, so it cannot close.
         let _ = elapsed.wait_for(|elapsed| *elapsed >= until).await;
     }
 }

@@ -1,4 +1,4 @@
-//! An journal in memory: what a disk would keep over a crash.
+//! A token journal in memory. It survives a restart of the gateway.
 
 use std::sync::Mutex;
 
@@ -23,7 +23,7 @@ impl MemoryJournal {
 impl TokenJournal for MemoryJournal {
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        // Under one lock: a reader sees the old entry or the new one.
+        // One lock, so a reader sees the old entry or the new one.
         let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
         entries.retain(|other| other.name != entry.name || other.rotation.seen != entry.rotation.seen);
         entries.push(entry.clone());

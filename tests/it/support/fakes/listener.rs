@@ -1,4 +1,4 @@
-//! A callback listener without a port: the test is the browser.
+//! A callback listener without a socket. The test plays the browser.
 
 use std::{
     collections::BTreeSet,
@@ -15,11 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::within;
 
-/// Room for every browser of a test at once.
+/// More than the browsers of any test.
 const QUEUE: usize = 128;
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// One port of the machine. It is taken while a [`BoundCallback`] lives, or while another program holds it.
+/// One port. It is in use while a [`BoundCallback`] lives, or while another program holds it.
 #[derive(Default)]
 pub(crate) struct FakeListener {
     port: Arc<Mutex<Port>>,
@@ -27,21 +27,21 @@ pub(crate) struct FakeListener {
 
 #[derive(Default)]
 struct Port {
-    /// The addresses on which another program holds it.
+    /// The addresses that another program holds.
     held_by_another: BTreeSet<IpAddr>,
     browsers: Option<mpsc::Sender<CallbackEvent>>,
-    /// How the last login ended whose browser came back to the open listener.
+    /// The outcome of the last login that ended at the open listener.
     last: Option<LoginOutcome>,
     times_opened: usize,
 }
 
 impl FakeListener {
-    /// Another program takes the port, or lets it go.
+    /// Simulates another program that takes or releases the port.
     pub(crate) fn hold_port(&self, held: bool) {
         lock(&self.port).held_by_another = if held { LOOPBACK.into() } else { BTreeSet::new() };
     }
 
-    /// Another program takes the port on one address.
+    /// Simulates another program that takes the port on one address.
     pub(crate) fn hold_address(&self, ip: IpAddr) {
         lock(&self.port).held_by_another.insert(ip);
     }
@@ -54,8 +54,8 @@ impl FakeListener {
         lock(&self.port).times_opened
     }
 
-    /// A browser comes back with this query; what it will be shown. Without a well-formed state it is no event.
-    pub(crate) fn browser_comes_back(&self, query: &str) -> Page {
+    /// Simulates a browser redirect with this query. Without a well-formed state it causes no event.
+    pub(crate) fn browser_returns(&self, query: &str) -> Page {
         let (show, page) = oneshot::channel();
         let Ok(response) = AuthorizationResponse::from_query(query) else {
             let _ = show.send(CallbackReply::NotOurs);
@@ -72,8 +72,8 @@ impl FakeListener {
         Page(page)
     }
 
-    /// A browser fetches the page with the outcome; what it says. There is none before a login has ended.
-    pub(crate) fn browser_fetches_the_outcome(&self) -> Option<LoginOutcome> {
+    /// Simulates a browser that fetches the outcome page. Before a login has ended there is no page.
+    pub(crate) fn browser_fetches_outcome(&self) -> Option<LoginOutcome> {
         let outcome = lock(&self.port).last?;
         self.send(CallbackEvent::OutcomeShown);
         Some(outcome)
@@ -85,17 +85,17 @@ impl FakeListener {
     }
 }
 
-/// What one browser gets to see.
+/// The page that one browser waits for.
 pub(crate) struct Page(oneshot::Receiver<CallbackReply>);
 
 impl Page {
-    /// A reply that was dropped shows that something went wrong.
+    /// Waits for the reply. A dropped reply counts as [`CallbackReply::Unavailable`].
     pub(crate) async fn shown(self) -> CallbackReply {
         within(self.0).await.unwrap_or(CallbackReply::Unavailable)
     }
 
-    /// Whether the browser still waits.
-    pub(crate) fn is_blank(&mut self) -> bool {
+    /// Whether the browser is still waiting.
+    pub(crate) fn is_waiting(&mut self) -> bool {
         self.0.is_empty() && !self.0.is_terminated()
     }
 }
@@ -134,7 +134,7 @@ impl BoundCallback for Bound {
     async fn next_event(&mut self) -> CallbackEvent {
         match self.events.recv().await {
             Some(event) => event,
-            // The port holds a sender for as long as this lives.
+            // `Port::browsers` keeps a sender until this value is dropped.
             None => unreachable!("the listener is open"),
         }
     }

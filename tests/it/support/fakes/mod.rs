@@ -1,5 +1,5 @@
-//! Stand-ins for the outside world that behave: each keeps its port's contract and can be told to misbehave as the real
-//! thing might. With them a use case runs in memory, at the test's own time, and the same way every time.
+//! Fakes of the ports. Each keeps its port's contract (`port_contracts`) and can inject the faults of the real adapter.
+//! With them a use case runs in memory, on the test's clock, and deterministically.
 
 mod clock;
 mod journal;
@@ -9,9 +9,9 @@ mod notifier;
 mod oauth_provider;
 mod random;
 mod refreshes;
-mod scripted_answer;
+mod scripted_response;
 mod sessions;
-mod stage;
+mod test_gateway;
 mod upstream;
 
 pub(crate) use clock::FakeClock;
@@ -19,9 +19,9 @@ pub(crate) use journal::MemoryJournal;
 pub(crate) use listener::{FakeListener, Page};
 pub(crate) use memory_store::MemoryStore;
 pub(crate) use notifier::{FakeNotifier, Reception};
-pub(crate) use oauth_provider::{Answer, FakeProvider, jwt, query_of};
+pub(crate) use oauth_provider::{FakeProvider, Reply, jwt, query_of};
 pub(crate) use random::SeededRandom;
-pub(crate) use refreshes::Mishap;
-pub(crate) use scripted_answer::{End, Exchange, Framing, ScriptedAnswer};
-pub(crate) use stage::{NOW, OPENAI, Stage, alice, bob, name, settle, spawn, within};
+pub(crate) use refreshes::RefreshFault;
+pub(crate) use scripted_response::{End, Exchange, Framing, ScriptedResponse};
+pub(crate) use test_gateway::{NOW, OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
 pub(crate) use upstream::FakeUpstream;

@@ -1,4 +1,4 @@
-//! An owner's receiver in memory. It takes every notice until it is told not to.
+//! A webhook receiver in memory.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -12,11 +12,11 @@ use goclaw::{
 pub(crate) enum Reception {
     #[default]
     Takes,
-    /// Answers with this HTTP status.
+    /// Responds with this HTTP status.
     Refuses(u16),
-    /// Reads the notice and answers nothing; the sender's time is over at once.
+    /// Reads the event and does not respond. The sender's timeout expires at once.
     Hangs,
-    /// Takes no connection.
+    /// Accepts no connection.
     Gone,
 }
 
@@ -31,7 +31,7 @@ impl FakeNotifier {
         *self.reception.lock().expect("no test panics while it holds the reception") = reception;
     }
 
-    /// Every notice that arrived, in order, whatever it was answered with.
+    /// Returns every event that arrived, in order, including rejected ones.
     pub(crate) fn received(&self) -> Vec<CredentialEvent> {
         self.events().clone()
     }
@@ -44,7 +44,7 @@ impl FakeNotifier {
 #[async_trait]
 impl Notifier for FakeNotifier {
     async fn notify(&self, event: &CredentialEvent) -> Result<(), NotifyError> {
-        // Others get their turn first, as on a network.
+        // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         let reception = *self.reception.lock().expect("no test panics while it holds the reception");
         if reception != Reception::Gone {
@@ -53,7 +53,7 @@ impl Notifier for FakeNotifier {
         match reception {
             Reception::Takes => Ok(()),
             Reception::Refuses(status) => Err(NotifyError::Refused { status }),
-            Reception::Hangs | Reception::Gone => Err(NotifyError::Unreachable("the receiver does not answer".into())),
+            Reception::Hangs | Reception::Gone => Err(NotifyError::Unreachable("the receiver does not respond".into())),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A provider that signs people in as RFC 6749 and RFC 7636 say: it knows the codes it issued, takes each once, and only
-//! from who can prove to have asked for it.
+//! An OAuth provider in memory (RFC 6749, RFC 7636). It redeems each code once, and only with the matching verifier,
+//! redirect URI and client.
 
 use std::{
     collections::BTreeMap,
@@ -24,17 +24,17 @@ use tokio::{sync::watch, time::timeout};
 use url::Url;
 
 use super::{
-    refreshes::{Mishap, RefreshBooks},
+    refreshes::{IssuedTokens, RefreshFault},
     sessions::Sessions,
 };
 
-/// How long an exchange and a revocation wait for an answer, as the adapter does.
+/// The timeouts of the real adapter for an exchange and a revocation.
 const TOTAL_LIMIT: Duration = Duration::from_secs(20);
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How it answers the next requests for tokens. The code is spent in every case but `Unavailable`.
+/// The response to the next token requests. Every reply except `Unavailable` consumes the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Reply {
     Tokens { lifetime: Option<i64>, with_refresh_token: bool },
     Refused,
     Unavailable,
@@ -42,32 +42,32 @@ pub(crate) enum Answer {
     Unreadable,
 }
 
-impl Answer {
+impl Reply {
     pub(crate) const HOUR: Self = Self::Tokens { lifetime: Some(3600), with_refresh_token: true };
 }
 
 pub(crate) struct FakeProvider {
-    books: Mutex<Books>,
+    state: Mutex<State>,
     sessions: Mutex<Sessions>,
-    /// While true, a request for tokens is read and not answered.
+    /// While true, token requests are read and get no response.
     hanging: watch::Sender<bool>,
-    /// While true, a revocation is read and not answered.
+    /// While true, revocations are read and get no response.
     revocations_hanging: watch::Sender<bool>,
 }
 
-struct Books {
-    answer: Answer,
+struct State {
+    reply: Reply,
     revocation_fails: bool,
-    codes: BTreeMap<String, Request>,
+    codes: BTreeMap<String, Approval>,
     approvals: usize,
     exchanges: usize,
     revoked: Vec<String>,
-    revocations_asked: usize,
-    refreshes: RefreshBooks,
+    revocation_requests: usize,
+    refreshes: IssuedTokens,
 }
 
-/// What a person approved.
-struct Request {
+/// An approved authorization request.
+struct Approval {
     challenge: String,
     redirect_uri: String,
     client_id: String,
@@ -75,52 +75,52 @@ struct Request {
 
 impl FakeProvider {
     pub(crate) fn new() -> Self {
-        let books = Books {
-            answer: Answer::HOUR,
+        let state = State {
+            reply: Reply::HOUR,
             revocation_fails: false,
             codes: BTreeMap::new(),
             approvals: 0,
             exchanges: 0,
             revoked: Vec::new(),
-            revocations_asked: 0,
-            refreshes: RefreshBooks::default(),
+            revocation_requests: 0,
+            refreshes: IssuedTokens::default(),
         };
         Self {
-            books: Mutex::new(books),
+            state: Mutex::new(state),
             sessions: Mutex::default(),
             hanging: watch::Sender::new(false),
             revocations_hanging: watch::Sender::new(false),
         }
     }
 
-    /// A person opens the address and approves; where their browser is sent then.
+    /// Approves an authorization request and returns the redirect address.
     pub(crate) fn approve(&self, auth_url: &SecretString) -> String {
-        let asked = Asked::read(auth_url);
-        let mut books = self.books();
-        books.approvals += 1;
-        let code = format!("ac_{}", books.approvals);
-        let back = asked.back(&format!("code={code}&scope=openid"));
-        let Asked { challenge, redirect_uri, client_id, .. } = asked;
-        books.codes.insert(code, Request { challenge, redirect_uri, client_id });
+        let request = AuthorizationRequest::read(auth_url);
+        let mut state = self.state();
+        state.approvals += 1;
+        let code = format!("ac_{}", state.approvals);
+        let back = request.back(&format!("code={code}&scope=openid"));
+        let AuthorizationRequest { challenge, redirect_uri, client_id, .. } = request;
+        state.codes.insert(code, Approval { challenge, redirect_uri, client_id });
         back
     }
 
-    /// A person opens the address and declines.
+    /// Denies an authorization request and returns the redirect address.
     pub(crate) fn decline(&self, auth_url: &SecretString) -> String {
-        Asked::read(auth_url).back("error=access_denied")
+        AuthorizationRequest::read(auth_url).back("error=access_denied")
     }
 
-    pub(crate) fn will_answer(&self, answer: Answer) {
-        self.books().answer = answer;
+    pub(crate) fn reply_with(&self, reply: Reply) {
+        self.state().reply = reply;
     }
 
     pub(crate) fn revocation_fails(&self, fails: bool) {
-        self.books().revocation_fails = fails;
+        self.state().revocation_fails = fails;
     }
 
-    /// How often it was asked to revoke something.
-    pub(crate) fn revocations_asked(&self) -> usize {
-        self.books().revocations_asked
+    /// Counts the revocation requests.
+    pub(crate) fn revocation_requests(&self) -> usize {
+        self.state().revocation_requests
     }
 
     pub(crate) fn hang(&self) {
@@ -131,112 +131,112 @@ impl FakeProvider {
         self.revocations_hanging.send_replace(true);
     }
 
-    pub(crate) fn answer_now(&self) {
+    pub(crate) fn resume(&self) {
         self.hanging.send_replace(false);
     }
 
-    /// How many requests for tokens it has read.
+    /// Counts the code exchanges.
     pub(crate) fn exchanges(&self) -> usize {
-        self.books().exchanges
+        self.state().exchanges
     }
 
-    /// What goes wrong with the next refreshes, in order.
-    pub(crate) fn refreshes_meet(&self, mishaps: &[Mishap]) {
-        self.books().refreshes.mishaps.extend(mishaps);
+    /// Injects faults into the next refreshes, in order.
+    pub(crate) fn queue_refresh_faults(&self, faults: &[RefreshFault]) {
+        self.state().refreshes.faults.extend(faults);
     }
 
-    /// No refresh token that was issued so far works any more.
+    /// Invalidates every refresh token issued so far.
     pub(crate) fn invalidate_all(&self) {
-        self.books().refreshes.invalidate_all();
+        self.state().refreshes.invalidate_all();
     }
 
-    /// The refresh tokens that were presented, in order.
+    /// Returns the presented refresh tokens, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
-        self.books().refreshes.presented.clone()
+        self.state().refreshes.presented.clone()
     }
 
-    /// How often a token was presented that was used before.
+    /// Counts the presentations of used tokens.
     pub(crate) fn reused(&self) -> usize {
-        self.books().refreshes.reused
+        self.state().refreshes.reused
     }
 
-    /// The refresh tokens it has revoked, in order.
+    /// Returns the revoked refresh tokens, in order.
     pub(crate) fn revoked(&self) -> Vec<String> {
-        self.books().revoked.clone()
+        self.state().revoked.clone()
     }
 
-    /// A browser is signed in with this cookie, and its session's tokens end at `until`, in Unix seconds.
-    pub(crate) fn knows_browser(&self, cookie: &str, until: i64) {
+    /// Adds a signed-in browser. Its session tokens expire at `until`, in Unix seconds.
+    pub(crate) fn add_browser(&self, cookie: &str, until: i64) {
         let mut sessions = self.sessions();
         sessions.cookies.push(cookie.to_owned());
         sessions.until = until;
     }
 
-    /// So many of the next refreshes of a session's token time out.
+    /// Lets the next refreshes of session tokens time out.
     pub(crate) fn session_timeouts(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;
     }
 
-    /// The sessions whose tokens were to be refreshed, in order.
+    /// Returns the sessions that refreshes named, in order.
     pub(crate) fn sessions_refreshed(&self) -> Vec<Option<String>> {
         self.sessions().refreshed.clone()
     }
 
-    /// No connection can be made to the identity provider behind browser sessions.
-    pub(crate) fn sessions_go_away(&self) {
+    /// Refuses all further connections for session refreshes.
+    pub(crate) fn stop_sessions(&self) {
         self.sessions().is_gone = true;
     }
 
-    /// A browser is signed out.
-    pub(crate) fn forgets_browser(&self, cookie: &str) {
+    /// Signs a browser out.
+    pub(crate) fn remove_browser(&self, cookie: &str) {
         self.sessions().cookies.retain(|known| known != cookie);
     }
 
-    /// Waits while the provider hangs, for as long as its caller does.
-    pub(super) async fn answers_within(&self, limit: Duration) -> Result<(), TokenEndpointError> {
-        answers_within(&self.hanging, limit).await
+    /// Waits while the provider hangs, at most for `limit`.
+    pub(super) async fn wait_while_hanging(&self, limit: Duration) -> Result<(), TokenEndpointError> {
+        wait_while(&self.hanging, limit).await
     }
 
     pub(super) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().expect("no test panics while it holds the sessions")
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("no test panics while it holds the books")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the state")
     }
 }
 
 #[async_trait]
 impl OAuthEndpoint for FakeProvider {
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
-        self.books().exchanges += 1;
-        let answered = self.answers_within(TOTAL_LIMIT).await;
-        let mut books = self.books();
-        if let Err(error) = answered {
-            return Err(books.spend(&grant, error));
+        self.state().exchanges += 1;
+        let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
+        let mut state = self.state();
+        if let Err(error) = responded {
+            return Err(state.spend(&grant, error));
         }
-        let (lifetime, with_refresh_token) = match books.answer {
-            Answer::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Answer::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
-            Answer::Refused => {
-                return Err(books.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
+        let (lifetime, with_refresh_token) = match state.reply {
+            Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
+            Reply::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
+            Reply::Refused => {
+                return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }
-            Answer::TimedOut => return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::TimedOut))),
-            Answer::Unreadable => {
-                return Err(books.spend(&grant, TokenEndpointError::Indeterminate(Doubt::Unreadable(200))));
+            Reply::TimedOut => return Err(state.spend(&grant, TokenEndpointError::Indeterminate(Doubt::TimedOut))),
+            Reply::Unreadable => {
+                return Err(state.spend(&grant, TokenEndpointError::Indeterminate(Doubt::Unreadable(200))));
             }
         };
         let refused = TokenEndpointError::Rejected { status: 400, code: "invalid_grant" };
-        let Some(approved) = books.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
+        let Some(approved) = state.codes.remove(grant.code.expose_secret()) else { return Err(refused) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(grant.verifier.expose_secret()));
-        let asked_for_it = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
+        let matches_request = (&approved.challenge, &approved.redirect_uri, &approved.client_id)
             == (&challenge, &client.redirect_uri, &client.client_id);
-        if !asked_for_it {
+        if !matches_request {
             return Err(refused);
         }
-        let number = books.exchanges;
+        let number = state.exchanges;
         if with_refresh_token {
-            books.refreshes.issue(&format!("refresh-{number}"), number);
+            state.refreshes.issue(&format!("refresh-{number}"), number);
         }
         Ok(TokenResponse {
             access_token: Some(AccessToken::new(format!("access-{number}"))),
@@ -256,60 +256,64 @@ impl OAuthEndpoint for FakeProvider {
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        // Others get their turn first, as on a network.
+        // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
-        let answer = {
-            let mut books = self.books();
-            let lifetime = match books.answer {
-                Answer::Tokens { lifetime, .. } => lifetime,
-                Answer::Refused | Answer::Unavailable | Answer::TimedOut | Answer::Unreadable => Some(3600),
+        let refreshed = {
+            let mut state = self.state();
+            let lifetime = match state.reply {
+                Reply::Tokens { lifetime, .. } => lifetime,
+                Reply::Refused | Reply::Unavailable | Reply::TimedOut | Reply::Unreadable => Some(3600),
             };
-            books.refreshes.present(token.expose_secret(), lifetime)
+            state.refreshes.present(token.expose_secret(), lifetime)
         };
-        // The token is spent, whether or not its caller waits for the answer.
-        self.answers_within(limit).await?;
-        answer
+        // The token is consumed even if the caller does not wait for the response.
+        self.wait_while_hanging(limit).await?;
+        refreshed
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
         if client.revoke_url.is_none() {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         }
-        self.books().revocations_asked += 1;
-        answers_within(&self.revocations_hanging, REVOKE_LIMIT).await?;
-        let mut books = self.books();
-        if books.revocation_fails {
+        self.state().revocation_requests += 1;
+        wait_while(&self.revocations_hanging, REVOKE_LIMIT).await?;
+        let mut state = self.state();
+        if state.revocation_fails {
             return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(503)));
         }
-        books.refreshes.revoke(token.expose_secret());
-        books.revoked.push(token.expose_secret().to_owned());
+        state.refreshes.revoke(token.expose_secret());
+        state.revoked.push(token.expose_secret().to_owned());
         Ok(())
     }
 }
 
-impl Books {
-    /// The code is worth nothing any more; the error goes back to who presented it.
+impl State {
+    /// Consumes the code and returns `error`.
     fn spend(&mut self, grant: &CodeGrant, error: TokenEndpointError) -> TokenEndpointError {
         self.codes.remove(grant.code.expose_secret());
         error
     }
 }
 
-async fn answers_within(hanging: &watch::Sender<bool>, limit: Duration) -> Result<(), TokenEndpointError> {
+/// Waits until `hanging` is false.
+///
+/// # Errors
+/// A timeout after `limit`.
+async fn wait_while(hanging: &watch::Sender<bool>, limit: Duration) -> Result<(), TokenEndpointError> {
     let mut hanging = hanging.subscribe();
-    let answered = timeout(limit, hanging.wait_for(|hanging| !hanging)).await;
-    answered.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
+    let resumed = timeout(limit, hanging.wait_for(|hanging| !hanging)).await;
+    resumed.map(drop).map_err(|_elapsed| TokenEndpointError::Indeterminate(Doubt::TimedOut))
 }
 
-/// An authorization request as the provider reads it.
-struct Asked {
+/// A parsed authorization request.
+struct AuthorizationRequest {
     challenge: String,
     redirect_uri: String,
     client_id: String,
     state: String,
 }
 
-impl Asked {
+impl AuthorizationRequest {
     fn read(auth_url: &SecretString) -> Self {
         let url = Url::parse(auth_url.expose_secret()).expect("an address");
         let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
@@ -333,12 +337,12 @@ impl Asked {
     }
 }
 
-/// The query of an address, as the callback listener sees it.
+/// Returns the query of a redirect address.
 pub(crate) fn query_of(redirect_url: &str) -> &str {
     redirect_url.split_once('?').expect("an address with a query").1
 }
 
-/// A token with these claims and a signature that nobody checks.
+/// Returns a JWT with these claims and an invalid signature.
 pub(crate) fn jwt(claims: &Value) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }

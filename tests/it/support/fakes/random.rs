@@ -1,4 +1,4 @@
-//! Random bytes that are the same in every run and never twice the same in one.
+//! Deterministic random bytes without repetition.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use goclaw::ports::{Random, RandomError};
 
-/// SplitMix64 over a counter: distinct, well mixed, and good for nothing but tests.
+/// SplitMix64 over a counter. For tests only.
 pub(crate) struct SeededRandom(AtomicU64);
 
 impl SeededRandom {

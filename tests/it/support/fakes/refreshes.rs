@@ -1,4 +1,4 @@
-//! How the provider answers refreshes: each token works once, and presenting it again ends the login it came from.
+//! Refresh token rotation: each token works once, and reuse ends its login.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,37 +13,37 @@ use serde_json::json;
 
 use super::jwt;
 
-/// What goes wrong with the next refresh.
+/// A fault of the next refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mishap {
-    /// The provider acts, and its answer is lost.
+pub(crate) enum RefreshFault {
+    /// The provider rotates the token and its response is lost.
     AnswerLost,
-    /// The request is lost before the provider sees it, and nobody can tell.
+    /// The request is lost before it reaches the provider. The caller cannot tell this from a lost response.
     RequestLost,
     RateLimited,
     NotReached,
-    /// The provider takes the token for one of another person.
+    /// The new tokens belong to another account.
     OtherAccount,
-    /// The old refresh token stays in force.
+    /// The response has no new refresh token; the old one remains valid.
     NotRotated,
-    /// The answer brings a new refresh token and no access token.
+    /// The response has a new refresh token and no access token.
     NoAccessToken,
 }
 
 #[derive(Default)]
-pub(super) struct RefreshBooks {
-    /// Refresh tokens by the login they came from.
+pub(super) struct IssuedTokens {
+    /// The login of each refresh token.
     families: BTreeMap<String, usize>,
     unused: BTreeSet<String>,
     ended: BTreeSet<usize>,
     issued: usize,
-    pub(super) mishaps: Vec<Mishap>,
+    pub(super) faults: Vec<RefreshFault>,
     pub(super) presented: Vec<String>,
     pub(super) reused: usize,
 }
 
-impl RefreshBooks {
-    /// A login gave out this token.
+impl IssuedTokens {
+    /// Records a refresh token of a login.
     pub(super) fn issue(&mut self, token: &str, family: usize) {
         self.families.insert(token.to_owned(), family);
         self.unused.insert(token.to_owned());
@@ -53,18 +53,18 @@ impl RefreshBooks {
         self.families.clear();
     }
 
-    /// The login that a token came from ends.
+    /// Ends the login of a token.
     pub(super) fn revoke(&mut self, token: &str) {
         self.ended.extend(self.families.get(token));
     }
 
     pub(super) fn present(&mut self, token: &str, lifetime: Option<i64>) -> Result<TokenResponse, TokenEndpointError> {
         self.presented.push(token.to_owned());
-        let mishap = if self.mishaps.is_empty() { None } else { Some(self.mishaps.remove(0)) };
-        match mishap {
-            Some(Mishap::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
-            Some(Mishap::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
-            Some(Mishap::NotReached) => {
+        let fault = if self.faults.is_empty() { None } else { Some(self.faults.remove(0)) };
+        match fault {
+            Some(RefreshFault::RequestLost) => return Err(TokenEndpointError::Indeterminate(Doubt::ConnectionLost)),
+            Some(RefreshFault::RateLimited) => return Err(TokenEndpointError::RateLimited { retry_after: None }),
+            Some(RefreshFault::NotReached) => {
                 return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
             }
             _ => {}
@@ -77,18 +77,19 @@ impl RefreshBooks {
         }
         self.issued += 1;
         let new = format!("refreshed-{}", self.issued);
-        if mishap != Some(Mishap::NotRotated) {
+        if fault != Some(RefreshFault::NotRotated) {
             self.unused.remove(token);
             self.issue(&new, family);
         }
-        if mishap == Some(Mishap::AnswerLost) {
+        if fault == Some(RefreshFault::AnswerLost) {
             return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
         }
-        let whose = if mishap == Some(Mishap::OtherAccount) { "workspace-2" } else { "workspace-1" };
+        let account = if fault == Some(RefreshFault::OtherAccount) { "workspace-2" } else { "workspace-1" };
         Ok(TokenResponse {
-            access_token: (mishap != Some(Mishap::NoAccessToken)).then(|| AccessToken::new(format!("access-of-{new}"))),
-            refresh_token: (mishap != Some(Mishap::NotRotated)).then(|| RefreshToken::new(new)),
-            id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": whose}})))),
+            access_token: (fault != Some(RefreshFault::NoAccessToken))
+                .then(|| AccessToken::new(format!("access-of-{new}"))),
+            refresh_token: (fault != Some(RefreshFault::NotRotated)).then(|| RefreshToken::new(new)),
+            id_token: Some(IdToken::new(jwt(&json!({"https://api.openai.com/auth": {"chatgpt_account_id": account}})))),
             expires_in: lifetime,
             scope: None,
         })

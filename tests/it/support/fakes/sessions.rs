@@ -1,4 +1,4 @@
-//! The identity provider behind browser sessions: a cookie that it knows refreshes a session's token, as often as one likes.
+//! The identity provider of browser sessions. A valid cookie refreshes a session token any number of times.
 
 use std::time::Duration;
 
@@ -17,16 +17,15 @@ use serde_json::json;
 
 use super::{FakeProvider, jwt};
 
-/// What it knows.
 #[derive(Default)]
 pub(super) struct Sessions {
     /// The cookies of browsers that are signed in.
     pub(super) cookies: Vec<String>,
-    /// So many of the next refreshes time out.
+    /// The number of next refreshes that time out.
     pub(super) timeouts: usize,
-    /// The sessions that refreshes asked for, in order.
+    /// The sessions that refreshes named, in order.
     pub(super) refreshed: Vec<Option<String>>,
-    /// When the tokens that it gives out end, in Unix seconds.
+    /// The expiry of issued tokens, in Unix seconds.
     pub(super) until: i64,
     pub(super) is_gone: bool,
 }
@@ -42,12 +41,12 @@ impl SessionEndpoint for FakeProvider {
     ) -> Result<TokenResponse, TokenEndpointError> {
         tokio::task::yield_now().await;
         if HeaderValue::from_str(cookie.expose_secret()).is_err() {
-            return Err(TokenEndpointError::Unavailable { why: "the stored cookie is none" });
+            return Err(TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" });
         }
         if self.sessions().is_gone {
             return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
         }
-        self.answers_within(limit).await?;
+        self.wait_while_hanging(limit).await?;
         let mut sessions = self.sessions();
         sessions.refreshed.push(session.map(str::to_owned));
         if sessions.timeouts > 0 {

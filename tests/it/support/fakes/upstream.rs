@@ -1,4 +1,4 @@
-//! A provider's API that takes any token but those it was told to refuse, and can be told what to answer.
+//! A provider API in memory. It accepts every token except those that a test rejects, and can play a scripted response.
 
 use std::{
     collections::HashMap,
@@ -16,90 +16,90 @@ use http_message::{HeaderValue, StatusCode, Uri};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::scripted_answer::{Exchange, ScriptedAnswer};
+use super::scripted_response::{Exchange, ScriptedResponse};
 
 #[derive(Default)]
 pub(crate) struct FakeUpstream {
-    books: Mutex<Books>,
+    state: Mutex<State>,
     exchange: Arc<Exchange>,
 }
 
 #[derive(Default)]
-struct Books {
-    /// Access tokens and the code that they are refused with.
+struct State {
+    /// Rejected access tokens with their error codes.
     refused: HashMap<String, String>,
     refuses_all: bool,
     is_unreachable: bool,
-    /// What every request is answered with instead.
-    script: Option<ScriptedAnswer>,
-    /// The tokens that requests came with, in order.
+    /// The response to every request, if set.
+    script: Option<ScriptedResponse>,
+    /// The bearer tokens of all requests, in order.
     seen: Vec<String>,
 }
 
 impl FakeUpstream {
-    /// Refuses an access token from now on.
+    /// Rejects an access token from now on.
     pub(crate) fn refuse(&self, token: &str, code: &str) {
-        self.books().refused.insert(token.to_owned(), code.to_owned());
+        self.state().refused.insert(token.to_owned(), code.to_owned());
     }
 
-    /// Takes a token again that it was told to refuse.
-    pub(crate) fn take_again(&self, token: &str) {
-        self.books().refused.remove(token);
+    /// Accepts a rejected token again.
+    pub(crate) fn accept(&self, token: &str) {
+        self.state().refused.remove(token);
     }
 
     pub(crate) fn refuse_all(&self) {
-        self.books().refuses_all = true;
+        self.state().refuses_all = true;
     }
 
-    /// No connection can be made from now on.
-    pub(crate) fn go_away(&self) {
-        self.books().is_unreachable = true;
+    /// Refuses all further connections.
+    pub(crate) fn stop(&self) {
+        self.state().is_unreachable = true;
     }
 
-    /// Answers every request with `script` from now on.
-    pub(crate) fn play(&self, script: ScriptedAnswer) {
-        self.books().script = Some(script);
+    /// Responds to every request with `script` from now on.
+    pub(crate) fn play(&self, script: ScriptedResponse) {
+        self.state().script = Some(script);
     }
 
-    /// The pacing of scripted answers, and which of them were left.
+    /// Paces scripted responses and reports disconnects.
     pub(crate) fn exchange(&self) -> &Exchange {
         &self.exchange
     }
 
     pub(crate) fn seen(&self) -> Vec<String> {
-        self.books().seen.clone()
+        self.state().seen.clone()
     }
 
-    /// Notes the request and returns how it is answered.
-    fn receive(&self, token: &str) -> ScriptedAnswer {
-        let mut books = self.books();
-        books.seen.push(token.to_owned());
-        if let Some(script) = &books.script {
+    /// Records the request and returns its response.
+    fn receive(&self, token: &str) -> ScriptedResponse {
+        let mut state = self.state();
+        state.seen.push(token.to_owned());
+        if let Some(script) = &state.script {
             return script.clone();
         }
-        let code = books.refused.get(token).cloned().or_else(|| books.refuses_all.then(|| "unknown".to_owned()));
+        let code = state.refused.get(token).cloned().or_else(|| state.refuses_all.then(|| "unknown".to_owned()));
         match code {
             Some(code) => {
                 let refusal = json!({"error": {"code": code, "message": "no"}});
-                ScriptedAnswer::whole(StatusCode::UNAUTHORIZED, refusal.to_string())
+                ScriptedResponse::whole(StatusCode::UNAUTHORIZED, refusal.to_string())
             }
-            None => ScriptedAnswer::whole(StatusCode::OK, "{}"),
+            None => ScriptedResponse::whole(StatusCode::OK, "{}"),
         }
     }
 
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().expect("no test panics while it holds the books")
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the state")
     }
 }
 
 #[async_trait]
 impl Upstream for FakeUpstream {
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        // Others get their turn first, as on a network.
+        // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         check(&request, bearer).map_err(UpstreamError::Unreachable)?;
-        if self.books().is_unreachable {
-            return Err(UpstreamError::Unreachable("the provider was told to go away".into()));
+        if self.state().is_unreachable {
+            return Err(UpstreamError::Unreachable("the test stopped the provider".into()));
         }
         if let RequestBody::Passing { pieces, .. } = request.body {
             let _read: Vec<Bytes> = pieces.try_collect().await?;
@@ -108,7 +108,7 @@ impl Upstream for FakeUpstream {
     }
 }
 
-/// Refuses a URL or a credential that no request can carry.
+/// Rejects a URL or a token that no request can carry.
 fn check(request: &UpstreamRequest, bearer: &AccessToken) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let url: Uri = request.url.parse()?;
     if url.scheme().is_none() || url.authority().is_none() {

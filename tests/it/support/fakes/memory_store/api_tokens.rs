@@ -1,4 +1,4 @@
-//! The gateway's tokens, in memory.
+//! API tokens in memory.
 
 use async_trait::async_trait;
 use goclaw::{

@@ -1,4 +1,4 @@
-//! Connected accounts in memory.
+//! Accounts in memory.
 
 use async_trait::async_trait;
 use goclaw::{
@@ -26,7 +26,7 @@ impl TokenStore for MemoryStore {
     }
 
     async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
-        let _ = self.saves_hang.subscribe().wait_for(|hang| !hang).await;
+        let _ = self.saves_blocked.subscribe().wait_for(|hang| !hang).await;
         let mut tables = self.tables_to("save a login").await?;
         let before = tables.credentials.get(&new.name);
         if let Some(other) = before.filter(|account| account.provider_type != new.provider_type) {

@@ -1,4 +1,4 @@
-//! What happened to accounts, in memory.
+//! The events of accounts, in memory.
 
 use async_trait::async_trait;
 use goclaw::{
@@ -44,7 +44,7 @@ impl CredentialHistory for MemoryStore {
 }
 
 impl Tables {
-    /// Stores an account together with the event that changed it.
+    /// Stores an account and records its event.
     pub(super) fn put(&mut self, mut account: SealedCredential, kind: EventKind, now: Timestamp) -> SealedCredential {
         account.revision = self.record(&account.name, kind, &account.refresh, now).revision;
         self.credentials.insert(account.name.clone(), account.clone());

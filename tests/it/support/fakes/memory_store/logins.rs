@@ -1,4 +1,4 @@
-//! Logins under way in memory.
+//! Logins in memory.
 
 use std::{cmp::Reverse, time::Duration};
 
@@ -88,7 +88,7 @@ impl LoginStore for MemoryStore {
 }
 
 impl Tables {
-    /// Ends the login as completed if its code is being redeemed; Some if it is over.
+    /// Ends a login as completed if its code exchange is in progress. Returns the outcome if it has already ended.
     pub(super) fn complete(&mut self, id: &LoginId, now: Timestamp) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
         let (name, claimed_at) = (login.session.name.clone(), login.progress_since);
@@ -106,7 +106,7 @@ impl Tables {
         None
     }
 
-    /// Ends what is overdue, at the time it was due.
+    /// Ends overdue logins as of their expiry.
     fn expire(&mut self, now: Timestamp) -> usize {
         let is_overdue =
             |login: &&mut SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= now;

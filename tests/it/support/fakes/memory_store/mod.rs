@@ -1,4 +1,4 @@
-//! All stores in memory, under one lock: what the stores' contracts ask for, in the fewest words. It can break down.
+//! All stores in memory, under one lock, with injectable failures.
 
 mod api_tokens;
 mod credentials;
@@ -23,8 +23,8 @@ use tokio::sync::watch;
 
 pub(crate) struct MemoryStore {
     tables: Mutex<Tables>,
-    /// While true, a save waits.
-    saves_hang: watch::Sender<bool>,
+    /// While true, saving a login waits.
+    saves_blocked: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ struct Tables {
     credentials: BTreeMap<ProviderName, SealedCredential>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
-    /// Each with the time of its next try.
+    /// Each with the time of its next attempt.
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<ApiToken>,
     recorded: i64,
@@ -44,28 +44,28 @@ enum Failing {
     #[default]
     Nothing,
     Next(usize),
-    /// Every call that does this.
+    /// Every call of this operation.
     Only(&'static str),
     Everything,
 }
 
 impl MemoryStore {
     pub(crate) fn new() -> Self {
-        Self { tables: Mutex::default(), saves_hang: watch::Sender::new(false) }
+        Self { tables: Mutex::default(), saves_blocked: watch::Sender::new(false) }
     }
 
-    /// The next calls fail.
+    /// Fails the next calls.
     pub(crate) fn fail_next(&self, calls: usize) {
         self.tables().failing = Failing::Next(calls);
     }
 
-    /// The calls that do this fail until the store is repaired.
+    /// Fails all calls of one operation until [`MemoryStore::repair`].
     pub(crate) fn fail_to(&self, doing: &'static str) {
         self.tables().failing = Failing::Only(doing);
     }
 
-    /// All calls fail until the store is repaired.
-    pub(crate) fn break_down(&self) {
+    /// Fails all calls until [`MemoryStore::repair`].
+    pub(crate) fn fail_all(&self) {
         self.tables().failing = Failing::Everything;
     }
 
@@ -73,31 +73,31 @@ impl MemoryStore {
         self.tables().failing = Failing::Nothing;
     }
 
-    pub(crate) fn hold_saves(&self) {
-        self.saves_hang.send_replace(true);
+    pub(crate) fn block_saves(&self) {
+        self.saves_blocked.send_replace(true);
     }
 
-    pub(crate) fn let_saves_go(&self) {
-        self.saves_hang.send_replace(false);
+    pub(crate) fn unblock_saves(&self) {
+        self.saves_blocked.send_replace(false);
     }
 
-    /// Everything in it, to see whether something changed.
+    /// Returns all accounts and logins.
     pub(crate) fn contents(&self) -> (Vec<SealedCredential>, Vec<SealedLogin>) {
         let tables = self.tables();
         (tables.credentials.values().cloned().collect(), tables.logins.clone())
     }
 
-    /// How many tokens wait to be revoked.
+    /// Counts the queued revocations.
     pub(crate) fn revocations(&self) -> usize {
         self.tables().revocations.len()
     }
 
-    /// Puts an account in as it is, as a restored backup might.
+    /// Stores an account unchanged, like a restored backup.
     pub(crate) fn put(&self, account: SealedCredential) {
         self.tables().credentials.insert(account.name.clone(), account);
     }
 
-    /// Puts a member that is not the gateway's into an account's settings.
+    /// Adds a foreign member to an account's settings.
     pub(crate) fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
         let mut tables = self.tables();
         let account = tables.credentials.get_mut(name).expect("an account");
@@ -106,8 +106,7 @@ impl MemoryStore {
         account.settings = ProviderSettings::from_json(settings).expect("an object");
     }
 
-    /// The tables, or the failure that was asked for. Others get their turn first, as with a database that takes its time,
-    /// so that concurrent calls do interleave.
+    /// Returns the tables, or the injected failure. Yields first so that concurrent calls interleave.
     async fn tables_to(&self, doing: &'static str) -> Result<MutexGuard<'_, Tables>, StoreError> {
         tokio::task::yield_now().await;
         let mut tables = self.tables();
@@ -121,7 +120,7 @@ impl MemoryStore {
             Failing::Everything => true,
         };
         if fails {
-            return Err(StoreError::Unavailable { doing, source: "the store was told to fail".into() });
+            return Err(StoreError::Unavailable { doing, source: "injected failure".into() });
         }
         Ok(tables)
     }

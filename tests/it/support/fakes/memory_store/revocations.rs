@@ -1,4 +1,4 @@
-//! Tokens that wait to be revoked, in memory.
+//! The revocation queue in memory.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ impl RevocationQueue for MemoryStore {
 }
 
 impl Tables {
-    /// Queues a revocation. One with the same id stays as it is.
+    /// Queues a revocation unless its id is already queued.
     pub(super) fn queue(&mut self, revocation: PendingRevocation) {
         if self.revocations.iter().all(|(queued, _)| queued.id != revocation.id) {
             let due_at = revocation.created_at;

@@ -1,5 +1,5 @@
-//! An answer of a provider's API, written down to the byte and to its end: played by the fake in memory, and by the contract
-//! suite's server over TCP.
+//! A scripted API response, down to its framing and its end. The fake plays it in memory, the contract suite's server
+//! over TCP.
 
 use std::{collections::VecDeque, future::pending, sync::Arc};
 
@@ -12,10 +12,10 @@ use tokio::sync::Semaphore;
 use super::within;
 
 #[derive(Debug, Clone)]
-pub(crate) struct ScriptedAnswer {
-    /// Without one, the answer has no head and only `end` happens.
+pub(crate) struct ScriptedResponse {
+    /// None: there is no head, and only `end` happens.
     pub(crate) status: Option<StatusCode>,
-    /// All but the framing.
+    /// All headers except the framing headers.
     pub(crate) headers: HeaderMap,
     pub(crate) framing: Framing,
     pub(crate) pieces: Vec<Bytes>,
@@ -24,7 +24,7 @@ pub(crate) struct ScriptedAnswer {
     pub(crate) end: End,
 }
 
-/// How a reader finds the end of a body (RFC 9112 section 6.3).
+/// How the body's end is marked (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Chunked,
@@ -32,20 +32,20 @@ pub(crate) enum Framing {
     UntilClose,
 }
 
-/// What comes after the last piece.
+/// What happens after the last piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Complete,
-    /// The connection closes although more was announced.
+    /// The connection closes before the announced end.
     BreaksOff,
-    /// Nothing more, for longer than the caller waits.
+    /// The connection stays idle beyond the caller's timeout.
     Silent,
-    /// Nothing more, and the caller has not waited long yet.
+    /// The connection stays idle, within the caller's timeout.
     Open,
 }
 
-impl ScriptedAnswer {
-    /// An answer of one piece and a known length.
+impl ScriptedResponse {
+    /// Builds a response of one piece with a content length.
     pub(crate) fn whole(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self {
             status: Some(status),
@@ -57,7 +57,7 @@ impl ScriptedAnswer {
         }
     }
 
-    /// All headers, the framing's included. A body that breaks off announces more than it has.
+    /// Returns all headers, including framing. A body that breaks off announces one byte more than it has.
     pub(crate) fn all_headers(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         match self.framing {
@@ -73,7 +73,7 @@ impl ScriptedAnswer {
         headers
     }
 
-    /// Plays it in memory, as `Upstream::send` returns it.
+    /// Plays the script in memory, as the result of `Upstream::send`.
     pub(super) async fn played(self, exchange: &Arc<Exchange>) -> Result<UpstreamResponse, UpstreamError> {
         let headers = self.all_headers();
         let status = self.status;
@@ -96,7 +96,7 @@ impl ScriptedAnswer {
     }
 }
 
-/// An answer under way. Dropped before its end, it counts as left.
+/// A response in progress. Dropping it before its end counts as a disconnect of the caller.
 struct Playing {
     pieces: VecDeque<Bytes>,
     is_paced: bool,
@@ -129,16 +129,16 @@ impl Playing {
 impl Drop for Playing {
     fn drop(&mut self) {
         if !self.is_over {
-            self.exchange.note_left();
+            self.exchange.note_disconnect();
         }
     }
 }
 
 fn lost() -> UpstreamError {
-    UpstreamError::Lost("the connection closed before the answer was complete".into())
+    UpstreamError::Lost("the connection closed before the response was complete".into())
 }
 
-/// What a test and a provider that plays scripts agree on.
+/// Synchronizes a test with the provider that plays a script.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     due: Semaphore,
@@ -152,7 +152,7 @@ impl Default for Exchange {
 }
 
 impl Exchange {
-    /// Lets the next piece of a paced answer go.
+    /// Releases the next piece of a paced response.
     pub(crate) fn send_piece(&self) {
         self.due.add_permits(1);
     }
@@ -161,12 +161,12 @@ impl Exchange {
         self.due.acquire().await.expect("the semaphore is never closed").forget();
     }
 
-    pub(crate) fn note_left(&self) {
+    pub(crate) fn note_disconnect(&self) {
         self.left.add_permits(1);
     }
 
-    /// Waits until the provider has noticed that its caller left a request.
-    pub(crate) async fn left(&self) {
+    /// Waits until the provider has noticed that its caller disconnected.
+    pub(crate) async fn disconnected(&self) {
         within(self.left.acquire()).await.expect("the semaphore is never closed").forget();
     }
 }

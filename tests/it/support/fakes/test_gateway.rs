@@ -1,4 +1,4 @@
-//! A whole gateway with a made-up world around it: the real use cases and the real cipher, everything else a fake.
+//! A complete gateway in memory: the real use cases and the real cipher, on fakes of all other ports.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -28,13 +28,13 @@ use super::{
     FakeClock, FakeListener, FakeProvider, FakeUpstream, MemoryJournal, MemoryStore, Page, SeededRandom, query_of,
 };
 
-/// When every test begins.
+/// The time at which every test starts.
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
-/// The account most tests are about.
+/// The account of most tests.
 pub(crate) const OPENAI: &str = "openai-codex";
-/// How long anything may take before a test gives up.
+/// Limit for every wait in a test.
 const TEST_DEADLINE: Duration = Duration::from_secs(20);
-/// How often every runnable task gets its turn before it is taken for idle. No chain of wake-ups is nearly as long.
+/// The number of yields after which all tasks count as idle. No chain of wake-ups is nearly as long.
 const TURNS: usize = 200;
 
 pub(crate) fn alice() -> Principal {
@@ -49,26 +49,25 @@ pub(crate) fn name(text: &str) -> ProviderName {
     account_name(text).expect("the name of an account")
 }
 
-/// Lets every task run until all of them wait for something only the test can do. With nothing but fakes around, on one
-/// thread, that takes no time and leaves nothing to chance.
+/// Runs all other tasks until each waits for the test. With fakes and one thread this is deterministic.
 pub(crate) async fn settle() {
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
     }
 }
 
-/// Starts something that goes on while the test does something else.
+/// Spawns a task.
 #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
 pub(crate) fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
 }
 
-/// Waits, but not for ever.
+/// Awaits `work`; panics after [`TEST_DEADLINE`].
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(TEST_DEADLINE, work).await.expect("it did not end in time")
 }
 
-/// What is around a gateway, and outlives it.
+/// The fakes around a gateway. They outlive its restart.
 pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) store: Arc<MemoryStore>,
@@ -79,14 +78,14 @@ pub(crate) struct World {
     random: Arc<SeededRandom>,
 }
 
-pub(crate) struct Stage {
+pub(crate) struct TestGateway {
     world: World,
     pub(crate) app: Arc<App>,
     settings: AppSettings,
 }
 
-/// A test speaks of `stage.clock`, not of the world in between.
-impl Deref for Stage {
+/// Tests write `gateway.clock` instead of `gateway.world.clock`.
+impl Deref for TestGateway {
     type Target = World;
 
     fn deref(&self) -> &World {
@@ -94,22 +93,22 @@ impl Deref for Stage {
     }
 }
 
-impl Stage {
-    /// A gateway as configured by default, awake.
+impl TestGateway {
+    /// Starts a gateway with the default configuration.
     pub(crate) async fn open() -> Self {
         Self::configured(&[]).await
     }
 
-    /// A gateway with other ports than the stage's own, awake.
+    /// Starts a gateway with changed ports.
     pub(crate) async fn with_ports(change: impl FnOnce(Ports) -> Ports) -> Self {
-        let mut stage = Self::open().await;
-        within(stage.app.shut_down()).await;
-        stage.app = App::new(change(stage.world.ports(1)), stage.settings.clone());
-        stage.app.start().await.expect("the gateway wakes");
-        stage
+        let mut gateway = Self::open().await;
+        within(gateway.app.shut_down()).await;
+        gateway.app = App::new(change(gateway.world.ports(1)), gateway.settings.clone());
+        gateway.app.start().await.expect("the gateway starts");
+        gateway
     }
 
-    /// A gateway with these variables in its environment, awake.
+    /// Starts a gateway with these environment variables.
     pub(crate) async fn configured(variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().chain(&[("GOCLAW_DATA_DIR", "unused")]);
         let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -123,25 +122,25 @@ impl Stage {
         };
         let world = World::new();
         let app = App::new(world.ports(1), settings.clone());
-        app.start().await.expect("the gateway wakes");
+        app.start().await.expect("the gateway starts");
         Self { world, app, settings }
     }
 
-    /// A further gateway process on the same stores but for some ports, not started yet.
+    /// Builds another replica with changed ports; it is not started.
     pub(crate) fn gateway_with(&self, change: impl FnOnce(Ports) -> Ports) -> Arc<App> {
         App::new(change(self.world.ports(1)), self.settings.clone())
     }
 
-    /// A further gateway process on the same stores, not awake yet. `key` 1 is the key everything is sealed with.
+    /// Builds another replica on the same stores; it is not started. The gateway itself uses `key` 1.
     pub(crate) fn another_gateway(&self, key: u8) -> Arc<App> {
         App::new(self.world.ports(key), self.settings.clone())
     }
 
-    /// Stops the gateway and starts it again on the same stores.
+    /// Restarts the gateway on the same stores.
     pub(crate) async fn restart(&mut self) {
         within(self.app.shut_down()).await;
         self.app = self.another_gateway(1);
-        self.app.start().await.expect("the gateway wakes");
+        self.app.start().await.expect("the gateway starts");
     }
 
     /// Starts a login for the ChatGPT account.
@@ -149,14 +148,14 @@ impl Stage {
         self.start_with(principal, StartOptions::default()).await
     }
 
-    /// Starts a login although the account is connected.
-    pub(crate) async fn start_anew(&self, principal: Principal) -> StartedLogin {
+    /// Starts a forced login, even if the account is connected.
+    pub(crate) async fn start_forced(&self, principal: Principal) -> StartedLogin {
         self.start_with(principal, StartOptions { force: true, ..StartOptions::default() }).await
     }
 
     async fn start_with(&self, principal: Principal, options: StartOptions) -> StartedLogin {
         let started = self.app.logins.start(name(OPENAI), principal, options).await;
-        // The listener is at work before the test goes on.
+        // Lets the callback listener bind first.
         settle().await;
         match started.expect("it starts") {
             StartOutcome::Pending(login) => login,
@@ -164,25 +163,25 @@ impl Stage {
         }
     }
 
-    /// The person approves and their browser comes back to the listener.
+    /// Approves the login and sends the redirect to the callback listener.
     pub(crate) fn approve(&self, login: &StartedLogin) -> Page {
-        self.listener.browser_comes_back(query_of(&self.provider.approve(&login.auth_url)))
+        self.listener.browser_returns(query_of(&self.provider.approve(&login.auth_url)))
     }
 
-    /// Pastes an address for the ChatGPT account.
+    /// Pastes a redirect address for the ChatGPT account.
     pub(crate) async fn paste(&self, redirect_url: &str, principal: Principal) -> Result<Connected, AppError> {
         let redirect_url = SecretString::from(redirect_url);
         let pasted = Callback::Pasted { name: name(OPENAI), redirect_url, principal };
         within(self.app.logins.complete(pasted)).await
     }
 
-    /// Signs alice in to the ChatGPT account.
+    /// Connects the ChatGPT account as alice.
     pub(crate) async fn connect(&self) -> Connected {
-        let login = self.start_anew(alice()).await;
+        let login = self.start_forced(alice()).await;
         self.paste(&self.provider.approve(&login.auth_url), alice()).await.expect("it connects")
     }
 
-    /// Signs alice in to a further ChatGPT account of that name.
+    /// Connects another ChatGPT account of this name as alice.
     pub(crate) async fn connect_as(&self, account: &str) {
         let options = StartOptions { provider_type: Some(ProviderType::OpenaiCodex), ..StartOptions::default() };
         let started = self.app.logins.start(name(account), alice(), options).await.expect("it starts");
@@ -197,10 +196,10 @@ impl Stage {
     }
 
     pub(crate) async fn account(&self, account: &str) -> Option<SealedCredential> {
-        self.store.load(&name(account)).await.expect("the store answers")
+        self.store.load(&name(account)).await.expect("no store error")
     }
 
-    /// The tokens of an account in clear: access and refresh.
+    /// Returns the decrypted access and refresh token of an account.
     pub(crate) async fn tokens(&self, account: &str) -> Option<(String, Option<String>)> {
         let account = self.account(account).await?;
         let (name, login_id) = (&account.name, account.login_id());
@@ -231,7 +230,7 @@ impl World {
         }
     }
 
-    /// `key` 1 is the key everything is sealed with.
+    /// Returns the ports with the encryption key `key`.
     pub(crate) fn ports(&self, key: u8) -> Ports {
         Ports {
             credentials: self.store.clone(),
