@@ -99,7 +99,7 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn take_bool(&mut self, name: &str) -> Result<Option<bool>, InvalidRequest> {
-        self.take_as(name, "a boolean", |value| read(value))
+        self.take_as(name, "a boolean", read)
     }
 
     pub(super) fn take_list(&mut self, name: &str) -> Result<Option<List<'a>>, InvalidRequest> {
