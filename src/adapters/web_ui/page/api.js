@@ -120,7 +120,7 @@ export const api = {
 	models: () => json("GET", "/v1/models", { limit: 30_000, quiet: true }),
 	/** `credential` is the gateway token or a link token. */
 	signIn: (credential) => json("POST", "/v1/session", { bearer: credential, limit: 10_000 }),
-	refresh: () => json("POST", "/v1/session"),
+	refreshSession: () => json("POST", "/v1/session"),
 	signOut: () => json("DELETE", "/v1/session"),
 };
 

@@ -88,7 +88,7 @@ async function used() {
 	if (current.expires_at - now() > REFRESH_BELOW || current.expires_at >= current.ends_at) return;
 	refreshing = true;
 	try {
-		keep({ ...current, ...(await api.refresh()) });
+		keep({ ...current, ...(await api.refreshSession()) });
 	} catch { /* a 401 has ended the session already; live.js shows offline */ }
 	refreshing = false;
 }
