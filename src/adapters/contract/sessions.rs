@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{HealthStatus, SessionEndStatus};
 use crate::{app::IssuedToken, domain::api_token::ApiToken};
 
-/// A session of the page. It has no `Debug` because it may contain the token.
+// Without `Debug`: it may hold the token.
+/// A session of the page.
 #[derive(Object, Serialize, Deserialize)]
 pub struct Session {
     /// The token for `Authorization: Bearer <token>`; present only when the session starts.
@@ -38,7 +39,8 @@ pub struct SessionEnded {
     pub status: SessionEndStatus,
 }
 
-/// A link that opens the page. It has no `Debug` because it can start a session.
+// Without `Debug`: it begins a session.
+/// A link that opens the page.
 #[derive(Object, Serialize, Deserialize)]
 pub struct PageLink {
     /// The text after `/#link=` in the page's address.

@@ -50,7 +50,8 @@ pub struct CreateTokenRequest {
     pub scope: Option<TokenScope>,
 }
 
-/// A new token. It has no `Debug` because it contains the token.
+// Without `Debug`: it holds the token.
+/// A new token.
 #[derive(Object, Serialize, Deserialize)]
 pub struct TokenCreated {
     pub id: String,
