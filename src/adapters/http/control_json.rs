@@ -18,17 +18,19 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// A JSON object.
 pub(super) struct ControlJson<T>(pub(super) T);
 
-/// An optional JSON object; an absent body or null means no members.
+/// An optional JSON object; an absent body or null means no members. The document does not declare the null: generators then
+/// cannot leave the body out.
 pub(super) struct OptionalJson<T>(pub(super) T);
 
 /// Reads a body; `None` if it is empty or null.
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>, Problem> {
     let body = body.take().map_err(|_| Problem::new(ProblemKind::Internal, "the body was read twice"))?;
-    let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => {
+    let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| {
+        if matches!(error, ReadBodyError::PayloadTooLarge) {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
+        } else {
+            Problem::new(ProblemKind::MalformedJson, "the body could not be read to its end")
         }
-        _ => Problem::new(ProblemKind::MalformedJson, "the body could not be read to its end"),
     })?;
     if bytes.is_empty() {
         return Ok(None);
@@ -114,9 +116,6 @@ impl<'a, T: DeserializeOwned + Default + Type> ApiExtractor<'a> for OptionalJson
 
     fn register(registry: &mut Registry) {
         T::register(registry);
-        if let Some(schema) = registry.schemas.get_mut(T::name().as_ref()) {
-            schema.nullable = true;
-        }
     }
 
     fn request_meta() -> Option<MetaRequest> {

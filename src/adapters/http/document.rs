@@ -21,15 +21,24 @@ pub(super) fn document(generated: &str) -> String {
         share_parameters(operation, &mut parameters);
     }
     for (name, is_open) in bodies {
-        document["components"]["schemas"][name]["additionalProperties"] = json!(is_open);
+        let further = if is_open { json!({}) } else { json!(false) };
+        set(&mut document, &format!("/components/schemas/{name}"), "additionalProperties", further);
     }
-    document["components"]["responses"] = responses.into();
-    document["components"]["parameters"] = parameters.into();
+    set(&mut document, "/components", "responses", responses.into());
+    set(&mut document, "/components", "parameters", parameters.into());
     // The health check has no error responses of its own; the listener may send a 431.
-    let health = &mut document["paths"][paths::HEALTH]["get"];
-    health["security"] = json!([]);
-    health["responses"]["431"] = json!({"description": "The request's headers are too large."});
+    let health = format!("/paths/{}/get", paths::HEALTH.replace('/', "~1"));
+    set(&mut document, &health, "security", json!([]));
+    let too_large = json!({"description": "The request's headers are too large."});
+    set(&mut document, &format!("{health}/responses"), "431", too_large);
     format!("{document:#}\n")
+}
+
+/// Sets a member of the object at a JSON pointer (RFC 6901).
+fn set(document: &mut Value, pointer: &str, member: &str, value: Value) {
+    if let Some(object) = document.pointer_mut(pointer).and_then(Value::as_object_mut) {
+        object.insert(member.to_owned(), value);
+    }
 }
 
 fn operations(document: &mut Value) -> impl Iterator<Item = &mut Value> {
@@ -71,7 +80,7 @@ fn add_examples(operation: &mut Value, examples: &Value) {
     for (part, content) in [("request", "/requestBody/content"), ("response", "/responses/200/content")] {
         let media = operation.pointer_mut(content).and_then(|content| content.get_mut("application/json"));
         if let (Some(media), Some(example)) = (media, of_operation.get(part)) {
-            media["example"] = example.clone();
+            set(media, "", "example", example.clone());
         }
     }
 }

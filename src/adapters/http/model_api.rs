@@ -45,11 +45,12 @@ impl Shape for ChatShape {
 }
 
 fn array_of_objects() -> MetaSchema {
-    MetaSchema {
-        min_items: Some(1),
-        items: Some(Box::new(inline(MetaSchema::new("object")))),
-        ..MetaSchema::new("array")
-    }
+    MetaSchema { min_items: Some(1), items: Some(Box::new(inline(any_object()))), ..MetaSchema::new("array") }
+}
+
+/// An object with any members: a bare `object` lets some generators accept none.
+fn any_object() -> MetaSchema {
+    MetaSchema { additional_properties: Some(Box::new(inline(MetaSchema::ANY))), ..MetaSchema::new("object") }
 }
 
 fn inline(schema: MetaSchema) -> MetaSchemaRef {
@@ -139,7 +140,7 @@ pub(super) fn event_stream() -> MetaMediaType {
 
 impl ApiResponse for ModelResponse {
     fn meta() -> MetaResponses {
-        let whole = MetaMediaType { content_type: JSON, schema: inline(MetaSchema::new("object")) };
+        let whole = MetaMediaType { content_type: JSON, schema: inline(any_object()) };
         let ignored = "Parameters that were not passed on, separated by commas.";
         let ignored = header(IGNORED_PARAMETERS, ignored, false, MetaSchema::new("string"));
         MetaResponses { responses: vec![success(vec![whole, event_stream()], vec![ignored])] }

@@ -32,18 +32,16 @@ pub(super) struct OpenAiError {
 impl OpenAiError {
     /// Converts an error for a caller of a model, and logs it.
     pub(super) fn of(error: &AppError) -> Self {
-        match error {
-            AppError::ProviderRefused(refusal) => {
-                tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
-                Self::refused(refusal)
-            }
-            AppError::InvalidModelRequest(InvalidRequest { message, param, code }) => {
-                let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
-                error.details.param.clone_from(param);
-                Self { is_permanent: true, ..error }
-            }
-            error => Problem::of(error).into(),
+        if let AppError::ProviderRefused(refusal) = error {
+            tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
+            return Self::refused(refusal);
         }
+        if let AppError::InvalidModelRequest(InvalidRequest { message, param, code }) = error {
+            let mut error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
+            error.details.param.clone_from(param);
+            return Self { is_permanent: true, ..error };
+        }
+        Problem::of(error).into()
     }
 
     fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {

@@ -82,10 +82,10 @@ impl Accounts {
         let is_dead =
             refresh.as_ref().is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
         let state = state_of(&definition, credential.as_ref(), now);
-        let switched_off_by = match state {
-            _ if !definition.enabled => Some(SwitchedOffBy::Configuration),
-            AccountState::Disabled => Some(SwitchedOffBy::Owner),
-            _ => None,
+        let switched_off_by = if !definition.enabled {
+            Some(SwitchedOffBy::Configuration)
+        } else {
+            (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner)
         };
         let next = |refresh: &RefreshState| refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         Ok(AccountStatus {

@@ -84,9 +84,10 @@ impl Tokens {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {
                 self.adopt(name, &seen.login_id, credential)?;
-                return Ok(match effect {
-                    Effect::Wait(until) => RefreshOutcome::Waiting(until),
-                    _ => RefreshOutcome::Settled,
+                return Ok(if let Effect::Wait(until) = effect {
+                    RefreshOutcome::Waiting(until)
+                } else {
+                    RefreshOutcome::Settled
                 });
             }
         };
