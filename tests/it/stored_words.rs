@@ -84,7 +84,7 @@ fn assert_stored<T: Copy + PartialEq + Debug>(
 #[test]
 fn stored_codes_are_read_and_written() {
     assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
-    assert_stored(&EVENTS, &EventKind::ALL, EventKind::parse, EventKind::as_str);
+    assert_stored(&EVENTS, EventKind::ALL, EventKind::parse, EventKind::as_str);
     assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
     let under_way = [LoginProgress::Pending, LoginProgress::Exchanging];
     assert_stored(&["pending", "exchanging"], &under_way, LoginProgress::parse, LoginProgress::as_str);
