@@ -29,7 +29,10 @@ async fn the_documented_routes_return_the_documented_bodies() {
     assert_eq!(gateway.status().await, json!({"authenticated": false, "state": "absent"}));
 
     let started = gateway.start_login().await;
-    assert_eq!(members(&started), ["auth_url", "callback", "expires_at", "login_id", "provider_name", "started_at"]);
+    assert_eq!(
+        members(&started),
+        ["auth_url", "callback", "expires_at", "login_id", "provider_name", "started_at", "status"]
+    );
     assert_eq!(
         (&started["provider_name"], &started["callback"]),
         (&json!("openai-codex"), &json!({"listening": true}))

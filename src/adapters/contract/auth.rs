@@ -281,6 +281,7 @@ impl From<app::LoggedOut> for LogoutResult {
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
     pub login_id: Option<String>,
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     #[oai(validator(minimum(value = "0")))]

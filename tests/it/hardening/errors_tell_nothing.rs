@@ -28,7 +28,7 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
             };
             let name = if path.ends_with("/secret") { "suno" } else { "openai" };
             let path = path.replace("{provider}", name);
-            let path = path.replace("{id}", "0").replace("{model}", "gpt-5.5");
+            let path = path.replace("{id}", &"0".repeat(32)).replace("{model}", "gpt-5.5");
             operations.push((method.to_uppercase().parse().unwrap(), path, body));
         }
     }

@@ -16,7 +16,7 @@ const BODIES: [(&str, &str, &str); 6] = [
         "/v1/auth/{provider}/callback",
         r#"{"redirect_url":"http://localhost:1455/auth/callback?code=c&state=s"}"#,
     ),
-    ("POST", "/v1/auth/{provider}/refresh", r#"{"login_id":"id","generation":1}"#),
+    ("POST", "/v1/auth/{provider}/refresh", r#"{"login_id":"00000000000000000000000000000000","generation":1}"#),
     ("PUT", "/v1/auth/{provider}/secret", r#"{"session_token":"canary","display_name":"Name","provider_type":"suno"}"#),
     ("POST", "/v1/tokens", r#"{"name":"Name"}"#),
     ("PATCH", "/v1/providers/{provider}", r#"{"display_name":"Name","enabled":true}"#),
