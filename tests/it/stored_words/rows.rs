@@ -109,7 +109,7 @@ async fn logins_with_every_outcome_are_read() {
     for state in phases {
         let found = store.find(&StateDigest::from_text(format!("digest-{state}"))).await.expect("it is read");
         let login = found.expect("it is there");
-        assert_eq!(login.state.as_str(), state);
+        assert_eq!(login.progress.as_str(), state);
         assert_eq!(login.session.principal, Principal::gateway_token());
         assert_eq!(login.session.client.client_id, "app_client");
     }
@@ -120,7 +120,7 @@ async fn logins_with_every_outcome_are_read() {
 async fn events_tokens_and_revocations_are_read() {
     let event = |event: &str, cause: &str| {
         format!(
-            "INSERT INTO credential_events (provider, login_id, generation, kind, cause, at)
+            "INSERT INTO credential_events (provider, login_id, generation, happening, cause, at)
              VALUES ('openai-codex', 'a-login', 0, '{event}', {cause}, 1800000000000);"
         )
     };
