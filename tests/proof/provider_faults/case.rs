@@ -128,7 +128,7 @@ async fn strike(case: &Case, provider: &Provider, gateway: &Gateway, extent: Ext
     match &case.strike {
         Strike::Fault(_) | Strike::LostUnnoticed(_) => {}
         Strike::FaultBeyondLife(fault) => {
-            let order = json!({"endpoint": "refresh", "fault": fault, "times": "state"});
+            let order = json!({"endpoint": "refresh", "fault": fault, "times": "standing"});
             provider.post_control("/faults", order).await;
         }
         Strike::Stop(stop) => provider.post_control("/stops", stop.clone()).await,

@@ -78,7 +78,7 @@ pub(super) async fn run(seed: u64, operations: usize, revocation: Revocation, sa
     let pair = Pair::start(revocation, sabotage).await;
     // Delay each call, so that operations overlap.
     for (endpoint, by) in [("refresh", "15ms"), ("revoke", "10ms")] {
-        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "state"});
+        let slowly = json!({"endpoint": endpoint, "fault": {"kind": "delay", "by": by}, "times": "standing"});
         pair.tell("/faults", &slowly).await;
     }
     let notes = Arc::<Mutex<Notes>>::default();
