@@ -28,6 +28,8 @@ pub struct Limits {
 impl Limits {
     /// For requests to models: long conversations have tens of thousands of values.
     pub const MODEL_BODY: Self = Self { depth: MAX_DEPTH, values: 1_000_000, members: 50_000 };
+    /// For requests to the control API, which are flat objects of a few members.
+    pub const CONTROL_BODY: Self = Self { depth: 16, values: 1_000, members: 100 };
 }
 
 /// Refused JSON. The text names the place and never repeats the content.

@@ -9,8 +9,11 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{answer::JSON, problem_json::ProblemJson, strict_json::refuse_repeated_members};
-use crate::adapters::contract::{Problem, ProblemKind};
+use super::{answer::JSON, problem_json::ProblemJson};
+use crate::{
+    adapters::contract::{Problem, ProblemKind},
+    domain::json,
+};
 
 /// The largest body of a control request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -43,11 +46,8 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) ->
 
 /// Parses a JSON object; `None` for null.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
-    refuse_repeated_members(bytes).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        let detail = format!("the body is not JSON, or a member appears twice (line {line}, column {column})");
-        Problem::new(ProblemKind::MalformedJson, detail)
-    })?;
+    json::check(bytes, &json::Limits::CONTROL_BODY)
+        .map_err(|error| Problem::new(ProblemKind::MalformedJson, format!("the body {error}")))?;
     match bytes.trim_ascii_start() {
         // Serde would accept an array as the members in order.
         [b'{', ..] => {
@@ -152,6 +152,6 @@ mod tests {
         assert_snapshot!(refusal::<CreateTokenRequest>("{}"), @"the body does not fit: `name` is missing");
         assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "scope": "canary"}"#), @"the body does not fit: `scope` must be `proxy`");
         assert_snapshot!(refusal::<CreateTokenRequest>(r#"["x"]"#), @"the body does not fit: an object is expected");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"the body is not JSON, or a member appears twice (line 1, column 26)");
+        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"the body has two members with the same name in one object (line 1, column 20)");
     }
 }

@@ -28,7 +28,6 @@ mod providers_api;
 mod proxy_api;
 mod registration;
 mod session_api;
-mod strict_json;
 mod tokens_api;
 
 use std::{sync::Arc, time::Duration};
