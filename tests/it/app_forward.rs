@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use goclaw::{
-    app::{AppError, ProxyRequest},
+    app::{App, AppError, ProxyRequest},
     domain::ids::Generation,
     ports::RequestBody,
 };
 use http_message::{HeaderMap, Method};
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{OPENAI, RefreshFault, TestGateway, alice, name, within};
+use crate::support::fakes::{OPENAI, RefreshFault, Reply, TestGateway, alice, name, within};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -25,6 +25,10 @@ async fn lazy() -> TestGateway {
 }
 
 async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
+    usage_from(&gateway.app).await
+}
+
+async fn usage_from(app: &App) -> Result<(u16, String), AppError> {
     let request = ProxyRequest {
         name: name(OPENAI),
         method: Method::GET,
@@ -33,7 +37,7 @@ async fn usage(gateway: &TestGateway) -> Result<(u16, String), AppError> {
         headers: HeaderMap::new(),
         body: RequestBody::default(),
     };
-    let response = within(gateway.app.models.forward(request)).await?;
+    let response = within(app.models.forward(request)).await?;
     let body: Vec<Bytes> = response.body.try_collect().await.expect("a body");
     Ok((response.status.as_u16(), String::from_utf8(body.concat()).expect("text")))
 }
@@ -63,6 +67,19 @@ async fn a_401_after_a_refresh_reaches_the_caller_unchanged() {
     }
     assert_eq!(gateway.provider.presented().len(), 1, "the new token is too recent for another refresh");
     assert_eq!(gateway.upstream.seen()[..2], ["access-1", "access-of-refreshed-1"]);
+}
+
+#[tokio::test]
+async fn a_replica_with_a_refused_token_is_served_although_its_successor_has_expired() {
+    let gateway = lazy().await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("it starts");
+    gateway.upstream.refuse("access-1", "token_revoked");
+    gateway.provider.reply_with(Reply::Tokens { lifetime: Some(60), with_refresh_token: true });
+    assert_eq!(usage(&gateway).await.expect("a response").0, 200);
+    gateway.clock.advance(HOUR / 20);
+    assert_eq!(usage_from(&other).await.expect("a response").0, 200);
+    assert_eq!(gateway.upstream.seen(), ["access-1", "access-of-refreshed-1", "access-1", "access-of-refreshed-2"]);
 }
 
 /// Connects an account that is in doubt and whose access token the API rejects with `code`.

@@ -68,7 +68,7 @@ impl Models {
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_refusal(response).await?;
-            response = match (self.tokens.replace_refused(name, &account, is_dead).await, kept) {
+            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, kept) {
                 (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,

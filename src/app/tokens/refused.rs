@@ -14,10 +14,14 @@ use std::{
 };
 
 use super::{ProviderRegistration, RefreshOutcome, Tokens};
-use crate::domain::{
-    ids::ProviderName,
-    refresh::{RefreshTrigger, TokenState, TokenVersion},
-    time::Timestamp,
+use crate::{
+    app::AppError,
+    domain::{
+        ids::ProviderName,
+        provider::ProviderDefinition,
+        refresh::{RefreshTrigger, TokenState, TokenVersion},
+        time::Timestamp,
+    },
 };
 
 /// The refused token of each account that has one.
@@ -86,37 +90,54 @@ impl Tokens {
         self.refused.forget(name);
     }
 
-    /// Returns the account with another access token than the refused one, after a refresh if necessary. Concurrent
-    /// refusals of one token cause one refresh.
+    /// Returns the account with another access token than the refused one, after a refresh if necessary, or `None` if
+    /// the refusal is the response. Concurrent refusals of one token cause one refresh.
+    ///
+    /// # Errors
+    /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.
     pub(in crate::app) async fn replace_refused(
         self: &Arc<Self>,
         name: &ProviderName,
         refused: &ProviderRegistration,
         is_dead: bool,
-    ) -> Option<Arc<ProviderRegistration>> {
-        let another = || self.cached(name).filter(|known| known.refresh.version != refused.refresh.version);
-        if let Some(newer) = another() {
-            return Some(newer);
-        }
+    ) -> Result<Option<Arc<ProviderRegistration>>, AppError> {
         let (definition, version) = (&refused.definition, &refused.refresh.version);
-        let refresh = self.registry.get(name)?.refresh.clone().at(self.now());
+        if self.refresh_refused(name, definition, version, is_dead).await {
+            // The successor may have expired during a slow response.
+            return self.usable(name).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Refreshes refused tokens unless that would not help. Returns whether other tokens have replaced them.
+    async fn refresh_refused(
+        self: &Arc<Self>,
+        name: &ProviderName,
+        definition: &ProviderDefinition,
+        version: &TokenVersion,
+        is_dead: bool,
+    ) -> bool {
+        let Some(known) = self.registry.get(name) else { return false };
+        if known.refresh.version != *version {
+            return true;
+        }
+        let refresh = known.refresh.clone().at(self.now());
         let pause = definition.refresh.backoff_min;
         let was_refused_before = self.refused.note(name, version, is_dead, self.now(), pause);
         // A token this new was not refused because of its age, so a refresh would not help.
         let is_new = refresh.obtained_at.until(self.now()) < pause;
         if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new {
-            return None;
+            return false;
         }
         // In doubt, only a dead access token justifies a retry: the provider called it dead, or has refused it for a
         // while.
         let trigger = if is_dead || was_refused_before { RefreshTrigger::AccessDead } else { RefreshTrigger::Now };
         tracing::info!(provider.name = %name, version = %version, "access token refused by the provider; refreshing it");
-        match self.refresh(definition, version, trigger).await {
-            RefreshOutcome::Waiting(_) => {
-                self.wait_for_other_replica(definition, version).await.ok()?;
-            }
-            RefreshOutcome::Settled | RefreshOutcome::StoreDown => {}
+        if let RefreshOutcome::Waiting(_) = self.refresh(definition, version, trigger).await
+            && self.wait_for_other_replica(definition, version).await.is_err()
+        {
+            return false;
         }
-        another()
+        self.registry.get(name).is_some_and(|known| known.refresh.version != *version)
     }
 }
