@@ -15,7 +15,7 @@ use std::{
 use goclaw::{
     adapters::system::SystemClock,
     app::{App, Ports},
-    domain::ids::ProviderName,
+    domain::ids::AccountName,
     ports::Clock,
 };
 
@@ -66,7 +66,7 @@ async fn reads_while_a_refresh_hangs() {
 }
 
 /// Reads the token repeatedly until a time and returns the duration of each read.
-async fn read(app: Arc<App>, account: ProviderName, until: Instant) -> Vec<Duration> {
+async fn read(app: Arc<App>, account: AccountName, until: Instant) -> Vec<Duration> {
     let mut times = Vec::with_capacity(1 << 22);
     while Instant::now() < until {
         let begun = Instant::now();

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::{
     domain::{
-        ids::{Generation, LoginId, ProviderName},
+        ids::{AccountName, Generation, LoginId},
         provider_settings::ProviderSettings,
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
@@ -133,14 +133,14 @@ impl TokenJournal for FolderJournal {
         self.blocking("read", |journal| journal.read_all()).await
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
+    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
         let stem = stem(name, seen);
         self.blocking("empty", move |journal| journal.remove_all(&stem)).await
     }
 }
 
 /// Returns the beginning of the file names of a token version, up to a dot.
-fn stem(name: &ProviderName, seen: &TokenVersion) -> String {
+fn stem(name: &AccountName, seen: &TokenVersion) -> String {
     format!("{name}.{seen}")
 }
 
@@ -202,7 +202,7 @@ impl RecordFile {
 
     fn into_record(self) -> Option<JournalRecord> {
         Some(JournalRecord {
-            name: ProviderName::parse(&self.name).ok()?,
+            name: AccountName::parse(&self.name).ok()?,
             rotation: Rotation {
                 seen: TokenVersion {
                     login_id: LoginId::from_stored(self.login_id),

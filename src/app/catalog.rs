@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{
-    ids::ProviderName,
+    ids::AccountName,
     provider::{ProviderDefinition, ProviderType},
 };
 
 /// All definitions by name, including every built-in provider.
 #[derive(Debug, Clone)]
-pub struct ProviderCatalog(BTreeMap<ProviderName, ProviderDefinition>);
+pub struct ProviderCatalog(BTreeMap<AccountName, ProviderDefinition>);
 
 impl ProviderCatalog {
     pub fn new(definitions: impl IntoIterator<Item = ProviderDefinition>) -> Self {
         Self(definitions.into_iter().map(|definition| (definition.name.clone(), definition)).collect())
     }
 
-    pub fn get(&self, name: &ProviderName) -> Option<&ProviderDefinition> {
+    pub fn get(&self, name: &AccountName) -> Option<&ProviderDefinition> {
         self.0.get(name)
     }
 
@@ -25,7 +25,7 @@ impl ProviderCatalog {
     }
 
     /// Returns a definition for an account that is not configured: the built-in provider of its type, with its `name`.
-    pub fn like_built_in(&self, name: &ProviderName, provider_type: ProviderType) -> Option<ProviderDefinition> {
+    pub fn like_built_in(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         let built_in = self.0.values().find(|definition| definition.name.as_str() == provider_type.as_str())?;
         Some(ProviderDefinition { name: name.clone(), ..built_in.clone() })
     }

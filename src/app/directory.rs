@@ -6,7 +6,7 @@ use super::{AppError, Ports, ProviderCatalog};
 use crate::{
     domain::{
         credential::SealedCredential,
-        ids::ProviderName,
+        ids::AccountName,
         provider::{ProviderDefinition, ProviderType, openai_codex},
     },
     ports::TokenStore,
@@ -16,18 +16,18 @@ use crate::{
 ///
 /// # Errors
 /// [`AppError::UnknownProvider`] for a text that is not a valid name.
-pub fn account_name(text: &str) -> Result<ProviderName, AppError> {
-    ProviderName::parse(canonical(text)).map_err(|_not_a_name| AppError::UnknownProvider(text.to_owned()))
+pub fn account_name(text: &str) -> Result<AccountName, AppError> {
+    AccountName::parse(canonical(text)).map_err(|_not_a_name| AppError::UnknownProvider(text.to_owned()))
 }
 
 /// Parses the name and the optional type of an account that a request may create.
 ///
 /// # Errors
-/// [`AppError::InvalidProviderName`] for an invalid name with a type,
+/// [`AppError::InvalidAccountName`] for an invalid name with a type,
 /// [`AppError::UnknownProviderType`], and [`AppError::UnknownProvider`] as in [`account_name`].
-pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(ProviderName, Option<ProviderType>), AppError> {
+pub fn new_account(text: &str, new_type: Option<&str>) -> Result<(AccountName, Option<ProviderType>), AppError> {
     let Some(new_type) = new_type else { return Ok((account_name(text)?, None)) };
-    let name = ProviderName::parse(canonical(text))?;
+    let name = AccountName::parse(canonical(text))?;
     let known = ProviderType::parse(canonical(new_type));
     Ok((name, Some(known.ok_or_else(|| AppError::UnknownProviderType(new_type.to_owned()))?)))
 }
@@ -60,7 +60,7 @@ impl Directory {
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type, [`AppError::Store`].
     pub(super) async fn resolve(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         new_type: Option<ProviderType>,
     ) -> Result<Resolved, AppError> {
         let credential = self.store.load(name).await?;
@@ -78,7 +78,7 @@ impl Directory {
     }
 
     /// Returns the definition of an account. Every type has a built-in provider, so this never returns None.
-    pub(super) fn definition_of(&self, name: &ProviderName, provider_type: ProviderType) -> Option<ProviderDefinition> {
+    pub(super) fn definition_of(&self, name: &AccountName, provider_type: ProviderType) -> Option<ProviderDefinition> {
         self.catalog.get(name).cloned().or_else(|| self.catalog.like_built_in(name, provider_type))
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         authorization_response::InvalidRedirect,
         dialect::{EventTooLong, InvalidRequest, ResponseFailure},
-        ids::{InvalidDisplayName, InvalidProviderName, ProviderName},
+        ids::{AccountName, InvalidAccountName, InvalidDisplayName},
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
@@ -26,7 +26,7 @@ pub enum AppError {
     #[error("unknown provider: {0}")]
     UnknownProvider(String),
     #[error(transparent)]
-    InvalidProviderName(#[from] InvalidProviderName),
+    InvalidAccountName(#[from] InvalidAccountName),
     #[error(transparent)]
     InvalidDisplayName(#[from] InvalidDisplayName),
     /// The stated type of a new account does not exist.
@@ -34,33 +34,33 @@ pub enum AppError {
     UnknownProviderType(String),
     /// The account is stored or configured with another type.
     #[error("provider \"{name}\" already exists as type \"{existing}\"")]
-    TypeConflict { name: ProviderName, existing: ProviderType },
+    TypeConflict { name: AccountName, existing: ProviderType },
     /// The account uses another authentication method than the request.
     #[error("provider {name} connects with {}", method.in_words())]
-    AuthMethodMismatch { name: ProviderName, method: AuthMethod },
+    AuthMethodMismatch { name: AccountName, method: AuthMethod },
     /// The account has no stored credential.
     #[error("provider {0} is not connected")]
-    NotConnected(ProviderName),
+    NotConnected(AccountName),
     /// The configuration switches the provider off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
-    DisabledByConfiguration(ProviderName),
+    DisabledByConfiguration(AccountName),
     /// The owner switched the account off.
     #[error("provider {0} is switched off")]
-    SwitchedOff(ProviderName),
+    SwitchedOff(AccountName),
     /// The account has no refresh token or cookie.
     #[error("provider {0} has no refresh token")]
-    NothingToRefresh(ProviderName),
+    NothingToRefresh(AccountName),
     /// The consent names tokens that have been replaced.
     #[error("the tokens of provider {0} have changed")]
-    StaleConsent(ProviderName),
+    StaleConsent(AccountName),
     /// There is no usable access token, and only a new login brings one.
     #[error("the access token of provider {0} has expired and cannot be refreshed")]
-    NeedsReauth(ProviderName),
+    NeedsReauth(AccountName),
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The path is not among the account's `proxy_paths`.
     #[error("the path {path} of provider {name} does not pass through this gateway")]
-    PathNotAllowed { name: ProviderName, path: ProxyPath },
+    PathNotAllowed { name: AccountName, path: ProxyPath },
     /// The provider could not be reached or its response failed.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
@@ -80,13 +80,13 @@ pub enum AppError {
     UnknownModel(String),
     /// The provider has no model API.
     #[error("provider {0} has no models")]
-    NoModels(ProviderName),
+    NoModels(AccountName),
     /// The provider's models need another API.
     #[error("the models of provider {name} do not support this API; use {instead}")]
-    UnsupportedApi { name: ProviderName, instead: &'static str },
+    UnsupportedApi { name: AccountName, instead: &'static str },
     /// The provider does not report the usage of a plan.
     #[error("provider {0} does not report usage")]
-    NoUsage(ProviderName),
+    NoUsage(AccountName),
     #[error("unknown scope: {0}")]
     UnknownScope(String),
     /// The link has opened the page already, or it has expired.
@@ -98,21 +98,21 @@ pub enum AppError {
     TooManyTokens(usize),
     /// The retry with consent cannot begin yet.
     #[error("the refresh of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
-    RefreshNotYet { name: ProviderName, wait: Duration },
+    RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {0} cannot be refreshed now")]
-    RefreshNotBegun(ProviderName),
+    RefreshNotBegun(AccountName),
     /// The provider refused the token after a streamed body was sent, which cannot be repeated. The token is refreshed
     /// now.
     #[error("the token of provider {0} was refreshed while the request was sent; send it again")]
-    RetryRequest(ProviderName),
+    RetryRequest(AccountName),
     #[error(transparent)]
     InvalidSecret(#[from] InvalidSecret),
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
     /// The provider does not accept the pasted secret. Nothing was saved.
     #[error("the provider of {name} does not take this {what}")]
-    SecretRefused { name: ProviderName, what: &'static str },
+    SecretRefused { name: AccountName, what: &'static str },
     /// The pasted secret could not be checked. Nothing was saved.
     #[error("the provider could not be asked whether it accepts this secret")]
     NotChecked(#[source] TokenEndpointError),

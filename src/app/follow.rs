@@ -7,7 +7,7 @@ use super::{Access, AppError, Ports, Tasks, Tokens};
 use crate::{
     domain::{
         history::{CredentialEvent, Revision},
-        ids::ProviderName,
+        ids::AccountName,
     },
     ports::{Clock, CredentialHistory},
 };
@@ -77,7 +77,7 @@ impl Follower {
         loop {
             let events = self.history.since(seen, PAGE).await?;
             let Some(newest) = events.last().map(|event| event.revision) else { return Ok(seen) };
-            let changed: BTreeMap<&ProviderName, &CredentialEvent> =
+            let changed: BTreeMap<&AccountName, &CredentialEvent> =
                 events.iter().map(|event| (&event.name, event)).collect();
             for (name, last) in changed {
                 // This replica's own changes are registered already.

@@ -4,7 +4,7 @@ use std::mem;
 
 use super::{
     history::Revision,
-    ids::{Generation, LoginId, ProviderId, ProviderName},
+    ids::{AccountName, Generation, LoginId, ProviderId},
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
     refresh::{RefreshState, Rotation, TokenState},
@@ -17,7 +17,7 @@ use super::{
 /// The plaintext result of a login or of a pasted secret, before the vault seals it.
 #[derive(Debug)]
 pub struct NewCredential {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     /// None keeps the stored name.
     pub display_name: Option<String>,
@@ -34,7 +34,7 @@ pub struct NewCredential {
 pub struct NewSealedCredential {
     /// The id of a new row; an existing row keeps its id.
     pub id: ProviderId,
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
     pub api_base: String,
@@ -50,7 +50,7 @@ pub struct NewSealedCredential {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SealedCredential {
     pub id: ProviderId,
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
     pub api_base: String,

@@ -1,7 +1,7 @@
 //! The events of accounts. Owners see them, and the other replicas on the same database follow them.
 
 use super::{
-    ids::{Generation, LoginId, ProviderName},
+    ids::{AccountName, Generation, LoginId},
     refresh::{Cause, RefreshState},
     time::Timestamp,
 };
@@ -14,7 +14,7 @@ pub struct Revision(pub i64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialEvent {
     pub revision: Revision,
-    pub name: ProviderName,
+    pub name: AccountName,
     pub login_id: LoginId,
     /// The generation after the event.
     pub generation: Generation,
@@ -25,7 +25,7 @@ pub struct CredentialEvent {
 
 impl CredentialEvent {
     /// Returns an event without a revision. `refresh` is the account's state after the event.
-    pub fn unnumbered(name: &ProviderName, kind: EventKind, refresh: &RefreshState, at: Timestamp) -> Self {
+    pub fn unnumbered(name: &AccountName, kind: EventKind, refresh: &RefreshState, at: Timestamp) -> Self {
         Self {
             revision: Revision::default(),
             name: name.clone(),

@@ -7,27 +7,27 @@ use serde::{Deserialize, Serialize};
 use super::time::Timestamp;
 
 /// The maximum length of a provider name, in characters (the width of the database column).
-pub const MAX_PROVIDER_NAME: usize = 50;
+pub const MAX_ACCOUNT_NAME: usize = 50;
 
-/// The name of an account, e.g. `openai-codex`: 1 to [`MAX_PROVIDER_NAME`] lower-case letters, digits and inner
+/// The name of an account, e.g. `openai-codex`: 1 to [`MAX_ACCOUNT_NAME`] lower-case letters, digits and inner
 /// hyphens. It is the model prefix and part of the storage key, so it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct ProviderName(String);
+pub struct AccountName(String);
 
-/// A text is not a provider name.
+/// A text is not an account name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a provider name is 1 to {MAX_PROVIDER_NAME} lower-case letters, digits and inner hyphens")]
-pub struct InvalidProviderName;
+#[error("an account name is 1 to {MAX_ACCOUNT_NAME} lower-case letters, digits and inner hyphens")]
+pub struct InvalidAccountName;
 
-impl ProviderName {
-    pub fn parse(text: &str) -> Result<Self, InvalidProviderName> {
+impl AccountName {
+    pub fn parse(text: &str) -> Result<Self, InvalidAccountName> {
         let charset = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let fits = !text.is_empty() && text.len() <= MAX_PROVIDER_NAME;
+        let fits = !text.is_empty() && text.len() <= MAX_ACCOUNT_NAME;
         if fits && text.chars().all(charset) && !text.starts_with('-') && !text.ends_with('-') {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidProviderName)
+            Err(InvalidAccountName)
         }
     }
 
@@ -36,7 +36,7 @@ impl ProviderName {
     }
 }
 
-impl fmt::Display for ProviderName {
+impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -209,11 +209,11 @@ mod tests {
 
     #[test]
     fn provider_names_are_slugs() {
-        for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_PROVIDER_NAME)] {
-            assert!(ProviderName::parse(valid).is_ok(), "{valid}");
+        for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_ACCOUNT_NAME)] {
+            assert!(AccountName::parse(valid).is_ok(), "{valid}");
         }
-        for invalid in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_PROVIDER_NAME + 1)] {
-            assert_eq!(ProviderName::parse(invalid), Err(InvalidProviderName), "{invalid}");
+        for invalid in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_ACCOUNT_NAME + 1)] {
+            assert_eq!(AccountName::parse(invalid), Err(InvalidAccountName), "{invalid}");
         }
     }
 

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 use super::{
     authorization_response::{AuthorizationResponse, PastedRedirect, Verdict, WrongPart},
     authorize_url::authorize_url,
-    ids::{LoginId, Principal, ProviderName, StateDigest},
+    ids::{AccountName, LoginId, Principal, StateDigest},
     login_outcome::{LoginOutcome, LoginProgress},
     oauth_client::OAuthClient,
     provider::ProviderType,
@@ -28,7 +28,7 @@ use super::{
 pub struct LoginSession {
     /// The `login_id` of the saved credential.
     pub id: LoginId,
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: Option<String>,
     /// The caller who may finish it.
@@ -148,7 +148,7 @@ mod tests {
         PendingLogin {
             session: LoginSession {
                 id: LoginId::from_bytes([1; 16]),
-                name: ProviderName::parse("openai-codex").unwrap(),
+                name: AccountName::parse("openai-codex").unwrap(),
                 provider_type: ProviderType::OpenaiCodex,
                 display_name: None,
                 principal: Principal::gateway_token(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ids::ProviderName, provider::openai_codex};
+use super::{ids::AccountName, provider::openai_codex};
 
 /// The maximum length of a model name, in bytes.
 pub const MAX_MODEL_NAME: usize = 256;
@@ -31,7 +31,7 @@ impl ModelName {
 /// A model of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelRef {
-    pub provider: ProviderName,
+    pub provider: AccountName,
     /// The provider's name of the model.
     pub model: String,
 }
@@ -53,7 +53,7 @@ impl ModelRef {
         let (provider, model) = text.split_once('/')?;
         // The alias of the required routes, which users of other gateways send too.
         let provider = if provider == openai_codex::ALIAS { openai_codex::NAME } else { provider };
-        Some(Self { provider: ProviderName::parse(provider).ok()?, model: model.to_owned() })
+        Some(Self { provider: AccountName::parse(provider).ok()?, model: model.to_owned() })
     }
 }
 
@@ -63,13 +63,13 @@ pub struct ModelNames {
     /// The model of each agent, by the agent's key.
     pub agents: BTreeMap<String, ModelRef>,
     /// The provider of models without a provider prefix.
-    pub default_provider: ProviderName,
+    pub default_provider: AccountName,
 }
 
 impl ModelNames {
     /// Resolves `name` to an agent's model; else to a model of the provider before its first slash, if that is a
     /// provider; else to a model of the default provider, whose names may have slashes too.
-    pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&ProviderName) -> bool) -> ModelRef {
+    pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&AccountName) -> bool) -> ModelRef {
         let name = name.as_str();
         if let Some(model) = self.agents.get(name) {
             return model.clone();
@@ -83,8 +83,8 @@ impl ModelNames {
 mod tests {
     use super::*;
 
-    fn name(text: &str) -> ProviderName {
-        ProviderName::parse(text).unwrap()
+    fn name(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
     }
 
     #[test]

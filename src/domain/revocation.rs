@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    ids::{LoginId, ProviderName},
+    ids::{AccountName, LoginId},
     oauth_client::OAuthClient,
     provider::ProviderType,
     refresh::RevocationScope,
@@ -30,7 +30,7 @@ impl RevocationOrder {
     /// Returns the queue entry for `token`, which was sealed for the login `login_id` of the account `name`.
     pub fn into_pending(
         self,
-        name: ProviderName,
+        name: AccountName,
         provider_type: ProviderType,
         login_id: LoginId,
         token: SealedSecret,
@@ -45,7 +45,7 @@ impl RevocationOrder {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingRevocation {
     pub id: RevocationId,
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     /// The login of the token, which is part of its seal context.
     pub login_id: LoginId,

@@ -1,6 +1,6 @@
 //! Stored secrets: encrypted, and bound to their place.
 
-use super::ids::{LoginId, ProviderName};
+use super::ids::{AccountName, LoginId};
 
 /// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +31,12 @@ pub struct SealContext<'a> {
 }
 
 impl<'a> SealContext<'a> {
-    pub fn access_token(name: &'a ProviderName, login_id: &'a LoginId) -> Self {
+    pub fn access_token(name: &'a AccountName, login_id: &'a LoginId) -> Self {
         Self { table: "llm_providers", row: name.as_str(), column: "api_key", login_id }
     }
 
     /// The row is the account's name, which is part of the key in `config_secrets`.
-    pub fn refresh_token(name: &'a ProviderName, login_id: &'a LoginId) -> Self {
+    pub fn refresh_token(name: &'a AccountName, login_id: &'a LoginId) -> Self {
         Self { table: "config_secrets", row: name.as_str(), column: "value", login_id }
     }
 
@@ -50,7 +50,7 @@ impl<'a> SealContext<'a> {
 }
 
 /// Returns the key of an account's refresh token in `config_secrets`.
-pub fn refresh_token_key(name: &ProviderName) -> String {
+pub fn refresh_token_key(name: &AccountName) -> String {
     format!("oauth.{name}.refresh_token")
 }
 
@@ -60,14 +60,14 @@ mod tests {
 
     #[test]
     fn the_refresh_token_has_its_required_key() {
-        let name = ProviderName::parse("openai-codex").unwrap();
+        let name = AccountName::parse("openai-codex").unwrap();
         assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
     }
 
     /// Stored secrets are bound to these texts. They must not change, even if tables or types are renamed.
     #[test]
     fn seal_contexts_do_not_change() {
-        let name = ProviderName::parse("work").unwrap();
+        let name = AccountName::parse("work").unwrap();
         let login = LoginId::from_stored("a-login".to_owned());
         for (context, place) in [
             (SealContext::access_token(&name, &login), ["llm_providers", "work", "api_key", "a-login"]),

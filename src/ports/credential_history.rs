@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::domain::{
     history::{CredentialEvent, Revision},
-    ids::ProviderName,
+    ids::AccountName,
 };
 
 /// Contract: revisions MUST become visible in their order, even if several replicas write. A reader that continues
@@ -19,7 +19,7 @@ pub trait CredentialHistory: Send + Sync {
     async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
     /// Returns at most `limit` events of an account, newest first.
-    async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
+    async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 
     /// Returns at most `limit` events of all accounts, newest first.
     async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    ids::{LoginId, Principal, ProviderName, StateDigest},
+    ids::{AccountName, LoginId, Principal, StateDigest},
     login::SealedLogin,
     login_outcome::LoginOutcome,
     time::Timestamp,
@@ -40,7 +40,7 @@ pub trait LoginStore: Send + Sync {
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError>;
 
     /// Returns the principal's newest login for an account, whatever its progress.
-    async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError>;
+    async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError>;
 
     /// Returns the logins that still wait for a callback at `now`.
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError>;
@@ -57,7 +57,7 @@ pub trait LoginStore: Send + Sync {
     async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Cancels the pending and exchanging logins of an account, of all principals. Returns their number.
-    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError>;
+    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError>;
 
     /// Ends overdue logins as expired and logins that have been exchanging for longer than `stuck_after` as
     /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.

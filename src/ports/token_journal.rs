@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use crate::domain::{
-    ids::ProviderName,
+    ids::AccountName,
     refresh::{Rotation, TokenVersion},
 };
 
@@ -22,7 +22,7 @@ pub struct JournalError {
 /// New tokens of an account, not yet committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalRecord {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub rotation: Rotation,
 }
 
@@ -47,5 +47,5 @@ pub trait TokenJournal: Send + Sync {
     /// Deletes an entry. Idempotent.
     ///
     /// Contract: MUST delete every copy that `list` would return, and no other version.
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError>;
+    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError>;
 }

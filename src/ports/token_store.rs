@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
     history::CredentialEvent,
-    ids::ProviderName,
+    ids::AccountName,
     login_outcome::LoginOutcome,
     provider::ProviderType,
     refresh::{Effect, RefreshEvent, RefreshPolicy},
@@ -49,7 +49,7 @@ pub struct ProfileChange {
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     /// Returns the account with this name, or None.
-    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+    async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
 
     /// Returns all accounts, ordered by name.
     async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
@@ -74,7 +74,7 @@ pub trait TokenStore: Send + Sync {
     /// Applies the `Some` values and returns the changed account, or None if it is not connected.
     async fn change_profile(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         change: &ProfileChange,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError>;
@@ -89,7 +89,7 @@ pub trait TokenStore: Send + Sync {
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         event: &RefreshEvent,
         policy: &RefreshPolicy,
         now: Timestamp,
@@ -101,7 +101,7 @@ pub trait TokenStore: Send + Sync {
     /// MUST be queued for revocation in the same transaction.
     async fn remove<'a>(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError>;

@@ -11,7 +11,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("src/domain/ids.rs", "use super::secret::AccessToken; use crate::domain::time::Timestamp;", ""),
     ("src/domain/ids.rs", "mod word; fn f() { word::g(); u64::from_str_radix; Self::new(); Option::<u8>::None; }", ""),
     ("src/ports/clock.rs", "use std::net::IpAddr; pub fn open() {} use crate::domain::sealed::open;", ""),
-    ("src/app/logout.rs", "use crate::{domain::ids::ProviderName, ports::clock::Clock};", ""),
+    ("src/app/logout.rs", "use crate::{domain::ids::AccountName, ports::clock::Clock};", ""),
     ("src/app/token_source.rs", "async fn f() { tokio::select! { () = g() => tracing::info!(\"x\") } }", ""),
     (
         "src/adapters/store/sqlite/rows.rs",

@@ -164,11 +164,11 @@ async fn a_forbidden_path_is_rejected_in_openai_s_format_and_not_forwarded() {
     for (path, status, code) in [
         ("/v1/proxy/openai/wham/tasks", 403, "path_not_allowed"),
         ("/v1/proxy/openai/codex", 403, "path_not_allowed"),
-        ("/v1/proxy/openai/codex/%2e%2e/wham/tasks", 400, "bad_path"),
-        ("/v1/proxy/openai/codex%2fresponses", 400, "bad_path"),
-        ("/v1/proxy/openai/codex//responses", 400, "bad_path"),
-        ("/v1/proxy/openai/https://elsewhere.example/", 400, "bad_path"),
-        ("/v1/proxy/openai/", 400, "bad_path"),
+        ("/v1/proxy/openai/codex/%2e%2e/wham/tasks", 400, "invalid_path"),
+        ("/v1/proxy/openai/codex%2fresponses", 400, "invalid_path"),
+        ("/v1/proxy/openai/codex//responses", 400, "invalid_path"),
+        ("/v1/proxy/openai/https://elsewhere.example/", 400, "invalid_path"),
+        ("/v1/proxy/openai/", 400, "invalid_path"),
         ("/v1/proxy/xyz/codex/responses", 404, "unknown_provider"),
         ("/v1/proxy/suno/feed/v2", 400, "not_connected"),
     ] {

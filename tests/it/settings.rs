@@ -159,7 +159,7 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
     bad setting refresh.proactive = "1": it must be true or false
     bad setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
     bad setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
-    bad setting default_provider = "No Name": a provider name is 1 to 50 lower-case letters, digits and inner hyphens
+    bad setting default_provider = "No Name": an account name is 1 to 50 lower-case letters, digits and inner hyphens
     bad setting agent.provider = "gpt-4o": a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5
     bad setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
     bad setting webhook.secret = (not shown): it must have 24 characters at least

@@ -8,7 +8,7 @@ use goclaw::{
     app::Ports,
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        ids::ProviderName,
+        ids::AccountName,
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
@@ -97,7 +97,7 @@ struct Store {
 
 #[async_trait]
 impl TokenStore for Store {
-    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+    async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError> {
         self.inner.load(name).await
     }
 
@@ -111,7 +111,7 @@ impl TokenStore for Store {
 
     async fn change_profile(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         change: &ProfileChange,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
@@ -120,7 +120,7 @@ impl TokenStore for Store {
 
     async fn advance(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         event: &RefreshEvent,
         policy: &RefreshPolicy,
         now: Timestamp,
@@ -167,7 +167,7 @@ impl TokenStore for Store {
 
     async fn remove<'a>(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
@@ -223,7 +223,7 @@ impl TokenJournal for Journal {
         self.inner.list().await
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
+    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
         self.changes.pass(GatewayPoint::BeforeCleanup).await;
         self.inner.remove(name, seen).await
     }

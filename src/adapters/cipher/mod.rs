@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::ids::{LoginId, ProviderName},
+        domain::ids::{AccountName, LoginId},
         ports::RandomError,
     };
 
@@ -105,8 +105,8 @@ mod tests {
         XChaChaCipher::new(&key, Arc::new(CountingRandom(0.into())))
     }
 
-    fn name() -> ProviderName {
-        ProviderName::parse("openai-codex").unwrap()
+    fn name() -> AccountName {
+        AccountName::parse("openai-codex").unwrap()
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_secret_opens_only_where_it_belongs() {
-        let (name, other, cipher) = (name(), ProviderName::parse("other").unwrap(), cipher(7));
+        let (name, other, cipher) = (name(), AccountName::parse("other").unwrap(), cipher(7));
         let (login, later) = (LoginId::from_bytes([1; 16]), LoginId::from_bytes([2; 16]));
         let sealed = cipher.seal(&SealContext::access_token(&name, &login), "x").unwrap();
         for context in [

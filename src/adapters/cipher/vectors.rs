@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use super::{EncryptionKey, XChaChaCipher};
 use crate::{
     domain::{
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         sealed::{SealContext, SealedSecret},
     },
     ports::{Random, RandomError, SecretCipher},
@@ -42,7 +42,7 @@ fn cipher() -> XChaChaCipher {
 }
 
 fn vectors() -> [Vector; 4] {
-    let name: &'static ProviderName = Box::leak(Box::new(ProviderName::parse("openai-codex").unwrap()));
+    let name: &'static AccountName = Box::leak(Box::new(AccountName::parse("openai-codex").unwrap()));
     let login: &'static LoginId =
         Box::leak(Box::new(LoginId::from_stored("0123456789abcdef0123456789abcdef".to_owned())));
     [

@@ -9,7 +9,7 @@ use super::render;
 use crate::{
     adapters::contract::TokenScope,
     domain::{
-        ids::{InvalidProviderName, ProviderName},
+        ids::{AccountName, InvalidAccountName},
         provider::openai_codex,
     },
 };
@@ -137,7 +137,7 @@ pub struct RefreshOptions {
 pub struct Target {
     /// The account's name
     #[arg(default_value = openai_codex::ALIAS, value_parser = provider_name)]
-    pub provider: ProviderName,
+    pub provider: AccountName,
     #[command(flatten)]
     pub output: Output,
 }
@@ -184,7 +184,7 @@ pub enum ProvidersCommand {
 pub struct Named {
     /// The account's name
     #[arg(value_parser = provider_name)]
-    pub name: ProviderName,
+    pub name: AccountName,
     #[command(flatten)]
     pub output: Output,
 }
@@ -248,8 +248,8 @@ pub struct OnboardOptions {
     pub force: bool,
 }
 
-fn provider_name(text: &str) -> Result<ProviderName, InvalidProviderName> {
-    ProviderName::parse(text)
+fn provider_name(text: &str) -> Result<AccountName, InvalidAccountName> {
+    AccountName::parse(text)
 }
 
 impl Cli {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     adapters::contract::{AccountState, CancelStatus, LogoutResult, RefreshRequest, Revocation, Usage},
-    domain::{ids::ProviderName, time::Timestamp},
+    domain::{ids::AccountName, time::Timestamp},
 };
 
 /// Timeout for the optional usage line of `auth status`.
@@ -37,13 +37,13 @@ pub(super) async fn status(target: &Target, client: &GatewayClient, now: Timesta
 }
 
 /// Returns the plan usage. Errors and timeouts are ignored: the usage is optional in the output.
-async fn usage(provider: &ProviderName, client: &GatewayClient) -> Option<Usage> {
+async fn usage(provider: &AccountName, client: &GatewayClient) -> Option<Usage> {
     let asked = tokio::time::timeout(USAGE_TIMEOUT, client.usage(provider)).await;
     Some(asked.ok()?.ok()?.body)
 }
 
 /// Returns how to describe an account. It only affects the wording, so a failed request is not an error.
-pub(super) async fn subject(provider: &ProviderName, client: &GatewayClient) -> Subject {
+pub(super) async fn subject(provider: &AccountName, client: &GatewayClient) -> Subject {
     if let Some(openai) = Subject::openai(provider) {
         return openai;
     }

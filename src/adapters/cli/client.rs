@@ -20,7 +20,7 @@ use crate::{
         LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl, RefreshRequest, SecretRequest,
         StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage,
     },
-    domain::ids::ProviderName,
+    domain::ids::AccountName,
 };
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl GatewayClient {
         self.transport.address().shown().trim_end_matches('/')
     }
 
-    pub(super) fn status_url(&self, provider: &ProviderName) -> Url {
+    pub(super) fn status_url(&self, provider: &AccountName) -> Url {
         self.transport.address().endpoint(&["v1", "auth", provider.as_str(), "status"])
     }
 
@@ -57,19 +57,19 @@ impl GatewayClient {
         self.token_file.as_ref()
     }
 
-    pub(super) async fn status(&self, provider: &ProviderName) -> Result<Answer<AuthStatus>, CliError> {
+    pub(super) async fn status(&self, provider: &AccountName) -> Result<Answer<AuthStatus>, CliError> {
         self.auth(Method::GET, provider, "status", NO_BODY).await
     }
 
     pub(super) async fn start(
         &self,
-        provider: &ProviderName,
+        provider: &AccountName,
         request: &StartLoginRequest,
     ) -> Result<Answer<LoginStarted>, CliError> {
         self.auth(Method::POST, provider, "start", Some(request)).await
     }
 
-    pub(super) async fn callback(&self, provider: &ProviderName, redirect_url: SecretString) -> Result<(), CliError> {
+    pub(super) async fn callback(&self, provider: &AccountName, redirect_url: SecretString) -> Result<(), CliError> {
         let request = CompleteLoginRequest { redirect_url: RedirectUrl(redirect_url) };
         let answer = self.auth(Method::POST, provider, "callback", Some(&request)).await;
         answer.map(|_connected: Answer<AccountConnected>| ())
@@ -77,29 +77,29 @@ impl GatewayClient {
 
     pub(super) async fn refresh(
         &self,
-        provider: &ProviderName,
+        provider: &AccountName,
         request: &RefreshRequest,
     ) -> Result<Answer<AuthStatus>, CliError> {
         self.auth(Method::POST, provider, "refresh", Some(request)).await
     }
 
-    pub(super) async fn cancel(&self, provider: &ProviderName) -> Result<Answer<CancelResult>, CliError> {
+    pub(super) async fn cancel(&self, provider: &AccountName) -> Result<Answer<CancelResult>, CliError> {
         self.auth(Method::POST, provider, "cancel", NO_BODY).await
     }
 
-    pub(super) async fn logout(&self, provider: &ProviderName) -> Result<Answer<LogoutResult>, CliError> {
+    pub(super) async fn logout(&self, provider: &AccountName) -> Result<Answer<LogoutResult>, CliError> {
         self.auth(Method::POST, provider, "logout", NO_BODY).await
     }
 
     pub(super) async fn set_secret(
         &self,
-        provider: &ProviderName,
+        provider: &AccountName,
         request: &SecretRequest,
     ) -> Result<Answer<AccountConnected>, CliError> {
         self.auth(Method::PUT, provider, "secret", Some(request)).await
     }
 
-    pub(super) async fn usage(&self, provider: &ProviderName) -> Result<Answer<Usage>, CliError> {
+    pub(super) async fn usage(&self, provider: &AccountName) -> Result<Answer<Usage>, CliError> {
         self.auth(Method::GET, provider, "usage", NO_BODY).await
     }
 
@@ -144,7 +144,7 @@ impl GatewayClient {
 
     pub(super) async fn update_provider(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         request: &UpdateProviderRequest,
     ) -> Result<Answer<ProviderSummary>, CliError> {
         self.transport.call(Method::PATCH, &["v1", "providers", name.as_str()], Some(request)).await
@@ -153,7 +153,7 @@ impl GatewayClient {
     async fn auth<T: DeserializeOwned>(
         &self,
         method: Method,
-        provider: &ProviderName,
+        provider: &AccountName,
         operation: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Answer<T>, CliError> {

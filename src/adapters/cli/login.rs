@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     adapters::contract::{AuthStatus, CancelStatus, StartLoginRequest},
-    domain::{ids::ProviderName, time::Timestamp},
+    domain::{ids::AccountName, time::Timestamp},
 };
 
 /// Timeout for the cancel request after Ctrl-C.
@@ -100,7 +100,7 @@ pub(super) async fn login(
 
 /// Returns the id of the login that was pending before this command. A new account has no status yet, so a refusal is
 /// not an error.
-async fn waiting_login(provider: &ProviderName, client: &GatewayClient) -> Result<Option<String>, CliError> {
+async fn waiting_login(provider: &AccountName, client: &GatewayClient) -> Result<Option<String>, CliError> {
     match client.status(provider).await {
         Ok(answer) => Ok(answer.body.pending.map(|pending| pending.login_id)),
         Err(CliError::Refused { .. }) => Ok(None),
@@ -108,7 +108,7 @@ async fn waiting_login(provider: &ProviderName, client: &GatewayClient) -> Resul
     }
 }
 
-fn already_text(provider: &ProviderName, provider_name: &str) -> String {
+fn already_text(provider: &AccountName, provider_name: &str) -> String {
     format!(
         "Already signed in (provider: {provider_name}).\nTo sign in again: goclaw auth login {} --force",
         provider.as_str()

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     adapters::contract::{AuthStatus, CallbackState, LoginOutcome, LoginStarted},
-    domain::{ids::ProviderName, time::Timestamp},
+    domain::{ids::AccountName, time::Timestamp},
     ports::Clock,
 };
 
@@ -76,7 +76,7 @@ fn verdict(status: &AuthStatus, login_id: &str) -> Verdict {
 }
 
 pub(super) struct Wait<'a> {
-    pub(super) provider: &'a ProviderName,
+    pub(super) provider: &'a AccountName,
     pub(super) client: &'a GatewayClient,
     pub(super) clock: &'a dyn Clock,
     pub(super) started: &'a StartedLogin,

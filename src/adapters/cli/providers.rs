@@ -18,7 +18,7 @@ use crate::{
         AccountState, PastedCookie, PastedToken, ProviderSummary, SecretRequest, UpdateProviderRequest,
     },
     domain::{
-        ids::ProviderName,
+        ids::AccountName,
         provider::{AuthMethod, openai_codex},
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
         time::Timestamp,
@@ -107,7 +107,7 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
 /// Returns which secret an account accepts. A new account accepts the same as the built-in account of its type.
 fn expected_secret(
     list: &[ProviderSummary],
-    name: &ProviderName,
+    name: &AccountName,
     provider_type: Option<&str>,
 ) -> Result<AuthMethod, CliError> {
     let name = if name.as_str() == openai_codex::ALIAS { openai_codex::NAME } else { name.as_str() };
@@ -125,7 +125,7 @@ fn expected_secret(
 }
 
 /// Prompts for the secrets without echo if stdin is a terminal. Otherwise reads them from stdin, one per line.
-fn read_secrets(name: &ProviderName, wanted: [Option<&str>; 2]) -> Result<[Option<SecretString>; 2], CliError> {
+fn read_secrets(name: &AccountName, wanted: [Option<&str>; 2]) -> Result<[Option<SecretString>; 2], CliError> {
     let stdin = io::stdin();
     let [first, second] = wanted;
     if stdin.is_terminal() {
@@ -217,7 +217,7 @@ mod tests {
             provider("both", &[OAuth, ApiKey, SessionToken]),
         ];
         let expected =
-            |name: &str, provider_type| expected_secret(&list, &ProviderName::parse(name).unwrap(), provider_type);
+            |name: &str, provider_type| expected_secret(&list, &AccountName::parse(name).unwrap(), provider_type);
         assert_eq!(expected("suno", None).unwrap(), AuthMethod::SessionToken);
         assert_eq!(expected("suno-band", Some("suno")).unwrap(), AuthMethod::SessionToken);
         assert!(matches!(expected("both", None), Err(CliError::WhichSecret(_))));

@@ -8,7 +8,7 @@ use crate::{
         Account, AccountState, AuthMethod, AuthStatus, Category, LoginOutcome, ProviderSummary, ProviderType, Usage,
         UsageWindow,
     },
-    domain::{ids::ProviderName, provider::openai_codex},
+    domain::{ids::AccountName, provider::openai_codex},
 };
 
 /// The account that the text describes.
@@ -25,7 +25,7 @@ pub(super) struct Subject {
 
 impl Subject {
     /// Returns the built-in `openai-codex` account; `None` for other names.
-    pub(super) fn openai(name: &ProviderName) -> Option<Self> {
+    pub(super) fn openai(name: &AccountName) -> Option<Self> {
         matches!(name.as_str(), openai_codex::ALIAS | openai_codex::NAME).then(|| Self {
             name: openai_codex::NAME.to_owned(),
             label: "OpenAI OAuth".to_owned(),
@@ -51,7 +51,7 @@ impl Subject {
     }
 
     /// Returns an account that is not in the list.
-    pub(super) fn unlisted(name: &ProviderName) -> Self {
+    pub(super) fn unlisted(name: &AccountName) -> Self {
         let name = name.as_str().to_owned();
         Self { label: name.clone(), usage: None, connect_command: format!("goclaw auth login {name}"), name }
     }
@@ -178,8 +178,8 @@ mod tests {
 
     const NOW: i64 = 1_000_000;
 
-    fn name(text: &str) -> ProviderName {
-        ProviderName::parse(text).unwrap()
+    fn name(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
     }
 
     fn text(status: &str, subject: &Subject) -> String {

@@ -185,7 +185,7 @@ mod tests {
             cli::{Connection, client::GatewayClient},
             contract::{AuthStatus, ProblemKind},
         },
-        domain::ids::ProviderName,
+        domain::ids::AccountName,
     };
 
     /// Calls `status` on a server that sends `answer`; also returns the request.
@@ -207,7 +207,7 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.ok();
             String::from_utf8(request[..length].to_vec()).unwrap()
         };
-        let provider = ProviderName::parse("openai").unwrap();
+        let provider = AccountName::parse("openai").unwrap();
         tokio::join!(client.status(&provider), serve)
     }
 

@@ -71,22 +71,22 @@ impl<'de> Deserialize<'de> for ProblemKind {
 
 kinds! {
     BadRequest: BAD_REQUEST, "bad_request", "Bad request";
-    InvalidBody: BAD_REQUEST, "bad_body", "Invalid body";
+    InvalidBody: BAD_REQUEST, "invalid_body", "Invalid body";
     MalformedJson: BAD_REQUEST, "malformed_json", "Malformed JSON";
-    InvalidProviderName: BAD_REQUEST, "bad_provider_name", "Invalid provider name";
-    InvalidDisplayName: BAD_REQUEST, "bad_display_name", "Invalid display name";
+    InvalidAccountName: BAD_REQUEST, "invalid_account_name", "Invalid account name";
+    InvalidDisplayName: BAD_REQUEST, "invalid_display_name", "Invalid display name";
     UnknownProviderType: BAD_REQUEST, "unknown_provider_type", "Unknown provider type";
-    InvalidSecret: BAD_REQUEST, "bad_secret", "Invalid secret";
+    InvalidSecret: BAD_REQUEST, "invalid_secret", "Invalid secret";
     ExpiredSecret: BAD_REQUEST, "expired_secret", "Expired secret";
     SecretRefused: BAD_REQUEST, "secret_refused", "Provider refused the secret";
-    InvalidRedirectUrl: BAD_REQUEST, "bad_redirect_url", "Invalid redirect URL";
+    InvalidRedirectUrl: BAD_REQUEST, "invalid_redirect_url", "Invalid redirect URL";
     InvalidState: BAD_REQUEST, "invalid_state", "Invalid state";
     WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
     WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
     NoModels: BAD_REQUEST, "no_models", "No language models";
     UnsupportedApi: BAD_REQUEST, "unsupported_api", "Unsupported API";
-    InvalidPath: BAD_REQUEST, "bad_path", "Invalid path";
+    InvalidPath: BAD_REQUEST, "invalid_path", "Invalid path";
     UnknownScope: BAD_REQUEST, "unknown_scope", "Unknown scope";
     Unauthorized: UNAUTHORIZED, "unauthorized", "Unauthorized";
     InsufficientScope: FORBIDDEN, "insufficient_scope", "Insufficient scope";

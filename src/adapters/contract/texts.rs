@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::domain::{
     authorization_response::MAX_REDIRECT_BYTES,
-    ids::{MAX_DISPLAY_NAME, MAX_PROVIDER_NAME},
+    ids::{MAX_ACCOUNT_NAME, MAX_DISPLAY_NAME},
     provider::{ProviderType, openai_codex},
     secret::MAX_PASTED_SECRET_BYTES,
 };
@@ -102,8 +102,8 @@ macro_rules! texts {
 }
 
 texts! {
-    /// The name of an account in a path, as `ProviderName::parse` accepts it.
-    AccountName(String) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_PROVIDER_NAME - 2));
+    /// The name of an account in a path, as `AccountName::parse` accepts it.
+    AccountName(String) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_ACCOUNT_NAME - 2));
     /// The display name of an account or a program, as `DisplayName::parse` accepts it.
     Label(String) = bounded(MAX_DISPLAY_NAME, {
         let visible = format!("[^{SPACE}{STEERS}]");

@@ -37,7 +37,7 @@ impl From<&AppError> for Problem {
         let (kind, detail) = match error {
             AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, message),
             AppError::InvalidDisplayName(_) => (ProblemKind::InvalidDisplayName, message),
-            AppError::InvalidProviderName(_) => (ProblemKind::InvalidProviderName, message),
+            AppError::InvalidAccountName(_) => (ProblemKind::InvalidAccountName, message),
             AppError::UnknownProviderType(_) => {
                 let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
                 (ProblemKind::UnknownProviderType, format!("{message}; known types: {known}"))

@@ -20,7 +20,7 @@ pub use sections::{
 };
 pub use sources::Environment;
 
-use crate::domain::{ids::ProviderName, model_ref::ModelNames, provider::ProviderDefinition};
+use crate::domain::{ids::AccountName, model_ref::ModelNames, provider::ProviderDefinition};
 
 /// The configuration before validation across settings.
 #[derive(Default, Deserialize)]
@@ -36,7 +36,7 @@ struct Sections {
     agent: Option<sections::Agent>,
     agents: BTreeMap<String, sections::Agent>,
     #[serde(deserialize_with = "values::provider_name")]
-    default_provider: Option<ProviderName>,
+    default_provider: Option<AccountName>,
     providers: BTreeMap<String, providers::ProviderSection>,
 }
 

@@ -9,7 +9,7 @@ use super::{
     values::{flag, grace, header, list, provider_type, proxy_paths, redirect_host, revocation, url},
 };
 use crate::domain::{
-    ids::ProviderName,
+    ids::AccountName,
     oauth_client::{EndpointUrl, OAuthClient},
     provider::{OAuthDefaults, ProviderDefinition, ProviderType},
     refresh::{RefreshPolicy, RevocationScope},
@@ -95,7 +95,7 @@ impl ProviderSection {
         let default_grace = if descriptor.sessions.is_some() { GRACE_OF_A_COOKIE } else { policy.grace };
         let default_version = descriptor.models.and_then(|api| api.client_version);
         Ok(ProviderDefinition {
-            name: ProviderName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error))?,
+            name: AccountName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error))?,
             provider_type,
             display_name: descriptor.display_name.to_owned(),
             api_base: self.api_base.map_or_else(|| descriptor.api_base.to_owned(), String::from),

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ids::ProviderName,
+        ids::AccountName,
         model_ref::{ModelNames, ModelRef},
         oauth_client::EndpointUrl,
         provider::openai_codex,
@@ -210,7 +210,7 @@ pub(super) struct Agent {
 pub(super) fn model_names(
     single: Option<Agent>,
     listed: BTreeMap<String, Agent>,
-    default_provider: Option<ProviderName>,
+    default_provider: Option<AccountName>,
 ) -> Result<ModelNames, SettingsError> {
     let why = "an agent has a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
     let single = single.map(|agent| ("agent".to_owned(), agent));
@@ -224,7 +224,7 @@ pub(super) fn model_names(
         }
         agents.insert(key, model);
     }
-    let default_provider = default_provider.map_or_else(|| ProviderName::parse(openai_codex::NAME), Ok);
+    let default_provider = default_provider.map_or_else(|| AccountName::parse(openai_codex::NAME), Ok);
     let default_provider =
         default_provider.map_err(|error| SettingsError::invalid("default_provider", openai_codex::NAME, error))?;
     Ok(ModelNames { agents, default_provider })

@@ -13,7 +13,7 @@ use super::{
     sections::DatabaseSettings,
 };
 use crate::domain::{
-    ids::ProviderName, model_ref::ModelRef, oauth_client::EndpointUrl, provider::ProviderType, proxy::ProxyPath,
+    ids::AccountName, model_ref::ModelRef, oauth_client::EndpointUrl, provider::ProviderType, proxy::ProxyPath,
     refresh::RevocationScope,
 };
 
@@ -37,7 +37,7 @@ kinds! {
         number.parse().or(Err("it must be an IP address, e.g. 127.0.0.1, or localhost"))
     };
     url: EndpointUrl = EndpointUrl::parse;
-    provider_name: ProviderName = ProviderName::parse;
+    provider_name: AccountName = AccountName::parse;
     model: ModelRef = ModelRef::parse;
     provider_type: ProviderType = |text| {
         let allowed = || format!("it must be one of {}", ProviderType::ALL.map(ProviderType::as_str).join(", "));

@@ -7,7 +7,7 @@ use crate::{
     app::AppError,
     domain::{
         history::CredentialEvent,
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         login_outcome::{LoginOutcome, LoginProgress},
         time::Timestamp,
     },
@@ -22,7 +22,7 @@ pub enum ActivityEntry {
     Account(CredentialEvent),
     /// A login that ended without tokens.
     Login {
-        name: ProviderName,
+        name: AccountName,
         login_id: LoginId,
         outcome: LoginOutcome,
         at: Timestamp,
@@ -43,7 +43,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
-    pub async fn events(&self, name: &ProviderName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
+    pub async fn events(&self, name: &AccountName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
         let events = self.history.of(name, newest).await?;
         if events.is_empty() {
             // An unknown account is reported as such.

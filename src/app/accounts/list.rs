@@ -8,7 +8,7 @@ use crate::{
     domain::{
         account::AccountLabels,
         credential::{AccountState, SealedCredential},
-        ids::ProviderName,
+        ids::AccountName,
         provider::{AuthMethod, Category, ProviderDefinition, ProviderType},
         time::Timestamp,
     },
@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub struct ProviderView {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub display_name: String,
     pub provider_type: ProviderType,
     pub category: Category,

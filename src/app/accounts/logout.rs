@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::Accounts;
 use crate::{
     app::{AppError, Revocation},
-    domain::ids::ProviderName,
+    domain::ids::AccountName,
 };
 
 #[derive(Debug, Clone)]
 pub struct LoggedOut {
-    pub name: ProviderName,
+    pub name: AccountName,
     /// Whether there was an account to remove.
     pub removed: bool,
     /// The result of the revocation at the provider.
@@ -22,12 +22,12 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
-    pub async fn logout(self: &Arc<Self>, name: ProviderName) -> Result<LoggedOut, AppError> {
+    pub async fn logout(self: &Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.remove(&name).await }).await
     }
 
-    async fn remove(&self, name: &ProviderName) -> Result<LoggedOut, AppError> {
+    async fn remove(&self, name: &AccountName) -> Result<LoggedOut, AppError> {
         let definition = self.directory.resolve(name, None).await?.definition;
         let order = self.tokens.revocation_order(&definition)?;
         let name = definition.name;

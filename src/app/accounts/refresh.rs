@@ -7,7 +7,7 @@ use super::{AccountStatus, Accounts};
 use crate::{
     app::{AppError, tokens::RefreshOutcome},
     domain::{
-        ids::{Principal, ProviderName},
+        ids::{AccountName, Principal},
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenState, TokenVersion},
     },
@@ -23,7 +23,7 @@ impl Accounts {
     /// [`AppError::RefreshNotBegun`] where a later call may succeed.
     pub async fn refresh(
         self: &Arc<Self>,
-        name: &ProviderName,
+        name: &AccountName,
         principal: &Principal,
         consent: Option<TokenVersion>,
     ) -> Result<AccountStatus, AppError> {

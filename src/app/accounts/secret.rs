@@ -9,7 +9,7 @@ use crate::{
     app::{AppError, Connected, random_bytes},
     domain::{
         credential::NewCredential,
-        ids::{DisplayName, LoginId, ProviderName},
+        ids::{AccountName, DisplayName, LoginId},
         provider::{AuthMethod, ProviderType},
         secret::{AccessToken, RefreshToken},
         token_response::pasted_metadata,
@@ -40,14 +40,14 @@ impl Accounts {
     /// saved.
     pub async fn register_secret(
         self: &Arc<Self>,
-        name: ProviderName,
+        name: AccountName,
         pasted: PastedSecret,
     ) -> Result<Connected, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.check_and_save(&name, pasted).await }).await
     }
 
-    async fn check_and_save(&self, name: &ProviderName, pasted: PastedSecret) -> Result<Connected, AppError> {
+    async fn check_and_save(&self, name: &AccountName, pasted: PastedSecret) -> Result<Connected, AppError> {
         let definition = self.directory.resolve(name, pasted.provider_type).await?.definition;
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));

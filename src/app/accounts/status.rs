@@ -6,7 +6,7 @@ use crate::{
     domain::{
         account::AccountLabels,
         credential::{AccountState, SealedCredential},
-        ids::{Generation, LoginId, Principal, ProviderName},
+        ids::{AccountName, Generation, LoginId, Principal},
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
@@ -39,7 +39,7 @@ pub enum SwitchedOffBy {
 
 #[derive(Debug, Clone)]
 pub struct AccountStatus {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub state: AccountState,
     /// Whether there is a usable access token.
     pub authenticated: bool,
@@ -66,7 +66,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
-    pub async fn status(&self, name: &ProviderName, principal: &Principal) -> Result<AccountStatus, AppError> {
+    pub async fn status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
         let now = self.now();
         let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {

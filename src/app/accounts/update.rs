@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Accounts, ProviderView, list::view};
 use crate::{
     app::AppError,
-    domain::ids::{DisplayName, ProviderName},
+    domain::ids::{AccountName, DisplayName},
     ports::ProfileChange,
 };
 
@@ -16,12 +16,12 @@ impl Accounts {
     /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`],
     /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] for an account that only the configuration can
     /// switch on.
-    pub async fn update(self: &Arc<Self>, name: ProviderName, change: ProfileChange) -> Result<ProviderView, AppError> {
+    pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.change_profile(&name, change).await }).await
     }
 
-    async fn change_profile(&self, name: &ProviderName, change: ProfileChange) -> Result<ProviderView, AppError> {
+    async fn change_profile(&self, name: &AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
         let definition = self.directory.resolve(name, None).await?.definition;
         if change.enabled == Some(true) && !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));

@@ -6,7 +6,7 @@ use super::Logins;
 use crate::{
     app::AppError,
     domain::{
-        ids::{Principal, ProviderName},
+        ids::{AccountName, Principal},
         login_outcome::LoginOutcome,
     },
 };
@@ -16,12 +16,12 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
-    pub async fn cancel(self: &Arc<Self>, name: ProviderName, principal: Principal) -> Result<bool, AppError> {
+    pub async fn cancel(self: &Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
         let logins = Arc::clone(self);
         self.tasks.run(async move { logins.cancel_pending(&name, &principal).await }).await
     }
 
-    async fn cancel_pending(&self, name: &ProviderName, principal: &Principal) -> Result<bool, AppError> {
+    async fn cancel_pending(&self, name: &AccountName, principal: &Principal) -> Result<bool, AppError> {
         let pending = self.store.latest(name, principal).await?.filter(|login| login.is_open(self.now()));
         let Some(login) = pending else {
             // An unknown account is reported as such.
@@ -35,7 +35,7 @@ impl Logins {
     }
 
     /// Cancels every pending or exchanging login of an account, of all principals.
-    pub(in crate::app) async fn cancel_all(&self, name: &ProviderName) -> Result<(), AppError> {
+    pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
         if self.store.cancel_all(name, self.now()).await? > 0 {
             self.notify_changed();
         }

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         authorization_response::{AuthorizationResponse, PastedRedirect},
         credential::NewCredential,
-        ids::{Principal, ProviderName},
+        ids::{AccountName, Principal},
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
         login_outcome::{LoginOutcome, LoginProgress},
         provider::{AuthMethod, ProviderDefinition},
@@ -25,7 +25,7 @@ pub enum Callback {
     /// The gateway's own listener received it. The state authenticates it.
     Received(AuthorizationResponse),
     /// The owner pasted the address. It must belong to a login of that account which the same principal started.
-    Pasted { name: ProviderName, redirect_url: SecretString, principal: Principal },
+    Pasted { name: AccountName, redirect_url: SecretString, principal: Principal },
 }
 
 impl Logins {
@@ -69,7 +69,7 @@ impl Logins {
     }
 
     /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.
-    async fn no_such_login(&self, name: &ProviderName, principal: &Principal) -> Result<AppError, AppError> {
+    async fn no_such_login(&self, name: &AccountName, principal: &Principal) -> Result<AppError, AppError> {
         if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }

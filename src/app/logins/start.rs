@@ -9,7 +9,7 @@ use crate::{
     app::AppError,
     domain::{
         credential::{AccountState, SealedCredential},
-        ids::{DisplayName, LoginId, Principal, ProviderName},
+        ids::{AccountName, DisplayName, LoginId, Principal},
         login::{LoginSession, PendingLogin},
         login_outcome::LoginOutcome,
         pkce::{STATE_BYTES, VERIFIER_BYTES},
@@ -32,14 +32,14 @@ pub struct StartOptions {
 
 #[derive(Debug)]
 pub enum StartOutcome {
-    AlreadyAuthenticated { name: ProviderName },
+    AlreadyAuthenticated { name: AccountName },
     Pending(StartedLogin),
 }
 
 /// A login that waits for its owner's approval.
 #[derive(Debug)]
 pub struct StartedLogin {
-    pub name: ProviderName,
+    pub name: AccountName,
     /// The authorize URL. It contains the state: show it only to the person who started the login, and never log it.
     pub auth_url: SecretString,
     pub login_id: LoginId,
@@ -58,7 +58,7 @@ impl Logins {
     /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::Store`].
     pub async fn start(
         self: &Arc<Self>,
-        name: ProviderName,
+        name: AccountName,
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
@@ -68,7 +68,7 @@ impl Logins {
 
     async fn start_or_resume(
         self: &Arc<Self>,
-        name: &ProviderName,
+        name: &AccountName,
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Models;
 use crate::{
     app::{AppError, ProviderRegistration},
-    domain::{ids::ProviderName, provider::ProviderDefinition, proxy::headers},
+    domain::{ids::AccountName, provider::ProviderDefinition, proxy::headers},
     ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
@@ -43,7 +43,7 @@ impl ProviderCall {
 
 impl Models {
     /// Returns the definition of an account from memory, so that no store call delays a request.
-    pub(super) fn definition(&self, name: &ProviderName) -> Result<Arc<ProviderDefinition>, AppError> {
+    pub(super) fn definition(&self, name: &AccountName) -> Result<Arc<ProviderDefinition>, AppError> {
         let connected = self.tokens.registry().get(name).map(|account| Arc::clone(&account.definition));
         connected
             .or_else(|| self.catalog.get(name).map(|known| Arc::new(known.clone())))
@@ -55,7 +55,7 @@ impl Models {
     /// # Errors
     /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
     /// [`Tokens::usable`](crate::app::Tokens::usable).
-    pub(super) async fn call(&self, name: &ProviderName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
+    pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
         let account = self.tokens.usable(name).await?;
         let ProviderCall { method, url, headers, body } = call;
         let kept = body.again();

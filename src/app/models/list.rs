@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         model_list,
         provider::{ModelApi, ProviderDefinition},
         proxy::ProxyPath,
@@ -50,9 +50,9 @@ pub struct ListedModel {
 /// The last list of each provider.
 #[derive(Debug, Default)]
 pub(super) struct ModelLists {
-    known: Mutex<HashMap<ProviderName, ModelList>>,
+    known: Mutex<HashMap<AccountName, ModelList>>,
     /// Held while a provider is asked, so that concurrent callers share the result.
-    asking: Mutex<HashMap<ProviderName, Arc<tokio::sync::Mutex<()>>>>,
+    asking: Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,16 +66,16 @@ struct ModelList {
 }
 
 impl ModelLists {
-    fn get(&self, name: &ProviderName, login_id: &LoginId) -> Option<ModelList> {
+    fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<ModelList> {
         let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         lists.get(name).filter(|list| list.login_id == *login_id).cloned()
     }
 
-    fn put(&self, name: &ProviderName, list: ModelList) {
+    fn put(&self, name: &AccountName, list: ModelList) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), list);
     }
 
-    fn turn(&self, name: &ProviderName) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<()>> {
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(asking.entry(name.clone()).or_default())
     }
@@ -108,7 +108,7 @@ impl Models {
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
     }
 
-    async fn models_of(&self, name: &ProviderName) -> Vec<(String, i64)> {
+    async fn models_of(&self, name: &AccountName) -> Vec<(String, i64)> {
         let Some(account) =
             self.tokens.registry().get(name).filter(|account| account.enabled && account.definition.enabled)
         else {

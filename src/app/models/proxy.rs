@@ -10,7 +10,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        ids::ProviderName,
+        ids::AccountName,
         provider_refusal::SHOULD_RETRY,
         proxy::{ProxyPath, headers},
         time::retry_after_seconds,
@@ -21,7 +21,7 @@ use crate::{
 /// A caller's request.
 #[derive(Debug)]
 pub struct ProxyRequest {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub method: Method,
     /// The path as received: without a leading slash, not decoded.
     pub path: String,

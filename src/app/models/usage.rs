@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         proxy::ProxyPath,
         time::Timestamp,
         usage::Usage,
@@ -33,11 +33,11 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The last known usage of each account, with the login it belongs to.
 #[derive(Debug, Default)]
-pub(super) struct Usages(Mutex<HashMap<ProviderName, (LoginId, Usage)>>);
+pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
     /// Takes the usage from a response's headers, if they have it.
-    pub(super) fn note(&self, name: &ProviderName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
+    pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
         // Most responses have no usage, so one header is checked first.
         if headers.contains_key("x-codex-primary-used-percent")
             && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
@@ -46,12 +46,12 @@ impl Usages {
         }
     }
 
-    fn put(&self, name: &ProviderName, login_id: &LoginId, usage: Usage) {
+    fn put(&self, name: &AccountName, login_id: &LoginId, usage: Usage) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(name.clone(), (login_id.clone(), usage));
     }
 
-    fn get(&self, name: &ProviderName, login_id: &LoginId) -> Option<Usage> {
+    fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<Usage> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).filter(|(of, _)| of == login_id).map(|(_, usage)| usage.clone())
     }
@@ -63,7 +63,7 @@ impl Models {
     /// # Errors
     /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`],
     /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
-    pub async fn usage(&self, name: &ProviderName) -> Result<Usage, AppError> {
+    pub async fn usage(&self, name: &AccountName) -> Result<Usage, AppError> {
         let definition = self.definition(name)?;
         let name = &definition.name;
         let path = definition.descriptor().usage_path.ok_or_else(|| AppError::NoUsage(name.clone()))?;

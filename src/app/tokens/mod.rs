@@ -25,7 +25,7 @@ use super::{AppError, Ports, Tasks, directory::Directory, events::Events, random
 use crate::{
     domain::{
         credential::SealedCredential,
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         refresh::{RefreshTrigger, TokenVersion},
         time::Timestamp,
     },
@@ -123,13 +123,13 @@ impl Tokens {
     }
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
-    pub(super) async fn reload(&self, name: &ProviderName, login_id: &LoginId) -> Result<(), AppError> {
+    pub(super) async fn reload(&self, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
         let stored = self.store.load(name).await?;
         self.adopt(name, login_id, stored)
     }
 
     /// Registers what the store returned, or unregisters the login if nothing is stored.
-    fn adopt(&self, name: &ProviderName, login_id: &LoginId, stored: Option<SealedCredential>) -> Result<(), AppError> {
+    fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) -> Result<(), AppError> {
         match stored {
             Some(credential) => self.register(&credential),
             None => {
@@ -140,7 +140,7 @@ impl Tokens {
     }
 
     /// Whether the provider said that these access tokens are dead.
-    pub(super) fn are_refused(&self, name: &ProviderName, version: &TokenVersion) -> bool {
+    pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.refused.are_dead(name, version)
     }
 

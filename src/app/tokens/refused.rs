@@ -17,7 +17,7 @@ use super::{ProviderRegistration, RefreshOutcome, Tokens};
 use crate::{
     app::AppError,
     domain::{
-        ids::ProviderName,
+        ids::AccountName,
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenState, TokenVersion},
         time::Timestamp,
@@ -27,7 +27,7 @@ use crate::{
 /// The refused token of each account that has one.
 #[derive(Debug, Default)]
 pub(super) struct RefusedTokens {
-    refused: Mutex<HashMap<ProviderName, Refused>>,
+    refused: Mutex<HashMap<AccountName, Refused>>,
     /// Whether `refused` has entries. Saves a lock for every success.
     any: AtomicBool,
 }
@@ -44,7 +44,7 @@ impl RefusedTokens {
     /// already refused a `pause` ago and not accepted since.
     pub(super) fn note(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         version: &TokenVersion,
         is_dead: bool,
         now: Timestamp,
@@ -65,7 +65,7 @@ impl RefusedTokens {
     }
 
     /// Removes the refusals of an account after the provider has accepted its token.
-    pub(super) fn forget(&self, name: &ProviderName) {
+    pub(super) fn forget(&self, name: &AccountName) {
         if self.any.load(Ordering::Relaxed) {
             let mut refused = self.lock();
             refused.remove(name);
@@ -74,19 +74,19 @@ impl RefusedTokens {
     }
 
     /// Whether the provider said that these tokens are dead.
-    pub(super) fn are_dead(&self, name: &ProviderName, version: &TokenVersion) -> bool {
+    pub(super) fn are_dead(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.any.load(Ordering::Relaxed)
             && self.lock().get(name).is_some_and(|known| known.is_dead && known.version == *version)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ProviderName, Refused>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tokens {
     /// Records that the provider accepted the account's access token.
-    pub(in crate::app) fn note_accepted(&self, name: &ProviderName) {
+    pub(in crate::app) fn note_accepted(&self, name: &AccountName) {
         self.refused.forget(name);
     }
 
@@ -97,7 +97,7 @@ impl Tokens {
     /// Those of [`Tokens::usable`] if the refused token has been replaced and its successor is not usable.
     pub(in crate::app) async fn replace_refused(
         self: &Arc<Self>,
-        name: &ProviderName,
+        name: &AccountName,
         refused: &ProviderRegistration,
         is_dead: bool,
     ) -> Result<Option<Arc<ProviderRegistration>>, AppError> {
@@ -112,7 +112,7 @@ impl Tokens {
     /// Refreshes refused tokens unless that would not help. Returns whether other tokens have replaced them.
     async fn refresh_refused(
         self: &Arc<Self>,
-        name: &ProviderName,
+        name: &AccountName,
         definition: &ProviderDefinition,
         version: &TokenVersion,
         is_dead: bool,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::{
     history::Revision,
-    ids::{LoginId, ProviderName},
+    ids::{AccountName, LoginId},
     provider::{AuthMethod, ProviderDefinition},
     refresh::RefreshState,
     secret::AccessToken,
@@ -50,7 +50,7 @@ struct Slot {
 
 #[derive(Debug)]
 pub struct ProviderRegistry {
-    slots: ArcSwap<HashMap<ProviderName, Slot>>,
+    slots: ArcSwap<HashMap<AccountName, Slot>>,
     changes: watch::Sender<()>,
 }
 
@@ -61,17 +61,17 @@ impl Default for ProviderRegistry {
 }
 
 impl ProviderRegistry {
-    pub fn get(&self, name: &ProviderName) -> Option<Arc<ProviderRegistration>> {
+    pub fn get(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
         self.slots.load().get(name)?.account.clone()
     }
 
-    pub fn names(&self) -> Vec<ProviderName> {
+    pub fn names(&self) -> Vec<AccountName> {
         let slots = self.slots.load();
         slots.iter().filter(|(_, slot)| slot.account.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
     /// Registers a snapshot, unless it is out of date.
-    pub fn register(&self, name: &ProviderName, account: ProviderRegistration) {
+    pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
         let account = Arc::new(account);
         self.change(name, |slot| {
             let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
@@ -83,7 +83,7 @@ impl ProviderRegistry {
     }
 
     /// Unregisters a login for good.
-    pub fn unregister(&self, name: &ProviderName, login_id: &LoginId) {
+    pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
         self.change(name, |slot| {
             slot.account = slot.account.take().filter(|account| account.refresh.version.login_id != *login_id);
             slot.signed_out = Some(login_id.clone());
@@ -100,7 +100,7 @@ impl ProviderRegistry {
         self.changes.subscribe()
     }
 
-    fn change(&self, name: &ProviderName, change: impl Fn(&mut Slot)) {
+    fn change(&self, name: &AccountName, change: impl Fn(&mut Slot)) {
         self.slots.rcu(|slots| {
             let mut slots = HashMap::clone(slots);
             change(slots.entry(name.clone()).or_default());
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use crate::domain::{provider::ProviderType, refresh::RefreshPolicy};
 
-    fn name() -> ProviderName {
-        ProviderName::parse("work").unwrap()
+    fn name() -> AccountName {
+        AccountName::parse("work").unwrap()
     }
 
     fn definition() -> Arc<ProviderDefinition> {

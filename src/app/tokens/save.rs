@@ -7,7 +7,7 @@ use crate::{
     app::AppError,
     domain::{
         credential::{NewCredential, SealedCredential},
-        ids::{ProviderId, ProviderName},
+        ids::{AccountName, ProviderId},
         provider::ProviderDefinition,
         revocation::RevocationOrder,
     },
@@ -17,7 +17,7 @@ use crate::{
 /// An account whose tokens are saved.
 #[derive(Debug, Clone)]
 pub struct Connected {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub id: ProviderId,
 }
 
@@ -62,7 +62,7 @@ impl Tokens {
     /// Changes the profile of an account and registers it. Returns None if it is not connected.
     pub(in crate::app) async fn change_profile(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         change: &ProfileChange,
     ) -> Result<Option<SealedCredential>, AppError> {
         let changed = self.store.change_profile(name, change, self.now()).await?;
@@ -76,7 +76,7 @@ impl Tokens {
     /// Returns what was stored.
     pub(in crate::app) async fn remove(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         revocation: Option<&RevocationOrder>,
     ) -> Result<Option<SealedCredential>, AppError> {
         let removed = self.store.remove(name, revocation, self.now()).await?;

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::{Notify, Semaphore};
 
 use super::{RefreshOutcome, Tokens};
-use crate::domain::{ids::ProviderName, refresh::RefreshTrigger, time::Timestamp};
+use crate::domain::{ids::AccountName, refresh::RefreshTrigger, time::Timestamp};
 
 /// Longest sleep, because the wall clock may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ const MAX_CONCURRENT: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct RefreshSchedule {
-    times: Mutex<BinaryHeap<Reverse<(Timestamp, ProviderName)>>>,
+    times: Mutex<BinaryHeap<Reverse<(Timestamp, AccountName)>>>,
     sooner: Notify,
     slots: Arc<Semaphore>,
 }
@@ -38,7 +38,7 @@ impl Default for RefreshSchedule {
 }
 
 impl RefreshSchedule {
-    pub(super) fn put(&self, at: Timestamp, name: &ProviderName) {
+    pub(super) fn put(&self, at: Timestamp, name: &AccountName) {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = times.peek().is_none_or(|Reverse((first, _))| at < *first);
         times.push(Reverse((at, name.clone())));
@@ -52,7 +52,7 @@ impl RefreshSchedule {
         times.peek().map(|Reverse((at, _))| *at)
     }
 
-    fn take_due(&self, now: Timestamp) -> Option<ProviderName> {
+    fn take_due(&self, now: Timestamp) -> Option<AccountName> {
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         times.peek().filter(|Reverse((at, _))| *at <= now)?;
         times.pop().map(|Reverse((_, name))| name)
@@ -82,7 +82,7 @@ impl Tokens {
         });
     }
 
-    fn refresh_if_due(self: &Arc<Self>, name: &ProviderName) {
+    fn refresh_if_due(self: &Arc<Self>, name: &AccountName) {
         let (now, Some(account)) = (self.now(), self.registry.get(name)) else { return };
         let definition = Arc::clone(&account.definition);
         let refresh = account.refresh.clone().at(now);

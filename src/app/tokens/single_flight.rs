@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::domain::{ids::ProviderName, refresh::TokenVersion, time::Timestamp};
+use crate::domain::{ids::AccountName, refresh::TokenVersion, time::Timestamp};
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(in crate::app) enum RefreshOutcome {
     StoreDown,
 }
 
-type Key = (ProviderName, TokenVersion);
+type Key = (AccountName, TokenVersion);
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, watch::Receiver<Option<RefreshOutcome>>>>>);
@@ -44,7 +44,7 @@ pub(super) struct Leader {
 pub(super) struct Follower(watch::Receiver<Option<RefreshOutcome>>);
 
 impl SingleFlight {
-    pub(super) fn join(&self, name: &ProviderName, version: &TokenVersion) -> Role {
+    pub(super) fn join(&self, name: &AccountName, version: &TokenVersion) -> Role {
         let key = (name.clone(), version.clone());
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = running.get(&key) {

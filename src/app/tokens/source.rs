@@ -9,7 +9,7 @@ use super::{ProviderRegistration, RefreshOutcome, Tokens};
 use crate::{
     app::AppError,
     domain::{
-        ids::ProviderName,
+        ids::AccountName,
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenState, TokenVersion},
     },
@@ -22,7 +22,7 @@ const MAX_REFRESHES: usize = 3;
 
 impl Tokens {
     /// Returns the account if its access token in memory is usable.
-    pub fn cached(&self, name: &ProviderName) -> Option<Arc<ProviderRegistration>> {
+    pub fn cached(&self, name: &AccountName) -> Option<Arc<ProviderRegistration>> {
         self.registry.get(name).filter(|account| account.is_usable(self.now()))
     }
 
@@ -31,7 +31,7 @@ impl Tokens {
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::NeedsReauth`] where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
-    pub async fn usable(self: &Arc<Self>, name: &ProviderName) -> Result<Arc<ProviderRegistration>, AppError> {
+    pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         let mut waited_for = None;
         // Further rounds are needed only if the refreshed token has expired again: its lifetime may be seconds.
         for _ in 0..MAX_REFRESHES {
@@ -63,7 +63,7 @@ impl Tokens {
     }
 
     /// Returns why there is no usable token.
-    fn without_token(&self, name: &ProviderName) -> AppError {
+    fn without_token(&self, name: &AccountName) -> AppError {
         match self.registry.get(name).map(|account| account.refresh.clone().at(self.now())) {
             None => AppError::NotConnected(name.clone()),
             Some(refresh) if !refresh.refreshable || refresh.state == TokenState::NeedsReauth => {

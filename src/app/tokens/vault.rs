@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use crate::{
     domain::{
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        ids::{LoginId, ProviderId, ProviderName},
+        ids::{AccountName, LoginId, ProviderId},
         login::{PendingLogin, SealedLogin},
         login_outcome::LoginProgress,
         provider_settings::TokenMetadata,
@@ -106,7 +106,7 @@ impl Vault {
     /// Opens a refresh token that was sealed for that login.
     pub fn open_rotated_token(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         login_id: &LoginId,
         sealed: &SealedSecret,
     ) -> Result<RefreshToken, VaultError> {

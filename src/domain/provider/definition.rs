@@ -5,14 +5,14 @@ use super::{
     provider_type::ProviderType,
 };
 use crate::domain::{
-    ids::ProviderName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy,
+    ids::AccountName, oauth_client::OAuthClient, proxy::ProxyPath, refresh::RefreshPolicy,
     session_client::SessionClient,
 };
 
 /// A provider as configured. Requests cannot change it.
 #[derive(Debug, Clone)]
 pub struct ProviderDefinition {
-    pub name: ProviderName,
+    pub name: AccountName,
     pub provider_type: ProviderType,
     pub display_name: String,
     pub api_base: String,

@@ -139,7 +139,7 @@ async fn a_rejected_secret_names_the_reason_and_changes_nothing() {
     assert!(matches!(refused("dashscope", api_key("sk-1")).await, AppError::DisabledByConfiguration(_)));
     assert!(matches!(refused("studio", api_key("sk-1")).await, AppError::UnknownProvider(_)));
     assert!(matches!(typed("studio", "xyz", api_key("sk-1")).await, AppError::UnknownProviderType(_)));
-    assert!(matches!(typed("Studio!", "suno", session("token")).await, AppError::InvalidProviderName(_)));
+    assert!(matches!(typed("Studio!", "suno", session("token")).await, AppError::InvalidAccountName(_)));
     assert!(matches!(typed("suno", "dashscope", api_key("sk-1")).await, AppError::TypeConflict { .. }));
 
     assert_eq!(gateway.store.contents(), (vec![], vec![]));

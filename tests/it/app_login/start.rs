@@ -173,7 +173,7 @@ async fn a_rejected_start_names_the_reason() {
     };
     assert!(matches!(refused("xyz", None).await, AppError::UnknownProvider(name) if name == "xyz"));
     assert!(matches!(refused("X Y Z", None).await, AppError::UnknownProvider(_)));
-    assert!(matches!(refused("X Y Z", Some(OPENAI)).await, AppError::InvalidProviderName(_)));
+    assert!(matches!(refused("X Y Z", Some(OPENAI)).await, AppError::InvalidAccountName(_)));
     assert!(matches!(refused("work", Some("xyz")).await, AppError::UnknownProviderType(text) if text == "xyz"));
     assert!(matches!(refused("suno", Some(OPENAI)).await, AppError::TypeConflict { existing: ProviderType::Suno, .. }));
     assert!(matches!(

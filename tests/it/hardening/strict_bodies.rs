@@ -75,7 +75,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
         let inner = body.trim_end_matches('}');
         for unknown in [r#""extra":1"#, r#""Display_Name":"x""#, r#""__proto__":{}"#, r#""rights":"admin""#] {
             let refused = send(at, method, path, &format!("{inner},{unknown}}}")).await;
-            assert_eq!(refused, (400, "bad_body".to_owned()), "{method} {path} with {unknown}");
+            assert_eq!(refused, (400, "invalid_body".to_owned()), "{method} {path} with {unknown}");
         }
         for no_object in ["[]", "null", "\"canary\"", "1", "{", "", &format!("{body}{body}"), &format!("{body}x")] {
             let (status, _) = send(at, method, path, no_object).await;
@@ -86,7 +86,7 @@ async fn every_operation_rejects_repeated_and_unknown_members() {
         }
         // The valid body is not rejected.
         let (status, code) = send(at, method, path, body).await;
-        let about_the_body = ["malformed_json", "bad_body", "not_json"].contains(&code.as_str());
+        let about_the_body = ["malformed_json", "invalid_body", "not_json"].contains(&code.as_str());
         assert!(!about_the_body, "{method} {path}: {status} {code}");
     }
 }

@@ -9,7 +9,7 @@ use goclaw::{
         system::SystemRandom,
     },
     domain::{
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         sealed::{SealContext, SealedSecret},
     },
     ports::{OpenError, Random, RandomError, SecretCipher},
@@ -57,8 +57,8 @@ impl Fixture for SeededSource {
 
 /// The accounts and logins of the contexts.
 struct Places {
-    work: ProviderName,
-    home: ProviderName,
+    work: AccountName,
+    home: AccountName,
     first: LoginId,
     second: LoginId,
 }

@@ -73,10 +73,10 @@ async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
     let query = right.strip_prefix(&own).unwrap();
     let without_code = right.replace("code=", "no_code=");
     for (wrong, code) in [
-        ("not an address", "bad_redirect_url"),
-        (own.as_str(), "bad_redirect_url"),
-        (&format!("{own}?code=only"), "bad_redirect_url"),
-        (&format!("{right}&state=twice"), "bad_redirect_url"),
+        ("not an address", "invalid_redirect_url"),
+        (own.as_str(), "invalid_redirect_url"),
+        (&format!("{own}?code=only"), "invalid_redirect_url"),
+        (&format!("{right}&state=twice"), "invalid_redirect_url"),
         (&format!("{own}?code=c&state=not-ours"), "invalid_state"),
         (&without_code, "no_code"),
         (&format!("{right}&iss=https%3A%2F%2Fissuer.example"), "wrong_issuer"),

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types};
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
-    domain::ids::ProviderName,
+    domain::ids::AccountName,
     ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
 };
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub(crate) trait Fixture {
     fn api_tokens(&self) -> Arc<dyn ApiTokenStore>;
 
     /// Adds a foreign member to an account's settings.
-    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value);
+    async fn plant_setting(&self, name: &AccountName, member: &str, value: Value);
 }
 
 pub(crate) struct Memory(Arc<MemoryStore>);
@@ -44,7 +44,7 @@ impl Fixture for Memory {
         self.store()
     }
 
-    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    async fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         self.0.plant_setting(name, member, value);
     }
 }
@@ -72,7 +72,7 @@ impl Fixture for Sqlite {
         self.store()
     }
 
-    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    async fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         self.execute(&format!(
             "UPDATE llm_providers SET settings = json_set(settings, '$.{member}', json('{value}')) WHERE name = '{name}'"
         ));
@@ -103,7 +103,7 @@ impl Fixture for Postgres {
         self.store()
     }
 
-    async fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    async fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         let planted = format!("jsonb_set(settings, '{{{member}}}', '{value}')");
         self.database.execute(&format!("UPDATE llm_providers SET settings = {planted} WHERE name = '{name}'")).await;
     }

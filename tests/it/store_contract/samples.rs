@@ -5,7 +5,7 @@ use std::time::Duration;
 use goclaw::domain::{
     account::AccountLabels,
     credential::NewSealedCredential,
-    ids::{LoginId, Principal, ProviderId, ProviderName, StateDigest},
+    ids::{AccountName, LoginId, Principal, ProviderId, StateDigest},
     login::{LoginSession, SealedLogin},
     login_outcome::LoginProgress,
     oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
@@ -23,8 +23,8 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(1_800_000_000 + seconds)
 }
 
-pub(crate) fn name(text: &str) -> ProviderName {
-    ProviderName::parse(text).expect("a provider name")
+pub(crate) fn name(text: &str) -> AccountName {
+    AccountName::parse(text).expect("a provider name")
 }
 
 fn sealed(what: &str, number: u8) -> SealedSecret {

@@ -7,7 +7,7 @@ use goclaw::{
         account::AccountLabels,
         credential::{NewSealedCredential, SealedCredential},
         history::{CredentialEvent, EventKind},
-        ids::{LoginId, ProviderId, ProviderName},
+        ids::{AccountName, LoginId, ProviderId},
         provider::AuthMethod,
         provider_settings::TokenMetadata,
         refresh::{
@@ -46,7 +46,7 @@ pub(super) struct RecordedEvent {
 }
 
 pub(super) struct Account {
-    pub(super) name: ProviderName,
+    pub(super) name: AccountName,
     pub(super) now: Timestamp,
     pub(super) events: Vec<RecordedEvent>,
     number: u32,

@@ -8,7 +8,7 @@ use goclaw::{
     adapters::store::SqliteStore,
     domain::{
         history::Revision,
-        ids::{Principal, ProviderName, StateDigest},
+        ids::{AccountName, Principal, StateDigest},
         refresh::TokenState,
         time::Timestamp,
     },
@@ -77,7 +77,7 @@ async fn accounts_of_every_state_and_type_are_read() {
     assert_eq!(accounts.len(), 4 + CAUSES.len());
 
     let load = async |name: &str| {
-        store.load(&ProviderName::parse(name).expect("a name")).await.expect("it is read").expect("it is there")
+        store.load(&AccountName::parse(name).expect("a name")).await.expect("it is read").expect("it is there")
     };
     assert_eq!(load("a").await.refresh.state, TokenState::Active);
     assert!(matches!(load("b").await.refresh.state, TokenState::Refreshing(lease) if lease.id.as_str() == "a-lease"));

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        ids::ProviderName,
+        ids::AccountName,
         oauth_client::OAuthClient,
         refresh::{RefreshEvent, RefreshPolicy},
         revocation::RevocationOrder,
@@ -61,25 +61,25 @@ mock! {
 
     #[async_trait]
     impl TokenStore for TokenStore {
-        async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError>;
+        async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
         async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
         async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
         async fn change_profile(
             &self,
-            name: &ProviderName,
+            name: &AccountName,
             change: &ProfileChange,
             now: Timestamp,
         ) -> Result<Option<SealedCredential>, StoreError>;
         async fn advance(
             &self,
-            name: &ProviderName,
+            name: &AccountName,
             event: &RefreshEvent,
             policy: &RefreshPolicy,
             now: Timestamp,
         ) -> Result<Advanced, StoreError>;
         async fn remove<'a>(
             &self,
-            name: &ProviderName,
+            name: &AccountName,
             revocation: Option<&'a RevocationOrder>,
             now: Timestamp,
         ) -> Result<Option<SealedCredential>, StoreError>;

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
         history::{CredentialEvent, EventKind, Revision},
-        ids::{Generation, LoginId, ProviderId, ProviderName},
+        ids::{AccountName, Generation, LoginId, ProviderId},
         provider::ProviderType,
         provider_settings::ProviderSettings,
         refresh::{
@@ -121,7 +121,7 @@ impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
         let generation = row.generation.try_into().map_err(|_| place.invalid("generation"))?;
         Ok(Self {
             id: ProviderId::from_stored(row.id),
-            name: ProviderName::parse(&row.name).map_err(|_| place.invalid("name"))?,
+            name: AccountName::parse(&row.name).map_err(|_| place.invalid("name"))?,
             provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
             display_name: row.display_name,
             api_base: row.api_base,
@@ -157,7 +157,7 @@ const KEY_OF_ROW: &str = "'oauth.' || llm_providers.name || '.refresh_token'";
 
 #[async_trait]
 impl TokenStore for Store {
-    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+    async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError> {
         self.run("load an account", async |connection| find(connection, name).await).await
     }
 
@@ -188,7 +188,7 @@ impl TokenStore for Store {
 
     async fn change_profile(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         change: &ProfileChange,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
@@ -206,7 +206,7 @@ impl TokenStore for Store {
 
     async fn advance(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         event: &RefreshEvent,
         policy: &RefreshPolicy,
         now: Timestamp,
@@ -235,7 +235,7 @@ impl TokenStore for Store {
 
     async fn remove<'a>(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
@@ -257,7 +257,7 @@ impl TokenStore for Store {
     }
 }
 
-async fn find(connection: &mut Connection, name: &ProviderName) -> Result<Option<SealedCredential>, TransactionError> {
+async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
     Ok(accounts(connection, Some(name)).await?.pop())
 }
 
@@ -265,7 +265,7 @@ async fn find(connection: &mut Connection, name: &ProviderName) -> Result<Option
 /// statement reads both.
 async fn accounts(
     connection: &mut Connection,
-    name: Option<&ProviderName>,
+    name: Option<&AccountName>,
 ) -> Result<Vec<SealedCredential>, TransactionError> {
     let mut accounts = llm_providers::table
         .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))

@@ -15,7 +15,7 @@ use crate::{
     },
     domain::{
         history::{CredentialEvent, EventKind, Revision},
-        ids::{Generation, LoginId, ProviderName},
+        ids::{AccountName, Generation, LoginId},
         refresh::Cause,
         time::Timestamp,
     },
@@ -59,7 +59,7 @@ impl TryFrom<EventRow> for CredentialEvent {
         let cause = row.cause.map(|code| Cause::parse(&code).ok_or_else(|| place.invalid("cause")));
         Ok(Self {
             revision: Revision(row.id),
-            name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+            name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
             login_id: LoginId::from_stored(row.login_id),
             generation: Generation(row.generation.try_into().map_err(|_| place.invalid("generation"))?),
             kind: EventKind::parse(&row.kind).ok_or_else(|| place.invalid("kind"))?,
@@ -85,7 +85,7 @@ impl CredentialHistory for Store {
         events_of(self, "read the latest events", events.into_boxed(), limit).await
     }
 
-    async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+    async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let events = table::table.filter(table::provider.eq(name.as_str())).order(table::id.desc());
         events_of(self, "read the events of an account", events.into_boxed(), limit).await
     }

@@ -15,7 +15,7 @@ use crate::{
         schema::login_sessions as table,
     },
     domain::{
-        ids::{LoginId, Principal, ProviderName, StateDigest},
+        ids::{AccountName, LoginId, Principal, StateDigest},
         login::{LoginSession, SealedLogin},
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderType,
@@ -95,7 +95,7 @@ impl TryFrom<LoginRow> for SealedLogin {
         Ok(Self {
             progress: LoginProgress::parse(&row.outcome).ok_or_else(|| place.invalid("outcome"))?,
             session: LoginSession {
-                name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+                name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
                 provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
                 display_name: row.display_name,
                 principal: Principal::named(row.principal),
@@ -141,7 +141,7 @@ impl LoginStore for Store {
         .await
     }
 
-    async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
+    async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let latest = table::table
             .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
             .order((table::started_at.desc(), table::id.desc()))
@@ -180,7 +180,7 @@ impl LoginStore for Store {
         self.run("end a login", async |connection| Ok(end.execute(connection).await? == 1)).await
     }
 
-    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError> {
         let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
         let cancel =
             diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));

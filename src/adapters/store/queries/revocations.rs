@@ -10,7 +10,7 @@ use super::{Connection, Store};
 use crate::{
     adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
     domain::{
-        ids::{LoginId, ProviderName},
+        ids::{AccountName, LoginId},
         provider::ProviderType,
         revocation::{PendingRevocation, RevocationId},
         sealed::SealedSecret,
@@ -59,7 +59,7 @@ impl TryFrom<RevocationRow> for PendingRevocation {
     fn try_from(row: RevocationRow) -> Result<Self, StoreError> {
         let place = Place { table: TABLE, row: &row.id };
         Ok(Self {
-            name: ProviderName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+            name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
             provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
             client: place.decode("client", &row.client)?,
             id: RevocationId::from_stored(row.id),

@@ -7,7 +7,7 @@ import { store } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { secretName, typeName, vendor, whoLine } from "./words.js";
 
-const FIELD_CODES = ["bad_secret", "expired_secret", "secret_refused", "bad_body"];
+const FIELD_CODES = ["invalid_secret", "expired_secret", "secret_refused", "invalid_body"];
 
 /** A password field with a show button; `take` clears it. */
 export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {

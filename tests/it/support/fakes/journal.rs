@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{ids::ProviderName, refresh::TokenVersion},
+    domain::{ids::AccountName, refresh::TokenVersion},
     ports::{JournalError, JournalRecord, TokenJournal},
 };
 
@@ -35,7 +35,7 @@ impl TokenJournal for MemoryJournal {
         Ok(self.contents())
     }
 
-    async fn remove(&self, name: &ProviderName, seen: &TokenVersion) -> Result<(), JournalError> {
+    async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
         entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);

@@ -13,7 +13,7 @@ use goclaw::{
     },
     domain::{
         credential::SealedCredential,
-        ids::{Principal, ProviderName},
+        ids::{AccountName, Principal},
         provider::ProviderType,
         sealed::{SealContext, SealedSecret},
         time::Timestamp,
@@ -45,7 +45,7 @@ pub(crate) fn bob() -> Principal {
     Principal::named("bob")
 }
 
-pub(crate) fn name(text: &str) -> ProviderName {
+pub(crate) fn name(text: &str) -> AccountName {
     account_name(text).expect("the name of an account")
 }
 

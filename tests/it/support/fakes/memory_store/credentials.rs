@@ -5,7 +5,7 @@ use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
         history::EventKind,
-        ids::ProviderName,
+        ids::AccountName,
         refresh::{Effect, RefreshEvent, RefreshPolicy, StepEvent, step},
         revocation::RevocationOrder,
         time::Timestamp,
@@ -17,7 +17,7 @@ use super::MemoryStore;
 
 #[async_trait]
 impl TokenStore for MemoryStore {
-    async fn load(&self, name: &ProviderName) -> Result<Option<SealedCredential>, StoreError> {
+    async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError> {
         Ok(self.tables_to("load an account").await?.credentials.get(name).cloned())
     }
 
@@ -46,7 +46,7 @@ impl TokenStore for MemoryStore {
 
     async fn change_profile(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         change: &ProfileChange,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {
@@ -60,7 +60,7 @@ impl TokenStore for MemoryStore {
 
     async fn advance(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         event: &RefreshEvent,
         policy: &RefreshPolicy,
         now: Timestamp,
@@ -87,7 +87,7 @@ impl TokenStore for MemoryStore {
 
     async fn remove<'a>(
         &self,
-        name: &ProviderName,
+        name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
     ) -> Result<Option<SealedCredential>, StoreError> {

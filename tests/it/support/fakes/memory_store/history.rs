@@ -5,7 +5,7 @@ use goclaw::{
     domain::{
         credential::SealedCredential,
         history::{CredentialEvent, EventKind, Revision},
-        ids::ProviderName,
+        ids::AccountName,
         refresh::RefreshState,
         time::Timestamp,
     },
@@ -26,7 +26,7 @@ impl CredentialHistory for MemoryStore {
         Ok(tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect())
     }
 
-    async fn of(&self, name: &ProviderName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+    async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let tables = self.tables_to("read the events of an account").await?;
         Ok(tables.events.iter().rev().filter(|event| event.name == *name).take(limit).cloned().collect())
     }
@@ -53,7 +53,7 @@ impl Tables {
 
     pub(super) fn record(
         &mut self,
-        name: &ProviderName,
+        name: &AccountName,
         kind: EventKind,
         state: &RefreshState,
         now: Timestamp,

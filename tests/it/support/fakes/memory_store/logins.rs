@@ -5,7 +5,7 @@ use std::{cmp::Reverse, time::Duration};
 use async_trait::async_trait;
 use goclaw::{
     domain::{
-        ids::{LoginId, Principal, ProviderName, StateDigest},
+        ids::{AccountName, LoginId, Principal, StateDigest},
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         time::Timestamp,
@@ -37,7 +37,7 @@ impl LoginStore for MemoryStore {
         Ok(tables.logins.iter().find(|login| login.state_digest == *state).cloned())
     }
 
-    async fn latest(&self, name: &ProviderName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
+    async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let tables = self.tables_to("find the latest login").await?;
         let theirs = tables.logins.iter().filter(|login| is_of(login, name, principal));
         Ok(theirs.max_by_key(|login| (login.session.started_at, login.session.id.as_str())).cloned())
@@ -69,7 +69,7 @@ impl LoginStore for MemoryStore {
         Ok(tables.move_to(LoginProgress::Ended(outcome), now, is_under_way) == 1)
     }
 
-    async fn cancel_all(&self, name: &ProviderName, now: Timestamp) -> Result<usize, StoreError> {
+    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
         let is_under_way = |login: &SealedLogin| login.session.name == *name && !has_ended(login);
         Ok(tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, is_under_way))
@@ -127,6 +127,6 @@ fn has_ended(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Ended(_))
 }
 
-fn is_of(login: &SealedLogin, name: &ProviderName, principal: &Principal) -> bool {
+fn is_of(login: &SealedLogin, name: &AccountName, principal: &Principal) -> bool {
     login.session.name == *name && login.session.principal == *principal
 }

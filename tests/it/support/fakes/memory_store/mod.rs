@@ -13,7 +13,7 @@ use std::{
 
 use goclaw::{
     domain::{
-        api_token::ApiToken, credential::SealedCredential, history::CredentialEvent, ids::ProviderName,
+        api_token::ApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
         login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
     },
     ports::StoreError,
@@ -29,7 +29,7 @@ pub(crate) struct MemoryStore {
 
 #[derive(Default)]
 struct Tables {
-    credentials: BTreeMap<ProviderName, SealedCredential>,
+    credentials: BTreeMap<AccountName, SealedCredential>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
     /// Each with the time of its next attempt.
@@ -98,7 +98,7 @@ impl MemoryStore {
     }
 
     /// Adds a foreign member to an account's settings.
-    pub(crate) fn plant_setting(&self, name: &ProviderName, member: &str, value: Value) {
+    pub(crate) fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         let mut tables = self.tables();
         let account = tables.credentials.get_mut(name).expect("an account");
         let mut settings = account.settings.clone().into_json();
