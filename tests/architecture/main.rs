@@ -12,6 +12,7 @@
 
 mod cases;
 mod documents;
+mod glossary;
 mod scan;
 mod table;
 
