@@ -15,10 +15,10 @@ use crate::{
         secret::InvalidSecret,
         token_response::AlreadyExpired,
     },
-    ports::{RandomError, StoreError, TokenEndpointError, UpstreamError},
+    ports::{JournalError, RandomError, StoreError, TokenEndpointError, UpstreamError},
 };
 
-use super::VaultError;
+use super::{KeyError, VaultError};
 
 /// `Display` does not print the source. The HTTP adapter turns an error into the text for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +136,10 @@ pub enum AppError {
     LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },
     #[error("the store failed")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error("a secret could not be sealed or opened")]
     Vault(#[from] VaultError),
     #[error("the random source failed")]

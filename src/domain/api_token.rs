@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use super::{ids::DisplayName, secret::ApiTokenSecret, time::Timestamp};
+use super::{ids::DisplayName, sealed::SealedSecret, secret::ApiTokenSecret, time::Timestamp};
 
 /// The prefix of every token, by which secret scanners and people recognise it.
 const PREFIX: &str = "goclaw_";
@@ -128,6 +128,14 @@ impl ApiToken {
         let expires_at = scope.lifetime().map(|lifetime| now.plus(lifetime));
         (Self { id, name, scope, digest, created_at: now, expires_at }, secret)
     }
+}
+
+/// A token with the mark that authenticates its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedApiToken {
+    pub token: ApiToken,
+    /// None if the row is older than the marks; it grants nothing then.
+    pub mac: Option<SealedSecret>,
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::{
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
     refresh::{RefreshState, Rotation, TokenState},
-    revocation::{PendingRevocation, RevocationOrder},
-    sealed::SealedSecret,
+    revocation::RevocationOrder,
+    sealed::{SealedSecret, TokenPlace},
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
 };
@@ -127,11 +127,13 @@ impl SealedCredential {
         self.metadata = rotation.metadata.clone();
     }
 
-    /// Returns the revocation of the account's refresh token; None without an order or without a token.
-    pub fn revocation(&self, order: Option<&RevocationOrder>, now: Timestamp) -> Option<PendingRevocation> {
-        let token = self.refresh_token.clone()?;
-        let (order, login_id) = (order?.clone(), self.login_id().clone());
-        Some(order.into_pending(self.name.clone(), self.provider_type, login_id, token, now))
+    /// Whether the account has other tokens than those that `order` revokes.
+    pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
+        order.is_some_and(|order| order.version != self.refresh.version)
+    }
+
+    pub fn token_place(&self) -> TokenPlace<'_> {
+        TokenPlace { name: &self.name, provider_type: self.provider_type, version: &self.refresh.version }
     }
 
     pub fn login_id(&self) -> &LoginId {

@@ -183,7 +183,7 @@ impl StateDigest {
 }
 
 /// The id of a sealing key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
 

@@ -16,6 +16,7 @@ pub mod credential;
 pub mod dialect;
 pub mod history;
 pub mod json;
+pub mod keys;
 pub mod login;
 pub mod login_outcome;
 pub mod model_list;

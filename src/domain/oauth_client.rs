@@ -115,6 +115,13 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
+    /// Returns all values as one text, which sealed secrets are bound to. A database may store the members in another
+    /// order, so the stored text does not serve.
+    pub fn to_text(&self) -> String {
+        // Values made of texts and booleans always serialize.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// Whether both send the same requests to the same server. Redirect URIs may differ: replicas on one machine have
     /// different callback ports, and each can finish a login.
     pub fn asks_like(&self, other: &Self) -> bool {

@@ -23,6 +23,18 @@ pub enum SaveOutcome {
     LoginOver(LoginOutcome),
     /// An account of another type has this name; nothing was changed.
     TypeConflict(ProviderType),
+    /// The account has other tokens than those that the order revokes; nothing was changed.
+    Changed,
+}
+
+/// The outcome of removing an account.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Removal {
+    /// The account before the removal.
+    Removed(Box<SealedCredential>),
+    Absent,
+    /// The account has other tokens than those that the order revokes; nothing was changed.
+    Changed,
 }
 
 /// The result of applying an event of the refresh protocol.
@@ -67,7 +79,8 @@ pub trait TokenStore: Send + Sync {
     ///   exchange stays cancelled.
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.
-    /// - The replaced refresh token MUST be queued for revocation if the credential orders it.
+    /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
+    ///   tokens than those that the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
     async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
 
@@ -97,12 +110,13 @@ pub trait TokenStore: Send + Sync {
 
     /// Deletes the account with both tokens and returns it.
     ///
-    /// Contract: MUST be atomic and idempotent; a second call returns None. With a revocation order, the refresh token
-    /// MUST be queued for revocation in the same transaction.
+    /// Contract: MUST be atomic and idempotent; a second call returns [`Removal::Absent`]. With a revocation order, the
+    /// refresh token MUST be queued for revocation in the same transaction; if the account has other tokens than those
+    /// that the order revokes, nothing may change ([`Removal::Changed`]).
     async fn remove<'a>(
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError>;
+    ) -> Result<Removal, StoreError>;
 }

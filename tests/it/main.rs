@@ -41,6 +41,7 @@ mod page_sessions;
 mod proxy;
 mod replicas;
 mod sdks;
+mod seal_vectors;
 mod sign_in;
 mod tokens;
 mod webhook;

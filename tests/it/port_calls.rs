@@ -7,7 +7,7 @@ use goclaw::{
     app::{AppError, Callback, Ports, ProxyRequest, StartOptions, StartOutcome},
     domain::{
         authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome,
-        refresh::step,
+        refresh::{RefreshEvent, step},
     },
     ports::{Advanced, BindError, RequestBody, TokenEndpointError},
 };
@@ -77,6 +77,9 @@ async fn a_refresh_takes_two_store_steps() {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
         row.refresh = stepped.row.expect("a row");
+        if let RefreshEvent::Answered(rotation) = event {
+            row.take_tokens(rotation);
+        }
         row.revision.0 += 1;
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });

@@ -17,7 +17,7 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, SaveOutcome, StoreError,
+        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome, StoreError,
         TokenEndpointError, TokenJournal, TokenStore,
     },
 };
@@ -170,7 +170,7 @@ impl TokenStore for Store {
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError> {
+    ) -> Result<Removal, StoreError> {
         self.inner.remove(name, revocation, now).await
     }
 }

@@ -117,12 +117,12 @@ impl From<&AppError> for Problem {
                 ProblemKind::StoreUnavailable,
                 "the gateway's database is unavailable; nothing was changed; see the gateway's log".to_owned(),
             ),
-            AppError::Vault(_) => (
+            AppError::Vault(_) | AppError::Key(_) => (
                 ProblemKind::DecryptionFailed,
                 "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log"
                     .to_owned(),
             ),
-            AppError::Random(_) | AppError::TaskDied => {
+            AppError::Random(_) | AppError::Journal(_) | AppError::TaskDied => {
                 (ProblemKind::Internal, "internal error; see the gateway's log".to_owned())
             }
         };

@@ -6,7 +6,7 @@ use super::Access;
 use crate::{
     app::{AppError, random_bytes},
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         ids::DisplayName,
         secret::ApiTokenSecret,
     },
@@ -38,13 +38,14 @@ impl Access {
     pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
-        let of_scope = self.store.list().await?.into_iter().filter(|token| token.scope == scope);
+        let of_scope = self.stored().await?.into_iter().filter(|token| token.scope == scope);
         if of_scope.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
         let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
-        self.store.put(&token).await?;
+        let mac = Some(self.vault.mark(&token)?);
+        self.store.put(&SealedApiToken { token: token.clone(), mac }).await?;
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })
@@ -52,7 +53,7 @@ impl Access {
 
     /// Returns the tokens of programs, oldest first.
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        let tokens = self.store.list().await?.into_iter();
+        let tokens = self.stored().await?.into_iter();
         Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
     }
 

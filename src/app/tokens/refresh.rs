@@ -17,7 +17,7 @@ use crate::{
         account::AccountLabels,
         credential::SealedCredential,
         provider::ProviderDefinition,
-        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
+        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, TokenVersion},
         token_response::TokenResponse,
     },
     ports::{Advanced, JournalRecord, StoreError},
@@ -187,7 +187,9 @@ impl Tokens {
         };
         match (committed.effect, &answered) {
             (Effect::Stored, _) => {}
-            (Effect::Revoke, RefreshEvent::Answered(rotation)) => self.revoke_surplus(definition, rotation).await,
+            (Effect::Revoke, RefreshEvent::Answered(rotation)) => {
+                self.revoke_surplus(definition, &seen.next(), rotation.refresh_token.as_ref()).await;
+            }
             _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded"),
         }
         if let Err(error) = self.adopt(&name, &seen.login_id, committed.credential) {
@@ -197,15 +199,6 @@ impl Tokens {
             tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the journal");
         }
         RefreshOutcome::Settled
-    }
-
-    /// Revokes tokens that arrived after a logout.
-    async fn revoke_surplus(&self, definition: &ProviderDefinition, rotation: &Rotation) {
-        let order = self.revocation_order(definition).ok().flatten();
-        let (Some(order), Some(token)) = (order, rotation.refresh_token.clone()) else { return };
-        let login_id = rotation.seen.login_id.clone();
-        let (name, provider_type) = (definition.name.clone(), definition.provider_type);
-        self.revoke_unstored(order.into_pending(name, provider_type, login_id, token, self.now())).await;
     }
 
     /// Applies one step of the protocol and emits its events.

@@ -54,7 +54,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
 }
 
 /// Returns a pending login `number` of `principal`.
-pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
+pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
     let endpoint = |path: &str| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("an address");
     SealedLogin {
         session: LoginSession {

@@ -27,7 +27,8 @@ const SECRETS: [&str; 4] = ["access-canary", "refresh-canary", "state-canary", "
 async fn with_one_of_each() -> Sqlite {
     let [access_token, refresh_token, state, verifier] = SECRETS;
     let sqlite = Sqlite::open().await;
-    let vault = Vault::new(Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]), SeededRandom::new(1))));
+    let vault =
+        Vault::new(Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]).into(), SeededRandom::new(1))));
     let sample = credential(1, "openai-codex");
     let new = NewCredential {
         name: sample.name,

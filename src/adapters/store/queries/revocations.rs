@@ -8,7 +8,12 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store};
 use crate::{
-    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::{Place, from_rows},
+        schema::revocations as table,
+    },
     domain::{
         ids::{AccountName, LoginId},
         provider::ProviderType,
@@ -87,6 +92,11 @@ impl RevocationQueue for Store {
             Ok(ids.into_iter().map(RevocationId::from_stored).collect())
         })
         .await
+    }
+
+    async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError> {
+        let all = table::table.order(table::id).select(RevocationRow::as_select());
+        self.run("read the revocations", async |connection| from_rows(all.load(connection).await?)).await
     }
 
     async fn take(

@@ -3,6 +3,7 @@
 mod api_tokens;
 mod credentials;
 mod history;
+mod keys;
 mod logins;
 mod revocations;
 
@@ -13,8 +14,9 @@ use std::{
 
 use goclaw::{
     domain::{
-        api_token::ApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
-        login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
+        api_token::SealedApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
+        keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation,
+        time::Timestamp,
     },
     ports::StoreError,
 };
@@ -34,7 +36,8 @@ struct Tables {
     events: Vec<CredentialEvent>,
     /// Each with the time of its next attempt.
     revocations: Vec<(PendingRevocation, Timestamp)>,
-    api_tokens: Vec<ApiToken>,
+    api_tokens: Vec<SealedApiToken>,
+    key_checks: Vec<KeyCheck>,
     recorded: i64,
     failing: Failing,
 }

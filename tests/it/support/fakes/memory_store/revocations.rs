@@ -27,6 +27,13 @@ impl RevocationQueue for MemoryStore {
         Ok(due.into_iter().take(limit).map(|(revocation, _)| revocation.id.clone()).collect())
     }
 
+    async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError> {
+        let tables = self.tables_to("read the revocations").await?;
+        let mut all: Vec<_> = tables.revocations.iter().map(|(revocation, _)| revocation.clone()).collect();
+        all.sort_by_key(|revocation| revocation.id.as_str().to_owned());
+        Ok(all)
+    }
+
     async fn take(
         &self,
         id: &RevocationId,
