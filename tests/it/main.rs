@@ -32,6 +32,7 @@ mod callback_listener;
 mod canaries;
 mod chat;
 mod cli;
+mod database_writer;
 mod first_start;
 mod fixed_words;
 mod hardening;

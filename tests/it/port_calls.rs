@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 use goclaw::{
     app::{AppError, Callback, Ports, ProxyRequest, StartOptions, StartOutcome},
     domain::{
-        authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome,
+        authorization_response::AuthorizationResponse,
+        credential::AccountState,
+        login_outcome::LoginOutcome,
         refresh::{RefreshEvent, step},
     },
     ports::{Advanced, BindError, RequestBody, TokenEndpointError},
