@@ -129,34 +129,3 @@ impl ApiToken {
         (Self { id, name, scope, digest, created_at: now, expires_at }, secret)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stored_token_has_the_digest_and_not_the_secret() {
-        let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("editor").unwrap());
-        let (token, secret) = ApiToken::issue(id, name, Scope::Proxy, &[7; ENTROPY], Timestamp::from_unix_seconds(1));
-        assert_eq!(token.digest, TokenDigest::of(secret.expose_secret()));
-        let text = secret.expose_secret();
-        assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
-        assert!(!format!("{token:?} {secret:?}").contains(text));
-        assert!(token.is_good(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
-    }
-
-    #[test]
-    fn a_session_in_use_lasts_at_most_twelve_hours() {
-        let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
-        let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
-        let (mut session, _) = ApiToken::issue(id.clone(), name.clone(), Scope::Page, &[7; ENTROPY], at(0));
-        assert!(session.is_good(at(29)) && !session.is_good(at(30)));
-        for minutes in (0..720).step_by(20) {
-            assert!(session.is_good(at(minutes)));
-            session = session.refreshed(at(minutes));
-        }
-        assert_eq!(session.expires_at, Some(at(720)));
-        let (link, _) = ApiToken::issue(id, name, Scope::Link, &[7; ENTROPY], at(0));
-        assert!(link.is_good(at(9)) && !link.is_good(at(10)));
-    }
-}

@@ -202,33 +202,3 @@ impl fmt::Display for KeyId {
         f.write_str(&self.0)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn provider_names_are_slugs() {
-        for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_ACCOUNT_NAME)] {
-            assert!(AccountName::parse(valid).is_ok(), "{valid}");
-        }
-        for invalid in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_ACCOUNT_NAME + 1)] {
-            assert_eq!(AccountName::parse(invalid), Err(InvalidAccountName), "{invalid}");
-        }
-    }
-
-    #[test]
-    fn display_names_are_one_visible_line() {
-        assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
-        for invalid in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
-            assert_eq!(DisplayName::parse(invalid), Err(InvalidDisplayName), "{invalid:?}");
-        }
-    }
-
-    #[test]
-    fn ids_contain_the_given_time_and_bytes() {
-        let id = ProviderId::new(Timestamp::from_unix_millis(0x0123_4567_89ab), &[0; 10]);
-        assert_eq!(id.as_str(), "01234567-89ab-7000-8000-000000000000");
-        assert_eq!(LoginId::from_bytes([0xab; 16]).as_str(), "ab".repeat(16));
-    }
-}

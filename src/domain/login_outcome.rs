@@ -89,17 +89,3 @@ impl LoginProgress {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_parses_back() {
-        let ended = LoginOutcome::ALL.iter().copied().map(LoginProgress::Ended);
-        for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
-            assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
-        }
-        assert_eq!(LoginProgress::parse("lost"), None);
-    }
-}

@@ -53,29 +53,3 @@ impl<'a> SealContext<'a> {
 pub fn refresh_token_key(name: &AccountName) -> String {
     format!("oauth.{name}.refresh_token")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refresh_token_has_its_required_key() {
-        let name = AccountName::parse("openai-codex").unwrap();
-        assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
-    }
-
-    /// Stored secrets are bound to these texts. They must not change, even if tables or types are renamed.
-    #[test]
-    fn seal_contexts_do_not_change() {
-        let name = AccountName::parse("work").unwrap();
-        let login = LoginId::from_stored("a-login".to_owned());
-        for (context, place) in [
-            (SealContext::access_token(&name, &login), ["llm_providers", "work", "api_key", "a-login"]),
-            (SealContext::refresh_token(&name, &login), ["config_secrets", "work", "value", "a-login"]),
-            (SealContext::login_state(&login), ["login_sessions", "a-login", "state", "a-login"]),
-            (SealContext::login_verifier(&login), ["login_sessions", "a-login", "verifier", "a-login"]),
-        ] {
-            assert_eq!([context.table, context.row, context.column, context.login_id.as_str()], place);
-        }
-    }
-}
