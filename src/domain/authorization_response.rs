@@ -17,12 +17,12 @@ pub struct AuthorizationResponse {
     pub state: OAuthState,
     /// The issuer (RFC 9207), if the provider sends it.
     pub issuer: Option<String>,
-    pub verdict: Verdict,
+    pub result: AuthorizationResult,
 }
 
 /// The provider's decision.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum AuthorizationResult {
     Approved(AuthorizationCode),
     /// `error=access_denied`: the user declined.
     Denied,
@@ -31,7 +31,7 @@ pub enum Verdict {
     /// Any other `error`.
     Failed,
     /// Neither a code nor an error.
-    Nothing,
+    Empty,
 }
 
 /// Why a text is not an authorization response. The messages are shown to the user who pasted it and never repeat it.
@@ -66,16 +66,16 @@ impl AuthorizationResponse {
         }
         let [code, state, error, description, issuer] = found.map(|value| value.filter(|text| !text.is_empty()));
         let state = OAuthState::new(state.ok_or(InvalidRedirect::NoState)?);
-        let verdict = match (error.as_deref(), code) {
+        let result = match (error.as_deref(), code) {
             (Some("access_denied"), _) if names_missing_entitlement(description.as_deref()) => {
-                Verdict::MissingEntitlement
+                AuthorizationResult::MissingEntitlement
             }
-            (Some("access_denied"), _) => Verdict::Denied,
-            (Some(_), _) => Verdict::Failed,
-            (None, Some(code)) => Verdict::Approved(AuthorizationCode::new(code)),
-            (None, None) => Verdict::Nothing,
+            (Some("access_denied"), _) => AuthorizationResult::Denied,
+            (Some(_), _) => AuthorizationResult::Failed,
+            (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
+            (None, None) => AuthorizationResult::Empty,
         };
-        Ok(Self { state, issuer, verdict })
+        Ok(Self { state, issuer, result })
     }
 }
 
@@ -140,7 +140,7 @@ impl PastedRedirect {
     /// # Errors
     ///
     /// The part that differs.
-    pub fn arrived_at(&self, redirect_uri: &str) -> Result<(), WrongPart> {
+    pub fn check_redirect_uri(&self, redirect_uri: &str) -> Result<(), WrongPart> {
         let text = self.address.expose_secret();
         if text.contains('#') {
             return Err(WrongPart::Fragment);

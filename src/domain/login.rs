@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::{
-    authorization_response::{AuthorizationResponse, PastedRedirect, Verdict, WrongPart},
+    authorization_response::{AuthorizationResponse, AuthorizationResult, PastedRedirect, WrongPart},
     authorize_url::authorize_url,
     ids::{AccountName, LoginId, Principal, StateDigest},
     login_outcome::{LoginOutcome, LoginProgress},
@@ -83,7 +83,7 @@ impl PendingLogin {
 
     /// Handles a callback that the user pasted. Its address must be this login's redirect URI.
     pub fn receive_pasted(self, pasted: &PastedRedirect, response: AuthorizationResponse, now: Timestamp) -> Received {
-        let address = pasted.arrived_at(&self.session.client.redirect_uri);
+        let address = pasted.check_redirect_uri(&self.session.client.redirect_uri);
         self.decide(response, address, now)
     }
 
@@ -104,15 +104,15 @@ impl PendingLogin {
         if !issuer_fits {
             return Received::Rejected(Box::new(self), CallbackRejection::WrongIssuer);
         }
-        match response.verdict {
-            Verdict::Approved(code) => {
+        match response.result {
+            AuthorizationResult::Approved(code) => {
                 let exchanging = ExchangingLogin { session: self.session };
                 Received::Exchange(Box::new(exchanging), CodeGrant { code, verifier: self.verifier })
             }
-            Verdict::Denied => Received::Ended(LoginOutcome::Denied),
-            Verdict::MissingEntitlement => Received::Ended(LoginOutcome::MissingEntitlement),
-            Verdict::Failed => Received::Ended(LoginOutcome::ProviderError),
-            Verdict::Nothing => Received::Rejected(Box::new(self), CallbackRejection::NoCode),
+            AuthorizationResult::Denied => Received::Ended(LoginOutcome::Denied),
+            AuthorizationResult::MissingEntitlement => Received::Ended(LoginOutcome::MissingEntitlement),
+            AuthorizationResult::Failed => Received::Ended(LoginOutcome::ProviderError),
+            AuthorizationResult::Empty => Received::Rejected(Box::new(self), CallbackRejection::NoCode),
         }
     }
 }

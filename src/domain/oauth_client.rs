@@ -117,7 +117,7 @@ pub struct OAuthClient {
 impl OAuthClient {
     /// Whether both send the same requests to the same server. Redirect URIs may differ: replicas on one machine have
     /// different callback ports, and each can finish a login.
-    pub fn asks_like(&self, other: &Self) -> bool {
+    pub fn is_equivalent_to(&self, other: &Self) -> bool {
         Self { redirect_uri: other.redirect_uri.clone(), ..self.clone() } == *other
     }
 }

@@ -21,8 +21,9 @@ const MAX_MESSAGE: usize = 2_000;
 /// The maximum delay. The windows of all plans are shorter.
 const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 
+/// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RefusalKind {
     /// The request is invalid.
     BadRequest,
     /// The model or path does not exist.
@@ -43,7 +44,7 @@ pub enum Verdict {
     Failed,
 }
 
-impl Verdict {
+impl RefusalKind {
     /// Returns the `type` of this error in OpenAI's API.
     pub fn openai_type(self) -> &'static str {
         match self {
@@ -61,7 +62,7 @@ impl Verdict {
 /// A provider's error, as the gateway forwards it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRefusal {
-    pub verdict: Verdict,
+    pub kind: RefusalKind,
     /// The provider's code, or else the gateway's.
     pub code: String,
     /// The provider's message, or else the gateway's.
@@ -77,13 +78,13 @@ pub struct ProviderRefusal {
 
 /// An error response of a provider.
 #[derive(Debug, Clone, Copy)]
-pub struct RefusedAnswer<'a> {
+pub struct ErrorResponse<'a> {
     /// The HTTP status.
     pub status: u16,
     /// The header `Retry-After`, if it is a number of seconds.
     pub retry_after: Option<Duration>,
-    /// When all windows reset that are used up according to the headers.
-    pub full_until: Option<Timestamp>,
+    /// When the windows that are used up according to the headers reset.
+    pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
     pub body: &'a [u8],
@@ -92,35 +93,39 @@ pub struct RefusedAnswer<'a> {
 impl ProviderRefusal {
     /// Reads an error response in any known form: an OpenAI error object, `detail` only, top-level members, an HTML
     /// page, or an empty body.
-    pub fn read(response: RefusedAnswer<'_>, now: Timestamp) -> Self {
+    pub fn read(response: ErrorResponse<'_>, now: Timestamp) -> Self {
         let json: Value = serde_json::from_slice(response.body).unwrap_or_default();
         let ErrorBody { code, kind, message, details } = ErrorBody::of(&json);
         let is = |name: &str| code == Some(name) || kind == Some(name);
-        let (verdict, default_code) = match response.status {
-            _ if is("usage_limit_reached") || is("insufficient_quota") => (Verdict::UsageLimit, "usage_limit_reached"),
-            _ if is("usage_not_included") => (Verdict::NotAllowed, "usage_not_included"),
+        let (kind, default_code) = match response.status {
+            _ if is("usage_limit_reached") || is("insufficient_quota") => {
+                (RefusalKind::UsageLimit, "usage_limit_reached")
+            }
+            _ if is("usage_not_included") => (RefusalKind::NotAllowed, "usage_not_included"),
             // The body is compressed or empty. The headers have the same information.
-            429 if json.is_null() && response.full_until.is_some() => (Verdict::UsageLimit, "usage_limit_reached"),
-            401 => (Verdict::TokenRefused, "token_refused"),
-            402 => (Verdict::NotAllowed, "payment_required"),
-            403 if response.cf_ray.is_some() && json.is_null() => (Verdict::NotAllowed, "blocked_on_the_way"),
-            403 => (Verdict::NotAllowed, "forbidden"),
-            404 => (Verdict::NotFound, "not_found"),
-            413 => (Verdict::TooLarge, "too_large"),
-            429 => (Verdict::RateLimited, "rate_limit_exceeded"),
-            408 | 409 | 425 => (Verdict::Overloaded, "try_again"),
-            503 => (Verdict::Overloaded, "overloaded"),
-            400..=499 => (Verdict::BadRequest, "bad_request"),
-            _ => (Verdict::Failed, "provider_failed"),
+            429 if json.is_null() && response.limit_resets_at.is_some() => {
+                (RefusalKind::UsageLimit, "usage_limit_reached")
+            }
+            401 => (RefusalKind::TokenRefused, "token_refused"),
+            402 => (RefusalKind::NotAllowed, "payment_required"),
+            403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_on_the_way"),
+            403 => (RefusalKind::NotAllowed, "forbidden"),
+            404 => (RefusalKind::NotFound, "not_found"),
+            413 => (RefusalKind::TooLarge, "too_large"),
+            429 => (RefusalKind::RateLimited, "rate_limit_exceeded"),
+            408 | 409 | 425 => (RefusalKind::Overloaded, "try_again"),
+            503 => (RefusalKind::Overloaded, "overloaded"),
+            400..=499 => (RefusalKind::BadRequest, "bad_request"),
+            _ => (RefusalKind::Failed, "provider_failed"),
         };
         let number = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_i64);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         let resets_at = number("resets_at")
             .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)))
-            .or(response.full_until.filter(|_| verdict == Verdict::UsageLimit).map(Timestamp::unix_seconds));
+            .or(response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit).map(Timestamp::unix_seconds));
         let until_reset = resets_at.map(|at| now.until(Timestamp::from_unix_seconds(at)));
         let default_message = || match response.cf_ray {
-            Some(ray) if verdict == Verdict::NotAllowed => {
+            Some(ray) if kind == RefusalKind::NotAllowed => {
                 format!(
                     "a proxy in front of the provider blocked the request (status {}, cf-ray {ray})",
                     response.status
@@ -129,7 +134,7 @@ impl ProviderRefusal {
             _ => format!("the provider responded with status {} and no message", response.status),
         };
         Self {
-            verdict,
+            kind,
             code: code.unwrap_or(default_code).chars().take(100).collect(),
             message: message.map_or_else(default_message, |text| text.chars().take(MAX_MESSAGE).collect()),
             param: text("param").map(str::to_owned),
@@ -141,25 +146,25 @@ impl ProviderRefusal {
 
     /// Whether retries fail until a person acts or a window of the plan resets.
     pub fn is_lasting(&self) -> bool {
-        !matches!(self.verdict, Verdict::RateLimited | Verdict::Overloaded | Verdict::Failed)
+        !matches!(self.kind, RefusalKind::RateLimited | RefusalKind::Overloaded | RefusalKind::Failed)
     }
 }
 
 impl From<ResponseFailure> for ProviderRefusal {
     /// Converts a failure that followed a successful status.
     fn from(failure: ResponseFailure) -> Self {
-        let (verdict, default_code, retry_after) = match failure.kind {
-            FailureKind::BadRequest => (Verdict::BadRequest, "bad_request", None),
-            FailureKind::UsageLimit => (Verdict::UsageLimit, "usage_limit_reached", None),
-            FailureKind::NotIncluded => (Verdict::NotAllowed, "usage_not_included", None),
-            FailureKind::RateLimited { retry_after } => (Verdict::RateLimited, "rate_limit_exceeded", retry_after),
-            FailureKind::Overloaded => (Verdict::Overloaded, "overloaded", None),
-            FailureKind::Other => (Verdict::Failed, "provider_failed", None),
-            FailureKind::Garbled => (Verdict::Failed, "provider_garbled", None),
-            FailureKind::EndedEarly => (Verdict::Failed, "stream_ended_early", None),
+        let (kind, default_code, retry_after) = match failure.kind {
+            FailureKind::BadRequest => (RefusalKind::BadRequest, "bad_request", None),
+            FailureKind::UsageLimit => (RefusalKind::UsageLimit, "usage_limit_reached", None),
+            FailureKind::NotIncluded => (RefusalKind::NotAllowed, "usage_not_included", None),
+            FailureKind::RateLimited { retry_after } => (RefusalKind::RateLimited, "rate_limit_exceeded", retry_after),
+            FailureKind::Overloaded => (RefusalKind::Overloaded, "overloaded", None),
+            FailureKind::Other => (RefusalKind::Failed, "provider_failed", None),
+            FailureKind::Garbled => (RefusalKind::Failed, "provider_garbled", None),
+            FailureKind::EndedEarly => (RefusalKind::Failed, "stream_ended_early", None),
         };
         Self {
-            verdict,
+            kind,
             code: failure.code.unwrap_or_else(|| default_code.to_owned()),
             message: failure.message,
             param: None,

@@ -38,7 +38,7 @@ impl Usage {
     }
 
     /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
-    pub fn full_until(&self) -> Option<Timestamp> {
+    pub fn limit_resets_at(&self) -> Option<Timestamp> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).filter_map(|window| window.resets_at).max()
     }
 

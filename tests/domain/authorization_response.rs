@@ -1,7 +1,7 @@
 //! The authorization response, as a callback and as a pasted address.
 
 use goclaw::domain::authorization_response::{
-    AuthorizationResponse, InvalidRedirect, MAX_REDIRECT_BYTES, PastedRedirect, Verdict, WrongPart,
+    AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES, PastedRedirect, WrongPart,
 };
 use secrecy::ExposeSecret;
 
@@ -11,19 +11,19 @@ const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
 fn a_callback_is_parsed_and_its_extra_parameters_are_ignored() {
     let response = AuthorizationResponse::from_query("code=ac_1.2&scope=openid+profile&state=st").unwrap();
     assert_eq!(response.state.expose_secret(), "st");
-    assert!(matches!(response.verdict, Verdict::Approved(code) if code.expose_secret() == "ac_1.2"));
+    assert!(matches!(response.result, AuthorizationResult::Approved(code) if code.expose_secret() == "ac_1.2"));
 }
 
 #[test]
-fn errors_and_codes_become_verdicts() {
-    let verdict = |query: &str| AuthorizationResponse::from_query(query).unwrap().verdict;
-    assert!(matches!(verdict("state=s&error=access_denied&code=x"), Verdict::Denied));
-    assert!(matches!(verdict("state=s&error=server_error"), Verdict::Failed));
+fn errors_and_codes_become_results() {
+    let result = |query: &str| AuthorizationResponse::from_query(query).unwrap().result;
+    assert!(matches!(result("state=s&error=access_denied&code=x"), AuthorizationResult::Denied));
+    assert!(matches!(result("state=s&error=server_error"), AuthorizationResult::Failed));
     assert!(matches!(
-        verdict("state=s&error=access_denied&error_description=Missing_Codex_Entitlement+x"),
-        Verdict::MissingEntitlement
+        result("state=s&error=access_denied&error_description=Missing_Codex_Entitlement+x"),
+        AuthorizationResult::MissingEntitlement
     ));
-    assert!(matches!(verdict("state=s&code="), Verdict::Nothing));
+    assert!(matches!(result("state=s&code="), AuthorizationResult::Empty));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn repeated_and_missing_parameters_are_refused() {
 
 #[test]
 fn a_pasted_address_must_equal_the_redirect_uri_exactly() {
-    let arrived = |text: &str| PastedRedirect::parse(&text.into()).unwrap().0.arrived_at(REDIRECT_URI);
+    let arrived = |text: &str| PastedRedirect::parse(&text.into()).unwrap().0.check_redirect_uri(REDIRECT_URI);
     assert_eq!(arrived(" http://localhost:1455/auth/callback?code=c&state=s\n"), Ok(()));
     for (text, part) in [
         ("https://localhost:1455/auth/callback?state=s", WrongPart::Scheme),

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use goclaw::domain::{
-    provider_refusal::{ProviderRefusal, RefusedAnswer, Verdict},
+    provider_refusal::{ErrorResponse, ProviderRefusal, RefusalKind},
     time::Timestamp,
     usage::Usage,
 };
 use serde_json::json;
 
 fn read(status: u16, body: &str) -> ProviderRefusal {
-    let response = RefusedAnswer { status, retry_after: None, full_until: None, cf_ray: None, body: body.as_bytes() };
+    let response =
+        ErrorResponse { status, retry_after: None, limit_resets_at: None, cf_ray: None, body: body.as_bytes() };
     ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
 }
 
@@ -22,46 +23,52 @@ fn every_known_form_is_read() {
     let workspace = r#"{"detail":{"code":"invalid_workspace_selected"}}"#;
     let expired = r#"{"error":{"message":"expired","type":"invalid_request_error","code":"token_expired"}}"#;
     let overloaded = r#"{"error":{"code":"server_is_overloaded","message":"busy"}}"#;
-    for (status, body, verdict, code, message) in [
+    for (status, body, kind, code, message) in [
         (
             429,
             limit.to_string().as_str(),
-            Verdict::UsageLimit,
+            RefusalKind::UsageLimit,
             "usage_limit_reached",
             "The usage limit has been reached",
         ),
         (
             404,
             limit.to_string().as_str(),
-            Verdict::UsageLimit,
+            RefusalKind::UsageLimit,
             "usage_limit_reached",
             "The usage limit has been reached",
         ),
-        (400, unsupported, Verdict::BadRequest, "bad_request", "Unsupported parameter: foo"),
+        (400, unsupported, RefusalKind::BadRequest, "bad_request", "Unsupported parameter: foo"),
         (
             403,
             workspace,
-            Verdict::NotAllowed,
+            RefusalKind::NotAllowed,
             "invalid_workspace_selected",
             "the provider responded with status 403 and no message",
         ),
-        (401, expired, Verdict::TokenRefused, "token_expired", "expired"),
-        (503, overloaded, Verdict::Overloaded, "server_is_overloaded", "busy"),
+        (401, expired, RefusalKind::TokenRefused, "token_expired", "expired"),
+        (503, overloaded, RefusalKind::Overloaded, "server_is_overloaded", "busy"),
         (
             429,
             r#"{"error":{"type":"usage_not_included","message":"no"}}"#,
-            Verdict::NotAllowed,
+            RefusalKind::NotAllowed,
             "usage_not_included",
             "no",
         ),
-        (429, r#"{"code":"Throttling","message":"slower"}"#, Verdict::RateLimited, "Throttling", "slower"),
-        (400, r#"{"error":"bad"}"#, Verdict::BadRequest, "bad_request", "bad"),
-        (502, "<html>", Verdict::Failed, "provider_failed", "the provider responded with status 502 and no message"),
-        (500, "", Verdict::Failed, "provider_failed", "the provider responded with status 500 and no message"),
+        (429, r#"{"code":"Throttling","message":"slower"}"#, RefusalKind::RateLimited, "Throttling", "slower"),
+        (400, r#"{"error":"bad"}"#, RefusalKind::BadRequest, "bad_request", "bad"),
+        (
+            502,
+            "<html>",
+            RefusalKind::Failed,
+            "provider_failed",
+            "the provider responded with status 502 and no message",
+        ),
+        (500, "", RefusalKind::Failed, "provider_failed", "the provider responded with status 500 and no message"),
     ] {
         let refusal = read(status, body);
-        let found = (refusal.verdict, refusal.code.as_str(), refusal.message.as_str());
-        assert_eq!(found, (verdict, code, message), "{status} {body}");
+        let found = (refusal.kind, refusal.code.as_str(), refusal.message.as_str());
+        assert_eq!(found, (kind, code, message), "{status} {body}");
     }
 }
 
@@ -74,22 +81,23 @@ fn a_usage_limit_has_its_reset_time() {
 
 #[test]
 fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
-    let full_until = Some(Timestamp::from_unix_seconds(1_090));
-    let response = |body| RefusedAnswer { status: 429, retry_after: None, full_until, cf_ray: None, body };
+    let limit_resets_at = Some(Timestamp::from_unix_seconds(1_090));
+    let response = |body| ErrorResponse { status: 429, retry_after: None, limit_resets_at, cf_ray: None, body };
     let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
     let compressed = read(b"\x1f\x8b\x08");
-    assert_eq!((compressed.verdict, compressed.retry_after), (Verdict::UsageLimit, Some(Duration::from_secs(90))));
+    assert_eq!((compressed.kind, compressed.retry_after), (RefusalKind::UsageLimit, Some(Duration::from_secs(90))));
     assert!(compressed.is_lasting());
     let too_fast = read(br#"{"error":{"code":"rate_limit_exceeded"}}"#);
-    assert_eq!((too_fast.verdict, too_fast.retry_after, too_fast.is_lasting()), (Verdict::RateLimited, None, false));
+    assert_eq!((too_fast.kind, too_fast.retry_after, too_fast.is_lasting()), (RefusalKind::RateLimited, None, false));
 }
 
 #[test]
 fn the_error_of_a_blocked_request_names_its_cf_ray() {
     let body = b"<html>blocked";
-    let response = RefusedAnswer { status: 403, retry_after: None, full_until: None, cf_ray: Some("8f-TXL"), body };
+    let response =
+        ErrorResponse { status: 403, retry_after: None, limit_resets_at: None, cf_ray: Some("8f-TXL"), body };
     let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
-    assert_eq!((refusal.verdict, refusal.code.as_str()), (Verdict::NotAllowed, "blocked_on_the_way"));
+    assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_on_the_way"));
     assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
 }
 
@@ -115,7 +123,7 @@ fn headers_and_endpoint_report_the_same_usage() {
     assert_eq!(of_headers, of_json);
     let usage = of_json.unwrap();
     assert!(usage.limit_reached());
-    assert_eq!(usage.full_until(), Some(Timestamp::from_unix_seconds(10_000)));
+    assert_eq!(usage.limit_resets_at(), Some(Timestamp::from_unix_seconds(10_000)));
 }
 
 #[test]

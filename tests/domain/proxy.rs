@@ -2,7 +2,7 @@
 
 use goclaw::domain::proxy::{
     InvalidPath, ProxyPath,
-    headers::{comes_back, goes_upstream, steers_a_turn},
+    headers::{is_forwarded_to_caller, is_forwarded_to_provider, is_turn_header},
 };
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn identity_and_connection_headers_are_not_forwarded() {
         "x_codex_turn_state",
         "x-codex-turn_state",
     ] {
-        assert!(!goes_upstream(name), "{name}");
+        assert!(!is_forwarded_to_provider(name), "{name}");
     }
     for name in [
         "access-control-allow-origin",
@@ -39,22 +39,22 @@ fn identity_and_connection_headers_are_not_forwarded() {
         "transfer-encoding",
         "www-authenticate",
     ] {
-        assert!(!comes_back(name), "{name}");
+        assert!(!is_forwarded_to_caller(name), "{name}");
     }
 }
 
 #[test]
 fn headers_about_bytes_are_not_sent_with_a_translated_body() {
     for name in ["content-type", "content-encoding", "accept", "accept-encoding", "if-none-match", "range"] {
-        assert!(goes_upstream(name) && !steers_a_turn(name), "{name}");
+        assert!(is_forwarded_to_provider(name) && !is_turn_header(name), "{name}");
     }
 }
 
 #[test]
 fn turn_state_and_limits_are_forwarded() {
-    assert!(goes_upstream("x-codex-turn-state") && comes_back("x-codex-turn-state"));
-    assert!(goes_upstream("content-type") && comes_back("content-type"));
-    assert!(comes_back("x-codex-primary-used-percent") && comes_back("openai-model"));
+    assert!(is_forwarded_to_provider("x-codex-turn-state") && is_forwarded_to_caller("x-codex-turn-state"));
+    assert!(is_forwarded_to_provider("content-type") && is_forwarded_to_caller("content-type"));
+    assert!(is_forwarded_to_caller("x-codex-primary-used-percent") && is_forwarded_to_caller("openai-model"));
 }
 
 #[test]

@@ -58,17 +58,17 @@ const DOWNSTREAM: [&str; 17] = [
 const DOWNSTREAM_FAMILIES: [&str; 4] = ["openai-", "x-codex-", "x-dashscope-", "x-ratelimit-"];
 
 /// Whether a caller's header is forwarded to the provider.
-pub fn goes_upstream(name: &str) -> bool {
-    steers_a_turn(name) || is_listed(name, &DESCRIBING, &[])
+pub fn is_forwarded_to_provider(name: &str) -> bool {
+    is_turn_header(name) || is_listed(name, &DESCRIBING, &[])
 }
 
 /// Whether a caller's header is forwarded with a translated body.
-pub fn steers_a_turn(name: &str) -> bool {
+pub fn is_turn_header(name: &str) -> bool {
     is_listed(name, &STEERING, &UPSTREAM_FAMILIES)
 }
 
 /// Whether a provider's header is forwarded to the caller.
-pub fn comes_back(name: &str) -> bool {
+pub fn is_forwarded_to_caller(name: &str) -> bool {
     is_listed(name, &DOWNSTREAM, &DOWNSTREAM_FAMILIES)
 }
 

@@ -16,7 +16,7 @@ pub enum Failure {
 impl Failure {
     /// Returns the failure for a reusable secret: presenting it never spends it, so nothing is in doubt.
     #[must_use]
-    pub fn of_a_lasting_secret(self) -> Self {
+    pub fn for_reusable_secret(self) -> Self {
         match self {
             Self::Unknown(cause) => Self::NotConsumed { cause, retry_after: None },
             Self::NotConsumed { .. } | Self::Rejected(_) => self,

@@ -95,7 +95,7 @@ pub struct RefreshState {
 
 impl RefreshState {
     /// Returns the state after a login. It drops any lease of the previous login.
-    pub fn signed_in(
+    pub fn after_login(
         login_id: LoginId,
         refreshable: bool,
         obtained_at: Timestamp,
