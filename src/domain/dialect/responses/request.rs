@@ -70,7 +70,7 @@ impl<'a> ResponsesRequest<'a> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         let model = body.take_model()?;
-        let stream = body.take_bool("stream")?.unwrap_or(false);
+        let stream = body.take_flag("stream")?;
         Ok(Self { model, stream, body, size })
     }
 
@@ -84,24 +84,16 @@ impl<'a> ResponsesRequest<'a> {
         let Self { stream, mut body, size, .. } = self;
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
-        let mut ignored = body.drop_all(&DROPPED);
-        if body.take_bool("store")? == Some(true) {
-            ignored.push("store".to_owned());
-        }
+        let ignored = body.drop_all(&DROPPED)?;
 
         let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
         let wants_json_object = body.get("text").is_some_and(wants_json_object);
         let mut out = JsonWriter::for_body(size);
-        out.begin_object();
         out.begin_array_in("input");
         let start = out.len();
         let system = write_input(body.need_text_or_list("input")?, &mut out)?;
         system.place(instructions, start, wants_json_object, &mut out);
-        for name in PASSED {
-            if let Some(value) = body.take(name) {
-                out.raw(name, value);
-            }
-        }
+        body.pass_all(&PASSED, &mut out);
         body.finish()?;
         Ok(BackendRequest::end(out, model, stream, ignored))
     }
@@ -109,21 +101,21 @@ impl<'a> ResponsesRequest<'a> {
 
 /// Refuses unsupported values.
 fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
-    if body.take_bool("background")? == Some(true) {
+    if body.take_flag("background")? {
         let advice = "The provider stores no responses: leave it out, and stream long responses.";
         return Err(InvalidRequest::refused("background", advice));
     }
     body.take_single_choice()?;
     if body.has("truncation") && !matches!(body.word("truncation").as_deref(), Some("auto" | "disabled")) {
-        return Err(InvalidRequest::unsupported_value("truncation", "it is `auto` or `disabled`."));
+        return Err(body.unsupported("truncation", "it is `auto` or `disabled`."));
     }
     Ok(())
 }
 
 /// Whether the parameter `text` asks for JSON without a schema. The backend refuses malformed values.
 fn wants_json_object(text: &RawValue) -> bool {
-    let format = Members::of(text, String::new()).ok().and_then(|mut text| text.take_object("format").ok().flatten());
-    format.and_then(|format| format.word("type")).is_some_and(|kind| kind == "json_object")
+    let format = Members::of(text, String::new()).and_then(|mut text| text.need_object("format"));
+    format.is_ok_and(|format| format.word("type").as_deref() == Some("json_object"))
 }
 
 /// Writes the items of the input and returns the texts of its system messages.
@@ -169,8 +161,7 @@ fn kind_of(item: &Members<'_>) -> Kind {
 fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(|part| {
         if part.need_word("type")? != "input_text" {
-            let advice = "a system message is sent as `instructions`, which are text.";
-            return Err(InvalidRequest::unsupported_value(&part.path_of("type"), advice));
+            return Err(part.unsupported("type", "a system message is sent as `instructions`, which are text."));
         }
         part.need_text("text")
     })
