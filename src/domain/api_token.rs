@@ -27,7 +27,7 @@ const LINK: Duration = Duration::from_secs(10 * 60);
 
 /// The operations that a token authorizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Scope {
     /// Models and the proxy: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
     Proxy,
@@ -37,18 +37,11 @@ pub enum Scope {
     Link,
 }
 
+stored_words!(Scope);
+
 impl Scope {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
     /// The scopes of tokens that an owner creates.
     pub const GRANTED: [Self; 1] = [Self::Proxy];
-
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
 
     /// Returns the lifetime of a new token; None if it is valid until revoked.
     fn lifetime(self) -> Option<Duration> {
@@ -60,23 +53,15 @@ impl Scope {
     }
 }
 
-/// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits, so
-/// a slow hash is not needed.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TokenDigest(String);
+stored_text!(
+    /// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits,
+    /// so a slow hash is not needed.
+    TokenDigest
+);
 
 impl TokenDigest {
     pub fn of(token: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes())))
-    }
-
-    /// Wraps a stored digest.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

@@ -90,9 +90,11 @@ pub struct PastedRedirect {
 }
 
 /// The part in which a pasted address differs from the login's redirect URI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum WrongPart {
     Scheme,
+    #[strum(serialize = "user name")]
     UserInfo,
     Host,
     Port,
@@ -104,15 +106,7 @@ pub enum WrongPart {
 
 impl WrongPart {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheme => "scheme",
-            Self::UserInfo => "user name",
-            Self::Host => "host",
-            Self::Port => "port",
-            Self::Path => "path",
-            Self::Fragment => "fragment",
-            Self::Spelling => "spelling",
-        }
+        self.into()
     }
 }
 

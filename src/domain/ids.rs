@@ -79,54 +79,17 @@ impl DisplayName {
     }
 }
 
-/// The id of an account's row: a UUID v7 of a time and 10 random bytes, as text (RFC 9562 section 5.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderId(String);
+stored_text!(
+    /// The id of an account's row: a UUID v7 of a time and 10 random bytes, as text (RFC 9562 section 5.7).
+    #[derive(Debug)]
+    ProviderId
+);
 
 impl ProviderId {
     pub fn new(now: Timestamp, entropy: &[u8; 10]) -> Self {
         let millis = now.unix_millis().try_into().unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, entropy).into_uuid().to_string())
     }
-
-    /// Wraps a stored id.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Defines a type for ids of 128 random bits, written as 32 hex digits.
-macro_rules! random_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
-                Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-            }
-
-            /// Parses 32 lower-case hex digits.
-            pub fn parse(text: &str) -> Option<Self> {
-                let is_id = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-                is_id.then(|| Self(text.to_owned()))
-            }
-
-            /// Wraps a stored id.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-    };
 }
 
 random_id!(
@@ -167,20 +130,12 @@ impl Principal {
     }
 }
 
-/// SHA-256 of a login's `state`, base64url, by which the login is looked up. The state itself is stored sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StateDigest(String);
-
-impl StateDigest {
-    /// Wraps a digest that was computed by [`super::secret::OAuthState::digest`] or stored.
-    pub fn from_text(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+stored_text!(
+    /// SHA-256 of a login's `state`, base64url, by which the login is looked up: see
+    /// [`super::secret::OAuthState::digest`]. The state itself is stored sealed.
+    #[derive(Debug)]
+    StateDigest
+);
 
 /// The id of a sealing key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -26,13 +26,9 @@ pub enum LoginOutcome {
     Interrupted,
 }
 
+stored_words!(LoginOutcome);
+
 impl LoginOutcome {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
-    }
-
     /// Returns the outcome and the next step, for the user.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -55,10 +51,6 @@ impl LoginOutcome {
             Self::NotSaved => "The tokens could not be saved. Fix the problem in the gateway's log, then start again.",
             Self::Interrupted => "The gateway stopped during the sign-in. Start again.",
         }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
     }
 }
 

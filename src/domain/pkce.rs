@@ -35,6 +35,6 @@ impl OAuthState {
 
     /// Returns the digest by which the login is looked up.
     pub fn digest(&self) -> StateDigest {
-        StateDigest::from_text(URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes())))
+        StateDigest::from_stored(URL_SAFE_NO_PAD.encode(Sha256::digest(self.expose_secret().as_bytes())))
     }
 }

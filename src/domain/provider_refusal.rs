@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{
-    dialect::{FailureKind, ResponseFailure},
-    time::Timestamp,
-};
+use super::{dialect::ResponseFailure, time::Timestamp};
 
 /// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
@@ -153,25 +150,8 @@ impl ProviderRefusal {
 impl From<ResponseFailure> for ProviderRefusal {
     /// Converts a failure that followed a successful status.
     fn from(failure: ResponseFailure) -> Self {
-        let (kind, default_code, retry_after) = match failure.kind {
-            FailureKind::BadRequest => (RefusalKind::BadRequest, "bad_request", None),
-            FailureKind::UsageLimit => (RefusalKind::UsageLimit, "usage_limit_reached", None),
-            FailureKind::NotIncluded => (RefusalKind::NotAllowed, "usage_not_included", None),
-            FailureKind::RateLimited { retry_after } => (RefusalKind::RateLimited, "rate_limit_exceeded", retry_after),
-            FailureKind::Overloaded => (RefusalKind::Overloaded, "overloaded", None),
-            FailureKind::Other => (RefusalKind::Failed, "provider_failed", None),
-            FailureKind::Garbled => (RefusalKind::Failed, "provider_garbled", None),
-            FailureKind::EndedEarly => (RefusalKind::Failed, "stream_ended_early", None),
-        };
-        Self {
-            kind,
-            code: failure.code.unwrap_or_else(|| default_code.to_owned()),
-            message: failure.message,
-            param: None,
-            retry_after,
-            resets_at: None,
-            plan_type: None,
-        }
+        let ResponseFailure { kind, code, message, retry_after } = failure;
+        Self { kind, code, message, param: None, retry_after, resets_at: None, plan_type: None }
     }
 }
 

@@ -2,19 +2,13 @@
 
 use super::ids::{AccountName, LoginId};
 
-/// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret(String);
+stored_text!(
+    /// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`.
+    #[derive(Debug)]
+    SealedSecret
+);
 
 impl SealedSecret {
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     pub fn into_string(self) -> String {
         self.0
     }

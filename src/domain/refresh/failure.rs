@@ -26,7 +26,7 @@ impl Failure {
 
 /// Why an account left the state `active`. The code is stored in its row and in its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Cause {
     RefreshTokenExpired,
     RefreshTokenReused,
@@ -53,18 +53,9 @@ pub enum Cause {
     DecryptionFailed,
 }
 
+stored_words!(Cause);
+
 impl Cause {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the code that is stored and that events have as `cause`.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
     /// Returns the end of the sentence "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {

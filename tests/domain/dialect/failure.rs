@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use goclaw::domain::dialect::{FailureKind, ResponseFailure, ResponseReader};
+use goclaw::domain::{
+    dialect::{ResponseFailure, ResponseReader},
+    provider_refusal::RefusalKind,
+};
 use serde_json::{Value, json};
 
 use super::event;
@@ -14,27 +17,28 @@ fn failure(error: Value) -> ResponseFailure {
 #[test]
 fn known_codes_are_classified() {
     for (code, kind) in [
-        ("context_length_exceeded", FailureKind::BadRequest),
-        ("invalid_prompt", FailureKind::BadRequest),
-        ("cyber_policy", FailureKind::BadRequest),
-        ("invalid_image", FailureKind::BadRequest),
-        ("failed_to_download_image", FailureKind::BadRequest),
-        ("insufficient_quota", FailureKind::UsageLimit),
-        ("usage_limit_reached", FailureKind::UsageLimit),
-        ("usage_not_included", FailureKind::NotIncluded),
-        ("rate_limit_exceeded", FailureKind::RateLimited { retry_after: None }),
-        ("server_is_overloaded", FailureKind::Overloaded),
-        ("slow_down", FailureKind::Overloaded),
-        ("server_error", FailureKind::Other),
+        ("context_length_exceeded", RefusalKind::BadRequest),
+        ("invalid_prompt", RefusalKind::BadRequest),
+        ("cyber_policy", RefusalKind::BadRequest),
+        ("invalid_image", RefusalKind::BadRequest),
+        ("failed_to_download_image", RefusalKind::BadRequest),
+        ("insufficient_quota", RefusalKind::UsageLimit),
+        ("usage_limit_reached", RefusalKind::UsageLimit),
+        ("usage_not_included", RefusalKind::NotAllowed),
+        ("rate_limit_exceeded", RefusalKind::RateLimited),
+        ("server_is_overloaded", RefusalKind::Overloaded),
+        ("slow_down", RefusalKind::Overloaded),
+        ("server_error", RefusalKind::Failed),
     ] {
         let by_code = failure(json!({"code": code, "message": "No."}));
-        assert_eq!(by_code, ResponseFailure { code: Some(code.to_owned()), message: "No.".to_owned(), kind });
+        let expected = ResponseFailure { kind, code: code.to_owned(), message: "No.".to_owned(), retry_after: None };
+        assert_eq!(by_code, expected);
         // ChatGPT's limits come as a type, with or without a code.
         assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");
     }
     let unknown_code = failure(json!({"type": "invalid_request_error", "code": "odd", "message": "No."}));
-    assert_eq!((unknown_code.kind, unknown_code.code.as_deref()), (FailureKind::BadRequest, Some("odd")));
-    assert_eq!(failure(json!({})).code, None);
+    assert_eq!((unknown_code.kind, unknown_code.code.as_str()), (RefusalKind::BadRequest, "odd"));
+    assert_eq!(failure(json!({})).code, "provider_failed");
 }
 
 #[test]
@@ -53,7 +57,7 @@ fn the_delay_is_read_from_the_message() {
         ("later", None),
     ] {
         let limited = failure(json!({"code": "rate_limit_exceeded", "message": message}));
-        let retry_after = milliseconds.map(Duration::from_millis);
-        assert_eq!(limited.kind, FailureKind::RateLimited { retry_after }, "{message}");
+        assert_eq!(limited.kind, RefusalKind::RateLimited);
+        assert_eq!(limited.retry_after, milliseconds.map(Duration::from_millis), "{message}");
     }
 }
