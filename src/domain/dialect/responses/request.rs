@@ -118,20 +118,20 @@ fn wants_json_object(text: &RawValue) -> bool {
     format.is_ok_and(|format| format.word("type").as_deref() == Some("json_object"))
 }
 
-/// Writes the items of the input and returns the texts of its system messages.
+/// Writes the items of the input and returns the texts of its system messages. Other items are sent unchanged, including
+/// their ids.
 fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<SystemTexts<'a>, InvalidRequest> {
     let mut system = SystemTexts::default();
     match input {
         TextOrList::Text(text) => write_text_message("user", &text, out),
         TextOrList::List(items) => items.each_raw(|raw, path| {
             let item = Members::of(raw, path)?;
-            match kind_of(&item) {
-                Kind::System => system.push(system_text(item)?),
-                Kind::Reference => {
-                    let advice = "the provider stores no items: send the item itself.";
-                    return Err(InvalidRequest::unsupported_value(item.path(), advice));
-                }
-                Kind::Other => out.item(raw),
+            match (item.word("type").as_deref(), item.word("role").as_deref()) {
+                (None | Some("message"), Some("system")) => system.push(system_text(item)?),
+                (Some("item_reference"), _) => return Err(refused_reference(&item)),
+                // The type of a reference is optional.
+                (None, None) if item.word("id").is_some() => return Err(refused_reference(&item)),
+                _ => out.item(raw),
             }
             Ok(())
         })?,
@@ -139,22 +139,8 @@ fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<System
     Ok(system)
 }
 
-enum Kind {
-    System,
-    /// The id of a stored item in place of the item.
-    Reference,
-    /// Sent unchanged, including ids.
-    Other,
-}
-
-fn kind_of(item: &Members<'_>) -> Kind {
-    match (item.word("type").as_deref(), item.word("role").as_deref()) {
-        (None | Some("message"), Some("system")) => Kind::System,
-        (Some("item_reference"), _) => Kind::Reference,
-        // The type of a reference is optional.
-        (None, None) if item.word("id").is_some() => Kind::Reference,
-        _ => Kind::Other,
-    }
+fn refused_reference(item: &Members<'_>) -> InvalidRequest {
+    InvalidRequest::unsupported_value(item.path(), "the provider stores no items: send the item itself.")
 }
 
 /// Returns the text of a system message: a string, or text parts as lines.
