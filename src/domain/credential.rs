@@ -101,7 +101,7 @@ impl SealedCredential {
             display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
             api_base: new.api_base.clone(),
             enabled: true,
-            refresh: RefreshState::signed_in(
+            refresh: RefreshState::after_login(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
                 metadata.obtained_at,

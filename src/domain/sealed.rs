@@ -13,20 +13,14 @@ use super::{
     time::Timestamp,
 };
 
-/// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. An empty secret is a row mark: it hides
-/// nothing and authenticates the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret(String);
+stored_text!(
+    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. An empty secret is a row mark: it hides
+    /// nothing and authenticates the context.
+    #[derive(Debug)]
+    SealedSecret
+);
 
 impl SealedSecret {
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     pub fn into_string(self) -> String {
         self.0
     }

@@ -79,7 +79,7 @@ async fn a_refresh_takes_two_store_steps() {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
         row.refresh = stepped.row.expect("a row");
-        if let RefreshEvent::Answered(rotation) = event {
+        if let RefreshEvent::Succeeded(rotation) = event {
             row.take_tokens(rotation);
         }
         row.revision.0 += 1;

@@ -151,12 +151,12 @@ impl TokenStore for Store {
                     begun
                 })
             }
-            RefreshEvent::Answered(_) if stop_at == Some(GatewayPoint::Committing) => {
+            RefreshEvent::Succeeded(_) if stop_at == Some(GatewayPoint::Committing) => {
                 println!("{}", announcement(GatewayPoint::Committing));
                 let _ = self.inner.advance(name, event, policy, now).await;
                 pending().await
             }
-            RefreshEvent::Answered(_) => {
+            RefreshEvent::Succeeded(_) => {
                 let answered = self.inner.advance(name, event, policy, now).await?;
                 self.changes.pass(GatewayPoint::Committed).await;
                 Ok(answered)

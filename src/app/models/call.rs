@@ -29,7 +29,7 @@ pub(super) struct ProviderCall {
     pub(super) method: Method,
     /// An absolute URL below the provider's configured base.
     pub(super) url: String,
-    /// The caller's headers. Those in `headers::goes_upstream` are forwarded.
+    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
     pub(super) headers: HeaderMap,
     pub(super) body: RequestBody,
 }
@@ -84,7 +84,7 @@ impl Models {
 
 /// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
-    let mut headers = listed(from_caller, headers::goes_upstream);
+    let mut headers = listed(from_caller, headers::is_forwarded_to_provider);
     let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
     set_user_agent(&mut headers, &account.definition);
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())

@@ -170,10 +170,10 @@ impl Tokens {
         is_safe: bool,
     ) -> RefreshOutcome {
         let JournalRecord { name, rotation } = record;
-        let (seen, answered) = (rotation.seen.clone(), RefreshEvent::Answered(rotation));
+        let (seen, succeeded) = (rotation.seen.clone(), RefreshEvent::Succeeded(rotation));
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
-            match self.advance(definition, &answered).await {
+            match self.advance(definition, &succeeded).await {
                 Ok(committed) => break committed,
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
@@ -185,9 +185,9 @@ impl Tokens {
             self.clock.sleep(pause).await;
             pause = (pause * 2).min(longest);
         };
-        match (committed.effect, &answered) {
+        match (committed.effect, &succeeded) {
             (Effect::Stored, _) => {}
-            (Effect::Revoke, RefreshEvent::Answered(rotation)) => {
+            (Effect::Revoke, RefreshEvent::Succeeded(rotation)) => {
                 self.revoke_surplus(definition, &seen.next(), rotation.refresh_token.as_ref()).await;
             }
             _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded"),

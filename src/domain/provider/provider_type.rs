@@ -38,17 +38,3 @@ impl fmt::Display for ProviderType {
         f.write_str(self.as_str())
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::AccountName;
-
-    #[test]
-    fn names_are_distinct_provider_names_and_parse_back() {
-        for provider_type in ProviderType::ALL {
-            assert_eq!(ProviderType::parse(provider_type.as_str()), Some(provider_type));
-            assert!(AccountName::parse(provider_type.as_str()).is_ok());
-        }
-    }
-}

@@ -80,7 +80,7 @@ pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Time
             started_at,
             expires_at: started_at.plus(LIFETIME),
         },
-        state_digest: StateDigest::from_text(format!("digest-{number}")),
+        state_digest: StateDigest::from_stored(format!("digest-{number}")),
         state: sealed("state", number),
         verifier: sealed("verifier", number),
         progress: LoginProgress::Pending,

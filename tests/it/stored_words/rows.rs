@@ -107,7 +107,7 @@ async fn logins_with_every_outcome_are_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = left_behind(folder.path(), &phases.iter().map(login).collect::<String>()).await;
     for state in phases {
-        let found = store.find(&StateDigest::from_text(format!("digest-{state}"))).await.expect("it is read");
+        let found = store.find(&StateDigest::from_stored(format!("digest-{state}"))).await.expect("it is read");
         let login = found.expect("it is there");
         assert_eq!(login.progress.as_str(), state);
         assert_eq!(login.session.principal, Principal::gateway_token());

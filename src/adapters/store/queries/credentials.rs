@@ -224,7 +224,7 @@ impl TokenStore for Store {
                 return Ok(Advanced { effect: stepped.effect, credential: Some(before), events: Vec::new() });
             }
             let mut account = SealedCredential { refresh, ..before.clone() };
-            if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+            if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
                 account.take_tokens(rotation);
             }
             let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use futures_util::FutureExt;
 use goclaw::{
     domain::{
-        authorization_response::{AuthorizationResponse, Verdict},
+        authorization_response::{AuthorizationResponse, AuthorizationResult},
         login_outcome::LoginOutcome,
     },
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackReply},
@@ -47,9 +47,12 @@ async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
 
 /// Returns the state and the code of a response.
 fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
-    let code = match &response.verdict {
-        Verdict::Approved(code) => Some(code.expose_secret()),
-        Verdict::Denied | Verdict::MissingEntitlement | Verdict::Failed | Verdict::Nothing => None,
+    let code = match &response.result {
+        AuthorizationResult::Approved(code) => Some(code.expose_secret()),
+        AuthorizationResult::Denied
+        | AuthorizationResult::MissingEntitlement
+        | AuthorizationResult::Failed
+        | AuthorizationResult::Empty => None,
     };
     (response.state.expose_secret(), code)
 }

@@ -75,7 +75,7 @@ impl TokenStore for MemoryStore {
             return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
         };
         account.refresh = refresh;
-        if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+        if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
             account.take_tokens(rotation);
         }
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
