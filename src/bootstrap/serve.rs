@@ -31,6 +31,9 @@ use crate::{
     app::{Adoption, App, AppSettings, Ports, ProviderCatalog},
 };
 
+/// The folder of the token journal in the data folder.
+pub(super) const JOURNAL_FOLDER: &str = "escrow";
+
 /// A gateway that listens but does not serve yet.
 pub struct Started {
     pub address: SocketAddr,
@@ -53,10 +56,10 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     warn_if_exposed(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
-    let journal = settings.data_dir.join("escrow");
+    let journal = settings.data_dir.join(JOURNAL_FOLDER);
     create_private_folder(&journal)?;
     let stores = Stores::open(&settings.database).await?;
-    let sealed_rows = !stores.credentials.list().await?.is_empty();
+    let sealed_rows = stores.need_a_key().await?;
     let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
@@ -94,7 +97,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             adoption: adoption(&settings.database),
         },
     );
-    app.start().await.map_err(StartError::App)?;
+    app.start().await?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
     Ok(Started { address, app, listener, token, hosts, request_ids })
 }

@@ -8,7 +8,7 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore},
+    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError, TokenStore},
 };
 
 pub(super) struct Stores {
@@ -51,5 +51,9 @@ impl Stores {
                 })
             }
         }
+    }
+    /// Whether the database holds anything that only an existing key opens.
+    pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
+        Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }
 }

@@ -33,6 +33,11 @@ impl KeyRing {
         Ok(Self { first, others: keys })
     }
 
+    /// Returns the text of a key file with `first` before the keys of `others`.
+    pub fn lines(first: &EncryptionKey, others: &SecretString) -> SecretString {
+        format!("{}\n{}", first.to_text().expose_secret(), others.expose_secret()).into()
+    }
+
     /// Returns the key that seals.
     pub fn first(&self) -> &EncryptionKey {
         &self.first

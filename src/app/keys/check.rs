@@ -23,7 +23,8 @@ const TRIES: usize = 5;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error(
-        "the database was sealed with the key {used}; the configured keys open nothing in it (the first is {configured})"
+        "the database was sealed with the key {used}, and the configured keys open nothing in it (the first is \
+         {configured}); configure the right key, or move the database away and sign in again"
     )]
     Wrong { used: String, configured: KeyId },
     #[error(

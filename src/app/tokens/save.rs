@@ -71,10 +71,10 @@ impl Tokens {
     ) -> Result<SaveOutcome, StoreError> {
         for _ in 0..TRIES {
             sealed.superseded = self.order_to_supersede(definition).await;
-            match self.store.save_login(sealed, now).await? {
-                // A refresh was committed in between.
-                SaveOutcome::Changed => {}
-                outcome => return Ok(outcome),
+            let outcome = self.store.save_login(sealed, now).await?;
+            // With this outcome, a refresh was committed in between.
+            if outcome != SaveOutcome::Changed {
+                return Ok(outcome);
             }
         }
         // The new tokens matter more than the revocation of the old ones.
