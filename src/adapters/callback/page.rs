@@ -35,7 +35,7 @@ pub(super) fn outcome(reply: CallbackReply) -> Response {
             html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
         }
         CallbackReply::Ended(outcome) => html(StatusCode::OK, "failed", "Not connected", outcome.sentence()),
-        CallbackReply::NotOurs => html(
+        CallbackReply::Rejected => html(
             StatusCode::BAD_REQUEST,
             "failed",
             "This sign-in is not pending here",

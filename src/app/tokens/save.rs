@@ -25,7 +25,7 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginOver`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
+    /// [`AppError::LoginEnded`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
     /// [`AppError::Store`]. With each of them nothing is changed.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
@@ -48,13 +48,13 @@ impl Tokens {
                 Ok(Connected { name, id: saved.id })
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
-            SaveOutcome::LoginOver(outcome) => {
+            SaveOutcome::LoginEnded(outcome) => {
                 // The login was cancelled during the exchange, so its tokens must not be used.
                 if let (Some(order), Some(token)) = (order, sealed.refresh_token) {
                     let surplus = order.into_pending(name, sealed.provider_type, sealed.login_id, token, now);
                     self.revoke_unstored(surplus).await;
                 }
-                Err(AppError::LoginOver(outcome))
+                Err(AppError::LoginEnded(outcome))
             }
         }
     }

@@ -172,7 +172,7 @@ impl TokenStore for Store {
                 return Ok(SaveOutcome::TypeConflict(other.provider_type));
             }
             if let Some(outcome) = complete(connection, &new.login_id, now).await? {
-                return Ok(SaveOutcome::LoginOver(outcome));
+                return Ok(SaveOutcome::LoginEnded(outcome));
             }
             let superseded = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now));
             if let Some(revocation) = superseded {

@@ -33,7 +33,7 @@ impl TokenStore for MemoryStore {
             return Ok(SaveOutcome::TypeConflict(other.provider_type));
         }
         if let Some(outcome) = tables.complete(&new.login_id, now) {
-            return Ok(SaveOutcome::LoginOver(outcome));
+            return Ok(SaveOutcome::LoginEnded(outcome));
         }
         let before = tables.credentials.get(&new.name).cloned();
         if let Some(revocation) = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now)) {
