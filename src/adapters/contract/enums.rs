@@ -13,7 +13,6 @@ pub use crate::{
     },
 };
 
-use super::schemas::{impl_enum, impl_type};
 use crate::domain::{api_token::Scope, history};
 
 impl_enum! {

@@ -4,6 +4,9 @@
 //! Constraints are declared at the field, so the document always agrees with the code. Conversions from the values of
 //! use cases are next to the type that they produce.
 
+#[macro_use]
+mod schemas;
+
 mod auth;
 mod enums;
 mod events;
@@ -12,7 +15,6 @@ mod paging;
 mod problem;
 mod problem_kind;
 mod providers;
-mod schemas;
 mod sessions;
 mod status;
 mod texts;

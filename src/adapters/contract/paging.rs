@@ -8,7 +8,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Problem, ProblemKind, schemas::impl_type};
+use super::{Problem, ProblemKind};
 
 /// The number of newest events that pages can reach.
 const MAX_DEPTH: usize = 10_000;

@@ -2,8 +2,6 @@
 
 use http_message::StatusCode;
 
-use super::schemas::{impl_enum, impl_type};
-
 macro_rules! kinds {
     ($($kind:ident: $status:ident, $code:literal, $title:literal;)*) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]

@@ -73,5 +73,3 @@ macro_rules! impl_enum {
         }
     )*};
 }
-
-pub(super) use {impl_enum, impl_type};

@@ -9,7 +9,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-use super::schemas::impl_type;
 use crate::domain::{
     authorization_response::MAX_REDIRECT_BYTES,
     ids::{MAX_ACCOUNT_NAME, MAX_DISPLAY_NAME},
