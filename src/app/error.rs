@@ -87,8 +87,6 @@ pub enum AppError {
     /// The provider does not report the usage of a plan.
     #[error("provider {0} does not report usage")]
     NoUsage(AccountName),
-    #[error("unknown scope: {0}")]
-    UnknownScope(String),
     /// The link has opened the page already, or it has expired.
     #[error("this link has been used")]
     LinkUsed,
@@ -130,7 +128,7 @@ pub enum AppError {
     LoginInProgress,
     /// The login ended before this request.
     #[error("the login has already ended: {}", .0.as_str())]
-    LoginOver(LoginOutcome),
+    LoginEnded(LoginOutcome),
     /// This request ended the login without tokens.
     #[error("the login failed: {}", outcome.as_str())]
     LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },

@@ -67,7 +67,7 @@ pub struct SealedCredential {
 }
 
 /// The state of an account, as the API reports it. It is derived, not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AccountState {
     /// Nothing is stored under the name.

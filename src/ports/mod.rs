@@ -43,7 +43,7 @@ pub use session_endpoint::SessionEndpoint;
 pub use token_journal::{JournalError, JournalRecord, TokenJournal};
 pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, TokenStore};
 pub use upstream::{
-    BodyError, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
+    BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
 
 /// A store is broken or unreachable. The text goes to the log, never to a caller.

@@ -34,8 +34,8 @@ pub trait RevocationQueue: Send + Sync {
     ) -> Result<Option<PendingRevocation>, StoreError>;
 
     /// Deletes a revocation. Idempotent.
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError>;
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError>;
 
     /// Deletes the revocations that were queued before `time`. Returns their number.
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
 }

@@ -20,7 +20,7 @@ pub enum SaveOutcome {
     /// The account after the save.
     Saved(Box<SealedCredential>),
     /// The login ended in the meantime, e.g. by a logout; nothing was changed.
-    LoginOver(LoginOutcome),
+    LoginEnded(LoginOutcome),
     /// An account of another type has this name; nothing was changed.
     TypeConflict(ProviderType),
     /// The account has other tokens than those that the order revokes; nothing was changed.
@@ -75,7 +75,7 @@ pub trait TokenStore: Send + Sync {
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
     /// - A stored login with this login id MUST be exchanging, and MUST end as completed in the same transaction. If it
-    ///   has ended, nothing may change ([`SaveOutcome::LoginOver`]), so a login that is cancelled during the code
+    ///   has ended, nothing may change ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code
     ///   exchange stays cancelled.
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.

@@ -10,7 +10,10 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_que
 use goclaw::{
     adapters::store::SqliteStore,
     app::{App, PastedSecret, Ports, ProxyRequest},
-    domain::{api_token::TokenDigest, provider::AuthMethod},
+    domain::{
+        api_token::{Scope, TokenDigest},
+        provider::AuthMethod,
+    },
     ports::{Clock, RequestBody, RevocationQueue},
 };
 use http_message::{HeaderMap, Method};
@@ -67,7 +70,7 @@ impl Target {
             unchecked: true,
         };
         within(gateway.app.accounts.register_secret(name("dashscope"), key)).await.expect("a key");
-        within(gateway.app.access.create_token("editor".into(), "proxy".into())).await.expect("a token");
+        within(gateway.app.access.create_token("editor".into(), Scope::Proxy)).await.expect("a token");
         let pending = gateway.start_forced(alice()).await;
         let redirect_url = gateway.provider.approve(&pending.auth_url);
         within(gateway.app.shut_down()).await;

@@ -14,6 +14,8 @@ mod app_sessions;
 mod port_calls;
 
 // Adapters against real systems.
+mod contract;
+mod http_api;
 mod http_edge;
 mod migrations;
 mod oauth_endpoint;

@@ -8,6 +8,7 @@ use poem::{
     IntoResponse, Response,
     http::{StatusCode, header},
 };
+use poem_openapi::types::ToJSON;
 
 use crate::{
     adapters::contract::{OpenAiErrorBody, OpenAiErrorDetails, Problem},
@@ -98,6 +99,6 @@ impl IntoResponse for OpenAiError {
         if self.is_permanent {
             response = response.header(SHOULD_RETRY, "false");
         }
-        response.body(serde_json::to_vec(&OpenAiErrorBody { error: self.details }).unwrap_or_default())
+        response.body(OpenAiErrorBody { error: self.details }.to_json_string())
     }
 }

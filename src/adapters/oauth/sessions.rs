@@ -108,7 +108,7 @@ impl HttpOAuthEndpoint {
         let unusable = |why| TokenEndpointError::Unavailable { why };
         let url: EndpointUrl = client.url.join_path(path).map_err(|_not_joined| unusable("its URL is not valid"))?;
         let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
-            .map_err(|_not_a_header| unusable("the stored cookie is none"))?;
+            .map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
         let request = self.client.request(method, url.as_str()).header(reqwest::header::ACCEPT, "application/json");
         send(request.header(reqwest::header::COOKIE, value)).await

@@ -26,11 +26,8 @@ impl Access {
     /// Creates a token for a program.
     ///
     /// # Errors
-    /// [`AppError::UnknownScope`] for a scope that cannot be granted, [`AppError::InvalidDisplayName`],
-    /// [`AppError::TooManyTokens`], [`AppError::Store`].
-    pub async fn create_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
-        let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
-        let scope = granted.ok_or_else(|| AppError::UnknownScope(scope))?;
+    /// [`AppError::InvalidDisplayName`], [`AppError::TooManyTokens`], [`AppError::Store`].
+    pub async fn create_token(self: &Arc<Self>, name: String, scope: Scope) -> Result<IssuedToken, AppError> {
         let (access, name) = (Arc::clone(self), DisplayName::parse(&name)?);
         self.tasks.run(async move { access.issue(name, scope).await }).await
     }

@@ -33,7 +33,7 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
-    /// [`AppError::LoginOver`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
+    /// [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let logins = Arc::clone(self);
@@ -101,7 +101,7 @@ impl Logins {
         }
         match self.save(&session, &definition, response).await {
             Ok(connected) => Ok(connected),
-            Err(error @ AppError::LoginOver(_)) => Err(error),
+            Err(error @ AppError::LoginEnded(_)) => Err(error),
             Err(error) => {
                 tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
                     "the tokens of a login could not be saved");
@@ -157,7 +157,7 @@ fn still_pending(login: &SealedLogin) -> Result<LoginSession, AppError> {
     match login.progress {
         LoginProgress::Pending => Ok(login.session.clone()),
         LoginProgress::Exchanging => Err(AppError::LoginInProgress),
-        LoginProgress::Ended(outcome) => Err(AppError::LoginOver(outcome)),
+        LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(outcome)),
     }
 }
 

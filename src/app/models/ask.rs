@@ -85,7 +85,7 @@ impl Models {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
-        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Whole(body) };
+        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
         let response = self.call(&target.definition.name, call).await?;
         if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
     }

@@ -58,7 +58,7 @@ impl Models {
     pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
         let account = self.tokens.usable(name).await?;
         let ProviderCall { method, url, headers, body } = call;
-        let kept = body.again();
+        let retry_body = body.try_clone();
         let request = |account: &ProviderRegistration, body| UpstreamRequest {
             method: method.clone(),
             url: url.clone(),
@@ -68,7 +68,7 @@ impl Models {
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_refusal(response).await?;
-            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, kept) {
+            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, retry_body) {
                 (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,

@@ -26,7 +26,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_PER_SWEEP: usize = 20;
 
 /// The result of a revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Revocation {
     /// The provider confirmed the revocation.
@@ -137,7 +137,7 @@ impl Tokens {
         tracing::info!(provider.name = %revocation.name, login.id = %revocation.login_id, outcome = outcome.as_str(),
             "refresh token revocation tried");
         if outcome != Revocation::Pending
-            && let Err(error) = self.revocations.forget(id).await
+            && let Err(error) = self.revocations.delete(id).await
         {
             tracing::warn!(error = %error, "a finished revocation stays in the queue");
         }
@@ -183,7 +183,7 @@ impl Tokens {
 
     /// Tries the revocations that are due and gives up those that are too old.
     async fn sweep_revocations(&self) -> Result<(), AppError> {
-        let given_up = self.revocations.forget_queued_before(self.now().minus(KEPT_FOR)).await?;
+        let given_up = self.revocations.delete_queued_before(self.now().minus(KEPT_FOR)).await?;
         if given_up > 0 {
             tracing::warn!(tokens = given_up, "revocations that were not confirmed within a day were given up");
         }

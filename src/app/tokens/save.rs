@@ -30,7 +30,7 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginOver`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
+    /// [`AppError::LoginEnded`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
     /// [`AppError::Store`]. With each of them nothing is changed.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
@@ -52,11 +52,11 @@ impl Tokens {
                 Ok(Connected { name, id: saved.id })
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
-            SaveOutcome::LoginOver(outcome) => {
+            SaveOutcome::LoginEnded(outcome) => {
                 // The login was cancelled during the exchange, so its tokens must not be used.
                 let version = TokenVersion::first_of(sealed.login_id);
                 self.revoke_surplus(definition, &version, sealed.refresh_token.as_ref()).await;
-                Err(AppError::LoginOver(outcome))
+                Err(AppError::LoginEnded(outcome))
             }
             SaveOutcome::Changed => Err(changes_too_often("save a login")),
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{dashscope, descriptor::Descriptor, openai_codex, suno};
 
 /// The type of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::VariantArray)]
 pub enum ProviderType {
     OpenaiCodex,
     Suno,

@@ -125,7 +125,7 @@ async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
     store.put(&again).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), [], "the id is already queued");
     for _ in 0..2 {
-        store.forget(&again.id).await.unwrap();
+        store.delete(&again.id).await.unwrap();
         assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
     }
     store.put(&again).await.unwrap();
@@ -140,7 +140,7 @@ async fn old_revocations_are_deleted(fixture: impl Fixture) {
         store.remove(&name("work"), Some(&order(number, login_id(number), queued_at)), queued_at).await.unwrap();
     }
     assert_eq!(store.due(at(9), 1).await.unwrap(), [id(1)], "the oldest first, up to the limit");
-    assert_eq!(store.forget_queued_before(at(2)).await.unwrap(), 1);
+    assert_eq!(store.delete_queued_before(at(2)).await.unwrap(), 1);
     assert_eq!(store.due(at(9), 10).await.unwrap(), [id(2)]);
 }
 
@@ -161,11 +161,11 @@ async fn an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, at(0)).await.unwrap();
     let late = NewSealedCredential { superseded: Some(order(1, login_id(9), at(0))), ..credential(1, "work") };
-    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Interrupted));
+    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Interrupted));
     store.claim(&pending.session.id, at(1)).await.unwrap();
     store.cancel_all(&name("work"), at(2)).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Cancelled));
+        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Cancelled));
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before, "the account is unchanged");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
@@ -184,7 +184,7 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
 
     let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
-    assert_eq!(save(1, 6).await, SaveOutcome::LoginOver(LoginOutcome::Cancelled), "its exchange began earlier");
+    assert_eq!(save(1, 6).await, SaveOutcome::LoginEnded(LoginOutcome::Cancelled), "its exchange began earlier");
     let stored = store.load(&name("work")).await.unwrap().expect("an account");
     assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
     assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its exchange began later");

@@ -175,7 +175,7 @@ impl TokenStore for Store {
                 return Ok(SaveOutcome::Changed);
             }
             if let Some(outcome) = complete(connection, &new.login_id, now).await? {
-                return Ok(SaveOutcome::LoginOver(outcome));
+                return Ok(SaveOutcome::LoginEnded(outcome));
             }
             if let (Some(_), Some(order)) = (&before, &new.superseded) {
                 queue(connection, &order.revocation).await?;

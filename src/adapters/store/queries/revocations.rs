@@ -116,12 +116,12 @@ impl RevocationQueue for Store {
         .await
     }
 
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError> {
         let row = diesel::delete(table::table.find(id.as_str()));
         self.run("forget a revocation", async |connection| Ok(row.execute(connection).await.map(drop)?)).await
     }
 
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
         let old = diesel::delete(table::table.filter(table::created_at.lt(time.unix_millis())));
         self.run("forget old revocations", async |connection| Ok(old.execute(connection).await?)).await
     }

@@ -109,8 +109,8 @@ impl Upstream for FakeUpstream {
         if self.state().is_unreachable {
             return Err(UpstreamError::Unreachable("the test stopped the provider".into()));
         }
-        if let RequestBody::Passing { pieces, .. } = request.body {
-            let _read: Vec<Bytes> = pieces.try_collect().await?;
+        if let RequestBody::Streamed { stream, .. } = request.body {
+            let _read: Vec<Bytes> = stream.try_collect().await?;
         }
         let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unreachable(Box::new(error)))?;
         self.state().hosts.push(url.host().unwrap_or_default().to_owned());

@@ -36,7 +36,7 @@ impl TokenStore for MemoryStore {
             return Ok(SaveOutcome::Changed);
         }
         if let Some(outcome) = tables.complete(&new.login_id, now) {
-            return Ok(SaveOutcome::LoginOver(outcome));
+            return Ok(SaveOutcome::LoginEnded(outcome));
         }
         let before = tables.credentials.get(&new.name).cloned();
         if let (Some(_), Some(order)) = (&before, &new.superseded) {

@@ -48,12 +48,12 @@ impl RevocationQueue for MemoryStore {
         }))
     }
 
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError> {
         self.tables_to("forget a revocation").await?.revocations.retain(|(revocation, _)| revocation.id != *id);
         Ok(())
     }
 
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("forget old revocations").await?;
         let before = tables.revocations.len();
         tables.revocations.retain(|(revocation, _)| revocation.created_at >= time);
