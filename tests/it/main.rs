@@ -8,6 +8,7 @@ mod support;
 // Use cases, with fakes.
 mod app_accounts;
 mod app_forward;
+mod app_keys;
 mod app_login;
 mod app_refresh;
 mod app_sessions;

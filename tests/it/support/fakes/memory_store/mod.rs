@@ -100,6 +100,16 @@ impl MemoryStore {
         self.tables().credentials.insert(account.name.clone(), account);
     }
 
+    /// Deletes all key checks, as somebody with write access can.
+    pub(crate) fn delete_key_checks(&self) {
+        self.tables().key_checks.clear();
+    }
+
+    /// Deletes the marks of all API tokens.
+    pub(crate) fn delete_marks(&self) {
+        self.tables().api_tokens.iter_mut().for_each(|stored| stored.mac = None);
+    }
+
     /// Adds a foreign member to an account's settings.
     pub(crate) fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         let mut tables = self.tables();
