@@ -1,7 +1,7 @@
-//! The use cases: five services that use the ports.
+//! The use cases: six services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`] is independent. [`follow`] passes the changes of
+//! [`Logins`]; there are no calls in the other direction. [`Access`] and [`Keys`] are independent. [`follow`] passes the changes of
 //! other replicas to the services. Every use case is a method in a file named after it. State changes run through
 //! [`Tasks::run`], so a disconnect of the caller does not cancel them.
 
