@@ -1,6 +1,9 @@
 //! The OAuth client against the simulator: its requests, and its error for each kind of response.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use goclaw::{
     adapters::{
@@ -23,7 +26,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::support::gateway::{free_port, http};
+use crate::support::gateway::{free_port, http, sleep_thread};
 
 const VERIFIER: [u8; 64] = [7; 64];
 
@@ -177,6 +180,36 @@ async fn a_connect_timeout_is_unavailable() {
     let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
     // The connect timeout must end it. After the total timeout the token might be consumed.
     assert!(matches!(given_up, TokenEndpointError::Unavailable { .. }), "{given_up:?}");
+}
+
+/// The tokens that arrive while the process is paused are the only valid ones.
+#[tokio::test]
+async fn a_response_that_arrived_during_a_pause_is_read() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let provider = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let body = r#"{"access_token":"a","refresh_token":"r","expires_in":60}"#;
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        // The caller is paused by now.
+        sleep_thread(Duration::from_millis(300));
+        stream.write_all(head.as_bytes()).unwrap();
+        sleep_thread(Duration::from_millis(100));
+        stream.write_all(body.as_bytes()).unwrap();
+        stream
+    });
+    let (oauth, token) = (endpoint(), RefreshToken::new("token"));
+    let pause = async {
+        // Lets the request leave first.
+        timeout(Duration::from_millis(150), std::future::pending::<()>()).await.unwrap_err();
+        sleep_thread(Duration::from_millis(900));
+    };
+    let (refreshed, ()) = tokio::join!(oauth.refresh(&client, &token, Duration::from_millis(600)), pause);
+    assert_eq!(refreshed.unwrap().refresh_token.unwrap().expose_secret(), "r");
+    drop(provider.join().unwrap());
 }
 
 /// Presents a refresh token to a provider that responds with this JSON.

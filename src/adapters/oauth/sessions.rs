@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     HttpOAuthEndpoint,
-    send::{SuccessResponse, send},
+    send::{SuccessResponse, send, within},
 };
 use crate::{
     domain::{
@@ -62,7 +62,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             // No session of this browser is signed in.
             refreshed.ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })
         };
-        tokio::time::timeout(limit, refreshing).await.unwrap_or(Err(TokenEndpointError::Indeterminate(Doubt::TimedOut)))
+        within(limit, refreshing).await
     }
 }
 
