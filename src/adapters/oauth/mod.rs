@@ -103,6 +103,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
 }
 
 fn parse_tokens(response: SuccessResponse) -> Result<TokenResponse, TokenEndpointError> {
-    let tokens = if response.is_json { token_response::parse(&response.body) } else { None };
-    tokens.ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(response.status.as_u16())))
+    // Whatever the media type says, these may be the only valid tokens.
+    token_response::parse(&response.body)
+        .ok_or(TokenEndpointError::Indeterminate(Doubt::Unreadable(response.status.as_u16())))
 }

@@ -18,8 +18,6 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 /// A 2xx response.
 pub(super) struct SuccessResponse {
     pub(super) status: StatusCode,
-    /// Whether its media type is JSON.
-    pub(super) is_json: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -55,8 +53,6 @@ pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, Tok
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Err(TokenEndpointError::RateLimited { retry_after: retry_after(&response) });
     }
-    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_json = media_type.is_some_and(|value| value.to_ascii_lowercase().contains("json"));
     let body = read(response).await;
     if status.is_client_error() {
         // A 4xx is a definite refusal, even if its body cannot be read.
@@ -66,7 +62,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, Tok
     if !status.is_success() {
         return Err(TokenEndpointError::Indeterminate(Doubt::Unreadable(status.as_u16())));
     }
-    Ok(SuccessResponse { status, is_json, body: body? })
+    Ok(SuccessResponse { status, body: body? })
 }
 
 /// Reads a body up to the limit.

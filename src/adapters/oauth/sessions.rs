@@ -117,7 +117,7 @@ impl HttpOAuthEndpoint {
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {
     let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&response.status)));
-    if response.is_json { serde_json::from_slice(&response.body).map_err(|_| unreadable()) } else { Err(unreadable()) }
+    serde_json::from_slice(&response.body).map_err(|_| unreadable())
 }
 
 /// Whether a session id can be put into a path unescaped.

@@ -150,7 +150,6 @@ pub(super) fn cases() -> Vec<Case> {
         lost("hang, after it is taken", kind("hang_after_commit")),
         lost("500, after it is taken", json!({"kind": "status_after_commit", "status": 500})),
         lost("half JSON", kind("half_json")),
-        lost("200 as text/html, after it is taken", json!({"kind": "retyped", "content_type": "text/html"})),
         lost("1 GiB of body", kind("huge_body")),
         lost("slow drip beyond the timeout", json!({"kind": "slow_drip", "every": "50ms"})),
         // Retried as soon as no caller can still be waiting for the first response.
@@ -171,6 +170,7 @@ pub(super) fn cases() -> Vec<Case> {
             Strike::Setting(json!({"answer_for_account": 1}), json!({"answer_for_account": null})),
         ),
         // Unusual but valid.
+        accepted("200 as text/html", Strike::Fault(json!({"kind": "retyped", "content_type": "text/html"}))),
         accepted(
             "no refresh_token, no rotation",
             Strike::Setting(no_rotation.clone(), json!({"omit_refresh_token": false})),
