@@ -9,7 +9,7 @@ use std::{
 use secrecy::ExposeSecret;
 
 use crate::{
-    adapters::{cli::words::HereAndNow, settings::Settings, system::SystemClock},
+    adapters::{cli::words::TimeFormatter, settings::Settings, system::SystemClock},
     app::{AccountStatus, App, IssuedToken, account_name},
     domain::{credential::AccountState, ids::Principal, provider::openai_codex},
     ports::Clock,
@@ -61,8 +61,8 @@ fn in_words(status: &AccountStatus) -> String {
         AccountState::InDoubt => format!("refresh unconfirmed{whom}; see auth status"),
         AccountState::NeedsReauth => format!("needs a new sign-in{whom}"),
         AccountState::Active | AccountState::Refreshing => {
-            let words = HereAndNow::local(SystemClock.now());
-            let end = status.expires_at.map(|at| format!(", access token {}", words.expiry(at.unix_seconds())));
+            let times = TimeFormatter::local(SystemClock.now());
+            let end = status.expires_at.map(|at| format!(", access token {}", times.expiry(at.unix_seconds())));
             format!("connected{whom}{plan}{}", end.unwrap_or_default())
         }
     }

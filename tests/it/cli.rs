@@ -1,8 +1,17 @@
 //! The command line with and without a running gateway: documented output, byte for byte, and exit codes.
 
+mod accounts_and_tokens;
+mod address;
 mod connecting;
+mod errors;
+mod grammar;
+mod login_state;
 mod onboarding;
+mod printing;
 mod signing_in;
+mod status_text;
+mod transport;
+mod words;
 
 use serde_json::{Value, json};
 

@@ -10,7 +10,7 @@ use super::{
     error::CliError,
     pasted_lines::{Pasted, PastedLines},
     render::{self, Countdown},
-    transport::Answer,
+    transport::ApiResponse,
 };
 use crate::{
     adapters::contract::{AuthStatus, CallbackState, LoginOutcome, LoginStarted},
@@ -18,161 +18,132 @@ use crate::{
     ports::Clock,
 };
 
-const POLL_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a login may be neither pending nor ended. It exceeds the gateway's timeout for the code exchange.
-const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A login that waits for approval.
-pub(super) struct StartedLogin {
-    pub(super) auth_url: String,
-    pub(super) login_id: String,
-    pub(super) expires_at: i64,
-    pub(super) callback: CallbackState,
+pub struct PendingLogin {
+    pub auth_url: String,
+    pub login_id: String,
+    pub expires_at: i64,
+    pub callback: CallbackState,
 }
 
-impl StartedLogin {
-    /// Returns `None` if the account is signed in already.
-    pub(super) fn of(started: LoginStarted) -> Option<Self> {
+impl PendingLogin {
+    /// Returns `None` if the account is logged in already.
+    pub fn of(started: LoginStarted) -> Option<Self> {
         let LoginStarted { auth_url, login_id, expires_at, callback, .. } = started;
         let callback = callback.unwrap_or_default();
         Some(Self { auth_url: auth_url?, login_id: login_id?, expires_at: expires_at?, callback })
     }
 }
 
-/// How the wait ended.
-pub(super) enum End {
-    Signed(Answer<AuthStatus>),
-    Failed {
-        reason: String,
-        status: Answer<AuthStatus>,
-    },
-    /// The user pressed Ctrl-C.
-    Interrupted,
+/// The account's status after the login ended, and why it failed if it did.
+pub struct LoginEnd {
+    pub status: ApiResponse<AuthStatus>,
+    pub failure: Option<String>,
 }
 
 /// The state of one login, as read from the account's status.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Signed,
+pub enum LoginState {
+    Completed,
     Failed(String),
-    Waiting,
+    Pending,
     /// Neither pending nor ended: its code is being exchanged, or the gateway has forgotten it.
     Unknown,
 }
 
-fn verdict(status: &AuthStatus, login_id: &str) -> Verdict {
-    if status.login_id.as_deref() == Some(login_id) {
-        return Verdict::Signed;
-    }
-    if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
-        let is_completed = last.outcome == LoginOutcome::Completed;
-        return if is_completed { Verdict::Signed } else { Verdict::Failed(last.reason.clone()) };
-    }
-    match &status.pending {
-        Some(pending) if pending.login_id == login_id => Verdict::Waiting,
-        Some(_another) => Verdict::Failed("another sign-in was started for this account.".to_owned()),
-        None => Verdict::Unknown,
+impl LoginState {
+    pub fn of(status: &AuthStatus, login_id: &str) -> Self {
+        if status.login_id.as_deref() == Some(login_id) {
+            return Self::Completed;
+        }
+        if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
+            let is_completed = last.outcome == LoginOutcome::Completed;
+            return if is_completed { Self::Completed } else { Self::Failed(last.reason.clone()) };
+        }
+        match &status.pending {
+            Some(pending) if pending.login_id == login_id => Self::Pending,
+            Some(_another) => Self::Failed("another sign-in was started for this account.".to_owned()),
+            None => Self::Unknown,
+        }
     }
 }
 
-pub(super) struct Wait<'a> {
-    pub(super) provider: &'a AccountName,
-    pub(super) client: &'a GatewayClient,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) started: &'a StartedLogin,
+pub struct LoginWait<'a> {
+    pub account: &'a AccountName,
+    pub client: &'a GatewayClient,
+    pub clock: &'a dyn Clock,
+    pub login: &'a PendingLogin,
     /// The text after the remaining time in the countdown.
-    pub(super) remark: &'static str,
+    pub remark: &'static str,
 }
 
-impl Wait<'_> {
-    pub(super) async fn until_it_ends(&mut self, countdown: &mut Countdown) -> Result<End, CliError> {
-        let mut pasted_lines = PastedLines::from_stdin();
+impl LoginWait<'_> {
+    /// Polls the status until the login has ended.
+    ///
+    /// # Errors
+    ///
+    /// The status cannot be read. Temporary failures are retried while the login is pending.
+    pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
+        let mut pasted_lines = PastedLines::default();
         let mut known_until = self.clock.now();
         let mut remark = self.remark;
         loop {
-            let left = self.clock.now().until(Timestamp::from_unix_seconds(self.started.expires_at));
+            let left = self.clock.now().until(Timestamp::from_unix_seconds(self.login.expires_at));
             countdown.show(left, remark);
             tokio::select! {
-                () = self.clock.sleep(POLL_EVERY) => {}
+                () = self.clock.sleep(POLL_INTERVAL) => {}
                 pasted = pasted_lines.next() => {
                     countdown.clear();
-                    self.hand_in(pasted).await?;
+                    self.submit(pasted).await?;
                 }
             }
             remark = self.remark;
-            match self.client.status(self.provider).await {
-                Ok(status) => match verdict(&status.body, &self.started.login_id) {
-                    Verdict::Signed => return Ok(End::Signed(status)),
-                    Verdict::Failed(reason) => return Ok(End::Failed { reason, status }),
-                    Verdict::Waiting => known_until = self.clock.now(),
-                    Verdict::Unknown if self.is_settled(known_until) => {
-                        let reason = "the gateway no longer has this sign-in. Nothing was saved.".to_owned();
-                        return Ok(End::Failed { reason, status });
-                    }
-                    Verdict::Unknown => {}
-                },
+            let status = self.client.status(self.account).await;
+            let is_settled = known_until.until(self.clock.now()) >= SETTLE_TIMEOUT;
+            match status {
+                Ok(status) => {
+                    let failure = match LoginState::of(&status.body, &self.login.login_id) {
+                        LoginState::Completed => None,
+                        LoginState::Failed(reason) => Some(reason),
+                        LoginState::Unknown if is_settled => {
+                            Some("the gateway no longer has this sign-in. Nothing was saved.".to_owned())
+                        }
+                        LoginState::Unknown => continue,
+                        LoginState::Pending => {
+                            known_until = self.clock.now();
+                            continue;
+                        }
+                    };
+                    return Ok(LoginEnd { status, failure });
+                }
                 // The gateway may be restarting. The login is in its database and continues.
-                Err(CliError::Unreachable { .. } | CliError::InvalidAnswer { .. }) if !left.is_zero() => {
+                Err(CliError::Unreachable { .. } | CliError::InvalidResponse { .. }) if !left.is_zero() => {
                     remark = " (gateway unreachable, still trying)";
                 }
                 // A new account is an "unknown provider" until its first login is saved.
-                Err(CliError::Refused { .. }) if !self.is_settled(known_until) => {}
+                Err(CliError::Refused { .. }) if !is_settled => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    fn is_settled(&self, known_until: Timestamp) -> bool {
-        known_until.until(self.clock.now()) >= SETTLE_WITHIN
-    }
-
     /// Submits a pasted line. If the gateway rejects it, prints the reason and continues waiting. The line itself is
     /// never printed: it may be anything from the clipboard.
-    async fn hand_in(&self, pasted: Pasted) -> Result<(), CliError> {
-        let redirect_url = match pasted {
-            Pasted::Line(line) => line,
-            Pasted::TooLong => {
-                render::error("This is too long to be the address that the browser ended at.");
-                return Ok(());
-            }
+    async fn submit(&self, pasted: Pasted) -> Result<(), CliError> {
+        let Pasted::Line(redirect_url) = pasted else {
+            render::error("This is too long to be the address that the browser ended at.");
+            return Ok(());
         };
-        match self.client.callback(self.provider, redirect_url).await {
-            Ok(()) => Ok(()),
-            Err(error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidAnswer { .. })) => {
-                render::error(&error.to_string());
-                Ok(())
-            }
-            Err(error) => Err(error),
+        match self.client.callback(self.account, redirect_url).await {
+            Err(
+                error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidResponse { .. }),
+            ) => render::error(&error.to_string()),
+            response => drop(response?),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judge(status: &str) -> Verdict {
-        verdict(&serde_json::from_str(status).unwrap(), "ours")
-    }
-
-    #[test]
-    fn the_outcome_is_read_from_the_status() {
-        let last = |id: &str, outcome: &str| {
-            format!(
-                r#"{{"authenticated":false,"state":"absent","last_login":{{"login_id":"{id}","outcome":"{outcome}","reason":"R.","at":1}}}}"#
-            )
-        };
-        let pending = |id: &str| {
-            format!(
-                r#"{{"authenticated":true,"state":"active","login_id":"old","pending":{{"login_id":"{id}","expires_at":1}}}}"#
-            )
-        };
-        assert_eq!(judge(r#"{"authenticated":true,"state":"active","login_id":"ours"}"#), Verdict::Signed);
-        assert_eq!(judge(&last("ours", "completed")), Verdict::Signed);
-        assert_eq!(judge(&last("ours", "denied")), Verdict::Failed("R.".to_owned()));
-        assert_eq!(judge(&last("older", "denied")), Verdict::Unknown);
-        assert_eq!(judge(&pending("ours")), Verdict::Waiting);
-        assert!(matches!(judge(&pending("another")), Verdict::Failed(_)));
-        assert_eq!(judge(r#"{"authenticated":true,"state":"active","login_id":"old"}"#), Verdict::Unknown);
+        Ok(())
     }
 }

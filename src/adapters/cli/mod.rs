@@ -5,29 +5,29 @@
 //! `tokens`, `page_link` and `onboard`. Only [`render`] prints. `serve`, `migrate` and `openapi` are parsed here and
 //! run by the composition root.
 
-use std::{fmt, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use secrecy::SecretString;
 
 use crate::ports::Clock;
 
-mod address;
+pub mod address;
 pub mod args;
-mod auth;
-mod browser;
-mod client;
-mod error;
-mod login;
-mod login_wait;
-mod onboard;
-mod page_link;
-mod pasted_lines;
-mod providers;
+pub mod auth;
+pub mod browser;
+pub mod client;
+pub mod error;
+pub mod login;
+pub mod login_wait;
+pub mod onboard;
+pub mod page_link;
+pub mod pasted_lines;
+pub mod providers;
 pub mod render;
-mod shell;
-mod status_text;
-mod tokens;
-mod transport;
+pub mod shell;
+pub mod status_text;
+pub mod tokens;
+pub mod transport;
 pub mod words;
 
 pub use args::{Cli, ClientCommand, Command, KeysCommand};
@@ -35,6 +35,7 @@ pub use args::{Cli, ClientCommand, Command, KeysCommand};
 use args::AuthCommand;
 use client::GatewayClient;
 use error::{CliError, Exit};
+use words::TimeFormatter;
 
 /// How to reach the gateway, as resolved from settings and environment.
 #[derive(Debug)]
@@ -55,12 +56,6 @@ pub struct Environment {
     pub can_open_browser: bool,
 }
 
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment").field("can_open_browser", &self.can_open_browser).finish_non_exhaustive()
-    }
-}
-
 /// Runs a client command and returns its exit code: 0 yes or done, 1 no, 2 usage, 3 gateway unreachable, 4 refused.
 /// Requires an installed rustls crypto provider.
 pub async fn run(command: ClientCommand, connection: Connection, environment: Environment) -> ExitCode {
@@ -74,31 +69,22 @@ pub async fn run(command: ClientCommand, connection: Connection, environment: En
 }
 
 async fn dispatch(command: ClientCommand, connection: Connection, environment: &Environment) -> Result<Exit, CliError> {
+    let client = || GatewayClient::new(&connection);
+    let times = &TimeFormatter::local(environment.clock.now());
     match command {
-        ClientCommand::Onboard(options) => onboard::onboard(&options, &connection),
-        ClientCommand::Auth(AuthCommand::Login(options)) => {
-            login::login(&options, &GatewayClient::new(connection)?, environment).await
-        }
-        ClientCommand::Auth(AuthCommand::Status(target)) => {
-            auth::status(&target, &GatewayClient::new(connection)?, environment.clock.now()).await
-        }
-        ClientCommand::Auth(AuthCommand::Refresh(options)) => {
-            auth::refresh(&options, &GatewayClient::new(connection)?, environment.clock.now()).await
-        }
-        ClientCommand::Auth(AuthCommand::Logout(target)) => {
-            auth::logout(&target, &GatewayClient::new(connection)?).await
-        }
-        ClientCommand::Auth(AuthCommand::Cancel(target)) => {
-            auth::cancel(&target, &GatewayClient::new(connection)?).await
-        }
-        ClientCommand::Open(output) => {
-            page_link::make(&output, &GatewayClient::new(connection)?, environment.clock.now()).await
-        }
-        ClientCommand::Tokens(command) => {
-            tokens::run(&command, &GatewayClient::new(connection)?, environment.clock.now()).await
-        }
-        ClientCommand::Providers(command) => {
-            providers::run(&command, &GatewayClient::new(connection)?, environment.clock.now()).await
+        ClientCommand::Onboard { force } => onboard::onboard(force, &connection),
+        ClientCommand::Open(output) => page_link::open(&output, &client()?, times).await,
+        ClientCommand::Tokens(command) => tokens::run(&command, &client()?, times).await,
+        ClientCommand::Providers(command) => providers::run(&command, &client()?, times).await,
+        ClientCommand::Auth(command) => {
+            let client = &client()?;
+            match command {
+                AuthCommand::Login(options) => login::login(&options, client, environment).await,
+                AuthCommand::Status(target) => auth::status(&target, client, times).await,
+                AuthCommand::Refresh { target, yes } => auth::refresh(&target, yes, client, times).await,
+                AuthCommand::Logout(target) => auth::logout(&target, client).await,
+                AuthCommand::Cancel(target) => auth::cancel(&target, client).await,
+            }
         }
     }
 }

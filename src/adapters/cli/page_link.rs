@@ -5,17 +5,14 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render,
-    words::HereAndNow,
+    words::TimeFormatter,
 };
-use crate::domain::time::Timestamp;
 
-pub(super) async fn make(output: &Output, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
-    let answer = client.make_page_link().await?;
-    if output.json {
-        render::json(&answer.raw)?;
-    } else {
-        render::line(&format!("{}/#link={}", client.url(), answer.body.link))?;
-        let until = HereAndNow::local(now).time(answer.body.expires_at);
+pub async fn open(output: &Output, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
+    let response = client.create_page_link().await?;
+    output.print(&response, |link| format!("{}/#link={}", client.url(), link.link))?;
+    if !output.json {
+        let until = times.time(response.body.expires_at);
         render::error(&format!("Valid once, until {until}. Do not share it: it signs in anyone who opens it."));
     }
     Ok(Exit::Yes)

@@ -12,28 +12,25 @@ use secrecy::SecretString;
 use tokio::net::unix::pipe::Receiver;
 
 /// Far longer than any redirect URL.
-const MAX_LINE_BYTES: usize = 16 * 1024;
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// A pasted line. It is a secret because a redirect URL carries an authorization code.
 #[derive(Debug)]
-pub(super) enum Pasted {
+pub enum Pasted {
     Line(SecretString),
     TooLong,
 }
 
-#[derive(Debug)]
-pub(super) struct PastedLines {
+/// The lines of stdin.
+#[derive(Debug, Default)]
+pub struct PastedLines {
     lines: Lines,
     at_end: bool,
 }
 
 impl PastedLines {
-    pub(super) fn from_stdin() -> Self {
-        Self { lines: Lines::default(), at_end: false }
-    }
-
     /// Returns the next line that is not blank. Pends forever at the end of stdin. Cancel safe.
-    pub(super) async fn next(&mut self) -> Pasted {
+    pub async fn next(&mut self) -> Pasted {
         loop {
             if let Some(pasted) = self.lines.take() {
                 return pasted;
@@ -42,12 +39,12 @@ impl PastedLines {
                 return std::future::pending().await;
             }
             match read_available().await {
-                Ok(bytes) if !bytes.is_empty() => self.lines.push(&bytes),
+                Ok(bytes) if !bytes.is_empty() => self.lines.bytes.extend(bytes),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Treat an unreadable stdin as the end.
                 Ok(_) | Err(_) => {
                     self.at_end = true;
-                    self.lines.push(b"\n");
+                    self.lines.bytes.push(b'\n');
                 }
             }
         }
@@ -72,18 +69,15 @@ async fn read_available() -> io::Result<Vec<u8>> {
 
 /// Cuts a stream of bytes into lines of bounded length.
 #[derive(Debug, Default)]
-struct Lines {
-    bytes: Vec<u8>,
+pub struct Lines {
+    pub bytes: Vec<u8>,
     /// The current line is too long; its bytes are discarded up to the line break.
     overlong: bool,
 }
 
 impl Lines {
-    fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn take(&mut self) -> Option<Pasted> {
+    /// Removes the next line that is not blank.
+    pub fn take(&mut self) -> Option<Pasted> {
         while let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.bytes.drain(..=end).collect();
             if std::mem::take(&mut self.overlong) || line.len() > MAX_LINE_BYTES {
@@ -99,34 +93,5 @@ impl Lines {
             self.bytes.clear();
         }
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_joined_from_chunks_and_blank_ones_are_skipped() {
-        let mut lines = Lines::default();
-        lines.push(b"\n  \r\nhttp://local");
-        assert!(lines.take().is_none());
-        lines.push(b"host \nsecond\n");
-        assert!(matches!(lines.take(), Some(Pasted::Line(_))));
-        assert!(matches!(lines.take(), Some(Pasted::Line(_))));
-        assert!(lines.take().is_none());
-    }
-
-    #[test]
-    fn an_endless_line_uses_bounded_memory() {
-        let mut lines = Lines::default();
-        for _ in 0..10 {
-            lines.push(&[b'x'; MAX_LINE_BYTES]);
-            assert!(lines.take().is_none());
-            assert!(lines.bytes.len() <= MAX_LINE_BYTES);
-        }
-        lines.push(b"x\nnext\n");
-        assert!(matches!(lines.take(), Some(Pasted::TooLong)));
-        assert!(matches!(lines.take(), Some(Pasted::Line(_))));
     }
 }

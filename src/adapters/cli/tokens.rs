@@ -5,30 +5,23 @@ use super::{
     client::GatewayClient,
     error::{CliError, Exit},
     render,
-    words::{HereAndNow, table},
+    words::{TimeFormatter, table},
 };
-use crate::{
-    adapters::contract::{CreateTokenRequest, TokenInfo},
-    domain::time::Timestamp,
-};
+use crate::adapters::contract::{CreateTokenRequest, TokenInfo};
 
-pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Timestamp) -> Result<Exit, CliError> {
+pub async fn run(command: &TokensCommand, client: &GatewayClient, times: &TimeFormatter) -> Result<Exit, CliError> {
     match command {
-        TokensCommand::Create(options) => {
-            let request = CreateTokenRequest { name: options.name.as_str().into(), scope: Some(options.scope) };
-            let answer = client.create_token(&request).await?;
-            let id = &answer.body.id;
+        TokensCommand::Create { name, scope, output } => {
+            let request = CreateTokenRequest { name: name.as_str().into(), scope: Some(*scope) };
+            let response = client.create_token(&request).await?;
+            let id = &response.body.id;
             // Only the token goes to stdout, so that scripts can read it.
-            let shown = match options.output.json {
-                true => render::json(&answer.raw),
-                false => render::line(&answer.body.token),
-            };
-            if let Err(unprinted) = shown {
+            if let Err(unprinted) = output.print(&response, |created| created.token.clone()) {
                 // The token was not shown, so it must not stay valid.
                 client.revoke_token(id).await?;
                 return Err(unprinted.into());
             }
-            if !options.output.json {
+            if !output.json {
                 render::error(&format!("The token is shown only once. Revoke it with: goclaw tokens revoke {id}"));
             }
         }
@@ -39,49 +32,20 @@ pub(super) async fn run(command: &TokensCommand, client: &GatewayClient, now: Ti
             } else if all.tokens.is_empty() {
                 render::line("No tokens. Create one for each program: goclaw tokens create NAME")?;
             } else {
-                render::line(&list(&all.tokens, &HereAndNow::local(now)))?;
+                render::line(&list(&all.tokens, times))?;
             }
         }
-        TokensCommand::Revoke(options) => {
-            let answer = client.revoke_token(&options.id).await?;
-            if options.output.json {
-                render::json(&answer.raw)?;
-            } else {
-                render::line("Revoked. All replicas reject it within a second.")?;
-            }
+        TokensCommand::Revoke { id, output } => {
+            let response = client.revoke_token(id).await?;
+            output.print(&response, |_| "Revoked. All replicas reject it within a second.".to_owned())?;
         }
     }
     Ok(Exit::Yes)
 }
 
-fn list(tokens: &[TokenInfo], here: &HereAndNow) -> String {
+pub fn list(tokens: &[TokenInfo], times: &TimeFormatter) -> String {
     let row = |token: &TokenInfo| {
-        [token.id.clone(), token.name.clone(), token.scope.as_str().to_owned(), here.time(token.created_at)]
+        [token.id.clone(), token.name.clone(), token.scope.as_str().to_owned(), times.time(token.created_at)]
     };
     table(["ID", "NAME", "SCOPE", "MADE"], tokens.iter().map(row))
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-    use jiff::tz::TimeZone;
-
-    use super::*;
-    use crate::adapters::contract::TokenScope;
-
-    #[test]
-    fn the_list_is_aligned() {
-        let token = |id: &str, name: &str| TokenInfo {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            scope: TokenScope::Proxy,
-            created_at: 0,
-        };
-        let here = HereAndNow { now: Timestamp::from_unix_seconds(0), zone: TimeZone::UTC };
-        assert_snapshot!(list(&[token("ab", "editor"), token("c", "x")], &here), @r"
-        ID  NAME    SCOPE  MADE
-        ab  editor  proxy  1970-01-01 00:00
-        c   x       proxy  1970-01-01 00:00
-        ");
-    }
 }
