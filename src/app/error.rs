@@ -59,12 +59,12 @@ pub enum AppError {
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The path is not among the account's `proxy_paths`.
-    #[error("the path {path} of provider {name} does not pass through this gateway")]
+    #[error("the path {path} is not allowed for provider {name}")]
     PathNotAllowed { name: AccountName, path: ProxyPath },
     /// The provider could not be reached or its response failed.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
-    #[error("the provider's API redirects elsewhere")]
+    #[error("the provider's API responded with a redirect")]
     UpstreamRedirect,
     /// The provider returned an error.
     #[error("the provider refused the request: {}", .0.code)]
@@ -90,14 +90,14 @@ pub enum AppError {
     #[error("unknown scope: {0}")]
     UnknownScope(String),
     /// The link has opened the page already, or it has expired.
-    #[error("this link has been used")]
+    #[error("this link was used or has expired")]
     LinkUsed,
     #[error("no token has this id")]
     UnknownToken,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
     /// The retry with consent cannot begin yet.
-    #[error("the refresh of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
+    #[error("the refresh of provider {name} can be retried in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {0} cannot be refreshed now")]
@@ -111,17 +111,17 @@ pub enum AppError {
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
     /// The provider does not accept the pasted secret. Nothing was saved.
-    #[error("the provider of {name} does not take this {what}")]
+    #[error("the provider of {name} rejected this {what}")]
     SecretRefused { name: AccountName, what: &'static str },
     /// The pasted secret could not be checked. Nothing was saved.
-    #[error("the provider could not be asked whether it accepts this secret")]
+    #[error("the secret could not be checked with the provider")]
     NotChecked(#[source] TokenEndpointError),
     #[error(transparent)]
     InvalidRedirect(#[from] InvalidRedirect),
     #[error("no pending OAuth flow")]
     NoPendingLogin,
     /// The callback was rejected. The login is still pending.
-    #[error("the callback was refused: {0:?}")]
+    #[error("the callback was rejected: {0:?}")]
     CallbackRejected(CallbackRejection),
     #[error("another caller started the login")]
     OtherPrincipal,

@@ -38,7 +38,8 @@ fn the_sources_use_the_names_of_the_glossary() {
 
 #[test]
 fn a_missing_and_a_banned_name_are_found() {
-    let glossary = "| a | b | `x::Here`, `table` |\n| c | d | `Gone` |\n## Use, do not use\n| `New` | `Old`, old, `Here` |";
+    let glossary =
+        "| a | b | `x::Here`, `table` |\n| c | d | `Gone` |\n## Use, do not use\n| `New` | `Old`, old, `Here` |";
     let words = BTreeSet::from(["Here", "Old"]);
     assert_eq!(disagreements(glossary, &words), ["no Gone", "no New", "banned Old", "banned Here"]);
 }

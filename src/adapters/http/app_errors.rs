@@ -70,7 +70,9 @@ impl From<&AppError> for Problem {
                 (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
             }
             AppError::Upstream(error) => (ProblemKind::UpstreamUnavailable, error.to_string()),
-            AppError::UpstreamRedirect => (ProblemKind::UpstreamRedirect, format!("{message}, which is not followed")),
+            AppError::UpstreamRedirect => {
+                (ProblemKind::UpstreamRedirect, format!("{message}, which the gateway does not follow"))
+            }
             AppError::ProviderRefused(refusal) => {
                 (ProblemKind::UpstreamRefused, format!("{message}: {}", refusal.message))
             }

@@ -28,6 +28,7 @@ impl Access {
     /// # Errors
     /// [`AppError::UnknownScope`] for a scope that cannot be granted, [`AppError::InvalidDisplayName`],
     /// [`AppError::TooManyTokens`], [`AppError::Store`].
+    #[tracing::instrument(name = "access.create_token", skip_all)]
     pub async fn create_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
         let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
         let scope = granted.ok_or_else(|| AppError::UnknownScope(scope))?;
@@ -37,22 +38,24 @@ impl Access {
 
     pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
-        self.store.remove_expired(self.now()).await?;
-        let of_scope = self.store.list().await?.into_iter().filter(|token| token.scope == scope);
+        self.ports.api_tokens.remove_expired(self.ports.now()).await?;
+        let of_scope = self.ports.api_tokens.list().await?.into_iter().filter(|token| token.scope == scope);
         if of_scope.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
-        let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
-        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
-        self.store.put(&token).await?;
+        let (id, entropy) =
+            (random_bytes(self.ports.random.as_ref())?, random_bytes::<ENTROPY>(self.ports.random.as_ref())?);
+        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.ports.now());
+        self.ports.api_tokens.put(&token).await?;
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })
     }
 
     /// Returns the tokens of programs, oldest first.
+    #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        let tokens = self.store.list().await?.into_iter();
+        let tokens = self.ports.api_tokens.list().await?.into_iter();
         Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
     }
 
@@ -60,10 +63,11 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::UnknownToken`], also for a text that cannot be an id.
+    #[tracing::instrument(name = "access.revoke_token", skip_all)]
     pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
         let revoke = async move {
-            if !access.store.remove(&id).await? {
+            if !access.ports.api_tokens.remove(&id).await? {
                 return Err(AppError::UnknownToken);
             }
             access.reload().await?;

@@ -14,11 +14,13 @@ use crate::{
 
 impl Access {
     /// Creates a link that starts one session, within ten minutes.
+    #[tracing::instrument(name = "access.create_page_link", skip_all)]
     pub async fn create_page_link(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
         self.issue_for_page(Scope::Link).await
     }
 
     /// Starts a session for a caller that presented the gateway's token.
+    #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
         self.issue_for_page(Scope::Page).await
     }
@@ -27,8 +29,9 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::LinkUsed`].
+    #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
-        if !self.store.remove(link).await? {
+        if !self.ports.api_tokens.remove(link).await? {
             return Err(AppError::LinkUsed);
         }
         self.start_page_session().await
@@ -38,10 +41,11 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::UnknownToken`] if it has ended.
+    #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
-        let extended = session.clone().refreshed(self.now());
+        let extended = session.clone().refreshed(self.ports.now());
         if let Some(expires_at) = extended.expires_at
-            && self.store.extend(&extended.id, expires_at).await?
+            && self.ports.api_tokens.extend(&extended.id, expires_at).await?
         {
             self.reload().await?;
             return Ok(extended);
@@ -49,8 +53,9 @@ impl Access {
         Err(AppError::UnknownToken)
     }
 
+    #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
-        self.store.remove(session).await?;
+        self.ports.api_tokens.remove(session).await?;
         self.reload().await
     }
 

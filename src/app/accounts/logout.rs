@@ -22,6 +22,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "accounts.logout", skip_all, fields(provider.name = %name))]
     pub async fn logout(self: &Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.remove(&name).await }).await

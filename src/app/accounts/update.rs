@@ -16,6 +16,7 @@ impl Accounts {
     /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`],
     /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] for an account that only the configuration can
     /// switch on.
+    #[tracing::instrument(name = "accounts.update", skip_all, fields(provider.name = %name))]
     pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
         let accounts = Arc::clone(self);
         self.tasks.run(async move { accounts.change_profile(&name, change).await }).await
@@ -30,6 +31,6 @@ impl Accounts {
         let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
         let changed = self.tokens.change_profile(&definition.name, &change).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
-        Ok(view(definition, Some(credential), self.now()))
+        Ok(view(definition, Some(credential), self.ports.now()))
     }
 }

@@ -16,19 +16,20 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "logins.cancel", skip_all, fields(provider.name = %name))]
     pub async fn cancel(self: &Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
         let logins = Arc::clone(self);
         self.tasks.run(async move { logins.cancel_pending(&name, &principal).await }).await
     }
 
     async fn cancel_pending(&self, name: &AccountName, principal: &Principal) -> Result<bool, AppError> {
-        let pending = self.store.latest(name, principal).await?.filter(|login| login.is_open(self.now()));
+        let pending = self.ports.logins.latest(name, principal).await?.filter(|login| login.is_open(self.ports.now()));
         let Some(login) = pending else {
             // An unknown account is reported as such.
             self.directory.resolve(name, None).await?;
             return Ok(false);
         };
-        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
+        let cancelled = self.ports.logins.end(&login.session.id, LoginOutcome::Cancelled, self.ports.now()).await?;
         self.notify_changed();
         tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
         Ok(cancelled)
@@ -36,7 +37,7 @@ impl Logins {
 
     /// Cancels every pending or exchanging login of an account, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
-        if self.store.cancel_all(name, self.now()).await? > 0 {
+        if self.ports.logins.cancel_all(name, self.ports.now()).await? > 0 {
             self.notify_changed();
         }
         Ok(())

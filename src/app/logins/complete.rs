@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tracing::{Span, field};
 
 use super::Logins;
 use crate::{
@@ -35,6 +36,7 @@ impl Logins {
     /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
     /// [`AppError::LoginOver`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
+    #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let logins = Arc::clone(self);
         self.tasks.run(async move { logins.accept(callback).await }).await
@@ -43,14 +45,14 @@ impl Logins {
     async fn accept(&self, callback: Callback) -> Result<Connected, AppError> {
         let (received, session) = match callback {
             Callback::Received(response) => {
-                let login = self.store.find(&response.state.digest()).await?;
+                let login = self.ports.logins.find(&response.state.digest()).await?;
                 let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
                 let session = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive(response, self.now()), session)
+                (self.vault.open_login(login)?.receive(response, self.ports.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
                 let (pasted, response) = PastedRedirect::parse(&redirect_url)?;
-                let login = match self.store.find(&response.state.digest()).await? {
+                let login = match self.ports.logins.find(&response.state.digest()).await? {
                     Some(login) if login.session.name == name => login,
                     _ => return Err(self.no_such_login(&name, &principal).await?),
                 };
@@ -58,9 +60,11 @@ impl Logins {
                     return Err(AppError::OtherPrincipal);
                 }
                 let session = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), session)
+                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.ports.now()), session)
             }
         };
+        let span = Span::current();
+        span.record("provider.name", field::display(&session.name)).record("login.id", field::display(&session.id));
         match received {
             Received::Exchange(exchanging, grant) => self.exchange(*exchanging, grant).await,
             Received::Ended(outcome) => Err(self.fail(&session, outcome, None).await?),
@@ -70,7 +74,7 @@ impl Logins {
 
     /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.
     async fn no_such_login(&self, name: &AccountName, principal: &Principal) -> Result<AppError, AppError> {
-        if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
+        if self.ports.logins.latest(name, principal).await?.is_some_and(|login| login.is_open(self.ports.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }
         // An unknown account is reported as such.
@@ -85,10 +89,10 @@ impl Logins {
             .directory
             .definition_of(&session.name, session.provider_type)
             .ok_or_else(|| AppError::UnknownProvider(session.name.to_string()))?;
-        if self.store.claim(&session.id, self.now()).await? == ClaimOutcome::Taken {
+        if self.ports.logins.claim(&session.id, self.ports.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
         }
-        let response = match self.oauth.exchange_code(&session.client, grant).await {
+        let response = match self.ports.oauth.exchange_code(&session.client, grant).await {
             Ok(response) => response,
             Err(error) => {
                 let outcome = outcome_of(&error);
@@ -118,7 +122,8 @@ impl Logins {
         definition: &ProviderDefinition,
         response: TokenResponse,
     ) -> Result<Connected, AppError> {
-        let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
+        let metadata =
+            response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.ports.now());
         let Some(access_token) = response.access_token else {
             return Err(AppError::LoginFailed { outcome: LoginOutcome::InvalidResponse, source: None });
         };
@@ -145,10 +150,10 @@ impl Logins {
         outcome: LoginOutcome,
         source: Option<TokenEndpointError>,
     ) -> Result<AppError, AppError> {
-        self.store.end(&session.id, outcome, self.now()).await?;
+        self.ports.logins.end(&session.id, outcome, self.ports.now()).await?;
         self.notify_changed();
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
-            cause = source.as_ref().map(tracing::field::display), "login ended without tokens");
+            cause = source.as_ref().map(field::display), "login ended without tokens");
         Ok(AppError::LoginFailed { outcome, source })
     }
 }

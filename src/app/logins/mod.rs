@@ -13,17 +13,11 @@ pub use complete::Callback;
 pub use start::{StartOptions, StartOutcome, StartedLogin};
 
 use super::{AppSettings, Ports, Tasks, Tokens, Vault, directory::Directory, random_bytes};
-use crate::{
-    domain::time::Timestamp,
-    ports::{Clock, LoginStore, OAuthEndpoint, Random, RandomError},
-};
+use crate::ports::RandomError;
 use callback_window::CallbackWindow;
 
 pub struct Logins {
-    store: Arc<dyn LoginStore>,
-    oauth: Arc<dyn OAuthEndpoint>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    ports: Arc<Ports>,
     vault: Vault,
     directory: Directory,
     tokens: Arc<Tokens>,
@@ -34,21 +28,18 @@ pub struct Logins {
 
 impl Logins {
     pub(super) fn new(
-        ports: &Ports,
+        ports: &Arc<Ports>,
         settings: &AppSettings,
         directory: &Directory,
         tokens: &Arc<Tokens>,
         tasks: &Tasks,
     ) -> Self {
         Self {
-            store: Arc::clone(&ports.logins),
-            oauth: Arc::clone(&ports.oauth),
-            clock: Arc::clone(&ports.clock),
-            random: Arc::clone(&ports.random),
+            ports: Arc::clone(ports),
             vault: Vault::new(Arc::clone(&ports.cipher)),
             directory: directory.clone(),
             tokens: Arc::clone(tokens),
-            window: CallbackWindow::new(Arc::clone(&ports.callback_listener), settings.callback_address.clone()),
+            window: CallbackWindow::new(settings.callback_address.clone()),
             lifetime: settings.login_lifetime,
             tasks: tasks.clone(),
         }
@@ -61,10 +52,6 @@ impl Logins {
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
-        random_bytes(self.random.as_ref())
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
+        random_bytes(self.ports.random.as_ref())
     }
 }

@@ -87,7 +87,7 @@ impl Models {
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Whole(body) };
         let response = self.call(&target.definition.name, call).await?;
-        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
+        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.ports.now()).await) }
     }
 
     /// Reads a stream of events to its end and returns the whole response.
@@ -115,7 +115,7 @@ impl Models {
         if let Some(None) = body.next().now_or_never() {
             return;
         }
-        let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
+        let (clock, stopping) = (Arc::clone(&self.ports.clock), self.tasks.stopping().clone());
         self.tasks.start(async move {
             select! {
                 () = async { while let Some(Ok(_)) = body.next().await {} } => {}

@@ -65,11 +65,13 @@ impl Models {
             headers: upstream_headers(&headers, account),
             body,
         };
-        let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
+        let mut response = self.ports.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_refusal(response).await?;
             response = match (self.tokens.replace_refused(name, &account, is_dead).await?, kept) {
-                (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
+                (Some(newer), Some(body)) => {
+                    self.ports.upstream.send(request(&newer, body), &newer.access_token).await?
+                }
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
             };
@@ -77,7 +79,7 @@ impl Models {
         if response.status.is_success() {
             self.tokens.note_accepted(name);
         }
-        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
+        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.ports.now());
         Ok(response)
     }
 }

@@ -83,6 +83,7 @@ impl ModelLists {
 
 impl Models {
     /// Returns the agents, then the models of every account that is switched on.
+    #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self) -> Vec<ListedModel> {
         let agents = self.names.agents.keys();
         let agents = agents.map(|key| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
@@ -103,6 +104,7 @@ impl Models {
     ///
     /// # Errors
     /// [`AppError::UnknownModel`].
+    #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str) -> Result<ListedModel, AppError> {
         let mut models = self.list().await.into_iter();
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
@@ -119,12 +121,12 @@ impl Models {
         let turn = self.lists.turn(name);
         let _one_at_a_time = turn.lock().await;
         let known = self.lists.get(name, &account.refresh.version.login_id);
-        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
+        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.ports.now()) {
             return fresh.models.clone();
         }
         let listed = select! {
             listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
-            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
+            () = self.ports.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
         };
         let ((etag, models), fresh_for) = match listed {
             Ok(listed) => (listed, FRESH_FOR),
@@ -135,7 +137,7 @@ impl Models {
                 (last, RETRY_AFTER_FAILURE)
             }
         };
-        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.now().plus(fresh_for));
+        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.ports.now().plus(fresh_for));
         self.lists.put(name, ModelList { login_id, etag, models: models.clone(), fresh_until });
         models
     }
@@ -157,7 +159,7 @@ impl Models {
             return Ok((known.etag.clone(), known.models.clone()));
         }
         if !response.status.is_success() {
-            return Err(refusal_of(response, self.now()).await);
+            return Err(refusal_of(response, self.ports.now()).await);
         }
         let etag = response.headers.get(ETAG).cloned();
         let json = json_of(response).await?;

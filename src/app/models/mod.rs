@@ -18,16 +18,12 @@ pub use proxy::{ProxyRequest, ProxyResponse};
 pub use responses::IGNORED_PARAMETERS;
 
 use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens};
-use crate::{
-    domain::{model_ref::ModelNames, time::Timestamp},
-    ports::{Clock, Upstream},
-};
+use crate::domain::model_ref::ModelNames;
 use list::ModelLists;
 use usage::Usages;
 
 pub struct Models {
-    upstream: Arc<dyn Upstream>,
-    clock: Arc<dyn Clock>,
+    ports: Arc<Ports>,
     catalog: ProviderCatalog,
     names: ModelNames,
     lists: ModelLists,
@@ -37,10 +33,9 @@ pub struct Models {
 }
 
 impl Models {
-    pub(super) fn new(ports: &Ports, settings: AppSettings, tokens: &Arc<Tokens>, tasks: &Tasks) -> Self {
+    pub(super) fn new(ports: &Arc<Ports>, settings: AppSettings, tokens: &Arc<Tokens>, tasks: &Tasks) -> Self {
         Self {
-            upstream: Arc::clone(&ports.upstream),
-            clock: Arc::clone(&ports.clock),
+            ports: Arc::clone(ports),
             catalog: settings.catalog,
             names: settings.models,
             lists: ModelLists::default(),
@@ -48,9 +43,5 @@ impl Models {
             tokens: Arc::clone(tokens),
             tasks: tasks.clone(),
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }

@@ -63,26 +63,29 @@ impl Models {
     /// # Errors
     /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`],
     /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
+    #[tracing::instrument(name = "models.usage", skip_all, fields(provider.name = %name))]
     pub async fn usage(&self, name: &AccountName) -> Result<Usage, AppError> {
         let definition = self.definition(name)?;
         let name = &definition.name;
         let path = definition.descriptor().usage_path.ok_or_else(|| AppError::NoUsage(name.clone()))?;
         let account = self.tokens.usable(name).await?;
         let login_id = &account.refresh.version.login_id;
-        if let Some(fresh) = self.usages.get(name, login_id).filter(|usage| usage.as_of.plus(FRESH_FOR) > self.now()) {
+        if let Some(fresh) =
+            self.usages.get(name, login_id).filter(|usage| usage.as_of.plus(FRESH_FOR) > self.ports.now())
+        {
             return Ok(fresh);
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
             response = self.call(name, call) => response?,
-            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to report its usage")),
+            () = self.ports.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
         if !response.status.is_success() {
-            return Err(refusal_of(response, self.now()).await);
+            return Err(refusal_of(response, self.ports.now()).await);
         }
         let json = json_of(response).await?;
-        let usage = Usage::of_json(&json, self.now())
+        let usage = Usage::of_json(&json, self.ports.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;
         self.usages.put(name, login_id, usage.clone());
         Ok(usage)
