@@ -29,22 +29,18 @@ pub enum AppError {
     InvalidAccountName(#[from] InvalidAccountName),
     #[error(transparent)]
     InvalidDisplayName(#[from] InvalidDisplayName),
-    /// The stated type of a new account does not exist.
     #[error("unknown provider type: {0}")]
     UnknownProviderType(String),
-    /// The account is stored or configured with another type.
     #[error("provider \"{name}\" already exists as type \"{existing}\"")]
     TypeConflict { name: AccountName, existing: ProviderType },
     /// The account uses another authentication method than the request.
     #[error("provider {name} connects with {}", method.in_words())]
     AuthMethodMismatch { name: AccountName, method: AuthMethod },
-    /// The account has no stored credential.
     #[error("provider {0} is not connected")]
     NotConnected(AccountName),
     /// The configuration switches the provider off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(AccountName),
-    /// The owner switched the account off.
     #[error("provider {0} is switched off")]
     SwitchedOff(AccountName),
     /// The account has no refresh token or cookie.
@@ -66,7 +62,6 @@ pub enum AppError {
     Upstream(#[from] UpstreamError),
     #[error("the provider's API responded with a redirect")]
     UpstreamRedirect,
-    /// The provider returned an error.
     #[error("the provider refused the request: {}", .0.code)]
     ProviderRefused(Box<ProviderRefusal>),
     /// The provider's response cannot be used. The text is the reason.
@@ -75,21 +70,16 @@ pub enum AppError {
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
     InvalidModelRequest(#[from] InvalidRequest),
-    /// No connected account has this model.
     #[error("no connected account has a model called {0}")]
     UnknownModel(String),
-    /// The provider has no model API.
     #[error("provider {0} has no models")]
     NoModels(AccountName),
-    /// The provider's models need another API.
     #[error("the models of provider {name} do not support this API; use {instead}")]
     UnsupportedApi { name: AccountName, instead: &'static str },
-    /// The provider does not report the usage of a plan.
     #[error("provider {0} does not report usage")]
     NoUsage(AccountName),
     #[error("unknown scope: {0}")]
     UnknownScope(String),
-    /// The link has opened the page already, or it has expired.
     #[error("this link was used or has expired")]
     LinkUsed,
     #[error("no token has this id")]
@@ -125,7 +115,6 @@ pub enum AppError {
     CallbackRejected(CallbackRejection),
     #[error("another caller started the login")]
     OtherPrincipal,
-    /// Another request is redeeming the code of this login.
     #[error("another request is finishing the login")]
     LoginInProgress,
     /// The login ended before this request.

@@ -20,17 +20,13 @@ const PRUNE_EVERY: u32 = 7_200;
 
 #[derive(Clone)]
 pub(super) struct Follower {
-    ports: Arc<Ports>,
-    tokens: Arc<Tokens>,
-    access: Arc<Access>,
-    tasks: Tasks,
+    pub(super) ports: Arc<Ports>,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) access: Arc<Access>,
+    pub(super) tasks: Tasks,
 }
 
 impl Follower {
-    pub(super) fn new(ports: &Arc<Ports>, tokens: &Arc<Tokens>, access: &Arc<Access>, tasks: &Tasks) -> Self {
-        Self { ports: Arc::clone(ports), tokens: Arc::clone(tokens), access: Arc::clone(access), tasks: tasks.clone() }
-    }
-
     /// Returns the number of the newest event.
     pub(super) async fn latest(&self) -> Result<Revision, AppError> {
         Ok(self.ports.history.latest().await?)

@@ -104,10 +104,16 @@ impl App {
             logins: Arc::clone(&logins),
             tasks: tasks.clone(),
         };
+        let follower = Follower {
+            ports: Arc::clone(&ports),
+            tokens: Arc::clone(&tokens),
+            access: Arc::clone(&access),
+            tasks: tasks.clone(),
+        };
         Arc::new(Self {
             accounts: Arc::new(accounts),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
-            follower: Follower::new(&ports, &tokens, &access, &tasks),
+            follower,
             tokens,
             logins,
             access,

@@ -32,11 +32,14 @@ impl Access {
     pub async fn create_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
         let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
         let scope = granted.ok_or_else(|| AppError::UnknownScope(scope))?;
-        let (access, name) = (Arc::clone(self), DisplayName::parse(&name)?);
-        self.tasks.run(async move { access.issue(name, scope).await }).await
+        self.issue(DisplayName::parse(&name)?, scope).await
     }
 
-    pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+    pub(super) async fn issue(self: &Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+        self.tasks.run(Arc::clone(self).store_new(name, scope)).await
+    }
+
+    async fn store_new(self: Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.ports.api_tokens.remove_expired(self.ports.now()).await?;
         let of_scope = self.ports.api_tokens.list().await?.into_iter().filter(|token| token.scope == scope);

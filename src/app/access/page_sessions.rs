@@ -16,13 +16,13 @@ impl Access {
     /// Creates a link that starts one session, within ten minutes.
     #[tracing::instrument(name = "access.create_page_link", skip_all)]
     pub async fn create_page_link(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Link).await
+        self.issue(DisplayName::parse("page")?, Scope::Link).await
     }
 
     /// Starts a session for a caller that presented the gateway's token.
     #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Page).await
+        self.issue(DisplayName::parse("page")?, Scope::Page).await
     }
 
     /// Starts a session for a link. Only one caller can use a link, also with several replicas.
@@ -57,10 +57,5 @@ impl Access {
     pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
         self.ports.api_tokens.remove(session).await?;
         self.reload().await
-    }
-
-    async fn issue_for_page(self: &Arc<Self>, scope: Scope) -> Result<IssuedToken, AppError> {
-        let (access, name) = (Arc::clone(self), DisplayName::parse("page")?);
-        self.tasks.run(async move { access.issue(name, scope).await }).await
     }
 }

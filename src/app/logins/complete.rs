@@ -38,11 +38,10 @@ impl Logins {
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
     #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
-        let logins = Arc::clone(self);
-        self.tasks.run(async move { logins.accept(callback).await }).await
+        self.tasks.run(Arc::clone(self).accept(callback)).await
     }
 
-    async fn accept(&self, callback: Callback) -> Result<Connected, AppError> {
+    async fn accept(self: Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let (received, session) = match callback {
             Callback::Received(response) => {
                 let login = self.ports.logins.find(&response.state.digest()).await?;

@@ -63,17 +63,16 @@ impl Logins {
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
-        let logins = Arc::clone(self);
-        self.tasks.run(async move { logins.start_or_resume(&name, principal, options).await }).await
+        self.tasks.run(Arc::clone(self).start_or_resume(name, principal, options)).await
     }
 
     async fn start_or_resume(
-        self: &Arc<Self>,
-        name: &AccountName,
+        self: Arc<Self>,
+        name: AccountName,
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
-        let resolved = self.directory.resolve(name, options.provider_type).await?;
+        let resolved = self.directory.resolve(&name, options.provider_type).await?;
         let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let (definition, now) = (resolved.definition, self.ports.now());
         let name = definition.name.clone();

@@ -10,11 +10,7 @@ use std::{
 use http_message::HeaderMap;
 use tokio::select;
 
-use super::{
-    Models,
-    ask::{json_of, refusal_of},
-    call::ProviderCall,
-};
+use super::{Models, ask::json_of, call::ProviderCall};
 use crate::{
     app::AppError,
     domain::{
@@ -78,12 +74,9 @@ impl Models {
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
-            response = self.call(name, call) => response?,
+            response = self.call_successfully(name, call) => response?,
             () = self.ports.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
-        if !response.status.is_success() {
-            return Err(refusal_of(response, self.ports.now()).await);
-        }
         let json = json_of(response).await?;
         let usage = Usage::of_json(&json, self.ports.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;
