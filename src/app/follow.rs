@@ -4,9 +4,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{Access, AppError, Ports, Tasks, Tokens};
-use crate::domain::{
-    history::{CredentialEvent, Revision},
-    ids::AccountName,
+use crate::{
+    domain::{
+        history::{CredentialEvent, Revision},
+        ids::AccountName,
+    },
+    ports::{Clock, CredentialHistory},
 };
 
 /// Pause between two reads.
@@ -20,16 +23,27 @@ const PRUNE_EVERY: u32 = 7_200;
 
 #[derive(Clone)]
 pub(super) struct Follower {
-    pub(super) ports: Arc<Ports>,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) access: Arc<Access>,
-    pub(super) tasks: Tasks,
+    history: Arc<dyn CredentialHistory>,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<Tokens>,
+    access: Arc<Access>,
+    tasks: Tasks,
 }
 
 impl Follower {
+    pub(super) fn new(ports: &Ports, tokens: &Arc<Tokens>, access: &Arc<Access>, tasks: &Tasks) -> Self {
+        Self {
+            history: Arc::clone(&ports.history),
+            clock: Arc::clone(&ports.clock),
+            tokens: Arc::clone(tokens),
+            access: Arc::clone(access),
+            tasks: tasks.clone(),
+        }
+    }
+
     /// Returns the number of the newest event.
     pub(super) async fn latest(&self) -> Result<Revision, AppError> {
-        Ok(self.ports.history.latest().await?)
+        Ok(self.history.latest().await?)
     }
 
     /// Starts to follow after `seen`.
@@ -39,7 +53,7 @@ impl Follower {
             let mut reads = 0_u32;
             loop {
                 tokio::select! {
-                    () = follower.ports.clock.sleep(POLL_INTERVAL) => {}
+                    () = follower.clock.sleep(POLL_INTERVAL) => {}
                     () = follower.tasks.stopping().cancelled() => return,
                 }
                 match follower.read_changes(seen).await {
@@ -51,7 +65,7 @@ impl Follower {
                     tracing::debug!(error = %error, "the API tokens cannot be read");
                 }
                 reads = reads.wrapping_add(1);
-                if reads.is_multiple_of(PRUNE_EVERY) && follower.ports.history.prune(KEPT_EVENTS).await.is_err() {
+                if reads.is_multiple_of(PRUNE_EVERY) && follower.history.prune(KEPT_EVENTS).await.is_err() {
                     tracing::debug!("old events could not be pruned");
                 }
             }
@@ -61,7 +75,7 @@ impl Follower {
     /// Reloads every account that changed after `seen` and returns the newest revision read.
     async fn read_changes(&self, mut seen: Revision) -> Result<Revision, AppError> {
         loop {
-            let events = self.ports.history.since(seen, PAGE).await?;
+            let events = self.history.since(seen, PAGE).await?;
             let Some(newest) = events.last().map(|event| event.revision) else { return Ok(seen) };
             let changed: BTreeMap<&AccountName, &CredentialEvent> =
                 events.iter().map(|event| (&event.name, event)).collect();

@@ -32,7 +32,7 @@ pub use tasks::Tasks;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
 
 use crate::{
-    domain::{model_ref::ModelNames, time::Timestamp},
+    domain::model_ref::ModelNames,
     ports::{
         ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, LoginStore, Notifier,
         OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal, TokenStore,
@@ -61,12 +61,6 @@ pub struct Ports {
     pub random: Arc<dyn Random>,
 }
 
-impl Ports {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-}
-
 /// The configuration that use cases need.
 #[derive(Debug, Clone)]
 pub struct AppSettings {
@@ -92,28 +86,14 @@ pub struct App {
 
 impl App {
     pub fn new(ports: Ports, settings: AppSettings) -> Arc<Self> {
-        let (ports, tasks) = (Arc::new(ports), Tasks::default());
-        let directory = Directory::new(&ports, settings.catalog.clone());
+        let (tasks, directory) = (Tasks::default(), Directory::new(&ports, settings.catalog.clone()));
         let tokens = Arc::new(Tokens::new(&ports, &directory, &tasks, settings.proactive));
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
         let access = Arc::new(Access::new(&ports, &tasks));
-        let accounts = Accounts {
-            ports: Arc::clone(&ports),
-            directory,
-            tokens: Arc::clone(&tokens),
-            logins: Arc::clone(&logins),
-            tasks: tasks.clone(),
-        };
-        let follower = Follower {
-            ports: Arc::clone(&ports),
-            tokens: Arc::clone(&tokens),
-            access: Arc::clone(&access),
-            tasks: tasks.clone(),
-        };
         Arc::new(Self {
-            accounts: Arc::new(accounts),
+            accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
-            follower,
+            follower: Follower::new(&ports, &tokens, &access, &tasks),
             tokens,
             logins,
             access,

@@ -41,15 +41,14 @@ impl Access {
 
     async fn store_new(self: Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
-        self.ports.api_tokens.remove_expired(self.ports.now()).await?;
-        let of_scope = self.ports.api_tokens.list().await?.into_iter().filter(|token| token.scope == scope);
+        self.store.remove_expired(self.now()).await?;
+        let of_scope = self.store.list().await?.into_iter().filter(|token| token.scope == scope);
         if of_scope.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
-        let (id, entropy) =
-            (random_bytes(self.ports.random.as_ref())?, random_bytes::<ENTROPY>(self.ports.random.as_ref())?);
-        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.ports.now());
-        self.ports.api_tokens.put(&token).await?;
+        let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
+        let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
+        self.store.put(&token).await?;
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })
@@ -58,7 +57,7 @@ impl Access {
     /// Returns the tokens of programs, oldest first.
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        let tokens = self.ports.api_tokens.list().await?.into_iter();
+        let tokens = self.store.list().await?.into_iter();
         Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
     }
 
@@ -70,7 +69,7 @@ impl Access {
     pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
         let revoke = async move {
-            if !access.ports.api_tokens.remove(&id).await? {
+            if !access.store.remove(&id).await? {
                 return Err(AppError::UnknownToken);
             }
             access.reload().await?;

@@ -12,10 +12,18 @@ use tokio::sync::Mutex;
 pub use api_tokens::IssuedToken;
 
 use super::{AppError, Ports, Tasks};
-use crate::domain::api_token::{ApiToken, TokenDigest};
+use crate::{
+    domain::{
+        api_token::{ApiToken, TokenDigest},
+        time::Timestamp,
+    },
+    ports::{ApiTokenStore, Clock, Random},
+};
 
 pub struct Access {
-    ports: Arc<Ports>,
+    store: Arc<dyn ApiTokenStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     /// The stored tokens by digest, at most a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
@@ -26,9 +34,11 @@ pub struct Access {
 }
 
 impl Access {
-    pub(super) fn new(ports: &Arc<Ports>, tasks: &Tasks) -> Self {
+    pub(super) fn new(ports: &Ports, tasks: &Tasks) -> Self {
         Self {
-            ports: Arc::clone(ports),
+            store: Arc::clone(&ports.api_tokens),
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
             tokens: ArcSwap::default(),
             reading: Mutex::default(),
             issuing: Mutex::default(),
@@ -38,15 +48,19 @@ impl Access {
 
     /// Returns the token with that digest from memory if it is valid now.
     pub fn find(&self, digest: &TokenDigest) -> Option<Arc<ApiToken>> {
-        self.tokens.load().get(digest).filter(|token| token.is_good(self.ports.now())).cloned()
+        self.tokens.load().get(digest).filter(|token| token.is_good(self.now())).cloned()
     }
 
     /// Replaces the tokens in memory by those in the store.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
         let _alone = self.reading.lock().await;
-        let tokens = self.ports.api_tokens.list().await?;
+        let tokens = self.store.list().await?;
         let tokens = tokens.into_iter().map(|token| (token.digest.clone(), Arc::new(token))).collect();
         self.tokens.store(Arc::new(tokens));
         Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }

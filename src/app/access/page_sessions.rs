@@ -31,7 +31,7 @@ impl Access {
     /// [`AppError::LinkUsed`].
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
-        if !self.ports.api_tokens.remove(link).await? {
+        if !self.store.remove(link).await? {
             return Err(AppError::LinkUsed);
         }
         self.start_page_session().await
@@ -43,9 +43,9 @@ impl Access {
     /// [`AppError::UnknownToken`] if it has ended.
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
-        let extended = session.clone().refreshed(self.ports.now());
+        let extended = session.clone().refreshed(self.now());
         if let Some(expires_at) = extended.expires_at
-            && self.ports.api_tokens.extend(&extended.id, expires_at).await?
+            && self.store.extend(&extended.id, expires_at).await?
         {
             self.reload().await?;
             return Ok(extended);
@@ -55,7 +55,7 @@ impl Access {
 
     #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
-        self.ports.api_tokens.remove(session).await?;
+        self.store.remove(session).await?;
         self.reload().await
     }
 }

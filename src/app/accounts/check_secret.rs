@@ -31,11 +31,11 @@ impl Accounts {
         set_user_agent(&mut headers, definition);
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let request = UpstreamRequest { method: Method::GET, url, headers, body: RequestBody::default() };
-        let response = self.ports.upstream.send(request, token).await?;
+        let response = self.upstream.send(request, token).await?;
         match response.status {
             status if status.is_success() => Ok(()),
             StatusCode::UNAUTHORIZED => Err(Self::secret_refused(definition, method.noun())),
-            _ => Err(refusal_of(response, self.ports.now()).await),
+            _ => Err(refusal_of(response, self.now()).await),
         }
     }
 
@@ -51,7 +51,7 @@ impl Accounts {
         };
         let session = UnverifiedClaims::of(token).and_then(|claims| claims.label("sid"));
         let refreshed =
-            self.ports.sessions.refresh(client, session.as_deref(), cookie, definition.refresh.http_timeout).await;
+            self.sessions.refresh(client, session.as_deref(), cookie, definition.refresh.http_timeout).await;
         let Err(error) = refreshed else { return Ok(()) };
         if matches!(error.failure(), Failure::Rejected(_)) {
             return Err(Self::secret_refused(definition, "client cookie"));

@@ -45,7 +45,7 @@ impl Accounts {
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
     #[tracing::instrument(name = "accounts.events", skip_all, fields(provider.name = %name))]
     pub async fn events(&self, name: &AccountName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
-        let events = self.ports.history.of(name, newest).await?;
+        let events = self.history.of(name, newest).await?;
         if events.is_empty() {
             // An unknown account is reported as such.
             self.directory.resolve(name, None).await?;
@@ -57,8 +57,8 @@ impl Accounts {
     /// account's event.
     #[tracing::instrument(name = "accounts.activity", skip_all)]
     pub async fn activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
-        let events = self.ports.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
-        let logins = self.ports.logins.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {
+        let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
+        let logins = self.login_store.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {
             LoginProgress::Ended(outcome) if outcome != LoginOutcome::Completed => Some(ActivityEntry::Login {
                 name: login.session.name,
                 login_id: login.session.id,

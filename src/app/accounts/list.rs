@@ -33,8 +33,8 @@ pub struct ProviderView {
 impl Accounts {
     #[tracing::instrument(name = "accounts.list", skip_all)]
     pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
-        let now = self.ports.now();
-        let stored = self.ports.credentials.list().await?;
+        let now = self.now();
+        let stored = self.store.list().await?;
         let mut credentials: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name.clone(), found)).collect();
         let configured = self.directory.catalog.iter().map(|definition| {
             let credential = credentials.remove(&definition.name);

@@ -18,11 +18,49 @@ pub use secret::PastedSecret;
 pub use status::{AccountStatus, LastLogin, SwitchedOffBy};
 
 use super::{Logins, Ports, Tasks, Tokens, directory::Directory};
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, CredentialHistory, LoginStore, Random, SessionEndpoint, TokenStore, Upstream},
+};
 
 pub struct Accounts {
-    pub(super) ports: Arc<Ports>,
-    pub(super) directory: Directory,
-    pub(super) tokens: Arc<Tokens>,
-    pub(super) logins: Arc<Logins>,
-    pub(super) tasks: Tasks,
+    store: Arc<dyn TokenStore>,
+    history: Arc<dyn CredentialHistory>,
+    login_store: Arc<dyn LoginStore>,
+    sessions: Arc<dyn SessionEndpoint>,
+    upstream: Arc<dyn Upstream>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    directory: Directory,
+    tokens: Arc<Tokens>,
+    logins: Arc<Logins>,
+    tasks: Tasks,
+}
+
+impl Accounts {
+    pub(super) fn new(
+        ports: &Ports,
+        directory: &Directory,
+        tokens: &Arc<Tokens>,
+        logins: &Arc<Logins>,
+        tasks: &Tasks,
+    ) -> Self {
+        Self {
+            store: Arc::clone(&ports.credentials),
+            history: Arc::clone(&ports.history),
+            login_store: Arc::clone(&ports.logins),
+            sessions: Arc::clone(&ports.sessions),
+            upstream: Arc::clone(&ports.upstream),
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
+            directory: directory.clone(),
+            tokens: Arc::clone(tokens),
+            logins: Arc::clone(logins),
+            tasks: tasks.clone(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
 }

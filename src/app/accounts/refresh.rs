@@ -34,7 +34,7 @@ impl Accounts {
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }
-        let refresh = credential.refresh.clone().at(self.ports.now());
+        let refresh = credential.refresh.clone().at(self.now());
         if !refresh.refreshable || definition.refresh_method(credential.metadata.auth_method).is_none() {
             return Err(AppError::NothingToRefresh(definition.name));
         }
@@ -58,9 +58,9 @@ impl Accounts {
         let mut outcome = self.tokens.refresh(definition, version, trigger).await;
         if let (RefreshOutcome::Waiting(until), RefreshTrigger::Consented) = (outcome, trigger) {
             // The first call may still be running. The retry begins when it must have ended.
-            let wait = self.ports.now().until(until);
+            let wait = self.now().until(until);
             if wait <= definition.refresh.longest_call() {
-                self.ports.clock.sleep(wait).await;
+                self.clock.sleep(wait).await;
                 outcome = self.tokens.refresh(definition, version, trigger).await;
             }
         }
@@ -69,7 +69,7 @@ impl Accounts {
             RefreshOutcome::Waiting(until) => {
                 let was_running = self.tokens.wait_for_other_replica(definition, version).await?;
                 if trigger == RefreshTrigger::Consented && !was_running {
-                    let wait = self.ports.now().until(until);
+                    let wait = self.now().until(until);
                     return Err(AppError::RefreshNotYet { name: definition.name.clone(), wait });
                 }
                 Ok(())

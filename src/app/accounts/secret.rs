@@ -59,13 +59,8 @@ impl Accounts {
         let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let access_token = AccessToken::from_pasted(&pasted.secret)?;
         let cookie = pasted.client_cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-        let metadata = pasted_metadata(
-            definition.provider_type,
-            pasted.method,
-            &access_token,
-            cookie.is_some(),
-            self.ports.now(),
-        )?;
+        let metadata =
+            pasted_metadata(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
         match &cookie {
             _ if pasted.unchecked => {}
             // The session token may have expired, so only the cookie is checked.
@@ -77,7 +72,7 @@ impl Accounts {
             provider_type: definition.provider_type,
             display_name: display_name.map(DisplayName::into_string),
             api_base: definition.api_base.clone(),
-            login_id: LoginId::from_bytes(random_bytes(self.ports.random.as_ref())?),
+            login_id: LoginId::from_bytes(random_bytes(self.random.as_ref())?),
             access_token,
             refresh_token: cookie,
             metadata,

@@ -74,8 +74,8 @@ impl Accounts {
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
     #[tracing::instrument(name = "accounts.status", skip_all, fields(provider.name = %name))]
     pub async fn status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
-        let now = self.ports.now();
-        let latest = self.ports.logins.latest(name, principal).await?;
+        let now = self.now();
+        let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {
             // Nothing is stored before the first login of a new account completes, so the login names its type.
             (Err(AppError::UnknownProvider(_)), Some(login)) => {

@@ -34,6 +34,6 @@ impl Accounts {
         let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
         let changed = self.tokens.change_profile(&definition.name, &change).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
-        Ok(view(definition, Some(credential), self.ports.now()))
+        Ok(view(definition, Some(credential), self.now()))
     }
 }

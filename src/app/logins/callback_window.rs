@@ -14,7 +14,7 @@ use super::{Callback, Logins};
 use crate::{
     app::AppError,
     domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
-    ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackReply, StoreError},
+    ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
 /// How long the listener stays open after the result page was fetched.
@@ -33,6 +33,7 @@ pub struct CallbackUnavailable {
 }
 
 pub(super) struct CallbackWindow {
+    listener: Arc<dyn CallbackListener>,
     address: CallbackAddress,
     /// Whether a listener runs. The lock is held while it opens or closes, so that a login that starts then waits.
     open: Mutex<bool>,
@@ -41,8 +42,8 @@ pub(super) struct CallbackWindow {
 }
 
 impl CallbackWindow {
-    pub(super) fn new(address: CallbackAddress) -> Self {
-        Self { address, open: Mutex::new(false), changed: Notify::new() }
+    pub(super) fn new(listener: Arc<dyn CallbackListener>, address: CallbackAddress) -> Self {
+        Self { listener, address, open: Mutex::new(false), changed: Notify::new() }
     }
 
     pub(super) fn notify_changed(&self) {
@@ -58,7 +59,7 @@ impl Logins {
             self.window.notify_changed();
             return Ok(());
         }
-        let bound = self.ports.callback_listener.bind(&self.window.address).await.map_err(|source| {
+        let bound = self.window.listener.bind(&self.window.address).await.map_err(|source| {
             let error = CallbackUnavailable { port: self.window.address.port(), source };
             tracing::warn!(error = %error, "{error}; the redirect URL can be pasted instead");
             error
@@ -73,7 +74,7 @@ impl Logins {
 
     /// Opens the window again if logins were pending when the gateway stopped.
     pub(in crate::app) async fn reopen_callback_window(self: &Arc<Self>) -> Result<(), AppError> {
-        if !self.ports.logins.open_logins(self.ports.now()).await?.is_empty() {
+        if !self.store.open_logins(self.now()).await?.is_empty() {
             // The error was logged. The logins can still be finished by pasting.
             let _ = self.open_callback_window().await;
         }
@@ -114,8 +115,8 @@ impl Logins {
 
     /// Returns the time until the next pending login ends; None if none is pending.
     async fn next_login_end(&self) -> Result<Option<Duration>, StoreError> {
-        let now = self.ports.now();
-        let open = self.ports.logins.open_logins(now).await.inspect_err(|error| {
+        let now = self.now();
+        let open = self.store.open_logins(now).await.inspect_err(|error| {
             tracing::warn!(error = %error, "pending logins cannot be read; the callback listener stays open");
         })?;
         Ok(open.iter().map(|login| now.until(login.session.expires_at)).min())
@@ -134,7 +135,7 @@ impl Logins {
     }
 
     fn timer(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let clock = Arc::clone(&self.ports.clock);
+        let clock = Arc::clone(&self.clock);
         Box::pin(async move { clock.sleep(duration).await })
     }
 

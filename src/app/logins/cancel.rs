@@ -22,14 +22,13 @@ impl Logins {
     }
 
     async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
-        let pending =
-            self.ports.logins.latest(&name, &principal).await?.filter(|login| login.is_open(self.ports.now()));
+        let pending = self.store.latest(&name, &principal).await?.filter(|login| login.is_open(self.now()));
         let Some(login) = pending else {
             // An unknown account is reported as such.
             self.directory.resolve(&name, None).await?;
             return Ok(false);
         };
-        let cancelled = self.ports.logins.end(&login.session.id, LoginOutcome::Cancelled, self.ports.now()).await?;
+        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
         self.notify_changed();
         tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
         Ok(cancelled)
@@ -37,7 +36,7 @@ impl Logins {
 
     /// Cancels every pending or exchanging login of an account, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
-        if self.ports.logins.cancel_all(name, self.ports.now()).await? > 0 {
+        if self.store.cancel_all(name, self.now()).await? > 0 {
             self.notify_changed();
         }
         Ok(())

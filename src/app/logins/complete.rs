@@ -44,14 +44,14 @@ impl Logins {
     async fn accept(self: Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let (received, session) = match callback {
             Callback::Received(response) => {
-                let login = self.ports.logins.find(&response.state.digest()).await?;
+                let login = self.store.find(&response.state.digest()).await?;
                 let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
                 let session = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive(response, self.ports.now()), session)
+                (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
                 let (pasted, response) = PastedRedirect::parse(&redirect_url)?;
-                let login = match self.ports.logins.find(&response.state.digest()).await? {
+                let login = match self.store.find(&response.state.digest()).await? {
                     Some(login) if login.session.name == name => login,
                     _ => return Err(self.no_such_login(&name, &principal).await?),
                 };
@@ -59,7 +59,7 @@ impl Logins {
                     return Err(AppError::OtherPrincipal);
                 }
                 let session = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.ports.now()), session)
+                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), session)
             }
         };
         let span = Span::current();
@@ -73,7 +73,7 @@ impl Logins {
 
     /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.
     async fn no_such_login(&self, name: &AccountName, principal: &Principal) -> Result<AppError, AppError> {
-        if self.ports.logins.latest(name, principal).await?.is_some_and(|login| login.is_open(self.ports.now())) {
+        if self.store.latest(name, principal).await?.is_some_and(|login| login.is_open(self.now())) {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }
         // An unknown account is reported as such.
@@ -88,10 +88,10 @@ impl Logins {
             .directory
             .definition_of(&session.name, session.provider_type)
             .ok_or_else(|| AppError::UnknownProvider(session.name.to_string()))?;
-        if self.ports.logins.claim(&session.id, self.ports.now()).await? == ClaimOutcome::Taken {
+        if self.store.claim(&session.id, self.now()).await? == ClaimOutcome::Taken {
             return Err(AppError::LoginInProgress);
         }
-        let response = match self.ports.oauth.exchange_code(&session.client, grant).await {
+        let response = match self.oauth.exchange_code(&session.client, grant).await {
             Ok(response) => response,
             Err(error) => {
                 let outcome = outcome_of(&error);
@@ -121,8 +121,7 @@ impl Logins {
         definition: &ProviderDefinition,
         response: TokenResponse,
     ) -> Result<Connected, AppError> {
-        let metadata =
-            response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.ports.now());
+        let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
         let Some(access_token) = response.access_token else {
             return Err(AppError::LoginFailed { outcome: LoginOutcome::InvalidResponse, source: None });
         };
@@ -149,7 +148,7 @@ impl Logins {
         outcome: LoginOutcome,
         source: Option<TokenEndpointError>,
     ) -> Result<AppError, AppError> {
-        self.ports.logins.end(&session.id, outcome, self.ports.now()).await?;
+        self.store.end(&session.id, outcome, self.now()).await?;
         self.notify_changed();
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
             cause = source.as_ref().map(field::display), "login ended without tokens");

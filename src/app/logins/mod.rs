@@ -13,11 +13,17 @@ pub use complete::Callback;
 pub use start::{StartOptions, StartOutcome, StartedLogin};
 
 use super::{AppSettings, Ports, Tasks, Tokens, Vault, directory::Directory, random_bytes};
-use crate::ports::RandomError;
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, LoginStore, OAuthEndpoint, Random, RandomError},
+};
 use callback_window::CallbackWindow;
 
 pub struct Logins {
-    ports: Arc<Ports>,
+    store: Arc<dyn LoginStore>,
+    oauth: Arc<dyn OAuthEndpoint>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     vault: Vault,
     directory: Directory,
     tokens: Arc<Tokens>,
@@ -28,18 +34,21 @@ pub struct Logins {
 
 impl Logins {
     pub(super) fn new(
-        ports: &Arc<Ports>,
+        ports: &Ports,
         settings: &AppSettings,
         directory: &Directory,
         tokens: &Arc<Tokens>,
         tasks: &Tasks,
     ) -> Self {
         Self {
-            ports: Arc::clone(ports),
+            store: Arc::clone(&ports.logins),
+            oauth: Arc::clone(&ports.oauth),
+            clock: Arc::clone(&ports.clock),
+            random: Arc::clone(&ports.random),
             vault: Vault::new(Arc::clone(&ports.cipher)),
             directory: directory.clone(),
             tokens: Arc::clone(tokens),
-            window: CallbackWindow::new(settings.callback_address.clone()),
+            window: CallbackWindow::new(Arc::clone(&ports.callback_listener), settings.callback_address.clone()),
             lifetime: settings.login_lifetime,
             tasks: tasks.clone(),
         }
@@ -52,6 +61,10 @@ impl Logins {
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
-        random_bytes(self.ports.random.as_ref())
+        random_bytes(self.random.as_ref())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }

@@ -74,7 +74,7 @@ impl Logins {
     ) -> Result<StartOutcome, AppError> {
         let resolved = self.directory.resolve(&name, options.provider_type).await?;
         let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
-        let (definition, now) = (resolved.definition, self.ports.now());
+        let (definition, now) = (resolved.definition, self.now());
         let name = definition.name.clone();
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(name));
@@ -115,13 +115,13 @@ impl Logins {
     /// Stores a fresh login, or opens the pending one.
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
         let sealed = self.vault.seal_login(&fresh)?;
-        let mut begun = self.ports.logins.begin(&sealed, now).await?;
+        let mut begun = self.store.begin(&sealed, now).await?;
         if let BeginOutcome::AlreadyPending(earlier) = &begun
             && !earlier.session.client.asks_like(&fresh.session.client)
         {
             // The configuration has changed: the pending login names another server or other scopes.
-            self.ports.logins.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;
-            begun = self.ports.logins.begin(&sealed, now).await?;
+            self.store.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;
+            begun = self.store.begin(&sealed, now).await?;
         }
         match begun {
             BeginOutcome::Begun => {

@@ -14,7 +14,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(120);
 
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
-        let ended = self.ports.logins.sweep(self.ports.now(), STUCK_AFTER, KEPT_FOR).await?;
+        let ended = self.store.sweep(self.now(), STUCK_AFTER, KEPT_FOR).await?;
         if ended > 0 {
             tracing::info!(logins = ended, "overdue logins ended");
         }
@@ -26,7 +26,7 @@ impl Logins {
         self.tasks.start(async move {
             loop {
                 tokio::select! {
-                    () = logins.ports.clock.sleep(SWEEP_INTERVAL) => {}
+                    () = logins.clock.sleep(SWEEP_INTERVAL) => {}
                     () = logins.tasks.stopping().cancelled() => return,
                 }
                 if let Err(error) = logins.sweep().await {

@@ -114,7 +114,7 @@ impl Models {
         if let Some(None) = body.next().now_or_never() {
             return;
         }
-        let (clock, stopping) = (Arc::clone(&self.ports.clock), self.tasks.stopping().clone());
+        let (clock, stopping) = (Arc::clone(&self.clock), self.tasks.stopping().clone());
         self.tasks.start(async move {
             select! {
                 () = async { while let Some(Ok(_)) = body.next().await {} } => {}

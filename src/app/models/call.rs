@@ -65,13 +65,11 @@ impl Models {
             headers: upstream_headers(&headers, account),
             body,
         };
-        let mut response = self.ports.upstream.send(request(&account, body), &account.access_token).await?;
+        let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_unauthorized(response).await?;
             response = match (self.tokens.replace_refused(name, &account, is_dead).await?, kept) {
-                (Some(newer), Some(body)) => {
-                    self.ports.upstream.send(request(&newer, body), &newer.access_token).await?
-                }
+                (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
             };
@@ -79,7 +77,7 @@ impl Models {
         if response.status.is_success() {
             self.tokens.note_accepted(name);
         }
-        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.ports.now());
+        self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
         Ok(response)
     }
 
@@ -90,7 +88,7 @@ impl Models {
         call: ProviderCall,
     ) -> Result<UpstreamResponse, AppError> {
         let response = self.call(name, call).await?;
-        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.ports.now()).await) }
+        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
     }
 }
 

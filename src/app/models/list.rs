@@ -121,12 +121,12 @@ impl Models {
         let turn = self.lists.turn(name);
         let _one_at_a_time = turn.lock().await;
         let known = self.lists.get(name, &account.refresh.version.login_id);
-        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.ports.now()) {
+        if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
             return fresh.models.clone();
         }
         let listed = select! {
             listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
-            () = self.ports.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
+            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
         };
         let ((etag, models), fresh_for) = match listed {
             Ok(listed) => (listed, FRESH_FOR),
@@ -137,7 +137,7 @@ impl Models {
                 (last, RETRY_AFTER_FAILURE)
             }
         };
-        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.ports.now().plus(fresh_for));
+        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.now().plus(fresh_for));
         self.lists.put(name, ModelList { login_id, etag, models: models.clone(), fresh_until });
         models
     }
@@ -159,7 +159,7 @@ impl Models {
             return Ok((known.etag.clone(), known.models.clone()));
         }
         if !response.status.is_success() {
-            return Err(refusal_of(response, self.ports.now()).await);
+            return Err(refusal_of(response, self.now()).await);
         }
         let etag = response.headers.get(ETAG).cloned();
         let json = json_of(response).await?;

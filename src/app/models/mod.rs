@@ -18,12 +18,16 @@ pub use proxy::{ProxyRequest, ProxyResponse};
 pub use responses::IGNORED_PARAMETERS;
 
 use super::{AppSettings, Ports, ProviderCatalog, Tasks, Tokens};
-use crate::domain::model_ref::ModelNames;
+use crate::{
+    domain::{model_ref::ModelNames, time::Timestamp},
+    ports::{Clock, Upstream},
+};
 use list::ModelLists;
 use usage::Usages;
 
 pub struct Models {
-    ports: Arc<Ports>,
+    upstream: Arc<dyn Upstream>,
+    clock: Arc<dyn Clock>,
     catalog: ProviderCatalog,
     names: ModelNames,
     lists: ModelLists,
@@ -33,9 +37,10 @@ pub struct Models {
 }
 
 impl Models {
-    pub(super) fn new(ports: &Arc<Ports>, settings: AppSettings, tokens: &Arc<Tokens>, tasks: &Tasks) -> Self {
+    pub(super) fn new(ports: &Ports, settings: AppSettings, tokens: &Arc<Tokens>, tasks: &Tasks) -> Self {
         Self {
-            ports: Arc::clone(ports),
+            upstream: Arc::clone(&ports.upstream),
+            clock: Arc::clone(&ports.clock),
             catalog: settings.catalog,
             names: settings.models,
             lists: ModelLists::default(),
@@ -43,5 +48,9 @@ impl Models {
             tokens: Arc::clone(tokens),
             tasks: tasks.clone(),
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }

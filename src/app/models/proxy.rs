@@ -66,7 +66,7 @@ impl Models {
     /// Copies the retry hints of a 429 body into headers, because automatic retries read only headers.
     async fn forward_limit(&self, response: UpstreamResponse) -> Result<ProxyResponse, AppError> {
         let (response, body) = peek(response).await?;
-        let refusal = read_refusal(&response, &body, self.ports.now());
+        let refusal = read_refusal(&response, &body, self.now());
         let mut forwarded = ProxyResponse::of(response)?;
         if let Some(wait) = refusal.retry_after {
             forwarded.headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(retry_after_seconds(wait)));

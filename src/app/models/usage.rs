@@ -66,19 +66,17 @@ impl Models {
         let path = definition.descriptor().usage_path.ok_or_else(|| AppError::NoUsage(name.clone()))?;
         let account = self.tokens.usable(name).await?;
         let login_id = &account.refresh.version.login_id;
-        if let Some(fresh) =
-            self.usages.get(name, login_id).filter(|usage| usage.as_of.plus(FRESH_FOR) > self.ports.now())
-        {
+        if let Some(fresh) = self.usages.get(name, login_id).filter(|usage| usage.as_of.plus(FRESH_FOR) > self.now()) {
             return Ok(fresh);
         }
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
             response = self.call_successfully(name, call) => response?,
-            () = self.ports.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
+            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
         let json = json_of(response).await?;
-        let usage = Usage::of_json(&json, self.ports.now())
+        let usage = Usage::of_json(&json, self.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;
         self.usages.put(name, login_id, usage.clone());
         Ok(usage)
