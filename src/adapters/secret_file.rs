@@ -53,6 +53,15 @@ pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, Se
     Ok(true)
 }
 
+/// Replaces a secret file by one with mode 0600 and syncs it. A reader sees the old or the new secret.
+pub fn replace_secret_file(path: &Path, secret: &SecretString) -> Result<(), SecretFileError> {
+    let draft = path.with_extension("replacement");
+    create_secret_file(&draft, secret)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let replaced = fs::rename(&draft, path).and_then(|()| File::open(folder)?.sync_all());
+    replaced.map_err(|source| SecretFileError::Io { doing: "replace", path: path.to_owned(), source })
+}
+
 /// Reads a secret file and trims white space. Returns None if the file does not exist.
 ///
 /// # Errors

@@ -15,10 +15,10 @@ use crate::{
         secret::InvalidSecret,
         token_response::AlreadyExpired,
     },
-    ports::{RandomError, StoreError, TokenEndpointError, UpstreamError},
+    ports::{JournalError, RandomError, StoreError, TokenEndpointError, UpstreamError},
 };
 
-use super::VaultError;
+use super::{KeyError, VaultError};
 
 /// `Display` does not print the source. The HTTP adapter turns an error into the text for the caller.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +78,6 @@ pub enum AppError {
     UnsupportedApi { name: AccountName, instead: &'static str },
     #[error("provider {0} does not report usage")]
     NoUsage(AccountName),
-    #[error("unknown scope: {0}")]
-    UnknownScope(String),
     #[error("this link was used or has expired")]
     LinkUsed,
     #[error("no token has this id")]
@@ -119,12 +117,16 @@ pub enum AppError {
     LoginInProgress,
     /// The login ended before this request.
     #[error("the login has already ended: {}", .0.as_str())]
-    LoginOver(LoginOutcome),
+    LoginEnded(LoginOutcome),
     /// This request ended the login without tokens.
     #[error("the login failed: {}", outcome.as_str())]
     LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },
     #[error("the store failed")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error("a secret could not be sealed or opened")]
     Vault(#[from] VaultError),
     #[error("the random source failed")]

@@ -1,7 +1,7 @@
-//! The use cases: five services that use the ports.
+//! The use cases: six services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`] is independent. [`follow`] passes the changes of
+//! [`Logins`]; there are no calls in the other direction. [`Access`] and [`Keys`] are independent. [`follow`] passes the changes of
 //! other replicas to the services. Every use case is a method in a file named after it. State changes run through
 //! [`Tasks::run`], so a disconnect of the caller does not cancel them.
 
@@ -12,6 +12,7 @@ mod directory;
 mod error;
 mod events;
 mod follow;
+mod keys;
 mod logins;
 mod models;
 mod tasks;
@@ -26,6 +27,7 @@ pub use accounts::{
 pub use catalog::ProviderCatalog;
 pub use directory::{account_name, new_account};
 pub use error::AppError;
+pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use tasks::Tasks;
@@ -34,7 +36,7 @@ pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, 
 use crate::{
     domain::model_ref::ModelNames,
     ports::{
-        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, LoginStore, Notifier,
+        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, KeyStore, LoginStore, Notifier,
         OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal, TokenStore,
         Upstream,
     },
@@ -50,6 +52,7 @@ pub struct Ports {
     pub logins: Arc<dyn LoginStore>,
     pub revocations: Arc<dyn RevocationQueue>,
     pub api_tokens: Arc<dyn ApiTokenStore>,
+    pub keys: Arc<dyn KeyStore>,
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub sessions: Arc<dyn SessionEndpoint>,
     pub upstream: Arc<dyn Upstream>,
@@ -71,6 +74,8 @@ pub struct AppSettings {
     pub login_lifetime: Duration,
     /// Whether tokens are refreshed before a caller needs them.
     pub proactive: bool,
+    /// Whether the start adopts a database of the first format.
+    pub adoption: Adoption,
 }
 
 /// The services of one gateway process.
@@ -80,12 +85,15 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     pub models: Arc<Models>,
     pub access: Arc<Access>,
+    keys: Keys,
+    adoption: Adoption,
     follower: Follower,
     tasks: Tasks,
 }
 
 impl App {
     pub fn new(ports: Ports, settings: AppSettings) -> Arc<Self> {
+        let adoption = settings.adoption;
         let (tasks, directory) = (Tasks::default(), Directory::new(&ports, settings.catalog.clone()));
         let tokens = Arc::new(Tokens::new(&ports, &directory, &tasks, settings.proactive));
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
@@ -93,6 +101,8 @@ impl App {
         Arc::new(Self {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
+            keys: Keys::new(&ports),
+            adoption,
             follower: Follower::new(&ports, &tokens, &access, &tasks),
             tokens,
             logins,
@@ -101,11 +111,13 @@ impl App {
         })
     }
 
-    /// Registers every account, replays the token journal, listens again for pending logins, and starts the loops.
+    /// Checks the encryption keys, registers every account, replays the token journal, listens again for pending logins, and starts the loops.
     ///
     /// # Errors
-    /// [`AppError::Vault`] if a stored secret does not open, before anything is written. [`AppError::Store`].
+    /// [`AppError::Key`] or [`AppError::Vault`] if a stored secret does not open, before anything else is written.
+    /// [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
+        self.keys.check(self.adoption).await?;
         let seen = self.follower.latest().await?;
         self.tokens.register_all().await?;
         self.access.reload().await?;

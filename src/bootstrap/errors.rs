@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     adapters::{cipher::InvalidKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
-    app::AppError,
+    app::{AppError, KeyError},
     ports::{RandomError, StoreError},
 };
 
@@ -38,15 +38,31 @@ pub enum StartError {
     Random(#[from] RandomError),
     #[error("the HTTP client cannot be set up")]
     HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Key(KeyError),
     #[error(
         "the stored credentials cannot be opened; if the encryption key was changed, configure the one that sealed them, \
          or move the database away and sign in again"
     )]
+    Vault(#[source] AppError),
+    #[error("the gateway cannot start")]
     App(#[source] AppError),
     #[error("the runtime cannot be started")]
     Runtime(#[source] io::Error),
     #[error("the output cannot be written")]
     Output(#[source] io::Error),
+}
+
+impl From<AppError> for StartError {
+    fn from(error: AppError) -> Self {
+        if let AppError::Key(error) = error {
+            Self::Key(error)
+        } else if matches!(error, AppError::Vault(_)) {
+            Self::Vault(error)
+        } else {
+            Self::App(error)
+        }
+    }
 }
 
 /// Returns an error and its causes in one line.

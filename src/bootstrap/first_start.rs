@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::StartError;
 use crate::{
     adapters::{
-        cipher::EncryptionKey,
+        cipher::{EncryptionKey, KeyRing},
         secret_file::{create_secret_file, read_secret_file},
         settings::Settings,
     },
@@ -16,25 +16,27 @@ use crate::{
 /// Random bytes in the gateway's token.
 const TOKEN_BYTES: usize = 32;
 
-/// Returns the encryption key: the configured one, the one in the key file, or a new one.
+/// Returns the encryption keys: the configured ones, those in the key file, or a new one.
 ///
 /// `database` is the store's name for messages.
 ///
 /// # Errors
 /// [`StartError::KeyLost`] if there is no key but `sealed_rows`, which a new key cannot open.
-pub(super) fn encryption_key(
+pub(super) fn encryption_keys(
     settings: &Settings,
     random: &dyn Random,
     database: &str,
     sealed_rows: bool,
-) -> Result<EncryptionKey, StartError> {
+) -> Result<KeyRing, StartError> {
     let encryption = &settings.encryption;
     let path = &settings.key_file();
     let parse = |text: &SecretString, place: String| {
-        EncryptionKey::parse(text).map_err(|source| StartError::InvalidKey { place, source })
+        KeyRing::parse(text).map_err(|source| StartError::InvalidKey { place, source })
     };
-    if let Some(key) = &encryption.key {
-        return parse(key, "the setting encryption.key".to_owned());
+    for (keys, setting) in [(&encryption.key, "encryption.key"), (&encryption.keys, "encryption.keys")] {
+        if let Some(keys) = keys {
+            return parse(keys, format!("the setting {setting}"));
+        }
     }
     if let Some(text) = read_secret_file(path)? {
         return parse(&text, path.display().to_string());

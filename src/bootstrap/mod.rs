@@ -7,6 +7,7 @@ mod banner;
 mod connection;
 mod errors;
 mod first_start;
+mod keys;
 mod offline;
 pub mod serve;
 mod stores;
@@ -53,6 +54,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
             serve::run(started, stop).await;
         }
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
+        Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
         Command::Client(command) => {
             let connection = connection::resolve(cli.config, environment)?;

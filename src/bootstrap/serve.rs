@@ -22,14 +22,17 @@ use crate::{
         oauth::HttpOAuthEndpoint,
         secret_file::create_private_folder,
         serving,
-        settings::Settings,
+        settings::{DatabaseSettings, Settings},
         system::{SystemClock, SystemRandom},
         upstream::{HttpUpstream, Timeouts},
         web_ui,
         webhook::Webhook,
     },
-    app::{App, AppSettings, Ports, ProviderCatalog},
+    app::{Adoption, App, AppSettings, Ports, ProviderCatalog},
 };
+
+/// The folder of the token journal in the data folder.
+pub(super) const JOURNAL_FOLDER: &str = "escrow";
 
 /// A gateway that listens but does not serve yet.
 pub struct Started {
@@ -53,11 +56,11 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     warn_if_exposed(settings);
     let random = Arc::new(SystemRandom);
     create_private_folder(&settings.data_dir)?;
-    let journal = settings.data_dir.join("escrow");
+    let journal = settings.data_dir.join(JOURNAL_FOLDER);
     create_private_folder(&journal)?;
     let stores = Stores::open(&settings.database).await?;
-    let sealed_rows = !stores.credentials.list().await?.is_empty();
-    let key = first_start::encryption_key(settings, random.as_ref(), &stores.name, sealed_rows)?;
+    let sealed_rows = stores.need_a_key().await?;
+    let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
     let request_ids = RequestIds::new(random.as_ref())?;
@@ -73,12 +76,13 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         logins: stores.logins,
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
+        keys: stores.keys,
         sessions: oauth.clone(),
         oauth,
         upstream: Arc::new(upstream),
         notifier: webhook.map(|webhook| Arc::new(webhook) as _),
         callback_listener: Arc::new(LoopbackListener),
-        cipher: Arc::new(XChaChaCipher::new(&key, random.clone())),
+        cipher: Arc::new(XChaChaCipher::new(&keys, random.clone())),
         clock,
         random,
     });
@@ -90,11 +94,20 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
+            adoption: adoption(&settings.database),
         },
     );
-    app.start().await.map_err(StartError::App)?;
+    app.start().await?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
     Ok(Started { address, app, listener, token, hosts, request_ids })
+}
+
+/// A database file belongs to one machine; on PostgreSQL, gateways of the earlier version may run.
+pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
+    match database {
+        DatabaseSettings::Sqlite(_) => Adoption::IfASecretOpens,
+        DatabaseSettings::Postgres(_) => Adoption::No,
+    }
 }
 
 /// Serves until `stop` is cancelled, then waits for requests and tasks as described above.

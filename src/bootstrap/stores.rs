@@ -8,7 +8,7 @@ use crate::{
         settings::DatabaseSettings,
         store::{PostgresStore, SqliteStore},
     },
-    ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
+    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError, TokenStore},
 };
 
 pub(super) struct Stores {
@@ -17,6 +17,7 @@ pub(super) struct Stores {
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
+    pub(super) keys: Arc<dyn KeyStore>,
     /// The database's name for messages, without a password.
     pub(super) name: String,
 }
@@ -32,7 +33,8 @@ impl Stores {
                     history: store.clone(),
                     logins: store.clone(),
                     revocations: store.clone(),
-                    api_tokens: store,
+                    api_tokens: store.clone(),
+                    keys: store,
                     name: path.display().to_string(),
                 })
             }
@@ -44,9 +46,14 @@ impl Stores {
                     history: store.clone(),
                     logins: store.clone(),
                     revocations: store.clone(),
-                    api_tokens: store,
+                    api_tokens: store.clone(),
+                    keys: store,
                 })
             }
         }
+    }
+    /// Whether the database holds anything that only an existing key opens.
+    pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
+        Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }
 }

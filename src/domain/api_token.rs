@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use super::{ids::DisplayName, secret::ApiTokenSecret, time::Timestamp};
+use super::{ids::DisplayName, sealed::SealedSecret, secret::ApiTokenSecret, time::Timestamp};
 
 /// The prefix of every token, by which secret scanners and people recognise it.
 const PREFIX: &str = "goclaw_";
@@ -27,7 +27,7 @@ const LINK: Duration = Duration::from_secs(10 * 60);
 
 /// The operations that a token authorizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Scope {
     /// Models and the proxy: `/v1/responses`, `/v1/chat/completions`, `/v1/models`, `/v1/proxy`.
     Proxy,
@@ -37,18 +37,11 @@ pub enum Scope {
     Link,
 }
 
+stored_words!(Scope);
+
 impl Scope {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
     /// The scopes of tokens that an owner creates.
     pub const GRANTED: [Self; 1] = [Self::Proxy];
-
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
 
     /// Returns the lifetime of a new token; None if it is valid until revoked.
     fn lifetime(self) -> Option<Duration> {
@@ -60,23 +53,15 @@ impl Scope {
     }
 }
 
-/// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits, so
-/// a slow hash is not needed.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TokenDigest(String);
+stored_text!(
+    /// SHA-256 of a token, base64url, by which it is looked up. The token itself is not stored. It has 256 random bits,
+    /// so a slow hash is not needed.
+    TokenDigest
+);
 
 impl TokenDigest {
     pub fn of(token: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token.as_bytes())))
-    }
-
-    /// Wraps a stored digest.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -130,33 +115,10 @@ impl ApiToken {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stored_token_has_the_digest_and_not_the_secret() {
-        let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("editor").unwrap());
-        let (token, secret) = ApiToken::issue(id, name, Scope::Proxy, &[7; ENTROPY], Timestamp::from_unix_seconds(1));
-        assert_eq!(token.digest, TokenDigest::of(secret.expose_secret()));
-        let text = secret.expose_secret();
-        assert!(text.starts_with("goclaw_") && text.len() == "goclaw_".len() + 43, "{}", text.len());
-        assert!(!format!("{token:?} {secret:?}").contains(text));
-        assert!(token.is_good(Timestamp::from_unix_seconds(i64::MAX / 1_000)));
-    }
-
-    #[test]
-    fn a_session_in_use_lasts_at_most_twelve_hours() {
-        let (id, name) = (ApiTokenId::from_bytes([1; 16]), DisplayName::parse("page").unwrap());
-        let at = |minutes: i64| Timestamp::from_unix_seconds(minutes * 60);
-        let (mut session, _) = ApiToken::issue(id.clone(), name.clone(), Scope::Page, &[7; ENTROPY], at(0));
-        assert!(session.is_good(at(29)) && !session.is_good(at(30)));
-        for minutes in (0..720).step_by(20) {
-            assert!(session.is_good(at(minutes)));
-            session = session.refreshed(at(minutes));
-        }
-        assert_eq!(session.expires_at, Some(at(720)));
-        let (link, _) = ApiToken::issue(id, name, Scope::Link, &[7; ENTROPY], at(0));
-        assert!(link.is_good(at(9)) && !link.is_good(at(10)));
-    }
+/// A token with the mark that authenticates its row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SealedApiToken {
+    pub token: ApiToken,
+    /// None if the row is older than the marks; it grants nothing then.
+    pub mac: Option<SealedSecret>,
 }

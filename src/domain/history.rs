@@ -39,7 +39,7 @@ impl CredentialEvent {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum EventKind {
     SignedIn,
     SignedOut,
@@ -53,15 +53,4 @@ pub enum EventKind {
     NeedsReauth,
 }
 
-impl EventKind {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the code that is stored and that the API has as `event`.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
+stored_words!(EventKind);

@@ -79,54 +79,17 @@ impl DisplayName {
     }
 }
 
-/// The id of an account's row: a UUID v7 of a time and 10 random bytes, as text (RFC 9562 section 5.7).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderId(String);
+stored_text!(
+    /// The id of an account's row: a UUID v7 of a time and 10 random bytes, as text (RFC 9562 section 5.7).
+    #[derive(Debug)]
+    ProviderId
+);
 
 impl ProviderId {
     pub fn new(now: Timestamp, entropy: &[u8; 10]) -> Self {
         let millis = now.unix_millis().try_into().unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, entropy).into_uuid().to_string())
     }
-
-    /// Wraps a stored id.
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Defines a type for ids of 128 random bits, written as 32 hex digits.
-macro_rules! random_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
-                Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-            }
-
-            /// Parses 32 lower-case hex digits.
-            pub fn parse(text: &str) -> Option<Self> {
-                let is_id = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-                is_id.then(|| Self(text.to_owned()))
-            }
-
-            /// Wraps a stored id.
-            pub fn from_stored(text: String) -> Self {
-                Self(text)
-            }
-
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-    };
 }
 
 random_id!(
@@ -167,23 +130,15 @@ impl Principal {
     }
 }
 
-/// SHA-256 of a login's `state`, base64url, by which the login is looked up. The state itself is stored sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StateDigest(String);
-
-impl StateDigest {
-    /// Wraps a digest that was computed by [`super::secret::OAuthState::digest`] or stored.
-    pub fn from_text(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+stored_text!(
+    /// SHA-256 of a login's `state`, base64url, by which the login is looked up: see
+    /// [`super::secret::OAuthState::digest`]. The state itself is stored sealed.
+    #[derive(Debug)]
+    StateDigest
+);
 
 /// The id of a sealing key: 16 hex digits derived from it. It distinguishes a wrong key from a damaged value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyId(String);
 
@@ -200,35 +155,5 @@ impl KeyId {
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn provider_names_are_slugs() {
-        for valid in ["openai-codex", "a", "work2", &"x".repeat(MAX_ACCOUNT_NAME)] {
-            assert!(AccountName::parse(valid).is_ok(), "{valid}");
-        }
-        for invalid in ["", "-a", "a-", "A", "a_b", "a/b", "a b", "ä", &"x".repeat(MAX_ACCOUNT_NAME + 1)] {
-            assert_eq!(AccountName::parse(invalid), Err(InvalidAccountName), "{invalid}");
-        }
-    }
-
-    #[test]
-    fn display_names_are_one_visible_line() {
-        assert_eq!(DisplayName::parse(" Work \u{1f4bc} ").unwrap().into_string(), "Work \u{1f4bc}");
-        for invalid in ["", " ", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "\u{2066}", &"x".repeat(MAX_DISPLAY_NAME + 1)] {
-            assert_eq!(DisplayName::parse(invalid), Err(InvalidDisplayName), "{invalid:?}");
-        }
-    }
-
-    #[test]
-    fn ids_contain_the_given_time_and_bytes() {
-        let id = ProviderId::new(Timestamp::from_unix_millis(0x0123_4567_89ab), &[0; 10]);
-        assert_eq!(id.as_str(), "01234567-89ab-7000-8000-000000000000");
-        assert_eq!(LoginId::from_bytes([0xab; 16]).as_str(), "ab".repeat(16));
     }
 }

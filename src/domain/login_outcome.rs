@@ -26,41 +26,31 @@ pub enum LoginOutcome {
     Interrupted,
 }
 
+stored_words!(LoginOutcome);
+
 impl LoginOutcome {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    pub const fn as_str(self) -> &'static str {
-        self.into_str()
-    }
-
     /// Returns the outcome and the next step, for the user.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::Completed => "The sign-in is complete and the tokens are saved.",
-            Self::Denied => "You declined at the provider. Nothing was saved. Start again if that was a mistake.",
+            Self::Completed => "Sign-in complete. The tokens are saved.",
+            Self::Denied => "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
             Self::MissingEntitlement => {
                 "This workspace has no access to Codex. Ask its administrator, or sign in with another account."
             }
-            Self::ProviderError => "The provider ended the sign-in with an error. Nothing was saved. Start again.",
+            Self::ProviderError => "The provider returned an error. Nothing was saved. Start again.",
             Self::Expired => "Sign-in timed out. Nothing was saved. Start again.",
-            Self::Cancelled => "This sign-in was cancelled. Nothing was saved.",
-            Self::CodeRefused => "The provider did not accept the code. Nothing was saved. Start again.",
-            Self::ProviderUnavailable => {
-                "The provider could not be reached to finish the sign-in. Nothing was saved. Start again in a moment."
-            }
+            Self::Cancelled => "Sign-in cancelled. Nothing was saved.",
+            Self::CodeRefused => "The provider rejected the authorization code. Nothing was saved. Start again.",
+            Self::ProviderUnavailable => "The provider is unavailable. Nothing was saved. Start again in a moment.",
             Self::ProviderTimeout => {
                 "The provider did not respond in time. Nothing was saved. Start again in a moment."
             }
             Self::InvalidResponse => {
-                "The provider's response was not usable: it had no token or no refresh token. Nothing was saved."
+                "The provider's response was invalid or had no refresh token. Nothing was saved. Start again."
             }
             Self::NotSaved => "The tokens could not be saved. Fix the problem in the gateway's log, then start again.",
-            Self::Interrupted => "The gateway stopped during this sign-in. Start again.",
+            Self::Interrupted => "The gateway stopped during the sign-in. Start again.",
         }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
     }
 }
 
@@ -87,19 +77,5 @@ impl LoginProgress {
             "exchanging" => Some(Self::Exchanging),
             ended => LoginOutcome::parse(ended).map(Self::Ended),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_parses_back() {
-        let ended = LoginOutcome::ALL.iter().copied().map(LoginProgress::Ended);
-        for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
-            assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
-        }
-        assert_eq!(LoginProgress::parse("lost"), None);
     }
 }

@@ -6,7 +6,8 @@
 //! [`proxy`] (forwarding), [`dialect`] (model APIs).
 
 #[macro_use]
-pub mod ids;
+mod text_types;
+
 pub mod account;
 pub mod api_token;
 pub mod authorization_response;
@@ -15,7 +16,9 @@ pub mod claims;
 pub mod credential;
 pub mod dialect;
 pub mod history;
+pub mod ids;
 pub mod json;
+pub mod keys;
 pub mod login;
 pub mod login_outcome;
 pub mod model_list;

@@ -16,20 +16,3 @@ pub fn read(response: &Value) -> Option<Vec<(String, i64)>> {
     };
     Some(models.iter().filter(is_listed).filter_map(entry).collect())
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn both_forms_are_read() {
-        let codex =
-            json!({"models": [{"slug": "gpt-5.5", "visibility": "list"}, {"slug": "review", "visibility": "hide"}]});
-        assert_eq!(read(&codex), Some(vec![("gpt-5.5".to_owned(), 0)]));
-        let public = json!({"object": "list", "data": [{"id": "qwen", "object": "model", "created": 7}]});
-        assert_eq!(read(&public), Some(vec![("qwen".to_owned(), 7)]));
-        assert_eq!(read(&json!({"detail": "Not Found"})), None);
-    }
-}

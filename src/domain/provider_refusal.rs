@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{
-    dialect::{FailureKind, ResponseFailure},
-    time::Timestamp,
-};
+use super::{dialect::ResponseFailure, time::Timestamp};
 
 /// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
@@ -21,8 +18,9 @@ const MAX_MESSAGE: usize = 2_000;
 /// The maximum delay. The windows of all plans are shorter.
 const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 
+/// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RefusalKind {
     /// The request is invalid.
     BadRequest,
     /// The model or path does not exist.
@@ -43,7 +41,7 @@ pub enum Verdict {
     Failed,
 }
 
-impl Verdict {
+impl RefusalKind {
     /// Returns the `type` of this error in OpenAI's API.
     pub fn openai_type(self) -> &'static str {
         match self {
@@ -61,7 +59,7 @@ impl Verdict {
 /// A provider's error, as the gateway forwards it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProviderRefusal {
-    pub verdict: Verdict,
+    pub kind: RefusalKind,
     /// The provider's code, or else the gateway's.
     pub code: String,
     /// The provider's message, or else the gateway's.
@@ -77,13 +75,13 @@ pub struct ProviderRefusal {
 
 /// An error response of a provider.
 #[derive(Debug, Clone, Copy)]
-pub struct RefusedAnswer<'a> {
+pub struct ErrorResponse<'a> {
     /// The HTTP status.
     pub status: u16,
     /// The header `Retry-After`, if it is a number of seconds.
     pub retry_after: Option<Duration>,
-    /// When all windows reset that are used up according to the headers.
-    pub full_until: Option<Timestamp>,
+    /// When the windows that are used up according to the headers reset.
+    pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
     pub cf_ray: Option<&'a str>,
     pub body: &'a [u8],
@@ -92,35 +90,39 @@ pub struct RefusedAnswer<'a> {
 impl ProviderRefusal {
     /// Reads an error response in any known form: an OpenAI error object, `detail` only, top-level members, an HTML
     /// page, or an empty body.
-    pub fn read(response: RefusedAnswer<'_>, now: Timestamp) -> Self {
+    pub fn read(response: ErrorResponse<'_>, now: Timestamp) -> Self {
         let json: Value = serde_json::from_slice(response.body).unwrap_or_default();
         let ErrorBody { code, kind, message, details } = ErrorBody::of(&json);
         let is = |name: &str| code == Some(name) || kind == Some(name);
-        let (verdict, default_code) = match response.status {
-            _ if is("usage_limit_reached") || is("insufficient_quota") => (Verdict::UsageLimit, "usage_limit_reached"),
-            _ if is("usage_not_included") => (Verdict::NotAllowed, "usage_not_included"),
+        let (kind, default_code) = match response.status {
+            _ if is("usage_limit_reached") || is("insufficient_quota") => {
+                (RefusalKind::UsageLimit, "usage_limit_reached")
+            }
+            _ if is("usage_not_included") => (RefusalKind::NotAllowed, "usage_not_included"),
             // The body is compressed or empty. The headers have the same information.
-            429 if json.is_null() && response.full_until.is_some() => (Verdict::UsageLimit, "usage_limit_reached"),
-            401 => (Verdict::TokenRefused, "token_refused"),
-            402 => (Verdict::NotAllowed, "payment_required"),
-            403 if response.cf_ray.is_some() && json.is_null() => (Verdict::NotAllowed, "blocked_on_the_way"),
-            403 => (Verdict::NotAllowed, "forbidden"),
-            404 => (Verdict::NotFound, "not_found"),
-            413 => (Verdict::TooLarge, "too_large"),
-            429 => (Verdict::RateLimited, "rate_limit_exceeded"),
-            408 | 409 | 425 => (Verdict::Overloaded, "try_again"),
-            503 => (Verdict::Overloaded, "overloaded"),
-            400..=499 => (Verdict::BadRequest, "bad_request"),
-            _ => (Verdict::Failed, "provider_failed"),
+            429 if json.is_null() && response.limit_resets_at.is_some() => {
+                (RefusalKind::UsageLimit, "usage_limit_reached")
+            }
+            401 => (RefusalKind::TokenRefused, "token_refused"),
+            402 => (RefusalKind::NotAllowed, "payment_required"),
+            403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_on_the_way"),
+            403 => (RefusalKind::NotAllowed, "forbidden"),
+            404 => (RefusalKind::NotFound, "not_found"),
+            413 => (RefusalKind::TooLarge, "too_large"),
+            429 => (RefusalKind::RateLimited, "rate_limit_exceeded"),
+            408 | 409 | 425 => (RefusalKind::Overloaded, "try_again"),
+            503 => (RefusalKind::Overloaded, "overloaded"),
+            400..=499 => (RefusalKind::BadRequest, "bad_request"),
+            _ => (RefusalKind::Failed, "provider_failed"),
         };
         let number = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_i64);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         let resets_at = number("resets_at")
             .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)))
-            .or(response.full_until.filter(|_| verdict == Verdict::UsageLimit).map(Timestamp::unix_seconds));
+            .or(response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit).map(Timestamp::unix_seconds));
         let until_reset = resets_at.map(|at| now.until(Timestamp::from_unix_seconds(at)));
         let default_message = || match response.cf_ray {
-            Some(ray) if verdict == Verdict::NotAllowed => {
+            Some(ray) if kind == RefusalKind::NotAllowed => {
                 format!(
                     "a proxy in front of the provider blocked the request (status {}, cf-ray {ray})",
                     response.status
@@ -129,7 +131,7 @@ impl ProviderRefusal {
             _ => format!("the provider responded with status {} and no message", response.status),
         };
         Self {
-            verdict,
+            kind,
             code: code.unwrap_or(default_code).chars().take(100).collect(),
             message: message.map_or_else(default_message, |text| text.chars().take(MAX_MESSAGE).collect()),
             param: text("param").map(str::to_owned),
@@ -141,32 +143,15 @@ impl ProviderRefusal {
 
     /// Whether retries fail until a person acts or a window of the plan resets.
     pub fn is_lasting(&self) -> bool {
-        !matches!(self.verdict, Verdict::RateLimited | Verdict::Overloaded | Verdict::Failed)
+        !matches!(self.kind, RefusalKind::RateLimited | RefusalKind::Overloaded | RefusalKind::Failed)
     }
 }
 
 impl From<ResponseFailure> for ProviderRefusal {
     /// Converts a failure that followed a successful status.
     fn from(failure: ResponseFailure) -> Self {
-        let (verdict, default_code, retry_after) = match failure.kind {
-            FailureKind::BadRequest => (Verdict::BadRequest, "bad_request", None),
-            FailureKind::UsageLimit => (Verdict::UsageLimit, "usage_limit_reached", None),
-            FailureKind::NotIncluded => (Verdict::NotAllowed, "usage_not_included", None),
-            FailureKind::RateLimited { retry_after } => (Verdict::RateLimited, "rate_limit_exceeded", retry_after),
-            FailureKind::Overloaded => (Verdict::Overloaded, "overloaded", None),
-            FailureKind::Other => (Verdict::Failed, "provider_failed", None),
-            FailureKind::Garbled => (Verdict::Failed, "provider_garbled", None),
-            FailureKind::EndedEarly => (Verdict::Failed, "stream_ended_early", None),
-        };
-        Self {
-            verdict,
-            code: failure.code.unwrap_or_else(|| default_code.to_owned()),
-            message: failure.message,
-            param: None,
-            retry_after,
-            resets_at: None,
-            plan_type: None,
-        }
+        let ResponseFailure { kind, code, message, retry_after } = failure;
+        Self { kind, code, message, param: None, retry_after, resets_at: None, plan_type: None }
     }
 }
 
@@ -192,106 +177,5 @@ impl<'a> ErrorBody<'a> {
             message: message.filter(|text| !text.is_empty()),
             details,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(status: u16, body: &str) -> ProviderRefusal {
-        let response =
-            RefusedAnswer { status, retry_after: None, full_until: None, cf_ray: None, body: body.as_bytes() };
-        ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
-    }
-
-    #[test]
-    fn every_known_form_is_read() {
-        let limit = json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached",
-            "plan_type": "plus", "resets_at": 1_060, "resets_in_seconds": 60}});
-        let unsupported = r#"{"detail":"Unsupported parameter: foo"}"#;
-        let workspace = r#"{"detail":{"code":"invalid_workspace_selected"}}"#;
-        let expired = r#"{"error":{"message":"expired","type":"invalid_request_error","code":"token_expired"}}"#;
-        let overloaded = r#"{"error":{"code":"server_is_overloaded","message":"busy"}}"#;
-        for (status, body, verdict, code, message) in [
-            (
-                429,
-                limit.to_string().as_str(),
-                Verdict::UsageLimit,
-                "usage_limit_reached",
-                "The usage limit has been reached",
-            ),
-            (
-                404,
-                limit.to_string().as_str(),
-                Verdict::UsageLimit,
-                "usage_limit_reached",
-                "The usage limit has been reached",
-            ),
-            (400, unsupported, Verdict::BadRequest, "bad_request", "Unsupported parameter: foo"),
-            (
-                403,
-                workspace,
-                Verdict::NotAllowed,
-                "invalid_workspace_selected",
-                "the provider responded with status 403 and no message",
-            ),
-            (401, expired, Verdict::TokenRefused, "token_expired", "expired"),
-            (503, overloaded, Verdict::Overloaded, "server_is_overloaded", "busy"),
-            (
-                429,
-                r#"{"error":{"type":"usage_not_included","message":"no"}}"#,
-                Verdict::NotAllowed,
-                "usage_not_included",
-                "no",
-            ),
-            (429, r#"{"code":"Throttling","message":"slower"}"#, Verdict::RateLimited, "Throttling", "slower"),
-            (400, r#"{"error":"bad"}"#, Verdict::BadRequest, "bad_request", "bad"),
-            (
-                502,
-                "<html>",
-                Verdict::Failed,
-                "provider_failed",
-                "the provider responded with status 502 and no message",
-            ),
-            (500, "", Verdict::Failed, "provider_failed", "the provider responded with status 500 and no message"),
-        ] {
-            let refusal = read(status, body);
-            let found = (refusal.verdict, refusal.code.as_str(), refusal.message.as_str());
-            assert_eq!(found, (verdict, code, message), "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn a_usage_limit_has_its_reset_time() {
-        let refusal = read(429, r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":90,"plan_type":"pro"}}"#);
-        assert_eq!((refusal.retry_after, refusal.resets_at), (Some(Duration::from_secs(90)), Some(1_090)));
-        assert_eq!(refusal.plan_type.as_deref(), Some("pro"));
-    }
-
-    #[test]
-    fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
-        let full_until = Some(Timestamp::from_unix_seconds(1_090));
-        let response = |body| RefusedAnswer { status: 429, retry_after: None, full_until, cf_ray: None, body };
-        let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
-        let compressed = read(b"\x1f\x8b\x08");
-        assert_eq!((compressed.verdict, compressed.retry_after), (Verdict::UsageLimit, Some(Duration::from_secs(90))));
-        assert!(compressed.is_lasting());
-        let too_fast = read(br#"{"error":{"code":"rate_limit_exceeded"}}"#);
-        assert_eq!(
-            (too_fast.verdict, too_fast.retry_after, too_fast.is_lasting()),
-            (Verdict::RateLimited, None, false)
-        );
-    }
-
-    #[test]
-    fn the_error_of_a_blocked_request_names_its_cf_ray() {
-        let body = b"<html>blocked";
-        let response = RefusedAnswer { status: 403, retry_after: None, full_until: None, cf_ray: Some("8f-TXL"), body };
-        let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
-        assert_eq!((refusal.verdict, refusal.code.as_str()), (Verdict::NotAllowed, "blocked_on_the_way"));
-        assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
     }
 }

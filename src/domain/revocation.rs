@@ -6,8 +6,8 @@ use super::{
     ids::{AccountName, LoginId},
     oauth_client::OAuthClient,
     provider::ProviderType,
-    refresh::RevocationScope,
-    sealed::SealedSecret,
+    refresh::{RevocationScope, TokenVersion},
+    sealed::{SealContext, SealedSecret},
     time::Timestamp,
 };
 
@@ -19,26 +19,12 @@ random_id!(
     RevocationId
 );
 
-/// An order to queue a refresh token for revocation, in the transaction that removes it.
+/// An order to queue a refresh token for revocation, in the transaction that takes it out of use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RevocationOrder {
-    pub id: RevocationId,
-    pub client: OAuthClient,
-}
-
-impl RevocationOrder {
-    /// Returns the queue entry for `token`, which was sealed for the login `login_id` of the account `name`.
-    pub fn into_pending(
-        self,
-        name: AccountName,
-        provider_type: ProviderType,
-        login_id: LoginId,
-        token: SealedSecret,
-        now: Timestamp,
-    ) -> PendingRevocation {
-        let Self { id, client } = self;
-        PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now }
-    }
+    /// The version whose refresh token is to be revoked. If the account has another one by then, nothing is changed.
+    pub version: TokenVersion,
+    pub revocation: PendingRevocation,
 }
 
 /// A refresh token in the queue.
@@ -47,11 +33,25 @@ pub struct PendingRevocation {
     pub id: RevocationId,
     pub name: AccountName,
     pub provider_type: ProviderType,
-    /// The login of the token, which is part of its seal context.
     pub login_id: LoginId,
+    /// Sealed for the queue, and bound to all values above and to `client`.
     pub token: SealedSecret,
+    /// Where the token is sent.
     pub client: OAuthClient,
     pub created_at: Timestamp,
+}
+
+impl PendingRevocation {
+    /// Returns the context that the token is sealed in.
+    pub fn context(&self) -> SealContext<'_> {
+        SealContext::Revocation {
+            id: &self.id,
+            name: &self.name,
+            provider_type: self.provider_type,
+            login_id: &self.login_id,
+            client: &self.client,
+        }
+    }
 }
 
 impl RevocationScope {

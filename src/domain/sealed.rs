@@ -1,81 +1,144 @@
-//! Stored secrets: encrypted, and bound to their place.
+//! Stored secrets and row marks: encrypted or authenticated, and bound to their place.
 
-use super::ids::{AccountName, LoginId};
+use std::borrow::Cow;
 
-/// An encrypted secret, `v1:<key id>:<base64url(nonce, ciphertext, tag)>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSecret(String);
+use super::{
+    api_token::ApiToken,
+    ids::{AccountName, KeyId, LoginId},
+    login::LoginSession,
+    oauth_client::OAuthClient,
+    provider::ProviderType,
+    refresh::TokenVersion,
+    revocation::RevocationId,
+    time::Timestamp,
+};
+
+stored_text!(
+    /// An encrypted secret, `v2:<key id>:<base64url(nonce, ciphertext, tag)>`. An empty secret is a row mark: it hides
+    /// nothing and authenticates the context.
+    #[derive(Debug)]
+    SealedSecret
+);
 
 impl SealedSecret {
-    pub fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     pub fn into_string(self) -> String {
         self.0
     }
+
+    /// Returns the id of the key that it states, which is not verified before it opens.
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.0.split(':').nth(1).map(KeyId::new)
+    }
+
+    /// Whether it has the first format.
+    pub fn is_first_format(&self) -> bool {
+        self.0.starts_with("v1:")
+    }
 }
 
-/// The place of a sealed secret. It is the associated data of the encryption, so a secret that was moved to another
-/// row, column or login does not open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealContext<'a> {
-    pub table: &'static str,
-    pub row: &'a str,
-    pub column: &'static str,
-    pub login_id: &'a LoginId,
+/// The place of a sealed secret, and the values that decide where the secret goes or what the row grants. It is the
+/// associated data of the encryption: a secret that was moved, or whose row was changed, does not open.
+///
+/// The texts of [`SealContext::place`] and the order of [`SealContext::fields`] never change, even if a table or a type
+/// is renamed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SealContext<'a> {
+    AccessToken(TokenPlace<'a>),
+    RefreshToken(TokenPlace<'a>),
+    LoginState(&'a LoginSession),
+    LoginVerifier(&'a LoginSession),
+    /// A refresh token in the revocation queue, with the client that it is sent to.
+    Revocation {
+        id: &'a RevocationId,
+        name: &'a AccountName,
+        provider_type: ProviderType,
+        login_id: &'a LoginId,
+        client: &'a OAuthClient,
+    },
+    /// The mark of a row that grants access.
+    ApiToken(&'a ApiToken),
+    /// The constant that shows which key a database uses.
+    KeyCheck,
+}
+
+/// The account and version of a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TokenPlace<'a> {
+    pub name: &'a AccountName,
+    /// Decides to which provider the token is sent.
+    pub provider_type: ProviderType,
+    pub version: &'a TokenVersion,
 }
 
 impl<'a> SealContext<'a> {
-    pub fn access_token(name: &'a AccountName, login_id: &'a LoginId) -> Self {
-        Self { table: "llm_providers", row: name.as_str(), column: "api_key", login_id }
+    /// Returns the table and column.
+    pub fn place(&self) -> &'static str {
+        match self {
+            Self::AccessToken(_) => "llm_providers.api_key",
+            Self::RefreshToken(_) => "config_secrets.value",
+            Self::LoginState(_) => "login_sessions.state",
+            Self::LoginVerifier(_) => "login_sessions.verifier",
+            Self::Revocation { .. } => "revocations.token",
+            Self::ApiToken(_) => "api_tokens.mac",
+            Self::KeyCheck => "key_checks.value",
+        }
     }
 
-    /// The row is the account's name, which is part of the key in `config_secrets`.
-    pub fn refresh_token(name: &'a AccountName, login_id: &'a LoginId) -> Self {
-        Self { table: "config_secrets", row: name.as_str(), column: "value", login_id }
+    /// Returns the values that the secret is bound to.
+    pub fn fields(&self) -> Vec<Cow<'a, str>> {
+        match *self {
+            Self::AccessToken(token) | Self::RefreshToken(token) => vec![
+                token.name.as_str().into(),
+                token.provider_type.as_str().into(),
+                token.version.login_id.as_str().into(),
+                token.version.generation.0.to_string().into(),
+            ],
+            Self::LoginState(login) | Self::LoginVerifier(login) => vec![
+                login.id.as_str().into(),
+                login.name.as_str().into(),
+                login.provider_type.as_str().into(),
+                login.principal.as_str().into(),
+                login.client.to_text().into(),
+            ],
+            Self::Revocation { id, name, provider_type, login_id, client } => vec![
+                id.as_str().into(),
+                name.as_str().into(),
+                provider_type.as_str().into(),
+                login_id.as_str().into(),
+                client.to_text().into(),
+            ],
+            Self::ApiToken(token) => vec![
+                token.id.as_str().into(),
+                token.name.as_str().into(),
+                token.scope.as_str().into(),
+                token.digest.as_str().into(),
+                token.created_at.unix_millis().to_string().into(),
+                token.expires_at.map(Timestamp::unix_millis).map_or_else(String::new, |at| at.to_string()).into(),
+            ],
+            Self::KeyCheck => Vec::new(),
+        }
     }
 
-    pub fn login_state(login_id: &'a LoginId) -> Self {
-        Self { table: "login_sessions", row: login_id.as_str(), column: "state", login_id }
-    }
-
-    pub fn login_verifier(login_id: &'a LoginId) -> Self {
-        Self { table: "login_sessions", row: login_id.as_str(), column: "verifier", login_id }
+    /// Returns table, row, column and login, which the first format bound a secret to. None for values that are not
+    /// adopted from it.
+    pub fn first_format(&self) -> Option<[&'a str; 4]> {
+        match *self {
+            Self::AccessToken(token) => {
+                Some(["llm_providers", token.name.as_str(), "api_key", token.version.login_id.as_str()])
+            }
+            Self::RefreshToken(token) => {
+                Some(["config_secrets", token.name.as_str(), "value", token.version.login_id.as_str()])
+            }
+            // The queue held the token as it was sealed for its account.
+            Self::Revocation { name, login_id, .. } => {
+                Some(["config_secrets", name.as_str(), "value", login_id.as_str()])
+            }
+            Self::LoginState(_) | Self::LoginVerifier(_) | Self::ApiToken(_) | Self::KeyCheck => None,
+        }
     }
 }
 
 /// Returns the key of an account's refresh token in `config_secrets`.
 pub fn refresh_token_key(name: &AccountName) -> String {
     format!("oauth.{name}.refresh_token")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_refresh_token_has_its_required_key() {
-        let name = AccountName::parse("openai-codex").unwrap();
-        assert_eq!(refresh_token_key(&name), "oauth.openai-codex.refresh_token");
-    }
-
-    /// Stored secrets are bound to these texts. They must not change, even if tables or types are renamed.
-    #[test]
-    fn seal_contexts_do_not_change() {
-        let name = AccountName::parse("work").unwrap();
-        let login = LoginId::from_stored("a-login".to_owned());
-        for (context, place) in [
-            (SealContext::access_token(&name, &login), ["llm_providers", "work", "api_key", "a-login"]),
-            (SealContext::refresh_token(&name, &login), ["config_secrets", "work", "value", "a-login"]),
-            (SealContext::login_state(&login), ["login_sessions", "a-login", "state", "a-login"]),
-            (SealContext::login_verifier(&login), ["login_sessions", "a-login", "verifier", "a-login"]),
-        ] {
-            assert_eq!([context.table, context.row, context.column, context.login_id.as_str()], place);
-        }
-    }
 }

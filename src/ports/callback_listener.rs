@@ -39,7 +39,7 @@ pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginOutcome),
     /// The callback was rejected and changed no login.
-    NotOurs,
+    Rejected,
     /// An earlier callback of this login is being processed.
     Finishing,
     /// The database was unavailable when the login was looked up or saved.

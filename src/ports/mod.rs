@@ -14,6 +14,7 @@ mod api_token_store;
 mod callback_listener;
 mod clock;
 mod credential_history;
+mod key_store;
 mod login_store;
 mod notifier;
 mod oauth_endpoint;
@@ -31,6 +32,7 @@ pub use callback_listener::{
 };
 pub use clock::Clock;
 pub use credential_history::CredentialHistory;
+pub use key_store::KeyStore;
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use notifier::{Notifier, NotifyError};
 pub use oauth_endpoint::{Doubt, OAuthEndpoint, TokenEndpointError};
@@ -39,9 +41,9 @@ pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::SessionEndpoint;
 pub use token_journal::{JournalError, JournalRecord, TokenJournal};
-pub use token_store::{Advanced, ProfileChange, SaveOutcome, TokenStore};
+pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, TokenStore};
 pub use upstream::{
-    BodyError, BodyPieces, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
+    BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
 
 /// A store is broken or unreachable. The text goes to the log, never to a caller.

@@ -20,6 +20,9 @@ pub trait RevocationQueue: Send + Sync {
     /// Returns at most `limit` revocations that are due at `now`, oldest first.
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<RevocationId>, StoreError>;
 
+    /// Returns all revocations, in the order of their ids.
+    async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError>;
+
     /// Takes a due revocation for one attempt. It is due again after `pause` unless it is removed.
     ///
     /// Contract: at most one of any number of concurrent calls MUST get it.
@@ -31,8 +34,8 @@ pub trait RevocationQueue: Send + Sync {
     ) -> Result<Option<PendingRevocation>, StoreError>;
 
     /// Deletes a revocation. Idempotent.
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError>;
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError>;
 
     /// Deletes the revocations that were queued before `time`. Returns their number.
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError>;
 }

@@ -17,13 +17,15 @@ pub struct SealError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 pub enum OpenError {
     #[error("it was sealed with the key {sealed_with}, the configured key is {configured}")]
     UnknownKey { sealed_with: KeyId, configured: KeyId },
-    #[error("it was changed, or moved from another row, column or login")]
+    #[error("it was changed or moved, or a value that it is bound to was changed")]
     Tampered,
+    #[error("it has the first format, which opens only while the database is adopted; run: goclaw keys adopt")]
+    FirstFormat,
     #[error("it is not a sealed secret of this gateway")]
     Malformed,
 }
 
-/// Authenticated encryption with a key id and associated data.
+/// Authenticated encryption with key ids and associated data. One key seals; others may still open.
 ///
 /// Contract:
 /// - `open` MUST return the sealed plaintext under the same context, and an error under any other context.
@@ -34,6 +36,14 @@ pub trait SecretCipher: Send + Sync {
 
     fn open(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError>;
 
+    /// Opens a secret of the first format, which was bound to its row, column and login only.
+    ///
+    /// Contract: MUST NOT open a secret that `seal` made.
+    fn open_first_format(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError>;
+
     /// Returns the id of the key that `seal` uses.
     fn key_id(&self) -> &KeyId;
+
+    /// Returns the ids of all keys that `open` uses.
+    fn key_ids(&self) -> Vec<KeyId>;
 }

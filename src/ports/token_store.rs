@@ -20,9 +20,21 @@ pub enum SaveOutcome {
     /// The account after the save.
     Saved(Box<SealedCredential>),
     /// The login ended in the meantime, e.g. by a logout; nothing was changed.
-    LoginOver(LoginOutcome),
+    LoginEnded(LoginOutcome),
     /// An account of another type has this name; nothing was changed.
     TypeConflict(ProviderType),
+    /// The account has other tokens than those that the order revokes; nothing was changed.
+    Changed,
+}
+
+/// The outcome of removing an account.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Removal {
+    /// The account before the removal.
+    Removed(Box<SealedCredential>),
+    Absent,
+    /// The account has other tokens than those that the order revokes; nothing was changed.
+    Changed,
 }
 
 /// The result of applying an event of the refresh protocol.
@@ -63,11 +75,12 @@ pub trait TokenStore: Send + Sync {
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
     /// - A stored login with this login id MUST be exchanging, and MUST end as completed in the same transaction. If it
-    ///   has ended, nothing may change ([`SaveOutcome::LoginOver`]), so a login that is cancelled during the code
+    ///   has ended, nothing may change ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code
     ///   exchange stays cancelled.
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.
-    /// - The replaced refresh token MUST be queued for revocation if the credential orders it.
+    /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
+    ///   tokens than those that the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
     async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
 
@@ -97,12 +110,13 @@ pub trait TokenStore: Send + Sync {
 
     /// Deletes the account with both tokens and returns it.
     ///
-    /// Contract: MUST be atomic and idempotent; a second call returns None. With a revocation order, the refresh token
-    /// MUST be queued for revocation in the same transaction.
+    /// Contract: MUST be atomic and idempotent; a second call returns [`Removal::Absent`]. With a revocation order, the
+    /// refresh token MUST be queued for revocation in the same transaction; if the account has other tokens than those
+    /// that the order revokes, nothing may change ([`Removal::Changed`]).
     async fn remove<'a>(
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError>;
+    ) -> Result<Removal, StoreError>;
 }

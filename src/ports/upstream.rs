@@ -23,17 +23,17 @@ pub struct UpstreamRequest {
 /// The body of a caller's request.
 pub enum RequestBody {
     /// A buffered body. The request can be retried with a newer access token.
-    Whole(Bytes),
+    Buffered(Bytes),
     /// A body too large to buffer, which is streamed.
-    Passing {
+    Streamed {
         /// The length in bytes, if the caller sent it.
         length: Option<u64>,
-        pieces: BodyPieces,
+        stream: BodyStream,
     },
 }
 
 /// The chunks of a caller's body; the creator of the stream limits their size and time.
-pub type BodyPieces = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
 /// Why a caller's body cannot be read completely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,22 +45,22 @@ pub enum BodyError {
     #[error("the body could not be read completely")]
     Broken,
     #[error("there are too many large requests at once; try again in a moment")]
-    NoRoom,
+    OverBudget,
 }
 
 impl RequestBody {
     /// Returns a copy for a retry; None for a streamed body.
-    pub fn again(&self) -> Option<Self> {
+    pub fn try_clone(&self) -> Option<Self> {
         match self {
-            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
-            Self::Passing { .. } => None,
+            Self::Buffered(bytes) => Some(Self::Buffered(bytes.clone())),
+            Self::Streamed { .. } => None,
         }
     }
 }
 
 impl Default for RequestBody {
     fn default() -> Self {
-        Self::Whole(Bytes::new())
+        Self::Buffered(Bytes::new())
     }
 }
 
@@ -68,8 +68,8 @@ impl fmt::Debug for RequestBody {
     /// Writes the length only, so that no prompt gets into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
-            Self::Passing { length, .. } => write!(f, "Passing({length:?} bytes)"),
+            Self::Buffered(bytes) => write!(f, "Buffered({} bytes)", bytes.len()),
+            Self::Streamed { length, .. } => write!(f, "Streamed({length:?} bytes)"),
         }
     }
 }

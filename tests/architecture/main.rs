@@ -10,6 +10,8 @@
 //!
 //! A few formatting rules complete it. [`cases`] tests every rule.
 
+#![cfg(test)]
+
 mod cases;
 mod documents;
 mod glossary;

@@ -295,6 +295,7 @@ async fn the_log_lines_of_a_refresh_carry_the_fields_of_its_use_case() {
     let text = log.text();
     let spans: Vec<_> = text.lines().filter_map(|line| line.split_once("INFO ")?.1.split_once(": ")).collect();
     let spans: Vec<_> = spans.iter().map(|(span, line)| (*span, line.contains("refresh"))).collect();
-    assert_eq!(spans, [("accounts.refresh{provider.name=openai-codex}", true); 2], "{text}");
+    let span = "accounts.refresh{provider.name=openai-codex}:tokens.refresh{provider.name=openai-codex}";
+    assert_eq!(spans, [(span, true); 2], "{text}");
     assert!(!text.contains("refreshed-1"), "a token is in the log: {text}");
 }

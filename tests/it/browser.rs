@@ -72,7 +72,7 @@ async fn a_denied_login_is_shown_and_stores_nothing() {
     browser.arrives_at("/auth/done").await;
     assert_eq!(browser.heading().await, "Not connected");
     let text = browser.text().await;
-    assert!(text.contains("You declined at the provider. Nothing was saved."), "{text}");
+    assert!(text.contains("You denied access at the provider. Nothing was saved."), "{text}");
     assert_eq!(home.stored(), (0, 0));
     let status = gateway.status().await;
     assert_eq!((&status["authenticated"], &status["last_login"]["outcome"]), (&json!(false), &json!("denied")));

@@ -3,17 +3,25 @@
 
 mod opening_hours;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use goclaw::{
+    adapters::callback::LoopbackListener,
+    domain::login_outcome::LoginOutcome,
+    ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply},
+};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::support::{
-    gateway::{Gateway, Home},
+    gateway::{Gateway, Home, free_port},
     provider::Provider,
+    wire::raw,
 };
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -252,4 +260,63 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     assert_eq!(waiting.visit(&waiting.right).await.status, 303);
     assert!(waiting.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
     assert_eq!(waiting.home.stored(), (0, 0));
+}
+
+async fn bound(port: u16) -> Box<dyn BoundCallback> {
+    let bound = LoopbackListener.bind(&CallbackAddress::Loopback { port }).await;
+    bound.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
+    for ip in [V4, V6] {
+        let other = TcpListener::bind((ip, 0)).await.unwrap();
+        let port = other.local_addr().unwrap().port();
+        let refused = LoopbackListener.bind(&CallbackAddress::Loopback { port }).await.err();
+        let expected = SocketAddr::new(ip, port).to_string();
+        assert!(matches!(refused, Some(BindError::InUse { held }) if held == expected));
+        drop(other);
+        let listener = bound(port).await;
+        for ip in [V4, V6] {
+            TcpStream::connect((ip, port)).await.unwrap_or_else(|error| panic!("{ip}: {error}"));
+        }
+        listener.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_a_listener_frees_its_port() {
+    let port = free_port();
+    for _ in 0..100 {
+        bound(port).await.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_policy_contains_the_hash_of_the_style() {
+    let port = free_port();
+    let _listener = bound(port).await;
+    let (_, page) = raw((V4, port), &format!("GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n")).await;
+    let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).expect("a style").0;
+    let hash = STANDARD.encode(Sha256::digest(style));
+    assert!(page.contains(&format!("'sha256-{hash}'")), "page.css has changed; its hash is sha256-{hash}");
+}
+
+#[tokio::test]
+async fn only_completed_logins_show_connected() {
+    let port = free_port();
+    let mut listener = bound(port).await;
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+    for &outcome in LoginOutcome::ALL {
+        let end = async {
+            let CallbackEvent::Hit(hit) = listener.next_event().await else { panic!("no callback") };
+            (hit.reply)(CallbackReply::Ended(outcome));
+        };
+        let callback = get("/auth/callback?code=c&state=s");
+        let ((status, _), ()) = tokio::join!(raw((V4, port), &callback), end);
+        let done = get("/auth/done");
+        let ((_, page), _) = tokio::join!(raw((V4, port), &done), listener.next_event());
+        assert_eq!(status, 303);
+        assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");
+    }
 }

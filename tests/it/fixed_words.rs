@@ -66,10 +66,10 @@ async fn routes_members_and_stored_places_are_the_required_ones() {
     assert_members(&again, &json!({"status": "already_authenticated"}));
     assert_eq!(first_lines(&home.run(&["auth", "status"]).stdout), ACTIVE);
 
-    assert_eq!(home.text("SELECT provider_type FROM llm_providers WHERE api_key LIKE 'v1:%'"), "openai-codex");
+    assert_eq!(home.text("SELECT provider_type FROM llm_providers WHERE api_key LIKE 'v2:%'"), "openai-codex");
     assert!(home.number("SELECT json_extract(settings, '$.expires_at') FROM llm_providers") > 1_700_000_000);
     let secret = "SELECT value FROM config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";
-    assert!(home.text(secret).starts_with("v1:"));
+    assert!(home.text(secret).starts_with("v2:"));
 
     home.change_database("UPDATE llm_providers SET settings = json_set(settings, '$.expires_at', 1)");
     let expired = json!({"authenticated": false, "error": "token invalid or expired"});

@@ -8,12 +8,15 @@ mod support;
 // Use cases, with fakes.
 mod app_accounts;
 mod app_forward;
+mod app_keys;
 mod app_login;
 mod app_refresh;
 mod app_sessions;
 mod port_calls;
 
 // Adapters against real systems.
+mod contract;
+mod http_api;
 mod http_edge;
 mod migrations;
 mod oauth_endpoint;
@@ -32,6 +35,7 @@ mod callback_listener;
 mod canaries;
 mod chat;
 mod cli;
+mod database_writer;
 mod first_start;
 mod fixed_words;
 mod hardening;
@@ -41,6 +45,7 @@ mod page_sessions;
 mod proxy;
 mod replicas;
 mod sdks;
+mod seal_vectors;
 mod sign_in;
 mod tokens;
 mod webhook;

@@ -1,6 +1,9 @@
 //! The OAuth client against the simulator: its requests, and its error for each kind of response.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use goclaw::{
     adapters::{
@@ -11,7 +14,7 @@ use goclaw::{
         authorize_url::authorize_url,
         oauth_client::OAuthClient,
         secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
-        token_response::CodeGrant,
+        token_response::{CodeGrant, TokenResponse},
     },
     ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
@@ -23,7 +26,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::support::gateway::{free_port, http};
+use crate::support::gateway::{free_port, http, sleep_thread};
 
 const VERIFIER: [u8; 64] = [7; 64];
 
@@ -177,4 +180,94 @@ async fn a_connect_timeout_is_unavailable() {
     let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
     // The connect timeout must end it. After the total timeout the token might be consumed.
     assert!(matches!(given_up, TokenEndpointError::Unavailable { .. }), "{given_up:?}");
+}
+
+/// The tokens that arrive while the process is paused are the only valid ones.
+#[tokio::test]
+async fn a_response_that_arrived_during_a_pause_is_read() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client_of(&format!("http://{}", listener.local_addr().unwrap()));
+    let provider = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let body = r#"{"access_token":"a","refresh_token":"r","expires_in":60}"#;
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+        // The caller is paused by now.
+        sleep_thread(Duration::from_millis(300));
+        stream.write_all(head.as_bytes()).unwrap();
+        sleep_thread(Duration::from_millis(100));
+        stream.write_all(body.as_bytes()).unwrap();
+        stream
+    });
+    let (oauth, token) = (endpoint(), RefreshToken::new("token"));
+    let pause = async {
+        // Lets the request leave first.
+        timeout(Duration::from_millis(150), std::future::pending::<()>()).await.unwrap_err();
+        sleep_thread(Duration::from_millis(900));
+    };
+    let (refreshed, ()) = tokio::join!(oauth.refresh(&client, &token, Duration::from_millis(600)), pause);
+    assert_eq!(refreshed.unwrap().refresh_token.unwrap().expose_secret(), "r");
+    drop(provider.join().unwrap());
+}
+
+/// Presents a refresh token to a provider that responds with this JSON.
+async fn refreshed(
+    (provider, client): &(Simulator, OAuthClient),
+    status: u16,
+    body: &str,
+) -> Result<TokenResponse, TokenEndpointError> {
+    let content_type = "application/json".to_owned();
+    let fault = Fault::Status { status, body: body.to_owned(), content_type, retry_after: None };
+    provider.queue_fault(FaultOrder::once(Endpoint::Token, fault));
+    endpoint().refresh(client, &RefreshToken::new("token"), Duration::from_secs(20)).await
+}
+
+#[tokio::test]
+async fn known_codes_are_found_and_other_texts_are_unknown() {
+    let provider = provider().await;
+    for (body, code) in [
+        (r#"{"error":{"code":"refresh_token_reused","message":"secret"}}"#, "refresh_token_reused"),
+        (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
+        (r#"{"error":"invalid_grant","code":"Refresh_Token_Reused"}"#, "refresh_token_reused"),
+        (r#"{"code":"token_expired"}"#, "token_expired"),
+        (r#"{"detail":"Unauthorized"}"#, "unknown"),
+        (r#"{"error":"my token is abc"}"#, "unknown"),
+        ("<html>", "unknown"),
+        ("", "unknown"),
+    ] {
+        let error = refreshed(&provider, 400, body).await.unwrap_err();
+        assert_eq!(kind(&error), format!("rejected 400 {code}"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn expires_in_is_read_as_a_number_or_a_text() {
+    let provider = provider().await;
+    for (json, seconds) in [
+        ("3600", Some(3600)),
+        ("\"3600\"", Some(3600)),
+        ("-1", Some(-1)),
+        ("1e18", Some(10i64.pow(18))),
+        ("null", None),
+        ("[]", None),
+        ("\"soon\"", None),
+    ] {
+        let body = format!(r#"{{"access_token":"a","expires_in":{json}}}"#);
+        assert_eq!(refreshed(&provider, 200, &body).await.unwrap().expires_in, seconds, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_tokens_is_unreadable() {
+    let provider = provider().await;
+    for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
+        let error = refreshed(&provider, 200, body).await.unwrap_err();
+        assert_eq!(kind(&error), "unreadable 200", "{body}");
+    }
+    let alone = refreshed(&provider, 200, r#"{"refresh_token":"r"}"#).await.unwrap();
+    assert!(alone.access_token.is_none() && alone.refresh_token.is_some());
+    let bare = refreshed(&provider, 200, r#"{"access_token":"a","refresh_token":"","scope":null}"#).await.unwrap();
+    assert!(bare.refresh_token.is_none() && bare.scope.is_none());
 }

@@ -6,8 +6,10 @@ use std::{sync::Arc, time::Duration};
 use goclaw::{
     app::{AppError, Callback, Ports, ProxyRequest, StartOptions, StartOutcome},
     domain::{
-        authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome,
-        refresh::step,
+        authorization_response::AuthorizationResponse,
+        credential::AccountState,
+        login_outcome::LoginOutcome,
+        refresh::{RefreshEvent, step},
     },
     ports::{Advanced, BindError, RequestBody, TokenEndpointError},
 };
@@ -77,6 +79,9 @@ async fn a_refresh_takes_two_store_steps() {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
         row.refresh = stepped.row.expect("a row");
+        if let RefreshEvent::Succeeded(rotation) = event {
+            row.take_tokens(rotation);
+        }
         row.revision.0 += 1;
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });

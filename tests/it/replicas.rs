@@ -88,18 +88,25 @@ async fn a_gateway_with_another_key_refuses_to_start_and_changes_nothing() {
     let (provider, database) = (Provider::approving(), Database::create().await);
     let right = home(&provider, &database);
     let gateway = right.start().await;
-    let redirect_url = provider.redirect_for(auth_url(&gateway.start_login().await)).await;
-    assert_eq!(paste(&gateway, &redirect_url).await.0, 200);
-    let sealed = database.cell("api_key", "llm_providers").await;
-
     let wrong = Home::new(&provider)
         .with("GOCLAW_DATABASE__URL", &database.url)
         .with("GOCLAW_SERVER__TOKEN", "t")
         .with("GOCLAW_ENCRYPTION__KEY", &"ab".repeat(32));
-    let refused = wrong.run(&["serve"]);
-    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(refused.stderr.contains("sealed with the key"), "{}", refused.stderr);
-    assert_eq!(database.cell("api_key", "llm_providers").await, sealed);
+    let contents = async || {
+        let columns = "concat((SELECT json_agg(k) FROM key_checks k), (SELECT json_agg(p) FROM llm_providers p))";
+        database.cell(columns, "(SELECT 1) AS one").await
+    };
+    // On an empty database first, then on one with an account.
+    for _ in 0..2 {
+        let before = contents().await;
+        let refused = wrong.run(&["serve"]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        assert!(refused.stderr.contains("sealed with the key"), "{}", refused.stderr);
+        assert_eq!(contents().await, before);
+        gateway.sign_in().await;
+    }
+    gateway.stop().await;
+    assert_eq!(right.start().await.status().await["authenticated"], true);
 }
 
 #[tokio::test]

@@ -179,13 +179,13 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
 
 #[test]
 fn an_unknown_key_is_named_with_the_known_ones() {
-    let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYS", "AGENT__MODEL", "SERVERR__PORT"];
+    let variables = ["SERVER__PROT", "NONSENSE", "ENCRYPTION__KEYZ", "AGENT__MODEL", "SERVERR__PORT"];
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
     unknown setting server.prot; known there: allowed_hosts, host, port, token, token_file
     unknown setting nonsense; known there: agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
-    unknown setting encryption.keys; known there: key, key_file
+    unknown setting encryption.keyz; known there: key, key_file, keys
     unknown setting agent.model; known there: key, provider
     unknown setting serverr; known there: agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
     unknown setting providers.work.secret; known there: api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent

@@ -272,11 +272,11 @@ async fn an_upload_is_streamed() {
         });
         let (server, upstream) = (server.await, upstream());
         // The second part is sent after the first has arrived.
-        let pieces = Box::pin(stream::once(async { Ok(Bytes::from("hello")) }).chain(stream::once(async move {
+        let stream = Box::pin(stream::once(async { Ok(Bytes::from("hello")) }).chain(stream::once(async move {
             assert_eq!(receiver.recv().await, Some("hello"));
             Ok(Bytes::from("world"))
         })));
-        let request = server.request(Method::POST, RequestBody::Passing { length, pieces });
+        let request = server.request(Method::POST, RequestBody::Streamed { length, stream });
         let response = within(upstream.send(request, &AccessToken::new("token-1"))).await.expect("a response");
         assert_eq!(text(response).await.expect("a body"), "hello");
     }
@@ -288,8 +288,8 @@ async fn an_aborted_request_body_is_reported_as_the_caller_s_error() {
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let server = server.await;
-    let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(BodyError::TooSlow)]));
-    let mut request = server.request(Method::POST, RequestBody::Passing { length: None, pieces });
+    let stream = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(BodyError::TooSlow)]));
+    let mut request = server.request(Method::POST, RequestBody::Streamed { length: None, stream });
     request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     let broken = within(upstream().send(request, &AccessToken::new("token-1"))).await;
     assert!(matches!(broken, Err(UpstreamError::Body(BodyError::TooSlow))));

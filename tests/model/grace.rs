@@ -15,7 +15,8 @@ const GRACE: Duration = Duration::from_secs(5 * 60);
 const MARGIN: Duration = Duration::from_secs(5);
 
 fn signed_in() -> Story {
-    let row = RefreshState::signed_in(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
+    let row =
+        RefreshState::after_login(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
     let policy = RefreshPolicy { grace: GRACE, ..RefreshPolicy::default() };
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy }
 }
@@ -25,7 +26,7 @@ fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert_eq!(story.row().state, TokenState::InDoubt);
     story
 }
@@ -64,7 +65,7 @@ fn a_call_that_outlives_the_window_leaves_a_retry_for_the_last_minutes() {
     story.policy.grace = MINUTE / 3;
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert!(story.row().next_attempt_at.is_some(), "with no window left it pauses as everybody does");
     story.pass(HOUR);
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
@@ -103,7 +104,7 @@ fn a_later_call_does_not_open_the_window_anew() {
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     assert_eq!(story.row().sent_at, first);
     // This refusal says nothing about the first call.
-    assert_eq!(story.fail("B", REFUSED), Effect::Noted);
+    assert_eq!(story.fail("B", REFUSED), Effect::Recorded);
     story.now = first.unwrap().plus(GRACE);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
 }
@@ -113,11 +114,11 @@ fn a_later_call_does_not_open_the_window_anew() {
 fn the_window_is_counted_from_a_call_that_may_have_taken_the_token() {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
-    assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+    assert_eq!(story.fail("A", REFUSED), Effect::Recorded);
     story.pass(HOUR);
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     assert_eq!(story.row().sent_at, Some(story.now));
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Send);
 }
 
@@ -127,12 +128,12 @@ fn the_window_allows_one_retry_and_respects_retry_after() {
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
     let wait = Duration::from_secs(150);
     let busy = Failure::NotConsumed { cause: Cause::RateLimited, retry_after: Some(wait) };
-    assert_eq!(story.fail("B", busy), Effect::Noted);
+    assert_eq!(story.fail("B", busy), Effect::Recorded);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Wait(story.now.plus(wait)));
     story.pass(wait);
     assert_eq!(story.begin("B", RefreshTrigger::Due), Effect::Send);
 
-    assert_eq!(story.fail("B", LOST), Effect::Noted);
+    assert_eq!(story.fail("B", LOST), Effect::Recorded);
     story.pass(MINUTE);
     assert!(story.now < story.row().sent_at.unwrap().plus(GRACE - MARGIN), "the window is still open");
     let dead_at = story.ends_at().minus(story.policy.serve_margin);

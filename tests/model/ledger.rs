@@ -55,7 +55,7 @@ impl Ledger {
 
     pub(crate) fn signed_in(&self, login: u8, token: Token) -> Row {
         let (obtained_at, expires_at) = life(Age::Fresh);
-        let state = RefreshState::signed_in(login_id(login), true, obtained_at, Some(expires_at));
+        let state = RefreshState::after_login(login_id(login), true, obtained_at, Some(expires_at));
         self.shrink(&state, Age::Fresh, token)
     }
 
@@ -73,7 +73,7 @@ impl Ledger {
     }
 
     pub(crate) fn answered(&self, row: Option<Row>, answer: &Answer, by: usize) -> (Option<Row>, Effect) {
-        let (mut after, effect) = self.step(row, RefreshEvent::Answered(rotation(answer)), Holder::Replica(by));
+        let (mut after, effect) = self.step(row, RefreshEvent::Succeeded(rotation(answer)), Holder::Replica(by));
         if let (Some(row), Effect::Stored) = (&mut after, effect) {
             row.token = answer.token;
         }
@@ -86,7 +86,7 @@ impl Ledger {
         if let real::TokenState::Refreshing(lease) = &mut state.state {
             lease.until = NOW;
         }
-        let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Noted, events: Vec::new() };
+        let mut step = Step { row: Some(state.at(NOW)), effect: Effect::Recorded, events: Vec::new() };
         if let Some(mechanism) = self.without {
             mechanism.forget_doubt(&mut step);
         }

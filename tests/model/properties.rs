@@ -72,9 +72,9 @@ proptest! {
     #[test]
     fn a_missing_row_stays_missing(event in events(), policy in policies(), now in times()) {
         let effect = match event {
-            RefreshEvent::Begin { .. } => Effect::Adopt,
-            RefreshEvent::Answered(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } => Effect::Noted,
+            RefreshEvent::Begin { .. } => Effect::UseCurrent,
+            RefreshEvent::Succeeded(_) => Effect::Revoke,
+            RefreshEvent::Failed { .. } => Effect::Recorded,
         };
         prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect, events: Vec::new() });
     }
@@ -83,14 +83,14 @@ proptest! {
     fn only_responses_for_the_current_tokens_are_stored(
         row in rows(), rotation in rotations(), policy in policies(),
     ) {
-        let (after, effect) = one_step(&row, &RefreshEvent::Answered(rotation.clone()), &policy);
+        let (after, effect) = one_step(&row, &RefreshEvent::Succeeded(rotation.clone()), &policy);
         let is_same_login = rotation.seen.login_id == row.version.login_id;
         match (rotation.seen == row.version, rotation.same_account) {
             (true, true) => {
                 prop_assert_eq!(effect, Effect::Stored);
                 let metadata = &rotation.metadata;
                 let login_id = row.version.login_id.clone();
-                let fresh = RefreshState::signed_in(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
+                let fresh = RefreshState::after_login(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
                 let fresh = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh };
                 // New tokens that would be due immediately are left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
@@ -118,7 +118,7 @@ proptest! {
         let (after, effect) = one_step(&before, &event, &policy);
         let is_holder = matches!(&before.state, TokenState::Refreshing(held) if held.id == *lease);
         let concerns = *seen == before.version && (is_holder || matches!(failure, Failure::Rejected(_)));
-        prop_assert_eq!(effect, if concerns { Effect::Noted } else { Effect::Adopt });
+        prop_assert_eq!(effect, if concerns { Effect::Recorded } else { Effect::UseCurrent });
         if !concerns {
             prop_assert_eq!(&after, &before);
             return Ok(());
@@ -145,8 +145,8 @@ proptest! {
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
                 RefreshEvent::Failed { seen, failure: Failure::Rejected(cause), .. } => (seen, cause),
-                RefreshEvent::Answered(rotation) if !rotation.same_account => (rotation.seen, Cause::AccountMismatch),
-                RefreshEvent::Begin { .. } | RefreshEvent::Answered(_) | RefreshEvent::Failed { .. } => {
+                RefreshEvent::Succeeded(rotation) if !rotation.same_account => (rotation.seen, Cause::AccountMismatch),
+                RefreshEvent::Begin { .. } | RefreshEvent::Succeeded(_) | RefreshEvent::Failed { .. } => {
                     return Err(TestCaseError::fail("this gives up no tokens"));
                 }
             };
@@ -178,11 +178,11 @@ proptest! {
                 prop_assert!(until > NOW && ready_at == Some(until));
                 prop_assert_eq!((seen, &after), (&before.version, &before));
             }
-            Effect::Adopt => {
+            Effect::UseCurrent => {
                 prop_assert!(ready_at.is_none() || *seen != before.version);
                 prop_assert_eq!(&after, &before);
             }
-            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Noted => panic!("a begin came to {effect:?}"),
+            Effect::Stored | Effect::Discard | Effect::Revoke | Effect::Recorded => panic!("a begin came to {effect:?}"),
         }
     }
 
@@ -225,7 +225,7 @@ proptest! {
         let (twice, second) = one_step(&once, &event, &policy);
         prop_assert_eq!(&twice, &once);
         match (first, second) {
-            (Effect::Stored, Effect::Discard) | (Effect::Noted, Effect::Adopt) => {}
+            (Effect::Stored, Effect::Discard) | (Effect::Recorded, Effect::UseCurrent) => {}
             (first, second) => prop_assert_eq!(second, first),
         }
     }
@@ -278,7 +278,7 @@ proptest! {
                     let was_good = before.served_until(&policy).is_none_or(|until| now < until);
                     prop_assert!(presented <= 2 || !was_good || *trigger == RefreshTrigger::AccessDead, "{presented} times");
                 }
-                (RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => presented -= 1,
+                (RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Recorded) => presented -= 1,
                 _ => {}
             }
             prop_assert!(is_sound(&row), "{:?}", row);

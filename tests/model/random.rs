@@ -129,13 +129,13 @@ pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
 }
 
 pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
-    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Answered)]
+    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Succeeded)]
 }
 
 /// Events, each some time after the previous one.
 pub(crate) fn histories() -> impl Strategy<Value = Vec<(Duration, RefreshEvent)>> {
     // Mostly begins and failures: a success starts a new generation.
-    let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Answered)];
+    let events = prop_oneof![4 => begins(), 3 => failed(), 1 => rotations().prop_map(RefreshEvent::Succeeded)];
     vec((durations(), events), 1..30)
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
             cause: Some(cause),
             version,
             state,
-            ..RefreshState::signed_in(LoginId::from_stored(String::new()), refreshable, obtained_at, expires_at)
+            ..RefreshState::after_login(LoginId::from_stored(String::new()), refreshable, obtained_at, expires_at)
         }
     })
 }

@@ -222,7 +222,7 @@ impl System {
                 }
             }
             Effect::Revoke => self.revoke(world, at, answer, moves),
-            Effect::Discard | Effect::Adopt | Effect::Noted | Effect::Send | Effect::Wait(_) => {
+            Effect::Discard | Effect::UseCurrent | Effect::Recorded | Effect::Send | Effect::Wait(_) => {
                 moves.go(who, "discards its answer", committed(Replica::Idle)).breaks(Invariant::I8, is_wanted);
             }
         }

@@ -44,7 +44,7 @@ impl Story {
     }
 
     pub(crate) fn answer(&mut self, seen: &TokenVersion) -> Effect {
-        self.happens(&RefreshEvent::Answered(rotation(seen, self.now)))
+        self.happens(&RefreshEvent::Succeeded(rotation(seen, self.now)))
     }
 
     fn happens(&mut self, event: &RefreshEvent) -> Effect {
@@ -86,7 +86,8 @@ impl Story {
 }
 
 fn signed_in() -> Story {
-    let row = RefreshState::signed_in(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
+    let row =
+        RefreshState::after_login(LoginId::from_bytes([1; 16]), true, SIGNED_IN_AT, Some(SIGNED_IN_AT.plus(LIFE)));
     Story { row: Some(row), now: SIGNED_IN_AT.plus(HOUR), policy: RefreshPolicy::default() }
 }
 
@@ -95,7 +96,7 @@ fn in_doubt() -> Story {
     let mut story = signed_in();
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
     story.pass(MINUTE / 3);
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     assert_eq!(story.row().state, TokenState::InDoubt);
     story.pass(HOUR);
     story
@@ -125,12 +126,12 @@ fn a_late_response_is_stored_in_every_state() {
         ("another's retry flies", |story| assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send)),
         ("another's retry was rejected", |story| {
             assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
-            assert_eq!(story.fail("B", REJECTED), Effect::Noted);
+            assert_eq!(story.fail("B", REJECTED), Effect::Recorded);
             assert_eq!(story.row().state, TokenState::NeedsReauth);
         }),
         ("another's retry was lost", |story| {
             assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Send);
-            assert_eq!(story.fail("B", LOST), Effect::Noted);
+            assert_eq!(story.fail("B", LOST), Effect::Recorded);
         }),
     ];
     for (name, meanwhile) in meanwhile {
@@ -148,7 +149,7 @@ fn a_late_response_is_stored_in_every_state() {
             let (seen, lease) = (seen.clone(), LeaseId::from_stored("B".to_owned()));
             assert_eq!(
                 story.happens(&RefreshEvent::Failed { seen, lease, failure, spread: 0 }),
-                Effect::Adopt,
+                Effect::UseCurrent,
                 "{name}"
             );
             assert_eq!(story.row(), stored, "{name}");
@@ -180,9 +181,9 @@ fn begin_commit_and_abandon_are_idempotent() {
 
     for failure in [REFUSED, LOST] {
         let mut story = Story { row: Some(leased.clone()), policy: story.policy.clone(), ..story };
-        assert_eq!(story.fail("A", failure), Effect::Noted);
+        assert_eq!(story.fail("A", failure), Effect::Recorded);
         let noted = story.row();
-        assert_eq!(story.fail("A", failure), Effect::Adopt);
+        assert_eq!(story.fail("A", failure), Effect::UseCurrent);
         assert_eq!(story.row(), noted);
     }
 
@@ -204,7 +205,7 @@ fn a_response_for_an_older_login_is_never_stored() {
         story.row = None;
         assert_eq!(story.answer(&old), Effect::Revoke, "{scope:?}: not signed in");
         assert_eq!(story.row, None);
-        let new = RefreshState::signed_in(LoginId::from_bytes([2; 16]), true, story.now, None);
+        let new = RefreshState::after_login(LoginId::from_bytes([2; 16]), true, story.now, None);
         story.row = Some(new.clone());
         assert_eq!(story.answer(&old), after_a_new_login, "{scope:?}");
         assert_eq!(story.row, Some(new));
@@ -216,7 +217,7 @@ fn an_answer_for_another_account_is_not_stored() {
     let mut story = signed_in();
     let answer = Rotation { same_account: false, ..rotation(&story.version(), story.now) };
     assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
-    assert_eq!(story.happens(&RefreshEvent::Answered(answer)), Effect::Discard);
+    assert_eq!(story.happens(&RefreshEvent::Succeeded(answer)), Effect::Discard);
     assert_eq!((story.row().state, story.row().cause), (TokenState::NeedsReauth, Some(Cause::AccountMismatch)));
 }
 
@@ -225,17 +226,17 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
     let mut story = signed_in();
     for _ in 0..10 {
         story.wait_and_begin("A", RefreshTrigger::Now);
-        assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+        assert_eq!(story.fail("A", REFUSED), Effect::Recorded);
         assert_eq!((story.row().state, story.row().attempt), (TokenState::Active, 0));
     }
     story.wait_and_begin("A", RefreshTrigger::Now);
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
 
     assert_eq!(story.begin("A", RefreshTrigger::Due), Effect::Wait(story.last_minutes()));
     for _ in 0..3 {
         story.wait_and_begin("A", RefreshTrigger::Due);
         assert!(story.now < story.ends_at());
-        assert_eq!(story.fail("A", REFUSED), Effect::Noted);
+        assert_eq!(story.fail("A", REFUSED), Effect::Recorded);
         assert_eq!(
             (story.row().state, story.row().attempt),
             (TokenState::InDoubt, 1),
@@ -245,7 +246,7 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
         story.row.as_mut().unwrap().next_attempt_at = None;
     }
     story.wait_and_begin("A", RefreshTrigger::Due);
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     story.row.as_mut().unwrap().next_attempt_at = None;
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     for trigger in [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented] {
@@ -270,7 +271,7 @@ fn consent_starts_exactly_one_retry() {
     let mut story = in_doubt();
     assert_eq!(story.begin("A", RefreshTrigger::Consented), Effect::Send);
     assert!(matches!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(_)));
-    assert_eq!(story.fail("A", LOST), Effect::Noted);
+    assert_eq!(story.fail("A", LOST), Effect::Recorded);
     story.pass(HOUR);
     let dead_at = story.ends_at().minus(story.policy.serve_margin);
     assert_eq!(story.begin("B", RefreshTrigger::Consented), Effect::Wait(dead_at));
@@ -285,7 +286,7 @@ fn an_outage_longer_than_the_tokens_life_is_waited_out() {
     let mut calls = 0;
     while story.now < story.ends_at().plus(LIFE) {
         story.pass(MINUTE / 3);
-        assert_eq!(story.fail("A", LOST), Effect::Noted);
+        assert_eq!(story.fail("A", LOST), Effect::Recorded);
         story.wait_and_begin("A", RefreshTrigger::Due);
         let pause = last.until(story.now);
         assert!((MINUTE / 2..6 * MINUTE).contains(&pause), "{pause:?} after {calls} calls");

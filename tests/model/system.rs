@@ -117,7 +117,8 @@ impl System {
                 row.state = TokenState::Refreshing(Holder::Nobody);
             }
             // The owner has to look again.
-            let is_void = |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::Adopt;
+            let is_void =
+                |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::UseCurrent;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
         let known: Vec<_> =

@@ -70,9 +70,9 @@ impl Mechanism {
 
     fn falsify(self, row: &mut Option<RefreshState>, event: &mut RefreshEvent) {
         match (self, event, row) {
-            (VersionCheckAtCommit, RefreshEvent::Answered(rotation), Some(row)) => rotation.seen = row.version.clone(),
-            (VersionCheckAtCommit, RefreshEvent::Answered(rotation), row @ None) => {
-                let mut revived = RefreshState::signed_in(rotation.seen.login_id.clone(), true, NOW, None);
+            (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), Some(row)) => rotation.seen = row.version.clone(),
+            (VersionCheckAtCommit, RefreshEvent::Succeeded(rotation), row @ None) => {
+                let mut revived = RefreshState::after_login(rotation.seen.login_id.clone(), true, NOW, None);
                 revived.version = rotation.seen.clone();
                 *row = Some(revived);
             }
@@ -116,11 +116,11 @@ impl Mechanism {
             (
                 DoubtKeptThroughRefusal,
                 RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. },
-                Effect::Noted,
+                Effect::Recorded,
             ) => {
                 row.state = TokenState::Active;
             }
-            (RefundOfRefusal, RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Noted) => {
+            (RefundOfRefusal, RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Recorded) => {
                 row.attempt = before.attempt;
             }
             _ => {}

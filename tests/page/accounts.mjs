@@ -13,9 +13,9 @@ export const TYPES = {
 };
 
 const OUTCOME_REASONS = {
-  completed: "The sign-in is complete and the tokens are saved.",
-  denied: "You declined at the provider. Nothing was saved. Start again if that was a mistake.",
-  code_refused: "The provider did not accept the code. Nothing was saved. Start again.",
+  completed: "Sign-in complete. The tokens are saved.",
+  denied: "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
+  code_refused: "The provider rejected the authorization code. Nothing was saved. Start again.",
 };
 
 export const lastLogin = (login_id, outcome) => ({ login_id, outcome, reason: OUTCOME_REASONS[outcome], at: now() });

@@ -17,7 +17,7 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, SaveOutcome, StoreError,
+        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome, StoreError,
         TokenEndpointError, TokenJournal, TokenStore,
     },
 };
@@ -151,12 +151,12 @@ impl TokenStore for Store {
                     begun
                 })
             }
-            RefreshEvent::Answered(_) if stop_at == Some(GatewayPoint::Committing) => {
+            RefreshEvent::Succeeded(_) if stop_at == Some(GatewayPoint::Committing) => {
                 println!("{}", announcement(GatewayPoint::Committing));
                 let _ = self.inner.advance(name, event, policy, now).await;
                 pending().await
             }
-            RefreshEvent::Answered(_) => {
+            RefreshEvent::Succeeded(_) => {
                 let answered = self.inner.advance(name, event, policy, now).await?;
                 self.changes.pass(GatewayPoint::Committed).await;
                 Ok(answered)
@@ -170,7 +170,7 @@ impl TokenStore for Store {
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError> {
+    ) -> Result<Removal, StoreError> {
         self.inner.remove(name, revocation, now).await
     }
 }

@@ -43,20 +43,3 @@ fn is_missing_family(error: &io::Error) -> bool {
         // EAFNOSUPPORT: Linux returns it when IPv6 is off. It has no `ErrorKind`.
         || error.raw_os_error() == Some(97)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_port_held_on_either_family_is_named_and_nothing_stays_bound() {
-        for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
-            let other = TcpListener::bind((ip, 0)).await.unwrap();
-            let port = other.local_addr().unwrap().port();
-            let refused = listeners(&CallbackAddress::Loopback { port }).await.unwrap_err();
-            assert!(matches!(refused, BindError::InUse { held } if held == SocketAddr::new(ip, port).to_string()));
-            drop(other);
-            assert_eq!(listeners(&CallbackAddress::Loopback { port }).await.unwrap().len(), 2);
-        }
-    }
-}

@@ -69,19 +69,3 @@ impl BoundCallback for RunningListener {
         self.freed.cancelled().await;
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn closing_a_listener_frees_its_port() {
-        let probe = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = CallbackAddress::Loopback { port: probe.local_addr().unwrap().port() };
-        drop(probe);
-        for round in 0..100 {
-            let bound = LoopbackListener.bind(&address).await;
-            bound.unwrap_or_else(|error| panic!("round {round}: {error}")).close().await;
-        }
-    }
-}

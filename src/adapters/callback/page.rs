@@ -35,7 +35,7 @@ pub(super) fn outcome(reply: CallbackReply) -> Response {
             html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
         }
         CallbackReply::Ended(outcome) => html(StatusCode::OK, "failed", "Not connected", outcome.sentence()),
-        CallbackReply::NotOurs => html(
+        CallbackReply::Rejected => html(
             StatusCode::BAD_REQUEST,
             "failed",
             "This sign-in is not pending here",
@@ -70,26 +70,4 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'st
          </body></html>\n"
     );
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
-}
-
-#[cfg(test)]
-mod tests {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    use sha2::{Digest, Sha256};
-
-    use super::*;
-
-    #[test]
-    fn policy_contains_the_hash_of_the_style() {
-        let hash = STANDARD.encode(Sha256::digest(STYLE));
-        assert!(POLICY.contains(&format!("'sha256-{hash}'")), "page.css has changed; its hash is sha256-{hash}");
-    }
-
-    #[tokio::test]
-    async fn only_completed_logins_show_connected() {
-        for &outcome in LoginOutcome::ALL {
-            let page = super::outcome(CallbackReply::Ended(outcome)).into_body().into_string().await.unwrap();
-            assert_eq!(page.contains("<h1>Connected</h1>"), outcome == LoginOutcome::Completed, "{outcome:?}");
-        }
-    }
 }

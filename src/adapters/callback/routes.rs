@@ -63,7 +63,7 @@ fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {
 #[handler]
 async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response {
     let Ok(response) = AuthorizationResponse::from_query(request.uri().query().unwrap_or_default()) else {
-        return page::outcome(CallbackReply::NotOurs);
+        return page::outcome(CallbackReply::Rejected);
     };
     let (sender, outcome) = oneshot::channel();
     let reply = Box::new(move |reply| {
@@ -78,7 +78,7 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
             // The redirect removes the code from the address bar and the history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
-        refused @ (CallbackReply::NotOurs | CallbackReply::Finishing | CallbackReply::Unavailable) => {
+        refused @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
             page::outcome(refused)
         }
     }

@@ -56,6 +56,13 @@ Examples:
   OPENAI_API_KEY=$(goclaw tokens create my-editor)
   goclaw tokens list";
 
+const KEYS_HELP: &str = "\
+The commands work on the database itself. To replace the key of a gateway with its own key file:
+
+  goclaw keys rotate        then restart the gateway
+  goclaw keys reseal
+  goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
+
 const SET_SECRET_HELP: &str = "\
 The secret is read from stdin, or prompted for without echo if stdin is a terminal. It is never an argument.
 
@@ -85,8 +92,23 @@ pub enum Command {
     Client(ClientCommand),
     /// Migrate the database to the schema of this version
     Migrate,
+    /// Show, replace and adopt the encryption keys of the database
+    #[command(subcommand, after_help = KEYS_HELP)]
+    Keys(KeysCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum KeysCommand {
+    /// List the keys, and how many values only each of them opens
+    List,
+    /// Write a new first key; for configured keys, print how to replace one
+    Rotate,
+    /// Seal every value again that the first key has not sealed
+    Reseal,
+    /// Take over a database of an earlier version, once, with all gateways stopped
+    Adopt,
 }
 
 /// The commands that [`super::run`] runs.

@@ -30,7 +30,7 @@ mod tokens;
 mod transport;
 pub mod words;
 
-pub use args::{Cli, ClientCommand, Command};
+pub use args::{Cli, ClientCommand, Command, KeysCommand};
 
 use args::AuthCommand;
 use client::GatewayClient;

@@ -115,7 +115,7 @@ fn expected_secret(
     let Some(provider) = find(name).or_else(|| find(provider_type?)) else {
         return Err(CliError::UnknownProvider(name.to_owned()));
     };
-    let methods = provider.auth_methods.iter().copied().map(AuthMethod::from);
+    let methods = provider.auth_methods.iter().copied();
     let mut pasted = methods.filter(|method| *method != AuthMethod::OAuth);
     match (pasted.next(), pasted.next()) {
         (Some(method), None) => Ok(method),

@@ -10,9 +10,8 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
-
 use super::{error::CliError, words};
+use crate::adapters::contract::ToJSON;
 
 /// How often the countdown prints a line if stderr is not a terminal.
 const UNWATCHED_EVERY: Duration = Duration::from_secs(30);
@@ -35,8 +34,8 @@ pub fn error(text: &str) {
 }
 
 /// Prints a list that was read page by page, as JSON.
-pub(super) fn typed_json(list: &impl Serialize) -> io::Result<()> {
-    json(&serde_json::to_string(list)?)
+pub(super) fn typed_json(list: &impl ToJSON) -> io::Result<()> {
+    json(&list.to_json_string())
 }
 
 /// Prints the JSON of a response unchanged, except for control characters.

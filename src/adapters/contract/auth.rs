@@ -1,141 +1,20 @@
-//! Logins, secrets and the state of an account.
+//! Logins, refreshes and secrets of an account.
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountState, CancelStatus, Label, LoginOutcome, LoginStartStatus, LogoutStatus, PastedCookie, PastedToken,
-    Problem, ProviderTypeName, RedirectUrl, Revocation, SwitchedOffBy,
+    AuthMethod, CancelStatus, Label, LoginStartStatus, LogoutStatus, PastedCookie, PastedToken, Problem, ProviderType,
+    ProviderTypeName, RedirectUrl, Revocation,
 };
 use crate::{
     app,
     domain::{
-        account::AccountLabels,
-        credential,
         ids::{Generation, LoginId},
-        provider::{self, AuthMethod},
         refresh::TokenVersion,
-        time::Timestamp,
     },
 };
-
-/// The account's user, from the claims of its tokens.
-#[derive(Debug, Clone, Default, Object, Serialize, Deserialize)]
-pub struct Account {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// The plan, e.g. `plus`; an open set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan_type: Option<String>,
-}
-
-impl Account {
-    /// Returns `None` if the tokens have no such claims.
-    pub fn of(labels: AccountLabels) -> Option<Self> {
-        let AccountLabels { account_id, user_id, email, plan_type } = labels;
-        let is_known = account_id.is_some() || user_id.is_some() || email.is_some() || plan_type.is_some();
-        is_known.then_some(Self { account_id, user_id, email, plan_type })
-    }
-}
-
-/// A login that waits for its callback.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
-pub struct PendingLogin {
-    pub login_id: String,
-    /// When it expires, in Unix seconds.
-    pub expires_at: i64,
-}
-
-/// The outcome of the caller's last login.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
-pub struct LastLogin {
-    pub login_id: String,
-    pub outcome: LoginOutcome,
-    /// The outcome as text.
-    pub reason: String,
-    /// When it ended, in Unix seconds.
-    pub at: i64,
-}
-
-/// The state of an account.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
-pub struct AuthStatus {
-    /// Whether there is a usable access token.
-    pub authenticated: bool,
-    /// The account's name, when authenticated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_name: Option<String>,
-    /// `token invalid or expired`, if a token is stored but cannot be used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    pub state: AccountState,
-    /// Explains the state and the next step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub switched_off_by: Option<SwitchedOffBy>,
-    /// When the access token expires, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<i64>,
-    /// When the access token was last refreshed, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_refresh_at: Option<i64>,
-    /// When the next refresh is due, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_refresh_at: Option<i64>,
-    /// The login that issued the tokens.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub login_id: Option<String>,
-    /// The number of refreshes since that login.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generation: Option<u64>,
-    /// The scopes that the provider granted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scopes: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<Account>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending: Option<PendingLogin>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_login: Option<LastLogin>,
-}
-
-impl From<app::AccountStatus> for AuthStatus {
-    fn from(status: app::AccountStatus) -> Self {
-        let authenticated = status.authenticated;
-        let has_tokens = !matches!(status.state, credential::AccountState::Absent | credential::AccountState::Disabled);
-        Self {
-            authenticated,
-            provider_name: authenticated.then(|| status.name.to_string()),
-            error: (has_tokens && !authenticated).then(|| "token invalid or expired".to_owned()),
-            state: status.state.into(),
-            reason: status.reason,
-            switched_off_by: status.switched_off_by.map(Into::into),
-            expires_at: status.expires_at.map(Timestamp::unix_seconds),
-            last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),
-            next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
-            login_id: status.login_id.map(|id| id.to_string()),
-            generation: status.generation.map(|generation| generation.0),
-            scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
-            account: Account::of(status.account),
-            pending: status.pending.map(|login| PendingLogin {
-                login_id: login.login_id.to_string(),
-                expires_at: login.expires_at.unix_seconds(),
-            }),
-            last_login: status.last_login.map(|login| LastLogin {
-                login_id: login.login_id.to_string(),
-                outcome: login.outcome.into(),
-                reason: login.outcome.sentence().to_owned(),
-                at: login.at.unix_seconds(),
-            }),
-        }
-    }
-}
 
 /// How to start a login; every member is optional.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
@@ -158,7 +37,7 @@ impl StartLoginRequest {
     }
 
     /// Converts the request; `provider_type` is the parsed one.
-    pub fn into_options(self, provider_type: Option<provider::ProviderType>) -> app::StartOptions {
+    pub fn into_options(self, provider_type: Option<ProviderType>) -> app::StartOptions {
         app::StartOptions {
             force: self.force.unwrap_or_default(),
             display_name: self.display_name.map(|name| name.0),
@@ -168,32 +47,28 @@ impl StartLoginRequest {
 }
 
 /// A pending login with all members, or `already_authenticated` with only `status` and `provider_name`.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct LoginStarted {
     pub status: LoginStartStatus,
     pub provider_name: String,
     /// Open this URL in a browser, sign in and approve. It is specific to this login; do not share it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_url: Option<String>,
     /// The `login_id` that the tokens will carry.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub login_id: Option<String>,
     /// When the login began, in Unix seconds; earlier than this call if it was pending already.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<i64>,
     /// When the login expires, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub callback: Option<CallbackState>,
 }
 
 /// Whether the gateway receives the browser's redirect.
-#[derive(Debug, Default, Object, Serialize, Deserialize)]
+#[derive(Debug, Default, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct CallbackState {
     pub listening: bool,
     /// Why not. The redirect URL can be pasted instead.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
@@ -234,7 +109,7 @@ pub struct CompleteLoginRequest {
 }
 
 /// The tokens are saved.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct AccountConnected {
     pub authenticated: bool,
     pub provider_name: String,
@@ -243,12 +118,12 @@ pub struct AccountConnected {
 
 impl From<app::Connected> for AccountConnected {
     fn from(connected: app::Connected) -> Self {
-        let provider_name = connected.name.to_string();
-        Self { authenticated: true, provider_name, provider_id: connected.id.as_str().to_owned() }
+        let app::Connected { name, id } = connected;
+        Self { authenticated: true, provider_name: name.to_string(), provider_id: id.as_str().to_owned() }
     }
 }
 
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct CancelResult {
     pub status: CancelStatus,
 }
@@ -260,7 +135,7 @@ impl From<bool> for CancelResult {
 }
 
 /// The account is signed out here, whether or not the provider revoked its tokens.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct LogoutResult {
     pub status: LogoutStatus,
     /// Whether there was anything to remove.
@@ -270,8 +145,8 @@ pub struct LogoutResult {
 
 impl From<app::LoggedOut> for LogoutResult {
     fn from(logged_out: app::LoggedOut) -> Self {
-        let revocation = logged_out.revocation.into();
-        Self { status: LogoutStatus::LoggedOut, removed: logged_out.removed, revocation }
+        let app::LoggedOut { removed, revocation, .. } = logged_out;
+        Self { status: LogoutStatus::LoggedOut, removed, revocation }
     }
 }
 
@@ -345,7 +220,7 @@ impl SecretRequest {
     /// # Errors
     ///
     /// The combination of members is invalid.
-    pub fn into_secret(self, provider_type: Option<provider::ProviderType>) -> Result<app::PastedSecret, Problem> {
+    pub fn into_secret(self, provider_type: Option<ProviderType>) -> Result<app::PastedSecret, Problem> {
         let (method, secret) = match (self.api_key, self.session_token, &self.client_cookie) {
             (Some(key), None, None) => (AuthMethod::ApiKey, key.0),
             (None, Some(token), _) => (AuthMethod::SessionToken, token.0),

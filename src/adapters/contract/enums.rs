@@ -1,71 +1,48 @@
-//! The enums of the API. Those that mirror an enum of the domain are converted by exhaustive matches, so a new variant
-//! there does not compile until it is added here.
+//! The enums of the API. Those of the domain are used as they are: their codes are the names on the wire.
 
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    app,
-    domain::{api_token::Scope, credential, history, login_outcome, provider, refresh},
+pub use crate::{
+    app::{Revocation, SwitchedOffBy},
+    domain::{
+        credential::AccountState,
+        login_outcome::LoginOutcome,
+        provider::{AuthMethod, Category, ProviderType},
+        refresh::Cause as RefreshCause,
+    },
 };
 
-/// Declares enums with their names on the wire; `of` names the mirrored enum of the domain.
-macro_rules! sets {
-    ($($(#[$meta:meta])* $name:ident $(of $domain:literal)? { $($variant:ident = $text:literal),* })*) => {$(
+use crate::domain::{api_token::Scope, history};
+
+impl_enum! {
+    AccountState as "AccountState", "The state of an account.";
+    SwitchedOffBy as "SwitchedOffBy",
+        "Who switched an account off: its `owner`, who can switch it on again, or the `configuration`.";
+    LoginOutcome as "LoginOutcome", "How a login ended: `completed`, or what went wrong.";
+    Revocation as "Revocation",
+        "The revocation of the refresh token: `revoked` (the provider confirmed it), `pending` (the provider did not\n\
+         respond; the gateway retries for a day), `failed` (the token stays valid until it expires), or `not_applicable`.";
+    Category as "Category", "The kind of service.";
+    AuthMethod as "AuthMethod", "How an account is connected.";
+    ProviderType as "ProviderType", "The provider of an account.";
+    RefreshCause as "RefreshCause", "Why a refresh failed.";
+}
+
+/// Declares enums with their names on the wire.
+macro_rules! enums {
+    ($($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),* })*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-        $(#[oai(remote = $domain)])?
         pub enum $name { $(
             #[oai(rename = $text)]
             #[serde(rename = $text)]
             $variant,
         )* }
-
-        impl $name {
-            /// Returns the name on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-        }
     )*};
 }
 
-sets! {
-    /// The state of an account.
-    AccountState of "credential::AccountState" {
-        Absent = "absent", Active = "active", Refreshing = "refreshing", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
-        Disabled = "disabled"
-    }
-    /// Who switched an account off: its `owner`, who can switch it on again, or the `configuration`.
-    SwitchedOffBy of "app::SwitchedOffBy" { Owner = "owner", Configuration = "configuration" }
-    /// How a login ended: `completed`, or what went wrong.
-    LoginOutcome of "login_outcome::LoginOutcome" {
-        Completed = "completed", Denied = "denied", MissingEntitlement = "missing_entitlement",
-        ProviderError = "provider_error", Expired = "expired", Cancelled = "cancelled", CodeRefused = "code_refused",
-        ProviderUnavailable = "provider_unavailable", ProviderTimeout = "provider_timeout", InvalidResponse = "bad_answer",
-        NotSaved = "not_saved", Interrupted = "interrupted"
-    }
-    /// The revocation of the refresh token: `revoked` (the provider confirmed it), `pending` (the provider did not
-    /// respond; the gateway retries for a day), `failed` (the token stays valid until it expires), or `not_applicable`.
-    Revocation of "app::Revocation" {
-        Revoked = "revoked", Pending = "pending", Failed = "failed", NotApplicable = "not_applicable"
-    }
-    /// The kind of service.
-    Category of "provider::Category" { Llm = "llm", Media = "media" }
-    /// How an account is connected.
-    AuthMethod of "provider::AuthMethod" { OAuth = "oauth", SessionToken = "session_token", ApiKey = "api_key" }
-    /// The provider of an account.
-    ProviderType of "provider::ProviderType" { OpenaiCodex = "openai-codex", Suno = "suno", Dashscope = "dashscope" }
-    /// Why a refresh failed.
-    RefreshCause of "refresh::Cause" {
-        RefreshTokenExpired = "refresh_token_expired", RefreshTokenReused = "refresh_token_reused",
-        RefreshTokenInvalidated = "refresh_token_invalidated", InvalidGrant = "invalid_grant", Unauthorized = "unauthorized",
-        AccountMismatch = "account_mismatch", TimedOut = "timed_out", ConnectionLost = "connection_lost",
-        ServerError = "server_error", Unreadable = "unreadable", Refused = "refused", Interrupted = "interrupted",
-        HeldUp = "held_up", RateLimited = "rate_limited", NoConnection = "no_connection", DecryptionFailed = "sealed"
-    }
+enums! {
     /// What happened. `sign_in_ended` (a login that saved nothing) appears only in the activity.
     EventKind {
         SignedIn = "signed_in", SignedOut = "signed_out", Changed = "changed", RefreshStarted = "refresh_started",
@@ -96,9 +73,18 @@ impl AccountState {
 impl TokenScope {
     /// Returns the scope of a program's token; `None` for the tokens of the page.
     pub fn of_program(scope: Scope) -> Option<Self> {
+        (scope == Scope::Proxy).then_some(Self::Proxy)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        Scope::from(self).as_str()
+    }
+}
+
+impl From<TokenScope> for Scope {
+    fn from(scope: TokenScope) -> Self {
         match scope {
-            Scope::Proxy => Some(Self::Proxy),
-            Scope::Page | Scope::Link => None,
+            TokenScope::Proxy => Self::Proxy,
         }
     }
 }
@@ -115,46 +101,5 @@ impl From<history::EventKind> for EventKind {
             history::EventKind::InDoubt => Self::InDoubt,
             history::EventKind::NeedsReauth => Self::NeedsReauth,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fmt::Debug;
-
-    use poem_openapi::types::ToJSON;
-    use serde::de::DeserializeOwned;
-    use serde_json::json;
-
-    use super::*;
-
-    /// Asserts that the names on the wire, in the document and in the domain are equal.
-    fn check<D: Into<W>, W>(all: impl IntoIterator<Item = D>, name: impl Fn(&D) -> &'static str)
-    where
-        W: Copy + Debug + PartialEq + Serialize + DeserializeOwned + ToJSON,
-    {
-        for value in all {
-            let expected = json!(name(&value));
-            let wire: W = value.into();
-            assert_eq!(serde_json::to_value(wire).unwrap(), expected);
-            assert_eq!(wire.to_json(), Some(expected.clone()));
-            assert_eq!(serde_json::from_value::<W>(expected).unwrap(), wire);
-        }
-    }
-
-    #[test]
-    fn names_are_the_domain_s() {
-        check::<_, LoginOutcome>(login_outcome::LoginOutcome::ALL.iter().copied(), |outcome| outcome.as_str());
-        check::<_, EventKind>(history::EventKind::ALL.iter().copied(), |kind| kind.as_str());
-        check::<_, RefreshCause>(refresh::Cause::ALL.iter().copied(), |cause| cause.as_str());
-        check::<_, ProviderType>(provider::ProviderType::ALL, |kind| kind.as_str());
-        use credential::AccountState::{Absent, Active, Disabled, InDoubt, NeedsReauth, Refreshing};
-        let states = [Absent, Active, Refreshing, InDoubt, NeedsReauth, Disabled];
-        check::<_, AccountState>(states, |state| state.as_str());
-        use provider::AuthMethod::{ApiKey, OAuth, SessionToken};
-        check::<_, AuthMethod>([OAuth, SessionToken, ApiKey], |method| method.as_str());
-        check::<_, Category>([provider::Category::Llm, provider::Category::Media], |category| category.as_str());
-        use app::Revocation::{Failed, NotApplicable, Pending, Revoked};
-        check::<_, Revocation>([Revoked, Pending, Failed, NotApplicable], |revocation| revocation.as_str());
     }
 }

@@ -1,20 +1,20 @@
 //! Events of accounts and logins.
 
 use poem_openapi::Object;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{EventKind, LoginOutcome, RefreshCause};
 use crate::{app::ActivityEntry, domain::history::CredentialEvent};
 
 /// An event of an account.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct AccountEvent {
     /// Increases with every event.
     pub id: i64,
     /// When, in Unix seconds.
     pub at: i64,
     pub event: EventKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<RefreshCause>,
     pub login_id: String,
     pub generation: u64,
@@ -26,7 +26,7 @@ impl From<CredentialEvent> for AccountEvent {
             id: event.revision.0,
             at: event.at.unix_seconds(),
             event: event.kind.into(),
-            cause: event.cause.map(Into::into),
+            cause: event.cause,
             login_id: event.login_id.to_string(),
             generation: event.generation.0,
         }
@@ -34,28 +34,26 @@ impl From<CredentialEvent> for AccountEvent {
 }
 
 /// A page of an account's events, newest first.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct EventPage {
     pub events: Vec<AccountEvent>,
     /// The cursor of the next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
 /// An event of any account.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ActivityEvent {
     /// When, in Unix seconds.
     pub at: i64,
     /// The account's name. The account may have been removed since.
     pub provider: String,
     pub event: EventKind,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<RefreshCause>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<LoginOutcome>,
     pub login_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
 }
 
@@ -66,7 +64,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 at: event.at.unix_seconds(),
                 provider: event.name.to_string(),
                 event: event.kind.into(),
-                cause: event.cause.map(Into::into),
+                cause: event.cause,
                 outcome: None,
                 login_id: event.login_id.to_string(),
                 generation: Some(event.generation.0),
@@ -76,7 +74,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 provider: name.to_string(),
                 event: EventKind::SignInEnded,
                 cause: None,
-                outcome: Some(outcome.into()),
+                outcome: Some(outcome),
                 login_id: login_id.to_string(),
                 generation: None,
             },
@@ -85,10 +83,10 @@ impl From<ActivityEntry> for ActivityEvent {
 }
 
 /// A page of the events of all accounts, newest first.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ActivityPage {
     pub events: Vec<ActivityEvent>,
     /// The cursor of the next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

@@ -4,14 +4,19 @@
 //! Constraints are declared at the field, so the document always agrees with the code. Conversions from the values of
 //! use cases are next to the type that they produce.
 
+#[macro_use]
+mod schemas;
+
 mod auth;
 mod enums;
 mod events;
 mod models;
+mod paging;
 mod problem;
 mod problem_kind;
 mod providers;
 mod sessions;
+mod status;
 mod texts;
 mod tokens;
 
@@ -19,13 +24,16 @@ pub use auth::*;
 pub use enums::*;
 pub use events::*;
 pub use models::*;
+pub use paging::{Page, PageLimit};
 pub use problem::Problem;
 pub use problem_kind::ProblemKind;
 pub use providers::*;
 pub use sessions::*;
+pub use status::*;
 pub use texts::*;
 pub use tokens::*;
 
+pub use poem_openapi::types::ToJSON;
 use serde::{Deserialize, Deserializer};
 
 /// Reads an optional member and rejects null, because a null in a PATCH could mean removal (RFC 7396).

@@ -1,7 +1,7 @@
 //! The list of models, errors in OpenAI's form, and plan usage.
 
 use poem_openapi::Object;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{ModelListObject, ModelObject};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A model that a request may name.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct Model {
     /// The value for `model` in a request.
     pub id: String,
@@ -22,7 +22,7 @@ pub struct Model {
 }
 
 /// All models, in OpenAI's form.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct ModelList {
     pub object: ModelListObject,
     pub data: Vec<Model>,
@@ -41,12 +41,12 @@ impl From<Vec<ListedModel>> for ModelList {
 }
 
 /// An error in OpenAI's form.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct OpenAiErrorBody {
     pub error: OpenAiErrorDetails,
 }
 
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct OpenAiErrorDetails {
     /// What happened, and the next step.
     pub message: String,
@@ -60,32 +60,31 @@ pub struct OpenAiErrorDetails {
     #[oai(nullable)]
     pub param: Option<String>,
     /// When a used-up plan resets, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
     pub resets_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
     pub plan_type: Option<String>,
 }
 
 /// A time window with a usage limit.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct UsageWindow {
     /// `primary` (usually five hours) or `secondary` (usually a week).
     pub name: String,
     /// From 0 to 100; above 100 if the provider allows overuse.
     pub used_percent: f64,
     /// The length of the window, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<u64>,
     /// When the window resets, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<i64>,
 }
 
 /// The usage of an account's plan.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Usage {
     /// The plan, e.g. `plus`; an open set.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_type: Option<String>,
     /// Whether a window is used up.
     pub limit_reached: bool,

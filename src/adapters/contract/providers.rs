@@ -7,7 +7,8 @@ use super::{Account, AccountState, AuthMethod, Category, Label, ProviderType};
 use crate::{app::ProviderView, domain::time::Timestamp, ports::ProfileChange};
 
 /// An account, connected or not.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ProviderSummary {
     /// The account's name, which is also its model prefix.
     pub name: String,
@@ -21,9 +22,7 @@ pub struct ProviderSummary {
     pub state: AccountState,
     pub authenticated: bool,
     /// When the access token expires, in Unix seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
 }
 
@@ -32,12 +31,12 @@ impl From<ProviderView> for ProviderSummary {
         Self {
             name: view.name.to_string(),
             display_name: view.display_name,
-            provider_type: view.provider_type.into(),
-            category: view.category.into(),
-            auth_methods: view.auth_methods.into_iter().map(Into::into).collect(),
+            provider_type: view.provider_type,
+            category: view.category,
+            auth_methods: view.auth_methods,
             api_base: view.api_base,
             enabled: view.enabled,
-            state: view.state.into(),
+            state: view.state,
             authenticated: view.authenticated,
             expires_at: view.expires_at.map(Timestamp::unix_seconds),
             account: Account::of(view.account),
@@ -46,11 +45,11 @@ impl From<ProviderView> for ProviderSummary {
 }
 
 /// A page of the accounts, ordered by name.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct ProviderList {
     pub providers: Vec<ProviderSummary>,
     /// The cursor of the next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 

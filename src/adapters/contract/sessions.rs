@@ -2,17 +2,17 @@
 
 use poem_openapi::Object;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{HealthStatus, SessionEndStatus};
 use crate::{app::IssuedToken, domain::api_token::ApiToken};
 
 // Without `Debug`: it may hold the token.
 /// A session of the page.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct Session {
     /// The token for `Authorization: Bearer <token>`; present only when the session starts.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// When the session ends unless it is refreshed, in Unix seconds: 30 minutes after the last refresh.
     pub expires_at: i64,
@@ -34,14 +34,14 @@ impl From<IssuedToken> for Session {
     }
 }
 
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct SessionEnded {
     pub status: SessionEndStatus,
 }
 
 // Without `Debug`: it begins a session.
 /// A link that opens the page.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object, Deserialize)]
 pub struct PageLink {
     /// The text after `/#link=` in the page's address.
     pub link: String,
@@ -56,7 +56,7 @@ impl From<IssuedToken> for PageLink {
     }
 }
 
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct Health {
     pub status: HealthStatus,
 }

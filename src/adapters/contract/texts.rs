@@ -1,11 +1,9 @@
 //! Strings with constraints. The schemas describe what the domain's parsers accept, for generated clients and tests.
 //! The parsers validate and report errors.
 
-use std::borrow::Cow;
-
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
+    types::{ParseFromParameter, ParseResult},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -21,31 +19,21 @@ use crate::domain::{
 /// The characters that `str::trim` removes. Listed because regex engines differ in `\s`.
 const SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 /// Control and bidirectional characters, which `DisplayName` rejects.
-const STEERS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
-
-trait Plain {
-    fn plain(&self) -> &str;
-}
-
-impl Plain for String {
-    fn plain(&self) -> &str {
-        self
-    }
-}
-
-impl Plain for SecretString {
-    fn plain(&self) -> &str {
-        self.expose_secret()
-    }
-}
+const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069";
 
 /// Declares string newtypes, each with its schema.
 macro_rules! texts {
-    ($($(#[$meta:meta])* $name:ident($inner:ty) = $schema:expr;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident($inner:ty, $plain:ident) = $schema:expr;)*) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
+
+        impl_type!(
+            $name,
+            stringify!($name),
+            MetaSchemaRef::Inline(Box::new(MetaSchema { ty: "string", ..$schema }))
+        );
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
@@ -55,35 +43,7 @@ macro_rules! texts {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.0.plain())
-            }
-        }
-
-        impl Type for $name {
-            const IS_REQUIRED: bool = true;
-            type RawValueType = Self;
-            type RawElementValueType = Self;
-
-            fn name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Inline(Box::new(MetaSchema { ty: "string", ..$schema }))
-            }
-
-            fn as_raw_value(&self) -> Option<&Self> {
-                Some(self)
-            }
-
-            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-                Box::new([self].into_iter())
-            }
-        }
-
-        impl ParseFromJSON for $name {
-            fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-                String::parse_from_json(value).map(|text| Self(text.into())).map_err(ParseError::propagate)
+                serializer.serialize_str(self.0.$plain())
             }
         }
 
@@ -92,35 +52,29 @@ macro_rules! texts {
                 Ok(value.into())
             }
         }
-
-        impl ToJSON for $name {
-            fn to_json(&self) -> Option<Value> {
-                Some(self.0.plain().into())
-            }
-        }
     )*};
 }
 
 texts! {
     /// The name of an account in a path, as `AccountName::parse` accepts it.
-    AccountName(String) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_ACCOUNT_NAME - 2));
+    AccountName(String, as_str) = matching(format!("^[a-z0-9]([a-z0-9-]{{0,{}}}[a-z0-9])?$", MAX_ACCOUNT_NAME - 2));
     /// The display name of an account or a program, as `DisplayName::parse` accepts it.
-    Label(String) = bounded(MAX_DISPLAY_NAME, {
-        let visible = format!("[^{SPACE}{STEERS}]");
-        format!("{visible}([^{STEERS}]*{visible})?")
+    Label(String, as_str) = bounded(MAX_DISPLAY_NAME, {
+        let visible = format!("[^{SPACE}{CONTROLS}]");
+        format!("{visible}([^{CONTROLS}]*{visible})?")
     });
     /// The provider type of a new account. It is a string and not an enum because the alias `openai` is accepted too,
     /// and an unknown type has a separate error that lists the known ones.
-    ProviderTypeName(String) = {
+    ProviderTypeName(String, as_str) = {
         let names = ProviderType::ALL.map(ProviderType::as_str).into_iter().chain([openai_codex::ALIAS]);
         MetaSchema { enum_items: names.map(Value::from).collect(), ..MetaSchema::ANY }
     };
     /// An API key or session token, as `AccessToken::from_pasted` accepts it.
-    PastedToken(SecretString) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
+    PastedToken(SecretString, expose_secret) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
     /// A cookie's value, as `RefreshToken::from_pasted_cookie` accepts it.
-    PastedCookie(SecretString) = secret(MAX_PASTED_SECRET_BYTES, r"[!#-+\--:<-\[\]-~]+");
+    PastedCookie(SecretString, expose_secret) = secret(MAX_PASTED_SECRET_BYTES, r"[!#-+\--:<-\[\]-~]+");
     /// A redirect URL. The pattern cannot check whether it belongs to the pending login.
-    RedirectUrl(SecretString) = secret(MAX_REDIRECT_BYTES, r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
+    RedirectUrl(SecretString, expose_secret) = secret(MAX_REDIRECT_BYTES, r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
 }
 
 fn matching(pattern: String) -> MetaSchema {

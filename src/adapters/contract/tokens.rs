@@ -8,7 +8,7 @@ use super::{Label, TokenRevocationStatus, TokenScope};
 use crate::{app::IssuedToken, domain::api_token::ApiToken};
 
 /// A program's token, without the token itself.
-#[derive(Debug, Clone, Object, Serialize, Deserialize)]
+#[derive(Debug, Clone, Object, Deserialize)]
 pub struct TokenInfo {
     pub id: String,
     /// The program's name.
@@ -31,11 +31,11 @@ impl TokenInfo {
 }
 
 /// A page of the programs' tokens, oldest first.
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct TokenList {
     pub tokens: Vec<TokenInfo>,
     /// The cursor of the next page, if there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub struct CreateTokenRequest {
 
 // Without `Debug`: it holds the token.
 /// A new token.
-#[derive(Object, Serialize, Deserialize)]
+#[derive(Object, Deserialize)]
 pub struct TokenCreated {
     pub id: String,
     pub name: String,
@@ -74,7 +74,7 @@ impl TokenCreated {
     }
 }
 
-#[derive(Debug, Object, Serialize, Deserialize)]
+#[derive(Debug, Object, Deserialize)]
 pub struct TokenRevoked {
     pub status: TokenRevocationStatus,
 }

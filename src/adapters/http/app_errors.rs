@@ -2,11 +2,12 @@
 //!
 //! Error sources, upstream response bodies, SQL and file paths appear in the log only.
 
+use std::fmt::Display;
+
 use crate::{
-    adapters::contract::{Problem, ProblemKind},
+    adapters::contract::{Problem, ProblemKind as Kind},
     app::AppError,
     domain::{
-        api_token::Scope,
         login::CallbackRejection,
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
@@ -33,102 +34,92 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<&AppError> for Problem {
     fn from(error: &AppError) -> Self {
-        let message = error.to_string();
-        let (kind, detail) = match error {
-            AppError::UnknownProvider(_) => (ProblemKind::UnknownProvider, message),
-            AppError::InvalidDisplayName(_) => (ProblemKind::InvalidDisplayName, message),
-            AppError::InvalidAccountName(_) => (ProblemKind::InvalidAccountName, message),
-            AppError::UnknownProviderType(_) => {
-                let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
-                (ProblemKind::UnknownProviderType, format!("{message}; known types: {known}"))
-            }
-            AppError::TypeConflict { .. } => (ProblemKind::TypeConflict, message),
-            AppError::AuthMethodMismatch { name, method } => {
-                (ProblemKind::AuthMethodMismatch, format!("{message}: {}", how_to_connect(name.as_str(), *method)))
-            }
-            AppError::NotConnected(name) => (
-                ProblemKind::NotConnected,
-                format!("{message}; connect it: goclaw auth login {name}, or see GET /v1/providers"),
-            ),
-            AppError::DisabledByConfiguration(_) => (ProblemKind::DisabledByConfiguration, message),
-            AppError::SwitchedOff(_) => (ProblemKind::SwitchedOff, message),
-            AppError::NothingToRefresh(_) => (ProblemKind::NothingToRefresh, message),
-            AppError::StaleConsent(_) => (ProblemKind::StaleConsent, format!("{message}; read the status again")),
-            AppError::NeedsReauth(_) => (ProblemKind::NeedsReauth, format!("{message}; sign in again")),
-            AppError::RefreshNotYet { .. } => (ProblemKind::RefreshUnavailable, message),
-            AppError::RefreshNotBegun(_) => {
-                (ProblemKind::RefreshUnavailable, format!("{message}; try again in a moment"))
-            }
-            AppError::RetryRequest(_) => (ProblemKind::RetryRequest, message),
-            AppError::InvalidPath(_) => (ProblemKind::InvalidPath, message),
-            AppError::PathNotAllowed { name, .. } => (
-                ProblemKind::PathNotAllowed,
-                format!("{message}; the setting providers.{name}.proxy_paths lists the allowed paths"),
-            ),
-            AppError::Upstream(UpstreamError::Body(error)) => return (*error).into(),
-            AppError::Upstream(UpstreamError::Silent) => {
-                (ProblemKind::UpstreamTimeout, UpstreamError::Silent.to_string())
-            }
-            AppError::Upstream(error) => (ProblemKind::UpstreamUnavailable, error.to_string()),
-            AppError::UpstreamRedirect => {
-                (ProblemKind::UpstreamRedirect, format!("{message}, which the gateway does not follow"))
-            }
-            AppError::ProviderRefused(refusal) => {
-                (ProblemKind::UpstreamRefused, format!("{message}: {}", refusal.message))
-            }
-            AppError::InvalidUpstreamResponse(_) => (ProblemKind::InvalidUpstreamResponse, message),
-            AppError::InvalidModelRequest(_) => (ProblemKind::InvalidBody, message),
-            AppError::UnknownModel(_) => (ProblemKind::ModelNotFound, format!("{message}; see GET /v1/models")),
-            AppError::NoModels(name) => {
-                (ProblemKind::NoModels, format!("{message}; its own API is at /v1/proxy/{name}/"))
-            }
-            AppError::UnsupportedApi { .. } => (ProblemKind::UnsupportedApi, message),
-            AppError::NoUsage(_) => (ProblemKind::NoUsage, message),
-            AppError::UnknownScope(_) => (
-                ProblemKind::UnknownScope,
-                format!("{message}; known scopes: {}", Scope::GRANTED.map(Scope::as_str).join(", ")),
-            ),
-            AppError::LinkUsed => (ProblemKind::Unauthorized, format!("{message}; make a new one: goclaw open")),
-            AppError::UnknownToken => (ProblemKind::UnknownToken, message),
-            AppError::TooManyTokens(_) => (ProblemKind::TooManyTokens, message),
-            AppError::InvalidSecret(_) => (ProblemKind::InvalidSecret, message),
-            AppError::ExpiredSecret(_) => (ProblemKind::ExpiredSecret, message),
-            AppError::SecretRefused { .. } => (ProblemKind::SecretRefused, message),
-            AppError::NotChecked(cause) => (ProblemKind::UpstreamUnavailable, format!("{message}: {cause}")),
-            AppError::InvalidRedirect(_) => (ProblemKind::InvalidRedirectUrl, message),
-            AppError::NoPendingLogin => (ProblemKind::NoPendingLogin, message),
-            AppError::CallbackRejected(rejection) => rejected(*rejection),
-            AppError::OtherPrincipal => (
-                ProblemKind::NotYourLogin,
-                "another caller started this login; start your own, and never paste an address that somebody sent you"
-                    .to_owned(),
-            ),
-            AppError::LoginInProgress => (
-                ProblemKind::LoginInProgress,
-                "another request is finishing this login; read the status in a moment".to_owned(),
-            ),
-            AppError::LoginOver(outcome) => (
-                ProblemKind::LoginOver,
-                format!("this address was already used, or its login has ended: {}", outcome.sentence()),
-            ),
-            AppError::LoginFailed { outcome, source } => {
-                let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
-                (failed(*outcome), format!("{}{because}", outcome.sentence()))
-            }
-            AppError::Store(_) => (
-                ProblemKind::StoreUnavailable,
-                "the gateway's database is unavailable; nothing was changed; see the gateway's log".to_owned(),
-            ),
-            AppError::Vault(_) => (
-                ProblemKind::DecryptionFailed,
-                "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log"
-                    .to_owned(),
-            ),
-            AppError::Random(_) | AppError::TaskDied => {
-                (ProblemKind::Internal, "internal error; see the gateway's log".to_owned())
-            }
-        };
-        Self::new(kind, detail)
+        let (kind, detail) = kind_and_detail(error);
+        Self::new(kind, detail.unwrap_or_else(|| error.to_string()))
+    }
+}
+
+/// Returns the kind of an error, and its detail if that is not the error's own message.
+fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
+    let with = |kind, next_step: &str| (kind, Some(format!("{error}; {next_step}")));
+    let because = |kind, cause: &dyn Display| (kind, Some(format!("{error}: {cause}")));
+    let fixed = |kind, detail: &str| (kind, Some(detail.to_owned()));
+    match error {
+        AppError::UnknownProvider(_) => (Kind::UnknownProvider, None),
+        AppError::InvalidDisplayName(_) => (Kind::InvalidDisplayName, None),
+        AppError::InvalidAccountName(_) => (Kind::InvalidAccountName, None),
+        AppError::UnknownProviderType(_) => {
+            let known = ProviderType::ALL.map(ProviderType::as_str).join(", ");
+            with(Kind::UnknownProviderType, &format!("known types: {known}"))
+        }
+        AppError::TypeConflict { .. } => (Kind::TypeConflict, None),
+        AppError::AuthMethodMismatch { name, method } => {
+            because(Kind::AuthMethodMismatch, &how_to_connect(name.as_str(), *method))
+        }
+        AppError::NotConnected(name) => {
+            with(Kind::NotConnected, &format!("connect it: goclaw auth login {name}, or see GET /v1/providers"))
+        }
+        AppError::DisabledByConfiguration(_) => (Kind::DisabledByConfiguration, None),
+        AppError::SwitchedOff(_) => (Kind::SwitchedOff, None),
+        AppError::NothingToRefresh(_) => (Kind::NothingToRefresh, None),
+        AppError::StaleConsent(_) => with(Kind::StaleConsent, "read the status again"),
+        AppError::NeedsReauth(_) => with(Kind::NeedsReauth, "sign in again"),
+        AppError::RefreshNotYet { .. } => (Kind::RefreshUnavailable, None),
+        AppError::RefreshNotBegun(_) => with(Kind::RefreshUnavailable, "try again in a moment"),
+        AppError::RetryRequest(_) => (Kind::RetryRequest, None),
+        AppError::InvalidPath(_) => (Kind::InvalidPath, None),
+        AppError::PathNotAllowed { name, .. } => {
+            with(Kind::PathNotAllowed, &format!("the setting providers.{name}.proxy_paths lists the allowed paths"))
+        }
+        AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),
+        AppError::Upstream(error @ UpstreamError::Silent) => fixed(Kind::UpstreamTimeout, &error.to_string()),
+        AppError::Upstream(error) => fixed(Kind::UpstreamUnavailable, &error.to_string()),
+        AppError::UpstreamRedirect => {
+            (Kind::UpstreamRedirect, Some(format!("{error}, which the gateway does not follow")))
+        }
+        AppError::ProviderRefused(refusal) => because(Kind::UpstreamRefused, &refusal.message),
+        AppError::InvalidUpstreamResponse(_) => (Kind::InvalidUpstreamResponse, None),
+        AppError::InvalidModelRequest(_) => (Kind::InvalidBody, None),
+        AppError::UnknownModel(_) => with(Kind::ModelNotFound, "see GET /v1/models"),
+        AppError::NoModels(name) => with(Kind::NoModels, &format!("its own API is at /v1/proxy/{name}/")),
+        AppError::UnsupportedApi { .. } => (Kind::UnsupportedApi, None),
+        AppError::NoUsage(_) => (Kind::NoUsage, None),
+        AppError::LinkUsed => with(Kind::Unauthorized, "make a new one: goclaw open"),
+        AppError::UnknownToken => (Kind::UnknownToken, None),
+        AppError::TooManyTokens(_) => (Kind::TooManyTokens, None),
+        AppError::InvalidSecret(_) => (Kind::InvalidSecret, None),
+        AppError::ExpiredSecret(_) => (Kind::ExpiredSecret, None),
+        AppError::SecretRefused { .. } => (Kind::SecretRefused, None),
+        AppError::NotChecked(cause) => because(Kind::UpstreamUnavailable, cause),
+        AppError::InvalidRedirect(_) => (Kind::InvalidRedirectUrl, None),
+        AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
+        AppError::CallbackRejected(rejection) => rejected(*rejection),
+        AppError::OtherPrincipal => fixed(
+            Kind::NotYourLogin,
+            "another caller started this login; start your own, and never paste an address that somebody sent you",
+        ),
+        AppError::LoginInProgress => {
+            fixed(Kind::LoginInProgress, "another request is finishing this login; read the status in a moment")
+        }
+        AppError::LoginEnded(outcome) => {
+            let sentence = outcome.sentence();
+            fixed(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {sentence}"))
+        }
+        AppError::LoginFailed { outcome, source } => {
+            let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            fixed(failed(*outcome), &format!("{}{because}", outcome.sentence()))
+        }
+        AppError::Store(_) => fixed(
+            Kind::StoreUnavailable,
+            "the gateway's database is unavailable; nothing was changed; see the gateway's log",
+        ),
+        AppError::Vault(_) | AppError::Key(_) => fixed(
+            Kind::DecryptionFailed,
+            "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log",
+        ),
+        AppError::Random(_) | AppError::Journal(_) | AppError::TaskDied => {
+            fixed(Kind::Internal, "internal error; see the gateway's log")
+        }
     }
 }
 
@@ -144,39 +135,38 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
     }
 }
 
-fn rejected(rejection: CallbackRejection) -> (ProblemKind, String) {
+fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
     let (kind, detail) = match rejection {
         CallbackRejection::InvalidState => (
-            ProblemKind::InvalidState,
-            "invalid state parameter (possible CSRF): the address belongs to no pending login of this gateway",
+            Kind::InvalidState,
+            "invalid state parameter (possible CSRF): the address belongs to no pending login of this gateway"
+                .to_owned(),
         ),
-        CallbackRejection::WrongAddress(part) => {
-            let part = part.as_str();
-            let detail =
-                format!("this is not the redirect address of the login: its {part} differs; paste it unchanged");
-            return (ProblemKind::WrongRedirectAddress, detail);
-        }
+        CallbackRejection::WrongAddress(part) => (
+            Kind::WrongRedirectAddress,
+            format!("this is not the redirect address of the login: its {} differs; paste it unchanged", part.as_str()),
+        ),
         CallbackRejection::WrongIssuer => {
-            (ProblemKind::WrongIssuer, "the authorization response comes from another issuer")
+            (Kind::WrongIssuer, "the authorization response comes from another issuer".to_owned())
         }
-        CallbackRejection::NoCode => (ProblemKind::NoCode, "no authorization code in redirect URL"),
+        CallbackRejection::NoCode => (Kind::NoCode, "no authorization code in redirect URL".to_owned()),
     };
-    (kind, detail.to_owned())
+    (kind, Some(detail))
 }
 
 /// Returns the error kind for a login that the current request ended with this outcome.
-fn failed(outcome: LoginOutcome) -> ProblemKind {
+fn failed(outcome: LoginOutcome) -> Kind {
     match outcome {
-        LoginOutcome::Denied => ProblemKind::Denied,
-        LoginOutcome::MissingEntitlement => ProblemKind::MissingEntitlement,
-        LoginOutcome::ProviderError => ProblemKind::ProviderError,
-        LoginOutcome::Expired => ProblemKind::Expired,
-        LoginOutcome::CodeRefused => ProblemKind::CodeRefused,
-        LoginOutcome::ProviderUnavailable => ProblemKind::ProviderUnavailable,
-        LoginOutcome::ProviderTimeout => ProblemKind::ProviderTimeout,
-        LoginOutcome::InvalidResponse => ProblemKind::InvalidResponse,
-        LoginOutcome::NotSaved => ProblemKind::NotSaved,
+        LoginOutcome::Denied => Kind::Denied,
+        LoginOutcome::MissingEntitlement => Kind::MissingEntitlement,
+        LoginOutcome::ProviderError => Kind::ProviderError,
+        LoginOutcome::Expired => Kind::Expired,
+        LoginOutcome::CodeRefused => Kind::CodeRefused,
+        LoginOutcome::ProviderUnavailable => Kind::ProviderUnavailable,
+        LoginOutcome::ProviderTimeout => Kind::ProviderTimeout,
+        LoginOutcome::InvalidResponse => Kind::InvalidResponse,
+        LoginOutcome::NotSaved => Kind::NotSaved,
         // The current request never ends a login with these outcomes.
-        LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => ProblemKind::LoginOver,
+        LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => Kind::LoginEnded,
     }
 }

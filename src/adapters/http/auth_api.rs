@@ -8,18 +8,17 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{Answer, BAD_REQUEST, BODY, CONFLICT, LOGIN, NOT_FOUND, PROVIDER, Reply},
     authenticator::Caller,
     control_json::{ControlJson, OptionalJson},
-    paging::{Page, PageLimit},
-    registration::{Service, Tag},
+    responses::{ApiResult, BAD_REQUEST, BODY, CONFLICT, Json, LOGIN, NOT_FOUND, PROVIDER},
+    tags::Tag,
 };
 use crate::{
     adapters::contract::{
-        AccountConnected, AccountName, ActivityEvent, ActivityPage, AuthStatus, CancelResult, CompleteLoginRequest,
-        EventPage, LoginStarted, LogoutResult, RefreshRequest, SecretRequest, StartLoginRequest, Usage,
+        AccountConnected, AccountName, ActivityPage, AuthStatus, CancelResult, CompleteLoginRequest, EventPage,
+        LoginStarted, LogoutResult, Page, PageLimit, RefreshRequest, SecretRequest, StartLoginRequest, Usage,
     },
-    app::{Accounts, ActivityEntry, Callback, Logins, Models, account_name, new_account},
+    app::{ActivityEntry, Callback, account_name, new_account},
 };
 
 pub(super) struct AuthApi;
@@ -31,13 +30,8 @@ impl AuthApi {
     ///
     /// Reads only stored data; never calls the provider.
     #[oai(path = "/v1/auth/:provider/status", method = "get", operation_id = "getAuthStatus")]
-    async fn status(
-        &self,
-        accounts: Service<'_, Accounts>,
-        caller: Caller,
-        provider: Path<AccountName>,
-    ) -> Answer<AuthStatus, { NOT_FOUND }> {
-        Ok(Reply(accounts.status(&account_name(&provider.0.0)?, &caller.0.principal).await?.into()))
+    async fn status(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<AuthStatus, { NOT_FOUND }> {
+        Ok(Json(caller.app().accounts.status(&account_name(&provider.0.0)?, &caller.0.principal).await?.into()))
     }
 
     /// Start an OAuth login.
@@ -46,13 +40,12 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/start", method = "post", operation_id = "startLogin")]
     async fn start(
         &self,
-        logins: Service<'_, Logins>,
         caller: Caller,
         provider: Path<AccountName>,
         body: OptionalJson<StartLoginRequest>,
-    ) -> Answer<LoginStarted, { BODY | NOT_FOUND | CONFLICT }> {
+    ) -> ApiResult<LoginStarted, { BODY | NOT_FOUND | CONFLICT }> {
         let (name, provider_type) = new_account(&provider.0.0, body.0.provider_type())?;
-        Ok(Reply(logins.start(name, caller.0.principal, body.0.into_options(provider_type)).await?.into()))
+        Ok(Json(caller.app().logins.start(name, caller.principal(), body.0.into_options(provider_type)).await?.into()))
     }
 
     /// Submit the redirect URL by hand.
@@ -62,40 +55,29 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/callback", method = "post", operation_id = "completeLogin")]
     async fn callback(
         &self,
-        logins: Service<'_, Logins>,
         caller: Caller,
         provider: Path<AccountName>,
         body: ControlJson<CompleteLoginRequest>,
-    ) -> Answer<AccountConnected, { BODY | NOT_FOUND | CONFLICT | LOGIN }> {
-        let (redirect_url, principal) = (body.0.redirect_url.0, caller.0.principal);
+    ) -> ApiResult<AccountConnected, { BODY | NOT_FOUND | CONFLICT | LOGIN }> {
+        let (redirect_url, principal) = (body.0.redirect_url.0, caller.principal());
         let callback = Callback::Pasted { name: account_name(&provider.0.0)?, redirect_url, principal };
-        Ok(Reply(logins.complete(callback).await?.into()))
+        Ok(Json(caller.app().logins.complete(callback).await?.into()))
     }
 
     /// Cancel the pending login.
     ///
     /// Only the caller that started the login can cancel it.
     #[oai(path = "/v1/auth/:provider/cancel", method = "post", operation_id = "cancelLogin")]
-    async fn cancel(
-        &self,
-        logins: Service<'_, Logins>,
-        caller: Caller,
-        provider: Path<AccountName>,
-    ) -> Answer<CancelResult, { NOT_FOUND }> {
-        Ok(Reply(logins.cancel(account_name(&provider.0.0)?, caller.0.principal).await?.into()))
+    async fn cancel(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<CancelResult, { NOT_FOUND }> {
+        Ok(Json(caller.app().logins.cancel(account_name(&provider.0.0)?, caller.principal()).await?.into()))
     }
 
     /// Remove the stored tokens and unregister the provider.
     ///
     /// The stored tokens are deleted even if the provider does not revoke them; `revocation` reports the result.
     #[oai(path = "/v1/auth/:provider/logout", method = "post", operation_id = "logout")]
-    async fn logout(
-        &self,
-        accounts: Service<'_, Accounts>,
-        _caller: Caller,
-        provider: Path<AccountName>,
-    ) -> Answer<LogoutResult, { NOT_FOUND }> {
-        Ok(Reply(accounts.logout(account_name(&provider.0.0)?).await?.into()))
+    async fn logout(&self, caller: Caller, provider: Path<AccountName>) -> ApiResult<LogoutResult, { NOT_FOUND }> {
+        Ok(Json(caller.app().accounts.logout(account_name(&provider.0.0)?).await?.into()))
     }
 
     /// Refresh the access token now.
@@ -106,13 +88,14 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/refresh", method = "post", operation_id = "refreshAuth")]
     async fn refresh(
         &self,
-        accounts: Service<'_, Accounts>,
         caller: Caller,
         provider: Path<AccountName>,
         body: OptionalJson<RefreshRequest>,
-    ) -> Answer<AuthStatus, { BODY | NOT_FOUND | CONFLICT }> {
+    ) -> ApiResult<AuthStatus, { BODY | NOT_FOUND | CONFLICT }> {
         let consent = body.0.consent()?;
-        Ok(Reply(accounts.refresh(&account_name(&provider.0.0)?, &caller.0.principal, consent).await?.into()))
+        Ok(Json(
+            caller.app().accounts.refresh(&account_name(&provider.0.0)?, &caller.0.principal, consent).await?.into(),
+        ))
     }
 
     /// List the account's events.
@@ -121,18 +104,17 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/events", method = "get", operation_id = "listAuthEvents")]
     async fn events(
         &self,
-        accounts: Service<'_, Accounts>,
-        _caller: Caller,
+        caller: Caller,
         provider: Path<AccountName>,
         /// The maximum number of items to return.
         limit: Query<PageLimit>,
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Answer<EventPage, { BAD_REQUEST | NOT_FOUND }> {
-        let events = accounts.events(&account_name(&provider.0.0)?, limit.0.newest(&cursor.0)).await?;
-        let page = Page::of(events, |event| Reverse(event.revision.0), limit.0, cursor.0.as_deref())?;
-        let events = page.items.into_iter().map(Into::into).collect();
-        Ok(Reply(EventPage { events, next_cursor: page.next_cursor }))
+    ) -> ApiResult<EventPage, { BAD_REQUEST | NOT_FOUND }> {
+        let events = caller.app().accounts.events(&account_name(&provider.0.0)?, limit.0.newest(&cursor.0)).await?;
+        let page = Page::of(events, |event| Reverse(event.revision.0), limit.0, &cursor.0)?;
+        let (events, next_cursor) = page.into_parts();
+        Ok(Json(EventPage { events, next_cursor }))
     }
 
     /// List the events of all accounts.
@@ -141,21 +123,19 @@ impl AuthApi {
     #[oai(path = "/v1/activity", method = "get", operation_id = "listActivity")]
     async fn activity(
         &self,
-        accounts: Service<'_, Accounts>,
-        _caller: Caller,
+        caller: Caller,
         /// The maximum number of items to return.
         limit: Query<PageLimit>,
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Answer<ActivityPage, { BAD_REQUEST }> {
-        let entries = accounts.activity(limit.0.newest(&cursor.0)).await?;
+    ) -> ApiResult<ActivityPage, { BAD_REQUEST }> {
+        let entries = caller.app().accounts.activity(limit.0.newest(&cursor.0)).await?;
         let key = |entry: &ActivityEntry| match entry {
             ActivityEntry::Account(event) => Reverse((event.at, event.revision.0, String::new())),
             ActivityEntry::Login { at, login_id, .. } => Reverse((*at, 0, login_id.to_string())),
         };
-        let page = Page::of(entries, key, limit.0, cursor.0.as_deref())?;
-        let events = page.items.into_iter().map(ActivityEvent::from).collect();
-        Ok(Reply(ActivityPage { events, next_cursor: page.next_cursor }))
+        let (events, next_cursor) = Page::of(entries, key, limit.0, &cursor.0)?.into_parts();
+        Ok(Json(ActivityPage { events, next_cursor }))
     }
 
     /// Get the usage of the account's plan.
@@ -164,11 +144,10 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/usage", method = "get", operation_id = "getUsage")]
     async fn usage(
         &self,
-        models: Service<'_, Models>,
-        _caller: Caller,
+        caller: Caller,
         provider: Path<AccountName>,
-    ) -> Answer<Usage, { NOT_FOUND | CONFLICT | PROVIDER }> {
-        Ok(Reply(models.usage(&account_name(&provider.0.0)?).await?.into()))
+    ) -> ApiResult<Usage, { NOT_FOUND | CONFLICT | PROVIDER }> {
+        Ok(Json(caller.app().models.usage(&account_name(&provider.0.0)?).await?.into()))
     }
 
     /// Connect with an API key or a session token.
@@ -177,12 +156,11 @@ impl AuthApi {
     #[oai(path = "/v1/auth/:provider/secret", method = "put", operation_id = "putSecret")]
     async fn secret(
         &self,
-        accounts: Service<'_, Accounts>,
-        _caller: Caller,
+        caller: Caller,
         provider: Path<AccountName>,
         body: ControlJson<SecretRequest>,
-    ) -> Answer<AccountConnected, { BODY | NOT_FOUND | CONFLICT | PROVIDER }> {
+    ) -> ApiResult<AccountConnected, { BODY | NOT_FOUND | CONFLICT | PROVIDER }> {
         let (name, provider_type) = new_account(&provider.0.0, body.0.provider_type())?;
-        Ok(Reply(accounts.register_secret(name, body.0.into_secret(provider_type)?).await?.into()))
+        Ok(Json(caller.app().accounts.register_secret(name, body.0.into_secret(provider_type)?).await?.into()))
     }
 }

@@ -8,14 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{
-    failed_attempts::FailedAttempts,
-    paths::{self, AllowedMethods},
-    problem_json::ProblemJson,
-};
+use super::{ApiState, failed_attempts::FailedAttempts, paths, problem_json::ProblemJson};
 use crate::{
     adapters::contract::ProblemKind,
-    app::Access,
+    app::App,
     domain::{
         api_token::{ApiToken, Scope, TokenDigest},
         ids::Principal,
@@ -37,11 +33,13 @@ impl GatewayToken {
     }
 }
 
-/// The caller of an authenticated request. Only [`Authenticator::authenticate`] creates one.
+/// The caller of an authenticated request, and what it may use. Only [`Authenticator::authenticate`] creates one, so an
+/// operation reaches the services only for an authenticated caller.
 #[derive(Clone)]
 pub(super) struct AuthContext {
     pub(super) principal: Principal,
     pub(super) credential: Credential,
+    pub(super) state: Arc<ApiState>,
 }
 
 /// The credential that authenticated the caller.
@@ -59,6 +57,16 @@ pub(super) enum Credential {
 #[oai(ty = "bearer", rename = "GatewayToken", checker = "auth_context")]
 pub(super) struct Caller(pub(super) AuthContext);
 
+impl Caller {
+    pub(super) fn app(&self) -> &App {
+        &self.0.state.app
+    }
+
+    pub(super) fn principal(&self) -> Principal {
+        self.0.principal.clone()
+    }
+}
+
 async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthContext> {
     request.data().cloned()
 }
@@ -66,14 +74,13 @@ async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthConte
 /// Checks the token of every request.
 pub(super) struct Authenticator {
     token: GatewayToken,
-    access: Arc<Access>,
-    methods: Arc<AllowedMethods>,
+    state: Arc<ApiState>,
     failed: FailedAttempts,
 }
 
 impl Authenticator {
-    pub(super) fn new(token: GatewayToken, access: Arc<Access>, methods: Arc<AllowedMethods>) -> Self {
-        Self { token, access, methods, failed: FailedAttempts::default() }
+    pub(super) fn new(token: GatewayToken, state: Arc<ApiState>) -> Self {
+        Self { token, state, failed: FailedAttempts::default() }
     }
 
     /// Returns the credential for a presented token; `None` if the token is unknown.
@@ -81,7 +88,7 @@ impl Authenticator {
         if self.token.matches(presented) {
             return Some(Credential::GatewayToken);
         }
-        self.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
+        self.state.app.access.find(&TokenDigest::of(presented)).map(Credential::ApiToken)
     }
 
     /// Accepts a request if its path is open, or if its token permits the path. Requests with a valid token are never
@@ -105,8 +112,8 @@ impl Authenticator {
         match &credential {
             Credential::ApiToken(token) if !permits(token.scope, path) => {
                 // No scope permits a path that does not exist, so a 403 would mislead.
-                if self.methods.of(path).is_none() {
-                    let detail = "there is nothing at this path; the base URL of an OpenAI client ends in /v1";
+                if self.state.methods.of(path).is_none() {
+                    let detail = "this path does not exist; the base URL of an OpenAI client ends in /v1";
                     return Err(ProblemJson::response(ProblemKind::NotFound, detail));
                 }
                 let detail = "this token does not permit this path; use the gateway's own token";
@@ -114,7 +121,8 @@ impl Authenticator {
             }
             Credential::GatewayToken | Credential::ApiToken(_) => {}
         }
-        request.set_data(AuthContext { principal: Principal::gateway_token(), credential });
+        let state = Arc::clone(&self.state);
+        request.set_data(AuthContext { principal: Principal::gateway_token(), credential, state });
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The JSON body of a control request. Its size is bounded while it is read, and errors never repeat its values because
 //! they may be secrets.
 
-use poem::{IntoResponse, Request, RequestBody, error::ReadBodyError};
+use poem::{Request, RequestBody, error::ReadBodyError};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -9,7 +9,7 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{answer::JSON, problem_json::ProblemJson};
+use super::{problem_json::ProblemJson, responses::JSON};
 use crate::{
     adapters::contract::{Problem, ProblemKind},
     domain::json,
@@ -19,14 +19,13 @@ use crate::{
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A JSON object.
-pub(super) struct ControlJson<T>(pub(super) T);
+pub(super) struct ControlJson<T, const IS_REQUIRED: bool = true>(pub(super) T);
 
-/// An optional JSON object; an absent body or null means no members. The document does not declare the null: generators then
-/// cannot leave the body out.
-pub(super) struct OptionalJson<T>(pub(super) T);
+/// An optional JSON object; an absent body or null means no members. The document does not declare the null: generators
+/// then cannot leave the body out.
+pub(super) type OptionalJson<T> = ControlJson<T, false>;
 
-/// Reads a body; `None` if it is empty or null.
-async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) -> Result<Option<T>, Problem> {
+async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is_required: bool) -> Result<T, Problem> {
     let body = body.take().map_err(|_| Problem::new(ProblemKind::Internal, "the body was read twice"))?;
     let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| {
         if matches!(error, ReadBodyError::PayloadTooLarge) {
@@ -36,27 +35,26 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody) ->
         }
     })?;
     if bytes.is_empty() {
-        return Ok(None);
+        return parse(b"null", is_required);
     }
     if !is_json(request) {
         return Err(Problem::new(ProblemKind::NotJson, "send the body with Content-Type: application/json"));
     }
-    parse(&bytes)
+    parse(&bytes, is_required)
 }
 
-/// Parses a JSON object; `None` for null.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
+/// Parses a JSON object. A null has no members if the body is optional.
+fn parse<T: DeserializeOwned>(bytes: &[u8], is_required: bool) -> Result<T, Problem> {
     json::check(bytes, &json::Limits::CONTROL_BODY)
         .map_err(|error| Problem::new(ProblemKind::MalformedJson, format!("the body {error}")))?;
-    match bytes.trim_ascii_start() {
+    let members = match bytes.trim_ascii_start() {
         // Serde would accept an array as the members in order.
-        [b'{', ..] => {
-            let members = &mut serde_json::Deserializer::from_slice(bytes);
-            serde_path_to_error::deserialize(members).map(Some).map_err(|error| wrong_shape(&error))
-        }
-        [b'n', ..] => Ok(None),
-        _ => Err(Problem::body("an object is expected")),
-    }
+        [b'{', ..] => bytes,
+        [b'n', ..] if !is_required => b"{}",
+        _ => return Err(Problem::body("an object is expected")),
+    };
+    let mut members = serde_json::Deserializer::from_slice(members);
+    serde_path_to_error::deserialize(&mut members).map_err(|error| wrong_shape(&error))
 }
 
 fn is_json(request: &Request) -> bool {
@@ -82,7 +80,7 @@ fn wrong_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem
     Problem::body(format!("`{}` must be {expected}", error.path()))
 }
 
-impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for ControlJson<T> {
+impl<'a, T: DeserializeOwned + Type, const IS_REQUIRED: bool> ApiExtractor<'a> for ControlJson<T, IS_REQUIRED> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -94,7 +92,7 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for ControlJson<T> {
 
     fn request_meta() -> Option<MetaRequest> {
         let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
-        Some(MetaRequest { description: None, content, required: true })
+        Some(MetaRequest { description: None, content, required: IS_REQUIRED })
     }
 
     async fn from_request(
@@ -102,56 +100,6 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for ControlJson<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let read = read(request, body).await;
-        let parsed = read.and_then(|parsed| parsed.ok_or_else(|| Problem::body("an object is expected")));
-        parsed.map(Self).map_err(|problem| poem::Error::from_response(ProblemJson(problem).into_response()))
-    }
-}
-
-impl<'a, T: DeserializeOwned + Default + Type> ApiExtractor<'a> for OptionalJson<T> {
-    const TYPES: &'static [ApiExtractorType] = ControlJson::<T>::TYPES;
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        T::register(registry);
-    }
-
-    fn request_meta() -> Option<MetaRequest> {
-        ControlJson::<T>::request_meta().map(|meta| MetaRequest { required: false, ..meta })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _options: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        let read = read(request, body).await.map(Option::unwrap_or_default);
-        read.map(Self).map_err(|problem| poem::Error::from_response(ProblemJson(problem).into_response()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::adapters::contract::{CreateTokenRequest, RefreshRequest, UpdateProviderRequest};
-
-    fn refusal<T: DeserializeOwned>(body: &str) -> String {
-        parse::<T>(body.as_bytes()).err().map(|problem| problem.detail).unwrap_or_default()
-    }
-
-    #[test]
-    fn errors_name_the_member_but_not_its_value() {
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"display_name": null}"#), @"the body does not fit: `display_name` must be a string");
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"enabled": "canary, expected canary"}"#), @"the body does not fit: `enabled` must be a boolean");
-        assert_snapshot!(refusal::<UpdateProviderRequest>(r#"{"rights": "canary"}"#), @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
-        assert_snapshot!(refusal::<RefreshRequest>(r#"{"generation": -1}"#), @"the body does not fit: `generation` must be a whole number");
-        assert_snapshot!(refusal::<CreateTokenRequest>("{}"), @"the body does not fit: `name` is missing");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "scope": "canary"}"#), @"the body does not fit: `scope` must be `proxy`");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"["x"]"#), @"the body does not fit: an object is expected");
-        assert_snapshot!(refusal::<CreateTokenRequest>(r#"{"name": "x", "name": "y"}"#), @"the body has two members with the same name in one object (line 1, column 20)");
+        Ok(Self(read(request, body, IS_REQUIRED).await.map_err(ProblemJson)?))
     }
 }

@@ -56,39 +56,10 @@ impl RequestIds {
         Ok(Self { key, count: AtomicU64::new(0) })
     }
 
-    pub(super) fn next(&self) -> String {
+    /// Returns the next id.
+    pub fn next(&self) -> String {
         let mut hasher = DefaultHasher::new();
         (self.key, self.count.fetch_add(1, Ordering::Relaxed)).hash(&mut hasher);
         format!("{:016x}", hasher.finish())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// Fills with one byte.
-    struct Only(u8);
-
-    impl Random for Only {
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
-            bytes.fill(self.0);
-            Ok(())
-        }
-    }
-
-    fn ids(byte: u8) -> Vec<String> {
-        let ids = RequestIds::new(&Only(byte)).unwrap();
-        (0..1000).map(|_| ids.next()).collect()
-    }
-
-    #[test]
-    fn request_ids_come_from_the_random_port_and_do_not_repeat() {
-        assert_eq!(ids(1), ids(1));
-        let all: BTreeSet<String> = ids(1).into_iter().chain(ids(2)).collect();
-        assert_eq!(all.len(), 2000);
-        assert!(all.iter().all(|id| id.len() == 16));
     }
 }

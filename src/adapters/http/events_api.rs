@@ -3,28 +3,23 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::stream;
-use poem::{Body, IntoResponse, Response, web::Data};
+use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, OpenApi,
     registry::{MetaResponses, Registry},
 };
 use tokio::{select, sync::watch, time::timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{Refusal, success},
-    authenticator::{Caller, Credential},
+    ApiState,
+    authenticator::{AuthContext, Caller, Credential},
     model_api::event_stream,
-    registration::{Service, Tag},
+    responses::{ErrorResponse, success},
+    tags::Tag,
 };
-use crate::app::{Access, Tokens};
 
 /// Interval of heartbeats, so that no proxy closes the idle connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// Cancelled when the gateway starts to shut down, so that open streams do not delay it.
-#[derive(Clone)]
-pub(super) struct Stopping(pub(super) CancellationToken);
 
 pub(super) struct EventsApi;
 
@@ -36,22 +31,9 @@ impl EventsApi {
     /// replica. Both have the data `{}`; read what has changed with the other operations. The stream ends with the
     /// caller's session.
     #[oai(path = "/v1/events", method = "get", operation_id = "followChanges")]
-    async fn follow(
-        &self,
-        tokens: Service<'_, Tokens>,
-        access: Service<'_, Access>,
-        caller: Caller,
-        stopping: Data<&Stopping>,
-    ) -> Result<Changes, Refusal<0>> {
-        let credential = caller.0.credential;
-        let changes = tokens.registry().changes();
-        let listener = Listener {
-            changes,
-            access: Arc::clone(access.0),
-            credential,
-            stopping: stopping.0.0.clone(),
-            is_new: true,
-        };
+    async fn follow(&self, caller: Caller) -> Result<Changes, ErrorResponse<0>> {
+        let AuthContext { credential, state, .. } = caller.0;
+        let listener = Listener { changes: state.app.tokens.registry().changes(), credential, state, is_new: true };
         let frames = stream::unfold(listener, |mut listener| async {
             let frame = listener.next().await?;
             Some((Ok::<_, std::io::Error>(frame), listener))
@@ -62,9 +44,8 @@ impl EventsApi {
 
 struct Listener {
     changes: watch::Receiver<()>,
-    access: Arc<Access>,
     credential: Credential,
-    stopping: CancellationToken,
+    state: Arc<ApiState>,
     is_new: bool,
 }
 
@@ -79,11 +60,11 @@ impl Listener {
                 Ok(changed) => changed.ok().map(|()| "event: change\ndata: {}\n\n")?,
                 Err(_quiet) => ": \n\n",
             },
-            () = self.stopping.cancelled() => return None,
+            () = self.state.stopping.cancelled() => return None,
         };
         let is_authorized = match &self.credential {
             Credential::GatewayToken => true,
-            Credential::ApiToken(token) => self.access.find(&token.digest).is_some(),
+            Credential::ApiToken(token) => self.state.app.access.find(&token.digest).is_some(),
         };
         is_authorized.then_some(frame)
     }

@@ -2,7 +2,7 @@
 
 use poem_openapi::OpenApi;
 
-use super::{answer::Reply, registration::Tag};
+use super::{responses::Json, tags::Tag};
 use crate::adapters::contract::{Health, HealthStatus};
 
 pub(super) struct HealthApi;
@@ -13,7 +13,7 @@ impl HealthApi {
     ///
     /// Needs no token and accepts any host name.
     #[oai(path = "/healthz", method = "get", operation_id = "getHealth")]
-    async fn health(&self) -> Reply<Health> {
-        Reply(Health { status: HealthStatus::Ok })
+    async fn health(&self) -> Json<Health> {
+        Json(Health { status: HealthStatus::Ok })
     }
 }

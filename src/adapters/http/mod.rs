@@ -1,10 +1,9 @@
 //! The gateway's HTTP API. Every handler is three steps: parse, call one use case, render.
 //!
 //! The OpenAPI document is generated from this code (`goclaw openapi`) and committed as `openapi/v1.json`. Imports
-//! point one way: `*_api` -> `answer` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in
+//! point one way: `*_api` -> `responses` -> `app_errors`, `problem_json` -> `openai_error` -> the bodies in
 //! `adapters::contract`.
 
-mod answer;
 mod app_errors;
 mod auth_api;
 mod authenticator;
@@ -12,39 +11,38 @@ mod control_json;
 mod current_request;
 mod docs_page;
 mod document;
+mod entry_point;
 mod events_api;
 mod failed_attempts;
-mod front;
 mod health_api;
 mod hosts;
 mod large_body;
 mod model_api;
 mod model_body;
 mod openai_error;
-mod paging;
 mod paths;
 mod problem_json;
 mod providers_api;
 mod proxy_api;
-mod registration;
+mod responses;
 mod session_api;
+mod tags;
 mod tokens_api;
 
 use std::{sync::Arc, time::Duration};
 
 use poem::{Endpoint, Response, Route, endpoint::make_sync, get};
-use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
 use authenticator::Authenticator;
 pub use authenticator::GatewayToken;
 pub use current_request::RequestIds;
-use events_api::Stopping;
-use front::Front;
+use entry_point::EntryPoint;
+pub use failed_attempts::FailedAttempts;
 pub use hosts::Hosts;
-use large_body::LargeBodies;
+pub use large_body::{BudgetedBody, LargeBodies};
 use paths::AllowedMethods;
-use proxy_api::Proxy;
 
 use crate::{adapters::serving::Limits, app::App};
 
@@ -56,18 +54,16 @@ pub const LIMITS: Limits = Limits {
     drain: Duration::from_secs(25),
 };
 
-type Apis = (
-    auth_api::AuthApi,
-    providers_api::ProvidersApi,
-    model_api::ModelApi,
-    proxy_api::ProxyApi,
-    tokens_api::TokensApi,
-    session_api::SessionApi,
-    events_api::EventsApi,
-    health_api::HealthApi,
-);
+/// What the operations share.
+struct ApiState {
+    app: Arc<App>,
+    bodies: LargeBodies,
+    methods: AllowedMethods,
+    /// Cancelled when the gateway starts to shut down, so that open event streams do not delay it.
+    stopping: CancellationToken,
+}
 
-fn service(server: &str) -> OpenApiService<Apis, ()> {
+fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
     let apis = (
         auth_api::AuthApi,
         providers_api::ProvidersApi,
@@ -108,18 +104,19 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     // Requests from `/docs` go to the gateway that served the page.
     let (service, document) = (service("/"), openapi_document());
     let docs = docs_page::endpoint(service.swagger_ui_html());
-    let (methods, bodies) = (Arc::new(AllowedMethods::of_document(&document)), Arc::<LargeBodies>::default());
+    let state = Arc::new(ApiState {
+        app: Arc::clone(app),
+        bodies: LargeBodies::default(),
+        methods: AllowedMethods::of_document(&document),
+        stopping: stop,
+    });
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
-    Front {
+    EntryPoint {
         hosts,
         ids,
-        authenticator: Authenticator::new(token, Arc::clone(&app.access), Arc::clone(&methods)),
-        methods,
-        proxy: Proxy { models: Arc::clone(&app.models), bodies: Arc::clone(&bodies) },
+        authenticator: Authenticator::new(token, Arc::clone(&state)),
         routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),
         page,
-        app: Arc::clone(app),
-        bodies,
-        stopping: Stopping(stop),
+        state,
     }
 }

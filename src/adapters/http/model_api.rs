@@ -8,16 +8,16 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{BAD_REQUEST, JSON, LARGE_BODY, NOT_FOUND, OpenAiRefusal, PROVIDER, Reply, header, success},
     authenticator::Caller,
-    large_body::Kept,
+    large_body::BudgetedBody,
     model_body::{ModelBody, Shape},
     proxy_api,
-    registration::{Service, Tag},
+    responses::{BAD_REQUEST, JSON, Json, LARGE_BODY, NOT_FOUND, OpenAiErrorResponse, PROVIDER, header, success},
+    tags::Tag,
 };
 use crate::{
     adapters::contract::{Model, ModelList},
-    app::{IGNORED_PARAMETERS, ModelRequest, Models, ProxyResponse},
+    app::{IGNORED_PARAMETERS, ModelRequest, ProxyResponse},
 };
 
 pub(super) struct ModelApi;
@@ -67,14 +67,13 @@ impl ModelApi {
     #[oai(path = "/v1/responses", method = "post", operation_id = "createResponse")]
     async fn response(
         &self,
-        models: Service<'_, Models>,
-        _caller: Caller,
+        caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ResponseShape>,
-    ) -> Result<ModelResponse, OpenAiRefusal<PROMPT>> {
+    ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         // The body's memory stays reserved until the response begins.
-        let Kept { body, room: _room } = body.kept;
-        Ok(models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
+        let BudgetedBody { body, permit: _permit } = body.bytes;
+        Ok(caller.app().models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 
     /// Create a chat completion (OpenAI's Chat Completions API).
@@ -83,21 +82,20 @@ impl ModelApi {
     #[oai(path = "/v1/chat/completions", method = "post", operation_id = "createChatCompletion")]
     async fn chat_completion(
         &self,
-        models: Service<'_, Models>,
-        _caller: Caller,
+        caller: Caller,
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
-    ) -> Result<ModelResponse, OpenAiRefusal<PROMPT>> {
-        let Kept { body, room: _room } = body.kept;
-        Ok(models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await?.into())
+    ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
+        let BudgetedBody { body, permit: _permit } = body.bytes;
+        Ok(caller.app().models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 
     /// List the models of all connected accounts.
     ///
     /// The lists come from the providers and are cached for a minute.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, models: Service<'_, Models>, _caller: Caller) -> Result<Reply<ModelList>, OpenAiRefusal<0>> {
-        Ok(Reply(models.list().await.into()))
+    async fn models(&self, caller: Caller) -> Result<Json<ModelList>, OpenAiErrorResponse<0>> {
+        Ok(Json(caller.app().models.list().await.into()))
     }
 
     /// Find a model by its name.
@@ -106,11 +104,10 @@ impl ModelApi {
     #[oai(path = "/v1/models/:model", method = "get", operation_id = "getModel")]
     async fn model(
         &self,
-        models: Service<'_, Models>,
-        _caller: Caller,
+        caller: Caller,
         model: Path<String>,
-    ) -> Result<Reply<Model>, OpenAiRefusal<{ BAD_REQUEST | NOT_FOUND | PROVIDER }>> {
-        Ok(Reply(models.find(&model.0).await?.into()))
+    ) -> Result<Json<Model>, OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND | PROVIDER }>> {
+        Ok(Json(caller.app().models.find(&model.0).await?.into()))
     }
 }
 
@@ -122,7 +119,7 @@ struct ModelResponse(Response);
 
 impl From<ProxyResponse> for ModelResponse {
     fn from(response: ProxyResponse) -> Self {
-        Self(proxy_api::passed_on(response))
+        Self(proxy_api::streamed(response))
     }
 }
 

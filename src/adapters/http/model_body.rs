@@ -1,11 +1,11 @@
 //! The body of a request to a model: its schema for the document, and its raw bytes for the use case, which parses
 //! them.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use poem::{
-    FromRequest, IntoResponse, Request, RequestBody,
+    FromRequest, Request, RequestBody,
     http::{HeaderMap, header},
     web::Data,
 };
@@ -14,10 +14,7 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
 };
 
-use super::{
-    large_body::{Kept, LargeBodies},
-    problem_json::ProblemJson,
-};
+use super::{authenticator::AuthContext, large_body::BudgetedBody, problem_json::ProblemJson};
 use crate::adapters::contract::{Problem, ProblemKind};
 
 /// The documented part of a body: the members that the gateway itself reads. The others are those of OpenAI's API.
@@ -30,7 +27,7 @@ pub(super) trait Shape {
 
 /// A raw body. The use case parses its JSON.
 pub(super) struct ModelBody<S> {
-    pub(super) kept: Kept<Bytes>,
+    pub(super) bytes: BudgetedBody<Bytes>,
     shape: PhantomData<S>,
 }
 
@@ -75,21 +72,21 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let bodies = Data::<&Arc<LargeBodies>>::from_request_without_body(request).await?;
-        let kept = match refusal_of_compressed(request.headers()) {
-            Some(problem) => Err(problem),
-            None => bodies.read(body.take()?, request.headers()).await.map_err(Problem::from),
-        };
-        match kept {
-            Ok(kept) => Ok(Self { kept, shape: PhantomData }),
-            Err(problem) => Err(poem::Error::from_response(ProblemJson(problem).into_response())),
-        }
+        let Data(context) = Data::<&AuthContext>::from_request_without_body(request).await?;
+        check_encoding(request.headers()).map_err(ProblemJson)?;
+        let bytes = context.state.bodies.read(body.take()?, request.headers()).await;
+        Ok(Self { bytes: bytes.map_err(|error| ProblemJson(error.into()))?, shape: PhantomData })
     }
 }
 
 /// Rejects compressed bodies: the gateway parses the prompt, and clients do not compress by default.
-fn refusal_of_compressed(headers: &HeaderMap) -> Option<Problem> {
-    let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().unwrap_or_default();
-    let words = "the body is compressed; send plain JSON, or use /v1/proxy, which forwards bodies unchanged";
-    (!encoding.eq_ignore_ascii_case("identity")).then(|| Problem::new(ProblemKind::NotJson, words))
+fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Ok(());
+    }
+    let detail = "the body is compressed; send plain JSON, or use /v1/proxy, which forwards bodies unchanged";
+    Err(Problem::new(ProblemKind::NotJson, detail))
 }

@@ -8,13 +8,14 @@ use poem::{
     IntoResponse, Response,
     http::{StatusCode, header},
 };
+use poem_openapi::types::ToJSON;
 
 use crate::{
     adapters::contract::{OpenAiErrorBody, OpenAiErrorDetails, Problem},
     app::AppError,
     domain::{
         dialect::InvalidRequest,
-        provider_refusal::{ProviderRefusal, SHOULD_RETRY, Verdict},
+        provider_refusal::{ProviderRefusal, RefusalKind, SHOULD_RETRY},
         time::retry_after_seconds,
     },
 };
@@ -33,7 +34,7 @@ impl OpenAiError {
     /// Converts an error for a caller of a model, and logs it.
     pub(super) fn of(error: &AppError) -> Self {
         if let AppError::ProviderRefused(refusal) = error {
-            tracing::info!(code = refusal.code, verdict = ?refusal.verdict, "the provider refused a request");
+            tracing::info!(code = refusal.code, kind = ?refusal.kind, "the provider refused a request");
             return Self::refused(refusal);
         }
         if let AppError::InvalidModelRequest(InvalidRequest { message, param, code }) = error {
@@ -57,15 +58,15 @@ impl OpenAiError {
     }
 
     fn refused(refusal: &ProviderRefusal) -> Self {
-        let status = match refusal.verdict {
-            Verdict::BadRequest | Verdict::NotAllowed | Verdict::TokenRefused => StatusCode::BAD_REQUEST,
-            Verdict::NotFound => StatusCode::NOT_FOUND,
-            Verdict::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Verdict::UsageLimit | Verdict::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Verdict::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-            Verdict::Failed => StatusCode::BAD_GATEWAY,
+        let status = match refusal.kind {
+            RefusalKind::BadRequest | RefusalKind::NotAllowed | RefusalKind::TokenRefused => StatusCode::BAD_REQUEST,
+            RefusalKind::NotFound => StatusCode::NOT_FOUND,
+            RefusalKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            RefusalKind::UsageLimit | RefusalKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            RefusalKind::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            RefusalKind::Failed => StatusCode::BAD_GATEWAY,
         };
-        let mut error = Self::new(status, refusal.verdict.openai_type(), &refusal.code, &refusal.message);
+        let mut error = Self::new(status, refusal.kind.openai_type(), &refusal.code, &refusal.message);
         error.details.param.clone_from(&refusal.param);
         error.details.resets_at = refusal.resets_at;
         error.details.plan_type.clone_from(&refusal.plan_type);
@@ -98,6 +99,6 @@ impl IntoResponse for OpenAiError {
         if self.is_permanent {
             response = response.header(SHOULD_RETRY, "false");
         }
-        response.body(serde_json::to_vec(&OpenAiErrorBody { error: self.details }).unwrap_or_default())
+        response.body(OpenAiErrorBody { error: self.details }.to_json_string())
     }
 }

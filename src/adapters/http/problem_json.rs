@@ -7,6 +7,8 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
+use poem_openapi::types::ToJSON;
+
 use super::{current_request, openai_error::OpenAiError};
 use crate::adapters::contract::{Problem, ProblemKind};
 
@@ -41,6 +43,12 @@ impl ProblemJson {
     }
 }
 
+impl From<ProblemJson> for poem::Error {
+    fn from(problem: ProblemJson) -> Self {
+        Self::from_response(problem.into_response())
+    }
+}
+
 impl IntoResponse for ProblemJson {
     fn into_response(self) -> Response {
         let Self(mut problem) = self;
@@ -49,8 +57,7 @@ impl IntoResponse for ProblemJson {
             OpenAiError::from(problem).into_response()
         } else {
             problem.instance = current_request::id().map(|id| format!("urn:goclaw:request:{id}"));
-            let body = serde_json::to_vec(&problem).unwrap_or_default();
-            Response::builder().status(status).content_type(PROBLEM_JSON).body(body)
+            Response::builder().status(status).content_type(PROBLEM_JSON).body(problem.to_json_string())
         };
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -69,14 +76,14 @@ pub(super) fn from_framework(error: poem::Error) -> Response {
     }
     let (kind, detail) = match error.status() {
         StatusCode::UNAUTHORIZED => return ProblemJson::unauthorized(true),
-        StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not fit this operation; see /docs"),
-        StatusCode::NOT_FOUND => (ProblemKind::NotFound, "there is nothing at this path; see /docs"),
+        StatusCode::BAD_REQUEST => (ProblemKind::BadRequest, "the request does not match this operation; see /docs"),
+        StatusCode::NOT_FOUND => (ProblemKind::NotFound, "this path does not exist; see /docs"),
         StatusCode::METHOD_NOT_ALLOWED => {
             (ProblemKind::MethodNotAllowed, "this path does not support this method; see /docs")
         }
         status => {
-            tracing::error!(status = status.as_u16(), "the framework failed a request: {error}");
-            (ProblemKind::Internal, "the request failed; the gateway's log has the reason")
+            tracing::error!(status = status.as_u16(), error = %error, "the framework could not process a request");
+            (ProblemKind::Internal, "the request failed; see the gateway's log for the cause")
         }
     };
     ProblemJson::response(kind, detail)

@@ -1,7 +1,7 @@
 //! `/v1/proxy/{provider}/{path}`: forwards to a provider's own API with an account's token. Bodies pass unchanged and
 //! are not parsed. See `docs/proxy.md` for the rules.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use poem::{
@@ -19,16 +19,17 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{ANY_METHOD, BAD_REQUEST, LARGE_BODY, NOT_FOUND, OpenAiRefusal, PROVIDER, success},
-    large_body::{Kept, LargeBodies},
+    ApiState,
+    large_body::BudgetedBody,
     openai_error::OpenAiError,
     paths,
     problem_json::ProblemJson,
-    registration::Tag,
+    responses::{ANY_METHOD, BAD_REQUEST, LARGE_BODY, NOT_FOUND, OpenAiErrorResponse, PROVIDER, success},
+    tags::Tag,
 };
 use crate::{
     adapters::contract::{AccountName, ProblemKind},
-    app::{Models, ProxyRequest, ProxyResponse, account_name},
+    app::{AppError, ProxyRequest, ProxyResponse, account_name},
 };
 
 /// The methods that are forwarded, with the names of their operations.
@@ -42,42 +43,35 @@ const METHODS: [(Method, &str); 6] = [
 ];
 const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 
-pub(super) struct Proxy {
-    pub(super) models: Arc<Models>,
-    pub(super) bodies: Arc<LargeBodies>,
-}
-
-impl Proxy {
-    /// Forwards a request whose path begins with [`paths::PROXY`].
-    pub(super) async fn forward(&self, request: Request) -> Response {
-        self.try_forward(request).await.unwrap_or_else(|refusal| refusal)
+/// Forwards a request whose path begins with [`paths::PROXY`].
+///
+/// # Errors
+///
+/// The error is the response.
+pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Response, Response> {
+    if !METHODS.iter().any(|(method, _)| method == request.method()) {
+        let refusal = ProblemJson::response(ProblemKind::MethodNotAllowed, "this method is not forwarded");
+        return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
     }
-
-    async fn try_forward(&self, mut request: Request) -> Result<Response, Response> {
-        if !METHODS.iter().any(|(method, _)| method == request.method()) {
-            let refusal = ProblemJson::response(ProblemKind::MethodNotAllowed, "this method is not forwarded");
-            return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
-        }
-        let body = self.bodies.keep_or_pass(request.take_body(), request.headers()).await;
-        let Kept { body, room: _room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
-        let (uri, method) = (request.uri().clone(), request.method().clone());
-        let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
-        let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let name = account_name(name).map_err(|error| OpenAiError::of(&error).into_response())?;
-        let forwarded = self.models.forward(ProxyRequest {
-            name,
-            method,
-            path: path.to_owned(),
-            query: uri.query().map(str::to_owned),
-            headers: std::mem::take(request.headers_mut()),
-            body,
-        });
-        Ok(passed_on(forwarded.await.map_err(|error| OpenAiError::of(&error).into_response())?))
-    }
+    let refused = |error: AppError| OpenAiError::of(&error).into_response();
+    let body = state.bodies.buffer_or_stream(request.take_body(), request.headers()).await;
+    let BudgetedBody { body, permit: _permit } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
+    let (uri, method) = (request.uri().clone(), request.method().clone());
+    let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
+    let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let forwarded = state.app.models.forward(ProxyRequest {
+        name: account_name(name).map_err(refused)?,
+        method,
+        path: path.to_owned(),
+        query: uri.query().map(str::to_owned),
+        headers: std::mem::take(request.headers_mut()),
+        body,
+    });
+    Ok(streamed(forwarded.await.map_err(refused)?))
 }
 
 /// Converts a provider's response; the body is streamed unchanged.
-pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
+pub(super) fn streamed(forwarded: ProxyResponse) -> Response {
     // The body is streamed after the handler has returned; keep the request's span for its log lines.
     let span = tracing::Span::current();
     let body = forwarded.body.inspect_err(move |error| {
@@ -89,7 +83,7 @@ pub(super) fn passed_on(forwarded: ProxyResponse) -> Response {
     response
 }
 
-/// Describes the proxy in the document. It registers no routes: [`Proxy`] handles the requests before the framework,
+/// Describes the proxy in the document. It registers no routes: [`forward`] handles the requests before the framework,
 /// because the rest of the path may contain slashes, which OpenAPI cannot express.
 pub(super) struct ProxyApi;
 
@@ -101,13 +95,13 @@ impl OpenApi for ProxyApi {
 
     fn register(registry: &mut Registry) {
         Tag::Proxy.register(registry);
-        ProxyRefusal::register(registry);
+        ProxyError::register(registry);
     }
 
     fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
 }
 
-type ProxyRefusal = OpenAiRefusal<{ BAD_REQUEST | NOT_FOUND | LARGE_BODY | PROVIDER | ANY_METHOD }>;
+type ProxyError = OpenAiErrorResponse<{ BAD_REQUEST | NOT_FOUND | LARGE_BODY | PROVIDER | ANY_METHOD }>;
 
 fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
     let bytes = || {
@@ -120,7 +114,7 @@ fn operation(method: Method, operation_id: &'static str) -> MetaOperation {
         content: bytes(),
         required: false,
     });
-    let mut responses = ProxyRefusal::meta();
+    let mut responses = ProxyError::meta();
     let content = if method == Method::HEAD { Vec::new() } else { bytes() };
     responses.responses.insert(0, success(content, Vec::new()));
     let rest = "A path of the provider's API. It may hold slashes, which are sent as they are.";

@@ -4,16 +4,14 @@
 use poem_openapi::OpenApi;
 
 use super::{
-    answer::{Answer, CONFLICT, NOT_FOUND, Reply},
     authenticator::{Caller, Credential},
-    registration::{Service, Tag},
+    responses::{ApiResult, CONFLICT, Json, NOT_FOUND},
+    tags::Tag,
 };
 use crate::{
     adapters::contract::{PageLink, Problem, ProblemKind, Session, SessionEndStatus, SessionEnded},
     domain::api_token::Scope,
 };
-
-use crate::app::Access;
 
 pub(super) struct SessionApi;
 
@@ -24,11 +22,12 @@ impl SessionApi {
     /// The gateway's token or a one-time link starts a session. Only this response contains the session's token, and
     /// the link becomes invalid. The token of a session extends that session.
     #[oai(path = "/v1/session", method = "post", operation_id = "beginSession")]
-    async fn begin(&self, access: Service<'_, Access>, caller: Caller) -> Answer<Session, { NOT_FOUND | CONFLICT }> {
-        Ok(Reply(match caller.0.credential {
+    async fn begin(&self, caller: Caller) -> ApiResult<Session, { NOT_FOUND | CONFLICT }> {
+        let access = &caller.app().access;
+        Ok(Json(match &caller.0.credential {
             Credential::GatewayToken => access.start_page_session().await?.into(),
             Credential::ApiToken(link) if link.scope == Scope::Link => access.redeem_page_link(&link.id).await?.into(),
-            Credential::ApiToken(session) => access.extend_page_session(&session).await?.into(),
+            Credential::ApiToken(session) => access.extend_page_session(session).await?.into(),
         }))
     }
 
@@ -36,22 +35,20 @@ impl SessionApi {
     ///
     /// Its token becomes invalid.
     #[oai(path = "/v1/session", method = "delete", operation_id = "endSession")]
-    async fn end(&self, access: Service<'_, Access>, caller: Caller) -> Answer<SessionEnded, { CONFLICT }> {
-        match caller.0.credential {
-            Credential::ApiToken(session) => access.end_page_session(&session.id).await?,
-            Credential::GatewayToken => {
-                let detail = "the gateway's own token is not a session, so it cannot be ended";
-                return Err(Problem::new(ProblemKind::NoSession, detail).into());
-            }
-        }
-        Ok(Reply(SessionEnded { status: SessionEndStatus::SignedOut }))
+    async fn end(&self, caller: Caller) -> ApiResult<SessionEnded, { CONFLICT }> {
+        let Credential::ApiToken(session) = &caller.0.credential else {
+            let detail = "the gateway's own token is not a session, so it cannot be ended";
+            return Err(Problem::new(ProblemKind::NoSession, detail).into());
+        };
+        caller.app().access.end_page_session(&session.id).await?;
+        Ok(Json(SessionEnded { status: SessionEndStatus::SignedOut }))
     }
 
     /// Create a link that opens the page.
     ///
     /// The link works once, within ten minutes.
     #[oai(path = "/v1/session/link", method = "post", operation_id = "makePageLink")]
-    async fn link(&self, access: Service<'_, Access>, _caller: Caller) -> Answer<PageLink, { CONFLICT }> {
-        Ok(Reply(access.create_page_link().await?.into()))
+    async fn link(&self, caller: Caller) -> ApiResult<PageLink, { CONFLICT }> {
+        Ok(Json(caller.app().access.create_page_link().await?.into()))
     }
 }

@@ -6,20 +6,18 @@ use poem_openapi::{
 };
 
 use super::{
-    answer::{Answer, BAD_REQUEST, BODY, CONFLICT, NOT_FOUND, Reply},
     authenticator::Caller,
     control_json::ControlJson,
-    paging::{Page, PageLimit},
-    registration::{Service, Tag},
+    responses::{ApiResult, BAD_REQUEST, BODY, CONFLICT, Json, NOT_FOUND},
+    tags::Tag,
 };
 use crate::{
     adapters::contract::{
-        CreateTokenRequest, TokenCreated, TokenInfo, TokenList, TokenRevocationStatus, TokenRevoked, TokenScope,
+        CreateTokenRequest, Page, PageLimit, TokenCreated, TokenInfo, TokenList, TokenRevocationStatus, TokenRevoked,
+        TokenScope,
     },
     domain::api_token::ApiToken,
 };
-
-use crate::app::Access;
 
 pub(super) struct TokensApi;
 
@@ -31,14 +29,13 @@ impl TokensApi {
     #[oai(path = "/v1/tokens", method = "post", operation_id = "createToken")]
     async fn create(
         &self,
-        access: Service<'_, Access>,
-        _caller: Caller,
+        caller: Caller,
         body: ControlJson<CreateTokenRequest>,
-    ) -> Answer<TokenCreated, { BODY | CONFLICT }> {
+    ) -> ApiResult<TokenCreated, { BODY | CONFLICT }> {
         let CreateTokenRequest { name, scope } = body.0;
         let scope = scope.unwrap_or(TokenScope::Proxy);
-        let issued = access.create_token(name.0, scope.as_str().to_owned()).await?;
-        Ok(Reply(TokenCreated::of(scope, issued)))
+        let issued = caller.app().access.create_token(name.0, scope.into()).await?;
+        Ok(Json(TokenCreated::of(scope, issued)))
     }
 
     /// List the tokens of programs.
@@ -47,31 +44,25 @@ impl TokensApi {
     #[oai(path = "/v1/tokens", method = "get", operation_id = "listTokens")]
     async fn list(
         &self,
-        access: Service<'_, Access>,
-        _caller: Caller,
+        caller: Caller,
         /// The maximum number of items to return.
         limit: Query<PageLimit>,
         /// The `next_cursor` of the previous page.
         cursor: Query<Option<String>>,
-    ) -> Answer<TokenList, { BAD_REQUEST }> {
-        let tokens = access.list_tokens().await?;
+    ) -> ApiResult<TokenList, { BAD_REQUEST }> {
+        let tokens = caller.app().access.list_tokens().await?;
         let key = |token: &ApiToken| (token.created_at, token.id.as_str().to_owned());
-        let page = Page::of(tokens, key, limit.0, cursor.0.as_deref())?;
+        let page = Page::of(tokens, key, limit.0, &cursor.0)?;
         let tokens = page.items.into_iter().filter_map(TokenInfo::of).collect();
-        Ok(Reply(TokenList { tokens, next_cursor: page.next_cursor }))
+        Ok(Json(TokenList { tokens, next_cursor: page.next_cursor }))
     }
 
     /// Revoke a token.
     ///
     /// All replicas reject it within a second.
     #[oai(path = "/v1/tokens/:id", method = "delete", operation_id = "revokeToken")]
-    async fn revoke(
-        &self,
-        access: Service<'_, Access>,
-        _caller: Caller,
-        id: Path<String>,
-    ) -> Answer<TokenRevoked, { NOT_FOUND }> {
-        access.revoke_token(&id.0).await?;
-        Ok(Reply(TokenRevoked { status: TokenRevocationStatus::Revoked }))
+    async fn revoke(&self, caller: Caller, id: Path<String>) -> ApiResult<TokenRevoked, { NOT_FOUND }> {
+        caller.app().access.revoke_token(&id.0).await?;
+        Ok(Json(TokenRevoked { status: TokenRevocationStatus::Revoked }))
     }
 }

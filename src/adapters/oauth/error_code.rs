@@ -35,24 +35,3 @@ pub(super) fn known(body: &[u8]) -> &'static str {
 fn canonical(code: &str) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(code))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn known_codes_are_found_and_other_texts_are_unknown() {
-        for (body, code) in [
-            (r#"{"error":{"code":"refresh_token_reused","message":"secret"}}"#, "refresh_token_reused"),
-            (r#"{"error":"invalid_grant","error_description":"secret"}"#, "invalid_grant"),
-            (r#"{"error":"invalid_grant","code":"Refresh_Token_Reused"}"#, "refresh_token_reused"),
-            (r#"{"code":"token_expired"}"#, "token_expired"),
-            (r#"{"detail":"Unauthorized"}"#, "unknown"),
-            (r#"{"error":"my token is abc"}"#, "unknown"),
-            ("<html>", "unknown"),
-            ("", "unknown"),
-        ] {
-            assert_eq!(known(body.as_bytes()), code, "{body}");
-        }
-    }
-}

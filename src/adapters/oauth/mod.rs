@@ -24,7 +24,7 @@ use crate::{
     },
     ports::{Doubt, OAuthEndpoint, TokenEndpointError},
 };
-use send::{SuccessResponse, send};
+use send::{SuccessResponse, send, within};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the start of the connection to the last byte of the response.
@@ -45,7 +45,6 @@ impl HttpOAuthEndpoint {
     pub fn new() -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .no_proxy()
@@ -71,7 +70,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        parse_tokens(send(request).await?)
+        parse_tokens(within(TOTAL_TIMEOUT, send(request)).await?)
     }
 
     async fn refresh(
@@ -80,26 +79,26 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
-        let request = self.post(&client.token_url).timeout(limit);
+        let request = self.post(&client.token_url);
         let (token, kind, id) = (token.expose_secret(), "refresh_token", &client.client_id);
         let request = match client.body_format {
             BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
             BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
         };
-        parse_tokens(send(request).await?)
+        parse_tokens(within(limit, send(request)).await?)
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
         let Some(url) = &client.revoke_url else {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         };
-        let request = self.post(url).timeout(REVOKE_TIMEOUT);
+        let request = self.post(url);
         let (token, hint, id) = (token.expose_secret(), "refresh_token", &client.client_id);
         let request = match client.body_format {
             BodyFormat::Json => request.json(&json!({"token": token, "token_type_hint": hint, "client_id": id})),
             BodyFormat::Form => request.form(&[("token", token), ("token_type_hint", hint), ("client_id", id)]),
         };
-        send(request).await.map(drop)
+        within(REVOKE_TIMEOUT, send(request)).await.map(drop)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Sends one request, classifies its failures and limits its response.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header};
+use tokio::time::timeout;
 
 use super::error_code;
 use crate::ports::{Doubt, TokenEndpointError};
 
 /// Real responses hold a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+/// Time to read what has arrived, after a timeout.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 /// A longer pause could outlast the access token.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
@@ -24,6 +27,22 @@ pub(super) struct SuccessResponse {
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+}
+
+/// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the only
+/// valid tokens. It is read before the timeout counts.
+pub(super) async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, TokenEndpointError>>,
+) -> Result<T, TokenEndpointError> {
+    let mut call = pin!(call);
+    match timeout(limit, &mut call).await {
+        Ok(result) => result,
+        Err(_elapsed) => {
+            let timed_out = Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
+            timeout(LAST_LOOK, call).await.unwrap_or(timed_out)
+        }
+    }
 }
 
 /// Sends a request and reads a 2xx response.

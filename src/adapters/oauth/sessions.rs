@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     HttpOAuthEndpoint,
-    send::{SuccessResponse, send},
+    send::{SuccessResponse, send, within},
 };
 use crate::{
     domain::{
@@ -62,7 +62,7 @@ impl SessionEndpoint for HttpOAuthEndpoint {
             // No session of this browser is signed in.
             refreshed.ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })
         };
-        tokio::time::timeout(limit, refreshing).await.unwrap_or(Err(TokenEndpointError::Indeterminate(Doubt::TimedOut)))
+        within(limit, refreshing).await
     }
 }
 
@@ -108,7 +108,7 @@ impl HttpOAuthEndpoint {
         let unusable = |why| TokenEndpointError::Unavailable { why };
         let url: EndpointUrl = client.url.join_path(path).map_err(|_not_joined| unusable("its URL is not valid"))?;
         let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
-            .map_err(|_not_a_header| unusable("the stored cookie is none"))?;
+            .map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
         let request = self.client.request(method, url.as_str()).header(reqwest::header::ACCEPT, "application/json");
         send(request.header(reqwest::header::COOKIE, value)).await

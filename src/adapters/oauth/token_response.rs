@@ -43,33 +43,3 @@ fn seconds(value: &Value) -> Option<i64> {
     let number = || value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
     number().or_else(|| value.as_str()?.trim().parse().ok())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expires_in_is_read_as_a_number_or_a_text() {
-        let expires_in =
-            |json: &str| parse(format!(r#"{{"access_token":"a","expires_in":{json}}}"#).as_bytes()).unwrap();
-        for (json, seconds) in
-            [("3600", Some(3600)), ("\"3600\"", Some(3600)), ("-1", Some(-1)), ("1e18", Some(10i64.pow(18)))]
-        {
-            assert_eq!(expires_in(json).expires_in, seconds, "{json}");
-        }
-        for json in ["null", "[]", "\"soon\""] {
-            assert_eq!(expires_in(json).expires_in, None, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_body_without_tokens_is_none() {
-        for body in ["", "{", "[]", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, "<html>"] {
-            assert!(parse(body.as_bytes()).is_none(), "{body}");
-        }
-        let alone = parse(br#"{"refresh_token":"r"}"#).unwrap();
-        assert!(alone.access_token.is_none() && alone.refresh_token.is_some());
-        let bare = parse(br#"{"access_token":"a","refresh_token":"","scope":null}"#).unwrap();
-        assert!(bare.refresh_token.is_none() && bare.scope.is_none());
-    }
-}

@@ -66,7 +66,11 @@ impl Settings {
         let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
         check_secret("server.token", server.token.is_some(), server.token_file.is_some(), is_shared)?;
-        check_secret("encryption.key", encryption.key.is_some(), encryption.key_file.is_some(), is_shared)?;
+        if encryption.key.is_some() && encryption.keys.is_some() {
+            return Err(SettingsError::Both { one: "encryption.key".to_owned(), other: "encryption.keys".to_owned() });
+        }
+        let has_key = encryption.key.is_some() || encryption.keys.is_some();
+        check_secret("encryption.key", has_key, encryption.key_file.is_some(), is_shared)?;
         if server.port == callback.port {
             let allowed = "it is the port of the API; choose another for one of them";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
@@ -89,7 +93,7 @@ impl Settings {
         self.server.token_file.clone().unwrap_or_else(|| self.data_dir.join("gateway.token"))
     }
 
-    /// Returns the path of the encryption key, which is used unless `encryption.key` is set.
+    /// Returns the path of the encryption keys, which are used unless `encryption.key` or `encryption.keys` is set.
     pub fn key_file(&self) -> PathBuf {
         self.encryption.key_file.clone().unwrap_or_else(|| self.data_dir.join("encryption.key"))
     }

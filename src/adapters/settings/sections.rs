@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, port, positive_duration, url, webhook_secret,
+        database, flag, header_token, hosts, ip, login_lifetime, model, port, positive_duration, secret_lines, url,
+        webhook_secret,
     },
 };
 use crate::{
@@ -119,7 +120,10 @@ impl DatabaseSettings {
 pub struct EncryptionSettings {
     /// The key: 32 bytes in base64 or hex.
     pub key: Option<SecretString>,
-    /// The file that holds it instead. It must exist: only the default file is created.
+    /// Several keys, one a line: the first seals, all open.
+    #[serde(deserialize_with = "secret_lines")]
+    pub keys: Option<SecretString>,
+    /// The file that holds one key or more instead. It must exist: only the default file is created.
     pub key_file: Option<PathBuf>,
 }
 

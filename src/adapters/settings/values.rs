@@ -102,6 +102,14 @@ fn secret<'de, D: Deserializer<'de>, T>(
     parse(secret.expose_secret()).map(Some).ok_or_else(|| D::Error::custom(rejected_secret(allowed)))
 }
 
+/// Reads a list of secrets into one secret with a line for each.
+pub(super) fn secret_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Some(match List::deserialize(deserializer)? {
+        List::Items(items) => items.join("\n").into(),
+        List::Text(text) => text.replace(',', "\n").into(),
+    }))
+}
+
 pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer: D) -> Result<T, D::Error> {
     checked_list(deserializer, "", |_| true).map(T::from)
 }

@@ -89,5 +89,14 @@ diesel::table! {
         digest -> Text,
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
+        mac -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    key_checks (key_id) {
+        key_id -> Text,
+        value -> Text,
+        created_at -> BigInt,
     }
 }

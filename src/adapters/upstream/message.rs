@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use super::idle_pool::Origin;
 use crate::{
     domain::secret::AccessToken,
-    ports::{BodyPieces, RequestBody, UpstreamRequest},
+    ports::{BodyStream, RequestBody, UpstreamRequest},
 };
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("goclaw/", env!("CARGO_PKG_VERSION")));
@@ -21,7 +21,7 @@ const ANY_TYPE: HeaderValue = HeaderValue::from_static("*/*");
 
 /// A request's body.
 pub(super) type Payload = Either<Full<Bytes>, StreamBody<Frames>>;
-type Frames = MapOk<BodyPieces, fn(Bytes) -> Frame<Bytes>>;
+type Frames = MapOk<BodyStream, fn(Bytes) -> Frame<Bytes>>;
 
 /// Returns the origin of a request, and the request with its token in origin form (RFC 9112 section 3.2.1).
 ///
@@ -44,11 +44,11 @@ pub(super) fn of(
     headers.entry(header::ACCEPT).or_insert(ANY_TYPE);
     headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
     let payload = match request.body {
-        RequestBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        RequestBody::Passing { length, pieces } => {
+        RequestBody::Buffered(bytes) => Either::Left(Full::new(bytes)),
+        RequestBody::Streamed { length, stream } => {
             // Some servers reject a body of unknown length.
             headers.extend(length.map(|length| (header::CONTENT_LENGTH, HeaderValue::from(length))));
-            Either::Right(StreamBody::new(pieces.map_ok(Frame::data as fn(Bytes) -> Frame<Bytes>)))
+            Either::Right(StreamBody::new(stream.map_ok(Frame::data as fn(Bytes) -> Frame<Bytes>)))
         }
     };
     let mut message = Request::new(payload);

@@ -6,7 +6,7 @@ use super::Access;
 use crate::{
     app::{AppError, random_bytes},
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         ids::DisplayName,
         secret::ApiTokenSecret,
     },
@@ -26,12 +26,9 @@ impl Access {
     /// Creates a token for a program.
     ///
     /// # Errors
-    /// [`AppError::UnknownScope`] for a scope that cannot be granted, [`AppError::InvalidDisplayName`],
-    /// [`AppError::TooManyTokens`], [`AppError::Store`].
+    /// [`AppError::InvalidDisplayName`], [`AppError::TooManyTokens`], [`AppError::Store`].
     #[tracing::instrument(name = "access.create_token", skip_all)]
-    pub async fn create_token(self: &Arc<Self>, name: String, scope: String) -> Result<IssuedToken, AppError> {
-        let granted = Scope::GRANTED.into_iter().find(|granted| granted.as_str() == scope);
-        let scope = granted.ok_or_else(|| AppError::UnknownScope(scope))?;
+    pub async fn create_token(self: &Arc<Self>, name: String, scope: Scope) -> Result<IssuedToken, AppError> {
         self.issue(DisplayName::parse(&name)?, scope).await
     }
 
@@ -42,13 +39,14 @@ impl Access {
     async fn store_new(self: Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
-        let of_scope = self.store.list().await?.into_iter().filter(|token| token.scope == scope);
+        let of_scope = self.stored().await?.into_iter().filter(|token| token.scope == scope);
         if of_scope.count() >= MAX_TOKENS {
             return Err(AppError::TooManyTokens(MAX_TOKENS));
         }
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
         let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
-        self.store.put(&token).await?;
+        let mac = Some(self.vault.mark(&token)?);
+        self.store.put(&SealedApiToken { token: token.clone(), mac }).await?;
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })
@@ -57,7 +55,7 @@ impl Access {
     /// Returns the tokens of programs, oldest first.
     #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
-        let tokens = self.store.list().await?.into_iter();
+        let tokens = self.stored().await?.into_iter();
         Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
     }
 

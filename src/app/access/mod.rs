@@ -4,30 +4,39 @@
 mod api_tokens;
 mod page_sessions;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError},
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
 pub use api_tokens::IssuedToken;
 
-use super::{AppError, Ports, Tasks};
+use super::{AppError, Ports, Tasks, Vault};
 use crate::{
     domain::{
-        api_token::{ApiToken, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, TokenDigest},
         time::Timestamp,
     },
     ports::{ApiTokenStore, Clock, Random},
 };
 
+/// Tokens that are reported at most.
+const MAX_REPORTED: usize = 1_000;
+
 pub struct Access {
     store: Arc<dyn ApiTokenStore>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    vault: Vault,
     /// The stored tokens by digest, at most a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
     reading: Mutex<()>,
+    /// Tokens without a valid mark that are in the log already.
+    reported: std::sync::Mutex<HashSet<ApiTokenId>>,
     /// Held while a token is issued, so that concurrent calls cannot exceed the limit together.
     issuing: Mutex<()>,
     tasks: Tasks,
@@ -39,8 +48,10 @@ impl Access {
             store: Arc::clone(&ports.api_tokens),
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),
+            vault: Vault::new(Arc::clone(&ports.cipher)),
             tokens: ArcSwap::default(),
             reading: Mutex::default(),
+            reported: std::sync::Mutex::default(),
             issuing: Mutex::default(),
             tasks: tasks.clone(),
         }
@@ -54,10 +65,30 @@ impl Access {
     /// Replaces the tokens in memory by those in the store.
     pub(super) async fn reload(&self) -> Result<(), AppError> {
         let _alone = self.reading.lock().await;
-        let tokens = self.store.list().await?;
+        let tokens = self.stored().await?;
         let tokens = tokens.into_iter().map(|token| (token.digest.clone(), Arc::new(token))).collect();
         self.tokens.store(Arc::new(tokens));
         Ok(())
+    }
+
+    /// Returns the stored tokens with a valid mark, oldest first. Reports each other one once.
+    async fn stored(&self) -> Result<Vec<ApiToken>, AppError> {
+        let mut tokens = Vec::new();
+        for sealed in self.store.list().await? {
+            let id = sealed.token.id.clone();
+            match self.vault.open_api_token(sealed) {
+                Ok(token) => tokens.push(token),
+                Err(error) => {
+                    let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+                    if reported.len() < MAX_REPORTED && reported.insert(id.clone()) {
+                        let cause = std::error::Error::source(&error);
+                        tracing::error!(token.id = id.as_str(), error = %error, cause,
+                            "refused an API token that this gateway did not write: somebody else can write to the database");
+                    }
+                }
+            }
+        }
+        Ok(tokens)
     }
 
     fn now(&self) -> Timestamp {

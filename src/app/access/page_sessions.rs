@@ -7,7 +7,7 @@ use super::{Access, IssuedToken};
 use crate::{
     app::AppError,
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope},
+        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken},
         ids::DisplayName,
     },
 };
@@ -44,9 +44,8 @@ impl Access {
     #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
         let extended = session.clone().refreshed(self.now());
-        if let Some(expires_at) = extended.expires_at
-            && self.store.extend(&extended.id, expires_at).await?
-        {
+        let mac = Some(self.vault.mark(&extended)?);
+        if self.store.extend(&SealedApiToken { token: extended.clone(), mac }).await? {
             self.reload().await?;
             return Ok(extended);
         }

@@ -29,17 +29,19 @@ impl Accounts {
 
     async fn remove(self: Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
         let definition = self.directory.resolve(&name, None).await?.definition;
-        let order = self.tokens.revocation_order(&definition)?;
-        let name = definition.name;
         // Pending logins first: a login that is saved after the removal would connect the account again.
-        self.logins.cancel_all(&name).await?;
-        let removed = self.tokens.remove(&name, order.as_ref()).await?;
-        let had_token = removed.as_ref().is_some_and(|credential| credential.refresh_token.is_some());
-        let revocation = match order {
-            Some(order) if had_token => self.tokens.revoke_queued(&order.id).await,
-            _ => Revocation::NotApplicable,
+        self.logins.cancel_all(&definition.name).await?;
+        let removed = self.tokens.remove(&definition).await?;
+        let revocation = match &removed {
+            Some((_, Some(queued))) => self.tokens.revoke_queued(queued).await,
+            // The token does not open.
+            Some((account, None)) if account.refresh_token.is_some() && definition.revoking_client().is_some() => {
+                Revocation::Failed
+            }
+            Some((_, None)) | None => Revocation::NotApplicable,
         };
-        tracing::info!(provider.name = %name, removed = removed.is_some(), revocation = revocation.as_str(), "logged out");
-        Ok(LoggedOut { name, removed: removed.is_some(), revocation })
+        let (name, removed) = (definition.name, removed.is_some());
+        tracing::info!(provider.name = %name, removed, revocation = revocation.as_str(), "logged out");
+        Ok(LoggedOut { name, removed, revocation })
     }
 }

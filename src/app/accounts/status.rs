@@ -37,10 +37,17 @@ impl From<&SealedLogin> for WaitingLogin {
 }
 
 /// The side that switched an account off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum SwitchedOffBy {
     Owner,
     Configuration,
+}
+
+impl SwitchedOffBy {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -143,9 +143,9 @@ impl Logins {
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match self.complete(Callback::Received(response)).await {
             Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
-            Err(AppError::LoginFailed { outcome, .. } | AppError::LoginOver(outcome)) => CallbackReply::Ended(outcome),
+            Err(AppError::LoginFailed { outcome, .. } | AppError::LoginEnded(outcome)) => CallbackReply::Ended(outcome),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
-            Err(AppError::CallbackRejected(_)) => CallbackReply::NotOurs,
+            Err(AppError::CallbackRejected(_)) => CallbackReply::Rejected,
             // All other errors are failures of the gateway, and the log has the reason.
             Err(_) => CallbackReply::Unavailable,
         }

@@ -34,7 +34,7 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
-    /// [`AppError::LoginOver`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
+    /// [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
     #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
@@ -104,7 +104,7 @@ impl Logins {
         }
         match self.save(&session, &definition, response).await {
             Ok(connected) => Ok(connected),
-            Err(error @ AppError::LoginOver(_)) => Err(error),
+            Err(error @ AppError::LoginEnded(_)) => Err(error),
             Err(error) => {
                 tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
                     "the tokens of a login could not be saved");
@@ -160,7 +160,7 @@ fn still_pending(login: &SealedLogin) -> Result<LoginSession, AppError> {
     match login.progress {
         LoginProgress::Pending => Ok(login.session.clone()),
         LoginProgress::Exchanging => Err(AppError::LoginInProgress),
-        LoginProgress::Ended(outcome) => Err(AppError::LoginOver(outcome)),
+        LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(outcome)),
     }
 }
 

@@ -117,7 +117,7 @@ impl Logins {
         let sealed = self.vault.seal_login(&fresh)?;
         let mut begun = self.store.begin(&sealed, now).await?;
         if let BeginOutcome::AlreadyPending(earlier) = &begun
-            && !earlier.session.client.asks_like(&fresh.session.client)
+            && !earlier.session.client.is_equivalent_to(&fresh.session.client)
         {
             // The configuration has changed: the pending login names another server or other scopes.
             self.store.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;

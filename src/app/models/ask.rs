@@ -22,7 +22,7 @@ use crate::{
         dialect::{ResponseFailure, ResponseReader, SseDecoder},
         model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
-        provider_refusal::{ProviderRefusal, RefusedAnswer},
+        provider_refusal::{ErrorResponse, ProviderRefusal},
         proxy::{ProxyPath, headers},
         time::Timestamp,
         usage::Usage,
@@ -41,7 +41,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// A caller's request to one of the two APIs.
 #[derive(Debug)]
 pub struct ModelRequest {
-    /// The caller's headers. Those in `headers::steers_a_turn` are forwarded.
+    /// The caller's headers. Those in `headers::is_turn_header` are forwarded.
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,
@@ -81,11 +81,11 @@ impl Models {
         body: Bytes,
         accept: &'static str,
     ) -> Result<UpstreamResponse, AppError> {
-        let mut headers = listed(from_caller, headers::steers_a_turn);
+        let mut headers = listed(from_caller, headers::is_turn_header);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
-        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Whole(body) };
+        let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
         self.call_successfully(&target.definition.name, call).await
     }
 
@@ -155,10 +155,10 @@ pub(in crate::app) async fn refusal_of(response: UpstreamResponse, now: Timestam
 /// Parses a refusal from the head of a response and the beginning of its body.
 pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timestamp) -> ProviderRefusal {
     let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
-    let refused = RefusedAnswer {
+    let refused = ErrorResponse {
         status: response.status.as_u16(),
         retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
-        full_until: Usage::of_headers(text, now).and_then(|usage| usage.full_until()),
+        limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
         cf_ray: text("cf-ray"),
         body,
     };

@@ -29,7 +29,7 @@ pub(super) struct ProviderCall {
     pub(super) method: Method,
     /// An absolute URL below the provider's configured base.
     pub(super) url: String,
-    /// The caller's headers. Those in `headers::goes_upstream` are forwarded.
+    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
     pub(super) headers: HeaderMap,
     pub(super) body: RequestBody,
 }
@@ -58,7 +58,7 @@ impl Models {
     pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
         let account = self.tokens.usable(name).await?;
         let ProviderCall { method, url, headers, body } = call;
-        let kept = body.again();
+        let retry_body = body.try_clone();
         let request = |account: &ProviderRegistration, body| UpstreamRequest {
             method: method.clone(),
             url: url.clone(),
@@ -68,7 +68,7 @@ impl Models {
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_unauthorized(response).await?;
-            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, kept) {
+            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, retry_body) {
                 (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
@@ -94,7 +94,7 @@ impl Models {
 
 /// Returns the forwarded headers of the caller, and the headers that identify the account to the provider.
 fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> HeaderMap {
-    let mut headers = listed(from_caller, headers::goes_upstream);
+    let mut headers = listed(from_caller, headers::is_forwarded_to_provider);
     let ProviderDefinition { oauth, provider_type, .. } = account.definition.as_ref();
     set_user_agent(&mut headers, &account.definition);
     if let Some(originator) = oauth.as_ref().and_then(|client| client.originator.as_deref())

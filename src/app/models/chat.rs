@@ -136,7 +136,7 @@ impl Translation {
     }
 
     fn failed(&mut self, refusal: &ProviderRefusal) -> String {
-        self.error_frame(refusal.verdict.openai_type(), &refusal.code, &refusal.message)
+        self.error_frame(refusal.kind.openai_type(), &refusal.code, &refusal.message)
     }
 
     /// Ends the stream with an error, which OpenAI's clients raise.

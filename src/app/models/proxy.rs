@@ -26,7 +26,7 @@ pub struct ProxyRequest {
     /// The path as received: without a leading slash, not decoded.
     pub path: String,
     pub query: Option<String>,
-    /// The caller's headers. Those in `headers::goes_upstream` are forwarded.
+    /// The caller's headers. Those in `headers::is_forwarded_to_provider` are forwarded.
     pub headers: HeaderMap,
     pub body: RequestBody,
 }
@@ -79,7 +79,7 @@ impl Models {
 }
 
 impl ProxyResponse {
-    /// Creates the response with the headers in `headers::comes_back`.
+    /// Creates the response with the headers in `headers::is_forwarded_to_caller`.
     ///
     /// # Errors
     /// [`AppError::UpstreamRedirect`].
@@ -88,7 +88,7 @@ impl ProxyResponse {
         if response.status.is_redirection() && response.status != StatusCode::NOT_MODIFIED {
             return Err(AppError::UpstreamRedirect);
         }
-        let headers = listed(&response.headers, headers::comes_back);
+        let headers = listed(&response.headers, headers::is_forwarded_to_caller);
         Ok(Self { status: response.status, headers, body: response.body })
     }
 }

@@ -13,7 +13,7 @@ impl Tokens {
                 return Ok(());
             }
         };
-        for record in records {
+        for mut record in records {
             let provider_type = self.store.load(&record.name).await?.map(|found| found.provider_type);
             // The account was removed: its tokens are revoked at the provider that the name configures.
             let definition = match provider_type {
@@ -22,6 +22,14 @@ impl Tokens {
             };
             let Some(definition) = definition else { continue };
             tracing::info!(provider.name = %record.name, "tokens found in the journal");
+            match self.vault.reseal_rotation(&record.name, definition.provider_type, &record.rotation) {
+                Ok(Some(rotation)) => record.rotation = rotation,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::error!(provider.name = %record.name, error = %error, "a journal record does not open; it stays");
+                    continue;
+                }
+            }
             self.commit(&definition, record, true).await;
         }
         Ok(())

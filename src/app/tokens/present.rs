@@ -39,7 +39,7 @@ impl Tokens {
                 let claims = current.as_ref().and_then(UnverifiedClaims::of);
                 let session = claims.and_then(|claims| claims.label("sid"));
                 let refreshed = self.sessions.refresh(client, session.as_deref(), token, limit).await;
-                refreshed.map_err(|error| error.failure().of_a_lasting_secret())
+                refreshed.map_err(|error| error.failure().for_reusable_secret())
             }
         };
         if matches!(outcome, Ok(_) | Err(Failure::Rejected(_))) {

@@ -17,7 +17,7 @@ use crate::{
         account::AccountLabels,
         credential::SealedCredential,
         provider::ProviderDefinition,
-        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
+        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, TokenVersion},
         token_response::TokenResponse,
     },
     ports::{Advanced, JournalRecord, StoreError},
@@ -51,6 +51,7 @@ impl Tokens {
         Follower::outcome(follower)
     }
 
+    #[tracing::instrument(name = "tokens.refresh", skip_all, fields(provider.name = %definition.name))]
     async fn run_refresh(
         &self,
         definition: &ProviderDefinition,
@@ -170,10 +171,10 @@ impl Tokens {
         is_safe: bool,
     ) -> RefreshOutcome {
         let JournalRecord { name, rotation } = record;
-        let (seen, answered) = (rotation.seen.clone(), RefreshEvent::Answered(rotation));
+        let (seen, succeeded) = (rotation.seen.clone(), RefreshEvent::Succeeded(rotation));
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
-            match self.advance(definition, &answered).await {
+            match self.advance(definition, &succeeded).await {
                 Ok(committed) => break committed,
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
@@ -185,9 +186,11 @@ impl Tokens {
             self.clock.sleep(pause).await;
             pause = (pause * 2).min(longest);
         };
-        match (committed.effect, &answered) {
+        match (committed.effect, &succeeded) {
             (Effect::Stored, _) => {}
-            (Effect::Revoke, RefreshEvent::Answered(rotation)) => self.revoke_surplus(definition, rotation).await,
+            (Effect::Revoke, RefreshEvent::Succeeded(rotation)) => {
+                self.revoke_surplus(definition, &seen.next(), rotation.refresh_token.as_ref()).await;
+            }
             _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded"),
         }
         if let Err(error) = self.adopt(&name, &seen.login_id, committed.credential) {
@@ -197,15 +200,6 @@ impl Tokens {
             tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the journal");
         }
         RefreshOutcome::Settled
-    }
-
-    /// Revokes tokens that arrived after a logout.
-    async fn revoke_surplus(&self, definition: &ProviderDefinition, rotation: &Rotation) {
-        let order = self.revocation_order(definition).ok().flatten();
-        let (Some(order), Some(token)) = (order, rotation.refresh_token.clone()) else { return };
-        let login_id = rotation.seen.login_id.clone();
-        let (name, provider_type) = (definition.name.clone(), definition.provider_type);
-        self.revoke_unstored(order.into_pending(name, provider_type, login_id, token, self.now())).await;
     }
 
     /// Applies one step of the protocol and emits its events.

@@ -142,7 +142,7 @@ mod tests {
             definition: definition(),
             enabled: true,
             auth_method: AuthMethod::OAuth,
-            refresh: RefreshState::signed_in(LoginId::from_bytes([login; 16]), true, now, None),
+            refresh: RefreshState::after_login(LoginId::from_bytes([login; 16]), true, now, None),
             revision: Revision(revision),
             access_token: AccessToken::new("token"),
             account_id: None,

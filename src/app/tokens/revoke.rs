@@ -9,10 +9,13 @@ use super::Tokens;
 use crate::{
     app::AppError,
     domain::{
+        credential::SealedCredential,
         provider::ProviderDefinition,
+        refresh::TokenVersion,
         revocation::{KEPT_FOR, PendingRevocation, RevocationId, RevocationOrder},
+        sealed::{SealedSecret, TokenPlace},
     },
-    ports::{RandomError, StoreError, TokenEndpointError},
+    ports::{StoreError, TokenEndpointError},
 };
 
 /// Pause between two tries of one revocation.
@@ -23,7 +26,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_PER_SWEEP: usize = 20;
 
 /// The result of a revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Revocation {
     /// The provider confirmed the revocation.
@@ -43,30 +46,69 @@ impl Revocation {
 }
 
 impl Tokens {
-    /// Returns an order to revoke a token of this provider; None if it has no revocation endpoint.
-    pub(in crate::app) fn revocation_order(
+    /// Returns an order to revoke the account's refresh token. None if it has none that opens, or if the provider has no
+    /// revocation endpoint.
+    pub(super) fn revocation_order(
         &self,
         definition: &ProviderDefinition,
-    ) -> Result<Option<RevocationOrder>, RandomError> {
-        let Some(client) = definition.oauth.as_ref().filter(|client| client.revoke_url.is_some()) else {
-            return Ok(None);
-        };
+        account: &SealedCredential,
+    ) -> Result<Option<RevocationOrder>, AppError> {
+        let Some(token) = &account.refresh_token else { return Ok(None) };
+        match self.revocation(definition, account.token_place(), token) {
+            Err(AppError::Vault(error)) => {
+                tracing::warn!(provider.name = %account.name, error = %error, "a token that does not open is left to expire");
+                Ok(None)
+            }
+            revocation => {
+                Ok(revocation?
+                    .map(|revocation| RevocationOrder { version: account.refresh.version.clone(), revocation }))
+            }
+        }
+    }
+
+    /// Returns the revocation of a sealed refresh token; None if the provider has no revocation endpoint.
+    pub(super) fn revocation(
+        &self,
+        definition: &ProviderDefinition,
+        place: TokenPlace<'_>,
+        token: &SealedSecret,
+    ) -> Result<Option<PendingRevocation>, AppError> {
+        let Some(client) = definition.revoking_client() else { return Ok(None) };
+        let token = self.vault.open_refresh_token_at(place, token)?;
         let id = RevocationId::from_bytes(self.random_bytes()?);
-        Ok(Some(RevocationOrder { id, client: client.clone() }))
+        Ok(Some(self.vault.seal_revocation(id, client, place, &token, self.now())?))
     }
 
     /// Tries a queued revocation in the background.
-    pub(super) fn start_revoking(self: &Arc<Self>, order: Option<RevocationOrder>) {
-        if let Some(RevocationOrder { id, .. }) = order {
-            let tokens = Arc::clone(self);
-            self.tasks.start(async move {
-                tokens.revoke_queued(&id).await;
-            });
+    pub(super) fn start_revoking(self: &Arc<Self>, id: RevocationId) {
+        let tokens = Arc::clone(self);
+        self.tasks.start(async move {
+            tokens.revoke_queued(&id).await;
+        });
+    }
+
+    /// Revokes tokens that arrived after their login ended.
+    pub(super) async fn revoke_surplus(
+        &self,
+        definition: &ProviderDefinition,
+        version: &TokenVersion,
+        token: Option<&SealedSecret>,
+    ) {
+        let place = TokenPlace { name: &definition.name, provider_type: definition.provider_type, version };
+        match token.map(|token| self.revocation(definition, place, token)).transpose() {
+            Ok(revocation) => {
+                if let Some(revocation) = revocation.flatten() {
+                    self.revoke_unstored(revocation).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(provider.name = %definition.name, error = %error, "surplus tokens are left to expire");
+            }
         }
     }
 
     /// Queues a token that was never stored, and tries it at once.
-    pub(super) async fn revoke_unstored(&self, revocation: PendingRevocation) {
+    async fn revoke_unstored(&self, revocation: PendingRevocation) {
         match self.revocations.put(&revocation).await {
             Ok(()) => {
                 self.revoke_queued(&revocation.id).await;
@@ -95,7 +137,7 @@ impl Tokens {
         tracing::info!(provider.name = %revocation.name, login.id = %revocation.login_id, outcome = outcome.as_str(),
             "refresh token revocation tried");
         if outcome != Revocation::Pending
-            && let Err(error) = self.revocations.forget(id).await
+            && let Err(error) = self.revocations.delete(id).await
         {
             tracing::warn!(error = %error, "a finished revocation stays in the queue");
         }
@@ -103,17 +145,18 @@ impl Tokens {
     }
 
     async fn revoke(&self, revocation: &PendingRevocation) -> Result<Revocation, StoreError> {
-        let PendingRevocation { name, provider_type, login_id, token, client, .. } = revocation;
+        let PendingRevocation { name, provider_type, client, .. } = revocation;
         let definition = self.directory.definition_of(name, *provider_type);
         let scope = definition.map(|definition| definition.refresh.revocation).unwrap_or_default();
         let is_connected = self.store.load(name).await?.is_some();
         if !scope.allows_revocation(is_connected) {
             return Ok(Revocation::Failed);
         }
-        let token = match self.vault.open_rotated_token(name, login_id, token) {
+        let token = match self.vault.open_revocation(revocation) {
             Ok(token) => token,
             Err(error) => {
-                tracing::warn!(provider.name = %name, error = %error, "a token that does not open is left to expire");
+                tracing::warn!(provider.name = %name, revocation.id = revocation.id.as_str(), error = %error,
+                    "dropped a row of the revocation queue that does not open");
                 return Ok(Revocation::Failed);
             }
         };
@@ -140,7 +183,7 @@ impl Tokens {
 
     /// Tries the revocations that are due and gives up those that are too old.
     async fn sweep_revocations(&self) -> Result<(), AppError> {
-        let given_up = self.revocations.forget_queued_before(self.now().minus(KEPT_FOR)).await?;
+        let given_up = self.revocations.delete_queued_before(self.now().minus(KEPT_FOR)).await?;
         if given_up > 0 {
             tracing::warn!(tokens = given_up, "revocations that were not confirmed within a day were given up");
         }

@@ -6,13 +6,18 @@ use super::Tokens;
 use crate::{
     app::AppError,
     domain::{
-        credential::{NewCredential, SealedCredential},
+        credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
         provider::ProviderDefinition,
-        revocation::RevocationOrder,
+        refresh::TokenVersion,
+        revocation::{RevocationId, RevocationOrder},
+        time::Timestamp,
     },
-    ports::{ProfileChange, SaveOutcome},
+    ports::{ProfileChange, Removal, SaveOutcome, StoreError},
 };
+
+/// Tries to queue the revocation of an account's refresh token while refreshes replace it.
+const TRIES: usize = 5;
 
 /// An account whose tokens are saved.
 #[derive(Debug, Clone)]
@@ -25,7 +30,7 @@ impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginOver`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
+    /// [`AppError::LoginEnded`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
     /// [`AppError::Store`]. With each of them nothing is changed.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
@@ -33,30 +38,65 @@ impl Tokens {
         definition: &ProviderDefinition,
     ) -> Result<Connected, AppError> {
         let (now, name) = (self.now(), new.name.clone());
-        let order = self.revocation_order(definition)?;
-        // A revocation that ends the whole grant would end the new login too.
-        let superseded = order.clone().filter(|_| definition.refresh.revocation.allows_revocation(true));
         let id = ProviderId::new(now, &self.random_bytes()?);
-        let sealed = self.vault.seal_credential(new, id, superseded.clone())?;
-        match self.store.save_login(&sealed, now).await? {
+        let mut sealed = self.vault.seal_credential(new, id, None)?;
+        match self.save_and_supersede(&mut sealed, definition, now).await? {
             SaveOutcome::Saved(saved) => {
                 if let Err(error) = self.register(&saved) {
                     // The tokens are safe; the next change or start registers the account.
                     tracing::error!(provider.name = %name, error = %error, "a saved account could not be registered");
                 }
-                self.start_revoking(superseded);
+                if let Some(order) = sealed.superseded {
+                    self.start_revoking(order.revocation.id);
+                }
                 Ok(Connected { name, id: saved.id })
             }
             SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
-            SaveOutcome::LoginOver(outcome) => {
+            SaveOutcome::LoginEnded(outcome) => {
                 // The login was cancelled during the exchange, so its tokens must not be used.
-                if let (Some(order), Some(token)) = (order, sealed.refresh_token) {
-                    let surplus = order.into_pending(name, sealed.provider_type, sealed.login_id, token, now);
-                    self.revoke_unstored(surplus).await;
-                }
-                Err(AppError::LoginOver(outcome))
+                let version = TokenVersion::first_of(sealed.login_id);
+                self.revoke_surplus(definition, &version, sealed.refresh_token.as_ref()).await;
+                Err(AppError::LoginEnded(outcome))
+            }
+            SaveOutcome::Changed => Err(changes_too_often("save a login")),
+        }
+    }
+
+    /// Stores a credential with an order to revoke the refresh token that it replaces.
+    async fn save_and_supersede(
+        &self,
+        sealed: &mut NewSealedCredential,
+        definition: &ProviderDefinition,
+        now: Timestamp,
+    ) -> Result<SaveOutcome, StoreError> {
+        for _ in 0..TRIES {
+            sealed.superseded = self.order_to_supersede(definition).await;
+            let outcome = self.store.save_login(sealed, now).await?;
+            // With this outcome, a refresh was committed in between.
+            if outcome != SaveOutcome::Changed {
+                return Ok(outcome);
             }
         }
+        // The new tokens matter more than the revocation of the old ones.
+        sealed.superseded = None;
+        self.store.save_login(sealed, now).await
+    }
+
+    /// Returns the order to revoke the account's present refresh token, if a new login may do so. A failure to read the
+    /// account must not lose the new tokens, so it leaves the old token to expire.
+    async fn order_to_supersede(&self, definition: &ProviderDefinition) -> Option<RevocationOrder> {
+        // A revocation that ends the whole grant would end the new login too.
+        if !definition.refresh.revocation.allows_revocation(true) {
+            return None;
+        }
+        let account = self.store.load(&definition.name).await;
+        let order = account
+            .map_err(AppError::from)
+            .and_then(|account| account.map(|account| self.revocation_order(definition, &account)).transpose());
+        order.map(Option::flatten).unwrap_or_else(|error| {
+            tracing::warn!(provider.name = %definition.name, error = %error, "the replaced refresh token is left to expire");
+            None
+        })
     }
 
     /// Changes the profile of an account and registers it. Returns None if it is not connected.
@@ -72,17 +112,33 @@ impl Tokens {
         Ok(changed)
     }
 
-    /// Removes an account's tokens, queues the refresh token for revocation if ordered, and unregisters the account.
-    /// Returns what was stored.
+    /// Removes an account's tokens, queues the refresh token for revocation if that is possible, and unregisters the
+    /// account. Returns what was stored, and the queued revocation.
+    ///
+    /// # Errors
+    /// [`AppError::Store`]. Nothing is changed.
     pub(in crate::app) async fn remove(
         &self,
-        name: &AccountName,
-        revocation: Option<&RevocationOrder>,
-    ) -> Result<Option<SealedCredential>, AppError> {
-        let removed = self.store.remove(name, revocation, self.now()).await?;
-        if let Some(credential) = &removed {
-            self.registry.unregister(name, credential.login_id());
+        definition: &ProviderDefinition,
+    ) -> Result<Option<(SealedCredential, Option<RevocationId>)>, AppError> {
+        let name = &definition.name;
+        for _ in 0..TRIES {
+            let Some(current) = self.store.load(name).await? else { return Ok(None) };
+            let order = self.revocation_order(definition, &current)?;
+            match self.store.remove(name, order.as_ref(), self.now()).await? {
+                Removal::Removed(removed) => {
+                    self.registry.unregister(name, removed.login_id());
+                    return Ok(Some((*removed, order.map(|order| order.revocation.id))));
+                }
+                Removal::Absent => return Ok(None),
+                // A refresh was committed in between.
+                Removal::Changed => {}
+            }
         }
-        Ok(removed)
+        Err(changes_too_often("remove an account"))
     }
+}
+
+fn changes_too_often(doing: &'static str) -> AppError {
+    StoreError::Unavailable { doing, source: "the account's tokens changed with every attempt".into() }.into()
 }

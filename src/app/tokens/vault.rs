@@ -6,15 +6,20 @@ use secrecy::ExposeSecret;
 
 use crate::{
     domain::{
+        api_token::{ApiToken, SealedApiToken},
         credential::{NewCredential, NewSealedCredential, SealedCredential},
-        ids::{AccountName, LoginId, ProviderId},
+        ids::{AccountName, ProviderId},
+        keys::{KEY_CHECK, KeyCheck},
         login::{PendingLogin, SealedLogin},
         login_outcome::LoginProgress,
+        oauth_client::OAuthClient,
+        provider::ProviderType,
         provider_settings::TokenMetadata,
-        refresh::Rotation,
-        revocation::RevocationOrder,
-        sealed::{SealContext, SealedSecret},
+        refresh::{Rotation, TokenVersion},
+        revocation::{PendingRevocation, RevocationId, RevocationOrder},
+        sealed::{SealContext, SealedSecret, TokenPlace},
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
+        time::Timestamp,
         token_response::TokenResponse,
     },
     ports::{OpenError, SealError, SecretCipher},
@@ -45,11 +50,11 @@ impl Vault {
         id: ProviderId,
         superseded: Option<RevocationOrder>,
     ) -> Result<NewSealedCredential, VaultError> {
-        let access_context = SealContext::access_token(&new.name, &new.login_id);
-        let access_token = self.cipher.seal(&access_context, new.access_token.expose_secret())?;
-        let refresh_context = SealContext::refresh_token(&new.name, &new.login_id);
-        let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
-        let refresh_token = new.refresh_token.as_ref().map(seal_refresh).transpose()?;
+        let version = TokenVersion::first_of(new.login_id);
+        let place = TokenPlace { name: &new.name, provider_type: new.provider_type, version: &version };
+        let access_token = self.cipher.seal(&SealContext::AccessToken(place), new.access_token.expose_secret())?;
+        let refresh_token =
+            new.refresh_token.as_ref().map(|token| self.seal_refresh_token(place, token)).transpose()?;
         Ok(NewSealedCredential {
             id,
             access_token,
@@ -58,7 +63,7 @@ impl Vault {
             provider_type: new.provider_type,
             display_name: new.display_name,
             api_base: new.api_base,
-            login_id: new.login_id,
+            login_id: version.login_id,
             metadata: new.metadata,
             superseded,
         })
@@ -66,13 +71,13 @@ impl Vault {
 
     /// Opens the access token of an account.
     pub fn open_access_token(&self, sealed: &SealedCredential) -> Result<AccessToken, VaultError> {
-        let context = SealContext::access_token(&sealed.name, sealed.login_id());
-        let opened = self.cipher.open(&context, &sealed.access_token);
+        let opened = self.cipher.open(&SealContext::AccessToken(sealed.token_place()), &sealed.access_token);
         let opened = opened.map_err(|source| VaultError::Open { what: "access token", source })?;
         Ok(AccessToken::new(opened.expose_secret()))
     }
 
-    /// Seals the response to a refresh. Borrows it, so that the caller keeps the only copy after an error.
+    /// Seals the response to a refresh for the version that it makes. A token that the response lacks stays valid and
+    /// is sealed again. Borrows the response, so that the caller keeps the only copy after an error.
     pub fn seal_rotation(
         &self,
         presented: &SealedCredential,
@@ -80,58 +85,88 @@ impl Vault {
         metadata: TokenMetadata,
         same_account: bool,
     ) -> Result<Rotation, VaultError> {
-        let (name, login_id) = (&presented.name, presented.login_id());
-        let access_context = SealContext::access_token(name, login_id);
-        let refresh_context = SealContext::refresh_token(name, login_id);
-        let seal_refresh = |token: &RefreshToken| self.cipher.seal(&refresh_context, token.expose_secret());
-        Ok(Rotation {
-            seen: presented.refresh.version.clone(),
-            // After a response without an access token, the old one stays valid.
-            access_token: match &response.access_token {
-                Some(token) => self.cipher.seal(&access_context, token.expose_secret())?,
-                None => presented.access_token.clone(),
-            },
-            refresh_token: response.refresh_token.as_ref().map(seal_refresh).transpose()?,
-            metadata,
-            same_account,
-        })
+        let seen = presented.refresh.version.clone();
+        let version = seen.next();
+        let place = TokenPlace { version: &version, ..presented.token_place() };
+        let seal_access =
+            |token: &AccessToken| self.cipher.seal(&SealContext::AccessToken(place), token.expose_secret());
+        let access_token = match (&response.access_token, self.open_access_token(presented)) {
+            (Some(token), _) => seal_access(token)?,
+            (None, Ok(kept)) => seal_access(&kept)?,
+            // It did not open before and will not open later.
+            (None, Err(_)) => presented.access_token.clone(),
+        };
+        let refresh_token = match &response.refresh_token {
+            Some(token) => Some(self.seal_refresh_token(place, token)?),
+            None => {
+                let kept = self.open_refresh_token(presented).ok().flatten();
+                kept.map(|token| self.seal_refresh_token(place, &token)).transpose()?
+            }
+        };
+        Ok(Rotation { seen, access_token, refresh_token, metadata, same_account })
     }
 
     /// Opens the refresh token of an account, if it has one.
     pub fn open_refresh_token(&self, sealed: &SealedCredential) -> Result<Option<RefreshToken>, VaultError> {
         let token = sealed.refresh_token.as_ref();
-        token.map(|token| self.open_rotated_token(&sealed.name, sealed.login_id(), token)).transpose()
+        token.map(|token| self.open_refresh_token_at(sealed.token_place(), token)).transpose()
     }
 
-    /// Opens a refresh token that was sealed for that login.
-    pub fn open_rotated_token(
+    /// Seals a refresh token for the revocation queue, bound to the client that it is sent to.
+    pub fn seal_revocation(
         &self,
-        name: &AccountName,
-        login_id: &LoginId,
+        id: RevocationId,
+        client: &OAuthClient,
+        place: TokenPlace<'_>,
+        token: &RefreshToken,
+        now: Timestamp,
+    ) -> Result<PendingRevocation, VaultError> {
+        let TokenPlace { name, provider_type, version: TokenVersion { login_id, .. } } = place;
+        let context = SealContext::Revocation { id: &id, name, provider_type, login_id, client };
+        let token = self.cipher.seal(&context, token.expose_secret())?;
+        let (name, login_id, client) = (name.clone(), login_id.clone(), client.clone());
+        Ok(PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now })
+    }
+
+    /// Opens a refresh token of the revocation queue.
+    pub fn open_revocation(&self, queued: &PendingRevocation) -> Result<RefreshToken, VaultError> {
+        let opened = self.cipher.open(&queued.context(), &queued.token);
+        let opened = opened.map_err(|source| VaultError::Open { what: "queued refresh token", source })?;
+        Ok(RefreshToken::new(opened.expose_secret()))
+    }
+
+    fn seal_refresh_token(&self, place: TokenPlace<'_>, token: &RefreshToken) -> Result<SealedSecret, SealError> {
+        self.cipher.seal(&SealContext::RefreshToken(place), token.expose_secret())
+    }
+
+    /// Opens a refresh token that was sealed for that account and version.
+    pub fn open_refresh_token_at(
+        &self,
+        place: TokenPlace<'_>,
         sealed: &SealedSecret,
     ) -> Result<RefreshToken, VaultError> {
-        let opened = self.cipher.open(&SealContext::refresh_token(name, login_id), sealed);
+        let opened = self.cipher.open(&SealContext::RefreshToken(place), sealed);
         let opened = opened.map_err(|source| VaultError::Open { what: "refresh token", source })?;
         Ok(RefreshToken::new(opened.expose_secret()))
     }
 
     pub fn seal_login(&self, login: &PendingLogin) -> Result<SealedLogin, VaultError> {
-        let id = &login.session.id;
+        let session = &login.session;
         Ok(SealedLogin {
             state_digest: login.state.digest(),
-            state: self.cipher.seal(&SealContext::login_state(id), login.state.expose_secret())?,
-            verifier: self.cipher.seal(&SealContext::login_verifier(id), login.verifier.expose_secret())?,
+            state: self.cipher.seal(&SealContext::LoginState(session), login.state.expose_secret())?,
+            verifier: self.cipher.seal(&SealContext::LoginVerifier(session), login.verifier.expose_secret())?,
             progress: LoginProgress::Pending,
-            progress_since: login.session.started_at,
-            session: login.session.clone(),
+            progress_since: session.started_at,
+            session: session.clone(),
         })
     }
 
     pub fn open_login(&self, sealed: SealedLogin) -> Result<PendingLogin, VaultError> {
-        let id = &sealed.session.id;
-        let state = self.cipher.open(&SealContext::login_state(id), &sealed.state);
+        let session = &sealed.session;
+        let state = self.cipher.open(&SealContext::LoginState(session), &sealed.state);
         let state = state.map_err(|source| VaultError::Open { what: "state of a login", source })?;
-        let verifier = self.cipher.open(&SealContext::login_verifier(id), &sealed.verifier);
+        let verifier = self.cipher.open(&SealContext::LoginVerifier(session), &sealed.verifier);
         let verifier = verifier.map_err(|source| VaultError::Open { what: "verifier of a login", source })?;
         Ok(PendingLogin {
             state: OAuthState::new(state.expose_secret()),
@@ -145,5 +180,71 @@ impl Vault {
     pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
         self.open_access_token(sealed)?;
         self.open_refresh_token(sealed).map(drop)
+    }
+
+    /// Returns the mark of an API token, which authenticates all its values.
+    pub fn mark(&self, token: &ApiToken) -> Result<SealedSecret, VaultError> {
+        Ok(self.cipher.seal(&SealContext::ApiToken(token), "")?)
+    }
+
+    /// Returns an API token whose mark is valid.
+    pub fn open_api_token(&self, sealed: SealedApiToken) -> Result<ApiToken, VaultError> {
+        let SealedApiToken { token, mac } = sealed;
+        let opened = match &mac {
+            Some(mac) => self.cipher.open(&SealContext::ApiToken(&token), mac).map(drop),
+            None => Err(OpenError::Malformed),
+        };
+        opened.map_err(|source| VaultError::Open { what: "API token", source })?;
+        Ok(token)
+    }
+
+    /// Returns the check of the first key.
+    pub fn key_check(&self) -> Result<KeyCheck, VaultError> {
+        let value = self.cipher.seal(&SealContext::KeyCheck, KEY_CHECK)?;
+        Ok(KeyCheck { key_id: self.cipher.key_id().clone(), value })
+    }
+
+    pub fn opens_key_check(&self, check: &KeyCheck) -> bool {
+        self.cipher.open(&SealContext::KeyCheck, &check.value).is_ok_and(|text| text.expose_secret() == KEY_CHECK)
+    }
+
+    /// Seals a value again, with the first key.
+    pub fn reseal(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SealedSecret, VaultError> {
+        let opened = self.cipher.open(context, sealed);
+        let opened = opened.map_err(|source| VaultError::Open { what: "sealed value", source })?;
+        Ok(self.cipher.seal(context, opened.expose_secret())?)
+    }
+
+    /// Seals a value of the first format again, in the current one.
+    pub fn adopt(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SealedSecret, VaultError> {
+        let opened = self.cipher.open_first_format(context, sealed);
+        let opened = opened.map_err(|source| VaultError::Open { what: "sealed value", source })?;
+        Ok(self.cipher.seal(context, opened.expose_secret())?)
+    }
+
+    /// Seals the tokens of a journal record again, unless the first key has sealed them in the current format. Returns
+    /// None then.
+    pub fn reseal_rotation(
+        &self,
+        name: &AccountName,
+        provider_type: ProviderType,
+        rotation: &Rotation,
+    ) -> Result<Option<Rotation>, VaultError> {
+        let version = rotation.seen.next();
+        let place = TokenPlace { name, provider_type, version: &version };
+        let is_current =
+            |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(self.cipher.key_id());
+        if is_current(&rotation.access_token) && rotation.refresh_token.as_ref().is_none_or(is_current) {
+            return Ok(None);
+        }
+        let again = |context: SealContext<'_>, sealed: &SealedSecret| {
+            if sealed.is_first_format() { self.adopt(&context, sealed) } else { self.reseal(&context, sealed) }
+        };
+        let refresh_token = rotation.refresh_token.as_ref();
+        Ok(Some(Rotation {
+            access_token: again(SealContext::AccessToken(place), &rotation.access_token)?,
+            refresh_token: refresh_token.map(|token| again(SealContext::RefreshToken(place), token)).transpose()?,
+            ..rotation.clone()
+        }))
     }
 }

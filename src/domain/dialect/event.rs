@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{FailureKind, ResponseFailure, SseEvent};
+use super::{ResponseFailure, SseEvent};
 
 /// An event of a response stream: its `type` and its members (OpenAI API reference, streaming events).
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl BackendEvent {
             "error" => self.object("error").or(Some(&self.members)),
             _ => return Ok(()),
         };
-        Err(error.map_or_else(|| ResponseFailure::of_kind(FailureKind::Other), ResponseFailure::of_error))
+        Err(ResponseFailure::of_error(error.unwrap_or(&Map::new())))
     }
 
     /// Returns the response of an event that ends it (`response.completed` or `response.incomplete`); None for other

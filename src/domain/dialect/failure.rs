@@ -4,85 +4,67 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-/// A failed response, with the backend's code and message.
+use crate::domain::provider_refusal::RefusalKind;
+
+/// A failed response, with the backend's code and message (OpenAI API reference, response object, `error.code`;
+/// ChatGPT's codes as the Codex CLI reads them).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ResponseFailure {
-    pub code: Option<String>,
+    pub kind: RefusalKind,
+    /// The backend's code, or else the gateway's.
+    pub code: String,
     pub message: String,
-    pub kind: FailureKind,
-}
-
-/// What a failure means for the caller (OpenAI API reference, response object, `error.code`; ChatGPT's codes as the
-/// Codex CLI reads them).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The request is invalid: too long, against policy, or with an unreadable image. A retry does not help.
-    BadRequest,
-    /// The account has used up its plan until a reset.
-    UsageLimit,
-    /// The account's plan does not include this.
-    NotIncluded,
-    /// Too many requests; the backend may name a delay.
-    RateLimited { retry_after: Option<Duration> },
-    /// The backend is overloaded.
-    Overloaded,
-    /// Anything else that the backend reports.
-    Other,
-    /// The stream violates the backend's protocol.
-    Garbled,
-    /// The stream ended before the response did. Reported by the reader of the stream, not by an event.
-    EndedEarly,
+    /// The delay before a retry, if the backend names one.
+    pub retry_after: Option<Duration>,
 }
 
 impl ResponseFailure {
     /// Returns the failure of a stream that ended without `response.completed`, `response.incomplete` or a failure.
     pub fn ended_early() -> Self {
-        Self::of_kind(FailureKind::EndedEarly)
+        Self::of_stream(
+            "stream_ended_early",
+            "The provider's stream ended before the response was complete.".to_owned(),
+        )
     }
 
+    /// Returns the failure of a stream that violates the backend's protocol.
     pub(super) fn garbled(what: &str) -> Self {
-        Self { code: None, message: format!("The provider sent {what}."), kind: FailureKind::Garbled }
+        Self::of_stream("provider_garbled", format!("The provider sent {what}."))
     }
 
-    /// Returns a failure without details.
-    pub(super) fn of_kind(kind: FailureKind) -> Self {
-        let message = match kind {
-            FailureKind::EndedEarly => "The provider's stream ended before the response was complete.",
-            FailureKind::BadRequest
-            | FailureKind::UsageLimit
-            | FailureKind::NotIncluded
-            | FailureKind::RateLimited { .. }
-            | FailureKind::Overloaded
-            | FailureKind::Other
-            | FailureKind::Garbled => "The provider reported a failure without details.",
-        };
-        Self { code: None, message: message.to_owned(), kind }
+    fn of_stream(code: &str, message: String) -> Self {
+        Self { kind: RefusalKind::Failed, code: code.to_owned(), message, retry_after: None }
     }
 
     /// Reads an error object. ChatGPT has the code in `type` instead of `code`.
     pub(super) fn of_error(error: &Map<String, Value>) -> Self {
         let text = |name| error.get(name).and_then(Value::as_str).filter(|text: &&str| !text.is_empty());
+        let mut names = [text("code"), text("type").filter(|name| *name != "error")].into_iter().flatten();
+        let kind = names.clone().find_map(kind_of).unwrap_or(RefusalKind::Failed);
         let message = text("message").unwrap_or("The provider reported a failure without details.");
-        let names = [text("code"), text("type").filter(|name| *name != "error")];
-        let kind = names.into_iter().flatten().find_map(|name| kind_of(name, message)).unwrap_or(FailureKind::Other);
-        let code = names.into_iter().flatten().next().map(str::to_owned);
-        Self { code, message: message.to_owned(), kind }
+        Self {
+            kind,
+            code: names.next().unwrap_or("provider_failed").to_owned(),
+            message: message.to_owned(),
+            retry_after: retry_after(message).filter(|_| kind == RefusalKind::RateLimited),
+        }
     }
 }
 
-/// Returns the kind of a code; None if the code is unknown.
-fn kind_of(code: &str, message: &str) -> Option<FailureKind> {
+/// Returns what a code means; None if the code is unknown.
+fn kind_of(code: &str) -> Option<RefusalKind> {
     match code {
-        "insufficient_quota" | "usage_limit_reached" => Some(FailureKind::UsageLimit),
-        "usage_not_included" => Some(FailureKind::NotIncluded),
-        "rate_limit_exceeded" => Some(FailureKind::RateLimited { retry_after: retry_after(message) }),
-        "server_is_overloaded" | "slow_down" => Some(FailureKind::Overloaded),
+        "insufficient_quota" | "usage_limit_reached" => Some(RefusalKind::UsageLimit),
+        "usage_not_included" => Some(RefusalKind::NotAllowed),
+        "rate_limit_exceeded" => Some(RefusalKind::RateLimited),
+        "server_is_overloaded" | "slow_down" => Some(RefusalKind::Overloaded),
+        // The request is too long, against policy, or has an unreadable image.
         "context_length_exceeded" | "cyber_policy" | "invalid_prompt" | "invalid_request_error" => {
-            Some(FailureKind::BadRequest)
+            Some(RefusalKind::BadRequest)
         }
         // E.g. `invalid_image_url`, `image_too_large`, `failed_to_download_image`.
-        code if code.contains("image") => Some(FailureKind::BadRequest),
+        code if code.contains("image") => Some(RefusalKind::BadRequest),
         _ => None,
     }
 }
@@ -115,60 +97,4 @@ fn leading_duration(text: &str) -> Option<(Duration, &str)> {
     };
     let seconds: f64 = number.parse().ok()?;
     Some((Duration::try_from_secs_f64(seconds * scale).ok()?, after))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn failure(error: Value) -> ResponseFailure {
-        ResponseFailure::of_error(error.as_object().unwrap())
-    }
-
-    #[test]
-    fn known_codes_are_classified() {
-        for (code, kind) in [
-            ("context_length_exceeded", FailureKind::BadRequest),
-            ("invalid_prompt", FailureKind::BadRequest),
-            ("cyber_policy", FailureKind::BadRequest),
-            ("invalid_image", FailureKind::BadRequest),
-            ("failed_to_download_image", FailureKind::BadRequest),
-            ("insufficient_quota", FailureKind::UsageLimit),
-            ("usage_limit_reached", FailureKind::UsageLimit),
-            ("usage_not_included", FailureKind::NotIncluded),
-            ("rate_limit_exceeded", FailureKind::RateLimited { retry_after: None }),
-            ("server_is_overloaded", FailureKind::Overloaded),
-            ("slow_down", FailureKind::Overloaded),
-            ("server_error", FailureKind::Other),
-        ] {
-            let by_code = failure(json!({"code": code, "message": "No."}));
-            assert_eq!(by_code, ResponseFailure { code: Some(code.to_owned()), message: "No.".to_owned(), kind });
-            // ChatGPT's limits come as a type, with or without a code.
-            assert_eq!(failure(json!({"type": code, "code": null})).kind, kind, "{code}");
-        }
-        let unknown_code = failure(json!({"type": "invalid_request_error", "code": "odd", "message": "No."}));
-        assert_eq!((unknown_code.kind, unknown_code.code.as_deref()), (FailureKind::BadRequest, Some("odd")));
-        assert_eq!(failure(json!({})).code, None);
-    }
-
-    #[test]
-    fn the_delay_is_read_from_the_message() {
-        for (message, milliseconds) in [
-            ("Rate limit reached. Please try again in 11.054s. Visit https://x", Some(11_054)),
-            ("Please try again in 350ms.", Some(350)),
-            ("Please Try Again In 1m2s", Some(62_000)),
-            ("try again in 1h0m0.5s", Some(3_600_500)),
-            ("try again in 28 seconds", Some(28_000)),
-            ("try again in a while", None),
-            ("try again in 5 parsecs", None),
-            ("try again in 1.2.3s", None),
-            ("try again in 99999999999999999999999h", None),
-            ("try again in 5", None),
-            ("later", None),
-        ] {
-            assert_eq!(retry_after(message), milliseconds.map(Duration::from_millis), "{message}");
-        }
-    }
 }

@@ -9,10 +9,11 @@ use super::{InvalidRequest, members::Members, raw_json::Text};
 pub(super) struct JsonWriter(String);
 
 impl JsonWriter {
-    /// Creates a writer for the translation of a body of `bytes`. Reserves a quarter more, because translations are
-    /// longer.
+    /// Begins the object that translates a body of `bytes`. Reserves a quarter more, because translations are longer.
     pub(super) fn for_body(bytes: usize) -> Self {
-        Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)))
+        let mut out = Self(String::with_capacity(bytes.saturating_add(bytes / 4).saturating_add(1024)));
+        out.begin_object();
+        out
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -26,6 +27,25 @@ impl JsonWriter {
     /// Removes everything after the first `length` bytes.
     pub(super) fn truncate(&mut self, length: usize) {
         self.0.truncate(length);
+    }
+
+    /// Calls `begin` and `write`, and then `end`. Removes what `begin` wrote if `write` writes nothing.
+    pub(super) fn unless_empty<T>(
+        &mut self,
+        begin: impl FnOnce(&mut Self),
+        write: impl FnOnce(&mut Self) -> Result<T, InvalidRequest>,
+        end: impl FnOnce(&mut Self),
+    ) -> Result<T, InvalidRequest> {
+        let before = self.len();
+        begin(self);
+        let start = self.len();
+        let written = write(self)?;
+        if self.len() == start {
+            self.truncate(before);
+        } else {
+            end(self);
+        }
+        Ok(written)
     }
 
     pub(super) fn begin_object(&mut self) {

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
+use serde::Deserializer;
 use serde_json::value::RawValue;
 
 use super::{
     InvalidRequest,
     json_writer::JsonWriter,
-    raw_json::{List, MemberList, Text, is_null, read},
+    raw_json::{List, MemberList, MemberVisitor, Text, is_null, read},
 };
 use crate::domain::{
     json::{self, Limits},
@@ -28,15 +29,18 @@ impl<'a> Members<'a> {
     /// Checks and opens a body.
     pub(super) fn of_body(body: &'a [u8]) -> Result<Self, InvalidRequest> {
         json::check(body, &Limits::MODEL_BODY)?;
-        let list = serde_json::from_slice(body).map_err(|_source| InvalidRequest::invalid_type("", "an object"))?;
-        Ok(Self { path: String::new(), list })
+        Self::read(str::from_utf8(body).unwrap_or_default(), String::new())
     }
 
     /// Opens a value of a checked body. Fails if it is not an object.
     pub(super) fn of(value: &'a RawValue, path: String) -> Result<Self, InvalidRequest> {
-        match serde_json::from_str(value.get()) {
+        Self::read(value.get(), path)
+    }
+
+    fn read(json: &'a str, path: String) -> Result<Self, InvalidRequest> {
+        match serde_json::Deserializer::from_str(json).deserialize_map(MemberVisitor) {
             Ok(list) => Ok(Self { path, list }),
-            Err(_source) => Err(InvalidRequest::invalid_type(&path, "an object")),
+            Err(_not_an_object) => Err(InvalidRequest::invalid_type(&path, "an object")),
         }
     }
 
@@ -45,13 +49,13 @@ impl<'a> Members<'a> {
     }
 
     /// Returns the full path of a member, for errors.
-    pub(super) fn path_of(&self, name: &str) -> String {
+    fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     /// Returns a member without taking it out.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.list.0.iter().find(|(known, value)| known == name && !is_null(value)).map(|(_, value)| *value)
+        self.list.iter().find(|(known, value)| known == name && !is_null(value)).map(|(_, value)| *value)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -64,8 +68,8 @@ impl<'a> Members<'a> {
     }
 
     pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        let index = self.list.0.iter().position(|(known, _)| known == name)?;
-        let (_, value) = self.list.0.remove(index);
+        let index = self.list.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.list.remove(index);
         (!is_null(value)).then_some(value)
     }
 
@@ -98,8 +102,9 @@ impl<'a> Members<'a> {
         self.need_text(name).map(|text| text.unescaped())
     }
 
-    pub(super) fn take_bool(&mut self, name: &str) -> Result<Option<bool>, InvalidRequest> {
-        self.take_as(name, "a boolean", read)
+    /// Takes out a flag, which is false by default.
+    pub(super) fn take_flag(&mut self, name: &str) -> Result<bool, InvalidRequest> {
+        self.take_as(name, "a boolean", read).map(Option::unwrap_or_default)
     }
 
     pub(super) fn take_list(&mut self, name: &str) -> Result<Option<List<'a>>, InvalidRequest> {
@@ -137,8 +142,7 @@ impl<'a> Members<'a> {
 
     /// Takes out `model`, which both dialects require.
     pub(super) fn take_model(&mut self) -> Result<ModelName, InvalidRequest> {
-        ModelName::parse(&self.need_word("model")?)
-            .map_err(|error| InvalidRequest::unsupported_value("model", &format!("{error}.")))
+        ModelName::parse(&self.need_word("model")?).map_err(|error| self.unsupported("model", &format!("{error}.")))
     }
 
     /// Takes out `n`, which must be 1 in both dialects.
@@ -151,16 +155,28 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Writes the remaining members, except the one called `replaced`, into an open object.
-    pub(super) fn write_except(&self, replaced: &str, out: &mut JsonWriter) {
-        for (name, value) in self.list.0.iter().filter(|(name, _)| name != replaced) {
-            out.raw(name, value);
+    /// Writes the remaining members into an open object.
+    pub(super) fn write(&self, out: &mut JsonWriter) {
+        self.list.iter().for_each(|(name, value)| out.raw(name, value));
+    }
+
+    /// Moves members unchanged into an open object.
+    pub(super) fn pass_all(&mut self, names: &[&str], out: &mut JsonWriter) {
+        for name in names {
+            if let Some(value) = self.take(name) {
+                out.raw(name, value);
+            }
         }
     }
 
-    /// Takes out the parameters that are not sent to the backend. Returns the names of those that were present.
-    pub(super) fn drop_all(&mut self, names: &[&str]) -> Vec<String> {
-        names.iter().filter(|name| self.take(name).is_some()).map(|name| (*name).to_owned()).collect()
+    /// Takes out the parameters that are not sent to the backend, and `store`, which is always false. Returns the names
+    /// of those that were present.
+    pub(super) fn drop_all(&mut self, names: &[&str]) -> Result<Vec<String>, InvalidRequest> {
+        let mut dropped: Vec<_> = names.iter().copied().filter(|name| self.take(name).is_some()).collect();
+        if self.take_flag("store")? {
+            dropped.push("store");
+        }
+        Ok(dropped.into_iter().map(str::to_owned).collect())
     }
 
     /// Refuses the first parameter that is present. Each pair has the name, and the reason and remedy.
@@ -171,9 +187,14 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// Returns the error of a member with an unsupported value.
+    pub(super) fn unsupported(&self, name: &str, advice: &str) -> InvalidRequest {
+        InvalidRequest::unsupported_value(&self.path_of(name), advice)
+    }
+
     /// Refuses the first member that was not taken: it is unknown.
     pub(super) fn finish(self) -> Result<(), InvalidRequest> {
-        match self.list.0.iter().find(|(_, value)| !is_null(value)) {
+        match self.list.iter().find(|(_, value)| !is_null(value)) {
             Some((name, _)) => Err(InvalidRequest::unknown(&self.path_of(name))),
             None => Ok(()),
         }

@@ -21,7 +21,7 @@ pub mod sse;
 mod system_text;
 
 pub use chat::{ChatOptions, ChatRequest, ChatStream, completion};
-pub use failure::{FailureKind, ResponseFailure};
+pub use failure::ResponseFailure;
 pub use invalid_request::InvalidRequest;
 pub use responses::{ResponseReader, ResponsesRequest};
 pub use sse::{EventTooLong, SseDecoder, SseEvent};

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{InvalidRequest, members::Members};
 use crate::domain::json::Unescaped;
@@ -17,6 +17,10 @@ impl<'a> Text<'a> {
 
     pub(super) fn of(value: &'a RawValue) -> Option<Self> {
         value.get().starts_with('"').then_some(Self(Cow::Borrowed(value.get())))
+    }
+
+    pub(super) fn from_word(word: &str) -> Self {
+        Self(Cow::Owned(Value::from(word).to_string()))
     }
 
     pub(super) fn as_json(&self) -> &str {
@@ -89,19 +93,12 @@ pub(super) fn is_null(value: &RawValue) -> bool {
 }
 
 /// The names and values of an object, in order.
-#[derive(Debug, Clone)]
-pub(super) struct MemberList<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) type MemberList<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-impl<'de: 'a, 'a> Deserialize<'de> for MemberList<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ListVisitor).map(Self)
-    }
-}
+pub(super) struct MemberVisitor;
 
-struct ListVisitor;
-
-impl<'de> Visitor<'de> for ListVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = MemberList<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")

@@ -44,14 +44,28 @@ pub(super) fn write_developer_item(text: &Text<'_>, out: &mut JsonWriter) {
 }
 
 pub(super) fn write_text_message(role: &str, text: &Text<'_>, out: &mut JsonWriter) {
+    begin_message(role, out);
+    write_part("input_text", "text", text, out);
+    end_message(out);
+}
+
+/// Begins a message, whose parts follow.
+pub(super) fn begin_message(role: &str, out: &mut JsonWriter) {
     out.begin_object();
     out.word("type", "message");
     out.word("role", role);
     out.begin_array_in("content");
+}
+
+/// Writes a part of a message.
+pub(super) fn write_part(kind: &str, name: &str, text: &Text<'_>, out: &mut JsonWriter) {
     out.begin_object();
-    out.word("type", "input_text");
-    out.text("text", text);
+    out.word("type", kind);
+    out.text(name, text);
     out.end_object();
+}
+
+pub(super) fn end_message(out: &mut JsonWriter) {
     out.end_array();
     out.end_object();
 }

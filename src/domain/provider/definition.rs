@@ -56,6 +56,11 @@ impl ProviderDefinition {
         }
     }
 
+    /// Returns the client that revokes refresh tokens, if the provider has a revocation endpoint.
+    pub fn revoking_client(&self) -> Option<&OAuthClient> {
+        self.oauth.as_ref().filter(|client| client.revoke_url.is_some())
+    }
+
     pub fn descriptor(&self) -> &'static Descriptor {
         self.provider_type.descriptor()
     }

@@ -3,7 +3,7 @@
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
 
 /// The purpose of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Category {
     /// Language models.
@@ -20,7 +20,7 @@ impl Category {
 
 /// The method that connects an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum AuthMethod {
     /// OAuth 2.0 authorization code with PKCE.
     #[strum(serialize = "oauth")]
@@ -31,17 +31,9 @@ pub enum AuthMethod {
     ApiKey,
 }
 
+stored_words!(AuthMethod);
+
 impl AuthMethod {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
     /// Returns the end of the sentence "connects with ...".
     pub fn in_words(self) -> &'static str {
         match self {

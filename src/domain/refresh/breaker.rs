@@ -39,38 +39,3 @@ impl Breaker {
         self.open_until.filter(|until| now < *until)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_unix_seconds(seconds)
-    }
-
-    #[test]
-    fn the_breaker_opens_when_most_of_five_responses_are_rejections_and_closes_after_the_pause() {
-        let mut breaker = Breaker::default();
-        for second in 0..4 {
-            assert!(!breaker.note(true, at(second)));
-        }
-        assert_eq!(breaker.open_until(at(4)), None, "four are too few");
-        assert!(breaker.note(true, at(4)));
-        assert_eq!(breaker.open_until(at(5)), Some(at(304)));
-        assert_eq!(breaker.open_until(at(304)), None);
-        assert!(!breaker.note(true, at(305)), "the count starts again");
-    }
-
-    #[test]
-    fn the_breaker_ignores_old_responses_and_stays_closed_at_half() {
-        let mut breaker = Breaker::default();
-        for (second, was_rejected) in [(0, false), (1, true), (2, false), (3, true), (4, false), (5, true)] {
-            assert!(!breaker.note(was_rejected, at(second)), "{second}");
-        }
-        let mut breaker = Breaker::default();
-        for second in 0..4 {
-            breaker.note(true, at(second));
-        }
-        assert!(!breaker.note(true, at(302)), "the first ones are too old");
-    }
-}

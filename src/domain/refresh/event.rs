@@ -35,7 +35,7 @@ pub enum RefreshEvent {
     /// A caller asks to present the refresh token of `seen`.
     Begin { seen: TokenVersion, lease: LeaseId, trigger: RefreshTrigger },
     /// The token endpoint returned new tokens, which come from the call or from the journal.
-    Answered(Rotation),
+    Succeeded(Rotation),
     /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },
 }
@@ -48,7 +48,7 @@ pub enum Effect {
     /// Do nothing before this time. Another replica may hold the lease.
     Wait(Timestamp),
     /// Use the returned row: it has changed, or no refresh is possible.
-    Adopt,
+    UseCurrent,
     /// The new tokens were stored.
     Stored,
     /// Discard the new tokens without revoking them.
@@ -56,5 +56,5 @@ pub enum Effect {
     /// Discard the new tokens and revoke them.
     Revoke,
     /// The failure was recorded, or there is nothing to record.
-    Noted,
+    Recorded,
 }

@@ -16,7 +16,7 @@ pub enum Failure {
 impl Failure {
     /// Returns the failure for a reusable secret: presenting it never spends it, so nothing is in doubt.
     #[must_use]
-    pub fn of_a_lasting_secret(self) -> Self {
+    pub fn for_reusable_secret(self) -> Self {
         match self {
             Self::Unknown(cause) => Self::NotConsumed { cause, retry_after: None },
             Self::NotConsumed { .. } | Self::Rejected(_) => self,
@@ -26,7 +26,7 @@ impl Failure {
 
 /// Why an account left the state `active`. The code is stored in its row and in its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Cause {
     RefreshTokenExpired,
     RefreshTokenReused,
@@ -53,18 +53,9 @@ pub enum Cause {
     DecryptionFailed,
 }
 
+stored_words!(Cause);
+
 impl Cause {
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// Returns the code that is stored and that events have as `cause`.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-
     /// Returns the end of the sentence "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {
@@ -116,45 +107,5 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
         (400..=499, _) => Failure::Unknown(Cause::Refused),
         (500..=599, _) => Failure::Unknown(Cause::ServerError),
         _ => Failure::Unknown(Cause::Unreadable),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn responses_are_classified_by_status_and_code() {
-        let (rejected, unknown) = (Failure::Rejected, Failure::Unknown);
-        let not_consumed = |cause| Failure::NotConsumed { cause, retry_after: None };
-        for (status, code, meaning) in [
-            (401, "refresh_token_expired", rejected(Cause::RefreshTokenExpired)),
-            (401, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
-            (400, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
-            (500, "refresh_token_reused", rejected(Cause::RefreshTokenReused)),
-            (401, "refresh_token_invalidated", rejected(Cause::RefreshTokenInvalidated)),
-            (400, "invalid_grant", rejected(Cause::InvalidGrant)),
-            (401, "token_expired", rejected(Cause::InvalidGrant)),
-            (401, "unknown", rejected(Cause::Unauthorized)),
-            (429, "unknown", not_consumed(Cause::RateLimited)),
-            (401, "invalid_client", not_consumed(Cause::Refused)),
-            (400, "unsupported_grant_type", not_consumed(Cause::Refused)),
-            (403, "unsupported_country_region_territory", not_consumed(Cause::Refused)),
-            (400, "unknown", unknown(Cause::Refused)),
-            (403, "unknown", unknown(Cause::Refused)),
-            (404, "unknown", unknown(Cause::Refused)),
-            (500, "unknown", unknown(Cause::ServerError)),
-            (503, "unknown", unknown(Cause::ServerError)),
-            (307, "unknown", unknown(Cause::Unreadable)),
-        ] {
-            assert_eq!(classify(status, code, None), meaning, "{status} {code}");
-        }
-    }
-
-    #[test]
-    fn a_429_keeps_the_provider_s_delay() {
-        let delay = Some(Duration::from_secs(90));
-        let Failure::NotConsumed { retry_after, .. } = classify(429, "unknown", delay) else { panic!("consumed") };
-        assert_eq!(retry_after, delay);
     }
 }

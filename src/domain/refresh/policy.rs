@@ -70,7 +70,7 @@ impl RefreshPolicy {
 
     /// Returns how long before its expiry a token with this lifetime is refreshed: at least five minutes, at most half
     /// of the lifetime.
-    pub(super) fn lead_for(&self, lifetime: Duration) -> Duration {
+    pub fn lead_for(&self, lifetime: Duration) -> Duration {
         (lifetime / 2).min(FIVE_MINUTES.max(self.lead.min(lifetime / 10)))
     }
 
@@ -102,53 +102,9 @@ impl RefreshPolicy {
 
     /// Returns the pause after consecutive failures. It doubles each time. `spread` (of `u16::MAX`) varies it, so that
     /// accounts that failed together do not retry together.
-    pub(super) fn backoff(&self, failures: u32, spread: u16) -> Duration {
+    pub fn backoff(&self, failures: u32, spread: u16) -> Duration {
         let longest = self.backoff_min.saturating_mul(1 << failures.min(16)).min(self.backoff_max);
         let range = longest.saturating_sub(self.backoff_min);
         self.backoff_min + range.mul_f64(f64::from(spread) / f64::from(u16::MAX))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seconds(s: u64) -> Duration {
-        Duration::from_secs(s)
-    }
-
-    #[test]
-    fn a_refresh_starts_early_and_never_before_half_a_life() {
-        let policy = RefreshPolicy::default();
-        for (lifetime, lead) in [
-            (seconds(10 * 86_400), seconds(86_400)),
-            (seconds(5 * 86_400), seconds(43_200)),
-            (seconds(3_600), seconds(360)),
-            (seconds(1_800), seconds(300)),
-            (seconds(60), seconds(30)),
-            (seconds(4), seconds(2)),
-            (seconds(0), seconds(0)),
-        ] {
-            assert_eq!(policy.lead_for(lifetime), lead, "{lifetime:?}");
-        }
-    }
-
-    #[test]
-    fn backoff_doubles_between_its_minimum_and_maximum() {
-        let policy = RefreshPolicy::default();
-        assert_eq!(policy.backoff(1, 0), seconds(30));
-        assert_eq!(policy.backoff(1, u16::MAX), seconds(60));
-        assert_eq!(policy.backoff(2, u16::MAX), seconds(120));
-        assert_eq!(policy.backoff(u32::MAX, u16::MAX), seconds(300));
-    }
-
-    #[test]
-    fn invalid_policies_are_rejected() {
-        let policy = RefreshPolicy::default();
-        assert_eq!(policy.validate(), Ok(()));
-        let short = RefreshPolicy { lease: seconds(40), ..policy.clone() };
-        assert_eq!(short.validate(), Err(InvalidPolicy::LeaseTooShort));
-        let inverted = RefreshPolicy { backoff_max: seconds(1), ..policy };
-        assert_eq!(inverted.validate(), Err(InvalidPolicy::BackoffInverted));
     }
 }

@@ -47,7 +47,8 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum TokenState {
     /// The refresh token is unspent.
     Active,
@@ -61,12 +62,7 @@ pub enum TokenState {
 
 impl TokenState {
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Refreshing(_) => "refreshing",
-            Self::InDoubt => "in_doubt",
-            Self::NeedsReauth => "needs_reauth",
-        }
+        self.into()
     }
 }
 
@@ -95,7 +91,7 @@ pub struct RefreshState {
 
 impl RefreshState {
     /// Returns the state after a login. It drops any lease of the previous login.
-    pub fn signed_in(
+    pub fn after_login(
         login_id: LoginId,
         refreshable: bool,
         obtained_at: Timestamp,

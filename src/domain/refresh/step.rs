@@ -36,9 +36,9 @@ pub struct StepEvent {
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
     let Some(stored) = row else {
         let effect = match event {
-            RefreshEvent::Begin { .. } => Effect::Adopt,
-            RefreshEvent::Answered(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } => Effect::Noted,
+            RefreshEvent::Begin { .. } => Effect::UseCurrent,
+            RefreshEvent::Succeeded(_) => Effect::Revoke,
+            RefreshEvent::Failed { .. } => Effect::Recorded,
         };
         return Step { row: None, effect, events: Vec::new() };
     };
@@ -46,7 +46,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
     let mut row = before.clone();
     let effect = match event {
         RefreshEvent::Begin { seen, lease, trigger } => begin(&mut row, seen, lease, *trigger, policy, now),
-        RefreshEvent::Answered(rotation) => answered(&mut row, rotation, policy, now),
+        RefreshEvent::Succeeded(rotation) => succeeded(&mut row, rotation, policy, now),
         RefreshEvent::Failed { seen, lease, failure, spread } => {
             failed(&mut row, seen, lease, *failure, *spread, policy, now)
         }
@@ -78,14 +78,14 @@ fn begin(
     now: Timestamp,
 ) -> Effect {
     if row.version != *seen {
-        return Effect::Adopt;
+        return Effect::UseCurrent;
     }
     // The store's reply to an earlier try with the same lease was lost.
     if holds(row, lease) {
         return Effect::Send;
     }
     match row.ready_at(policy, trigger, now) {
-        None => Effect::Adopt,
+        None => Effect::UseCurrent,
         Some(at) if at > now => Effect::Wait(at),
         Some(_) => {
             row.state = TokenState::Refreshing(Lease { id: lease.clone(), until: now.plus(policy.lease) });
@@ -99,7 +99,7 @@ fn begin(
     }
 }
 
-fn answered(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
+fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
     if row.version.login_id != rotation.seen.login_id {
         // Revoking the whole grant would end the newer login too.
         return match policy.revocation {
@@ -114,7 +114,7 @@ fn answered(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy,
         give_up(row, Cause::AccountMismatch);
         return Effect::Discard;
     }
-    let reset = RefreshState::signed_in(
+    let reset = RefreshState::after_login(
         row.version.login_id.clone(),
         row.refreshable,
         rotation.metadata.obtained_at,
@@ -138,13 +138,13 @@ fn failed(
     now: Timestamp,
 ) -> Effect {
     if row.version != *seen {
-        return Effect::Adopt;
+        return Effect::UseCurrent;
     }
     let backoff = |failures| now.plus(policy.backoff(failures, spread));
     match failure {
         // True for every replica, so it needs no lease.
         Failure::Rejected(cause) => give_up(row, cause),
-        Failure::NotConsumed { .. } | Failure::Unknown(_) if !holds(row, lease) => return Effect::Adopt,
+        Failure::NotConsumed { .. } | Failure::Unknown(_) if !holds(row, lease) => return Effect::UseCurrent,
         Failure::NotConsumed { cause, retry_after } => {
             row.attempt = row.attempt.saturating_sub(1);
             // A token that was in doubt before stays in doubt.
@@ -162,7 +162,7 @@ fn failed(
             row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
         }
     }
-    Effect::Noted
+    Effect::Recorded
 }
 
 fn holds(row: &RefreshState, lease: &LeaseId) -> bool {

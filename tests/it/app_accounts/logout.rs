@@ -107,7 +107,7 @@ async fn a_logout_during_a_code_exchange_cancels_the_login() {
     log_out(&gateway, OPENAI).await;
     gateway.provider.resume();
     let late = within(paste).await.expect("the task does not panic");
-    assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
     assert_eq!(gateway.account(OPENAI).await, None);
     assert_eq!(gateway.provider.revoked(), ["refresh-1"], "the late token is revoked");
 }
@@ -165,7 +165,7 @@ async fn a_logout_cancels_every_pending_login_of_the_account() {
         let last = status.last_login.expect("it has ended");
         assert_eq!((status.pending, last.login_id, last.outcome), (None, login.login_id, LoginOutcome::Cancelled));
         let late = gateway.paste(&gateway.provider.approve(&login.auth_url), principal).await;
-        assert!(matches!(late, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{late:?}");
+        assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
     }
     settle().await;
     assert!(!gateway.listener.is_open());

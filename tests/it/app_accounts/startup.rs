@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, VaultError},
+    app::{AppError, KeyError, VaultError},
     domain::{credential::AccountState, login_outcome::LoginOutcome},
     ports::OpenError,
 };
@@ -32,8 +32,7 @@ async fn a_wrong_key_stops_the_start_and_changes_nothing() {
     let opened = gateway.listener.times_opened();
 
     let error = gateway.another_gateway(2).start().await.unwrap_err();
-    let AppError::Vault(VaultError::Open { source, .. }) = &error else { panic!("{error:?}") };
-    assert!(matches!(source, OpenError::UnknownKey { .. }), "{source}");
+    assert!(matches!(&error, AppError::Key(KeyError::Wrong { .. })), "{error:?}");
     assert_eq!(gateway.store.contents(), before);
     assert_eq!(gateway.listener.times_opened(), opened);
     gateway.another_gateway(1).start().await.expect("the right key opens everything");

@@ -65,7 +65,7 @@ async fn a_wrong_state_never_ends_a_login() {
         for verdict in ["code=ac_1", "error=access_denied", "error=server_error", "x=y"] {
             for _ in 0..10 {
                 let page = gateway.listener.browser_returns(&format!("{verdict}&state={wrong}"));
-                assert_eq!(page.shown().await, CallbackReply::NotOurs, "{verdict}, {wrong}");
+                assert_eq!(page.shown().await, CallbackReply::Rejected, "{verdict}, {wrong}");
             }
         }
     }
@@ -81,7 +81,7 @@ async fn a_callback_without_a_code_or_from_another_issuer_leaves_the_login_pendi
     let approved = gateway.provider.approve(&login.auth_url);
     let state = query_of(&approved).rsplit_once('&').expect("several parameters").1;
     for query in [state.to_owned(), format!("{}&iss=https%3A%2F%2Fevil.example", query_of(&approved))] {
-        assert_eq!(gateway.listener.browser_returns(&query).shown().await, CallbackReply::NotOurs, "{query}");
+        assert_eq!(gateway.listener.browser_returns(&query).shown().await, CallbackReply::Rejected, "{query}");
     }
     assert!(gateway.status(&alice()).await.pending.is_some());
     let of_the_right_issuer = format!("{}&iss=https%3A%2F%2Fauth.openai.com", query_of(&approved));

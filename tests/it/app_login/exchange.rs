@@ -54,7 +54,7 @@ async fn a_pasted_address_gets_the_same_outcome() {
         let failed = gateway.paste(&approved, alice()).await;
         assert!(matches!(failed, Err(AppError::LoginFailed { outcome, .. }) if outcome == expected), "{failed:?}");
         let over = gateway.paste(&approved, alice()).await;
-        assert!(matches!(over, Err(AppError::LoginOver(outcome)) if outcome == expected), "{over:?}");
+        assert!(matches!(over, Err(AppError::LoginEnded(outcome)) if outcome == expected), "{over:?}");
         assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once");
     }
 }

@@ -109,7 +109,7 @@ async fn a_pasted_denial_ends_the_login() {
     let ended = gateway.paste(&declined, alice()).await;
     assert!(matches!(ended, Err(AppError::LoginFailed { outcome: LoginOutcome::Denied, .. })), "{ended:?}");
     let again = gateway.paste(&declined, alice()).await;
-    assert!(matches!(again, Err(AppError::LoginOver(LoginOutcome::Denied))), "{again:?}");
+    assert!(matches!(again, Err(AppError::LoginEnded(LoginOutcome::Denied))), "{again:?}");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_cancelled_login_stays_cancelled() {
     assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
     assert!(!gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
     let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginOver(LoginOutcome::Cancelled))), "{over:?}");
+    assert!(matches!(over, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{over:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));
     assert_ne!(gateway.start(alice()).await.login_id, login.login_id);
     let unknown = gateway.app.logins.cancel(name("xyz"), alice()).await;
@@ -135,6 +135,6 @@ async fn an_expired_login_cannot_be_completed() {
     gateway.clock.advance(Duration::from_secs(360));
     settle().await;
     let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginOver(LoginOutcome::Expired))), "{over:?}");
+    assert!(matches!(over, Err(AppError::LoginEnded(LoginOutcome::Expired))), "{over:?}");
     assert_eq!(gateway.provider.exchanges(), 0);
 }

@@ -120,7 +120,7 @@ async fn a_denied_login_exits_with_an_error_and_the_reason() {
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     assert_eq!(http().get(redirect_url).send().await.unwrap().status(), 303);
     assert_eq!(login.ends().await, Some(1));
-    assert!(login.stderr().contains("Sign-in failed: You declined at the provider."), "{}", login.stderr());
+    assert!(login.stderr().contains("Sign-in failed: You denied access at the provider."), "{}", login.stderr());
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_failed_exchange_exits_with_an_error_and_the_reason() {
     provider.fail_next_exchange(json!({"kind": "lose_answer"})).await;
     login.paste(&redirect_url);
     assert_eq!(login.ends().await, Some(1));
-    assert!(login.stderr().contains("Sign-in failed: The provider could not be reached"), "{}", login.stderr());
+    assert!(login.stderr().contains("Sign-in failed: The provider is unavailable."), "{}", login.stderr());
     assert_eq!(home.stored(), (0, 0));
 }
 

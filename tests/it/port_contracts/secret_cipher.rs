@@ -9,15 +9,24 @@ use goclaw::{
         system::SystemRandom,
     },
     domain::{
-        ids::{AccountName, LoginId},
-        sealed::{SealContext, SealedSecret},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, TokenDigest},
+        ids::{AccountName, DisplayName, LoginId, Principal},
+        login::LoginSession,
+        oauth_client::EndpointUrl,
+        provider::ProviderType,
+        refresh::TokenVersion,
+        revocation::{PendingRevocation, RevocationId},
+        sealed::{SealContext, SealedSecret, TokenPlace},
     },
     ports::{OpenError, Random, RandomError, SecretCipher},
 };
 use secrecy::ExposeSecret;
 
 use super::contract;
-use crate::support::fakes::{SeededRandom, name};
+use crate::{
+    store_contract::samples::{at, login},
+    support::fakes::{SeededRandom, name},
+};
 
 contract!(system_random: SystemSource, seeded_random: SeededSource; [
     a_sealed_secret_opens_in_its_context,
@@ -29,13 +38,15 @@ contract!(system_random: SystemSource, seeded_random: SeededSource; [
     sealing_fails_without_entropy,
 ]);
 
+/// The context of the tests that need only one.
+const CONTEXT: SealContext<'static> = SealContext::KeyCheck;
 const SECRETS: [&str; 4] = ["", "s", "refresh-token-1", "ünïcödé 🔑 with\nlines"];
 
 trait Fixture {
     fn random() -> Arc<dyn Random>;
 
     fn cipher(key: u8) -> XChaChaCipher {
-        XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]), Self::random())
+        XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]).into(), Self::random())
     }
 }
 
@@ -55,29 +66,78 @@ impl Fixture for SeededSource {
     }
 }
 
-/// The accounts and logins of the contexts.
+/// The values that the contexts are bound to. Each list differs in one value from its first item.
 struct Places {
-    work: AccountName,
-    home: AccountName,
-    first: LoginId,
-    second: LoginId,
+    names: [AccountName; 2],
+    versions: [TokenVersion; 3],
+    logins: Vec<LoginSession>,
+    revocations: Vec<PendingRevocation>,
+    tokens: Vec<ApiToken>,
 }
 
 impl Places {
     fn new() -> Self {
-        let login = |number| LoginId::from_bytes([number; 16]);
-        Self { work: name("work"), home: name("home"), first: login(1), second: login(2) }
+        let first = TokenVersion::first_of(LoginId::from_bytes([1; 16]));
+        let versions = [first.clone(), first.next(), TokenVersion::first_of(LoginId::from_bytes([2; 16]))];
+        let session = login(1, "work", "alice", at(0)).session;
+        let mut elsewhere = session.client.clone();
+        elsewhere.token_url = EndpointUrl::parse("https://elsewhere.example/token").expect("a URL");
+        let logins = vec![
+            session.clone(),
+            LoginSession { id: LoginId::from_bytes([2; 16]), ..session.clone() },
+            LoginSession { name: name("home"), ..session.clone() },
+            LoginSession { provider_type: ProviderType::Suno, ..session.clone() },
+            LoginSession { principal: Principal::named("bob"), ..session.clone() },
+            LoginSession { client: elsewhere.clone(), ..session.clone() },
+        ];
+        let revocation = PendingRevocation {
+            id: RevocationId::from_bytes([1; 16]),
+            name: name("work"),
+            provider_type: ProviderType::OpenaiCodex,
+            login_id: LoginId::from_bytes([1; 16]),
+            token: SealedSecret::from_stored(String::new()),
+            client: session.client,
+            created_at: at(0),
+        };
+        let revocations = vec![
+            revocation.clone(),
+            PendingRevocation { id: RevocationId::from_bytes([2; 16]), ..revocation.clone() },
+            PendingRevocation { name: name("home"), ..revocation.clone() },
+            PendingRevocation { provider_type: ProviderType::Suno, ..revocation.clone() },
+            PendingRevocation { login_id: LoginId::from_bytes([2; 16]), ..revocation.clone() },
+            PendingRevocation { client: elsewhere, ..revocation },
+        ];
+        let label = |text| DisplayName::parse(text).expect("a name");
+        let (id, secret) = (ApiTokenId::from_bytes([1; 16]), [1; ENTROPY]);
+        let (token, _) = ApiToken::issue(id, label("editor"), Scope::Proxy, &secret, at(0));
+        let tokens = vec![
+            token.clone(),
+            ApiToken { id: ApiTokenId::from_bytes([2; 16]), ..token.clone() },
+            ApiToken { name: label("other"), ..token.clone() },
+            ApiToken { scope: Scope::Page, ..token.clone() },
+            ApiToken { digest: TokenDigest::of("another"), ..token.clone() },
+            ApiToken { created_at: at(1), ..token.clone() },
+            ApiToken { expires_at: Some(at(1)), ..token },
+        ];
+        Self { names: [name("work"), name("home")], versions, logins, revocations, tokens }
     }
 
     /// Returns contexts that are pairwise different.
     fn contexts(&self) -> Vec<SealContext<'_>> {
-        let mut contexts = Vec::new();
-        for login in [&self.first, &self.second] {
-            contexts.extend([SealContext::login_state(login), SealContext::login_verifier(login)]);
-            for name in [&self.work, &self.home] {
-                contexts.extend([SealContext::access_token(name, login), SealContext::refresh_token(name, login)]);
+        let mut contexts = vec![SealContext::KeyCheck];
+        for (name, version) in
+            self.names.iter().flat_map(|name| self.versions.iter().map(move |version| (name, version)))
+        {
+            for provider_type in [ProviderType::OpenaiCodex, ProviderType::Suno] {
+                let place = TokenPlace { name, provider_type, version };
+                contexts.extend([SealContext::AccessToken(place), SealContext::RefreshToken(place)]);
             }
         }
+        contexts.extend(
+            self.logins.iter().flat_map(|login| [SealContext::LoginState(login), SealContext::LoginVerifier(login)]),
+        );
+        contexts.extend(self.revocations.iter().map(PendingRevocation::context));
+        contexts.extend(self.tokens.iter().map(SealContext::ApiToken));
         contexts
     }
 }
@@ -105,45 +165,41 @@ async fn a_sealed_secret_does_not_open_in_another_context<F: Fixture>() {
 }
 
 async fn sealing_twice_returns_different_texts<F: Fixture>() {
-    let (cipher, places) = (F::cipher(1), Places::new());
-    let context = SealContext::access_token(&places.work, &places.first);
+    let cipher = F::cipher(1);
     for secret in SECRETS {
-        assert_ne!(cipher.seal(&context, secret).expect("it seals"), cipher.seal(&context, secret).expect("it seals"));
+        assert_ne!(cipher.seal(&CONTEXT, secret).expect("it seals"), cipher.seal(&CONTEXT, secret).expect("it seals"));
     }
 }
 
 async fn plaintext_is_neither_stored_nor_opened<F: Fixture>() {
-    let (cipher, places) = (F::cipher(1), Places::new());
-    let context = SealContext::access_token(&places.work, &places.first);
-    let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals");
+    let cipher = F::cipher(1);
+    let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals");
     assert!(!sealed.as_str().contains("refresh-token-1"), "{}", sealed.as_str());
     for plain in SECRETS {
-        let refused = cipher.open(&context, &SealedSecret::from_stored(plain.to_owned())).map(drop);
+        let refused = cipher.open(&CONTEXT, &SealedSecret::from_stored(plain.to_owned())).map(drop);
         assert_eq!(refused, Err(OpenError::Malformed), "{plain}");
     }
 }
 
 async fn another_key_opens_nothing_and_is_named<F: Fixture>() {
-    let (cipher, other, places) = (F::cipher(1), F::cipher(2), Places::new());
-    let context = SealContext::access_token(&places.work, &places.first);
-    let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals");
+    let (cipher, other) = (F::cipher(1), F::cipher(2));
+    let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals");
     let expected = OpenError::UnknownKey { sealed_with: cipher.key_id().clone(), configured: other.key_id().clone() };
-    assert_eq!(other.open(&context, &sealed).map(drop), Err(expected));
+    assert_eq!(other.open(&CONTEXT, &sealed).map(drop), Err(expected));
 }
 
 async fn a_changed_text_does_not_open<F: Fixture>() {
-    let (cipher, places) = (F::cipher(1), Places::new());
-    let context = SealContext::access_token(&places.work, &places.first);
-    let sealed = cipher.seal(&context, "refresh-token-1").expect("it seals").into_string();
+    let cipher = F::cipher(1);
+    let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals").into_string();
     for at in 0..sealed.len() {
         let mut changed = sealed.clone().into_bytes();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         let changed = SealedSecret::from_stored(String::from_utf8(changed).expect("text"));
-        assert!(cipher.open(&context, &changed).is_err(), "{at}: {}", changed.as_str());
+        assert!(cipher.open(&CONTEXT, &changed).is_err(), "{at}: {}", changed.as_str());
     }
     for length in 0..sealed.len() {
         let cut = SealedSecret::from_stored(sealed[..length].to_owned());
-        assert!(cipher.open(&context, &cut).is_err(), "{length} bytes");
+        assert!(cipher.open(&CONTEXT, &cut).is_err(), "{length} bytes");
     }
 }
 
@@ -157,10 +213,8 @@ impl Random for Exhausted {
 }
 
 async fn sealing_fails_without_entropy<F: Fixture>() {
-    let places = Places::new();
-    let context = SealContext::access_token(&places.work, &places.first);
-    let sealed = F::cipher(1).seal(&context, "refresh-token-1").expect("it seals");
-    let without = XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]), Arc::new(Exhausted));
-    assert!(without.seal(&context, "refresh-token-1").is_err());
-    assert_eq!(without.open(&context, &sealed).expect("opening needs none").expose_secret(), "refresh-token-1");
+    let sealed = F::cipher(1).seal(&CONTEXT, "refresh-token-1").expect("it seals");
+    let without = XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]).into(), Arc::new(Exhausted));
+    assert!(without.seal(&CONTEXT, "refresh-token-1").is_err());
+    assert_eq!(without.open(&CONTEXT, &sealed).expect("opening needs none").expose_secret(), "refresh-token-1");
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use goclaw::{
     domain::{
-        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope},
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         ids::DisplayName,
+        sealed::SealedSecret,
     },
     ports::ApiTokenStore,
 };
@@ -17,18 +18,20 @@ contract!(
     a_token_is_listed_unchanged,
     tokens_are_listed_oldest_first,
     a_duplicate_id_or_digest_is_an_error_and_changes_nothing,
-    an_extension_changes_the_expiry_of_one_token,
+    an_extension_changes_expiry_and_mark_of_one_token,
     concurrent_removals_of_a_token_succeed_once,
     expired_tokens_are_deleted,
 );
 
 /// Returns the token `number`, created `seconds` after the start of the test.
-fn token(number: u8, scope: Scope, seconds: i64) -> ApiToken {
+fn token(number: u8, scope: Scope, seconds: i64) -> SealedApiToken {
     let name = DisplayName::parse(&format!("Program {number}")).expect("a name");
-    ApiToken::issue(ApiTokenId::from_bytes([number; 16]), name, scope, &[number; ENTROPY], at(seconds)).0
+    let id = ApiTokenId::from_bytes([number; 16]);
+    let (token, _) = ApiToken::issue(id, name, scope, &[number; ENTROPY], at(seconds));
+    SealedApiToken { token, mac: Some(SealedSecret::from_stored(format!("v2:key:mark-{number}"))) }
 }
 
-async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[ApiToken]) {
+async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
     for token in tokens {
         store.put(token).await.expect("it is stored");
     }
@@ -55,18 +58,22 @@ async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl 
     let store = fixture.api_tokens();
     let (first, other) = (token(1, Scope::Proxy, 0), token(2, Scope::Proxy, 1));
     put(&store, std::slice::from_ref(&first)).await;
-    assert!(store.put(&ApiToken { id: first.id.clone(), ..other.clone() }).await.is_err());
-    assert!(store.put(&ApiToken { digest: first.digest.clone(), ..other }).await.is_err());
+    let same_id = ApiToken { id: first.token.id.clone(), ..other.token.clone() };
+    let same_digest = ApiToken { digest: first.token.digest.clone(), ..other.token };
+    for token in [same_id, same_digest] {
+        assert!(store.put(&SealedApiToken { token, mac: None }).await.is_err());
+    }
     assert_eq!(store.list().await.unwrap(), [first]);
 }
 
-async fn an_extension_changes_the_expiry_of_one_token(fixture: impl Fixture) {
+async fn an_extension_changes_expiry_and_mark_of_one_token(fixture: impl Fixture) {
     let store = fixture.api_tokens();
     let (extended, other) = (token(1, Scope::Page, 0), token(2, Scope::Page, 1));
     put(&store, &[extended.clone(), other.clone()]).await;
-    assert!(store.extend(&extended.id, at(9_000)).await.unwrap());
-    let extended = ApiToken { expires_at: Some(at(9_000)), ..extended };
-    assert!(!store.extend(&ApiTokenId::from_bytes([9; 16]), at(9_000)).await.unwrap(), "an unknown token");
+    let mac = Some(SealedSecret::from_stored("v2:key:another-mark".to_owned()));
+    let extended = SealedApiToken { token: ApiToken { expires_at: Some(at(9_000)), ..extended.token }, mac };
+    assert!(store.extend(&extended).await.unwrap());
+    assert!(!store.extend(&token(9, Scope::Page, 0)).await.unwrap(), "an unknown token");
     assert_eq!(store.list().await.unwrap(), [extended, other]);
 }
 
@@ -77,7 +84,7 @@ async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
     put(&store, &[removed.clone(), other.clone()]).await;
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {
-        let (store, id) = (Arc::clone(&store), removed.id.clone());
+        let (store, id) = (Arc::clone(&store), removed.token.id.clone());
         calls.spawn(async move { store.remove(&id).await.expect("no store error") });
     }
     let found = calls.join_all().await.into_iter().filter(|found| *found).count();
@@ -87,9 +94,9 @@ async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
 
 async fn expired_tokens_are_deleted(fixture: impl Fixture) {
     let store = fixture.api_tokens();
-    let until = |number, seconds: Option<i64>| ApiToken {
-        expires_at: seconds.map(at),
-        ..token(number, Scope::Page, i64::from(number))
+    let until = |number, seconds: Option<i64>| {
+        let SealedApiToken { token, mac } = token(number, Scope::Page, i64::from(number));
+        SealedApiToken { token: ApiToken { expires_at: seconds.map(at), ..token }, mac }
     };
     let (past, now, future, endless) = (until(1, Some(9)), until(2, Some(10)), until(3, Some(11)), until(4, None));
     put(&store, &[past, now, future.clone(), endless.clone()]).await;

@@ -42,7 +42,7 @@ async fn a_login_is_found_by_its_state_unchanged(fixture: impl Fixture) {
     assert_eq!(find(&*store, &first).await, None);
     assert_eq!(begin(&*store, &first).await, BeginOutcome::Begun);
     assert_eq!(find(&*store, &first).await, Some(first));
-    assert_eq!(store.find(&StateDigest::from_text("digest-".into())).await.unwrap(), None);
+    assert_eq!(store.find(&StateDigest::from_stored("digest-".into())).await.unwrap(), None);
 }
 
 async fn a_second_begin_returns_the_first_login_and_stores_nothing(fixture: impl Fixture) {

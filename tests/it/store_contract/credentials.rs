@@ -8,7 +8,7 @@ use goclaw::{
         ids::Generation,
         provider::{AuthMethod, ProviderType},
     },
-    ports::{ProfileChange, SaveOutcome, TokenStore},
+    ports::{ProfileChange, Removal, SaveOutcome, TokenStore},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -180,8 +180,9 @@ async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: i
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &credential(2, "private"), 5).await;
     let was = store.load(&name("work")).await.unwrap();
-    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), was);
-    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), None);
+    let removed = was.map(|account| Removal::Removed(Box::new(account))).expect("an account");
+    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), removed);
+    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), Removal::Absent);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert!(store.load(&name("private")).await.unwrap().unwrap().refresh_token.is_some());
 

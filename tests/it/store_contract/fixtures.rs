@@ -6,7 +6,7 @@ use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connect
 use goclaw::{
     adapters::store::{PostgresStore, SqliteStore},
     domain::ids::AccountName,
-    ports::{ApiTokenStore, CredentialHistory, LoginStore, RevocationQueue, TokenStore},
+    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(crate) trait Fixture {
-    type Store: TokenStore + CredentialHistory + LoginStore + RevocationQueue + 'static;
+    type Store: TokenStore + CredentialHistory + KeyStore + LoginStore + RevocationQueue + 'static;
 
     async fn open() -> Self;
 

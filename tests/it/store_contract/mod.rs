@@ -1,4 +1,4 @@
-//! Contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue` and `ApiTokenStore`. They run on
+//! Contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore` and `KeyStore`. They run on
 //! every implementation, including the fake.
 //!
 //! To test another store, add a [`Fixture`] and a line in [`contract!`].
@@ -7,6 +7,7 @@ mod api_tokens;
 mod begin;
 mod credentials;
 pub(crate) mod fixtures;
+mod keys;
 mod login_ends;
 mod postgres_server;
 mod refreshes;

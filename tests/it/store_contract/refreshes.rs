@@ -100,7 +100,7 @@ async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     fixture.plant_setting(&name("work"), "codex_pool", json!({"a": 1})).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     let rotation = rotation(2, version(1, 0));
-    let stored = advance(&*store, &RefreshEvent::Answered(rotation.clone()), at(7)).await;
+    let stored = advance(&*store, &RefreshEvent::Succeeded(rotation.clone()), at(7)).await;
     assert_eq!(stored.effect, Effect::Stored);
     let account = stored.credential.expect("it is there");
     assert_eq!(store.load(&name("work")).await.unwrap().as_ref(), Some(&account));
@@ -111,7 +111,7 @@ async fn a_rotation_is_stored_completely_and_once(fixture: impl Fixture) {
     assert_eq!(account.settings.clone().into_json()["codex_pool"], json!({"a": 1}));
 
     // A retry after the store's response was lost.
-    let again = advance(&*store, &RefreshEvent::Answered(rotation), at(8)).await;
+    let again = advance(&*store, &RefreshEvent::Succeeded(rotation), at(8)).await;
     assert_eq!((again.effect, again.credential), (Effect::Discard, Some(account)));
 }
 
@@ -120,7 +120,7 @@ async fn a_rotation_without_a_refresh_token_keeps_the_old_one(fixture: impl Fixt
     signed_in(&*store).await;
     let before = store.load(&name("work")).await.unwrap().unwrap();
     let unrotated = Rotation { refresh_token: None, ..rotation(2, version(1, 0)) };
-    let after = advance(&*store, &RefreshEvent::Answered(unrotated), at(7)).await.credential.unwrap();
+    let after = advance(&*store, &RefreshEvent::Succeeded(unrotated), at(7)).await.credential.unwrap();
     assert_eq!(after.refresh_token, before.refresh_token);
     assert_ne!(after.access_token, before.access_token);
     assert!(after.refresh.refreshable);
@@ -133,7 +133,7 @@ async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl 
     // The first holder is slow, and after its lease another replica presents the same token.
     let dead = RefreshEvent::Begin { seen: version(1, 0), lease: lease(2), trigger: RefreshTrigger::AccessDead };
     assert_eq!(advance(&*store, &dead, at(100)).await.effect, Effect::Send);
-    let late = advance(&*store, &RefreshEvent::Answered(rotation(2, version(1, 0))), at(101)).await;
+    let late = advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(101)).await;
     assert_eq!(late.effect, Effect::Stored);
     assert_eq!(late.credential.unwrap().refresh.state, TokenState::Active, "regardless of the lease holder");
 
@@ -141,7 +141,7 @@ async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl 
     let rejected = Failure::Rejected(Cause::RefreshTokenReused);
     advance(&*store, &begin(3, version(1, 1)), at(102)).await;
     advance(&*store, &failed(3, version(1, 1), rejected), at(103)).await;
-    let healing = advance(&*store, &RefreshEvent::Answered(rotation(3, version(1, 1))), at(104)).await;
+    let healing = advance(&*store, &RefreshEvent::Succeeded(rotation(3, version(1, 1))), at(104)).await;
     assert_eq!(healing.effect, Effect::Stored);
     let healed = healing.credential.unwrap().refresh;
     assert_eq!((healed.state, healed.cause), (TokenState::Active, None));
@@ -154,11 +154,11 @@ async fn only_the_lease_holder_can_record_a_failure(fixture: impl Fixture) {
     let before = store.load(&name("work")).await.unwrap();
     let lost = Failure::Unknown(Cause::TimedOut);
     let foreign = advance(&*store, &failed(2, version(1, 0), lost), at(6)).await;
-    assert_eq!((foreign.effect, foreign.credential), (Effect::Adopt, before));
+    assert_eq!((foreign.effect, foreign.credential), (Effect::UseCurrent, before));
 
     let own = advance(&*store, &failed(1, version(1, 0), lost), at(6)).await;
     let state = own.credential.unwrap().refresh;
-    assert_eq!((own.effect, state.state, state.cause), (Effect::Noted, TokenState::InDoubt, Some(Cause::TimedOut)));
+    assert_eq!((own.effect, state.state, state.cause), (Effect::Recorded, TokenState::InDoubt, Some(Cause::TimedOut)));
     assert_eq!((state.attempt, state.failures), (1, 1));
     assert_eq!(state.next_attempt_at, Some(at(36)));
 }
@@ -181,7 +181,7 @@ async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl F
     store.save_login(&credential(2, "work"), at(6)).await.unwrap();
     let anew = store.load(&name("work")).await.unwrap();
     assert_eq!(anew.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
-    let old = RefreshEvent::Answered(rotation(3, version(1, 0)));
+    let old = RefreshEvent::Succeeded(rotation(3, version(1, 0)));
     let late = advance(&*store, &old, at(7)).await;
     assert_eq!((late.effect, &late.credential), (Effect::Discard, &anew), "its revocation would end the new login too");
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
@@ -213,7 +213,7 @@ async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     advance(&*store, &failed(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
-    advance(&*store, &RefreshEvent::Answered(rotation(2, version(1, 0))), at(7)).await;
+    advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(7)).await;
     store.save_login(&credential(3, "other"), at(8)).await.unwrap();
     let account = store.load(&name("work")).await.unwrap().unwrap();
     store.remove(&name("work"), None, at(9)).await.unwrap();

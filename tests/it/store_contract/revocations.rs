@@ -7,9 +7,12 @@ use goclaw::{
         credential::NewSealedCredential,
         ids::LoginId,
         login_outcome::{LoginOutcome, LoginProgress},
+        refresh::TokenVersion,
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
+        sealed::SealedSecret,
+        time::Timestamp,
     },
-    ports::{LoginStore, RevocationQueue, SaveOutcome, TokenStore},
+    ports::{LoginStore, Removal, RevocationQueue, SaveOutcome, TokenStore},
 };
 use tokio::task::JoinSet;
 
@@ -21,6 +24,7 @@ use super::{
 
 contract!(
     a_removed_account_s_token_is_queued_only_on_request,
+    an_account_with_other_tokens_than_ordered_is_not_removed,
     a_new_login_queues_the_replaced_token_only_on_request,
     a_revocation_is_taken_once_and_due_again_later,
     old_revocations_are_deleted,
@@ -31,11 +35,29 @@ contract!(
 
 const PAUSE: Duration = Duration::from_secs(300);
 
-fn order(number: u8) -> RevocationOrder {
+/// Returns the order `number` to revoke the token of a login of the account "work".
+fn order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder {
+    let session = login(number, "work", "alice", at(0)).session;
     RevocationOrder {
-        id: RevocationId::from_bytes([number; 16]),
-        client: login(number, "work", "alice", at(0)).session.client,
+        version: TokenVersion::first_of(login_id.clone()),
+        revocation: PendingRevocation {
+            id: id(number),
+            name: session.name,
+            provider_type: session.provider_type,
+            login_id,
+            token: SealedSecret::from_stored(format!("v2:key:queued-{number}")),
+            client: session.client,
+            created_at: queued_at,
+        },
     }
+}
+
+fn id(number: u8) -> RevocationId {
+    RevocationId::from_bytes([number; 16])
+}
+
+fn login_id(number: u8) -> LoginId {
+    LoginId::from_bytes([number; 16])
 }
 
 /// Takes the only due revocation.
@@ -48,60 +70,54 @@ async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
 async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    store.remove(&name("work"), None, at(1)).await.unwrap();
+    assert!(matches!(store.remove(&name("work"), None, at(1)).await.unwrap(), Removal::Removed(_)));
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
 
-    let new = credential(2, "work");
-    store.save_login(&new, at(2)).await.unwrap();
-    store.remove(&name("work"), Some(&order(7)), at(3)).await.unwrap();
-    let RevocationOrder { id, client } = order(7);
-    let expected = PendingRevocation {
-        id,
-        client,
-        name: new.name,
-        provider_type: new.provider_type,
-        login_id: new.login_id,
-        token: new.refresh_token.expect("it has one"),
-        created_at: at(3),
-    };
-    assert_eq!(only(&*store, 3).await, expected);
-    store.remove(&name("work"), Some(&order(8)), at(4)).await.unwrap();
+    store.save_login(&credential(2, "work"), at(2)).await.unwrap();
+    let ordered = order(7, login_id(2), at(3));
+    assert!(matches!(store.remove(&name("work"), Some(&ordered), at(3)).await.unwrap(), Removal::Removed(_)));
+    assert_eq!(only(&*store, 3).await, ordered.revocation);
+    let again = store.remove(&name("work"), Some(&order(8, login_id(2), at(4))), at(4)).await.unwrap();
+    assert_eq!(again, Removal::Absent);
     assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
+}
 
-    let without_token = NewSealedCredential { refresh_token: None, ..credential(3, "work") };
-    store.save_login(&without_token, at(5)).await.unwrap();
-    store.remove(&name("work"), Some(&order(9)), at(6)).await.unwrap();
-    assert_eq!(store.due(at(6), 10).await.unwrap(), []);
+async fn an_account_with_other_tokens_than_ordered_is_not_removed(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    let before = store.load(&name("work")).await.unwrap();
+    let later = TokenVersion::first_of(login_id(1)).next();
+    for outdated in [order(7, login_id(2), at(1)), RevocationOrder { version: later, ..order(8, login_id(1), at(1)) }] {
+        assert_eq!(store.remove(&name("work"), Some(&outdated), at(1)).await.unwrap(), Removal::Changed);
+        let new = NewSealedCredential { superseded: Some(outdated), ..credential(3, "work") };
+        assert_eq!(store.save_login(&new, at(1)).await.unwrap(), SaveOutcome::Changed);
+    }
+    assert_eq!(store.load(&name("work")).await.unwrap(), before);
+    assert_eq!(store.all().await.unwrap(), []);
 }
 
 async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
-    store
-        .save_login(&NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") }, at(0))
-        .await
-        .unwrap();
+    let superseding = |number, superseded| NewSealedCredential {
+        superseded: Some(order(number, login_id(superseded), at(2))),
+        ..credential(number, "work")
+    };
+    store.save_login(&superseding(1, 9), at(0)).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), [], "no token was replaced");
     store.save_login(&credential(2, "work"), at(1)).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
-    store
-        .save_login(&NewSealedCredential { superseded: Some(order(3)), ..credential(3, "work") }, at(2))
-        .await
-        .unwrap();
-    let queued = only(&*store, 2).await;
-    assert_eq!(
-        (Some(queued.token), queued.login_id),
-        (credential(2, "work").refresh_token, LoginId::from_bytes([2; 16]))
-    );
+    store.save_login(&superseding(3, 2), at(2)).await.unwrap();
+    assert_eq!(store.all().await.unwrap(), [order(3, login_id(2), at(2)).revocation]);
 }
 
 async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
     let store = fixture.store();
     store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    store.remove(&name("work"), Some(&order(7)), at(0)).await.unwrap();
+    store.remove(&name("work"), Some(&order(7, login_id(1), at(0))), at(0)).await.unwrap();
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let store = fixture.store();
-        calls.spawn(async move { store.take(&order(7).id, at(1), PAUSE).await.expect("no store error").is_some() });
+        calls.spawn(async move { store.take(&id(7), at(1), PAUSE).await.expect("no store error").is_some() });
     }
     assert_eq!(calls.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
     assert_eq!(store.due(at(300), 10).await.unwrap(), []);
@@ -109,7 +125,7 @@ async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
     store.put(&again).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), [], "the id is already queued");
     for _ in 0..2 {
-        store.forget(&again.id).await.unwrap();
+        store.delete(&again.id).await.unwrap();
         assert_eq!(store.due(at(9_999), 10).await.unwrap(), []);
     }
     store.put(&again).await.unwrap();
@@ -120,11 +136,12 @@ async fn old_revocations_are_deleted(fixture: impl Fixture) {
     let store = fixture.store();
     for number in [1, 2] {
         store.save_login(&credential(number, "work"), at(0)).await.unwrap();
-        store.remove(&name("work"), Some(&order(number)), at(i64::from(number))).await.unwrap();
+        let queued_at = at(i64::from(number));
+        store.remove(&name("work"), Some(&order(number, login_id(number), queued_at)), queued_at).await.unwrap();
     }
-    assert_eq!(store.due(at(9), 1).await.unwrap(), [order(1).id], "the oldest first, up to the limit");
-    assert_eq!(store.forget_queued_before(at(2)).await.unwrap(), 1);
-    assert_eq!(store.due(at(9), 10).await.unwrap(), [order(2).id]);
+    assert_eq!(store.due(at(9), 1).await.unwrap(), [id(1)], "the oldest first, up to the limit");
+    assert_eq!(store.delete_queued_before(at(2)).await.unwrap(), 1);
+    assert_eq!(store.due(at(9), 10).await.unwrap(), [id(2)]);
 }
 
 async fn a_save_completes_its_login(fixture: impl Fixture) {
@@ -143,12 +160,12 @@ async fn an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let before = store.load(&name("work")).await.unwrap();
     let pending = login(1, "work", "alice", at(0));
     store.begin(&pending, at(0)).await.unwrap();
-    let late = NewSealedCredential { superseded: Some(order(1)), ..credential(1, "work") };
-    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Interrupted));
+    let late = NewSealedCredential { superseded: Some(order(1, login_id(9), at(0))), ..credential(1, "work") };
+    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Interrupted));
     store.claim(&pending.session.id, at(1)).await.unwrap();
     store.cancel_all(&name("work"), at(2)).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginOver(LoginOutcome::Cancelled));
+        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Cancelled));
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before, "the account is unchanged");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
@@ -167,7 +184,7 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
 
     let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
-    assert_eq!(save(1, 6).await, SaveOutcome::LoginOver(LoginOutcome::Cancelled), "its exchange began earlier");
+    assert_eq!(save(1, 6).await, SaveOutcome::LoginEnded(LoginOutcome::Cancelled), "its exchange began earlier");
     let stored = store.load(&name("work")).await.unwrap().expect("an account");
     assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
     assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its exchange began later");

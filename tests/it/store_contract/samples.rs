@@ -54,7 +54,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
 }
 
 /// Returns a pending login `number` of `principal`.
-pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
+pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Timestamp) -> SealedLogin {
     let endpoint = |path: &str| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("an address");
     SealedLogin {
         session: LoginSession {
@@ -80,7 +80,7 @@ pub(super) fn login(number: u8, account: &str, principal: &str, started_at: Time
             started_at,
             expires_at: started_at.plus(LIFETIME),
         },
-        state_digest: StateDigest::from_text(format!("digest-{number}")),
+        state_digest: StateDigest::from_stored(format!("digest-{number}")),
         state: sealed("state", number),
         verifier: sealed("verifier", number),
         progress: LoginProgress::Pending,

@@ -27,7 +27,8 @@ const SECRETS: [&str; 4] = ["access-canary", "refresh-canary", "state-canary", "
 async fn with_one_of_each() -> Sqlite {
     let [access_token, refresh_token, state, verifier] = SECRETS;
     let sqlite = Sqlite::open().await;
-    let vault = Vault::new(Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]), SeededRandom::new(1))));
+    let vault =
+        Vault::new(Arc::new(XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]).into(), SeededRandom::new(1))));
     let sample = credential(1, "openai-codex");
     let new = NewCredential {
         name: sample.name,
@@ -71,7 +72,7 @@ async fn the_tables_have_the_required_content() {
     let waiting = "login_sessions WHERE provider = 'openai-codex' AND principal = 'alice' AND outcome = 'pending'";
     for (column, row) in [("api_key", account), ("value", refresh_token), ("state", waiting), ("verifier", waiting)] {
         let sealed = sqlite.cell(column, row).unwrap_or_else(|| panic!("there is no {column}"));
-        assert!(sealed.starts_with("v1:"), "{column} is sealed: {sealed}");
+        assert!(sealed.starts_with("v2:"), "{column} is sealed: {sealed}");
     }
     for table in ["llm_providers", "config_secrets", "login_sessions"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("1"), "{table}");

@@ -118,7 +118,7 @@ impl Account {
         };
         let before = self.held.take();
         let held = Held {
-            refresh: RefreshState::signed_in(
+            refresh: RefreshState::after_login(
                 new.login_id.clone(),
                 new.refresh_token.is_some(),
                 new.metadata.obtained_at,
@@ -161,7 +161,7 @@ impl Account {
             return effect;
         };
         let after = row.expect("no event removes an account");
-        if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, effect) {
+        if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, effect) {
             held.access_token = rotation.access_token.clone();
             held.refresh_token = rotation.refresh_token.clone().or(held.refresh_token);
             held.metadata = rotation.metadata.clone();
@@ -187,7 +187,7 @@ impl Account {
                 let has_one = self.held.as_ref().is_none_or(|held| held.refresh_token.is_some());
                 let refresh_token = refresh_token.filter(|_| has_one);
                 let seen = self.version(&seen);
-                RefreshEvent::Answered(Rotation { seen, access_token, refresh_token, metadata, same_account })
+                RefreshEvent::Succeeded(Rotation { seen, access_token, refresh_token, metadata, same_account })
             }
             Event::Again => match &self.last {
                 Some(last) => last.clone(),

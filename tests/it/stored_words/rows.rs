@@ -107,7 +107,7 @@ async fn logins_with_every_outcome_are_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = left_behind(folder.path(), &phases.iter().map(login).collect::<String>()).await;
     for state in phases {
-        let found = store.find(&StateDigest::from_text(format!("digest-{state}"))).await.expect("it is read");
+        let found = store.find(&StateDigest::from_stored(format!("digest-{state}"))).await.expect("it is read");
         let login = found.expect("it is there");
         assert_eq!(login.progress.as_str(), state);
         assert_eq!(login.session.principal, Principal::gateway_token());
@@ -148,7 +148,7 @@ async fn events_tokens_and_revocations_are_read() {
     assert_eq!(causes, CAUSES);
 
     let tokens = ApiTokenStore::list(&store).await.expect("every token is read");
-    let mut scopes: Vec<_> = tokens.iter().map(|token| token.scope.as_str()).collect();
+    let mut scopes: Vec<_> = tokens.iter().map(|token| token.token.scope.as_str()).collect();
     scopes.sort_unstable();
     assert_eq!(scopes, ["link", "page", "proxy"]);
 

@@ -82,7 +82,7 @@ pub(crate) async fn pause(time: Duration) {
 
 /// Blocks the thread, for tests without a runtime.
 #[expect(clippy::disallowed_methods, reason = "processes have no fake clock")]
-fn sleep_thread(time: Duration) {
+pub(crate) fn sleep_thread(time: Duration) {
     std::thread::sleep(time);
 }
 

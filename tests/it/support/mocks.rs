@@ -16,7 +16,7 @@ use goclaw::{
     },
     ports::{
         Advanced, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint, ProfileChange,
-        SaveOutcome, StoreError, TokenEndpointError, TokenStore,
+        Removal, SaveOutcome, StoreError, TokenEndpointError, TokenStore,
     },
 };
 use mockall::mock;
@@ -82,6 +82,6 @@ mock! {
             name: &AccountName,
             revocation: Option<&'a RevocationOrder>,
             now: Timestamp,
-        ) -> Result<Option<SealedCredential>, StoreError>;
+        ) -> Result<Removal, StoreError>;
     }
 }

@@ -11,8 +11,9 @@ use crate::{
         schema::api_tokens as table,
     },
     domain::{
-        api_token::{ApiToken, ApiTokenId, Scope, TokenDigest},
+        api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
         ids::DisplayName,
+        sealed::SealedSecret,
         time::Timestamp,
     },
     ports::{ApiTokenStore, StoreError},
@@ -27,10 +28,11 @@ struct ApiTokenRow {
     digest: String,
     created_at: i64,
     expires_at: Option<i64>,
+    mac: Option<String>,
 }
 
-impl From<&ApiToken> for ApiTokenRow {
-    fn from(token: &ApiToken) -> Self {
+impl From<&SealedApiToken> for ApiTokenRow {
+    fn from(SealedApiToken { token, mac }: &SealedApiToken) -> Self {
         Self {
             id: token.id.as_str().to_owned(),
             name: token.name.as_str().to_owned(),
@@ -38,41 +40,44 @@ impl From<&ApiToken> for ApiTokenRow {
             digest: token.digest.as_str().to_owned(),
             created_at: token.created_at.unix_millis(),
             expires_at: token.expires_at.map(Timestamp::unix_millis),
+            mac: mac.as_ref().map(|mac| mac.as_str().to_owned()),
         }
     }
 }
 
-impl TryFrom<ApiTokenRow> for ApiToken {
+impl TryFrom<ApiTokenRow> for SealedApiToken {
     type Error = StoreError;
 
     fn try_from(row: ApiTokenRow) -> Result<Self, StoreError> {
         let place = Place { table: "api_tokens", row: &row.id };
-        Ok(Self {
+        let token = ApiToken {
             name: DisplayName::parse(&row.name).map_err(|_| place.invalid("name"))?,
             scope: Scope::parse(&row.scope).ok_or_else(|| place.invalid("scope"))?,
             id: ApiTokenId::from_stored(row.id),
             digest: TokenDigest::from_stored(row.digest),
             created_at: Timestamp::from_unix_millis(row.created_at),
             expires_at: row.expires_at.map(Timestamp::from_unix_millis),
-        })
+        };
+        Ok(Self { token, mac: row.mac.map(SealedSecret::from_stored) })
     }
 }
 
 #[async_trait]
 impl ApiTokenStore for Store {
-    async fn put(&self, token: &ApiToken) -> Result<(), StoreError> {
+    async fn put(&self, token: &SealedApiToken) -> Result<(), StoreError> {
         let insert = diesel::insert_into(table::table).values(ApiTokenRow::from(token));
         self.run("keep a token", async |connection| Ok(insert.execute(connection).await.map(drop)?)).await
     }
 
-    async fn list(&self) -> Result<Vec<ApiToken>, StoreError> {
+    async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError> {
         let all = table::table.order((table::created_at.asc(), table::id.asc())).select(ApiTokenRow::as_select());
         self.run("list the tokens", async |connection| from_rows(all.load(connection).await?)).await
     }
 
-    async fn extend(&self, id: &ApiTokenId, expires_at: Timestamp) -> Result<bool, StoreError> {
-        let row = diesel::update(table::table.find(id.as_str()));
-        let row = row.set(table::expires_at.eq(expires_at.unix_millis()));
+    async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError> {
+        let new = ApiTokenRow::from(token);
+        let row = diesel::update(table::table.find(new.id));
+        let row = row.set((table::expires_at.eq(new.expires_at), table::mac.eq(new.mac)));
         self.run("extend a token", async |connection| Ok(row.execute(connection).await? > 0)).await
     }
 

@@ -26,7 +26,7 @@ use crate::{
         sealed::{SealedSecret, refresh_token_key},
         time::Timestamp,
     },
-    ports::{Advanced, ProfileChange, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -171,12 +171,14 @@ impl TokenStore for Store {
             if let Some(other) = before.as_ref().filter(|account| account.provider_type != new.provider_type) {
                 return Ok(SaveOutcome::TypeConflict(other.provider_type));
             }
-            if let Some(outcome) = complete(connection, &new.login_id, now).await? {
-                return Ok(SaveOutcome::LoginOver(outcome));
+            if before.as_ref().is_some_and(|account| account.contradicts(new.superseded.as_ref())) {
+                return Ok(SaveOutcome::Changed);
             }
-            let superseded = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now));
-            if let Some(revocation) = superseded {
-                queue(connection, &revocation).await?;
+            if let Some(outcome) = complete(connection, &new.login_id, now).await? {
+                return Ok(SaveOutcome::LoginEnded(outcome));
+            }
+            if let (Some(_), Some(order)) = (&before, &new.superseded) {
+                queue(connection, &order.revocation).await?;
             }
             let account = SealedCredential::after_login(new, before.as_ref(), now);
             let signed_in = CredentialEvent::unnumbered(&new.name, EventKind::SignedIn, &account.refresh, now);
@@ -222,7 +224,7 @@ impl TokenStore for Store {
                 return Ok(Advanced { effect: stepped.effect, credential: Some(before), events: Vec::new() });
             }
             let mut account = SealedCredential { refresh, ..before.clone() };
-            if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+            if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
                 account.take_tokens(rotation);
             }
             let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
@@ -238,20 +240,21 @@ impl TokenStore for Store {
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError> {
+    ) -> Result<Removal, StoreError> {
         self.write("remove an account", async |connection| {
-            let account = find(connection, name).await?;
-            if let Some(account) = &account {
-                let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
-                record(connection, &signed_out).await?;
-                if let Some(revocation) = account.revocation(revocation, now) {
-                    queue(connection, &revocation).await?;
-                }
+            let Some(account) = find(connection, name).await? else { return Ok(Removal::Absent) };
+            if account.contradicts(revocation) {
+                return Ok(Removal::Changed);
+            }
+            let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
+            record(connection, &signed_out).await?;
+            if let Some(order) = revocation {
+                queue(connection, &order.revocation).await?;
             }
             let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
             diesel::delete(row).execute(connection).await?;
             diesel::delete(config_secrets::table.find(refresh_token_key(name))).execute(connection).await?;
-            Ok(account)
+            Ok(Removal::Removed(Box::new(account)))
         })
         .await
     }

@@ -104,7 +104,7 @@ impl TryFrom<LoginRow> for SealedLogin {
                 expires_at: Timestamp::from_unix_millis(row.expires_at),
                 id: LoginId::from_stored(row.id),
             },
-            state_digest: StateDigest::from_text(row.state_digest),
+            state_digest: StateDigest::from_stored(row.state_digest),
             state: SealedSecret::from_stored(row.state),
             verifier: SealedSecret::from_stored(row.verifier),
             progress_since: Timestamp::from_unix_millis(row.outcome_at),

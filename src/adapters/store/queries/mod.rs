@@ -9,6 +9,7 @@
 mod api_tokens;
 mod credentials;
 mod history;
+mod keys;
 mod logins;
 mod revocations;
 

@@ -8,7 +8,12 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store};
 use crate::{
-    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::{Place, from_rows},
+        schema::revocations as table,
+    },
     domain::{
         ids::{AccountName, LoginId},
         provider::ProviderType,
@@ -89,6 +94,11 @@ impl RevocationQueue for Store {
         .await
     }
 
+    async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError> {
+        let all = table::table.order(table::id).select(RevocationRow::as_select());
+        self.run("read the revocations", async |connection| from_rows(all.load(connection).await?)).await
+    }
+
     async fn take(
         &self,
         id: &RevocationId,
@@ -106,12 +116,12 @@ impl RevocationQueue for Store {
         .await
     }
 
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError> {
         let row = diesel::delete(table::table.find(id.as_str()));
         self.run("forget a revocation", async |connection| Ok(row.execute(connection).await.map(drop)?)).await
     }
 
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
         let old = diesel::delete(table::table.filter(table::created_at.lt(time.unix_millis())));
         self.run("forget old revocations", async |connection| Ok(old.execute(connection).await?)).await
     }

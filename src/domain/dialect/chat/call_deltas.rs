@@ -42,11 +42,13 @@ impl CallDeltas {
         if self.as_function_call {
             return Some(json!({"function_call": {"name": call.name, "arguments": ""}})).filter(|_| index == 0);
         }
-        let mut begin = call.as_tool_call("");
-        if let Value::Object(members) = &mut begin {
-            members.shift_insert(0, "index".to_owned(), index.into());
-        }
-        Some(json!({"tool_calls": [begin]}))
+        let Call { id, name, .. } = call;
+        Some(if call.is_custom {
+            json!({"tool_calls": [{"index": index, "id": id, "type": "custom", "custom": {"name": name, "input": ""}}]})
+        } else {
+            let function = json!({"name": name, "arguments": ""});
+            json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]})
+        })
     }
 
     /// Returns the delta for a piece of the arguments. Pieces of a call that has not begun are skipped: its name is not

@@ -1,24 +1,29 @@
 //! A finished response as a chat completion (OpenAI API reference, "the chat completion object").
 //!
-//! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
-//! calls in their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but
-//! several clients show; without summaries the member is absent.
+//! A completion has one message, so the items of the response are joined, by the rules of a stream: see
+//! [`super::deltas`].
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    ChatOptions,
-    item::{Call, Item, Paragraphs, Part, citation, list, start_of, text},
-};
+use super::{ChatOptions, deltas::Deltas, item::text};
 
-/// Translates the finished response object to a `chat.completion`.
+/// Translates the finished response object to a `chat.completion`: the message to which its deltas add up.
 pub fn completion(response: &Value, options: &ChatOptions) -> Value {
-    let mut message = Message::default();
-    for (index, item) in (0..).zip(list(response, "output")) {
-        message.add(index, Item::of(item));
+    let mut deltas = Deltas::new(options.wants_function_call);
+    let mut message = json!({"role": "assistant", "content": null, "refusal": null});
+    for delta in deltas.on_end(response) {
+        add(&mut message, delta);
     }
-    let finish_reason = finish_reason(response, !message.calls.is_empty(), options);
-    let message = message.into_value(options);
+    // Only the calls in chunks have an index.
+    for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+        call.as_object_mut().and_then(|call| call.shift_remove("index"));
+    }
+    let is_empty = ["content", "refusal"].iter().all(|name| message.get(name).is_some_and(Value::is_null));
+    if is_empty && !deltas.has_calls() {
+        // `content` is null only if there is a refusal or a call instead.
+        add(&mut message, json!({"content": ""}));
+    }
+    let finish_reason = finish_reason(response, deltas.has_calls(), options);
     let mut completion = head(response, "chat.completion", options);
     completion.insert(
         "choices".to_owned(),
@@ -30,89 +35,26 @@ pub fn completion(response: &Value, options: &ChatOptions) -> Value {
     Value::Object(completion)
 }
 
-/// A text that is joined from paragraphs.
-#[derive(Debug, Default)]
-struct Text {
-    paragraphs: Paragraphs,
-    text: String,
-}
-
-impl Text {
-    fn append(&mut self, source: (u64, u64), text: &str) {
-        if let Some(appended) = self.paragraphs.append(source, text) {
-            self.text.push_str(&appended);
-        }
-    }
-
-    /// Returns the text, or null if it is empty.
-    fn into_value(self) -> Value {
-        if self.text.is_empty() { Value::Null } else { self.text.into() }
-    }
-}
-
-/// The message into which the items of a response are joined.
-#[derive(Debug, Default)]
-struct Message<'a> {
-    content: Text,
-    refusal: Text,
-    reasoning: Text,
-    annotations: Vec<Value>,
-    calls: Vec<Call<'a>>,
-}
-
-impl<'a> Message<'a> {
-    fn add(&mut self, index: u64, item: Item<'a>) {
-        match item {
-            Item::Message(parts) => parts.iter().for_each(|part| self.add_part(index, part)),
-            Item::Reasoning(summaries) => {
-                for (part, summary) in (0..).zip(summaries) {
-                    self.reasoning.append((index, part), summary);
+/// Adds a delta to a value as clients do: texts and lists are appended, objects merged, and list items with an `index`
+/// added to the item at this index.
+fn add(value: &mut Value, delta: Value) {
+    match (value, delta) {
+        (Value::String(text), Value::String(more)) => text.push_str(&more),
+        (Value::Array(list), Value::Array(more)) => {
+            for item in more {
+                let index = item.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
+                match index.and_then(|index| list.get_mut(index)) {
+                    Some(earlier) => add(earlier, item),
+                    None => list.push(item),
                 }
             }
-            Item::Call(call) => self.calls.push(call),
-            Item::Other => {}
         }
-    }
-
-    fn add_part(&mut self, index: u64, part: &Part<'_>) {
-        match part {
-            Part::Text { text: "", .. } => {}
-            Part::Text { text, annotations } => {
-                self.content.append((index, 0), text);
-                let start = start_of(text, self.content.paragraphs.chars());
-                self.annotations.extend(annotations.iter().filter_map(|annotation| citation(annotation, start)));
+        (Value::Object(members), Value::Object(more)) => {
+            for (name, delta) in more {
+                add(members.entry(name).or_insert_with(Value::default), delta);
             }
-            Part::Refusal(refusal) => self.refusal.append((index, 0), refusal),
-            Part::Other => {}
         }
-    }
-
-    /// `content` is null only if there is a refusal or a call instead.
-    fn into_value(self, options: &ChatOptions) -> Value {
-        let mut message = Map::new();
-        message.insert("role".to_owned(), "assistant".into());
-        let (content, refusal) = (self.content.into_value(), self.refusal.into_value());
-        let is_empty = content.is_null() && refusal.is_null() && self.calls.is_empty();
-        message.insert("content".to_owned(), if is_empty { "".into() } else { content });
-        message.insert("refusal".to_owned(), refusal);
-        if !self.reasoning.text.is_empty() {
-            message.insert("reasoning_content".to_owned(), self.reasoning.into_value());
-        }
-        if !self.annotations.is_empty() {
-            message.insert("annotations".to_owned(), self.annotations.into());
-        }
-        match self.calls.first() {
-            Some(call) if options.wants_function_call => {
-                let call = json!({"name": call.name, "arguments": call.input});
-                message.insert("function_call".to_owned(), call);
-            }
-            Some(_) => {
-                let calls = self.calls.iter().map(|call| call.as_tool_call(call.input)).collect();
-                message.insert("tool_calls".to_owned(), calls);
-            }
-            None => {}
-        }
-        Value::Object(message)
+        (value, delta) => *value = delta,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::dialect::{
     json_writer::JsonWriter,
     members::{Members, TextOrList},
     raw_json::Text,
+    system_text::write_part,
 };
 
 /// Returns the content of a message that must be text: a system message or a tool output. Parts become lines.
@@ -49,8 +50,7 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
             out.end_object();
         }
         "input_audio" => {
-            let advice = "the provider accepts no audio: send a transcript as text.";
-            return Err(InvalidRequest::unsupported_value(&part.path_of("type"), advice));
+            return Err(part.unsupported("type", "the provider accepts no audio: send a transcript as text."));
         }
         other => return Err(unknown_part(&part, other)),
     }
@@ -80,14 +80,6 @@ fn write_assistant_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(
     Ok(())
 }
 
-fn write_part(kind: &str, name: &str, text: &Text<'_>, out: &mut JsonWriter) {
-    out.begin_object();
-    out.word("type", kind);
-    out.text(name, text);
-    out.end_object();
-}
-
 fn unknown_part(part: &Members<'_>, kind: &str) -> InvalidRequest {
-    let advice = format!("content of the type '{}' is not supported here.", shown(kind));
-    InvalidRequest::unsupported_value(&part.path_of("type"), &advice)
+    part.unsupported("type", &format!("content of the type '{}' is not supported here.", shown(kind)))
 }

@@ -1,4 +1,8 @@
 //! Translates the events of a response to the `delta` members of chunks.
+//!
+//! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
+//! calls in their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but
+//! several clients show; without summaries the member is absent.
 
 use serde_json::Value;
 
@@ -43,8 +47,10 @@ impl Deltas {
             "response.output_text.done" => self.texts.whole(TextKind::Content, place, text("text")),
             "response.refusal.delta" => self.texts.piece(TextKind::Refusal, place, text("delta")),
             "response.refusal.done" => self.texts.whole(TextKind::Refusal, place, text("refusal")),
-            "response.reasoning_summary_text.delta" => self.texts.piece(TextKind::Reasoning, place, text("delta")),
-            "response.reasoning_summary_text.done" => self.texts.whole(TextKind::Reasoning, place, text("text")),
+            "response.reasoning_summary_text.delta" => {
+                self.texts.piece(TextKind::ReasoningContent, place, text("delta"))
+            }
+            "response.reasoning_summary_text.done" => self.texts.whole(TextKind::ReasoningContent, place, text("text")),
             "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
                 self.calls.piece(item, text("delta"))
             }
@@ -82,7 +88,7 @@ impl Deltas {
                 .collect(),
             Item::Reasoning(summaries) => (0..)
                 .zip(summaries)
-                .filter_map(|(part, summary)| self.texts.whole(TextKind::Reasoning, (index, part), summary))
+                .filter_map(|(part, summary)| self.texts.whole(TextKind::ReasoningContent, (index, part), summary))
                 .collect(),
             Item::Call(call) => {
                 [self.calls.begin(index, &call), self.calls.whole(index, call.input)].into_iter().flatten().collect()

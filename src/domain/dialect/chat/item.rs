@@ -57,15 +57,6 @@ impl<'a> Call<'a> {
     fn of(item: &'a Value, input: &str, is_custom: bool) -> Self {
         Self { id: text(item, "call_id"), name: text(item, "name"), input: text(item, input), is_custom }
     }
-
-    /// Returns the call as a member of a message, or of the chunk that begins it.
-    pub(super) fn as_tool_call(&self, input: &str) -> Value {
-        if self.is_custom {
-            json!({"id": self.id, "type": "custom", "custom": {"name": self.name, "input": input}})
-        } else {
-            json!({"id": self.id, "type": "function", "function": {"name": self.name, "arguments": input}})
-        }
-    }
 }
 
 /// Translates a citation of a page; `start` is where its text begins in the joined text, in characters. None for other
@@ -83,11 +74,6 @@ pub(super) fn citation(annotation: &Value, start: u64) -> Option<Value> {
     }}))
 }
 
-/// Returns the start of the text that was appended last to a joined text, which now has `chars` characters.
-pub(super) fn start_of(text: &str, chars: u64) -> u64 {
-    chars.saturating_sub(length(text))
-}
-
 /// Returns a member that is a string, or the empty string.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -96,36 +82,4 @@ pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 /// Returns a member that is an array, or the empty array.
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// Joins the texts of several sources (a response may have more messages than a completion) with blank lines. It holds
-/// only the length and the newest source.
-#[derive(Debug, Default)]
-pub(super) struct Paragraphs {
-    newest: Option<(u64, u64)>,
-    chars: u64,
-}
-
-impl Paragraphs {
-    /// Returns what to append for a piece of text from a source; None for an empty piece.
-    pub(super) fn append(&mut self, source: (u64, u64), text: &str) -> Option<String> {
-        if text.is_empty() {
-            return None;
-        }
-        let is_other = self.newest.is_some_and(|newest| newest != source);
-        self.newest = Some(source);
-        let appended = if is_other { format!("\n\n{text}") } else { text.to_owned() };
-        self.chars = self.chars.saturating_add(length(&appended));
-        Some(appended)
-    }
-
-    /// Returns the length of the joined text, in characters.
-    pub(super) fn chars(&self) -> u64 {
-        self.chars
-    }
-}
-
-/// Returns the length in characters, the unit of citation positions.
-fn length(text: &str) -> u64 {
-    text.chars().count().try_into().unwrap_or(u64::MAX)
 }

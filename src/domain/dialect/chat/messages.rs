@@ -10,7 +10,7 @@ use crate::domain::dialect::{
     json_writer::JsonWriter,
     members::Members,
     raw_json::{List, Text},
-    system_text::{SystemTexts, write_developer_item},
+    system_text::{SystemTexts, begin_message, end_message, write_developer_item},
 };
 
 /// The parts of the messages that are not items.
@@ -63,51 +63,28 @@ impl<'a> Translation<'a, '_> {
                 } else if !text.is_empty() {
                     write_developer_item(&text, self.out);
                 }
-                Ok(())
             }
             "user" => {
-                self.begin_message("user");
+                begin_message("user", self.out);
                 content::write_user_parts(&mut message, self.out)?;
-                self.end_message();
-                Ok(())
+                end_message(self.out);
             }
-            "assistant" => self.add_assistant(message),
-            "tool" => self.add_tool_output(message),
-            "function" => self.add_function_output(message),
-            other => {
-                let advice = format!("the role '{}' is unknown.", shown(other));
-                Err(InvalidRequest::unsupported_value(&message.path_of("role"), &advice))
-            }
+            "assistant" => self.add_assistant(message)?,
+            "tool" => self.add_tool_output(message)?,
+            "function" => self.add_function_output(message)?,
+            other => return Err(message.unsupported("role", &format!("the role '{}' is unknown.", shown(other)))),
         }
-    }
-
-    fn begin_message(&mut self, role: &str) {
-        self.out.begin_object();
-        self.out.word("type", "message");
-        self.out.word("role", role);
-        self.out.begin_array_in("content");
-    }
-
-    fn end_message(&mut self) {
-        self.out.end_array();
-        self.out.end_object();
+        Ok(())
     }
 
     fn add_assistant(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         if message.has("audio") {
             let advice = "the provider stores no audio: send its transcript as `content`.";
-            return Err(InvalidRequest::unsupported_value(&message.path_of("audio"), advice));
+            return Err(message.unsupported("audio", advice));
         }
-        let before = self.out.len();
-        self.begin_message("assistant");
-        let empty = self.out.len();
-        content::write_assistant_parts(&mut message, self.out)?;
-        if self.out.len() == empty {
-            // The message only calls tools.
-            self.out.truncate(before);
-        } else {
-            self.end_message();
-        }
+        // A message that only calls tools has no parts.
+        let write_parts = |out: &mut JsonWriter| content::write_assistant_parts(&mut message, out);
+        self.out.unless_empty(|out| begin_message("assistant", out), write_parts, end_message)?;
         if let Some(calls) = message.take_list("tool_calls")? {
             calls.each(|call| self.add_call(call))?;
         }
@@ -121,43 +98,46 @@ impl<'a> Translation<'a, '_> {
         let id = call.need_text("id")?;
         match call.take_text("type")?.map(Text::unescaped).as_deref() {
             None | Some("function") => {
-                let mut function = call.need_object("function")?;
-                self.begin_item("function_call", &id);
-                self.out.text("name", &function.need_text("name")?);
-                self.out.text("arguments", &function.need_text("arguments")?);
-                self.out.end_object();
+                self.write_call("function_call", &id, "arguments", call.need_object("function")?)
             }
             Some("custom") => {
-                let mut custom = call.need_object("custom")?;
-                self.begin_item("custom_tool_call", &id);
-                self.out.text("name", &custom.need_text("name")?);
-                self.out.text("input", &custom.need_text("input")?);
-                self.out.end_object();
+                self.write_call("custom_tool_call", &id, "input", call.need_object("custom")?)?;
                 self.custom_calls.insert(id.unescaped());
+                Ok(())
             }
-            Some(_) => {
-                let advice = "it is `function` or `custom`.";
-                return Err(InvalidRequest::unsupported_value(&call.path_of("type"), advice));
-            }
+            Some(_) => Err(call.unsupported("type", "it is `function` or `custom`.")),
         }
+    }
+
+    /// Writes a call. `input` is the name of its arguments.
+    fn write_call(
+        &mut self,
+        kind: &str,
+        id: &Text<'_>,
+        input: &str,
+        mut call: Members<'a>,
+    ) -> Result<(), InvalidRequest> {
+        self.out.begin_object();
+        self.out.word("type", kind);
+        self.out.text("call_id", id);
+        self.out.text("name", &call.need_text("name")?);
+        self.out.text(input, &call.need_text(input)?);
+        self.out.end_object();
         Ok(())
     }
 
-    fn begin_item(&mut self, kind: &str, call_id: &Text<'_>) {
+    fn write_output(&mut self, kind: &str, id: &Text<'_>, output: &Text<'_>) {
         self.out.begin_object();
         self.out.word("type", kind);
-        self.out.text("call_id", call_id);
+        self.out.text("call_id", id);
+        self.out.text("output", output);
+        self.out.end_object();
     }
 
     /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids
     /// and matches the backend's cache.
-    fn add_function_call(&mut self, mut call: Members<'a>) -> Result<(), InvalidRequest> {
-        self.out.begin_object();
-        self.out.word("type", "function_call");
-        self.out.word("call_id", &format!("call_function_{}", self.function_calls));
-        self.out.text("name", &call.need_text("name")?);
-        self.out.text("arguments", &call.need_text("arguments")?);
-        self.out.end_object();
+    fn add_function_call(&mut self, call: Members<'a>) -> Result<(), InvalidRequest> {
+        self.write_call("function_call", &function_call_id(self.function_calls), "arguments", call)?;
         self.function_calls += 1;
         Ok(())
     }
@@ -165,25 +145,23 @@ impl<'a> Translation<'a, '_> {
     fn add_tool_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         let id = message.need_text("tool_call_id")?;
         let is_custom = self.custom_calls.contains(&id.clone().unescaped());
-        self.begin_item(if is_custom { "custom_tool_call_output" } else { "function_call_output" }, &id);
-        self.out.text("output", &content::plain_text(&mut message)?);
-        self.out.end_object();
+        let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
+        self.write_output(kind, &id, &content::plain_text(&mut message)?);
         Ok(())
     }
 
     /// Adds the output of the newest `function_call`.
     fn add_function_output(&mut self, mut message: Members<'a>) -> Result<(), InvalidRequest> {
         let Some(newest) = self.function_calls.checked_sub(1) else {
-            let advice = "no message before it has a `function_call`.";
-            return Err(InvalidRequest::unsupported_value(&message.path_of("role"), advice));
+            return Err(message.unsupported("role", "no message before it has a `function_call`."));
         };
         // A function may return nothing.
         let output = if message.has("content") { content::plain_text(&mut message)? } else { Text::EMPTY };
-        self.out.begin_object();
-        self.out.word("type", "function_call_output");
-        self.out.word("call_id", &format!("call_function_{newest}"));
-        self.out.text("output", &output);
-        self.out.end_object();
+        self.write_output("function_call_output", &function_call_id(newest), &output);
         Ok(())
     }
+}
+
+fn function_call_id(position: usize) -> Text<'static> {
+    Text::from_word(&format!("call_function_{position}"))
 }

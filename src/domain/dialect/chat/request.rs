@@ -73,9 +73,8 @@ impl<'a> ChatRequest<'a> {
     /// Writes the same request with another model, for a provider with this dialect.
     pub fn with_model(self, model: &str) -> Vec<u8> {
         let mut out = JsonWriter::for_body(self.size);
-        out.begin_object();
         out.word("model", model);
-        self.body.write_except("model", &mut out);
+        self.body.write(&mut out);
         out.end_object();
         out.into_bytes()
     }
@@ -85,24 +84,16 @@ impl<'a> ChatRequest<'a> {
         let Self { model: named_model, mut body, size } = self;
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
-        let stream = body.take_bool("stream")?.unwrap_or(false);
+        let stream = body.take_flag("stream")?;
         let include_usage = match body.take_object("stream_options")? {
-            Some(mut options) => options.take_bool("include_usage")?.unwrap_or(false),
+            Some(mut options) => options.take_flag("include_usage")?,
             None => false,
         };
-        let mut ignored = body.drop_all(&DROPPED);
-        if body.take_bool("store")? == Some(true) {
-            ignored.push("store".to_owned());
-        }
+        let mut ignored = body.drop_all(&DROPPED)?;
 
         let mut out = JsonWriter::for_body(size);
-        out.begin_object();
         let wants_function_call = tools::translate(&mut body, &mut out)?;
-        for name in PASSED {
-            if let Some(value) = body.take(name) {
-                out.raw(name, value);
-            }
-        }
+        body.pass_all(&PASSED, &mut out);
         let wants_json_object = write_text(&mut body, &mut out)?;
         if let Some(effort) = body.take_text("reasoning_effort")? {
             out.begin_object_in("reasoning");
@@ -130,7 +121,7 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
         return Err(InvalidRequest::refused("stop", "The provider has no stop sequences: cut the response yourself."));
     }
     let no_logprobs = "The provider returns no probabilities: leave it out.";
-    if body.take_bool("logprobs")? == Some(true) {
+    if body.take_flag("logprobs")? {
         return Err(InvalidRequest::refused("logprobs", no_logprobs));
     }
     if body.take("top_logprobs").is_some_and(|top| read::<u64>(top) != Some(0)) {
@@ -148,20 +139,13 @@ fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
 /// Translates `response_format` and `verbosity`, which are members of `text` in Responses (OpenAI API reference,
 /// responses, "text"). Returns whether the text must be JSON without a schema.
 fn write_text(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
-    let before = out.len();
-    out.begin_object_in("text");
-    let empty = out.len();
-    let wants_json_object = match body.take_object("response_format")? {
-        Some(format) => write_format(format, out)?,
-        None => false,
+    let write = |out: &mut JsonWriter| {
+        let format = body.take_object("response_format")?;
+        let wants_json_object = format.map(|format| write_format(format, out)).transpose()?;
+        out.copy_text(body, "verbosity")?;
+        Ok(wants_json_object.unwrap_or_default())
     };
-    out.copy_text(body, "verbosity")?;
-    if out.len() == empty {
-        out.truncate(before);
-    } else {
-        out.end_object();
-    }
-    Ok(wants_json_object)
+    out.unless_empty(|out| out.begin_object_in("text"), write, JsonWriter::end_object)
 }
 
 /// Writes the format and returns whether it is JSON without a schema. Plain text is the default, so nothing is written.
@@ -178,16 +162,9 @@ fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, I
             out.begin_object_in("format");
             out.word("type", &kind);
             out.text("name", &described.need_text("name")?);
-            for name in ["description", "schema", "strict"] {
-                if let Some(value) = described.take(name) {
-                    out.raw(name, value);
-                }
-            }
+            described.pass_all(&["description", "schema", "strict"], out);
         }
-        _ => {
-            let advice = "it is `text`, `json_object` or `json_schema`.";
-            return Err(InvalidRequest::unsupported_value(&format.path_of("type"), advice));
-        }
+        _ => return Err(format.unsupported("type", "it is `text`, `json_object` or `json_schema`.")),
     }
     out.end_object();
     Ok(kind == "json_object")

@@ -5,57 +5,61 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::item::{Paragraphs, citation, start_of};
+use super::item::citation;
 
 /// The kinds of text, each a member of the chunks' `delta`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(super) enum TextKind {
     Content,
     Refusal,
-    Reasoning,
+    ReasoningContent,
 }
 
 /// The position of a text: the index of its item, and of its part in the item.
 pub(super) type Place = (u64, u64);
 
 /// The sent part of one text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Sent {
     bytes: usize,
     /// The start in the joined text, in characters.
     start: u64,
 }
 
+/// The texts of one kind, joined with blank lines, because a response may have more messages than a completion.
+#[derive(Debug, Default)]
+struct Joined {
+    newest: Option<Place>,
+    /// The length in characters, the unit of citation positions.
+    chars: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct TextDeltas {
     sent: HashMap<(TextKind, Place), Sent>,
-    content: Paragraphs,
-    refusal: Paragraphs,
-    reasoning: Paragraphs,
+    joined: HashMap<TextKind, Joined>,
 }
 
 impl TextDeltas {
-    /// Returns the delta for a piece of a text.
+    /// Returns the delta for a piece of a text; None for an empty piece.
     pub(super) fn piece(&mut self, kind: TextKind, place: Place, piece: &str) -> Option<Value> {
-        let paragraphs = match kind {
-            TextKind::Content => &mut self.content,
-            TextKind::Refusal => &mut self.refusal,
-            TextKind::Reasoning => &mut self.reasoning,
-        };
-        // The parts of a message are one text; each part of a summary is a paragraph.
-        let source = match kind {
+        if piece.is_empty() {
+            return None;
+        }
+        // The parts of a message are one paragraph, and so is each part of a summary.
+        let paragraph = match kind {
             TextKind::Content | TextKind::Refusal => (place.0, 0),
-            TextKind::Reasoning => place,
+            TextKind::ReasoningContent => place,
         };
-        let appended = paragraphs.append(source, piece)?;
-        let start = start_of(piece, paragraphs.chars());
-        let sent = self.sent.entry((kind, place)).or_insert(Sent { bytes: 0, start });
-        sent.bytes = sent.bytes.saturating_add(piece.len());
-        Some(match kind {
-            TextKind::Content => json!({"content": appended}),
-            TextKind::Refusal => json!({"refusal": appended}),
-            TextKind::Reasoning => json!({"reasoning_content": appended}),
-        })
+        let joined = self.joined.entry(kind).or_default();
+        let begins = joined.newest.replace(paragraph).is_some_and(|newest| newest != paragraph);
+        let separator = if begins { "\n\n" } else { "" };
+        let start = joined.chars + length(separator);
+        joined.chars = start + length(piece);
+        self.sent.entry((kind, place)).or_insert(Sent { bytes: 0, start }).bytes += piece.len();
+        let name: &str = kind.into();
+        Some(json!({name: format!("{separator}{piece}")}))
     }
 
     /// Returns the delta for the rest of a finished text.
@@ -68,6 +72,10 @@ impl TextDeltas {
     pub(super) fn citations(&self, place: Place, annotations: &[Value]) -> Option<Value> {
         let start = self.sent.get(&(TextKind::Content, place))?.start;
         let citations: Vec<Value> = annotations.iter().filter_map(|annotation| citation(annotation, start)).collect();
-        if citations.is_empty() { None } else { Some(json!({"annotations": citations})) }
+        (!citations.is_empty()).then(|| json!({"annotations": citations}))
     }
+}
+
+fn length(text: &str) -> u64 {
+    text.chars().count() as u64
 }

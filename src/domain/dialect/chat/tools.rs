@@ -4,12 +4,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::domain::dialect::{
-    InvalidRequest,
-    json_writer::JsonWriter,
-    members::Members,
-    raw_json::{Text, read},
-};
+use crate::domain::dialect::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
 
 /// Translates the parameters of tools. Returns whether the caller sent `functions`, the form before `tools`, and
 /// expects a `function_call` in the response.
@@ -33,29 +28,25 @@ pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<
 
 /// Writes the tools, if there are any.
 fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
-    let before = out.len();
-    out.begin_array_in("tools");
-    let start = out.len();
-    if let Some(tools) = body.take_list("tools")? {
-        tools.each(|tool| write_tool(tool, out))?;
-    }
-    let functions = body.take_list("functions")?.filter(|functions| !functions.is_empty());
-    let wants_function_call = functions.is_some();
-    if wants_function_call && out.len() > start {
-        return Err(InvalidRequest::refused("functions", "It is the old name of `tools`: send one of them."));
-    }
-    if let Some(functions) = functions {
-        functions.each(|function| write_function(function, out))?;
-    }
-    if let Some(options) = body.take_object("web_search_options")? {
-        write_web_search(options, out)?;
-    }
-    if out.len() == start {
-        out.truncate(before);
-    } else {
-        out.end_array();
-    }
-    Ok(wants_function_call)
+    let write = |out: &mut JsonWriter| {
+        let start = out.len();
+        if let Some(tools) = body.take_list("tools")? {
+            tools.each(|tool| write_tool(tool, out))?;
+        }
+        let functions = body.take_list("functions")?.filter(|functions| !functions.is_empty());
+        let wants_function_call = functions.is_some();
+        if wants_function_call && out.len() > start {
+            return Err(InvalidRequest::refused("functions", "It is the old name of `tools`: send one of them."));
+        }
+        if let Some(functions) = functions {
+            functions.each(|function| write_function(function, out))?;
+        }
+        if let Some(options) = body.take_object("web_search_options")? {
+            write_web_search(options, out)?;
+        }
+        Ok(wants_function_call)
+    };
+    out.unless_empty(|out| out.begin_array_in("tools"), write, JsonWriter::end_array)
 }
 
 fn write_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
@@ -64,7 +55,7 @@ fn write_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), Invalid
         "custom" => write_custom_tool(tool.need_object("custom")?, out),
         _ => {
             let advice = "it is `function` or `custom`; use `web_search_options` to search the web.";
-            Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice))
+            Err(tool.unsupported("type", advice))
         }
     }
 }
@@ -82,7 +73,7 @@ fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(),
             out.end_object();
         }
     }
-    out.flag("strict", function.take_bool("strict")?.unwrap_or(false));
+    out.flag("strict", function.take_flag("strict")?);
     out.end_object();
     Ok(())
 }
@@ -121,22 +112,18 @@ fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<()
 fn write_flattened(name: &str, kind: &Text<'_>, described: Option<Members<'_>>, out: &mut JsonWriter) {
     out.begin_object_in(name);
     out.text("type", kind);
-    if let Some(described) = described {
-        described.write_except("type", out);
+    if let Some(mut described) = described {
+        let _replaced = described.take("type");
+        described.write(out);
     }
     out.end_object();
 }
 
 fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "tool_choice";
-    if let Some(word) = read::<String>(choice) {
-        return match word.as_str() {
-            "none" | "auto" | "required" => {
-                out.word(path, &word);
-                Ok(())
-            }
-            _ => Err(InvalidRequest::unsupported_value(path, "it is `none`, `auto`, `required` or names a tool.")),
-        };
+    if let Some(word) = Text::of(choice) {
+        let advice = "it is `none`, `auto`, `required` or names a tool.";
+        return write_word(word, path, &["none", "auto", "required"], advice, out);
     }
     let mut choice = Members::of(choice, path.to_owned())?;
     out.begin_object_in(path);
@@ -159,12 +146,27 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     Ok(())
 }
 
+/// Writes a choice that is one of the `allowed` words.
+fn write_word(
+    word: Text<'_>,
+    path: &str,
+    allowed: &[&str],
+    advice: &str,
+    out: &mut JsonWriter,
+) -> Result<(), InvalidRequest> {
+    let word = word.unescaped();
+    if !allowed.contains(&&*word) {
+        return Err(InvalidRequest::unsupported_value(path, advice));
+    }
+    out.word("tool_choice", &word);
+    Ok(())
+}
+
 /// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
     if !matches!(&*kind, "function" | "custom") {
-        let advice = "it is `function` or `custom`.";
-        return Err(InvalidRequest::unsupported_value(&tool.path_of("type"), advice));
+        return Err(tool.unsupported("type", "it is `function` or `custom`."));
     }
     out.word("type", &kind);
     out.text("name", &tool.need_object(&kind)?.need_text("name")?);
@@ -174,14 +176,8 @@ fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), I
 /// Translates `function_call`, which names a function without its type.
 fn write_function_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let path = "function_call";
-    if let Some(word) = read::<String>(choice) {
-        return match word.as_str() {
-            "none" | "auto" => {
-                out.word("tool_choice", &word);
-                Ok(())
-            }
-            _ => Err(InvalidRequest::unsupported_value(path, "it is `none`, `auto` or names a function.")),
-        };
+    if let Some(word) = Text::of(choice) {
+        return write_word(word, path, &["none", "auto"], "it is `none`, `auto` or names a function.", out);
     }
     let name = Members::of(choice, path.to_owned())?.need_text("name")?;
     out.begin_object_in("tool_choice");

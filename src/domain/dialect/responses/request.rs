@@ -70,7 +70,7 @@ impl<'a> ResponsesRequest<'a> {
         let size = body.len();
         let mut body = Members::of_body(body)?;
         let model = body.take_model()?;
-        let stream = body.take_bool("stream")?.unwrap_or(false);
+        let stream = body.take_flag("stream")?;
         Ok(Self { model, stream, body, size })
     }
 
@@ -84,24 +84,16 @@ impl<'a> ResponsesRequest<'a> {
         let Self { stream, mut body, size, .. } = self;
         body.refuse_all(&REFUSED)?;
         refuse_values(&mut body)?;
-        let mut ignored = body.drop_all(&DROPPED);
-        if body.take_bool("store")? == Some(true) {
-            ignored.push("store".to_owned());
-        }
+        let ignored = body.drop_all(&DROPPED)?;
 
         let instructions = body.take_text("instructions")?.unwrap_or(Text::EMPTY);
         let wants_json_object = body.get("text").is_some_and(wants_json_object);
         let mut out = JsonWriter::for_body(size);
-        out.begin_object();
         out.begin_array_in("input");
         let start = out.len();
         let system = write_input(body.need_text_or_list("input")?, &mut out)?;
         system.place(instructions, start, wants_json_object, &mut out);
-        for name in PASSED {
-            if let Some(value) = body.take(name) {
-                out.raw(name, value);
-            }
-        }
+        body.pass_all(&PASSED, &mut out);
         body.finish()?;
         Ok(BackendRequest::end(out, model, stream, ignored))
     }
@@ -109,37 +101,37 @@ impl<'a> ResponsesRequest<'a> {
 
 /// Refuses unsupported values.
 fn refuse_values(body: &mut Members<'_>) -> Result<(), InvalidRequest> {
-    if body.take_bool("background")? == Some(true) {
+    if body.take_flag("background")? {
         let advice = "The provider stores no responses: leave it out, and stream long responses.";
         return Err(InvalidRequest::refused("background", advice));
     }
     body.take_single_choice()?;
     if body.has("truncation") && !matches!(body.word("truncation").as_deref(), Some("auto" | "disabled")) {
-        return Err(InvalidRequest::unsupported_value("truncation", "it is `auto` or `disabled`."));
+        return Err(body.unsupported("truncation", "it is `auto` or `disabled`."));
     }
     Ok(())
 }
 
 /// Whether the parameter `text` asks for JSON without a schema. The backend refuses malformed values.
 fn wants_json_object(text: &RawValue) -> bool {
-    let format = Members::of(text, String::new()).ok().and_then(|mut text| text.take_object("format").ok().flatten());
-    format.and_then(|format| format.word("type")).is_some_and(|kind| kind == "json_object")
+    let format = Members::of(text, String::new()).and_then(|mut text| text.need_object("format"));
+    format.is_ok_and(|format| format.word("type").as_deref() == Some("json_object"))
 }
 
-/// Writes the items of the input and returns the texts of its system messages.
+/// Writes the items of the input and returns the texts of its system messages. Other items are sent unchanged, including
+/// their ids.
 fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<SystemTexts<'a>, InvalidRequest> {
     let mut system = SystemTexts::default();
     match input {
         TextOrList::Text(text) => write_text_message("user", &text, out),
         TextOrList::List(items) => items.each_raw(|raw, path| {
             let item = Members::of(raw, path)?;
-            match kind_of(&item) {
-                Kind::System => system.push(system_text(item)?),
-                Kind::Reference => {
-                    let advice = "the provider stores no items: send the item itself.";
-                    return Err(InvalidRequest::unsupported_value(item.path(), advice));
-                }
-                Kind::Other => out.item(raw),
+            match (item.word("type").as_deref(), item.word("role").as_deref()) {
+                (None | Some("message"), Some("system")) => system.push(system_text(item)?),
+                (Some("item_reference"), _) => return Err(refused_reference(&item)),
+                // The type of a reference is optional.
+                (None, None) if item.word("id").is_some() => return Err(refused_reference(&item)),
+                _ => out.item(raw),
             }
             Ok(())
         })?,
@@ -147,30 +139,15 @@ fn write_input<'a>(input: TextOrList<'a>, out: &mut JsonWriter) -> Result<System
     Ok(system)
 }
 
-enum Kind {
-    System,
-    /// The id of a stored item in place of the item.
-    Reference,
-    /// Sent unchanged, including ids.
-    Other,
-}
-
-fn kind_of(item: &Members<'_>) -> Kind {
-    match (item.word("type").as_deref(), item.word("role").as_deref()) {
-        (None | Some("message"), Some("system")) => Kind::System,
-        (Some("item_reference"), _) => Kind::Reference,
-        // The type of a reference is optional.
-        (None, None) if item.word("id").is_some() => Kind::Reference,
-        _ => Kind::Other,
-    }
+fn refused_reference(item: &Members<'_>) -> InvalidRequest {
+    InvalidRequest::unsupported_value(item.path(), "the provider stores no items: send the item itself.")
 }
 
 /// Returns the text of a system message: a string, or text parts as lines.
 fn system_text(mut message: Members<'_>) -> Result<Text<'_>, InvalidRequest> {
     message.need_text_or_list("content")?.joined_lines(|part| {
         if part.need_word("type")? != "input_text" {
-            let advice = "a system message is sent as `instructions`, which are text.";
-            return Err(InvalidRequest::unsupported_value(&part.path_of("type"), advice));
+            return Err(part.unsupported("type", "a system message is sent as `instructions`, which are text."));
         }
         part.need_text("text")
     })

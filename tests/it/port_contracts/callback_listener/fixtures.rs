@@ -23,7 +23,7 @@ use crate::support::{
 pub(super) enum Shown {
     /// A redirect to the outcome page.
     Outcome,
-    NotOurs,
+    Rejected,
     Finishing,
     Unavailable,
 }
@@ -90,7 +90,7 @@ impl Fixture for Fake {
         Box::pin(async {
             match page.shown().await {
                 CallbackReply::Ended(_) => Shown::Outcome,
-                CallbackReply::NotOurs => Shown::NotOurs,
+                CallbackReply::Rejected => Shown::Rejected,
                 CallbackReply::Finishing => Shown::Finishing,
                 CallbackReply::Unavailable => Shown::Unavailable,
             }
@@ -148,7 +148,7 @@ impl Fixture for Loopback {
         Box::pin(async {
             match visit.await.expect("the browser gets a response") {
                 (303, _) => Shown::Outcome,
-                (400, _) => Shown::NotOurs,
+                (400, _) => Shown::Rejected,
                 (409, _) => Shown::Finishing,
                 (503, _) => Shown::Unavailable,
                 (status, text) => panic!("{status}: {text}"),

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use futures_util::FutureExt;
 use goclaw::{
     domain::{
-        authorization_response::{AuthorizationResponse, Verdict},
+        authorization_response::{AuthorizationResponse, AuthorizationResult},
         login_outcome::LoginOutcome,
     },
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackReply},
@@ -47,9 +47,12 @@ async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
 
 /// Returns the state and the code of a response.
 fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
-    let code = match &response.verdict {
-        Verdict::Approved(code) => Some(code.expose_secret()),
-        Verdict::Denied | Verdict::MissingEntitlement | Verdict::Failed | Verdict::Nothing => None,
+    let code = match &response.result {
+        AuthorizationResult::Approved(code) => Some(code.expose_secret()),
+        AuthorizationResult::Denied
+        | AuthorizationResult::MissingEntitlement
+        | AuthorizationResult::Failed
+        | AuthorizationResult::Empty => None,
     };
     (response.state.expose_secret(), code)
 }
@@ -60,7 +63,7 @@ async fn a_callback_is_an_event_and_the_browser_gets_its_reply<F: Fixture>() {
     for (query, code, reply, shown) in [
         ("code=c-1&state=s-1", Some("c-1"), CallbackReply::Ended(LoginOutcome::Completed), Shown::Outcome),
         ("error=access_denied&state=s-1", None, CallbackReply::Ended(LoginOutcome::Denied), Shown::Outcome),
-        ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::NotOurs, Shown::NotOurs),
+        ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::Rejected, Shown::Rejected),
         ("code=c-3&state=s-1", Some("c-3"), CallbackReply::Finishing, Shown::Finishing),
         ("code=c-4&state=s-1", Some("c-4"), CallbackReply::Unavailable, Shown::Unavailable),
     ] {
@@ -85,7 +88,7 @@ async fn a_callback_without_a_well_formed_state_gets_a_response_and_no_event<F: 
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     for query in ["", "code=c", "code=c&state=", "code=c&state=a&state=b", "error=access_denied"] {
-        assert_eq!(within(fixture.visit(query)).await, Shown::NotOurs, "{query}");
+        assert_eq!(within(fixture.visit(query)).await, Shown::Rejected, "{query}");
         assert!(bound.next_event().now_or_never().is_none(), "{query}");
     }
     let page = fixture.visit("code=c&state=right");
@@ -127,7 +130,7 @@ async fn only_the_outcome_page_causes_an_event<F: Fixture>() {
     for (reply, expected) in [
         (CallbackReply::Finishing, None),
         (CallbackReply::Ended(LoginOutcome::Denied), Some(false)),
-        (CallbackReply::NotOurs, Some(false)),
+        (CallbackReply::Rejected, Some(false)),
         (CallbackReply::Ended(LoginOutcome::Completed), Some(true)),
     ] {
         let page = fixture.visit("code=c&state=s");

@@ -39,7 +39,7 @@ fn request(fixture: &impl Fixture, body: RequestBody) -> UpstreamRequest {
 }
 
 async fn send(fixture: &impl Fixture) -> Result<UpstreamResponse, UpstreamError> {
-    let request = request(fixture, RequestBody::Whole(Bytes::from("{}")));
+    let request = request(fixture, RequestBody::Buffered(Bytes::from("{}")));
     within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await
 }
 
@@ -185,10 +185,10 @@ async fn the_token_is_sent_as_a_bearer_token<F: Fixture>() {
 }
 
 async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
-    for error in [BodyError::TooLarge { limit: 5 }, BodyError::TooSlow, BodyError::Broken, BodyError::NoRoom] {
+    for error in [BodyError::TooLarge { limit: 5 }, BodyError::TooSlow, BodyError::Broken, BodyError::OverBudget] {
         let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
-        let pieces = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(error)]));
-        let request = request(&fixture, RequestBody::Passing { length: None, pieces });
+        let stream = Box::pin(stream::iter([Ok(Bytes::from("hello")), Err(error)]));
+        let request = request(&fixture, RequestBody::Streamed { length: None, stream });
         let broken = within(fixture.upstream().send(request, &AccessToken::new(TOKEN))).await.map(drop);
         assert!(matches!(broken, Err(UpstreamError::Body(seen)) if seen == error), "{error:?}: {broken:?}");
         assert!(fixture.seen().is_empty(), "the request is incomplete");

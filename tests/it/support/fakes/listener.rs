@@ -58,7 +58,7 @@ impl FakeListener {
     pub(crate) fn browser_returns(&self, query: &str) -> Page {
         let (show, page) = oneshot::channel();
         let Ok(response) = AuthorizationResponse::from_query(query) else {
-            let _ = show.send(CallbackReply::NotOurs);
+            let _ = show.send(CallbackReply::Rejected);
             return Page(page);
         };
         let port = Arc::clone(&self.port);

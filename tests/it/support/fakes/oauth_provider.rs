@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     domain::{
-        oauth_client::OAuthClient,
+        oauth_client::{EndpointUrl, OAuthClient},
         secret::{AccessToken, IdToken, RefreshToken},
         token_response::{CodeGrant, TokenResponse},
     },
@@ -56,6 +56,8 @@ pub(crate) struct FakeProvider {
 }
 
 struct State {
+    /// The endpoints that were called, in order.
+    called: Vec<String>,
     reply: Reply,
     revocation_fails: bool,
     codes: BTreeMap<String, Approval>,
@@ -76,6 +78,7 @@ struct Approval {
 impl FakeProvider {
     pub(crate) fn new() -> Self {
         let state = State {
+            called: Vec::new(),
             reply: Reply::HOUR,
             revocation_fails: false,
             codes: BTreeMap::new(),
@@ -133,6 +136,15 @@ impl FakeProvider {
 
     pub(crate) fn resume(&self) {
         self.hanging.send_replace(false);
+    }
+
+    /// Returns the endpoints that were called, in order.
+    pub(crate) fn called(&self) -> Vec<String> {
+        self.state().called.clone()
+    }
+
+    fn note_call(&self, endpoint: Option<&EndpointUrl>) {
+        self.state().called.extend(endpoint.map(ToString::to_string));
     }
 
     /// Counts the code exchanges.
@@ -209,6 +221,7 @@ impl FakeProvider {
 #[async_trait]
 impl OAuthEndpoint for FakeProvider {
     async fn exchange_code(&self, client: &OAuthClient, grant: CodeGrant) -> Result<TokenResponse, TokenEndpointError> {
+        self.note_call(Some(&client.token_url));
         self.state().exchanges += 1;
         let responded = self.wait_while_hanging(TOTAL_LIMIT).await;
         let mut state = self.state();
@@ -252,10 +265,11 @@ impl OAuthEndpoint for FakeProvider {
 
     async fn refresh(
         &self,
-        _client: &OAuthClient,
+        client: &OAuthClient,
         token: &RefreshToken,
         limit: Duration,
     ) -> Result<TokenResponse, TokenEndpointError> {
+        self.note_call(Some(&client.token_url));
         // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
         let refreshed = {
@@ -275,6 +289,7 @@ impl OAuthEndpoint for FakeProvider {
         if client.revoke_url.is_none() {
             return Err(TokenEndpointError::Unavailable { why: "it has no revocation endpoint" });
         }
+        self.note_call(client.revoke_url.as_ref());
         self.state().revocation_requests += 1;
         wait_while(&self.revocations_hanging, REVOKE_LIMIT).await?;
         let mut state = self.state();

@@ -8,7 +8,7 @@ use goclaw::{
         settings::{Environment, Settings},
     },
     app::{
-        AccountStatus, App, AppError, AppSettings, Callback, Connected, Ports, ProviderCatalog, StartOptions,
+        AccountStatus, Adoption, App, AppError, AppSettings, Callback, Connected, Ports, ProviderCatalog, StartOptions,
         StartOutcome, StartedLogin, account_name,
     },
     domain::{
@@ -119,6 +119,7 @@ impl TestGateway {
             callback_address: settings.callback.address(),
             login_lifetime: settings.callback.timeout,
             proactive: settings.refresh.proactive,
+            adoption: Adoption::IfASecretOpens,
         };
         let world = World::new();
         let app = App::new(world.ports(1), settings.clone());
@@ -202,19 +203,18 @@ impl TestGateway {
     /// Returns the decrypted access and refresh token of an account.
     pub(crate) async fn tokens(&self, account: &str) -> Option<(String, Option<String>)> {
         let account = self.account(account).await?;
-        let (name, login_id) = (&account.name, account.login_id());
         let cipher = cipher(1, &self.random);
         let open = |context: SealContext<'_>, sealed: &SealedSecret| {
             cipher.open(&context, sealed).expect("it opens").expose_secret().to_owned()
         };
-        let refresh_token = account.refresh_token.as_ref();
-        let refresh_token = refresh_token.map(|sealed| open(SealContext::refresh_token(name, login_id), sealed));
-        Some((open(SealContext::access_token(name, login_id), &account.access_token), refresh_token))
+        let place = account.token_place();
+        let refresh_token = account.refresh_token.as_ref().map(|sealed| open(SealContext::RefreshToken(place), sealed));
+        Some((open(SealContext::AccessToken(place), &account.access_token), refresh_token))
     }
 }
 
 fn cipher(key: u8, random: &Arc<SeededRandom>) -> XChaChaCipher {
-    XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]), random.clone())
+    XChaChaCipher::new(&EncryptionKey::from_bytes([key; 32]).into(), random.clone())
 }
 
 impl World {
@@ -239,6 +239,7 @@ impl World {
             logins: self.store.clone(),
             revocations: self.store.clone(),
             api_tokens: self.store.clone(),
+            keys: self.store.clone(),
             oauth: self.provider.clone(),
             sessions: self.provider.clone(),
             upstream: self.upstream.clone(),

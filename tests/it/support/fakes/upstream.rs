@@ -34,6 +34,8 @@ struct State {
     script: Option<ScriptedResponse>,
     /// The bearer tokens of all requests, in order.
     seen: Vec<String>,
+    /// The hosts of all requests, in order.
+    hosts: Vec<String>,
 }
 
 impl FakeUpstream {
@@ -70,6 +72,12 @@ impl FakeUpstream {
         self.state().seen.clone()
     }
 
+    /// Returns host and bearer token of each request, in order.
+    pub(crate) fn seen_at(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        state.hosts.iter().cloned().zip(state.seen.iter().cloned()).collect()
+    }
+
     /// Records the request and returns its response.
     fn receive(&self, token: &str) -> ScriptedResponse {
         let mut state = self.state();
@@ -101,9 +109,11 @@ impl Upstream for FakeUpstream {
         if self.state().is_unreachable {
             return Err(UpstreamError::Unreachable("the test stopped the provider".into()));
         }
-        if let RequestBody::Passing { pieces, .. } = request.body {
-            let _read: Vec<Bytes> = pieces.try_collect().await?;
+        if let RequestBody::Streamed { stream, .. } = request.body {
+            let _read: Vec<Bytes> = stream.try_collect().await?;
         }
+        let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unreachable(Box::new(error)))?;
+        self.state().hosts.push(url.host().unwrap_or_default().to_owned());
         self.receive(bearer.expose_secret()).played(&self.exchange).await
     }
 }

@@ -10,7 +10,7 @@ use goclaw::{
         revocation::RevocationOrder,
         time::Timestamp,
     },
-    ports::{Advanced, ProfileChange, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
 };
 
 use super::MemoryStore;
@@ -32,12 +32,15 @@ impl TokenStore for MemoryStore {
         if let Some(other) = before.filter(|account| account.provider_type != new.provider_type) {
             return Ok(SaveOutcome::TypeConflict(other.provider_type));
         }
+        if before.is_some_and(|account| account.contradicts(new.superseded.as_ref())) {
+            return Ok(SaveOutcome::Changed);
+        }
         if let Some(outcome) = tables.complete(&new.login_id, now) {
-            return Ok(SaveOutcome::LoginOver(outcome));
+            return Ok(SaveOutcome::LoginEnded(outcome));
         }
         let before = tables.credentials.get(&new.name).cloned();
-        if let Some(revocation) = before.as_ref().and_then(|account| account.revocation(new.superseded.as_ref(), now)) {
-            tables.queue(revocation);
+        if let (Some(_), Some(order)) = (&before, &new.superseded) {
+            tables.queue(order.revocation.clone());
         }
         let account = SealedCredential::after_login(new, before.as_ref(), now);
         let saved = tables.put(account, EventKind::SignedIn, now);
@@ -72,7 +75,7 @@ impl TokenStore for MemoryStore {
             return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
         };
         account.refresh = refresh;
-        if let (RefreshEvent::Answered(rotation), Effect::Stored) = (event, stepped.effect) {
+        if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
             account.take_tokens(rotation);
         }
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
@@ -90,13 +93,17 @@ impl TokenStore for MemoryStore {
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
         now: Timestamp,
-    ) -> Result<Option<SealedCredential>, StoreError> {
+    ) -> Result<Removal, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;
-        let Some(account) = tables.credentials.remove(name) else { return Ok(None) };
-        if let Some(revocation) = account.revocation(revocation, now) {
-            tables.queue(revocation);
+        let Some(account) = tables.credentials.get(name).cloned() else { return Ok(Removal::Absent) };
+        if account.contradicts(revocation) {
+            return Ok(Removal::Changed);
+        }
+        tables.credentials.remove(name);
+        if let Some(order) = revocation {
+            tables.queue(order.revocation.clone());
         }
         tables.record(name, EventKind::SignedOut, &account.refresh, now);
-        Ok(Some(account))
+        Ok(Removal::Removed(Box::new(account)))
     }
 }

@@ -3,6 +3,7 @@
 mod api_tokens;
 mod credentials;
 mod history;
+mod keys;
 mod logins;
 mod revocations;
 
@@ -13,8 +14,9 @@ use std::{
 
 use goclaw::{
     domain::{
-        api_token::ApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
-        login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation, time::Timestamp,
+        api_token::SealedApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
+        keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation,
+        time::Timestamp,
     },
     ports::StoreError,
 };
@@ -34,7 +36,8 @@ struct Tables {
     events: Vec<CredentialEvent>,
     /// Each with the time of its next attempt.
     revocations: Vec<(PendingRevocation, Timestamp)>,
-    api_tokens: Vec<ApiToken>,
+    api_tokens: Vec<SealedApiToken>,
+    key_checks: Vec<KeyCheck>,
     recorded: i64,
     failing: Failing,
 }
@@ -95,6 +98,16 @@ impl MemoryStore {
     /// Stores an account unchanged, like a restored backup.
     pub(crate) fn put(&self, account: SealedCredential) {
         self.tables().credentials.insert(account.name.clone(), account);
+    }
+
+    /// Deletes all key checks, as somebody with write access can.
+    pub(crate) fn delete_key_checks(&self) {
+        self.tables().key_checks.clear();
+    }
+
+    /// Deletes the marks of all API tokens.
+    pub(crate) fn delete_marks(&self) {
+        self.tables().api_tokens.iter_mut().for_each(|stored| stored.mac = None);
     }
 
     /// Adds a foreign member to an account's settings.

@@ -27,6 +27,13 @@ impl RevocationQueue for MemoryStore {
         Ok(due.into_iter().take(limit).map(|(revocation, _)| revocation.id.clone()).collect())
     }
 
+    async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError> {
+        let tables = self.tables_to("read the revocations").await?;
+        let mut all: Vec<_> = tables.revocations.iter().map(|(revocation, _)| revocation.clone()).collect();
+        all.sort_by_key(|revocation| revocation.id.as_str().to_owned());
+        Ok(all)
+    }
+
     async fn take(
         &self,
         id: &RevocationId,
@@ -41,12 +48,12 @@ impl RevocationQueue for MemoryStore {
         }))
     }
 
-    async fn forget(&self, id: &RevocationId) -> Result<(), StoreError> {
+    async fn delete(&self, id: &RevocationId) -> Result<(), StoreError> {
         self.tables_to("forget a revocation").await?.revocations.retain(|(revocation, _)| revocation.id != *id);
         Ok(())
     }
 
-    async fn forget_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_queued_before(&self, time: Timestamp) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("forget old revocations").await?;
         let before = tables.revocations.len();
         tables.revocations.retain(|(revocation, _)| revocation.created_at >= time);

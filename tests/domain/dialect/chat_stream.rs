@@ -1,6 +1,9 @@
 //! Examples of streams of chunks. [`super::streams`] tests that a stream has the same content as the completion.
 
-use goclaw::domain::dialect::{ChatOptions, ChatStream, FailureKind, SseEvent};
+use goclaw::domain::{
+    dialect::{ChatOptions, ChatStream, SseEvent},
+    provider_refusal::RefusalKind,
+};
 use serde_json::{Value, json};
 
 use super::{event, options};
@@ -234,8 +237,9 @@ fn a_failure_does_not_complete_the_stream() {
     let failed = json!({"type": "response.failed", "response": {"id": "resp_1", "error":
         {"code": "rate_limit_exceeded", "message": "Please try again in 2s."}}});
     let failure = stream.on_event(&event(&failed)).unwrap_err();
-    assert_eq!(failure.kind, FailureKind::RateLimited { retry_after: Some(std::time::Duration::from_secs(2)) });
+    assert_eq!(failure.kind, RefusalKind::RateLimited);
+    assert_eq!(failure.retry_after, Some(std::time::Duration::from_secs(2)));
     assert!(!stream.is_complete());
     let garbled = SseEvent { event: "response.output_text.delta".to_owned(), data: "{".to_owned() };
-    assert_eq!(stream.on_event(&garbled).unwrap_err().kind, FailureKind::Garbled);
+    assert_eq!(stream.on_event(&garbled).unwrap_err().code, "provider_garbled");
 }

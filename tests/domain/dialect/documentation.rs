@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use goclaw::domain::dialect::{chat, responses};
 
-const PAGE: &str = include_str!("../../docs/dialect.md");
+const PAGE: &str = include_str!("../../../docs/dialect.md");
 
 /// Returns the parameters in the page's paragraph with this beginning, up to the first full stop.
 fn listed(beginning: &str) -> BTreeSet<&'static str> {

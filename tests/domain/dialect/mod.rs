@@ -1,8 +1,5 @@
-//! Tests of the translations between OpenAI's APIs and the backend's form of Responses, through the crate's public API:
-//! examples of each rule, and properties over random requests and streams.
-
-// Clippy then treats helpers as test code too.
-#![cfg(test)]
+//! Translations between OpenAI's APIs and the backend's form of Responses: examples of each rule, and properties over
+//! random requests and streams.
 
 // Requests.
 mod chat_request;
@@ -14,6 +11,7 @@ mod responses_request;
 // Responses.
 mod chat_stream;
 mod completion;
+mod failure;
 mod response_reader;
 mod sse;
 mod streams;

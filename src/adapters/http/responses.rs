@@ -4,9 +4,8 @@ use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
     registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
-    types::Type,
+    types::{ToJSON, Type},
 };
-use serde::Serialize;
 
 use super::{
     openai_error::OpenAiError,
@@ -20,9 +19,9 @@ use crate::{
 pub(super) const JSON: &str = "application/json";
 
 /// The result of an operation of the control API.
-pub(super) type Answer<T, const MAY: u16> = Result<Reply<T>, Refusal<MAY>>;
+pub(super) type ApiResult<T, const STATUSES: u16> = Result<Json<T>, ErrorResponse<STATUSES>>;
 
-/// Groups of statuses that an operation may return besides the common ones; see [`STATUSES`].
+/// Groups of statuses that an operation may return besides the common ones; see [`ERRORS`].
 pub(super) const BAD_REQUEST: u16 = 1;
 /// The operation reads a body.
 pub(super) const BODY: u16 = 1 << 1;
@@ -39,7 +38,7 @@ pub(super) const ANY_METHOD: u16 = 1 << 7;
 const EVERY: u16 = u16::MAX;
 
 /// Each status: the groups that include it, the status and its description.
-const STATUSES: [(u16, u16, &str); 17] = [
+const ERRORS: [(u16, u16, &str); 17] = [
     (BAD_REQUEST | BODY | LARGE_BODY, 400, "The request is invalid; `code` is the reason."),
     (EVERY, 401, "The token is missing or wrong."),
     (EVERY, 403, "The token does not permit this operation, or the user declined at the provider."),
@@ -59,31 +58,8 @@ const STATUSES: [(u16, u16, &str); 17] = [
     (LOGIN | PROVIDER, 504, "The provider did not respond in time."),
 ];
 
-fn listed(may: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
-    STATUSES.iter().filter(move |(groups, ..)| *groups == EVERY || may & groups != 0)
-}
-
-/// Describes the error responses of an operation.
-fn refusals(may: u16, content_type: &'static str, schema: impl Fn() -> MetaSchemaRef) -> MetaResponses {
-    let responses = listed(may).map(|(_, status, description)| MetaResponse {
-        description,
-        status: Some(*status),
-        status_range: None,
-        content: vec![MetaMediaType { content_type, schema: schema() }],
-        headers: match status {
-            401 => {
-                let scheme = MetaSchema { pattern: Some("^Bearer".to_owned()), ..MetaSchema::new("string") };
-                vec![header("WWW-Authenticate", "The scheme to use.", true, scheme)]
-            }
-            429 => {
-                let seconds = MetaSchema { minimum: Some(1.0), ..MetaSchema::new("integer") };
-                // Providers do not always send it.
-                vec![header("Retry-After", "How many seconds to wait.", content_type == PROBLEM_JSON, seconds)]
-            }
-            _ => Vec::new(),
-        },
-    });
-    MetaResponses { responses: responses.collect() }
+fn listed(statuses: u16) -> impl Iterator<Item = &'static (u16, u16, &'static str)> {
+    ERRORS.iter().filter(move |(groups, ..)| *groups == EVERY || statuses & groups != 0)
 }
 
 pub(super) fn header(name: &str, description: &str, required: bool, schema: MetaSchema) -> MetaHeader {
@@ -96,15 +72,15 @@ pub(super) fn success(content: Vec<MetaMediaType>, headers: Vec<MetaHeader>) -> 
 }
 
 /// A JSON body.
-pub(super) struct Reply<T>(pub(super) T);
+pub(super) struct Json<T>(pub(super) T);
 
-impl<T: Serialize + Send> IntoResponse for Reply<T> {
+impl<T: ToJSON> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        Response::builder().content_type(JSON).body(serde_json::to_vec(&self.0).unwrap_or_default())
+        Response::builder().content_type(JSON).body(self.0.to_json_string())
     }
 }
 
-impl<T: Type> ApiResponse for Reply<T> {
+impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
         let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
         MetaResponses { responses: vec![success(content, Vec::new())] }
@@ -115,28 +91,28 @@ impl<T: Type> ApiResponse for Reply<T> {
     }
 }
 
-/// A rendered error response with one of the statuses `MAY`, in OpenAI's form or as a problem.
+/// A rendered error response with one of the listed statuses, in OpenAI's form or as a problem.
 #[derive(Debug)]
-pub(super) struct Refusal<const MAY: u16, const IS_OPENAI: bool = false>(Response);
+pub(super) struct ErrorResponse<const STATUSES: u16, const IS_OPENAI: bool = false>(Response);
 
 /// An error response of the models and the proxy.
-pub(super) type OpenAiRefusal<const MAY: u16> = Refusal<MAY, true>;
+pub(super) type OpenAiErrorResponse<const STATUSES: u16> = ErrorResponse<STATUSES, true>;
 
-impl<const MAY: u16, const IS_OPENAI: bool> Refusal<MAY, IS_OPENAI> {
+impl<const STATUSES: u16, const IS_OPENAI: bool> ErrorResponse<STATUSES, IS_OPENAI> {
     fn new(response: Response) -> Self {
         let status = response.status().as_u16();
-        debug_assert!(listed(MAY).any(|(_, listed, _)| *listed == status), "the operation does not list {status}");
+        debug_assert!(listed(STATUSES).any(|(_, listed, _)| *listed == status), "the operation does not list {status}");
         Self(response)
     }
 }
 
-impl<const MAY: u16> From<Problem> for Refusal<MAY> {
+impl<const STATUSES: u16> From<Problem> for ErrorResponse<STATUSES> {
     fn from(problem: Problem) -> Self {
         Self::new(ProblemJson(problem).into_response())
     }
 }
 
-impl<const MAY: u16, const IS_OPENAI: bool> From<AppError> for Refusal<MAY, IS_OPENAI> {
+impl<const STATUSES: u16, const IS_OPENAI: bool> From<AppError> for ErrorResponse<STATUSES, IS_OPENAI> {
     fn from(error: AppError) -> Self {
         Self::new(if IS_OPENAI {
             OpenAiError::of(&error).into_response()
@@ -146,22 +122,42 @@ impl<const MAY: u16, const IS_OPENAI: bool> From<AppError> for Refusal<MAY, IS_O
     }
 }
 
-impl<const MAY: u16, const IS_OPENAI: bool> From<Refusal<MAY, IS_OPENAI>> for poem::Error {
-    fn from(Refusal(response): Refusal<MAY, IS_OPENAI>) -> Self {
+impl<const STATUSES: u16, const IS_OPENAI: bool> From<ErrorResponse<STATUSES, IS_OPENAI>> for poem::Error {
+    fn from(ErrorResponse(response): ErrorResponse<STATUSES, IS_OPENAI>) -> Self {
         Self::from_response(response)
     }
 }
 
-impl<const MAY: u16, const IS_OPENAI: bool> ApiResponse for Refusal<MAY, IS_OPENAI> {
+impl<const STATUSES: u16, const IS_OPENAI: bool> ApiResponse for ErrorResponse<STATUSES, IS_OPENAI> {
     fn meta() -> MetaResponses {
-        if IS_OPENAI {
-            refusals(MAY, JSON, OpenAiErrorBody::schema_ref)
-        } else {
-            refusals(MAY, PROBLEM_JSON, Problem::schema_ref)
-        }
+        let (content_type, schema) =
+            if IS_OPENAI { (JSON, OpenAiErrorBody::schema_ref()) } else { (PROBLEM_JSON, Problem::schema_ref()) };
+        let responses = listed(STATUSES).map(|&(_, status, description)| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type, schema: schema.clone() }],
+            headers: error_headers(status, IS_OPENAI),
+        });
+        MetaResponses { responses: responses.collect() }
     }
 
     fn register(registry: &mut Registry) {
         if IS_OPENAI { OpenAiErrorBody::register(registry) } else { Problem::register(registry) }
+    }
+}
+
+fn error_headers(status: u16, is_openai: bool) -> Vec<MetaHeader> {
+    match status {
+        401 => {
+            let scheme = MetaSchema { pattern: Some("^Bearer".to_owned()), ..MetaSchema::new("string") };
+            vec![header("WWW-Authenticate", "The scheme to use.", true, scheme)]
+        }
+        429 => {
+            let seconds = MetaSchema { minimum: Some(1.0), ..MetaSchema::new("integer") };
+            // Providers do not always send it.
+            vec![header("Retry-After", "How many seconds to wait.", !is_openai, seconds)]
+        }
+        _ => Vec::new(),
     }
 }

@@ -1,6 +1,9 @@
 //! Examples of streams that the reader collects.
 
-use goclaw::domain::dialect::{FailureKind, ResponseFailure, ResponseReader, SseEvent};
+use goclaw::domain::{
+    dialect::{ResponseFailure, ResponseReader, SseEvent},
+    provider_refusal::RefusalKind,
+};
 use serde_json::{Value, json};
 
 use super::event;
@@ -80,12 +83,13 @@ fn failures_have_the_backends_code_and_message() {
         json!({"type": "error", "error": error, "status": 400}),
     ] {
         let failure = response(std::slice::from_ref(&failed)).unwrap_err();
-        assert_eq!(failure.code.as_deref(), Some("context_length_exceeded"), "{failed}");
-        assert_eq!((failure.message.as_str(), failure.kind), ("Too long.", FailureKind::BadRequest));
+        assert_eq!(failure.code, "context_length_exceeded", "{failed}");
+        assert_eq!((failure.message.as_str(), failure.kind), ("Too long.", RefusalKind::BadRequest));
     }
     for failed in [json!({"type": "response.failed"}), json!({"type": "response.failed", "response": {"error": null}})]
     {
-        assert_eq!(response(&[failed]).unwrap_err().kind, FailureKind::Other);
+        let failure = response(&[failed]).unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_str()), (RefusalKind::Failed, "provider_failed"));
     }
 }
 
@@ -93,6 +97,6 @@ fn failures_have_the_backends_code_and_message() {
 fn protocol_violations_are_garbled() {
     for data in ["{", "5", "[]", "<html>", r#"{"type": "response.completed"}"#] {
         let event = SseEvent { event: String::new(), data: data.to_owned() };
-        assert_eq!(ResponseReader::new().on_event(&event).unwrap_err().kind, FailureKind::Garbled, "{data}");
+        assert_eq!(ResponseReader::new().on_event(&event).unwrap_err().code, "provider_garbled", "{data}");
     }
 }

@@ -1,14 +1,7 @@
-//! Shared by all groups of operations: access to the services, and the tags.
+//! The groups of operations in the document.
 
-use std::sync::Arc;
-
-use poem::web::Data;
 use poem_openapi::Tags;
 
-/// A service of the application, as a handler receives it.
-pub(super) type Service<'a, T> = Data<&'a Arc<T>>;
-
-/// The groups of operations in the document.
 #[derive(Tags)]
 pub(super) enum Tag {
     /// Sign in and out.

@@ -14,37 +14,32 @@ use poem::{
 use tracing::Instrument;
 
 use super::{
+    ApiState,
     authenticator::Authenticator,
     current_request::{CurrentRequest, RequestIds},
-    events_api::Stopping,
     hosts::Hosts,
-    large_body::LargeBodies,
-    paths::{self, AllowedMethods},
+    paths,
     problem_json::{self, ProblemJson},
-    proxy_api::Proxy,
+    proxy_api,
 };
-use crate::{adapters::contract::ProblemKind, app::App};
+use crate::adapters::contract::ProblemKind;
 
 /// Default CSP for responses other than pages: no scripts, no framing.
-const NOTHING_RUNS: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(super) struct Front<R, P> {
+pub(super) struct EntryPoint<R, P> {
     pub(super) hosts: Hosts,
     pub(super) ids: RequestIds,
     pub(super) authenticator: Authenticator,
-    pub(super) methods: Arc<AllowedMethods>,
-    pub(super) proxy: Proxy,
     /// Handles `/` and the paths below `/page/`.
     pub(super) page: P,
     /// Handles all other paths.
     pub(super) routes: R,
-    pub(super) app: Arc<App>,
-    pub(super) bodies: Arc<LargeBodies>,
-    pub(super) stopping: Stopping,
+    pub(super) state: Arc<ApiState>,
 }
 
-impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint for Front<R, P> {
+impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint for EntryPoint<R, P> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
@@ -59,21 +54,21 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING_RUNS);
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DEFAULT_CSP);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         Ok(response)
     }
 }
 
-impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P> {
+impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<R, P> {
     /// Checks the host name. Health checks may use any name: a probe's host name is not known in advance, and the
     /// response reveals nothing.
     fn check_host(&self, request: &Request) -> Result<(), Response> {
-        if self.hosts.are_named_by(request.headers()) || request.uri().path() == paths::HEALTH {
+        if self.hosts.accept(request.headers()) || request.uri().path() == paths::HEALTH {
             return Ok(());
         }
-        let words = "the gateway does not accept this host name; add it to server.allowed_hosts";
-        Err(ProblemJson::response(ProblemKind::HostNotAllowed, words))
+        let detail = "the gateway does not accept this host name; add it to server.allowed_hosts";
+        Err(ProblemJson::response(ProblemKind::HostNotAllowed, detail))
     }
 
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
@@ -92,34 +87,22 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Front<R, P>
     }
 
     async fn handle(&self, mut request: Request) -> Response {
-        let admitted = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request));
-        if let Err(refusal) = admitted.and_then(|()| no_upgrade(&request)) {
+        let checked = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request));
+        if let Err(refusal) = checked.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
-        if request.uri().path().starts_with(paths::PROXY) {
-            return self.proxy.forward(request).await;
-        }
-        let uri = request.uri().clone();
-        let result = if paths::is_page(uri.path()) {
+        let path = request.uri().path().to_owned();
+        let result = if path.starts_with(paths::PROXY) {
+            return proxy_api::forward(&self.state, request).await.unwrap_or_else(|refusal| refusal);
+        } else if paths::is_page(&path) {
             self.page.call(request).await
         } else {
-            let App { tokens, logins, accounts, models, access, .. } = self.app.as_ref();
-            request.set_data(Arc::clone(tokens));
-            request.set_data(Arc::clone(logins));
-            request.set_data(Arc::clone(accounts));
-            request.set_data(Arc::clone(models));
-            request.set_data(Arc::clone(access));
-            request.set_data(Arc::clone(&self.bodies));
-            request.set_data(self.stopping.clone());
             self.routes.call(request).await
         };
-        let mut response = match result {
-            Ok(response) => response,
-            Err(error) => problem_json::from_framework(error),
-        };
+        let mut response = result.unwrap_or_else(problem_json::from_framework);
         // The framework does not set `Allow`.
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(allow) = self.methods.of(uri.path()).and_then(|methods| HeaderValue::from_str(methods).ok())
+            && let Some(allow) = self.state.methods.of(&path).and_then(|methods| HeaderValue::from_str(methods).ok())
         {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -139,10 +122,10 @@ fn no_upgrade(request: &Request) -> Result<(), Response> {
     // Other upgrades are optional and ignored: Java's client offers HTTP/2 this way.
     let is_websocket =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("websocket"));
-    if request.headers().get_all(header::UPGRADE).iter().any(is_websocket) && paths::speaks_openai(request.uri().path())
-    {
-        let words = "WebSockets are not supported here; use plain HTTP";
-        return Err(ProblemJson::response(ProblemKind::NoUpgrade, words));
+    let upgrades = request.headers().get_all(header::UPGRADE).iter().any(is_websocket);
+    if upgrades && paths::speaks_openai(request.uri().path()) {
+        let detail = "WebSockets are not supported here; use plain HTTP";
+        return Err(ProblemJson::response(ProblemKind::NoUpgrade, detail));
     }
     Ok(())
 }

@@ -1,0 +1,2 @@
+DROP TABLE key_checks;
+ALTER TABLE api_tokens DROP COLUMN mac;

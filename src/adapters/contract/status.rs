@@ -1,0 +1,112 @@
+//! The state of an account.
+
+use poem_openapi::Object;
+use serde::Deserialize;
+
+use super::{AccountState, LoginOutcome, SwitchedOffBy};
+use crate::{
+    app,
+    domain::{account::AccountLabels, time::Timestamp},
+};
+
+/// The account's user, from the claims of its tokens.
+#[derive(Debug, Clone, Default, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Account {
+    pub account_id: Option<String>,
+    pub user_id: Option<String>,
+    pub email: Option<String>,
+    /// The plan, e.g. `plus`; an open set.
+    pub plan_type: Option<String>,
+}
+
+impl Account {
+    /// Returns `None` if the tokens have no such claims.
+    pub fn of(labels: AccountLabels) -> Option<Self> {
+        let AccountLabels { account_id, user_id, email, plan_type } = labels;
+        let is_known = account_id.is_some() || user_id.is_some() || email.is_some() || plan_type.is_some();
+        is_known.then_some(Self { account_id, user_id, email, plan_type })
+    }
+}
+
+/// A login that waits for its callback.
+#[derive(Debug, Clone, Object, Deserialize)]
+pub struct PendingLogin {
+    pub login_id: String,
+    /// When it expires, in Unix seconds.
+    pub expires_at: i64,
+}
+
+/// The outcome of the caller's last login.
+#[derive(Debug, Clone, Object, Deserialize)]
+pub struct LastLogin {
+    pub login_id: String,
+    pub outcome: LoginOutcome,
+    /// The outcome as text.
+    pub reason: String,
+    /// When it ended, in Unix seconds.
+    pub at: i64,
+}
+
+/// The state of an account.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct AuthStatus {
+    /// Whether there is a usable access token.
+    pub authenticated: bool,
+    /// The account's name, when authenticated.
+    pub provider_name: Option<String>,
+    /// `token invalid or expired`, if a token is stored but cannot be used.
+    pub error: Option<String>,
+    pub state: AccountState,
+    /// Explains the state and the next step.
+    pub reason: Option<String>,
+    pub switched_off_by: Option<SwitchedOffBy>,
+    /// When the access token expires, in Unix seconds.
+    pub expires_at: Option<i64>,
+    /// When the access token was last refreshed, in Unix seconds.
+    pub last_refresh_at: Option<i64>,
+    /// When the next refresh is due, in Unix seconds.
+    pub next_refresh_at: Option<i64>,
+    /// The login that issued the tokens.
+    pub login_id: Option<String>,
+    /// The number of refreshes since that login.
+    pub generation: Option<u64>,
+    /// The scopes that the provider granted.
+    pub scopes: Option<Vec<String>>,
+    pub account: Option<Account>,
+    pub pending: Option<PendingLogin>,
+    pub last_login: Option<LastLogin>,
+}
+
+impl From<app::AccountStatus> for AuthStatus {
+    fn from(status: app::AccountStatus) -> Self {
+        let authenticated = status.authenticated;
+        let has_tokens = !matches!(status.state, AccountState::Absent | AccountState::Disabled);
+        Self {
+            authenticated,
+            provider_name: authenticated.then(|| status.name.to_string()),
+            error: (has_tokens && !authenticated).then(|| "token invalid or expired".to_owned()),
+            state: status.state,
+            reason: status.reason,
+            switched_off_by: status.switched_off_by,
+            expires_at: status.expires_at.map(Timestamp::unix_seconds),
+            last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),
+            next_refresh_at: status.next_refresh_at.map(Timestamp::unix_seconds),
+            login_id: status.login_id.map(|id| id.to_string()),
+            generation: status.generation.map(|generation| generation.0),
+            scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
+            account: Account::of(status.account),
+            pending: status.pending.map(|login| PendingLogin {
+                login_id: login.login_id.to_string(),
+                expires_at: login.expires_at.unix_seconds(),
+            }),
+            last_login: status.last_login.map(|login| LastLogin {
+                login_id: login.login_id.to_string(),
+                outcome: login.outcome,
+                reason: login.outcome.sentence().to_owned(),
+                at: login.at.unix_seconds(),
+            }),
+        }
+    }
+}

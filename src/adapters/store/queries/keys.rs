@@ -1,0 +1,123 @@
+//! Key checks (`key_checks`), and the sealed values of all tables.
+
+use async_trait::async_trait;
+use diesel::{prelude::*, result::Error as DieselError};
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, Store};
+use crate::{
+    adapters::store::{
+        error::TransactionError,
+        schema::{api_tokens, config_secrets, key_checks, llm_providers, revocations},
+    },
+    domain::{
+        ids::KeyId,
+        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::{KeyStore, StoreError},
+};
+
+#[async_trait]
+impl KeyStore for Store {
+    async fn key_checks(&self) -> Result<Vec<KeyCheck>, StoreError> {
+        self.run("read the key checks", async |connection| checks(connection).await).await
+    }
+
+    async fn add_key_check(
+        &self,
+        check: &KeyCheck,
+        seen: &[KeyCheck],
+        values: &[Replacement],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let added = self.write("add a key check", async |connection| {
+            if checks(connection).await? != seen {
+                return Ok(false);
+            }
+            for value in values {
+                if !replace(connection, value).await? {
+                    // An error ends the transaction without a change.
+                    return Err(DieselError::RollbackTransaction.into());
+                }
+            }
+            let row = (
+                key_checks::key_id.eq(check.key_id.as_str()),
+                key_checks::value.eq(check.value.as_str()),
+                key_checks::created_at.eq(now.unix_millis()),
+            );
+            Ok(diesel::insert_into(key_checks::table).values(row).execute(connection).await? > 0)
+        });
+        match added.await {
+            Err(StoreError::Unavailable { source, .. }) if is_rollback(source.as_ref()) => Ok(false),
+            added => added,
+        }
+    }
+
+    async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
+        self.run("read the sealed values", async |connection| {
+            let some = |column| move |(row, text): (String, String)| value(column, row, Some(text));
+            let access = llm_providers::table.select((llm_providers::name, llm_providers::api_key));
+            let mut values: Vec<SealedValue> =
+                access.load(connection).await?.into_iter().map(some(SealedColumn::AccessToken)).collect();
+            let refresh = config_secrets::table.select((config_secrets::key, config_secrets::value));
+            values.extend(refresh.load(connection).await?.into_iter().map(some(SealedColumn::RefreshToken)));
+            let queued = revocations::table.select((revocations::id, revocations::token));
+            values.extend(queued.load(connection).await?.into_iter().map(some(SealedColumn::Revocation)));
+            let marks = api_tokens::table.select((api_tokens::id, api_tokens::mac));
+            let marks: Vec<(String, Option<String>)> = marks.load(connection).await?;
+            values.extend(marks.into_iter().map(|(row, mac)| value(SealedColumn::ApiToken, row, mac)));
+            Ok(values)
+        })
+        .await
+    }
+
+    async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {
+        self.write("seal a value again", async |connection| replace(connection, value).await).await
+    }
+}
+
+fn is_rollback(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(DieselError::RollbackTransaction))
+}
+
+async fn replace(connection: &mut Connection, value: &Replacement) -> Result<bool, TransactionError> {
+    let (row, old, new) = (value.row.as_str(), value.old.as_ref().map(SealedSecret::as_str), value.new.as_str());
+    let changed = match value.column {
+        SealedColumn::AccessToken => {
+            let is_old = llm_providers::api_key.eq(old.unwrap_or_default());
+            let row = llm_providers::table.filter(llm_providers::name.eq(row).and(is_old));
+            diesel::update(row).set(llm_providers::api_key.eq(new)).execute(connection).await?
+        }
+        SealedColumn::RefreshToken => {
+            let is_old = config_secrets::value.eq(old.unwrap_or_default());
+            let row = config_secrets::table.filter(config_secrets::key.eq(row).and(is_old));
+            diesel::update(row).set(config_secrets::value.eq(new)).execute(connection).await?
+        }
+        SealedColumn::Revocation => {
+            let is_old = revocations::token.eq(old.unwrap_or_default());
+            let row = revocations::table.filter(revocations::id.eq(row).and(is_old));
+            diesel::update(row).set(revocations::token.eq(new)).execute(connection).await?
+        }
+        SealedColumn::ApiToken => {
+            let row = diesel::update(api_tokens::table.find(row)).set(api_tokens::mac.eq(new));
+            match old {
+                Some(old) => row.filter(api_tokens::mac.eq(old)).execute(connection).await?,
+                None => row.filter(api_tokens::mac.is_null()).execute(connection).await?,
+            }
+        }
+    };
+    Ok(changed > 0)
+}
+
+fn value(column: SealedColumn, row: String, text: Option<String>) -> SealedValue {
+    SealedValue { column, row, value: text.map(SealedSecret::from_stored) }
+}
+
+async fn checks(connection: &mut Connection) -> Result<Vec<KeyCheck>, TransactionError> {
+    let rows = key_checks::table.order(key_checks::key_id).select((key_checks::key_id, key_checks::value));
+    let rows: Vec<(String, String)> = rows.load(connection).await?;
+    let check = |(key_id, value)| KeyCheck { key_id: KeyId::new(key_id), value: SealedSecret::from_stored(value) };
+    Ok(rows.into_iter().map(check).collect())
+}

@@ -1,0 +1,51 @@
+//! Encryption keys: whether this gateway has the database's, where each is used, and sealing again with another one.
+
+mod check;
+mod list;
+mod plan;
+mod reseal;
+
+use std::sync::Arc;
+
+pub use check::{Adoption, KeyError};
+pub use list::KeyUse;
+pub use reseal::Resealed;
+
+use super::{Ports, Vault};
+use crate::{
+    domain::time::Timestamp,
+    ports::{ApiTokenStore, Clock, KeyStore, LoginStore, RevocationQueue, SecretCipher, TokenJournal, TokenStore},
+};
+
+/// The ports of this service. Commands that need no running gateway use it alone.
+pub struct Keys {
+    pub store: Arc<dyn KeyStore>,
+    pub credentials: Arc<dyn TokenStore>,
+    pub revocations: Arc<dyn RevocationQueue>,
+    pub api_tokens: Arc<dyn ApiTokenStore>,
+    pub logins: Arc<dyn LoginStore>,
+    pub journal: Arc<dyn TokenJournal>,
+    pub cipher: Arc<dyn SecretCipher>,
+    pub clock: Arc<dyn Clock>,
+    pub vault: Vault,
+}
+
+impl Keys {
+    pub(super) fn new(ports: &Ports) -> Self {
+        Self {
+            store: Arc::clone(&ports.keys),
+            credentials: Arc::clone(&ports.credentials),
+            revocations: Arc::clone(&ports.revocations),
+            api_tokens: Arc::clone(&ports.api_tokens),
+            logins: Arc::clone(&ports.logins),
+            journal: Arc::clone(&ports.journal),
+            cipher: Arc::clone(&ports.cipher),
+            clock: Arc::clone(&ports.clock),
+            vault: Vault::new(Arc::clone(&ports.cipher)),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,96 @@
+//! Which stored values are to be sealed again, and with what result.
+
+use super::Keys;
+use crate::{
+    app::{AppError, VaultError},
+    domain::{
+        keys::{Replacement, SealedColumn},
+        sealed::{SealContext, SealedSecret, refresh_token_key},
+    },
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) replacements: Vec<Replacement>,
+    /// The values that do not open, each with its place and the reason.
+    pub(super) unopened: Vec<String>,
+}
+
+impl Plan {
+    fn add(
+        &mut self,
+        column: SealedColumn,
+        row: &str,
+        old: Option<&SealedSecret>,
+        new: Result<SealedSecret, VaultError>,
+    ) {
+        match new {
+            Ok(new) => self.replacements.push(Replacement { column, row: row.to_owned(), old: old.cloned(), new }),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+                self.unopened.push(format!("{} of {row}: {error}{source}", column.as_str()));
+            }
+        }
+    }
+}
+
+impl Keys {
+    /// Plans to seal everything again that has another key than the first.
+    pub(super) async fn plan_to_reseal(&self) -> Result<Plan, AppError> {
+        let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(self.cipher.key_id());
+        let mut plan = Plan::default();
+        for account in self.credentials.list().await? {
+            let (name, key, place) = (account.name.as_str(), refresh_token_key(&account.name), account.token_place());
+            if has_other_key(&account.access_token) {
+                let new = self.vault.reseal(&SealContext::AccessToken(place), &account.access_token);
+                plan.add(SealedColumn::AccessToken, name, Some(&account.access_token), new);
+            }
+            if let Some(token) = account.refresh_token.as_ref().filter(|token| has_other_key(token)) {
+                plan.add(
+                    SealedColumn::RefreshToken,
+                    &key,
+                    Some(token),
+                    self.vault.reseal(&SealContext::RefreshToken(place), token),
+                );
+            }
+        }
+        for queued in self.revocations.all().await?.iter().filter(|queued| has_other_key(&queued.token)) {
+            let new = self.vault.reseal(&queued.context(), &queued.token);
+            plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
+        }
+        for stored in self.api_tokens.list().await? {
+            if let Some(mac) = stored.mac.as_ref().filter(|mac| has_other_key(mac)) {
+                let new = self.vault.reseal(&SealContext::ApiToken(&stored.token), mac);
+                plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), Some(mac), new);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Plans to seal all secrets of the first format again, and to mark all API tokens.
+    pub(super) async fn plan_to_adopt(&self) -> Result<Plan, AppError> {
+        let mut plan = Plan::default();
+        for account in self.credentials.list().await? {
+            let (name, key, place) = (account.name.as_str(), refresh_token_key(&account.name), account.token_place());
+            let new = self.vault.adopt(&SealContext::AccessToken(place), &account.access_token);
+            plan.add(SealedColumn::AccessToken, name, Some(&account.access_token), new);
+            if let Some(token) = &account.refresh_token {
+                plan.add(
+                    SealedColumn::RefreshToken,
+                    &key,
+                    Some(token),
+                    self.vault.adopt(&SealContext::RefreshToken(place), token),
+                );
+            }
+        }
+        for queued in self.revocations.all().await? {
+            let new = self.vault.adopt(&queued.context(), &queued.token);
+            plan.add(SealedColumn::Revocation, queued.id.as_str(), Some(&queued.token), new);
+        }
+        for stored in self.api_tokens.list().await? {
+            let new = self.vault.mark(&stored.token);
+            plan.add(SealedColumn::ApiToken, stored.token.id.as_str(), None, new);
+        }
+        Ok(plan)
+    }
+}

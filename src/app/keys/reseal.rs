@@ -1,0 +1,50 @@
+//! Seals every value again that another key has sealed. Each value is replaced on its own and only if it is still the
+//! one that was read, so the work can be interrupted and repeated, and gateways may run meanwhile.
+
+use super::{Keys, check::Adoption, plan::Plan};
+use crate::app::AppError;
+
+/// What sealing again has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resealed {
+    pub values: usize,
+    pub journal_records: usize,
+    /// The values that did not open, each with its place and the reason. They are unchanged.
+    pub unopened: Vec<String>,
+}
+
+impl From<Plan> for Resealed {
+    fn from(plan: Plan) -> Self {
+        Self { values: plan.replacements.len(), journal_records: 0, unopened: plan.unopened }
+    }
+}
+
+impl Keys {
+    /// Seals every value again that does not have the first key, in the database and in this gateway's journal.
+    ///
+    /// # Errors
+    /// [`AppError::Key`] if the keys do not fit the database, [`AppError::Store`], [`AppError::Journal`]. What was
+    /// sealed again stays so.
+    pub async fn reseal(&self) -> Result<Resealed, AppError> {
+        self.check(Adoption::No).await?;
+        let plan = self.plan_to_reseal().await?;
+        let mut done = Resealed { unopened: plan.unopened, ..Resealed::default() };
+        for value in plan.replacements {
+            // A value that changed meanwhile was sealed with the first key.
+            done.values += usize::from(self.store.reseal(&value).await?);
+        }
+        for mut record in self.journal.list().await? {
+            let Some(account) = self.credentials.load(&record.name).await? else { continue };
+            match self.vault.reseal_rotation(&record.name, account.provider_type, &record.rotation) {
+                Ok(Some(rotation)) => {
+                    record.rotation = rotation;
+                    self.journal.put(&record).await?;
+                    done.journal_records += 1;
+                }
+                Ok(None) => {}
+                Err(error) => done.unopened.push(format!("journal record of {}: {error}", record.name)),
+            }
+        }
+        Ok(done)
+    }
+}

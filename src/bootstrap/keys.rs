@@ -1,0 +1,109 @@
+//! `goclaw keys`: shows, replaces and adopts encryption keys, on the database itself. A running gateway is not needed.
+
+use std::sync::Arc;
+
+use super::{StartError, first_start, serve::JOURNAL_FOLDER, stores::Stores};
+use crate::{
+    adapters::{
+        cipher::{EncryptionKey, KeyRing, XChaChaCipher},
+        cli::{KeysCommand, render},
+        journal::FolderJournal,
+        secret_file::{create_private_folder, read_secret_file, replace_secret_file},
+        settings::Settings,
+        system::{SystemClock, SystemRandom},
+    },
+    app::{Adoption, KeyUse, Keys, Resealed, Vault},
+    ports::SecretCipher,
+};
+
+pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
+    match command {
+        KeysCommand::List => print(&list(&open(settings).await?.list().await?)),
+        KeysCommand::Adopt => {
+            let done = open(settings).await?.check(Adoption::Ordered).await?;
+            print(&format!("The database is adopted. Values sealed again: {}.", done.values))
+        }
+        KeysCommand::Reseal => print(&resealed(&open(settings).await?.reseal().await?)),
+        KeysCommand::Rotate => rotate(settings).await,
+    }
+}
+
+/// Opens the database and the journal with the configured keys.
+async fn open(settings: &Settings) -> Result<Keys, StartError> {
+    let random = Arc::new(SystemRandom);
+    let journal = settings.data_dir.join(JOURNAL_FOLDER);
+    create_private_folder(&settings.data_dir)?;
+    create_private_folder(&journal)?;
+    let stores = Stores::open(&settings.database).await?;
+    let has_sealed = stores.need_a_key().await?;
+    let ring = first_start::encryption_keys(settings, random.as_ref(), &stores.name, has_sealed)?;
+    let cipher: Arc<dyn SecretCipher> = Arc::new(XChaChaCipher::new(&ring, random));
+    Ok(Keys {
+        store: stores.keys,
+        credentials: stores.credentials,
+        revocations: stores.revocations,
+        api_tokens: stores.api_tokens,
+        logins: stores.logins,
+        journal: Arc::new(FolderJournal::in_folder(journal)),
+        vault: Vault::new(Arc::clone(&cipher)),
+        cipher,
+        clock: Arc::new(SystemClock),
+    })
+}
+
+/// Writes a new key into the first line of the key file. Configured keys are their owner's to change.
+async fn rotate(settings: &Settings) -> Result<(), StartError> {
+    let encryption = &settings.encryption;
+    if encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some() {
+        return print(ROTATE_CONFIGURED);
+    }
+    // A wrong key file must not become the second line of a new one.
+    open(settings).await?.check(Adoption::No).await?;
+    let path = settings.key_file();
+    let old = read_secret_file(&path)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
+    let new = EncryptionKey::generate(&SystemRandom)?;
+    replace_secret_file(&path, &KeyRing::lines(&new, &old))?;
+    print(&format!(
+        "The new key {} is the first line of {}.\nNext: restart the gateway, then run: goclaw keys reseal\nKeep a copy of \
+         the file: the old key is needed until `goclaw keys list` shows nothing under it.",
+        new.id(),
+        path.display()
+    ))
+}
+
+const ROTATE_CONFIGURED: &str = "\
+The keys are configured, so change them there, on every gateway that shares the database:
+  1. Make a key:                                openssl rand -base64 32
+  2. Add it as the last of encryption.keys (or the last line of the key file), and restart each gateway.
+  3. Make it the first one, and restart each gateway: new values are sealed with it.
+  4. Run on each gateway's machine:             goclaw keys reseal
+  5. When this shows nothing under the old key: goclaw keys list
+     remove the old key, and restart each gateway.";
+
+fn list(keys: &[KeyUse]) -> String {
+    let yes = |is| if is { "yes" } else { "no" };
+    let row = |key: &KeyUse| {
+        format!(
+            "{:<18}{:<8}{:<12}{:<8}{}",
+            key.key_id,
+            yes(key.is_first),
+            yes(key.is_configured),
+            key.values,
+            key.journal_records
+        )
+    };
+    let head = format!("{:<18}{:<8}{:<12}{:<8}{}", "KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL");
+    [head].into_iter().chain(keys.iter().map(row)).collect::<Vec<_>>().join("\n")
+}
+
+fn resealed(done: &Resealed) -> String {
+    let mut text = format!("Sealed again: {} values, {} journal records.", done.values, done.journal_records);
+    for unopened in &done.unopened {
+        text += &format!("\nDid not open and stays as it is: {unopened}");
+    }
+    text
+}
+
+fn print(text: &str) -> Result<(), StartError> {
+    render::line(text).map_err(StartError::Output)
+}

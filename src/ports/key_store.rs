@@ -1,0 +1,34 @@
+//! Storage of the key checks, and of every value that is sealed with a key.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::domain::{
+    keys::{KeyCheck, Replacement, SealedValue},
+    time::Timestamp,
+};
+
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// Returns all key checks, in the order of their key ids.
+    async fn key_checks(&self) -> Result<Vec<KeyCheck>, StoreError>;
+
+    /// Adds a key check and replaces `values`, if the store still has exactly the checks `seen` and all old values.
+    /// Returns whether it did.
+    ///
+    /// Contract: MUST be one transaction. Of concurrent calls with equal `seen`, exactly one MUST return true.
+    async fn add_key_check(
+        &self,
+        check: &KeyCheck,
+        seen: &[KeyCheck],
+        values: &[Replacement],
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Returns every sealed value that is still needed: tokens of accounts, queued revocations and marks of API tokens.
+    /// Logins are not among them: they end within minutes.
+    async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError>;
+
+    /// Replaces one value, if it still is the old one. Returns whether it did. No other value may change.
+    async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError>;
+}

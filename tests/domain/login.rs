@@ -1,0 +1,119 @@
+//! The login as a state machine.
+
+use goclaw::domain::{
+    authorization_response::{AuthorizationResponse, PastedRedirect, WrongPart},
+    ids::{AccountName, LoginId, Principal},
+    login::{CallbackRejection, LoginSession, PendingLogin, Received},
+    login_outcome::{LoginOutcome, LoginProgress},
+    oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
+    provider::ProviderType,
+    secret::{OAuthState, PkceVerifier},
+    time::Timestamp,
+};
+use secrecy::ExposeSecret;
+
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
+
+fn pending() -> PendingLogin {
+    let endpoint = || EndpointUrl::parse("https://issuer.example/x").unwrap();
+    PendingLogin {
+        session: LoginSession {
+            id: LoginId::from_bytes([1; 16]),
+            name: AccountName::parse("openai-codex").unwrap(),
+            provider_type: ProviderType::OpenaiCodex,
+            display_name: None,
+            principal: Principal::gateway_token(),
+            client: OAuthClient {
+                issuer: "https://issuer.example".into(),
+                requires_issuer: false,
+                authorize_url: endpoint(),
+                token_url: endpoint(),
+                revoke_url: None,
+                body_format: BodyFormat::Form,
+                client_id: "client".into(),
+                scopes: vec![],
+                redirect_uri: "http://localhost:1455/auth/callback".into(),
+                provider_params: vec![],
+                originator: None,
+                extra_params: vec![],
+            },
+            started_at: NOW,
+            expires_at: Timestamp::from_unix_seconds(1_360),
+        },
+        state: OAuthState::new("the-state"),
+        verifier: PkceVerifier::new("the-verifier"),
+    }
+}
+
+fn receive(query: &str, now: Timestamp) -> Received {
+    pending().receive(AuthorizationResponse::from_query(query).unwrap(), now)
+}
+
+#[test]
+fn an_approved_callback_yields_the_code_and_the_verifier_once() {
+    let Received::Exchange(login, grant) = receive("state=the-state&code=c", NOW) else { panic!("not exchanged") };
+    assert_eq!(login.session.id, LoginId::from_bytes([1; 16]));
+    assert_eq!((grant.code.expose_secret(), grant.verifier.expose_secret()), ("c", "the-verifier"));
+}
+
+#[test]
+fn a_callback_with_a_wrong_state_is_rejected() {
+    for query in ["state=other&code=c", "state=other&error=access_denied", "state=the-stat&code=c"] {
+        let received = receive(query, Timestamp::from_unix_seconds(9_999));
+        assert!(matches!(received, Received::Rejected(_, CallbackRejection::InvalidState)), "{query}");
+    }
+}
+
+#[test]
+fn a_callback_ends_the_login_or_is_rejected() {
+    let ended = |query: &str, now| match receive(query, now) {
+        Received::Ended(outcome) => Ok(outcome),
+        Received::Rejected(login, rejection) => Err((login.session.id.to_string().len(), rejection)),
+        Received::Exchange(..) => panic!("exchanged"),
+    };
+    assert_eq!(ended("state=the-state&error=access_denied", NOW), Ok(LoginOutcome::Denied));
+    assert_eq!(ended("state=the-state&error=temporarily_unavailable", NOW), Ok(LoginOutcome::ProviderError));
+    assert_eq!(ended("state=the-state&code=c", Timestamp::from_unix_seconds(1_360)), Ok(LoginOutcome::Expired));
+    assert_eq!(ended("state=the-state", NOW), Err((32, CallbackRejection::NoCode)));
+    assert_eq!(ended("state=the-state&code=c&iss=evil", NOW), Err((32, CallbackRejection::WrongIssuer)));
+}
+
+#[test]
+fn a_wrong_or_missing_required_issuer_is_rejected() {
+    for (requires_issuer, query, is_accepted) in [
+        (false, "state=the-state&code=c", true),
+        (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
+        (false, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example%2F", false),
+        (true, "state=the-state&code=c", false),
+        (true, "state=the-state&error=access_denied", false),
+        (true, "state=the-state&code=c&iss=https%3A%2F%2Fissuer.example", true),
+    ] {
+        let mut login = pending();
+        login.session.client.requires_issuer = requires_issuer;
+        let received = login.receive(AuthorizationResponse::from_query(query).unwrap(), NOW);
+        let is_refused = matches!(received, Received::Rejected(_, CallbackRejection::WrongIssuer));
+        assert_eq!(!is_refused, is_accepted, "{requires_issuer} {query}");
+    }
+}
+
+#[test]
+fn a_pasted_address_must_be_the_redirect_uri() {
+    let paste = |text: &str| {
+        let (pasted, response) = PastedRedirect::parse(&text.into()).unwrap();
+        pending().receive_pasted(&pasted, response, NOW)
+    };
+    assert!(matches!(paste("http://localhost:1455/auth/callback?code=c&state=the-state"), Received::Exchange(..)));
+    assert!(matches!(
+        paste("http://evil.example:1455/auth/callback?code=c&state=the-state"),
+        Received::Rejected(_, CallbackRejection::WrongAddress(WrongPart::Host))
+    ));
+}
+
+#[test]
+fn every_code_parses_back() {
+    let ended = LoginOutcome::ALL.iter().copied().map(LoginProgress::Ended);
+    for progress in [LoginProgress::Pending, LoginProgress::Exchanging].into_iter().chain(ended) {
+        assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
+    }
+    assert_eq!(LoginProgress::parse("lost"), None);
+}

@@ -1,0 +1,21 @@
+//! Tests of the pure core through the crate's public API. They need no I/O, no clock and no runtime.
+
+// Clippy then treats helpers as test code too.
+#![cfg(test)]
+
+// Logins and tokens.
+mod authorization_response;
+mod claims;
+mod ids;
+mod login;
+mod oauth;
+mod provider_settings;
+mod refresh;
+mod secrets;
+
+// Model APIs.
+mod dialect;
+mod json;
+mod models;
+mod provider_refusal;
+mod proxy;

@@ -1,0 +1,137 @@
+//! A provider's errors and its reports of usage.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    provider_refusal::{ErrorResponse, ProviderRefusal, RefusalKind},
+    time::Timestamp,
+    usage::Usage,
+};
+use serde_json::json;
+
+fn read(status: u16, body: &str) -> ProviderRefusal {
+    let response =
+        ErrorResponse { status, retry_after: None, limit_resets_at: None, cf_ray: None, body: body.as_bytes() };
+    ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
+}
+
+#[test]
+fn every_known_form_is_read() {
+    let limit = json!({"error": {"type": "usage_limit_reached", "message": "The usage limit has been reached",
+        "plan_type": "plus", "resets_at": 1_060, "resets_in_seconds": 60}});
+    let unsupported = r#"{"detail":"Unsupported parameter: foo"}"#;
+    let workspace = r#"{"detail":{"code":"invalid_workspace_selected"}}"#;
+    let expired = r#"{"error":{"message":"expired","type":"invalid_request_error","code":"token_expired"}}"#;
+    let overloaded = r#"{"error":{"code":"server_is_overloaded","message":"busy"}}"#;
+    for (status, body, kind, code, message) in [
+        (
+            429,
+            limit.to_string().as_str(),
+            RefusalKind::UsageLimit,
+            "usage_limit_reached",
+            "The usage limit has been reached",
+        ),
+        (
+            404,
+            limit.to_string().as_str(),
+            RefusalKind::UsageLimit,
+            "usage_limit_reached",
+            "The usage limit has been reached",
+        ),
+        (400, unsupported, RefusalKind::BadRequest, "bad_request", "Unsupported parameter: foo"),
+        (
+            403,
+            workspace,
+            RefusalKind::NotAllowed,
+            "invalid_workspace_selected",
+            "the provider responded with status 403 and no message",
+        ),
+        (401, expired, RefusalKind::TokenRefused, "token_expired", "expired"),
+        (503, overloaded, RefusalKind::Overloaded, "server_is_overloaded", "busy"),
+        (
+            429,
+            r#"{"error":{"type":"usage_not_included","message":"no"}}"#,
+            RefusalKind::NotAllowed,
+            "usage_not_included",
+            "no",
+        ),
+        (429, r#"{"code":"Throttling","message":"slower"}"#, RefusalKind::RateLimited, "Throttling", "slower"),
+        (400, r#"{"error":"bad"}"#, RefusalKind::BadRequest, "bad_request", "bad"),
+        (
+            502,
+            "<html>",
+            RefusalKind::Failed,
+            "provider_failed",
+            "the provider responded with status 502 and no message",
+        ),
+        (500, "", RefusalKind::Failed, "provider_failed", "the provider responded with status 500 and no message"),
+    ] {
+        let refusal = read(status, body);
+        let found = (refusal.kind, refusal.code.as_str(), refusal.message.as_str());
+        assert_eq!(found, (kind, code, message), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_usage_limit_has_its_reset_time() {
+    let refusal = read(429, r#"{"error":{"type":"usage_limit_reached","resets_in_seconds":90,"plan_type":"pro"}}"#);
+    assert_eq!((refusal.retry_after, refusal.resets_at), (Some(Duration::from_secs(90)), Some(1_090)));
+    assert_eq!(refusal.plan_type.as_deref(), Some("pro"));
+}
+
+#[test]
+fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
+    let limit_resets_at = Some(Timestamp::from_unix_seconds(1_090));
+    let response = |body| ErrorResponse { status: 429, retry_after: None, limit_resets_at, cf_ray: None, body };
+    let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
+    let compressed = read(b"\x1f\x8b\x08");
+    assert_eq!((compressed.kind, compressed.retry_after), (RefusalKind::UsageLimit, Some(Duration::from_secs(90))));
+    assert!(compressed.is_lasting());
+    let too_fast = read(br#"{"error":{"code":"rate_limit_exceeded"}}"#);
+    assert_eq!((too_fast.kind, too_fast.retry_after, too_fast.is_lasting()), (RefusalKind::RateLimited, None, false));
+}
+
+#[test]
+fn the_error_of_a_blocked_request_names_its_cf_ray() {
+    let body = b"<html>blocked";
+    let response =
+        ErrorResponse { status: 403, retry_after: None, limit_resets_at: None, cf_ray: Some("8f-TXL"), body };
+    let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
+    assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_on_the_way"));
+    assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);
+}
+
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_000);
+
+#[test]
+fn headers_and_endpoint_report_the_same_usage() {
+    let headers = [
+        ("x-codex-plan-type", "plus"),
+        ("x-codex-primary-used-percent", "12.5"),
+        ("x-codex-primary-window-minutes", "300"),
+        ("x-codex-primary-reset-at", "2000"),
+        ("x-codex-secondary-used-percent", "100"),
+        ("x-codex-secondary-window-minutes", "10080"),
+        ("x-codex-secondary-reset-after-seconds", "9000"),
+    ];
+    let of_headers = Usage::of_headers(|name| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| *v), NOW);
+    let response = json!({"plan_type": "plus", "rate_limit": {
+        "primary_window": {"used_percent": 12.5, "limit_window_seconds": 18_000, "reset_at": 2_000},
+        "secondary_window": {"used_percent": 100, "limit_window_seconds": 604_800, "reset_at": 10_000},
+    }});
+    let of_json = Usage::of_json(&response, NOW);
+    assert_eq!(of_headers, of_json);
+    let usage = of_json.unwrap();
+    assert!(usage.limit_reached());
+    assert_eq!(usage.limit_resets_at(), Some(Timestamp::from_unix_seconds(10_000)));
+}
+
+#[test]
+fn missing_and_invalid_values_are_left_out() {
+    assert_eq!(Usage::of_headers(|_| None, NOW), None);
+    assert_eq!(Usage::of_headers(|_| Some("NaN"), NOW), None);
+    assert_eq!(Usage::of_json(&json!({"detail": "Not Found"}), NOW), None);
+    let free = json!({"rate_limit": {"primary_window": {"used_percent": 1}, "secondary_window": null}});
+    let free = Usage::of_json(&free, NOW).unwrap();
+    assert_eq!((free.windows.len(), free.windows[0].length, free.limit_reached()), (1, None, false));
+}

@@ -1,0 +1,111 @@
+//! The allowlists of the proxy: paths and headers.
+
+use goclaw::domain::proxy::{
+    InvalidPath, ProxyPath,
+    headers::{is_forwarded_to_caller, is_forwarded_to_provider, is_turn_header},
+};
+use proptest::prelude::*;
+
+#[test]
+fn identity_and_connection_headers_are_not_forwarded() {
+    for name in [
+        "authorization",
+        "chatgpt-account-id",
+        "connection",
+        "cookie",
+        "forwarded",
+        "host",
+        "proxy-authorization",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "x-api-key",
+        "x-forwarded-for",
+        "x_codex_turn_state",
+        "x-codex-turn_state",
+    ] {
+        assert!(!is_forwarded_to_provider(name), "{name}");
+    }
+    for name in [
+        "access-control-allow-origin",
+        "alt-svc",
+        "connection",
+        "keep-alive",
+        "location",
+        "refresh",
+        "server",
+        "set-cookie",
+        "transfer-encoding",
+        "www-authenticate",
+    ] {
+        assert!(!is_forwarded_to_caller(name), "{name}");
+    }
+}
+
+#[test]
+fn headers_about_bytes_are_not_sent_with_a_translated_body() {
+    for name in ["content-type", "content-encoding", "accept", "accept-encoding", "if-none-match", "range"] {
+        assert!(is_forwarded_to_provider(name) && !is_turn_header(name), "{name}");
+    }
+}
+
+#[test]
+fn turn_state_and_limits_are_forwarded() {
+    assert!(is_forwarded_to_provider("x-codex-turn-state") && is_forwarded_to_caller("x-codex-turn-state"));
+    assert!(is_forwarded_to_provider("content-type") && is_forwarded_to_caller("content-type"));
+    assert!(is_forwarded_to_caller("x-codex-primary-used-percent") && is_forwarded_to_caller("openai-model"));
+}
+
+#[test]
+fn plain_paths_are_accepted_and_disguised_ones_are_refused() {
+    for valid in ["codex/responses", "wham/usage", "billing/info/", "a/b-c_d~e/f:g@h", "v1/%C3%A9", "..a/b.."] {
+        assert_eq!(ProxyPath::parse(valid).map(|path| path.as_str().to_owned()), Ok(valid.to_owned()));
+    }
+    for (invalid, error) in [
+        ("", InvalidPath::Empty),
+        ("/codex", InvalidPath::EmptySegment),
+        ("codex//responses", InvalidPath::EmptySegment),
+        ("codex/../wham/usage", InvalidPath::DotSegment),
+        ("codex/.", InvalidPath::DotSegment),
+        ("codex/...", InvalidPath::DotSegment),
+        ("codex/%2e%2e/wham", InvalidPath::HidesCharacters),
+        ("codex/%2E./wham", InvalidPath::HidesCharacters),
+        ("codex%2Fresponses", InvalidPath::HidesCharacters),
+        ("codex/%5c..", InvalidPath::HidesCharacters),
+        ("codex/%252e%252e/", InvalidPath::HidesCharacters),
+        ("codex/%00", InvalidPath::HidesCharacters),
+        ("codex/..;/wham", InvalidPath::InvalidCharacter),
+        ("codex\\responses", InvalidPath::InvalidCharacter),
+        ("codex/%zz", InvalidPath::InvalidCharacter),
+        ("codex/%2", InvalidPath::InvalidCharacter),
+        ("https://evil.example/", InvalidPath::EmptySegment),
+        ("codex/a b", InvalidPath::InvalidCharacter),
+    ] {
+        assert_eq!(ProxyPath::parse(invalid), Err(error), "{invalid}");
+    }
+}
+
+#[test]
+fn only_listed_paths_are_allowed() {
+    let allowed = ["codex/*".to_owned(), "wham/usage".to_owned()];
+    let is_allowed = |path: &str| ProxyPath::parse(path).unwrap().is_allowed_by(&allowed);
+    for path in ["codex/responses", "codex/responses/compact", "wham/usage"] {
+        assert!(is_allowed(path), "{path}");
+    }
+    for path in ["codex", "codex/", "codexx/a", "wham", "wham/usage/", "wham/tasks", "Codex/a", "c%6fdex/a"] {
+        assert!(!is_allowed(path), "{path}");
+    }
+    assert!(!ProxyPath::parse("codex/responses").unwrap().is_allowed_by(&[]));
+}
+
+proptest! {
+    #[test]
+    fn accepted_paths_stay_below_the_base(raw in "[a-c./%25eEfFxX2;:@\\\\ ]{0,24}") {
+        if let Ok(path) = ProxyPath::parse(&raw) {
+            let joined = url::Url::parse(&format!("https://base.example/api/{path}")).unwrap();
+            prop_assert_eq!(joined.host_str(), Some("base.example"));
+            prop_assert_eq!(joined.path(), format!("/api/{path}"));
+        }
+    }
+}

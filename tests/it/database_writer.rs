@@ -1,0 +1,251 @@
+//! Somebody can write to the database and does not have the encryption key. Each column is changed in turn, and each
+//! sealed value is moved to each other place. A secret never reaches another endpoint, and nobody gets in.
+//!
+//! The store is a real SQLite file; the gateway runs in memory on the test's clock, so that minutes pass at once.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
+use goclaw::{
+    adapters::store::SqliteStore,
+    app::{App, PastedSecret, Ports, ProxyRequest},
+    domain::{
+        api_token::{Scope, TokenDigest},
+        provider::AuthMethod,
+    },
+    ports::{Clock, RequestBody, RevocationQueue},
+};
+use http_message::{HeaderMap, Method};
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::support::{
+    fakes::{OPENAI, TestGateway, alice, name, within},
+    gateway::pause,
+};
+
+/// The attacker's API token.
+const INVENTED: &str = "goclaw_invented";
+const EVIL: &str = "https://evil.example/x";
+const FILE: &str = "goclaw.db";
+/// Looks at the queue, a millisecond apart, before a row in it counts as one that is never taken.
+const LOOKS: usize = 200;
+
+/// A gateway with two accounts, a pending login and a queued revocation in a database file, and the login's redirect.
+struct Target {
+    gateway: TestGateway,
+    folder: TempDir,
+    redirect_url: String,
+}
+
+fn on_file(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
+    Ports {
+        credentials: store.clone(),
+        history: store.clone(),
+        logins: store.clone(),
+        revocations: store.clone(),
+        api_tokens: store.clone(),
+        keys: store.clone(),
+        ..ports
+    }
+}
+
+impl Target {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Arc::new(SqliteStore::open(&folder.path().join(FILE)).await.expect("it opens"));
+        let gateway = TestGateway::with_ports(|ports| on_file(ports, &store)).await;
+        gateway.connect().await;
+        gateway.connect_as("leaving").await;
+        gateway.provider.revocation_fails(true);
+        within(gateway.app.accounts.logout(name("leaving"))).await.expect("a queued revocation");
+        let key = PastedSecret {
+            method: AuthMethod::ApiKey,
+            secret: SecretString::from("sk-canary"),
+            client_cookie: None,
+            display_name: None,
+            provider_type: None,
+            unchecked: true,
+        };
+        within(gateway.app.accounts.register_secret(name("dashscope"), key)).await.expect("a key");
+        within(gateway.app.access.create_token("editor".into(), Scope::Proxy)).await.expect("a token");
+        let pending = gateway.start_forced(alice()).await;
+        let redirect_url = gateway.provider.approve(&pending.auth_url);
+        within(gateway.app.shut_down()).await;
+        gateway.provider.revocation_fails(false);
+        Self { gateway, folder, redirect_url }
+    }
+
+    /// Changes a copy of the database, runs a gateway on it for some minutes, and checks that nothing went astray.
+    async fn survives(&self, statements: &[String]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        copy(self.folder.path(), folder.path());
+        let what = statements.join("; ");
+        run(&path, statements);
+        let store = Arc::new(SqliteStore::open(&path).await.expect("it opens"));
+        let app = self.gateway.gateway_with(|ports| on_file(ports, &store));
+        if app.start().await.is_ok() {
+            self.use_all(&app, &store).await;
+        }
+        within(app.shut_down()).await;
+        let endpoints = self.gateway.provider.called();
+        assert!(endpoints.iter().all(|url| url.starts_with("https://auth.openai.com/")), "{what}: {endpoints:?}");
+        for (host, token) in self.gateway.upstream.seen_at() {
+            let own = if token.starts_with("access-") { "chatgpt.com" } else { "dashscope.aliyuncs.com" };
+            assert_eq!(host, own, "{what}: {token}");
+        }
+    }
+
+    async fn use_all(&self, app: &Arc<App>, store: &SqliteStore) {
+        for account in [OPENAI, "dashscope", "leaving"] {
+            let request = ProxyRequest {
+                name: name(account),
+                method: Method::GET,
+                path: if account == "dashscope" { "compatible-mode/v1/models" } else { "wham/usage" }.to_owned(),
+                query: None,
+                headers: HeaderMap::new(),
+                body: RequestBody::default(),
+            };
+            let _ = within(app.models.forward(request)).await;
+        }
+        let _ = within(app.accounts.refresh(&name(OPENAI), &alice(), None)).await;
+        // The queue is swept every minute, and a failed revocation is tried again after five.
+        self.gateway.clock.advance(Duration::from_secs(6 * 60));
+        for _ in 0..LOOKS {
+            if store.due(self.gateway.clock.now(), 1).await.is_ok_and(|due| due.is_empty()) {
+                break;
+            }
+            pause(Duration::from_millis(1)).await;
+        }
+        let pasted = goclaw::app::Callback::Pasted {
+            name: name(OPENAI),
+            redirect_url: SecretString::from(self.redirect_url.as_str()),
+            principal: alice(),
+        };
+        let _ = within(app.logins.complete(pasted)).await;
+        assert!(app.access.find(&TokenDigest::of(INVENTED)).is_none(), "the invented token was accepted");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).expect("a folder") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+    }
+}
+
+fn run(path: &Path, statements: &[String]) {
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    for statement in statements {
+        // A statement that the schema refuses is a detected change.
+        let _ = sql_query(statement).execute(&mut database);
+    }
+}
+
+#[derive(QueryableByName)]
+struct Text {
+    #[diesel(sql_type = sql_types::Text)]
+    text: String,
+}
+
+fn texts(path: &Path, query: &str) -> Vec<String> {
+    let mut database = SqliteConnection::establish(&path.display().to_string()).expect("it opens");
+    let rows: Vec<Text> = sql_query(query).load(&mut database).expect("the query runs");
+    rows.into_iter().map(|row| row.text).collect()
+}
+
+/// Returns the digest under which a token is stored.
+fn digest(token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
+    let target = Target::new().await;
+    let path = target.folder.path().join(FILE);
+    let columns = texts(
+        &path,
+        "SELECT m.name || '.' || c.name AS text FROM sqlite_schema m, pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
+    );
+    assert!(columns.len() > 50, "{columns:?}");
+    for column in columns {
+        let (table, column) = column.split_once('.').expect("table and column");
+        let invented = digest(INVENTED);
+        // Addresses inside JSON, and values that other columns or the gateway itself would hold.
+        let addresses =
+            format!("replace(replace({column}, 'https://auth.openai.com', '{EVIL}'), 'https://chatgpt.com', '{EVIL}')");
+        let values = [
+            addresses.as_str(),
+            "'page'",
+            "'dashscope'",
+            "'suno'",
+            &format!("'{invented}'"),
+            "'active'",
+            "1",
+            "0",
+            "NULL",
+        ];
+        for value in values {
+            target.survives(&[format!("UPDATE {table} SET {column} = {value}")]).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_moved_sealed_value_opens_nowhere() {
+    let target = Target::new().await;
+    let places = [
+        ("llm_providers", "api_key", "name = 'openai-codex'"),
+        ("llm_providers", "api_key", "name = 'dashscope'"),
+        ("config_secrets", "value", "1"),
+        ("login_sessions", "state", "outcome = 'pending'"),
+        ("login_sessions", "verifier", "outcome = 'pending'"),
+        ("revocations", "token", "1"),
+        ("api_tokens", "mac", "1"),
+        ("key_checks", "value", "1"),
+    ];
+    for (from_table, from, from_row) in places {
+        for (table, column, row) in places {
+            let value = format!("(SELECT {from} FROM {from_table} WHERE {from_row} LIMIT 1)");
+            target.survives(&[format!("UPDATE {table} SET {column} = {value} WHERE {row}")]).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invented_rows_are_refused() {
+    let target = Target::new().await;
+    let invented = digest(INVENTED);
+    let client = format!(
+        r#"{{"issuer": "{EVIL}", "authorize_url": "{EVIL}", "token_url": "{EVIL}", "revoke_url": "{EVIL}", "body_format": "form", "client_id": "c", "scopes": [], "redirect_uri": "{EVIL}", "provider_params": [], "originator": null, "extra_params": []}}"#
+    );
+    let queued = format!(
+        "INSERT INTO revocations SELECT 'a1', name, provider_type, login_id, (SELECT value FROM config_secrets), '{client}', 0, 0
+         FROM llm_providers WHERE name = 'openai-codex'"
+    );
+    let token = |scope: &str, mac: &str| {
+        format!("INSERT INTO api_tokens VALUES ('b2', 'x', '{scope}', '{invented}', 0, NULL, {mac})")
+    };
+    let forget_adoption = "DELETE FROM key_checks".to_owned();
+    for statements in [
+        vec![queued.clone()],
+        vec![queued, "DELETE FROM llm_providers".to_owned()],
+        vec![token("page", "NULL")],
+        vec![token("proxy", "(SELECT mac FROM api_tokens LIMIT 1)")],
+        vec![token("page", "NULL"), forget_adoption.clone()],
+        vec![
+            "DELETE FROM llm_providers".to_owned(),
+            "DELETE FROM config_secrets".to_owned(),
+            "DELETE FROM revocations".to_owned(),
+            "DELETE FROM api_tokens".to_owned(),
+            token("page", "NULL"),
+            forget_adoption,
+        ],
+    ] {
+        target.survives(&statements).await;
+    }
+}

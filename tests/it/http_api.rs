@@ -1,0 +1,229 @@
+//! The HTTP API on fakes, called without a socket: bodies, methods, error forms, host names, ids and limits.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{TryStreamExt, stream};
+use goclaw::{
+    adapters::{
+        http::{BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, RequestIds, endpoint},
+        system::SystemRandom,
+    },
+    ports::{BodyError, Random, RandomError, RequestBody},
+};
+use insta::assert_snapshot;
+use poem::{
+    Addr, Body, Endpoint, Request, Response,
+    endpoint::make_sync,
+    http::{HeaderMap, HeaderValue, header},
+    web::RemoteAddr,
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::fakes::TestGateway;
+
+const TOKEN: &str = "token";
+/// The largest accepted body, and the largest forwarded body that is buffered, in chunks of 64 KiB.
+const MAX_CHUNKS: usize = 512;
+const MAX_BUFFERED_CHUNKS: usize = 16;
+
+/// Sends a request with a JSON body to a new gateway.
+async fn call(method: &str, path: &str, token: &str, body: &str) -> (u16, HeaderMap, Value) {
+    let gateway = TestGateway::open().await;
+    let ids = RequestIds::new(&SystemRandom).expect("random bytes");
+    let (hosts, page) = (Hosts::new([127, 0, 0, 1].into(), &[]), make_sync(|_| Response::default()));
+    let whole = endpoint(&gateway.app, GatewayToken::new(&TOKEN.into()), hosts, ids, page, CancellationToken::new());
+    let request = Request::builder().method(method.parse().unwrap()).uri_str(path).header("host", "localhost");
+    let request = request.header("authorization", format!("Bearer {token}")).content_type("application/json");
+    let response = whole.call(request.body(body.to_owned())).await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.into_body().into_string().await.unwrap();
+    (status, headers, serde_json::from_str(&text).unwrap_or_default())
+}
+
+/// Returns the detail of the response to an invalid body.
+async fn refusal(operation: &str, body: &str) -> String {
+    let (method, path) = operation.split_once(' ').unwrap();
+    let (status, _, problem) = call(method, path, TOKEN, body).await;
+    assert_eq!(status, 400, "{problem}");
+    problem["detail"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn errors_name_the_member_but_not_its_value() {
+    let (update, refresh, create) = ("PATCH /v1/providers/suno", "POST /v1/auth/openai/refresh", "POST /v1/tokens");
+    assert_snapshot!(refusal(update, r#"{"display_name": null}"#).await, @"the body does not fit: `display_name` must be a string");
+    assert_snapshot!(refusal(update, r#"{"enabled": "canary, expected canary"}"#).await, @"the body does not fit: `enabled` must be a boolean");
+    assert_snapshot!(refusal(update, r#"{"rights": "canary"}"#).await, @"the body does not fit: unknown member `rights`, expected `display_name` or `enabled`");
+    assert_snapshot!(refusal(refresh, r#"{"generation": -1}"#).await, @"the body does not fit: `generation` must be a whole number");
+    assert_snapshot!(refusal(create, "{}").await, @"the body does not fit: `name` is missing");
+    assert_snapshot!(refusal(create, r#"{"name": "x", "scope": "canary"}"#).await, @"the body does not fit: `scope` must be `proxy`");
+    assert_snapshot!(refusal(create, r#"["x"]"#).await, @"the body does not fit: an object is expected");
+    assert_snapshot!(refusal(create, r#"{"name": "x", "name": "y"}"#).await, @"the body has two members with the same name in one object (line 1, column 20)");
+}
+
+#[tokio::test]
+async fn a_405_lists_the_methods_of_the_document() {
+    for (method, path, allow) in [
+        ("PUT", "/v1/tokens", "GET, POST"),
+        ("PATCH", "/v1/session", "DELETE, POST"),
+        ("GET", "/v1/tokens/1", "DELETE"),
+        ("GET", "/v1/auth/openai/secret", "PUT"),
+        ("POST", "/docs", "GET"),
+    ] {
+        let (status, headers, _) = call(method, path, TOKEN, "").await;
+        assert_eq!((status, headers[header::ALLOW].to_str().unwrap()), (405, allow), "{method} {path}");
+    }
+    for path in ["/v1/tokens/", "/v1", "/nothing"] {
+        let (status, headers, problem) = call("GET", path, TOKEN, "").await;
+        assert_eq!((status, headers.get(header::ALLOW)), (404, None), "{path}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn openai_routes_match_whole_segments() {
+    for (paths, is_openai) in [
+        (["/v1/responses", "/v1/models", "/v1/models/a", "/v1/proxy/openai/x"], true),
+        (["/v1/responses/x", "/v1/modelsx", "/v1/auth/openai/status", "/v1/proxy"], false),
+    ] {
+        for path in paths {
+            let (status, _, problem) = call("GET", path, "wrong", "").await;
+            assert_eq!((status, problem["error"].is_object()), (401, is_openai), "{path}: {problem}");
+        }
+    }
+}
+
+fn host_headers(hosts: &[&str]) -> HeaderMap {
+    hosts.iter().map(|host| (header::HOST, HeaderValue::from_str(host).unwrap())).collect()
+}
+
+#[test]
+fn loopback_names_the_listen_address_and_listed_names_are_accepted() {
+    let hosts = Hosts::new("192.0.2.7".parse().unwrap(), &["gateway.example".to_owned()]);
+    for host in ["localhost", "LOCALHOST:3577", "127.0.0.1:8080", "[::1]:3577", "192.0.2.7", "Gateway.Example:443"] {
+        assert!(hosts.accept(&host_headers(&[host])), "{host}");
+    }
+    for host in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example:3577",
+        "192.0.2.8",
+        "localhost@evil.example",
+        "evil@localhost",
+        "[::2]",
+        "127.0.0.2",
+        "0.0.0.0",
+        "",
+        "a b",
+    ] {
+        assert!(!hosts.accept(&host_headers(&[host])), "{host}");
+    }
+    assert!(!hosts.accept(&host_headers(&[])) && !hosts.accept(&host_headers(&["localhost", "localhost"])));
+    let anywhere = Hosts::new("0.0.0.0".parse().unwrap(), &[]);
+    assert!(!anywhere.accept(&host_headers(&["0.0.0.0"])) && anywhere.accept(&host_headers(&["localhost"])));
+}
+
+/// Fills with one byte.
+struct Only(u8);
+
+impl Random for Only {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(self.0);
+        Ok(())
+    }
+}
+
+#[test]
+fn request_ids_come_from_the_random_port_and_do_not_repeat() {
+    let ids = |byte: u8| -> Vec<String> {
+        let ids = RequestIds::new(&Only(byte)).unwrap();
+        (0..1000).map(|_| ids.next()).collect()
+    };
+    assert_eq!(ids(1), ids(1));
+    let all: BTreeSet<String> = ids(1).into_iter().chain(ids(2)).collect();
+    assert_eq!(all.len(), 2000);
+    assert!(all.iter().all(|id| id.len() == 16));
+}
+
+fn caller(ip: [u8; 4]) -> RemoteAddr {
+    RemoteAddr(Addr::SocketAddr(SocketAddr::from((ip, 1))))
+}
+
+#[test]
+fn one_address_is_slowed_down_and_others_are_not() {
+    let attempts = FailedAttempts::default();
+    let allowed = (0..100).filter(|_| attempts.count(&caller([10, 0, 0, 1])).is_ok()).count();
+    assert!((20..30).contains(&allowed), "{allowed}");
+    assert!(attempts.count(&caller([10, 0, 0, 1])).unwrap_err() <= Duration::from_secs(1));
+    assert!(attempts.count(&caller([10, 0, 0, 2])).is_ok());
+}
+
+#[test]
+fn many_addresses_share_a_limit() {
+    let attempts = FailedAttempts::default();
+    let callers = (0..=255).flat_map(|a| (0..4).map(move |b| caller([10, 0, b, a])));
+    let refused = callers.filter(|caller| attempts.count(caller).is_err()).count();
+    assert!(refused > 700, "{refused}");
+}
+
+/// A body of 64 KiB chunks without a declared length.
+fn body(chunks: usize) -> Body {
+    let chunk = || Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 64 * 1024]));
+    Body::from_bytes_stream(stream::iter((0..chunks).map(move |_| chunk())))
+}
+
+fn declaring(chunks: usize, more: usize) -> HeaderMap {
+    [(header::CONTENT_LENGTH, (chunks * 64 * 1024 + more).into())].into_iter().collect()
+}
+
+async fn error<T>(read: impl Future<Output = Result<BudgetedBody<T>, BodyError>>) -> Option<BodyError> {
+    read.await.err()
+}
+
+#[tokio::test]
+async fn memory_stays_reserved_until_the_body_is_dropped() {
+    let (bodies, undeclared) = (LargeBodies::with_budget(200), HeaderMap::new());
+    let first = bodies.read(body(2), &undeclared).await.unwrap();
+    assert_eq!(first.body.len(), 128 * 1024);
+    assert_eq!(error(bodies.read(body(2), &undeclared)).await, Some(BodyError::OverBudget));
+    assert_eq!(error(bodies.buffer_or_stream(body(2), &undeclared)).await, Some(BodyError::OverBudget));
+    assert_eq!(error(bodies.read(Body::empty(), &undeclared)).await, None);
+    drop(first);
+    assert_eq!(error(bodies.read(body(2), &undeclared)).await, None);
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_rejected_with_or_without_a_declared_length() {
+    let bodies = LargeBodies::default();
+    let too_large = Some(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 });
+    assert_eq!(error(bodies.read(body(MAX_CHUNKS + 1), &HeaderMap::new())).await, too_large);
+    // A declared length is rejected before anything is read.
+    let endless = || Body::from_bytes_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    let declared = declaring(MAX_CHUNKS, 1);
+    assert_eq!(error(bodies.read(endless(), &declared)).await, too_large);
+    assert_eq!(error(bodies.buffer_or_stream(endless(), &declared)).await, too_large);
+    let largest = bodies.read(body(MAX_CHUNKS), &HeaderMap::new()).await.unwrap();
+    assert_eq!(largest.body.len(), MAX_CHUNKS * 64 * 1024);
+}
+
+#[tokio::test]
+async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
+    let bodies = LargeBodies::default();
+    let small = bodies.buffer_or_stream(body(MAX_BUFFERED_CHUNKS), &HeaderMap::new()).await.unwrap();
+    assert!(matches!(small.body, RequestBody::Buffered(bytes) if bytes.len() == MAX_BUFFERED_CHUNKS * 64 * 1024));
+    for (headers, buffered, declared) in
+        [(HeaderMap::new(), MAX_BUFFERED_CHUNKS + 1, None), (declaring(40, 0), 1, Some(40 * 64 * 1024))]
+    {
+        let large = bodies.buffer_or_stream(body(40), &headers).await.unwrap();
+        assert_eq!(large.permit.as_ref().map(|permit| permit.num_permits()), Some(buffered * 64));
+        let RequestBody::Streamed { length, stream } = large.body else { panic!("the body is buffered") };
+        assert_eq!(length, declared);
+        let chunks: Vec<Bytes> = stream.try_collect().await.unwrap();
+        assert_eq!(chunks.concat().len(), 40 * 64 * 1024);
+    }
+    let large = bodies.buffer_or_stream(body(600), &HeaderMap::new()).await.unwrap();
+    let RequestBody::Streamed { stream, .. } = large.body else { panic!("the body is buffered") };
+    let broken: Result<Vec<Bytes>, BodyError> = stream.try_collect().await;
+    assert_eq!(broken, Err(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 }));
+}

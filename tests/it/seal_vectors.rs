@@ -1,0 +1,165 @@
+//! Test vectors for every place that stores a secret. A change that breaks one of them makes stored secrets unreadable.
+//!
+//! They come from an independent implementation: libsodium's XChaCha20-Poly1305, called from Python.
+
+use std::sync::Arc;
+
+use goclaw::{
+    adapters::cipher::{EncryptionKey, XChaChaCipher},
+    domain::{
+        api_token::{ApiToken, ApiTokenId, Scope, TokenDigest},
+        ids::{DisplayName, Generation, LoginId, Principal},
+        keys::KEY_CHECK,
+        login::LoginSession,
+        oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
+        provider::ProviderType,
+        refresh::TokenVersion,
+        revocation::RevocationId,
+        sealed::{SealContext, SealedSecret, TokenPlace},
+        time::Timestamp,
+    },
+    ports::{OpenError, Random, RandomError, SecretCipher},
+};
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use crate::support::fakes::name;
+
+const KEY_ID: &str = "56da027d67f4f16d";
+const LOGIN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Fills every nonce with `0x24`.
+struct FixedNonce;
+
+impl Random for FixedNonce {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(0x24);
+        Ok(())
+    }
+}
+
+/// The key `00 01 02 .. 1f`.
+fn cipher() -> XChaChaCipher {
+    let key = std::array::from_fn(|place| place.try_into().expect("a byte"));
+    XChaChaCipher::new(&EncryptionKey::from_bytes(key).into(), Arc::new(FixedNonce))
+}
+
+fn client() -> OAuthClient {
+    let endpoint = |path| EndpointUrl::parse(&format!("https://issuer.example/{path}")).expect("a URL");
+    OAuthClient {
+        issuer: "https://issuer.example".into(),
+        requires_issuer: false,
+        authorize_url: endpoint("a"),
+        token_url: endpoint("t"),
+        revoke_url: Some(endpoint("r")),
+        body_format: BodyFormat::Form,
+        client_id: "client".into(),
+        scopes: vec!["openid".into()],
+        redirect_uri: "http://localhost:1455/auth/callback".into(),
+        provider_params: vec![("a".into(), "b".into())],
+        originator: None,
+        extra_params: vec![],
+    }
+}
+
+fn login() -> LoginSession {
+    LoginSession {
+        id: LoginId::from_stored(LOGIN.into()),
+        name: name("openai-codex"),
+        provider_type: ProviderType::OpenaiCodex,
+        display_name: None,
+        principal: Principal::named("alice"),
+        client: client(),
+        started_at: Timestamp::from_unix_seconds(1),
+        expires_at: Timestamp::from_unix_seconds(2),
+    }
+}
+
+fn api_token(expires_at: Option<i64>) -> ApiToken {
+    ApiToken {
+        id: ApiTokenId::from_stored("f".repeat(32)),
+        name: DisplayName::parse("editor").expect("a name"),
+        scope: Scope::Proxy,
+        digest: TokenDigest::from_stored("digest".into()),
+        created_at: Timestamp::from_unix_millis(1_000),
+        expires_at: expires_at.map(Timestamp::from_unix_millis),
+    }
+}
+
+#[test]
+fn every_context_has_its_sealed_text() {
+    let (account, login, version) = (name("openai-codex"), login(), version(7));
+    let place = TokenPlace { name: &account, provider_type: ProviderType::OpenaiCodex, version: &version };
+    let (id, client) = (RevocationId::from_stored("f".repeat(32)), client());
+    let revocation = SealContext::Revocation {
+        id: &id,
+        name: &account,
+        provider_type: ProviderType::OpenaiCodex,
+        login_id: &version.login_id,
+        client: &client,
+    };
+    let (expiring, lasting) = (api_token(Some(2_000)), api_token(None));
+    for (context, plaintext, body) in [
+        (SealContext::AccessToken(place), "access token", "yqY7G-LeTRAbKfeZ-LPPajpvBbRiJujScODMUg"),
+        (SealContext::RefreshToken(place), "refresh token", "2aA-DPTeBUQALfmSbZKxhJEVVE0ivZ_c_hs1Qo4"),
+        (SealContext::LoginState(&login), "state", "2LE5CvSuD0AwdiYBnyb7wXXeHkot"),
+        (SealContext::LoginVerifier(&login), "verifier", "3aAqF_fECBa5DA3L7ZWh1irqt4EWJKJF"),
+        (revocation, "queued token", "2rA9C_TJTRAbKfeZyciwhlkTiP0YY6TXEA9W1A"),
+        (SealContext::ApiToken(&expiring), "", "nekXbCmfrUn4g57wRVbspw"),
+        (SealContext::ApiToken(&lasting), "", "6FmXzC-lYRWMlpT4LiwC3w"),
+        (SealContext::KeyCheck, KEY_CHECK, "zKo7EvDaTQ8RO7KUaxHlwdHVIZT8Cdbo9IJ1n1DOtz0qtjOoCCFMRFOz9x6vl3huilNJmF4"),
+    ] {
+        let sealed = format!("v2:{KEY_ID}:{}{body}", "JCQk".repeat(8));
+        assert_eq!(cipher().seal(&context, plaintext).expect("it seals").as_str(), sealed, "{context:?}");
+        let opened = cipher().open(&context, &SealedSecret::from_stored(sealed)).expect("it opens");
+        assert_eq!(opened.expose_secret(), plaintext);
+    }
+}
+
+#[test]
+fn secrets_of_the_first_format_open_only_as_such() {
+    let (account, version) = (name("openai-codex"), version(7));
+    let place = TokenPlace { name: &account, provider_type: ProviderType::OpenaiCodex, version: &version };
+    for (context, plaintext, body) in [
+        (SealContext::AccessToken(place), "access token", "yqY7G-LeTRAbKfeZDotG7Ej_RbnmW_3Vu4ourg"),
+        (SealContext::RefreshToken(place), "refresh token", "2aA-DPTeBUQALfmSbYsel6mRszqYOseNS1duXGA"),
+    ] {
+        let sealed = SealedSecret::from_stored(format!("v1:{KEY_ID}:{}{body}", "JCQk".repeat(8)));
+        let opened = cipher().open_first_format(&context, &sealed).expect("it opens");
+        assert_eq!(opened.expose_secret(), plaintext);
+        assert_eq!(cipher().open(&context, &sealed).map(drop), Err(OpenError::FirstFormat));
+        let current = cipher().seal(&context, plaintext).expect("it seals");
+        assert_eq!(cipher().open_first_format(&context, &current).map(drop), Err(OpenError::Malformed));
+    }
+}
+
+#[test]
+fn malformed_texts_do_not_open() {
+    for text in
+        ["", "plain", "v2:", "v3:a:b", "v2:56da027d67f4f16d:", "v2:56da027d67f4f16d:!!", "v2:56da027d67f4f16d:AAAA"]
+    {
+        let opened = cipher().open(&SealContext::KeyCheck, &SealedSecret::from_stored(text.to_owned()));
+        assert_eq!(opened.map(drop), Err(OpenError::Malformed), "{text}");
+    }
+}
+
+fn version(generation: u64) -> TokenVersion {
+    TokenVersion { login_id: LoginId::from_stored(LOGIN.into()), generation: Generation(generation) }
+}
+
+proptest! {
+    #[test]
+    fn any_flipped_bit_is_detected(text in ".{0,40}", at in any::<prop::sample::Index>(), bit in 0u8..8) {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+        let sealed = cipher().seal(&SealContext::KeyCheck, &text).expect("it seals");
+        let opened = cipher().open(&SealContext::KeyCheck, &sealed).expect("it opens");
+        prop_assert_eq!(opened.expose_secret(), text.as_str());
+        let (head, body) = sealed.as_str().rsplit_once(':').expect("three parts");
+        let mut bytes = URL_SAFE_NO_PAD.decode(body).expect("base64url");
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        let changed = SealedSecret::from_stored(format!("{head}:{}", URL_SAFE_NO_PAD.encode(bytes)));
+        prop_assert_eq!(cipher().open(&SealContext::KeyCheck, &changed).map(drop), Err(OpenError::Tampered));
+    }
+}

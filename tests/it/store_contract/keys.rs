@@ -1,0 +1,98 @@
+//! Contract of `KeyStore`.
+
+use goclaw::{
+    domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        ids::{DisplayName, KeyId},
+        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        sealed::SealedSecret,
+    },
+    ports::{KeyStore, TokenStore},
+};
+use tokio::task::JoinSet;
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, credential, name},
+};
+
+contract!(
+    of_concurrent_first_checks_one_is_added,
+    a_check_is_added_to_exactly_the_seen_ones,
+    a_check_and_its_replacements_are_one_step,
+    every_sealed_value_is_listed_and_replaced_once,
+);
+
+fn sealed(text: &str) -> SealedSecret {
+    SealedSecret::from_stored(format!("v2:key:{text}"))
+}
+
+fn check(key: &str) -> KeyCheck {
+    KeyCheck { key_id: KeyId::new(key), value: sealed(key) }
+}
+
+async fn of_concurrent_first_checks_one_is_added(fixture: impl Fixture) {
+    let mut calls = JoinSet::new();
+    for number in 0..10 {
+        let store = fixture.store();
+        calls.spawn(
+            async move { store.add_key_check(&check(&format!("key-{number}")), &[], &[], at(0)).await.unwrap() },
+        );
+    }
+    assert_eq!(calls.join_all().await.into_iter().filter(|added| *added).count(), 1);
+    assert_eq!(fixture.store().key_checks().await.unwrap().len(), 1);
+}
+
+async fn a_check_is_added_to_exactly_the_seen_ones(fixture: impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.key_checks().await.unwrap(), []);
+    assert!(store.add_key_check(&check("b"), &[], &[], at(0)).await.unwrap());
+    assert!(!store.add_key_check(&check("a"), &[], &[], at(0)).await.unwrap(), "there is one already");
+    assert!(!store.add_key_check(&check("a"), &[check("c")], &[], at(0)).await.unwrap(), "it is another one");
+    assert!(store.add_key_check(&check("a"), &[check("b")], &[], at(0)).await.unwrap());
+    assert_eq!(store.key_checks().await.unwrap(), [check("a"), check("b")], "in the order of their ids");
+}
+
+async fn a_check_and_its_replacements_are_one_step(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    let before = store.sealed_values().await.unwrap();
+    let replacement = |value: &SealedValue, old| Replacement {
+        column: value.column,
+        row: value.row.clone(),
+        old,
+        new: sealed("new"),
+    };
+    let valid = replacement(&before[0], before[0].value.clone());
+    let outdated = replacement(&before[1], Some(sealed("other")));
+    let both = [valid.clone(), outdated];
+    assert!(!store.add_key_check(&check("a"), &[], &both, at(1)).await.unwrap());
+    assert_eq!((store.key_checks().await.unwrap(), store.sealed_values().await.unwrap()), (vec![], before.clone()));
+    assert!(store.add_key_check(&check("a"), &[], &[valid], at(1)).await.unwrap());
+    let after = store.sealed_values().await.unwrap();
+    assert_eq!((&after[0].value, &after[1]), (&Some(sealed("new")), &before[1]));
+}
+
+async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
+    let (store, tokens) = (fixture.store(), fixture.api_tokens());
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(2, "home"), at(0)).await.unwrap();
+    let label = DisplayName::parse("editor").unwrap();
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), label, Scope::Proxy, &[1; ENTROPY], at(0));
+    tokens.put(&SealedApiToken { token, mac: None }).await.unwrap();
+
+    let values = store.sealed_values().await.unwrap();
+    assert_eq!(values.len(), 5, "{values:?}");
+    for value in &values {
+        let SealedValue { column, row, value: old } = value.clone();
+        let replacement = Replacement { column, row, old, new: sealed("new") };
+        assert!(store.reseal(&replacement).await.unwrap(), "{value:?}");
+        assert!(!store.reseal(&replacement).await.unwrap(), "{value:?} has changed");
+    }
+    assert!(store.sealed_values().await.unwrap().iter().all(|value| value.value == Some(sealed("new"))));
+    let unknown =
+        Replacement { column: SealedColumn::Revocation, row: "unknown".to_owned(), old: None, new: sealed("new") };
+    assert!(!store.reseal(&unknown).await.unwrap());
+    assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, Some(sealed("new")));
+}

@@ -1,0 +1,108 @@
+//! Key checks and sealed values in memory.
+
+use async_trait::async_trait;
+use goclaw::{
+    domain::{
+        keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
+        sealed::{SealedSecret, refresh_token_key},
+        time::Timestamp,
+    },
+    ports::{KeyStore, StoreError},
+};
+
+use super::{MemoryStore, Tables};
+
+#[async_trait]
+impl KeyStore for MemoryStore {
+    async fn key_checks(&self) -> Result<Vec<KeyCheck>, StoreError> {
+        Ok(self.tables_to("read the key checks").await?.key_checks.clone())
+    }
+
+    async fn add_key_check(
+        &self,
+        check: &KeyCheck,
+        seen: &[KeyCheck],
+        values: &[Replacement],
+        _now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("add a key check").await?;
+        if tables.key_checks != seen || !values.iter().all(|value| tables.holds(value)) {
+            return Ok(false);
+        }
+        for value in values {
+            tables.replace(value);
+        }
+        tables.key_checks.push(check.clone());
+        tables.key_checks.sort_by_key(|check| check.key_id.to_string());
+        Ok(true)
+    }
+
+    async fn sealed_values(&self) -> Result<Vec<SealedValue>, StoreError> {
+        Ok(self.tables_to("read the sealed values").await?.sealed_values())
+    }
+
+    async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("seal a value again").await?;
+        let holds = tables.holds(value);
+        if holds {
+            tables.replace(value);
+        }
+        Ok(holds)
+    }
+}
+
+impl Tables {
+    fn holds(&self, value: &Replacement) -> bool {
+        let found =
+            self.sealed_values().into_iter().find(|found| found.column == value.column && found.row == value.row);
+        found.is_some_and(|found| found.value == value.old)
+    }
+
+    fn replace(&mut self, value: &Replacement) {
+        let new = value.new.clone();
+        let mut accounts = self.credentials.values_mut();
+        match value.column {
+            SealedColumn::AccessToken => {
+                let account = accounts.find(|account| account.name.as_str() == value.row);
+                account.expect("it was found").access_token = new;
+            }
+            SealedColumn::RefreshToken => {
+                let account = accounts.find(|account| refresh_token_key(&account.name) == value.row);
+                account.expect("it was found").refresh_token = Some(new);
+            }
+            SealedColumn::Revocation => {
+                let queued = self.revocations.iter_mut().find(|(queued, _)| queued.id.as_str() == value.row);
+                queued.expect("it was found").0.token = new;
+            }
+            SealedColumn::ApiToken => {
+                let stored = self.api_tokens.iter_mut().find(|stored| stored.token.id.as_str() == value.row);
+                stored.expect("it was found").mac = Some(new);
+            }
+        }
+    }
+
+    fn sealed_values(&self) -> Vec<SealedValue> {
+        let value = |column, row: &str, value: Option<&SealedSecret>| SealedValue {
+            column,
+            row: row.to_owned(),
+            value: value.cloned(),
+        };
+        let accounts = self.credentials.values();
+        let access = accounts
+            .clone()
+            .map(|account| value(SealedColumn::AccessToken, account.name.as_str(), Some(&account.access_token)));
+        let refresh = accounts.filter_map(|account| {
+            let token = account.refresh_token.as_ref()?;
+            Some(value(SealedColumn::RefreshToken, &refresh_token_key(&account.name), Some(token)))
+        });
+        let queued = self
+            .revocations
+            .iter()
+            .map(|(revocation, _)| value(SealedColumn::Revocation, revocation.id.as_str(), Some(&revocation.token)));
+        let marks = self
+            .api_tokens
+            .iter()
+            .map(|stored| value(SealedColumn::ApiToken, stored.token.id.as_str(), stored.mac.as_ref()));
+        access.chain(refresh).chain(queued).chain(marks).collect()
+    }
+}
