@@ -29,22 +29,18 @@ pub enum AppError {
     InvalidAccountName(#[from] InvalidAccountName),
     #[error(transparent)]
     InvalidDisplayName(#[from] InvalidDisplayName),
-    /// The stated type of a new account does not exist.
     #[error("unknown provider type: {0}")]
     UnknownProviderType(String),
-    /// The account is stored or configured with another type.
     #[error("provider \"{name}\" already exists as type \"{existing}\"")]
     TypeConflict { name: AccountName, existing: ProviderType },
     /// The account uses another authentication method than the request.
     #[error("provider {name} connects with {}", method.in_words())]
     AuthMethodMismatch { name: AccountName, method: AuthMethod },
-    /// The account has no stored credential.
     #[error("provider {0} is not connected")]
     NotConnected(AccountName),
     /// The configuration switches the provider off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(AccountName),
-    /// The owner switched the account off.
     #[error("provider {0} is switched off")]
     SwitchedOff(AccountName),
     /// The account has no refresh token or cookie.
@@ -59,14 +55,13 @@ pub enum AppError {
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
     /// The path is not among the account's `proxy_paths`.
-    #[error("the path {path} of provider {name} does not pass through this gateway")]
+    #[error("the path {path} is not allowed for provider {name}")]
     PathNotAllowed { name: AccountName, path: ProxyPath },
     /// The provider could not be reached or its response failed.
     #[error("the provider's API failed")]
     Upstream(#[from] UpstreamError),
-    #[error("the provider's API redirects elsewhere")]
+    #[error("the provider's API responded with a redirect")]
     UpstreamRedirect,
-    /// The provider returned an error.
     #[error("the provider refused the request: {}", .0.code)]
     ProviderRefused(Box<ProviderRefusal>),
     /// The provider's response cannot be used. The text is the reason.
@@ -75,27 +70,22 @@ pub enum AppError {
     /// The request cannot be translated for the provider.
     #[error("{}", .0.message)]
     InvalidModelRequest(#[from] InvalidRequest),
-    /// No connected account has this model.
     #[error("no connected account has a model called {0}")]
     UnknownModel(String),
-    /// The provider has no model API.
     #[error("provider {0} has no models")]
     NoModels(AccountName),
-    /// The provider's models need another API.
     #[error("the models of provider {name} do not support this API; use {instead}")]
     UnsupportedApi { name: AccountName, instead: &'static str },
-    /// The provider does not report the usage of a plan.
     #[error("provider {0} does not report usage")]
     NoUsage(AccountName),
-    /// The link has opened the page already, or it has expired.
-    #[error("this link has been used")]
+    #[error("this link was used or has expired")]
     LinkUsed,
     #[error("no token has this id")]
     UnknownToken,
     #[error("there are {0} tokens already; revoke some")]
     TooManyTokens(usize),
     /// The retry with consent cannot begin yet.
-    #[error("the refresh of provider {name} may be tried again in {} s", wait.as_secs() + 1)]
+    #[error("the refresh of provider {name} can be retried in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
     #[error("the tokens of provider {0} cannot be refreshed now")]
@@ -109,21 +99,20 @@ pub enum AppError {
     #[error(transparent)]
     ExpiredSecret(#[from] AlreadyExpired),
     /// The provider does not accept the pasted secret. Nothing was saved.
-    #[error("the provider of {name} does not take this {what}")]
+    #[error("the provider of {name} rejected this {what}")]
     SecretRefused { name: AccountName, what: &'static str },
     /// The pasted secret could not be checked. Nothing was saved.
-    #[error("the provider could not be asked whether it accepts this secret")]
+    #[error("the secret could not be checked with the provider")]
     NotChecked(#[source] TokenEndpointError),
     #[error(transparent)]
     InvalidRedirect(#[from] InvalidRedirect),
     #[error("no pending OAuth flow")]
     NoPendingLogin,
     /// The callback was rejected. The login is still pending.
-    #[error("the callback was refused: {0:?}")]
+    #[error("the callback was rejected: {0:?}")]
     CallbackRejected(CallbackRejection),
     #[error("another caller started the login")]
     OtherPrincipal,
-    /// Another request is redeeming the code of this login.
     #[error("another request is finishing the login")]
     LoginInProgress,
     /// The login ended before this request.

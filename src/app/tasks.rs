@@ -4,7 +4,6 @@
 use std::future::Future;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
 use tracing::Instrument;
 
 use super::AppError;
@@ -30,10 +29,11 @@ impl Tasks {
         }
     }
 
-    /// Starts a background task, which a shutdown waits for. A loop must end when [`Tasks::stopping`] is cancelled.
+    /// Starts a background task, which a shutdown waits for. A loop must end when [`Tasks::stopping`] is cancelled. The
+    /// task's log lines carry the span of its caller.
     pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
         // The tracker keeps the task, so its handle is not needed.
-        drop(self.tracker.spawn(work));
+        drop(self.tracker.spawn(work.in_current_span()));
     }
 
     /// Returns a token that is cancelled when the gateway begins to stop.

@@ -50,7 +50,7 @@ pub use upstream::{
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is unreachable, full, read-only, or busy for too long. A retry may succeed.
-    #[error("the database is not available while it should {doing}")]
+    #[error("cannot {doing}: the database is unavailable")]
     Unavailable { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     /// A row holds a value that the gateway never writes. A retry fails too.
     #[error("the database holds an impossible value in {table}.{column}, row {row}")]

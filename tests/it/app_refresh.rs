@@ -9,7 +9,10 @@ use goclaw::{
 use secrecy::ExposeSecret;
 use tokio::task::JoinSet;
 
-use crate::support::fakes::{OPENAI, RefreshFault, TestGateway, alice, name, settle, spawn, within};
+use crate::support::{
+    fakes::{OPENAI, RefreshFault, TestGateway, alice, name, settle, spawn, within},
+    log::CapturedLog,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const IN_DOUBT: AccountState = AccountState::InDoubt;
@@ -110,7 +113,7 @@ async fn a_lost_response_leaves_the_account_in_doubt_and_the_token_usable() {
     gateway.provider.queue_refresh_faults(&[RefreshFault::AnswerLost]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.authenticated), (IN_DOUBT, true));
-    assert!(status.reason.as_ref().expect("a reason").contains("Refresh unconfirmed"));
+    assert!(status.reason.as_ref().expect("a reason").contains("is unconfirmed"));
     // A retry too soon is an error.
     let too_soon = refresh(&gateway, Some(version(&status))).await;
     assert!(matches!(too_soon, Err(AppError::RefreshNotYet { .. })), "{too_soon:?}");
@@ -282,4 +285,17 @@ async fn the_breaker_pauses_a_provider_that_rejects_most_tokens() {
         settle().await;
     }
     assert_eq!(gateway.provider.presented().len(), 12, "each token is presented once");
+}
+
+#[tokio::test]
+async fn the_log_lines_of_a_refresh_carry_the_fields_of_its_use_case() {
+    let gateway = lazy().await;
+    let log = CapturedLog::start();
+    refresh(&gateway, None).await.expect("it is refreshed");
+    let text = log.text();
+    let spans: Vec<_> = text.lines().filter_map(|line| line.split_once("INFO ")?.1.split_once(": ")).collect();
+    let spans: Vec<_> = spans.iter().map(|(span, line)| (*span, line.contains("refresh"))).collect();
+    let span = "accounts.refresh{provider.name=openai-codex}:tokens.refresh{provider.name=openai-codex}";
+    assert_eq!(spans, [(span, true); 2], "{text}");
+    assert!(!text.contains("refreshed-1"), "a token is in the log: {text}");
 }

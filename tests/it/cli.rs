@@ -13,6 +13,7 @@ mod status_text;
 mod transport;
 mod words;
 
+use insta::{allow_duplicates, assert_snapshot};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -32,24 +33,70 @@ fn assert_output(output: &CommandOutput, code: i32, begins: &str) {
     assert!(text.starts_with(begins), "{text:?} does not begin with {begins:?}");
 }
 
+/// Runs commands and returns what a terminal shows, with the exit codes and with a `!` before each line on stderr. Ports,
+/// paths and times are masked.
+fn transcript(home: &Home, commands: &[&str]) -> String {
+    let run = |command: &&str| {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        format!("$ goclaw {command}\n{}", shown(home, &home.run(&arguments)))
+    };
+    commands.iter().map(run).collect()
+}
+
+/// Returns an output as [`transcript`] shows it.
+fn shown(home: &Home, output: &CommandOutput) -> String {
+    let stderr: String = output.stderr.lines().map(|line| format!("! {line}\n")).collect();
+    let code = output.code.expect("an exit code");
+    let text = format!("{}{stderr}[exit code {code}]", output.stdout);
+    let text = text.replace(&home.path().display().to_string(), "HOME").replace(&home.port.to_string(), "PORT");
+    text.lines().map(|line| format!("{}\n", with_masked_times(line).trim_end())).collect()
+}
+
+/// Masks all digits from the first date on.
+fn with_masked_times(line: &str) -> String {
+    let (text, times) = line.split_at(line.find(" 20").unwrap_or(line.len()));
+    format!("{text}{}", times.replace(|letter: char| letter.is_ascii_digit(), "0"))
+}
+
 #[tokio::test]
 async fn status_and_logout_print_the_documented_lines() {
     let provider = Provider::approving();
     let home = Home::new(&provider);
     let gateway = home.start().await;
-    for arguments in [&["auth", "status"][..], &["auth", "status", "openai"], &["auth", "status", "openai-codex"]] {
-        assert_output(&home.run(arguments), 1, NOT_FOUND);
+    let status = [&["auth", "status"][..], &["auth", "status", "openai"], &["auth", "status", "openai-codex"]];
+    for arguments in status {
+        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(arguments)), @r"
+        No OAuth tokens found.
+        Use the web UI to authenticate with ChatGPT OAuth.
+        Or sign in from here: goclaw auth login
+        [exit code 1]
+        "));
     }
     gateway.sign_in().await;
-    for arguments in [&["auth", "status"][..], &["auth", "status", "openai"], &["auth", "status", "openai-codex"]] {
-        let output = home.run(arguments);
-        assert_output(&output, 0, ACTIVE);
-        assert!(output.stdout.contains("\nAccount: person1@example.com (plan plus)\n"), "{}", output.stdout);
-        assert_eq!(output.stderr, "");
+    for arguments in status {
+        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(arguments)), @r"
+        OpenAI OAuth: active (provider: openai-codex)
+        Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).
+        Account: person1@example.com (plan plus)
+        Access token expires 0000-00-00 00:00 (in 0 d 00 h).
+        Plan used: 12% of 5 h (until 0000-00-00 00:00), 0% of 0 d (until 0000-00-00 00:00).
+        [exit code 0]
+        "));
     }
-    assert_output(&home.run(&["auth", "logout"]), 0, "Logged out of openai-codex: the stored tokens are deleted.\n");
-    assert_output(&home.run(&["auth", "logout", "openai"]), 0, "Nothing was stored for openai-codex.\n");
-    assert_output(&home.run(&["auth", "status"]), 1, NOT_FOUND);
+    assert_snapshot!(transcript(&home, &["auth logout", "auth logout openai", "auth status"]), @r"
+    $ goclaw auth logout
+    Logged out of openai-codex: the stored tokens are deleted.
+    The provider has revoked them too.
+    [exit code 0]
+    $ goclaw auth logout openai
+    Nothing was stored for openai-codex.
+    [exit code 0]
+    $ goclaw auth status
+    No OAuth tokens found.
+    Use the web UI to authenticate with ChatGPT OAuth.
+    Or sign in from here: goclaw auth login
+    [exit code 1]
+    ");
     assert_eq!(home.stored(), (0, 0));
 }
 
@@ -62,9 +109,14 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     let expired = || async { Some(gateway.status().await).filter(|status| status["authenticated"] == false) };
     let status = eventually("the token to expire", expired).await;
     assert_eq!(status["error"], "token invalid or expired");
-    let output = home.run(&["auth", "status"]);
-    assert_output(&output, 1, "token invalid or expired\n");
-    assert!(output.stdout.contains("goclaw auth logout"), "{}", output.stdout);
+    assert_snapshot!(transcript(&home, &["auth status"]), @r"
+    $ goclaw auth status
+    token invalid or expired
+    Account: person1@example.com (plan plus)
+    The access token has expired. It is refreshed as soon as the provider can be reached.
+    Run goclaw auth logout, then sign in again; or at once: goclaw auth login
+    [exit code 1]
+    ");
     // The documented remedy works.
     provider.post_control("/settings", json!({"access_lifetime": "1h"})).await;
     assert_output(&home.run(&["auth", "logout"]), 0, "Logged out");
@@ -76,10 +128,24 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
 async fn each_failure_has_its_exit_code() {
     let home = Home::without_provider();
     let gateway = home.start().await;
-    assert_output(&home.run(&["auth", "logout", "xyz"]), 4, "unknown provider: xyz\n");
-    assert_output(&home.run(&["auth", "status", "xyz"]), 4, "unknown provider: xyz\n");
-    assert_output(&home.run(&["providers", "enable", "suno"]), 4, "provider suno is not connected");
-    for usage in [&["auth"][..], &["auth", "state"], &["--nonsense"], &["auth", "status", "No/Name"]] {
+    let failures = ["auth logout xyz", "auth status xyz", "providers enable suno", "auth status No/Name"];
+    assert_snapshot!(transcript(&home, &failures), @r"
+    $ goclaw auth logout xyz
+    ! unknown provider: xyz
+    [exit code 4]
+    $ goclaw auth status xyz
+    ! unknown provider: xyz
+    [exit code 4]
+    $ goclaw providers enable suno
+    ! provider suno is not connected; connect it: goclaw auth login suno, or see GET /v1/providers
+    [exit code 4]
+    $ goclaw auth status No/Name
+    ! error: invalid value 'No/Name' for '[PROVIDER]': an account name is 1 to 50 lower-case letters, digits and inner hyphens
+    !
+    ! For more information, try '--help'.
+    [exit code 2]
+    ");
+    for usage in [&["auth"][..], &["auth", "state"], &["--nonsense"]] {
         assert_output(&home.run(usage), 2, "");
     }
     assert_output(&home.run(&["--version"]), 0, "goclaw ");
@@ -87,12 +153,14 @@ async fn each_failure_has_its_exit_code() {
         assert_output(&home.run(help), 0, "");
     }
     drop(gateway);
-    let unreachable = format!("cannot reach gateway at http://127.0.0.1:{}\n", home.port);
     for command in [&["auth", "status"][..], &["auth", "logout"], &["auth", "login"], &["providers", "list", "--json"]]
     {
-        let output = home.run(command);
-        assert_output(&output, 3, &unreachable);
-        assert_eq!(output.stdout, "", "errors go to stderr only");
+        allow_duplicates!(assert_snapshot!(shown(&home, &home.run(command)), @r"
+        ! cannot reach gateway at http://127.0.0.1:PORT
+        ! Cause: connection refused: nothing listens there.
+        ! Start it with: goclaw
+        [exit code 3]
+        "));
     }
 }
 
@@ -122,28 +190,38 @@ async fn providers_are_listed_enabled_and_disabled() {
     let home = Home::new(&provider);
     let gateway = home.start().await;
     gateway.sign_in().await;
-    let output = home.run(&["providers", "list"]);
-    assert_output(&output, 0, "NAME ");
-    let rows: Vec<Vec<&str>> =
-        output.stdout.lines().skip(1).map(|line| line.split_whitespace().take(4).collect()).collect();
-    assert_eq!(
-        rows,
-        [
-            vec!["dashscope", "dashscope", "absent", "-"],
-            vec!["openai-codex", "openai-codex", "active", "person1@example.com"],
-            vec!["suno", "suno", "absent", "-"],
-        ]
-    );
-    assert_output(
-        &home.run(&["providers", "disable", "openai-codex"]),
-        0,
-        "Provider openai-codex is off. Nothing is deleted.",
-    );
-    let output = home.run(&["auth", "status"]);
-    assert_output(&output, 1, "OpenAI OAuth: disabled (provider: openai-codex)\n");
+    let disable = ["providers list", "providers disable openai-codex", "auth status"];
+    assert_snapshot!(transcript(&home, &disable), @r"
+    $ goclaw providers list
+    NAME          TYPE          STATE   ACCOUNT              ACCESS TOKEN
+    dashscope     dashscope     absent  -                    -
+    openai-codex  openai-codex  active  person1@example.com  expires 0000-00-00 00:00 (in 0 d 00 h)
+    suno          suno          absent  -                    -
+    [exit code 0]
+    $ goclaw providers disable openai-codex
+    Provider openai-codex is off. Nothing is deleted.
+    [exit code 0]
+    $ goclaw auth status
+    OpenAI OAuth: disabled (provider: openai-codex)
+    The account is switched off. Nothing is deleted.
+    Account: person1@example.com (plan plus)
+    Access token expires 0000-00-00 00:00 (in 0 d 00 h).
+    Switch it on with: goclaw providers enable openai-codex
+    [exit code 1]
+    ");
     assert_eq!(home.stored(), (1, 1));
-    assert_output(&home.run(&["providers", "enable", "openai-codex"]), 0, "Provider openai-codex is on.");
-    assert_output(&home.run(&["auth", "status"]), 0, ACTIVE);
+    assert_snapshot!(transcript(&home, &["providers enable openai-codex", "auth status"]), @r"
+    $ goclaw providers enable openai-codex
+    Provider openai-codex is on.
+    [exit code 0]
+    $ goclaw auth status
+    OpenAI OAuth: active (provider: openai-codex)
+    Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).
+    Account: person1@example.com (plan plus)
+    Access token expires 0000-00-00 00:00 (in 0 d 00 h).
+    Plan used: 12% of 5 h (until 0000-00-00 00:00), 0% of 0 d (until 0000-00-00 00:00).
+    [exit code 0]
+    ");
 }
 
 #[test]

@@ -196,7 +196,7 @@ async fn a_key_is_never_shown_and_disconnecting_asks_for_confirmation() {
     browser.open_page(&format!("{}/#/providers/suno/connect", gateway.base)).await;
     browser.type_into("[name=session_token]", "nonsense").await;
     browser.choose("Check and save").await;
-    browser.reads("does not take this session token").await;
+    browser.reads("rejected this session token").await;
     assert_eq!(home.stored().0, 0);
     let token = provider.sign_in_browser().await["session_token"].as_str().expect("a token").to_owned();
     browser.type_into("[name=session_token]", &token).await;
@@ -219,7 +219,7 @@ async fn a_used_link_or_an_ended_session_shows_the_sign_in_screen() {
     let browser = Browser::open().await;
     browser.open_page(&format!("{}/", gateway.base)).await;
     browser.reads("Sign in to this gateway").await;
-    assert_accessible(&browser, "the door").await;
+    assert_accessible(&browser, "the token form").await;
     browser.type_into("[name=gateway_token]", "not-the-token\n").await;
     browser.reads("This is not the gateway\u{2019}s token").await;
     browser.type_into("[name=gateway_token]", &format!("{}\n", gateway.token)).await;

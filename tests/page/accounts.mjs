@@ -55,20 +55,20 @@ const STATES = {
   needs() {
     const { next_refresh_at, ...status } = refreshed(10 * DAY - 6 * HOUR);
     const refused = event(20, now() - 18 * HOUR, "needs_reauth", { cause: "refresh_token_reused" });
-    const reason = "It cannot be refreshed: the provider says that the refresh token was used already. The access token works until it "
-      + "ends; sign in again before that.";
+    const reason = "The account cannot be refreshed: the refresh token has already been used. The access token works until it "
+      + "expires. Sign in again before that.";
     return { status: { ...status, state: "needs_reauth", reason }, usage: usage(4, 93), events: history(status.last_refresh_at, refused) };
   },
   doubt() {
     const status = refreshed(9 * DAY + 300);
-    const reason = "Refresh unconfirmed: the provider did not answer in time. The access token works until it ends; signing in now "
-      + "avoids an interruption.";
+    const reason = "The last refresh is unconfirmed: the provider did not respond in time. The access token works until it "
+      + "expires. Sign in now to avoid an interruption.";
     return { status: { ...status, state: "in_doubt", next_refresh_at: status.expires_at - 300, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, event(21, now() - 200, "in_doubt", { cause: "timed_out" })) };
   },
   postponed() {
     const status = refreshed(9 * DAY + 300);
-    const reason = "The last refresh did not get through: the provider could not be reached. It is tried again.";
+    const reason = "The last refresh failed: the provider could not be reached. It is retried automatically.";
     const failed = event(21, now() - 100, "refresh_postponed", { cause: "no_connection" });
     return { status: { ...status, next_refresh_at: now() + 125, reason }, usage: usage(38, 61.4),
       events: history(status.last_refresh_at, failed) };
@@ -80,7 +80,7 @@ const STATES = {
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
     const { next_refresh_at, ...status } = refreshed(2 * DAY);
-    const reason = "This provider is switched off. Nothing is deleted.";
+    const reason = "The account is switched off. Nothing is deleted.";
     return { status: { ...status, authenticated: false, state: "disabled", reason, switched_off_by: "owner" },
       enabled: false, events: history(status.last_refresh_at) };
   },

@@ -101,7 +101,7 @@ export const SCREENS = {
       await go(page, "#/providers/dashscope/connect");
       await enter(page, "API key", "wrong");
     },
-    shows: "does not take this secret", refusals: /400/,
+    shows: "rejected this secret", refusals: /400/,
   },
   "connect-key-done": {
     async act(page) {

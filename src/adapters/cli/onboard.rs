@@ -55,10 +55,9 @@ pub fn exports(address: &GatewayAddress, token: &SecretString) -> SecretString {
 pub fn write(path: &Path, text: &SecretString, replace: bool) -> Result<(), CliError> {
     let fail = |source: io::Error| CliError::File { path: path.to_owned(), source };
     if !replace {
-        return create(path, text).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => CliError::FileExists(path.to_owned()),
-            _ => fail(error),
-        });
+        let exists = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        return create(path, text)
+            .map_err(|error| if exists(&error) { CliError::FileExists(path.to_owned()) } else { fail(error) });
     }
     // Renaming replaces the file atomically, so readers never see a partial file.
     let draft = path.with_extension(format!("draft-{}", std::process::id()));

@@ -74,7 +74,9 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::Upstream(UpstreamError::Body(error)) => (Problem::from(*error).code, Some(error.to_string())),
         AppError::Upstream(error @ UpstreamError::Silent) => fixed(Kind::UpstreamTimeout, &error.to_string()),
         AppError::Upstream(error) => fixed(Kind::UpstreamUnavailable, &error.to_string()),
-        AppError::UpstreamRedirect => (Kind::UpstreamRedirect, Some(format!("{error}, which is not followed"))),
+        AppError::UpstreamRedirect => {
+            (Kind::UpstreamRedirect, Some(format!("{error}, which the gateway does not follow")))
+        }
         AppError::ProviderRefused(refusal) => because(Kind::UpstreamRefused, &refusal.message),
         AppError::InvalidUpstreamResponse(_) => (Kind::InvalidUpstreamResponse, None),
         AppError::InvalidModelRequest(_) => (Kind::InvalidBody, None),

@@ -44,9 +44,11 @@ pub(super) async fn within<T>(
 }
 
 /// Sends a request and reads a 2xx response.
+#[tracing::instrument(level = "debug", name = "token_endpoint.send", skip_all, fields(status))]
 pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, TokenEndpointError> {
     let response = request.send().await.map_err(|error| send_error(&error))?;
     let status = response.status();
+    tracing::Span::current().record("status", status.as_u16());
     if status.is_server_error() {
         return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
     }

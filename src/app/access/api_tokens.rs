@@ -27,12 +27,16 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::InvalidDisplayName`], [`AppError::TooManyTokens`], [`AppError::Store`].
+    #[tracing::instrument(name = "access.create_token", skip_all)]
     pub async fn create_token(self: &Arc<Self>, name: String, scope: Scope) -> Result<IssuedToken, AppError> {
-        let (access, name) = (Arc::clone(self), DisplayName::parse(&name)?);
-        self.tasks.run(async move { access.issue(name, scope).await }).await
+        self.issue(DisplayName::parse(&name)?, scope).await
     }
 
-    pub(super) async fn issue(&self, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+    pub(super) async fn issue(self: &Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
+        self.tasks.run(Arc::clone(self).store_new(name, scope)).await
+    }
+
+    async fn store_new(self: Arc<Self>, name: DisplayName, scope: Scope) -> Result<IssuedToken, AppError> {
         let _alone = self.issuing.lock().await;
         self.store.remove_expired(self.now()).await?;
         let of_scope = self.stored().await?.into_iter().filter(|token| token.scope == scope);
@@ -49,6 +53,7 @@ impl Access {
     }
 
     /// Returns the tokens of programs, oldest first.
+    #[tracing::instrument(name = "access.list_tokens", skip_all)]
     pub async fn list_tokens(&self) -> Result<Vec<ApiToken>, AppError> {
         let tokens = self.stored().await?.into_iter();
         Ok(tokens.filter(|token| Scope::GRANTED.contains(&token.scope)).collect())
@@ -58,6 +63,7 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::UnknownToken`], also for a text that cannot be an id.
+    #[tracing::instrument(name = "access.revoke_token", skip_all)]
     pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
         let revoke = async move {

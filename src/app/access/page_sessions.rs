@@ -14,19 +14,22 @@ use crate::{
 
 impl Access {
     /// Creates a link that starts one session, within ten minutes.
+    #[tracing::instrument(name = "access.create_page_link", skip_all)]
     pub async fn create_page_link(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Link).await
+        self.issue(DisplayName::parse("page")?, Scope::Link).await
     }
 
     /// Starts a session for a caller that presented the gateway's token.
+    #[tracing::instrument(name = "access.start_page_session", skip_all)]
     pub async fn start_page_session(self: &Arc<Self>) -> Result<IssuedToken, AppError> {
-        self.issue_for_page(Scope::Page).await
+        self.issue(DisplayName::parse("page")?, Scope::Page).await
     }
 
     /// Starts a session for a link. Only one caller can use a link, also with several replicas.
     ///
     /// # Errors
     /// [`AppError::LinkUsed`].
+    #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
         if !self.store.remove(link).await? {
             return Err(AppError::LinkUsed);
@@ -38,6 +41,7 @@ impl Access {
     ///
     /// # Errors
     /// [`AppError::UnknownToken`] if it has ended.
+    #[tracing::instrument(name = "access.extend_page_session", skip_all)]
     pub async fn extend_page_session(&self, session: &ApiToken) -> Result<ApiToken, AppError> {
         let extended = session.clone().refreshed(self.now());
         let mac = Some(self.vault.mark(&extended)?);
@@ -48,13 +52,9 @@ impl Access {
         Err(AppError::UnknownToken)
     }
 
+    #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
         self.store.remove(session).await?;
         self.reload().await
-    }
-
-    async fn issue_for_page(self: &Arc<Self>, scope: Scope) -> Result<IssuedToken, AppError> {
-        let (access, name) = (Arc::clone(self), DisplayName::parse("page")?);
-        self.tasks.run(async move { access.issue(name, scope).await }).await
     }
 }

@@ -43,6 +43,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "accounts.events", skip_all, fields(provider.name = %name))]
     pub async fn events(&self, name: &AccountName, newest: usize) -> Result<Vec<CredentialEvent>, AppError> {
         let events = self.history.of(name, newest).await?;
         if events.is_empty() {
@@ -54,6 +55,7 @@ impl Accounts {
 
     /// Returns the `newest` events of all accounts, and the logins that ended without tokens. A completed login shows as its
     /// account's event.
+    #[tracing::instrument(name = "accounts.activity", skip_all)]
     pub async fn activity(&self, newest: usize) -> Result<Vec<ActivityEntry>, AppError> {
         let events = self.history.newest(newest).await?.into_iter().map(ActivityEntry::Account);
         let logins = self.login_store.ended(MAX_LOGINS).await?.into_iter().filter_map(|login| match login.progress {

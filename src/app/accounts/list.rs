@@ -31,6 +31,7 @@ pub struct ProviderView {
 }
 
 impl Accounts {
+    #[tracing::instrument(name = "accounts.list", skip_all)]
     pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
         let now = self.now();
         let stored = self.store.list().await?;

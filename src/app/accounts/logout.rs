@@ -22,13 +22,13 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "accounts.logout", skip_all, fields(provider.name = %name))]
     pub async fn logout(self: &Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
-        let accounts = Arc::clone(self);
-        self.tasks.run(async move { accounts.remove(&name).await }).await
+        self.tasks.run(Arc::clone(self).remove(name)).await
     }
 
-    async fn remove(&self, name: &AccountName) -> Result<LoggedOut, AppError> {
-        let definition = self.directory.resolve(name, None).await?.definition;
+    async fn remove(self: Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
+        let definition = self.directory.resolve(&name, None).await?.definition;
         // Pending logins first: a login that is saved after the removal would connect the account again.
         self.logins.cancel_all(&definition.name).await?;
         let removed = self.tokens.remove(&definition).await?;

@@ -21,6 +21,7 @@ impl Accounts {
     /// [`AppError::NotConnected`], [`AppError::NothingToRefresh`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::StaleConsent`] if `consent` names other tokens, [`AppError::RefreshNotYet`] and
     /// [`AppError::RefreshNotBegun`] where a later call may succeed.
+    #[tracing::instrument(name = "accounts.refresh", skip_all, fields(provider.name = %name))]
     pub async fn refresh(
         self: &Arc<Self>,
         name: &AccountName,

@@ -35,20 +35,20 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::InvalidSecret`], [`AppError::ExpiredSecret`], [`AppError::SecretRefused`], [`AppError::NotChecked`]
-    /// if the provider could not be asked, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
+    /// if the check failed, [`AppError::AuthMethodMismatch`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`]. With each of them nothing is
     /// saved.
+    #[tracing::instrument(name = "accounts.register_secret", skip_all, fields(provider.name = %name))]
     pub async fn register_secret(
         self: &Arc<Self>,
         name: AccountName,
         pasted: PastedSecret,
     ) -> Result<Connected, AppError> {
-        let accounts = Arc::clone(self);
-        self.tasks.run(async move { accounts.check_and_save(&name, pasted).await }).await
+        self.tasks.run(Arc::clone(self).check_and_save(name, pasted)).await
     }
 
-    async fn check_and_save(&self, name: &AccountName, pasted: PastedSecret) -> Result<Connected, AppError> {
-        let definition = self.directory.resolve(name, pasted.provider_type).await?.definition;
+    async fn check_and_save(self: Arc<Self>, name: AccountName, pasted: PastedSecret) -> Result<Connected, AppError> {
+        let definition = self.directory.resolve(&name, pasted.provider_type).await?.definition;
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }

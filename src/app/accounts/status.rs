@@ -2,7 +2,7 @@
 
 use super::Accounts;
 use crate::{
-    app::AppError,
+    app::{AppError, directory::Resolved},
     domain::{
         account::AccountLabels,
         credential::{AccountState, SealedCredential},
@@ -10,7 +10,7 @@ use crate::{
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
-        refresh::{Cause, RefreshState, RefreshTrigger},
+        refresh::{RefreshState, RefreshTrigger},
         time::Timestamp,
     },
 };
@@ -28,6 +28,12 @@ pub struct LastLogin {
 pub struct WaitingLogin {
     pub login_id: LoginId,
     pub expires_at: Timestamp,
+}
+
+impl From<&SealedLogin> for WaitingLogin {
+    fn from(login: &SealedLogin) -> Self {
+        Self { login_id: login.session.id.clone(), expires_at: login.session.expires_at }
+    }
 }
 
 /// The side that switched an account off.
@@ -73,6 +79,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "accounts.status", skip_all, fields(provider.name = %name))]
     pub async fn status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
         let now = self.now();
         let latest = self.login_store.latest(name, principal).await?;
@@ -83,46 +90,41 @@ impl Accounts {
             }
             (resolved, _) => resolved?,
         };
-        let (definition, credential) = (resolved.definition, resolved.credential);
-        let refresh = credential.as_ref().map(|found| found.refresh.clone().at(now));
+        let Resolved { definition, credential } = resolved;
+        let credential = credential.as_ref();
+        let refresh = credential.map(|found| found.refresh.clone().at(now));
+        let refresh = refresh.as_ref();
         // A token that the provider refused is dead even if it has not expired.
-        let is_dead =
-            refresh.as_ref().is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
-        let state = state_of(&definition, credential.as_ref(), now);
-        let switched_off_by = if !definition.enabled {
-            Some(SwitchedOffBy::Configuration)
-        } else {
+        let is_dead = refresh.is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
+        let state = state_of(&definition, credential, now);
+        let switched_off_by = if definition.enabled {
             (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner)
+        } else {
+            Some(SwitchedOffBy::Configuration)
         };
-        let next = |refresh: &RefreshState| refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
+        let next_refresh = |refresh: &RefreshState| refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         Ok(AccountStatus {
             reason: if !definition.enabled {
-                Some("The configuration switches this provider off.".to_owned())
+                Some("The account is switched off in the configuration.".to_owned())
             } else if is_dead {
-                Some(
-                    "The provider refuses the access token as dead. Sign in again; nothing is deleted until then."
-                        .to_owned(),
-                )
+                Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
             } else {
-                refresh.as_ref().and_then(|refresh| reason(state, refresh, now))
+                refresh.and_then(|refresh| reason(state, refresh, now))
             },
             state,
             switched_off_by,
-            authenticated: definition.enabled
-                && !is_dead
-                && credential.as_ref().is_some_and(|found| found.is_usable(now)),
+            authenticated: definition.enabled && !is_dead && credential.is_some_and(|found| found.is_usable(now)),
             last_refresh_at: refresh
-                .as_ref()
                 .filter(|refresh| refresh.version.generation > Generation::FIRST)
                 .map(|refresh| refresh.obtained_at),
-            next_refresh_at: refresh.as_ref().and_then(next).filter(|_| definition.enabled).map(|at| at.max(now)),
-            login_id: credential.as_ref().map(|found| found.login_id().clone()),
-            generation: credential.as_ref().map(|found| found.generation()),
-            expires_at: credential.as_ref().and_then(|found| found.metadata.expires_at),
-            scopes: credential.as_ref().map(|found| found.metadata.scopes.clone()).unwrap_or_default(),
-            account: credential.as_ref().map(|found| found.metadata.account.clone()).unwrap_or_default(),
-            pending: latest.as_ref().filter(|login| login.is_open(now)).map(waiting),
-            last_login: latest.and_then(|login| last_login(login, credential.as_ref(), now)),
+            next_refresh_at: refresh.filter(|_| definition.enabled).and_then(next_refresh).map(|at| at.max(now)),
+            login_id: credential.map(|found| found.login_id().clone()),
+            generation: credential.map(SealedCredential::generation),
+            expires_at: credential.and_then(|found| found.metadata.expires_at),
+            scopes: credential.map(|found| found.metadata.scopes.clone()).unwrap_or_default(),
+            account: credential.map(|found| found.metadata.account.clone()).unwrap_or_default(),
+            pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
+            last_login: latest.and_then(|login| last_login(login, credential, now)),
             name: definition.name,
         })
     }
@@ -143,36 +145,31 @@ pub(super) fn state_of(
 
 /// Returns the problem and the next step, if the state has a problem.
 fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
-    let because = refresh.cause.map(|cause| format!(": {}", Cause::in_words(cause))).unwrap_or_default();
-    let ended = refresh.has_ended(now);
-    let sentence = match state {
-        AccountState::Active if ended => {
-            "The access token has ended; it is refreshed as soon as the provider can be reached.".to_owned()
+    let because = refresh.cause.map(|cause| format!(": {}", cause.in_words())).unwrap_or_default();
+    let has_expired = refresh.has_ended(now);
+    Some(match state {
+        AccountState::Active if has_expired => {
+            "The access token has expired. It is refreshed as soon as the provider can be reached.".to_owned()
         }
-        AccountState::Active => match refresh.cause {
-            None => return None,
-            Some(_) => format!("The last refresh did not get through{because}. It is tried again."),
-        },
-        AccountState::Disabled => "This provider is switched off. Nothing is deleted.".to_owned(),
-        AccountState::InDoubt if ended => {
-            format!("Refresh unconfirmed{because}. The access token has ended; the refresh is tried again.")
+        AccountState::Active if refresh.cause.is_some() => {
+            format!("The last refresh failed{because}. It is retried automatically.")
+        }
+        AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
+        AccountState::InDoubt if has_expired => {
+            format!("The last refresh is unconfirmed{because}. The access token has expired. The refresh is retried.")
         }
         AccountState::InDoubt => format!(
-            "Refresh unconfirmed{because}. The access token works until it ends; signing in now avoids an interruption."
+            "The last refresh is unconfirmed{because}. The access token works until it expires. Sign in now to avoid an \
+             interruption."
         ),
-        AccountState::NeedsReauth if ended => {
-            format!("The access token has expired{because}. Sign in again; nothing is deleted until then.")
-        }
-        AccountState::NeedsReauth => {
-            format!("It cannot be refreshed{because}. The access token works until it ends; sign in again before that.")
-        }
-        AccountState::Absent | AccountState::Refreshing => return None,
-    };
-    Some(sentence)
-}
-
-fn waiting(login: &SealedLogin) -> WaitingLogin {
-    WaitingLogin { login_id: login.session.id.clone(), expires_at: login.session.expires_at }
+        AccountState::NeedsReauth if has_expired => format!(
+            "The access token has expired and cannot be refreshed{because}. Sign in again; nothing is deleted until then."
+        ),
+        AccountState::NeedsReauth => format!(
+            "The account cannot be refreshed{because}. The access token works until it expires. Sign in again before that."
+        ),
+        AccountState::Active | AccountState::Absent | AccountState::Refreshing => return None,
+    })
 }
 
 fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Timestamp) -> Option<LastLogin> {

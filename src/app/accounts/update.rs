@@ -16,13 +16,17 @@ impl Accounts {
     /// [`AppError::UnknownProvider`], [`AppError::NotConnected`], [`AppError::InvalidDisplayName`],
     /// [`AppError::Store`], and [`AppError::DisabledByConfiguration`] for an account that only the configuration can
     /// switch on.
+    #[tracing::instrument(name = "accounts.update", skip_all, fields(provider.name = %name))]
     pub async fn update(self: &Arc<Self>, name: AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
-        let accounts = Arc::clone(self);
-        self.tasks.run(async move { accounts.change_profile(&name, change).await }).await
+        self.tasks.run(Arc::clone(self).change_profile(name, change)).await
     }
 
-    async fn change_profile(&self, name: &AccountName, change: ProfileChange) -> Result<ProviderView, AppError> {
-        let definition = self.directory.resolve(name, None).await?.definition;
+    async fn change_profile(
+        self: Arc<Self>,
+        name: AccountName,
+        change: ProfileChange,
+    ) -> Result<ProviderView, AppError> {
+        let definition = self.directory.resolve(&name, None).await?.definition;
         if change.enabled == Some(true) && !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }

@@ -8,6 +8,7 @@ use std::{future, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::sync::{Mutex, Notify};
+use tracing::Instrument;
 
 use super::{Callback, Logins};
 use crate::{
@@ -65,7 +66,9 @@ impl Logins {
         })?;
         *open = true;
         let logins = Arc::clone(self);
-        self.tasks.start(async move { logins.run_callback_window(bound).await });
+        // The window serves all pending logins, so it does not belong to the span of the first one.
+        let span = tracing::info_span!(parent: None, "logins.callback_window");
+        self.tasks.start(logins.run_callback_window(bound).instrument(span));
         Ok(())
     }
 

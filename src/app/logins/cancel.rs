@@ -16,16 +16,16 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
+    #[tracing::instrument(name = "logins.cancel", skip_all, fields(provider.name = %name))]
     pub async fn cancel(self: &Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
-        let logins = Arc::clone(self);
-        self.tasks.run(async move { logins.cancel_pending(&name, &principal).await }).await
+        self.tasks.run(Arc::clone(self).cancel_pending(name, principal)).await
     }
 
-    async fn cancel_pending(&self, name: &AccountName, principal: &Principal) -> Result<bool, AppError> {
-        let pending = self.store.latest(name, principal).await?.filter(|login| login.is_open(self.now()));
+    async fn cancel_pending(self: Arc<Self>, name: AccountName, principal: Principal) -> Result<bool, AppError> {
+        let pending = self.store.latest(&name, &principal).await?.filter(|login| login.is_open(self.now()));
         let Some(login) = pending else {
             // An unknown account is reported as such.
-            self.directory.resolve(name, None).await?;
+            self.directory.resolve(&name, None).await?;
             return Ok(false);
         };
         let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;

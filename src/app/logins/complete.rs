@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use tracing::{Span, field};
 
 use super::Logins;
 use crate::{
@@ -35,12 +36,12 @@ impl Logins {
     /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
     /// [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
+    #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
     pub async fn complete(self: &Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
-        let logins = Arc::clone(self);
-        self.tasks.run(async move { logins.accept(callback).await }).await
+        self.tasks.run(Arc::clone(self).accept(callback)).await
     }
 
-    async fn accept(&self, callback: Callback) -> Result<Connected, AppError> {
+    async fn accept(self: Arc<Self>, callback: Callback) -> Result<Connected, AppError> {
         let (received, session) = match callback {
             Callback::Received(response) => {
                 let login = self.store.find(&response.state.digest()).await?;
@@ -61,6 +62,8 @@ impl Logins {
                 (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), session)
             }
         };
+        let span = Span::current();
+        span.record("provider.name", field::display(&session.name)).record("login.id", field::display(&session.id));
         match received {
             Received::Exchange(exchanging, grant) => self.exchange(*exchanging, grant).await,
             Received::Ended(outcome) => Err(self.fail(&session, outcome, None).await?),
@@ -148,7 +151,7 @@ impl Logins {
         self.store.end(&session.id, outcome, self.now()).await?;
         self.notify_changed();
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
-            cause = source.as_ref().map(tracing::field::display), "login ended without tokens");
+            cause = source.as_ref().map(field::display), "login ended without tokens");
         Ok(AppError::LoginFailed { outcome, source })
     }
 }

@@ -56,23 +56,23 @@ impl Logins {
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::AuthMethodMismatch`] if the account does not connect through OAuth, [`AppError::Store`].
+    #[tracing::instrument(name = "logins.start", skip_all, fields(provider.name = %name))]
     pub async fn start(
         self: &Arc<Self>,
         name: AccountName,
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
-        let logins = Arc::clone(self);
-        self.tasks.run(async move { logins.start_or_resume(&name, principal, options).await }).await
+        self.tasks.run(Arc::clone(self).start_or_resume(name, principal, options)).await
     }
 
     async fn start_or_resume(
-        self: &Arc<Self>,
-        name: &AccountName,
+        self: Arc<Self>,
+        name: AccountName,
         principal: Principal,
         options: StartOptions,
     ) -> Result<StartOutcome, AppError> {
-        let resolved = self.directory.resolve(name, options.provider_type).await?;
+        let resolved = self.directory.resolve(&name, options.provider_type).await?;
         let display_name = options.display_name.as_deref().map(DisplayName::parse).transpose()?;
         let (definition, now) = (resolved.definition, self.now());
         let name = definition.name.clone();

@@ -86,8 +86,7 @@ impl Models {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
-        let response = self.call(&target.definition.name, call).await?;
-        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
+        self.call_successfully(&target.definition.name, call).await
     }
 
     /// Reads a stream of events to its end and returns the whole response.

@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
 use serde_json::Value;
 
-use super::Models;
+use super::{Models, ask::refusal_of};
 use crate::{
     app::{AppError, ProviderRegistration},
     domain::{ids::AccountName, provider::ProviderDefinition, proxy::headers},
@@ -67,7 +67,7 @@ impl Models {
         };
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
-            let (refusal, is_dead) = read_refusal(response).await?;
+            let (refusal, is_dead) = read_unauthorized(response).await?;
             response = match (self.tokens.replace_refused(name, &account, is_dead).await?, retry_body) {
                 (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
@@ -79,6 +79,16 @@ impl Models {
         }
         self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
         Ok(response)
+    }
+
+    /// Sends a call and converts a non-2xx response into an error.
+    pub(super) async fn call_successfully(
+        &self,
+        name: &AccountName,
+        call: ProviderCall,
+    ) -> Result<UpstreamResponse, AppError> {
+        let response = self.call(name, call).await?;
+        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
     }
 }
 
@@ -114,7 +124,7 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
 }
 
 /// Returns a 401 response with its whole body, and whether it says that the token is dead.
-async fn read_refusal(response: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
+async fn read_unauthorized(response: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
     let (response, read) = peek(response).await?;
     let json: Value = serde_json::from_slice(&read).unwrap_or_default();
     let in_header = response.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());

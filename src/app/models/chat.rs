@@ -26,6 +26,7 @@ use crate::{
 };
 
 impl Models {
+    #[tracing::instrument(name = "models.create_chat_completion", level = "debug", skip_all)]
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ChatRequest::parse(&body)?;

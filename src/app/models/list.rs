@@ -83,6 +83,7 @@ impl ModelLists {
 
 impl Models {
     /// Returns the agents, then the models of every account that is switched on.
+    #[tracing::instrument(name = "models.list", skip_all)]
     pub async fn list(&self) -> Vec<ListedModel> {
         let agents = self.names.agents.keys();
         let agents = agents.map(|key| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
@@ -103,6 +104,7 @@ impl Models {
     ///
     /// # Errors
     /// [`AppError::UnknownModel`].
+    #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str) -> Result<ListedModel, AppError> {
         let mut models = self.list().await.into_iter();
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
@@ -124,7 +126,7 @@ impl Models {
         }
         let listed = select! {
             listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
-            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it takes too long to list its models")),
+            () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
         };
         let ((etag, models), fresh_for) = match listed {
             Ok(listed) => (listed, FRESH_FOR),

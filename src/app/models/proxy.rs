@@ -45,6 +45,7 @@ impl Models {
     /// [`AppError::InvalidPath`], [`AppError::PathNotAllowed`], [`AppError::UnknownProvider`],
     /// [`AppError::UpstreamRedirect`], [`AppError::Upstream`], [`AppError::RetryRequest`], and those of
     /// [`Tokens::usable`](crate::app::Tokens::usable).
+    #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
         let ProxyRequest { name, method, path, query, headers, body } = request;
         let definition = self.definition(&name)?;

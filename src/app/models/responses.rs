@@ -27,6 +27,7 @@ pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
 const MODEL: &str = "openai-model";
 
 impl Models {
+    #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
     pub async fn create_response(&self, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ResponsesRequest::parse(&body)?;

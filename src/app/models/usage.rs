@@ -10,11 +10,7 @@ use std::{
 use http_message::HeaderMap;
 use tokio::select;
 
-use super::{
-    Models,
-    ask::{json_of, refusal_of},
-    call::ProviderCall,
-};
+use super::{Models, ask::json_of, call::ProviderCall};
 use crate::{
     app::AppError,
     domain::{
@@ -63,6 +59,7 @@ impl Models {
     /// # Errors
     /// [`AppError::NoUsage`] if the provider does not report it, [`AppError::UnknownProvider`], [`AppError::Upstream`],
     /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
+    #[tracing::instrument(name = "models.usage", skip_all, fields(provider.name = %name))]
     pub async fn usage(&self, name: &AccountName) -> Result<Usage, AppError> {
         let definition = self.definition(name)?;
         let name = &definition.name;
@@ -75,12 +72,9 @@ impl Models {
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
-            response = self.call(name, call) => response?,
-            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it takes too long to report its usage")),
+            response = self.call_successfully(name, call) => response?,
+            () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
-        if !response.status.is_success() {
-            return Err(refusal_of(response, self.now()).await);
-        }
         let json = json_of(response).await?;
         let usage = Usage::of_json(&json, self.now())
             .ok_or(AppError::InvalidUpstreamResponse("its response contains no usage"))?;

@@ -51,6 +51,7 @@ impl Tokens {
         Follower::outcome(follower)
     }
 
+    #[tracing::instrument(name = "tokens.refresh", skip_all, fields(provider.name = %definition.name))]
     async fn run_refresh(
         &self,
         definition: &ProviderDefinition,

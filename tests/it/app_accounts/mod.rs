@@ -3,5 +3,5 @@
 mod logout;
 mod providers;
 mod secrets;
+mod startup;
 mod status;
-mod wake;

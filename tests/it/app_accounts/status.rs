@@ -49,7 +49,7 @@ async fn an_expired_token_is_unusable_and_the_account_is_kept() {
     let status = gateway.status(&alice()).await;
     assert!(!status.authenticated);
     assert_eq!(status.state, AccountState::Active, "it can be refreshed");
-    assert!(status.reason.expect("a reason").contains("has ended"));
+    assert!(status.reason.expect("a reason").contains("has expired"));
     assert!(gateway.account(OPENAI).await.is_some());
 }
 

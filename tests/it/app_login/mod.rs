@@ -6,4 +6,4 @@ mod paste;
 mod races;
 mod start;
 mod window;
-mod window_trouble;
+mod window_failures;

@@ -1,8 +1,9 @@
 //! How commands find the gateway and its token, when they withhold the token, and how they read secrets.
 
+use insta::{allow_duplicates, assert_snapshot};
 use serde_json::json;
 
-use super::{ACTIVE, NOT_FOUND, assert_output};
+use super::{ACTIVE, NOT_FOUND, assert_output, shown, transcript};
 use crate::support::{
     gateway::{CommandOutput, Home, free_port},
     provider::Provider,
@@ -21,15 +22,19 @@ async fn the_token_file_is_used_only_for_the_local_gateway() {
             command.env(name, value).env("GOCLAW_TOKEN", token);
             CommandOutput::of(command)
         };
-        let mut command = home.command(&["auth", "status"]);
-        command.env(name, value);
-        let output = CommandOutput::of(command);
-        assert_output(&output, 4, "the gateway wants its token");
-        assert!(output.stderr.contains("GOCLAW_TOKEN is not set."), "{}", output.stderr);
+        let mut without_token = home.command(&["auth", "status"]);
+        without_token.env(name, value);
+        allow_duplicates!(assert_snapshot!(shown(&home, &CommandOutput::of(without_token)), @r"
+        ! the gateway wants its token
+        ! GOCLAW_TOKEN is not set. Set it to the gateway's token.
+        [exit code 4]
+        "));
         assert_output(&with_token(&gateway.token), 1, NOT_FOUND);
-        let output = with_token("CANARY-wrong");
-        assert_output(&output, 4, "This is not the gateway's token.");
-        assert!(!output.stderr.contains("CANARY"), "{}", output.stderr);
+        allow_duplicates!(assert_snapshot!(shown(&home, &with_token("CANARY-wrong")), @r"
+        ! This is not the gateway's token.
+        ! GOCLAW_TOKEN is not this gateway's token.
+        [exit code 4]
+        "));
     }
 }
 
@@ -48,11 +53,12 @@ async fn the_gateway_url_overrides_host_and_port() {
     assert_output(&status(&[("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &unused_port)]), 3, &unreachable);
     let all = [("GOCLAW_GATEWAY_URL", url.as_str()), ("GOCLAW_HOST", "localhost"), ("GOCLAW_PORT", &unused_port)];
     assert_output(&status(&all), 1, NOT_FOUND);
-    assert_output(
-        &status(&[("GOCLAW_GATEWAY_URL", "http://user:CANARY@localhost")]),
-        2,
-        "the gateway's address is not usable",
-    );
+    let unusable = status(&[("GOCLAW_GATEWAY_URL", "http://user:CANARY@localhost")]);
+    assert_snapshot!(shown(&home, &unusable), @r"
+    ! the gateway's address is not usable: it must not contain a user name or a password
+    ! It is taken from GOCLAW_GATEWAY_URL, or GOCLAW_HOST and GOCLAW_PORT.
+    [exit code 2]
+    ");
 }
 
 #[tokio::test]
@@ -72,21 +78,35 @@ async fn a_secret_is_read_from_stdin_and_the_provider_selects_its_kind() {
     let home = Home::without_provider();
     let gateway = home.start().await;
     let set = |name: &str, secret: &str| home.run_with_input(&["providers", "set-secret", "--unchecked", name], secret);
-    assert_output(&set("suno", "CANARY-session\n"), 0, "suno is connected.\n");
-    assert_output(&set("dashscope", "sk-CANARY"), 0, "dashscope is connected.\n");
+    let set_all = |secrets: &[(&str, &str)]| -> String {
+        secrets.iter().map(|(name, secret)| format!("{name}: {}", shown(&home, &set(name, secret)))).collect()
+    };
+    assert_snapshot!(set_all(&[("suno", "CANARY-session\n"), ("dashscope", "sk-CANARY")]), @r"
+    suno: suno is connected.
+    [exit code 0]
+    dashscope: dashscope is connected.
+    [exit code 0]
+    ");
     assert_eq!(home.stored(), (2, 0));
-    let output = home.run(&["auth", "status", "suno"]);
-    assert_output(&output, 0, "Suno: active (provider: suno)\n");
-    for (name, secret, code, words) in [
-        ("suno", "", 2, "the secret is empty"),
-        ("suno", "CAN ARY", 2, "the secret holds white space"),
-        ("openai", "CANARY", 1, "openai-codex connects with a sign-in in the browser"),
-        ("xyz", "CANARY", 4, "unknown provider: xyz"),
-    ] {
-        let output = set(name, secret);
-        assert_output(&output, code, words);
-        assert!(!output.stderr.contains("CANARY") && !output.stderr.contains("CAN ARY"), "{}", output.stderr);
-    }
+    assert_snapshot!(transcript(&home, &["auth status suno"]), @r"
+    $ goclaw auth status suno
+    Suno: active (provider: suno)
+    [exit code 0]
+    ");
+    let rejected = [("suno", ""), ("suno", "CAN ARY"), ("openai", "CANARY"), ("xyz", "CANARY")];
+    assert_snapshot!(set_all(&rejected), @r"
+    suno: ! the secret is empty
+    [exit code 2]
+    suno: ! the secret holds white space or characters that cannot be sent in an HTTP header
+    [exit code 2]
+    openai: ! openai-codex connects with a sign-in in the browser
+    ! Sign in with: goclaw auth login openai-codex
+    [exit code 1]
+    xyz: ! unknown provider: xyz
+    ! List the accounts with: goclaw providers list
+    ! Or create an account: goclaw providers set-secret xyz --type TYPE
+    [exit code 4]
+    ");
     let status = gateway.get("/v1/auth/suno/status").await.json();
     assert_eq!(status["authenticated"], json!(true), "rejected secrets changed nothing");
 }

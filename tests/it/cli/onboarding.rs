@@ -2,7 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::{NOT_FOUND, assert_output};
+use insta::assert_snapshot;
+
+use super::{NOT_FOUND, assert_output, transcript};
 use crate::support::gateway::{CommandOutput, Home};
 
 /// Runs a line in bash with an empty environment.
@@ -16,8 +18,13 @@ fn in_bash(home: &Home, line: &str) -> CommandOutput {
 #[tokio::test]
 async fn onboard_writes_a_private_file_that_a_shell_can_source() {
     let home = Home::without_provider();
-    let output = home.run(&["onboard"]);
-    assert_output(&output, 1, "no gateway token found\n");
+    assert_snapshot!(transcript(&home, &["onboard"]), @r"
+    $ goclaw onboard
+    ! no gateway token found
+    ! GOCLAW_TOKEN is not set, and there is no token in HOME/data/gateway.token.
+    ! Start the gateway once to create a token: goclaw
+    [exit code 1]
+    ");
     assert!(!home.path().join(".env.local").exists());
 
     let gateway = home.start().await;
@@ -33,20 +40,33 @@ async fn onboard_writes_a_private_file_that_a_shell_can_source() {
     let output = in_bash(&home, "source .env.local && echo \"$GOCLAW_HOST:$GOCLAW_PORT $GOCLAW_TOKEN\"");
     assert_eq!(output.stdout, format!("127.0.0.1:{} {}\n", home.port, gateway.token));
 
-    let output = home.run(&["onboard"]);
-    assert_output(&output, 1, ".env.local is there already\n");
-    assert!(output.stderr.contains("goclaw onboard --force"), "{}", output.stderr);
-    assert_output(&home.run(&["onboard", "--force"]), 0, "Wrote .env.local");
+    assert_snapshot!(transcript(&home, &["onboard", "onboard --force"]), @r"
+    $ goclaw onboard
+    ! .env.local is there already
+    ! Replace it with: goclaw onboard --force
+    [exit code 1]
+    $ goclaw onboard --force
+    Wrote .env.local: the address and the token of the gateway at http://127.0.0.1:PORT.
+    Only you can read it. Keep it out of version control.
+
+    Next:
+      source .env.local
+      goclaw auth status
+    [exit code 0]
+    ");
 }
 
 #[test]
 fn migrate_creates_the_database_and_is_idempotent() {
     let home = Home::without_provider();
-    for _ in 0..2 {
-        let output = home.run(&["migrate"]);
-        let database = home.data_dir().join("goclaw.db");
-        assert_output(&output, 0, &format!("The database {} is up to date.\n", database.display()));
-    }
+    assert_snapshot!(transcript(&home, &["migrate", "migrate"]), @r"
+    $ goclaw migrate
+    The database HOME/data/goclaw.db is up to date.
+    [exit code 0]
+    $ goclaw migrate
+    The database HOME/data/goclaw.db is up to date.
+    [exit code 0]
+    ");
     assert_eq!(home.stored(), (0, 0));
     assert!(!home.data_dir().join("encryption.key").exists(), "only a gateway creates the key");
 }

@@ -4,7 +4,7 @@
 mod authentication;
 mod callback_flood;
 mod entropy;
-mod errors_tell_nothing;
+mod error_disclosure;
 mod opened_browser;
 mod pasted_addresses;
 mod recipes;

@@ -49,6 +49,7 @@ impl PostgresStore {
     }
 
     /// Runs `work` on a connection.
+    #[tracing::instrument(level = "debug", name = "store", skip_all, fields(operation = doing))]
     async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -59,6 +60,7 @@ impl PostgresStore {
     }
 
     /// Runs `work` in a write transaction. Write transactions run one at a time.
+    #[tracing::instrument(level = "debug", name = "store", skip_all, fields(operation = doing))]
     async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,

@@ -29,6 +29,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Runs `work` on a connection. It needs no time limit: SQLite waits for a lock no longer than `busy_timeout`.
+    #[tracing::instrument(level = "debug", name = "store", skip_all, fields(operation = doing))]
     async fn run<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
@@ -38,6 +39,7 @@ impl SqliteStore {
     }
 
     /// Runs `work` in a write transaction. Write transactions run one at a time.
+    #[tracing::instrument(level = "debug", name = "store", skip_all, fields(operation = doing))]
     async fn write<T: Send, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,

@@ -2,13 +2,13 @@
 import { notices } from "./actions.js";
 import { activityView } from "./activity.js";
 import { connectView } from "./connect.js";
-import { doorView, linkView } from "./door.js";
 import { replace } from "./dom.js";
-import { hangUp, listen, line, onLive } from "./live.js";
+import { line, listen, onLive, stopListening } from "./live.js";
 import { providerView } from "./provider.js";
 import { providersView } from "./providers.js";
 import { secretView } from "./secret_form.js";
 import { session } from "./session.js";
+import { linkView, startSessionView } from "./start_session.js";
 import { loading, nothingHere, watchLine } from "./states.js";
 import { store } from "./store.js";
 import { now, onTick, zone } from "./time.js";
@@ -90,21 +90,21 @@ function open({ focus = true } = {}) {
 }
 
 /** Ends the session and clears all account data. */
-function shut(reason) {
+function endSession(reason) {
 	ended = reason;
-	hangUp();
+	stopListening();
 	store.forget();
 	document.getElementById("nav").hidden = true;
 	document.getElementById("leave").hidden = true;
 	shownAt = null;
-	door();
+	showSessionStart();
 }
 
-function door() {
-	show(session.hasLink ? linkView(() => open(), () => show(doorView(null, () => open()))) : doorView(ended, () => open()));
+function showSessionStart() {
+	show(session.hasLink ? linkView(() => open(), () => show(startSessionView(null, () => open()))) : startSessionView(ended, () => open()));
 }
 
-session.onEnd(shut);
+session.onEnd(endSession);
 store.subscribe((name) => {
 	if (!session.isOpen || !view) return;
 	view.update(name);
@@ -113,8 +113,8 @@ store.subscribe((name) => {
 onLive((kind, provider) => (kind === "change" && provider ? store.loadOne(provider) : store.loadAll()));
 addEventListener("hashchange", () => route());
 addEventListener("goclaw:link", () => {
-	hangUp();
-	door();
+	stopListening();
+	showSessionStart();
 });
 document.addEventListener("visibilitychange", () => {
 	if (!document.hidden && session.isOpen) store.loadAll();
@@ -143,6 +143,6 @@ onTick(document.body, (t) => {
 	}
 });
 
-if (session.hasLink || !session.isOpen) door();
+if (session.hasLink || !session.isOpen) showSessionStart();
 else open({ focus: false });
 document.documentElement.dataset.ready = String(Math.round(now()));

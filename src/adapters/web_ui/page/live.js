@@ -35,7 +35,7 @@ const notify = (kind, provider = null) => {
 	for (const listener of listeners) listener(kind, provider);
 };
 
-/** Listens until `hangUp`. Reconnects with increasing pauses. */
+/** Listens until `stopListening`. Reconnects with increasing pauses. */
 export async function listen() {
 	const mine = ++run;
 	let failures = 0;
@@ -55,7 +55,7 @@ export async function listen() {
 	}
 }
 
-export function hangUp() {
+export function stopListening() {
 	run += 1;
 	stop();
 	wake();
@@ -81,7 +81,7 @@ async function follow(wanted) {
 			lived = true;
 		}
 	} catch (error) {
-		// An abort comes from `hangUp` or from the silence timer.
+		// An abort comes from `stopListening` or from the silence timer.
 		if (wanted() && error.code === "aborted") line.downSince ??= now();
 	} finally {
 		clearTimeout(silence);

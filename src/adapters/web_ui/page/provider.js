@@ -49,7 +49,7 @@ export function providerView(name) {
 		if (!trial && usable) {
 			trial = hasModels(account.provider) ? tryIt(account) : passThrough(account);
 			replace(stack, trial.node);
-		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here when the account works again.")));
+		} else if (!trial) replace(stack, panel("Try it", h("p", { class: "small" }, display.kind === "absent" ? "Connect the account to send a prompt from here." : "You can send a prompt from here while the account is active.")));
 	}
 
 	function headOf(account, display) {
@@ -82,7 +82,7 @@ function usageOf(account, display) {
 	const bars = reportsUsage(account) || account.usage ? usageBars(account) : [];
 	if (bars.length === 0) {
 		return panel("Usage", h("p", { class: "small" }, display.kind === "absent" ? "Not connected." : account.provider.provider_type === "openai-codex"
-			? "Shown when the account works again." : `${vendor(account.provider)} doesn’t report usage.`));
+			? "Usage is shown while the account is active." : `${vendor(account.provider)} doesn’t report usage.`));
 	}
 	return panel("Usage", h("div", { class: "side bare" }, bars));
 }

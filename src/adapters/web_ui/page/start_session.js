@@ -1,4 +1,4 @@
-// The sign-in screens: gateway token or one-time link, and the reason why the last session ended.
+// Starts a session of the page with the gateway token or a one-time link.
 import { button, code, h, notice, replace } from "./dom.js";
 import { notices } from "./actions.js";
 import { secretField } from "./secret_form.js";
@@ -12,15 +12,15 @@ const OVER = {
 	left: ["You are signed out of this page", "The gateway and your programs keep running."],
 };
 
-/** The sign-in screen. `reason` is why the last session ended, if there was one. */
-export function doorView(reason, onOpen) {
+/** Asks for the gateway token. `reason` is why the last session ended, if there was one. */
+export function startSessionView(reason, onOpen) {
 	const heading = h("h1", { tabindex: -1 }, "Sign in to this gateway");
 	const token = secretField("Gateway token", ["The value of ", code("GOCLAW_TOKEN"), ", or the token file in the gateway’s data folder. Or run ", code("goclaw open"), " there for a one-time link: it works once, for 10 minutes."],
 		{ name: "gateway_token", autocomplete: "current-password" });
 	const go = h("button", { class: "btn btn-fill" }, "Sign in");
 	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, token.node, go);
 	const over = OVER[reason];
-	const node = h("div", { class: "door" }, over && notice("off", over[0], over[1], { role: "status" }),
+	const node = h("div", { class: "start" }, over && notice("off", over[0], over[1], { role: "status" }),
 		h("div", null, heading, h("p", { class: "small mono" }, location.host)), form,
 		h("p", { class: "small" }, "This signs in this tab only, for at most 12 hours, or until 30 minutes without use."));
 
@@ -68,7 +68,7 @@ export function linkView(onOpen, onToken) {
 	const heading = h("h1", { tabindex: -1 }, "Signing in with your one-time link");
 	const words = h("p", { class: "small" }, "The link is removed from the address bar and works only once.");
 	const row = h("div", { class: "row" });
-	const node = h("div", { class: "door" }, h("div", { role: "status" }, heading, words), row);
+	const node = h("div", { class: "start" }, h("div", { role: "status" }, heading, words), row);
 	const useToken = (kind = "") => (session.isOpen ? button("Stay signed in", onOpen, { kind }) : button("Sign in with the token", onToken, { kind }));
 
 	async function redeem() {
