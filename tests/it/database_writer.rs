@@ -18,12 +18,14 @@ use goclaw::{
 };
 use http_message::{HeaderMap, Method};
 use secrecy::SecretString;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::support::{
     fakes::{OPENAI, TestGateway, alice, name, within},
-    gateway::pause,
+    gateway::{Home, eventually, http, pause},
+    provider::Provider,
 };
 
 /// The attacker's API token.
@@ -248,4 +250,39 @@ async fn invented_rows_are_refused() {
     ] {
         target.survives(&statements).await;
     }
+}
+
+#[tokio::test]
+async fn a_pending_login_with_other_endpoints_is_not_completed_and_the_next_start_replaces_it() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    let started = gateway.start_login().await;
+    let redirect_url = provider.redirect_for(started["auth_url"].as_str().expect("an auth_url")).await;
+    home.change_database("UPDATE login_sessions SET client = replace(client, '/oauth/token', '/elsewhere')");
+    let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;
+    assert_eq!(pasted.json()["code"], "decryption_failed", "{}", pasted.text);
+    assert!(provider.outcomes("/oauth/token").await.is_empty() && provider.outcomes("/elsewhere").await.is_empty());
+    assert_ne!(gateway.start_login().await["login_id"], started["login_id"]);
+    assert_eq!(gateway.sign_in().await.status, 200);
+    assert_eq!(gateway.status().await["authenticated"], true);
+}
+
+#[tokio::test]
+async fn an_invented_token_is_refused_and_reported_while_others_work() {
+    let home = Home::without_provider();
+    let gateway = home.start().await;
+    let made = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    home.change_database(&format!(
+        "INSERT INTO api_tokens (id, name, scope, digest, created_at) VALUES ('b2', 'x', 'page', '{}', 0)",
+        digest(INVENTED)
+    ));
+    let status = async |path: &str, token: &str| {
+        let request = http().get(format!("{}{path}", gateway.base)).bearer_auth(token);
+        request.send().await.expect("a response").status().as_u16()
+    };
+    eventually("the report", || std::future::ready(gateway.log().contains("token.id=\"b2\"").then_some(()))).await;
+    assert_eq!(status("/v1/providers", INVENTED).await, 401);
+    assert_eq!(status("/v1/models", made["token"].as_str().expect("a token")).await, 200);
+    assert_eq!(gateway.log().matches("token.id=\"b2\"").count(), 1, "it is reported once");
 }

@@ -115,21 +115,23 @@ impl Logins {
     /// Stores a fresh login, or opens the pending one.
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
         let sealed = self.vault.seal_login(&fresh)?;
-        let mut begun = self.store.begin(&sealed, now).await?;
-        if let BeginOutcome::AlreadyPending(earlier) = &begun
-            && !earlier.session.client.is_equivalent_to(&fresh.session.client)
-        {
-            // The configuration has changed: the pending login names another server or other scopes.
-            self.store.end(&earlier.session.id, LoginOutcome::Cancelled, now).await?;
-            begun = self.store.begin(&sealed, now).await?;
-        }
-        match begun {
-            BeginOutcome::Begun => {
-                tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
-                Ok(fresh)
+        if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, now).await? {
+            let id = earlier.session.id.clone();
+            match self.vault.open_login(*earlier) {
+                Ok(login) if login.session.client.is_equivalent_to(&fresh.session.client) => return Ok(login),
+                // The configuration has changed: the pending login names another server or other scopes.
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
+                }
             }
-            BeginOutcome::AlreadyPending(earlier) => Ok(self.vault.open_login(*earlier)?),
+            self.store.end(&id, LoginOutcome::Cancelled, now).await?;
+            if let BeginOutcome::AlreadyPending(other) = self.store.begin(&sealed, now).await? {
+                return Ok(self.vault.open_login(*other)?);
+            }
         }
+        tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
+        Ok(fresh)
     }
 }
 
