@@ -1,4 +1,4 @@
-//! Files that hold one secret: created once, readable only by their owner, never overwritten.
+//! Files that hold one secret and are readable only by their owner.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -22,44 +22,56 @@ pub enum SecretFileError {
     NotPrivate { path: PathBuf, mode: u32 },
 }
 
+/// Returns the conversion of an I/O error to the error that says what failed.
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretFileError {
+    move |source| SecretFileError::Io { doing, path: path.to_owned(), source }
+}
+
 /// Creates a folder and its parents with mode 0700. Existing folders are unchanged.
 pub fn create_private_folder(path: &Path) -> Result<(), SecretFileError> {
-    let result = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    result.map_err(|source| SecretFileError::Io { doing: "create the folder", path: path.to_owned(), source })
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create the folder", path))
 }
 
 /// Writes a secret to a new file with mode 0600 and syncs it. Returns false if the file exists.
 pub fn create_secret_file(path: &Path, secret: &SecretString) -> Result<bool, SecretFileError> {
-    let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    create_private_folder(folder)?;
-    // Written under another name first, so that no reader sees a partial secret. `hard_link` does not overwrite.
-    let draft = path.with_extension(format!("draft-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .map_err(|source| fail("create", source))?;
-    let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
-    let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft).map_err(|source| fail("remove the draft of", source))?;
-    match linked {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-        Err(source) => return Err(fail("write", source)),
-    }
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| fail("sync", source))?;
-    Ok(true)
+    let mut is_new = true;
+    // `hard_link` does not overwrite.
+    write_draft(path, secret, "write", |draft| match fs::hard_link(draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            is_new = false;
+            Ok(())
+        }
+        linked => linked,
+    })?;
+    Ok(is_new)
 }
 
 /// Replaces a secret file by one with mode 0600 and syncs it. A reader sees the old or the new secret.
 pub fn replace_secret_file(path: &Path, secret: &SecretString) -> Result<(), SecretFileError> {
-    let draft = path.with_extension("replacement");
-    create_secret_file(&draft, secret)?;
+    write_draft(path, secret, "replace", |draft| fs::rename(draft, path))
+}
+
+/// Writes a secret under another name, so that no reader sees a partial one, and calls `publish` with that name.
+fn write_draft(
+    path: &Path,
+    secret: &SecretString,
+    doing: &'static str,
+    publish: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), SecretFileError> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let replaced = fs::rename(&draft, path).and_then(|()| File::open(folder)?.sync_all());
-    replaced.map_err(|source| SecretFileError::Io { doing: "replace", path: path.to_owned(), source })
+    create_private_folder(folder)?;
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
+    let mut file = opened.map_err(failed("create", path))?;
+    let written = writeln!(file, "{}", secret.expose_secret()).and_then(|()| file.sync_all());
+    let published = written.and_then(|()| publish(&draft));
+    match fs::remove_file(&draft) {
+        // `publish` has renamed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed.map_err(failed("remove the draft of", path))?,
+    }
+    published.map_err(failed(doing, path))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", path))
 }
 
 /// Reads a secret file and trims white space. Returns None if the file does not exist.
@@ -67,51 +79,18 @@ pub fn replace_secret_file(path: &Path, secret: &SecretString) -> Result<(), Sec
 /// # Errors
 /// [`SecretFileError::NotPrivate`] if others may read the file, [`SecretFileError::Empty`], [`SecretFileError::Io`].
 pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileError> {
-    let fail = |doing, source| SecretFileError::Io { doing, path: path.to_owned(), source };
     let file = match File::open(path) {
-        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(fail("open", source)),
+        opened => opened.map_err(failed("open", path))?,
     };
-    let metadata = file.metadata().map_err(|source| fail("get the mode of", source))?;
-    let mode = metadata.permissions().mode() & 0o777;
+    let mode = file.metadata().map_err(failed("get the mode of", path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
     }
     let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|source| fail("read", source))?;
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
     match text.trim() {
         "" => Err(SecretFileError::Empty { path: path.to_owned() }),
         secret => Ok(Some(SecretString::from(secret))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_file_is_private_and_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("data/encryption.key");
-        assert!(read_secret_file(&path).unwrap().is_none());
-        assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
-        assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
-        assert_eq!(read_secret_file(&path).unwrap().unwrap().expose_secret(), "one");
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "the draft is removed");
-    }
-
-    #[test]
-    fn a_secret_file_that_others_may_read_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        fs::write(&path, "secret").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(read_secret_file(&path), Err(SecretFileError::NotPrivate { mode: 0o644, .. })));
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, " \n").unwrap();
-        assert!(matches!(read_secret_file(&path), Err(SecretFileError::Empty { .. })));
     }
 }

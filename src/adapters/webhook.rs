@@ -46,7 +46,7 @@ impl Webhook {
 }
 
 /// Returns the value of `webhook-signature`.
-fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> String {
+pub fn signature(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> String {
     let text = secret.expose_secret();
     let decoded = text.strip_prefix(BASE64_SECRET).and_then(|base64| STANDARD.decode(base64).ok());
     let key = decoded.unwrap_or_else(|| text.as_bytes().to_vec());
@@ -81,18 +81,5 @@ impl Notifier for Webhook {
         let response = request.header("webhook-signature", signature).body(body).send().await.map_err(unreachable)?;
         let status = response.status();
         if status.is_success() { Ok(()) } else { Err(NotifyError::Refused { status: status.as_u16() }) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_signature_matches_the_vector_of_standard_webhooks() {
-        // From the specification's own libraries.
-        let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
-        let signature = signature(&secret, id, 1_614_265_330, r#"{"test": 2432232314}"#);
-        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     io::{self, IsTerminal},
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::Path,
 };
 
 use secrecy::ExposeSecret;
 
+use super::connection::reachable;
 use crate::{
     adapters::{cli::words::TimeFormatter, settings::Settings, system::SystemClock},
     app::{AccountStatus, App, IssuedToken, account_name},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 pub(super) async fn text(settings: &Settings, config: Option<&Path>, address: SocketAddr, app: &App) -> String {
-    let base = format!("http://{}", reachable(address));
+    let base = format!("http://{}", SocketAddr::new(reachable(address.ip()), address.port()));
     let status = async { app.accounts.status(&account_name(openai_codex::NAME)?, &Principal::gateway_token()).await };
     let status = status.await.ok();
     let token = match &settings.server.token {
@@ -66,11 +67,6 @@ fn in_words(status: &AccountStatus) -> String {
             format!("connected{whom}{plan}{}", end.unwrap_or_default())
         }
     }
-}
-
-/// Returns an address that a browser on this machine can open: 0.0.0.0 cannot be opened.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
 }
 
 /// Returns the program's path as it was called, so that the next command can be copied.

@@ -46,7 +46,7 @@ fn in_url(ip: IpAddr) -> String {
     }
 }
 
-/// Returns the address of a server that listens on `host`.
-fn reachable(host: IpAddr) -> IpAddr {
+/// Returns the address at which this machine reaches a server that listens on `host`: 0.0.0.0 cannot be opened.
+pub(super) fn reachable(host: IpAddr) -> IpAddr {
     if host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { host }
 }

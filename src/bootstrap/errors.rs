@@ -1,6 +1,6 @@
 //! Errors that prevent the start. Each text says what to do where possible.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io, iter, net::SocketAddr, path::PathBuf};
 
 use crate::{
     adapters::{cipher::InvalidKey, secret_file::SecretFileError, settings::SettingsError, store::OpenStoreError},
@@ -37,7 +37,7 @@ pub enum StartError {
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("the HTTP client cannot be set up")]
-    HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+    HttpClient(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Key(KeyError),
     #[error(
@@ -53,6 +53,12 @@ pub enum StartError {
     Output(#[source] io::Error),
 }
 
+impl StartError {
+    pub(super) fn http_client(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::HttpClient(Box::new(error))
+    }
+}
+
 impl From<AppError> for StartError {
     fn from(error: AppError) -> Self {
         if let AppError::Key(error) = error {
@@ -66,15 +72,13 @@ impl From<AppError> for StartError {
 }
 
 /// Returns an error and its causes in one line.
-pub(super) fn sentence(error: &StartError) -> String {
+pub fn sentence(error: &StartError) -> String {
     let mut text = one_line(&error.to_string());
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = one_line(&cause.to_string());
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        let cause = one_line(&cause.to_string());
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
         }
-        source = cause.source();
     }
     text
 }
@@ -85,17 +89,4 @@ fn one_line(text: &str) -> String {
         |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim().starts_with('|');
     let lines: Vec<&str> = text.lines().filter(|line| !quotes(line)).map(str::trim).collect();
     lines.join(": ").replace(": in ", " in ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_input_of_a_parser_is_left_out() {
-        let quoting =
-            "TOML parse error at line 12, column 8\n   |\n12 | token = canary\n   |   ^\nexpected `'`\n in a.toml";
-        assert_eq!(one_line(quoting), "TOML parse error at line 12, column 8: expected `'` in a.toml");
-        assert_eq!(one_line("one line | of text"), "one line | of text");
-    }
 }

@@ -16,7 +16,25 @@ use crate::{
 /// Random bytes in the gateway's token.
 const TOKEN_BYTES: usize = 32;
 
-/// Returns the encryption keys: the configured ones, those in the key file, or a new one.
+/// Returns the configured encryption keys, or those in the key file; None if there is no key yet.
+pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, StartError> {
+    let (encryption, path) = (&settings.encryption, settings.key_file());
+    let parse = |text: &SecretString, place: String| {
+        KeyRing::parse(text).map(Some).map_err(|source| StartError::InvalidKey { place, source })
+    };
+    for (keys, setting) in [(&encryption.key, "encryption.key"), (&encryption.keys, "encryption.keys")] {
+        if let Some(keys) = keys {
+            return parse(keys, format!("the setting {setting}"));
+        }
+    }
+    match read_secret_file(&path)? {
+        Some(text) => parse(&text, path.display().to_string()),
+        None if encryption.key_file.is_some() => Err(StartError::ConfiguredFileMissing(path)),
+        None => Ok(None),
+    }
+}
+
+/// Returns the existing encryption keys, or creates the first one.
 ///
 /// `database` is the store's name for messages.
 ///
@@ -28,32 +46,17 @@ pub(super) fn encryption_keys(
     database: &str,
     sealed_rows: bool,
 ) -> Result<KeyRing, StartError> {
-    let encryption = &settings.encryption;
-    let path = &settings.key_file();
-    let parse = |text: &SecretString, place: String| {
-        KeyRing::parse(text).map_err(|source| StartError::InvalidKey { place, source })
-    };
-    for (keys, setting) in [(&encryption.key, "encryption.key"), (&encryption.keys, "encryption.keys")] {
-        if let Some(keys) = keys {
-            return parse(keys, format!("the setting {setting}"));
-        }
+    if let Some(keys) = existing_keys(settings)? {
+        return Ok(keys);
     }
-    if let Some(text) = read_secret_file(path)? {
-        return parse(&text, path.display().to_string());
-    }
-    if encryption.key_file.is_some() {
-        return Err(StartError::ConfiguredFileMissing(path.clone()));
-    }
+    let path = settings.key_file();
     if sealed_rows {
-        return Err(StartError::KeyLost { key: path.clone(), database: database.to_owned() });
+        return Err(StartError::KeyLost { key: path, database: database.to_owned() });
     }
-    create_secret_file(path, &EncryptionKey::generate(random)?.to_text())?;
+    create_secret_file(&path, &EncryptionKey::generate(random)?.to_text())?;
     tracing::info!(path = %path.display(), "encryption key created; keep a copy: without it the stored credentials are lost");
     // Read back: another process may have created the file first.
-    match read_secret_file(path)? {
-        Some(text) => parse(&text, path.display().to_string()),
-        None => Err(StartError::ConfiguredFileMissing(path.clone())),
-    }
+    existing_keys(settings)?.ok_or(StartError::ConfiguredFileMissing(path))
 }
 
 /// Returns the token that callers present: the configured one, the one in the token file, or a new one.

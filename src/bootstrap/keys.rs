@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{StartError, first_start, serve::JOURNAL_FOLDER, stores::Stores};
+use super::{StartError, stores::Storage};
 use crate::{
     adapters::{
-        cipher::{EncryptionKey, KeyRing, XChaChaCipher},
-        cli::{KeysCommand, render},
-        journal::FolderJournal,
-        secret_file::{create_private_folder, read_secret_file, replace_secret_file},
+        cipher::{EncryptionKey, KeyRing},
+        cli::{KeysCommand, render, words::table},
+        secret_file::{read_secret_file, replace_secret_file},
         settings::Settings,
         system::{SystemClock, SystemRandom},
     },
     app::{Adoption, KeyUse, Keys, Resealed, Vault},
-    ports::SecretCipher,
 };
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
@@ -30,22 +28,15 @@ pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(),
 
 /// Opens the database and the journal with the configured keys.
 async fn open(settings: &Settings) -> Result<Keys, StartError> {
-    let random = Arc::new(SystemRandom);
-    let journal = settings.data_dir.join(JOURNAL_FOLDER);
-    create_private_folder(&settings.data_dir)?;
-    create_private_folder(&journal)?;
-    let stores = Stores::open(&settings.database).await?;
-    let has_sealed = stores.need_a_key().await?;
-    let ring = first_start::encryption_keys(settings, random.as_ref(), &stores.name, has_sealed)?;
-    let cipher: Arc<dyn SecretCipher> = Arc::new(XChaChaCipher::new(&ring, random));
+    let Storage { stores, journal, cipher } = Storage::open(settings, Arc::new(SystemRandom)).await?;
     Ok(Keys {
         store: stores.keys,
         credentials: stores.credentials,
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
         logins: stores.logins,
-        journal: Arc::new(FolderJournal::in_folder(journal)),
-        vault: Vault::new(Arc::clone(&cipher)),
+        journal,
+        vault: Vault::new(cipher.clone()),
         cipher,
         clock: Arc::new(SystemClock),
     })
@@ -81,19 +72,12 @@ The keys are configured, so change them there, on every gateway that shares the 
      remove the old key, and restart each gateway.";
 
 fn list(keys: &[KeyUse]) -> String {
-    let yes = |is| if is { "yes" } else { "no" };
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let row = |key: &KeyUse| {
-        format!(
-            "{:<18}{:<8}{:<12}{:<8}{}",
-            key.key_id,
-            yes(key.is_first),
-            yes(key.is_configured),
-            key.values,
-            key.journal_records
-        )
+        let (values, journal_records) = (key.values.to_string(), key.journal_records.to_string());
+        [key.key_id.to_string(), yes(key.is_first), yes(key.is_configured), values, journal_records]
     };
-    let head = format!("{:<18}{:<8}{:<12}{:<8}{}", "KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL");
-    [head].into_iter().chain(keys.iter().map(row)).collect::<Vec<_>>().join("\n")
+    table(["KEY", "SEALS", "CONFIGURED", "VALUES", "JOURNAL"], keys.iter().map(row))
 }
 
 fn resealed(done: &Resealed) -> String {

@@ -21,7 +21,7 @@ use crate::adapters::{
     telemetry,
 };
 
-pub use errors::StartError;
+pub use errors::{StartError, sentence};
 
 /// Runs the command of this process's command line.
 pub fn run() -> ExitCode {
@@ -68,7 +68,7 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
 
 /// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments.
 fn fail(error: &StartError) -> ExitCode {
-    render::error(&errors::sentence(error));
+    render::error(&sentence(error));
     if matches!(error, StartError::Settings(_) | StartError::InvalidKey { .. }) {
         ExitCode::from(2)
     } else {

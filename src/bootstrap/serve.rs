@@ -12,15 +12,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, first_start, stores::Stores};
+use super::{StartError, first_start, stores::Storage};
 use crate::{
     adapters::{
         callback::LoopbackListener,
-        cipher::XChaChaCipher,
         http::{self, GatewayToken, Hosts, RequestIds},
-        journal::FolderJournal,
         oauth::HttpOAuthEndpoint,
-        secret_file::create_private_folder,
         serving,
         settings::{DatabaseSettings, Settings},
         system::{SystemClock, SystemRandom},
@@ -30,9 +27,6 @@ use crate::{
     },
     app::{Adoption, App, AppSettings, Ports, ProviderCatalog},
 };
-
-/// The folder of the token journal in the data folder.
-pub(super) const JOURNAL_FOLDER: &str = "escrow";
 
 /// A gateway that listens but does not serve yet.
 pub struct Started {
@@ -55,24 +49,18 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let address = listener.local_addr().map_err(StartError::Runtime)?;
     warn_if_exposed(settings);
     let random = Arc::new(SystemRandom);
-    create_private_folder(&settings.data_dir)?;
-    let journal = settings.data_dir.join(JOURNAL_FOLDER);
-    create_private_folder(&journal)?;
-    let stores = Stores::open(&settings.database).await?;
-    let sealed_rows = stores.need_a_key().await?;
-    let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
+    let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
-    let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(|error| StartError::HttpClient(Box::new(error)))?);
+    let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(StartError::http_client)?);
     let request_ids = RequestIds::new(random.as_ref())?;
     let clock = Arc::new(SystemClock);
-    let upstream = HttpUpstream::new(Timeouts::default(), clock.clone());
-    let upstream = upstream.map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let upstream = HttpUpstream::new(Timeouts::default(), clock.clone()).map_err(StartError::http_client)?;
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
-    let webhook = webhook.map_err(|error| StartError::HttpClient(Box::new(error)))?;
+    let webhook = webhook.map_err(StartError::http_client)?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
         history: stores.history,
-        journal: Arc::new(FolderJournal::in_folder(journal)),
+        journal,
         logins: stores.logins,
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
@@ -82,7 +70,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         upstream: Arc::new(upstream),
         notifier: webhook.map(|webhook| Arc::new(webhook) as _),
         callback_listener: Arc::new(LoopbackListener),
-        cipher: Arc::new(XChaChaCipher::new(&keys, random.clone())),
+        cipher,
         clock,
         random,
     });

@@ -1,16 +1,43 @@
-//! Opens the configured database and returns it as the ports that it implements.
+//! Opens the configured storage: the database, the token journal, and the cipher with the encryption keys.
 
 use std::sync::Arc;
 
-use super::StartError;
+use super::{StartError, first_start};
 use crate::{
     adapters::{
-        settings::DatabaseSettings,
+        cipher::XChaChaCipher,
+        journal::FolderJournal,
+        secret_file::create_private_folder,
+        settings::{DatabaseSettings, Settings},
         store::{PostgresStore, SqliteStore},
+        system::SystemRandom,
     },
     ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError, TokenStore},
 };
 
+pub(super) struct Storage {
+    pub(super) stores: Stores,
+    pub(super) journal: Arc<FolderJournal>,
+    pub(super) cipher: Arc<XChaChaCipher>,
+}
+
+impl Storage {
+    /// Opens the storage. Creates its folders, and the encryption key if there is none.
+    pub(super) async fn open(settings: &Settings, random: Arc<SystemRandom>) -> Result<Self, StartError> {
+        // An invalid key fails before anything is created.
+        first_start::existing_keys(settings)?;
+        let journal = settings.data_dir.join("escrow");
+        create_private_folder(&settings.data_dir)?;
+        create_private_folder(&journal)?;
+        let stores = Stores::open(&settings.database).await?;
+        let sealed_rows = stores.need_a_key().await?;
+        let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
+        let cipher = Arc::new(XChaChaCipher::new(&keys, random));
+        Ok(Self { stores, journal: Arc::new(FolderJournal::in_folder(journal)), cipher })
+    }
+}
+
+/// The database as the ports that it implements.
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn TokenStore>,
     pub(super) history: Arc<dyn CredentialHistory>,
@@ -25,35 +52,34 @@ pub(super) struct Stores {
 impl Stores {
     /// Opens the database and migrates its schema.
     pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
-        match settings {
-            DatabaseSettings::Sqlite(path) => {
-                let store = Arc::new(SqliteStore::open(path).await?);
-                Ok(Self {
-                    credentials: store.clone(),
-                    history: store.clone(),
-                    logins: store.clone(),
-                    revocations: store.clone(),
-                    api_tokens: store.clone(),
-                    keys: store,
-                    name: path.display().to_string(),
-                })
-            }
+        Ok(match settings {
+            DatabaseSettings::Sqlite(path) => Self::of(SqliteStore::open(path).await?, path.display().to_string()),
             DatabaseSettings::Postgres(url) => {
-                let store = Arc::new(PostgresStore::open(url).await?);
-                Ok(Self {
-                    name: store.name().to_owned(),
-                    credentials: store.clone(),
-                    history: store.clone(),
-                    logins: store.clone(),
-                    revocations: store.clone(),
-                    api_tokens: store.clone(),
-                    keys: store,
-                })
+                let store = PostgresStore::open(url).await?;
+                let name = store.name().to_owned();
+                Self::of(store, name)
             }
+        })
+    }
+
+    fn of<S>(store: S, name: String) -> Self
+    where
+        S: TokenStore + CredentialHistory + LoginStore + RevocationQueue + ApiTokenStore + KeyStore + 'static,
+    {
+        let store = Arc::new(store);
+        Self {
+            credentials: store.clone(),
+            history: store.clone(),
+            logins: store.clone(),
+            revocations: store.clone(),
+            api_tokens: store.clone(),
+            keys: store,
+            name,
         }
     }
-    /// Whether the database holds anything that only an existing key opens.
-    pub(super) async fn need_a_key(&self) -> Result<bool, StoreError> {
+
+    /// Returns whether the database holds anything that only an existing key opens.
+    async fn need_a_key(&self) -> Result<bool, StoreError> {
         Ok(!self.keys.key_checks().await?.is_empty() || !self.keys.sealed_values().await?.is_empty())
     }
 }

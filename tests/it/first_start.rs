@@ -7,6 +7,12 @@ use std::{
     path::Path,
 };
 
+use goclaw::{
+    adapters::settings::{Environment, Settings, SettingsError},
+    bootstrap,
+};
+use insta::assert_snapshot;
+
 use crate::support::{
     gateway::{CommandOutput, Home},
     provider::Provider,
@@ -131,7 +137,11 @@ fn an_invalid_setting_is_one_sentence_with_key_value_and_allowed_values() {
             "http://auth.example",
             &["providers.openai-codex.issuer = \"http://auth.example\"", "https"],
         ),
-        ("GOCLAW_PROVIDERS__OPENAI_CODEX__TYPE", "suno", &["providers.openai-codex.type", "is of that type, always"]),
+        (
+            "GOCLAW_PROVIDERS__OPENAI_CODEX__TYPE",
+            "suno",
+            &["providers.openai-codex.type", "always has the type openai-codex"],
+        ),
         ("GOCLAW_PROVIDERS__MINE__ENABLED", "true", &["missing setting providers.mine.type"]),
         ("GOCLAW_CONFIG", "/nonexistent.toml", &["cannot read the configuration file /nonexistent.toml"]),
     ] {
@@ -168,6 +178,20 @@ fn an_error_in_the_file_is_named_without_showing_its_secrets() {
         assert!(!output.stderr.contains("CANARY"), "{content}: {}", output.stderr);
         assert!(!home.data_dir().exists(), "{content}");
     }
+}
+
+#[test]
+fn quoted_input_of_a_parser_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    fs::write(&file, format!("{}token = canary\n", "\n".repeat(11))).unwrap();
+    let error = Settings::load(Some(file.clone()), &Environment::from_pairs([])).unwrap_err();
+    let shown = bootstrap::sentence(&error.into()).replace(&file.display().to_string(), "FILE");
+    let (text, place) = shown.rsplit_once(" in ").unwrap();
+    assert_snapshot!(text, @"cannot read the configuration file FILE: TOML parse error at line 12, column 9: string values must be quoted, expected literal string");
+    assert!(place.ends_with("FILE"), "{place}");
+    let missing = SettingsError::Missing { key: "one line | of text".to_owned(), why: "it is kept" };
+    assert_snapshot!(bootstrap::sentence(&missing.into()), @"missing setting one line | of text: it is kept");
 }
 
 #[test]

@@ -144,36 +144,36 @@ fn an_invalid_value_is_named_with_its_key_and_the_allowed_values() {
         ("GOCLAW_PROVIDERS__OPENAI_CODEX__USER_AGENT", "goclaw\n"),
     ];
     assert_snapshot!(texts(variables.map(|variable| load(&[variable]))), @r#"
-    bad setting server.port = "0": it must be a port number, 1 to 65535
-    bad setting callback.port = "-1": it must be a port number, 1 to 65535
-    bad setting callback.port = "3577": it is the port of the API; choose another for one of them
-    bad setting server.host = "here": it must be an IP address, e.g. 127.0.0.1, or localhost
-    bad setting callback.bind = "::x": it must be an IP address, e.g. 127.0.0.1, or localhost
-    bad setting server.allowed_hosts = "https://other.example": it must be a name or an address alone, in lower case, e.g. gateway.example
-    bad setting server.token = (not shown): it must be visible ASCII without spaces, so that it can be sent in an HTTP header
-    bad setting callback.timeout = "6": it must be a duration like 6m or 90s, at most 10m
-    bad setting callback.timeout = "11m": it must be a duration like 6m or 90s, at most 10m
-    bad setting refresh.lead = "0s": it must be a duration like 20s or 24h, longer than nothing
-    bad setting refresh.lease = "40s": refresh.lease must be more than twice refresh.http_timeout
-    bad setting refresh.backoff_max = "1s": refresh.backoff_max must not be less than refresh.backoff_min
-    bad setting refresh.proactive = "1": it must be true or false
-    bad setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
-    bad setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
-    bad setting default_provider = "No Name": an account name is 1 to 50 lower-case letters, digits and inner hyphens
-    bad setting agent.provider = "gpt-4o": a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5
-    bad setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
-    bad setting webhook.secret = (not shown): it must have 24 characters at least
-    bad setting providers.work.type = "other": it must be one of openai-codex, suno, dashscope
-    bad setting providers.suno.type = "dashscope": the provider suno is of that type, always
-    bad setting providers.suno.enabled = "yes": it must be true or false
-    bad setting providers.suno.refresh_grace = "long": it must be a duration like 60s, or 0s
-    bad setting providers.openai-codex.token_url = "http://evil.example/": it must be https (http is allowed on a loopback host only)
-    bad setting providers.openai-codex.issuer = "https://user@auth.example": it must not hold a user name, a password or a fragment
-    bad setting providers.openai-codex.revocation = "all": it must be family or grant
-    bad setting providers.openai-codex.redirect_host = "gateway.example": it must be localhost, 127.0.0.1 or [::1]: the browser's own machine
-    bad setting providers.openai-codex.extra_authorize_params.state = "x": this parameter is the gateway's own
-    bad setting providers.openai-codex.proxy_paths = "/wham": it must be a path without a leading slash, such as wham/usage, or all below one: codex/*
-    bad setting providers.openai-codex.user_agent = "goclaw\n": it must be visible ASCII
+    invalid setting server.port = "0": it must be a port number, 1 to 65535
+    invalid setting callback.port = "-1": it must be a port number, 1 to 65535
+    invalid setting callback.port = "3577": the API uses this port; choose another one for the API or for the callback
+    invalid setting server.host = "here": it must be an IP address, e.g. 127.0.0.1, or localhost
+    invalid setting callback.bind = "::x": it must be an IP address, e.g. 127.0.0.1, or localhost
+    invalid setting server.allowed_hosts = "https://other.example": it must be a host name in lower case or an IP address, without scheme and port, e.g. gateway.example
+    invalid setting server.token = (not shown): it must be visible ASCII without spaces, so that it can be sent in an HTTP header
+    invalid setting callback.timeout = "6": it must be a duration like 6m or 90s, at most 10m
+    invalid setting callback.timeout = "11m": it must be a duration like 6m or 90s, at most 10m
+    invalid setting refresh.lead = "0s": it must be a duration like 20s or 24h, longer than 0s
+    invalid setting refresh.lease = "40s": refresh.lease must be more than twice refresh.http_timeout
+    invalid setting refresh.backoff_max = "1s": refresh.backoff_max must not be less than refresh.backoff_min
+    invalid setting refresh.proactive = "1": it must be true or false
+    invalid setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    invalid setting database.url = (not shown): it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+    invalid setting default_provider = "No Name": an account name is 1 to 50 lower-case letters, digits and inner hyphens
+    invalid setting agent.provider = "gpt-4o": a model is named <provider>/<model>, e.g. openai-codex/gpt-5.5
+    invalid setting webhook.url = "http://hooks.example/": it must be https (http is allowed on a loopback host only)
+    invalid setting webhook.secret = (not shown): it must have at least 24 characters
+    invalid setting providers.work.type = "other": it must be one of openai-codex, suno, dashscope
+    invalid setting providers.suno.type = "dashscope": the built-in provider suno always has the type suno
+    invalid setting providers.suno.enabled = "yes": it must be true or false
+    invalid setting providers.suno.refresh_grace = "long": it must be a duration like 60s, or 0s
+    invalid setting providers.openai-codex.token_url = "http://evil.example/": it must be https (http is allowed on a loopback host only)
+    invalid setting providers.openai-codex.issuer = "https://user@auth.example": it must not hold a user name, a password or a fragment
+    invalid setting providers.openai-codex.revocation = "all": it must be family or grant
+    invalid setting providers.openai-codex.redirect_host = "gateway.example": it must be localhost, 127.0.0.1 or [::1], because the browser is redirected to its own machine
+    invalid setting providers.openai-codex.extra_authorize_params.state = "x": the gateway sets this parameter itself
+    invalid setting providers.openai-codex.proxy_paths = "/wham": it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*
+    invalid setting providers.openai-codex.user_agent = "goclaw\n": it must be visible ASCII
     "#);
 }
 
@@ -183,12 +183,12 @@ fn an_unknown_key_is_named_with_the_known_ones() {
     let unknown = variables.map(|name| load(&[(&format!("GOCLAW_{name}"), "canary")]));
     let file = load_file("c.toml", "[providers.work]\ntype = 'suno'\nsecret = 'canary'\n");
     assert_snapshot!(texts(unknown.into_iter().chain([file])), @r#"
-    unknown setting server.prot; known there: allowed_hosts, host, port, token, token_file
-    unknown setting nonsense; known there: agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
-    unknown setting encryption.keyz; known there: key, key_file, keys
-    unknown setting agent.model; known there: key, provider
-    unknown setting serverr; known there: agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
-    unknown setting providers.work.secret; known there: api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
+    unknown setting server.prot; expected one of allowed_hosts, host, port, token, token_file
+    unknown setting nonsense; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
+    unknown setting encryption.keyz; expected one of key, key_file, keys
+    unknown setting agent.model; expected one of key, provider
+    unknown setting serverr; expected one of agent, agents, callback, data_dir, database, default_provider, encryption, providers, refresh, server, webhook
+    unknown setting providers.work.secret; expected one of api_base, authorize_url, client_id, client_version, enabled, extra_authorize_params, issuer, models, originator, proxy_paths, redirect_host, refresh_grace, requires_iss, revocation, revoke_url, scopes, session_url, token_url, type, user_agent
     "#);
 }
 
@@ -205,14 +205,14 @@ fn a_value_of_the_wrong_type_is_not_shown() {
         "agents = ['canary']",
     ];
     assert_snapshot!(texts(files.map(|content| load_file("c.toml", content))), @r#"
-    bad setting server.token = (not shown): it must be a single value
-    bad setting server.token = (not shown): it must be a single value
-    bad setting server.port = (not shown): it must be a single value
-    bad setting server.port = (not shown): it must be a single value
-    bad setting encryption = (not shown): it must be a table of settings
-    bad setting providers.work = (not shown): it must be a table of settings
-    bad setting providers.suno.models = (not shown): it must be a list of texts
-    bad setting agents = (not shown): it must be a table of settings
+    invalid setting server.token = (not shown): it must be a single value
+    invalid setting server.token = (not shown): it must be a single value
+    invalid setting server.port = (not shown): it must be a single value
+    invalid setting server.port = (not shown): it must be a single value
+    invalid setting encryption = (not shown): it must be a table of settings
+    invalid setting providers.work = (not shown): it must be a table of settings
+    invalid setting providers.suno.models = (not shown): it must be a list of strings
+    invalid setting agents = (not shown): it must be a table of settings
     "#);
     assert!(load_file("c.json", r#"{"server": {"port": null}}"#).is_ok(), "null is not set");
 }
@@ -220,10 +220,11 @@ fn a_value_of_the_wrong_type_is_not_shown() {
 #[test]
 fn missing_and_contradictory_settings_are_named() {
     let postgres = ("GOCLAW_DATABASE__URL", "postgres://u:canary@h/d");
-    let configurations: [&[(&str, &str)]; 9] = [
+    let configurations: [&[(&str, &str)]; 10] = [
         &[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4002")],
         &[("GOCLAW_TOKEN", "canary"), ("GOCLAW_SERVER__TOKEN_FILE", "/f")],
         &[("GOCLAW_ENCRYPTION__KEY", "canary"), ("GOCLAW_ENCRYPTION__KEY_FILE", "/f")],
+        &[("GOCLAW_ENCRYPTION__KEYS", "canary"), ("GOCLAW_ENCRYPTION__KEY_FILE", "/f")],
         &[postgres],
         &[postgres, ("GOCLAW_TOKEN", "t")],
         &[("GOCLAW_WEBHOOK__URL", "https://hooks.example/")],
@@ -232,15 +233,16 @@ fn missing_and_contradictory_settings_are_named() {
         &[("GOCLAW_PROVIDERS__DASHSCOPE__ISSUER", "https://id.example")],
     ];
     assert_snapshot!(texts(configurations.map(load)), @r#"
-    GOCLAW_PORT and GOCLAW_SERVER__PORT are both set: set one of them
-    server.token and server.token_file are both set: set one of them
-    encryption.key and encryption.key_file are both set: set one of them
-    missing setting server.token: gateways on PostgreSQL share it, so it must be configured, itself or as a file
-    missing setting encryption.key: gateways on PostgreSQL share it, so it must be configured, itself or as a file
-    missing setting webhook.secret: it signs the calls, so that the receiver can verify that they come from this gateway
-    missing setting agent.provider: an agent has a key and a provider, e.g. my-agent and openai-codex/gpt-5.5
-    missing setting providers.work.type: a provider that is not built in must say its type
-    missing setting providers.dashscope.client_id: this provider's sign-in needs the id of a client registered there
+    GOCLAW_PORT and GOCLAW_SERVER__PORT are both set; set only one of them
+    server.token and server.token_file are both set; set only one of them
+    encryption.key and encryption.key_file are both set; set only one of them
+    encryption.keys and encryption.key_file are both set; set only one of them
+    missing setting server.token: gateways that share a PostgreSQL database need the same one; set it, or the path of its file
+    missing setting encryption.key: gateways that share a PostgreSQL database need the same one; set it, or the path of its file
+    missing setting webhook.secret: it signs the calls, so that the receiver can verify their origin
+    missing setting agent.provider: an agent needs a key and a provider, e.g. my-agent and openai-codex/gpt-5.5
+    missing setting providers.work.type: a provider that is not built in needs a type
+    missing setting providers.dashscope.client_id: a login needs the id of an OAuth client that is registered with the provider
     "#);
 }
 
@@ -317,5 +319,5 @@ fn agents_are_a_single_value_or_a_list() {
     assert_eq!(names.agents.keys().collect::<Vec<_>>(), ["a", "c"], "a variable overrides one member of the list");
 
     let twice = "agents = [{key = \"a\", provider = \"x/y\"}, {key = \"a\", provider = \"x/z\"}]\n";
-    assert_snapshot!(texts([load_file("c.toml", twice)]), @r#"bad setting agents.1.key = "a": another agent has that key"#);
+    assert_snapshot!(texts([load_file("c.toml", twice)]), @r#"invalid setting agents.1.key = "a": another agent has this key"#);
 }

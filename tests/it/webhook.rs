@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use goclaw::adapters::webhook::signature;
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -106,6 +107,14 @@ async fn doubt_and_its_end_are_reported_signed_and_with_retries() {
     for (head, body) in receiver.received(4).await {
         assert!(!secrets.iter().any(|secret| body.contains(secret.as_str()) || head.contains(secret.as_str())));
     }
+}
+
+#[test]
+fn the_signature_matches_the_vector_of_standard_webhooks() {
+    // From the specification's own libraries.
+    let (secret, id) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), "msg_p5jXN8AQM9LWM0D4loKWxJek");
+    let signature = signature(&secret, id, 1_614_265_330, r#"{"test": 2432232314}"#);
+    assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Sends a request and reads the response, with limits. A response that does not come from a gateway is an error.
 
-use std::{error::Error, io, time::Duration};
+use std::{error::Error, io, iter, time::Duration};
 
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
@@ -159,12 +159,9 @@ fn cause(error: &reqwest::Error) -> Cause {
     if error.is_timeout() {
         return Cause::ResponseTimeout(RESPONSE_TIMEOUT.as_secs());
     }
-    let mut root: &dyn Error = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    match root.downcast_ref::<io::Error>().map(io::Error::kind) {
+    let root = iter::successors(error.source(), |&cause| cause.source()).last();
+    match root.and_then(|root| root.downcast_ref::<io::Error>()).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Cause::ConnectionRefused,
-        _ => Cause::Other(root.to_string()),
+        _ => Cause::Other(root.map_or_else(|| error.to_string(), ToString::to_string)),
     }
 }

@@ -8,11 +8,11 @@ use config::ConfigError;
 pub enum SettingsError {
     #[error("cannot read the configuration file {}", path.display())]
     Unreadable { path: PathBuf, source: ConfigError },
-    #[error("unknown setting {key}; known there: {known}")]
+    #[error("unknown setting {key}; expected one of {known}")]
     UnknownKey { key: String, known: String },
-    #[error("bad setting {key} {rejected}")]
+    #[error("invalid setting {key} {rejected}")]
     InvalidValue { key: String, rejected: String },
-    #[error("{one} and {other} are both set: set one of them")]
+    #[error("{one} and {other} are both set; set only one of them")]
     Both { one: String, other: String },
     #[error("missing setting {key}: {why}")]
     Missing { key: String, why: &'static str },

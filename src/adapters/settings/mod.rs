@@ -65,14 +65,16 @@ impl Settings {
         let data_dir = sections.data_dir.map_or_else(|| default_data_dir(environment), Ok)?;
         let database = sections.database.url.unwrap_or_else(|| DatabaseSettings::Sqlite(data_dir.join("goclaw.db")));
         let is_shared = matches!(database, DatabaseSettings::Postgres(_));
-        check_secret("server.token", server.token.is_some(), server.token_file.is_some(), is_shared)?;
-        if encryption.key.is_some() && encryption.keys.is_some() {
-            return Err(SettingsError::Both { one: "encryption.key".to_owned(), other: "encryption.keys".to_owned() });
-        }
-        let has_key = encryption.key.is_some() || encryption.keys.is_some();
-        check_secret("encryption.key", has_key, encryption.key_file.is_some(), is_shared)?;
+        let token = [("server.token", server.token.is_some()), ("server.token_file", server.token_file.is_some())];
+        check_secret(token, is_shared)?;
+        let key = [
+            ("encryption.key", encryption.key.is_some()),
+            ("encryption.keys", encryption.keys.is_some()),
+            ("encryption.key_file", encryption.key_file.is_some()),
+        ];
+        check_secret(key, is_shared)?;
         if server.port == callback.port {
-            let allowed = "it is the port of the API; choose another for one of them";
+            let allowed = "the API uses this port; choose another one for the API or for the callback";
             return Err(SettingsError::invalid("callback.port", &callback.port.to_string(), allowed));
         }
         Ok(Self {
@@ -99,17 +101,18 @@ impl Settings {
     }
 }
 
-/// Checks that a secret and its file are not both set. Replicas that share a database need the same token and key, so
-/// none of them may create its own.
-fn check_secret(key: &str, is_set: bool, has_file: bool, is_shared: bool) -> Result<(), SettingsError> {
-    if is_set && has_file {
-        return Err(SettingsError::Both { one: key.to_owned(), other: format!("{key}_file") });
+/// Checks that only one setting is set of those that configure the same secret. Replicas that share a database need the
+/// same secret, so none of them may create its own.
+fn check_secret<const N: usize>(settings: [(&'static str, bool); N], is_shared: bool) -> Result<(), SettingsError> {
+    let mut set = settings.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| (*key).to_owned());
+    match (set.next(), set.next()) {
+        (Some(one), Some(other)) => Err(SettingsError::Both { one, other }),
+        (None, _) if is_shared => {
+            let why = "gateways that share a PostgreSQL database need the same one; set it, or the path of its file";
+            Err(SettingsError::missing(settings.first().map_or("", |(key, _)| key), why))
+        }
+        _ => Ok(()),
     }
-    if is_shared && !is_set && !has_file {
-        let why = "gateways on PostgreSQL share it, so it must be configured, itself or as a file";
-        return Err(SettingsError::missing(key, why));
-    }
-    Ok(())
 }
 
 /// Returns `$XDG_DATA_HOME/goclaw`, or `~/.local/share/goclaw` if that is not set (XDG Base Directory Specification).

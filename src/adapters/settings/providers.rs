@@ -117,13 +117,13 @@ impl ProviderSection {
     /// Returns the type of a built-in provider, which is fixed, or the configured type of another name.
     fn type_of(&self, name: &str) -> Result<ProviderType, SettingsError> {
         let key = || format!("providers.{name}.type");
-        let why = "a provider that is not built in must say its type";
+        let why = "a provider that is not built in needs a type";
         let provider_type = ProviderType::parse(name).or(self.provider_type);
         let provider_type = provider_type.ok_or_else(|| SettingsError::missing(key(), why))?;
         match self.provider_type.filter(|configured| *configured != provider_type) {
             None => Ok(provider_type),
             Some(other) => {
-                let allowed = format!("the provider {provider_type} is of that type, always");
+                let allowed = format!("the built-in provider {name} always has the type {provider_type}");
                 Err(SettingsError::invalid(key(), other.as_str(), allowed))
             }
         }
@@ -153,12 +153,12 @@ impl ProviderSection {
         let revoke_url = endpoint(&self.revoke_url, defaults.revoke_path)?;
         let client_id = self.client_id.as_deref().unwrap_or(defaults.client_id);
         if client_id.is_empty() {
-            let why = "this provider's sign-in needs the id of a client registered there";
+            let why = "a login needs the id of an OAuth client that is registered with the provider";
             return Err(SettingsError::missing(key("client_id"), why));
         }
         if let Some((param, value)) = self.extra_authorize_params.iter().find(|(param, _)| is_fixed(param)) {
             let key = key(&format!("extra_authorize_params.{param}"));
-            return Err(SettingsError::invalid(key, value, "this parameter is the gateway's own"));
+            return Err(SettingsError::invalid(key, value, "the gateway sets this parameter itself"));
         }
         let redirect_host = self.redirect_host.as_deref().unwrap_or("localhost");
         let params = defaults.authorize_params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -184,8 +184,8 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-/// Whether the gateway sets this parameter of the authorize URL. `extra_authorize_params` must not replace it.
+/// Returns whether the gateway sets this parameter of the authorize URL. `extra_authorize_params` must not replace it.
 fn is_fixed(param: &str) -> bool {
-    let client = matches!(param, "response_type" | "client_id" | "redirect_uri" | "scope" | "originator");
-    client || matches!(param, "state" | "code_challenge" | "code_challenge_method")
+    let client = ["response_type", "client_id", "redirect_uri", "scope", "originator"];
+    client.contains(&param) || ["state", "code_challenge", "code_challenge_method"].contains(&param)
 }

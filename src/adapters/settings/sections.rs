@@ -194,7 +194,7 @@ impl WebhookSection {
     /// Returns None if no URL is set.
     pub(super) fn settings(self) -> Result<Option<WebhookSettings>, SettingsError> {
         let Some(url) = self.url else { return Ok(None) };
-        let why = "it signs the calls, so that the receiver can verify that they come from this gateway";
+        let why = "it signs the calls, so that the receiver can verify their origin";
         let secret = self.secret.ok_or_else(|| SettingsError::missing("webhook.secret", why))?;
         Ok(Some(WebhookSettings { url, secret }))
     }
@@ -216,7 +216,7 @@ pub(super) fn model_names(
     listed: BTreeMap<String, Agent>,
     default_provider: Option<AccountName>,
 ) -> Result<ModelNames, SettingsError> {
-    let why = "an agent has a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
+    let why = "an agent needs a key and a provider, e.g. my-agent and openai-codex/gpt-5.5";
     let single = single.map(|agent| ("agent".to_owned(), agent));
     let listed = listed.into_iter().map(|(number, agent)| (format!("agents.{number}"), agent));
     let mut agents = BTreeMap::new();
@@ -224,7 +224,7 @@ pub(super) fn model_names(
         let key = agent.key.ok_or_else(|| SettingsError::missing(format!("{section}.key"), why))?;
         let model = agent.provider.ok_or_else(|| SettingsError::missing(format!("{section}.provider"), why))?;
         if agents.contains_key(&key) {
-            return Err(SettingsError::invalid(format!("{section}.key"), &key, "another agent has that key"));
+            return Err(SettingsError::invalid(format!("{section}.key"), &key, "another agent has this key"));
         }
         agents.insert(key, model);
     }

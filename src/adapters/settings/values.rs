@@ -50,7 +50,7 @@ kinds! {
     };
     redirect_host: String = |text| {
         let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&text);
-        is_local.then(|| text.to_owned()).ok_or("it must be localhost, 127.0.0.1 or [::1]: the browser's own machine")
+        is_local.then(|| text.to_owned()).ok_or("it must be localhost, 127.0.0.1 or [::1], because the browser is redirected to its own machine")
     };
     header: String = |text| {
         let is_header = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
@@ -58,7 +58,7 @@ kinds! {
     };
     positive_duration: Duration = |text| {
         let time = parse_duration(text).ok().filter(|time| !time.is_zero());
-        time.ok_or("it must be a duration like 20s or 24h, longer than nothing")
+        time.ok_or("it must be a duration like 20s or 24h, longer than 0s")
     };
     login_lifetime: Duration = |text| {
         let time = parse_duration(text).ok().filter(|time| !time.is_zero() && *time <= LONGEST_LOGIN_LIFETIME);
@@ -84,7 +84,7 @@ pub(super) fn header_token<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 
 /// Reads a signing key that is long enough to resist guessing.
 pub(super) fn webhook_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    secret(deserializer, "it must have 24 characters at least", |text| (text.len() >= 24).then(|| text.into()))
+    secret(deserializer, "it must have at least 24 characters", |text| (text.len() >= 24).then(|| text.into()))
 }
 
 pub(super) fn database<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseSettings>, D::Error> {
@@ -116,7 +116,8 @@ pub(super) fn list<'de, D: Deserializer<'de>, T: From<Vec<String>>>(deserializer
 
 /// Reads host names without scheme, port or path, in the form that the URL parser returns.
 pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let allowed = "it must be a name or an address alone, in lower case, e.g. gateway.example";
+    let allowed =
+        "it must be a host name in lower case or an IP address, without scheme and port, e.g. gateway.example";
     checked_list(deserializer, allowed, |host| {
         let url = Url::parse(&format!("http://{host}/")).ok();
         url.is_some_and(|url| url.host_str() == Some(host) && url.as_str() == format!("http://{host}/"))
@@ -124,7 +125,8 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
 }
 
 pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    let allowed = "it must be a path without a leading slash, such as wham/usage, or all below one: codex/*";
+    let allowed =
+        "it must be a path without a leading slash, e.g. wham/usage, or everything below a path, e.g. codex/*";
     let paths = checked_list(deserializer, allowed, |pattern| {
         let path = pattern.strip_suffix("/*").unwrap_or(pattern);
         pattern == "*" || (!path.contains('*') && ProxyPath::parse(path).is_ok())
@@ -134,7 +136,7 @@ pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 /// A list, or one text with commas as in variables. The text of `expecting` has the form of `rejected_secret`.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "= (not shown): it must be a list of texts")]
+#[serde(untagged, expecting = "= (not shown): it must be a list of strings")]
 enum List {
     Text(String),
     Items(Vec<String>),

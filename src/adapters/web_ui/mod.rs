@@ -90,35 +90,3 @@ fn content_type(name: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_file_is_embedded_and_the_page_stays_small() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/web_ui/page");
-        let mut in_folder: Vec<String> =
-            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        in_folder.sort();
-        let mut embedded: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        embedded.sort_unstable();
-        assert_eq!(embedded, in_folder);
-        assert!(embedded.iter().all(|name| content_type(name) != "application/octet-stream"));
-        let bytes: usize = FILES.iter().map(|(_, text)| text.len()).sum();
-        assert!(bytes < 150_000, "{bytes} bytes");
-    }
-
-    #[test]
-    fn page_loads_nothing_from_other_origins() {
-        for (name, text) in FILES {
-            // The SVG namespace is an identifier, not a request.
-            let text = text.replace("http://www.w3.org/2000/svg", "");
-            for forbidden in
-                ["src=\"http", "href=\"http", "url(http", "@import", "eval(", "innerHTML", "document.write"]
-            {
-                assert!(!text.contains(forbidden), "{forbidden} in {name}");
-            }
-        }
-    }
-}

@@ -15,7 +15,7 @@ use goclaw::{
             Category, LogoutResult, LogoutStatus, ProviderSummary, ProviderType, Revocation, TokenInfo, TokenScope,
         },
     },
-    domain::{ids::AccountName, provider, time::Timestamp},
+    domain::{ids::AccountName, time::Timestamp},
 };
 use insta::assert_snapshot;
 use jiff::tz::TimeZone;
@@ -64,8 +64,8 @@ fn the_account_determines_the_kind_of_secret() {
     ];
     let expected =
         |name: &str, provider_type| expected_secret(&list, &AccountName::parse(name).unwrap(), provider_type);
-    assert_eq!(expected("suno", None).unwrap(), provider::AuthMethod::SessionToken);
-    assert_eq!(expected("suno-band", Some("suno")).unwrap(), provider::AuthMethod::SessionToken);
+    assert_eq!(expected("suno", None).unwrap(), AuthMethod::SessionToken);
+    assert_eq!(expected("suno-band", Some("suno")).unwrap(), AuthMethod::SessionToken);
     assert!(matches!(expected("both", None), Err(CliError::WhichSecret(_))));
     assert_snapshot!(expected("xyz", None).unwrap_err(), @"unknown provider: xyz");
     assert_snapshot!(expected("openai", None).unwrap_err(), @"openai-codex connects with a sign-in in the browser");
