@@ -180,17 +180,7 @@ async fn a_changed_column_sends_no_secret_elsewhere_and_lets_nobody_in() {
         // Addresses inside JSON, and values that other columns or the gateway itself would hold.
         let addresses =
             format!("replace(replace({column}, 'https://auth.openai.com', '{EVIL}'), 'https://chatgpt.com', '{EVIL}')");
-        let values = [
-            addresses.as_str(),
-            "'page'",
-            "'dashscope'",
-            "'suno'",
-            &format!("'{invented}'"),
-            "'active'",
-            "1",
-            "0",
-            "NULL",
-        ];
+        let values = [addresses.as_str(), "'page'", "'dashscope'", &format!("'{invented}'"), "1", "NULL"];
         for value in values {
             target.survives(&[format!("UPDATE {table} SET {column} = {value}")]).await;
         }
