@@ -11,6 +11,7 @@ goclaw-simulator: a simulated provider for tests and the demo
   --sessions-port N        session provider on 127.0.0.1, 0 = random (default)
   --studio-port N          music API on 127.0.0.1, 0 = random (default)
   --dashscope-port N       DashScope on 127.0.0.1, 0 = random (default)
+  --signing-keys FILE      keep the signing keys in FILE, so that the next start does not generate them again
   --accounts N             number of accounts, 2 by default
   --approval MODE          ask (default), auto, deny, missing-entitlement, never-answer, invalid-session, error=CODE
   --redirect-ports PORTS   any (default) or a list such as 1455,1457
@@ -70,6 +71,7 @@ fn set(options: &mut Options, flag: &str, value: &str) -> Option<bool> {
         "--sessions-port" => options.sessions_port = value.parse().ok()?,
         "--studio-port" => options.studio_port = value.parse().ok()?,
         "--dashscope-port" => options.dashscope_port = value.parse().ok()?,
+        "--signing-keys" => options.signing_keys = Some(value.into()),
         "--accounts" => *settings = settings.clone().with_accounts(value.parse().ok()?),
         "--approval" => settings.approval = approval(value)?,
         "--redirect-ports" => settings.redirect_ports = redirect_ports(value)?,

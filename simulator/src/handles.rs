@@ -6,7 +6,7 @@ use crate::{
     faults::FaultOrder,
     journal::{FamilyLedger, JournalEntry},
     presentations::{Presentation, PresentationTotals},
-    provider::{self, BrowserLedger, SignedInBrowser, SigningKey, TokenStatus},
+    provider::{self, BrowserLedger, KeysError, SignedInBrowser, SigningKey, TokenStatus},
     scripts::ScriptOrder,
     settings::{Approval, Settings},
     simulator::{Simulator, StartError},
@@ -196,7 +196,7 @@ impl Simulator {
     /// Fails if no key can be generated.
     pub async fn rotate_keys(&self) -> Result<String, StartError> {
         let generated = tokio::task::spawn_blocking(SigningKey::generate).await;
-        let key = generated.map_err(StartError::Interrupted)?.map_err(StartError::Keys)?;
+        let key = generated.map_err(StartError::Interrupted)?.map_err(KeysError::from)?;
         let kid = key.kid().to_owned();
         self.provider.state().keys.rotate(key);
         Ok(kid)

@@ -1,6 +1,6 @@
 //! A running simulator, as Rust tests use it.
 
-use std::{fmt, io, net::Ipv4Addr, sync::Arc};
+use std::{fmt, io, net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -12,7 +12,7 @@ use crate::{
     dashscope::DashscopeOrigin,
     http::{Gate, serve},
     outages::Outages,
-    provider::{KeyRing, Provider},
+    provider::{KeyRing, KeysError, Provider},
     sessions::SessionsOrigin,
     settings::Settings,
     site::Site,
@@ -34,6 +34,9 @@ pub struct Options {
     pub studio_port: u16,
     /// The port of DashScope; 0 selects a random one.
     pub dashscope_port: u16,
+    /// The file of the signing keys, written if it is missing; without it every process generates its own, which takes
+    /// most of its start.
+    pub signing_keys: Option<PathBuf>,
     /// The settings at the start and after a reset.
     pub settings: Settings,
 }
@@ -50,9 +53,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// No signing key could be generated.
-    #[error("cannot generate a signing key")]
-    Keys(#[source] rsa::Error),
+    /// The signing keys could not be generated or kept.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The task that generates keys was interrupted.
     #[error("the generation of signing keys was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
@@ -103,10 +106,11 @@ impl Simulator {
             studio_url: studio_url + studio::BASE_PATH,
             dashscope_url,
         };
-        let keys = tokio::task::spawn_blocking(KeyRing::first)
-            .await
-            .map_err(StartError::Interrupted)?
-            .map_err(StartError::Keys)?;
+        let keys = tokio::task::spawn_blocking(move || match options.signing_keys {
+            Some(file) => KeyRing::kept_in(&file),
+            None => Ok(KeyRing::first()?),
+        });
+        let keys = keys.await.map_err(StartError::Interrupted)??;
         let (issuer, sessions_issuer) = (addresses.issuer.clone(), addresses.sessions_url.clone());
         let provider = Arc::new(Provider::new(issuer, sessions_issuer, options.settings, keys));
         let outages = Arc::new(Outages::default());

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::support::{
-    gateway::{Gateway, Home, free_port},
+    gateway::{Gateway, Home, eventually, free_port},
     provider::Provider,
     wire::raw,
 };
@@ -262,9 +262,16 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     assert_eq!(waiting.home.stored(), (0, 0));
 }
 
+/// Binds the port. A program that another test starts holds a closed socket until it runs.
 async fn bound(port: u16) -> Box<dyn BoundCallback> {
-    let bound = LoopbackListener.bind(&CallbackAddress::Loopback { port }).await;
-    bound.unwrap_or_else(|error| panic!("{error}"))
+    let bind = || async {
+        match LoopbackListener.bind(&CallbackAddress::Loopback { port }).await {
+            Ok(bound) => Some(bound),
+            Err(BindError::InUse { .. }) => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    eventually("the port to be free", bind).await
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! The signing keys: RS256 (RFC 7518 section 3.3), published as a JWK Set (RFC 7517), rotated on demand.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fs, io,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rsa::{
     RsaPrivateKey, pkcs1v15,
+    pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding},
     rand_core::OsRng,
     signature::{Keypair, SignatureEncoding, Signer, Verifier},
     traits::PublicKeyParts,
@@ -32,13 +37,16 @@ pub(crate) struct SigningKey {
 impl SigningKey {
     /// Generates a key. Slow (tenths of a second); do not call from an async task.
     pub(crate) fn generate() -> Result<Self, rsa::Error> {
-        let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?;
-        Ok(Self {
+        Ok(Self::of(RsaPrivateKey::new(&mut OsRng, KEY_BITS)?))
+    }
+
+    fn of(key: RsaPrivateKey) -> Self {
+        Self {
             kid: format!("simulated-{}", random_text().chars().take(8).collect::<String>()),
             modulus: URL_SAFE_NO_PAD.encode(key.n().to_bytes_be()),
             exponent: URL_SAFE_NO_PAD.encode(key.e().to_bytes_be()),
             signer: pkcs1v15::SigningKey::new(key),
-        })
+        }
     }
 
     pub(crate) fn kid(&self) -> &str {
@@ -81,6 +89,32 @@ impl KeyRing {
         Ok(ring)
     }
 
+    /// Returns the key ring in the file at `path` (PKCS#8 PEM, RFC 7468 section 10). Without a readable file it generates
+    /// one and writes it. Slow then; do not call from an async task.
+    pub(crate) fn kept_in(path: &Path) -> Result<Self, KeysError> {
+        let stored = fs::read_to_string(path).ok().and_then(|pem| Self::from_pem(&pem));
+        if let Some(ring) = stored {
+            return Ok(ring);
+        }
+        let ring = Self::first()?;
+        // A file that is renamed into place is never read half-written.
+        let draft = path.with_extension(random_text());
+        fs::write(&draft, ring.to_pem()?).and_then(|()| fs::rename(&draft, path))?;
+        Ok(ring)
+    }
+
+    fn from_pem(pem: &str) -> Option<Self> {
+        let keys = pem.split_inclusive("-----END PRIVATE KEY-----").map(str::trim).filter(|key| !key.is_empty());
+        let keys: Result<Vec<_>, _> = keys.map(|key| RsaPrivateKey::from_pkcs8_pem(key).map(SigningKey::of)).collect();
+        let keys = keys.ok().filter(|keys| keys.len() == PUBLISHED_KEYS)?;
+        Some(Self(keys.into_iter().map(Arc::new).collect()))
+    }
+
+    fn to_pem(&self) -> Result<String, rsa::pkcs8::Error> {
+        let keys = self.0.iter().map(|key| key.signer.to_pkcs8_pem(LineEnding::LF));
+        keys.map(|pem| pem.map(|pem| pem.to_string())).collect()
+    }
+
     /// Starts signing with this key. The previous key stays published; older ones are dropped.
     pub(crate) fn rotate(&mut self, key: SigningKey) {
         self.0.insert(0, Arc::new(key));
@@ -111,6 +145,20 @@ impl KeyRing {
         let signature = key.signer.try_sign(signed.as_bytes()).map_err(SignError::Signature)?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes())))
     }
+}
+
+/// The signing keys could not be generated or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// No key could be generated.
+    #[error("cannot generate a signing key")]
+    Generate(#[from] rsa::Error),
+    /// A key could not be encoded.
+    #[error("cannot encode a signing key")]
+    Encode(#[from] rsa::pkcs8::Error),
+    /// The file of the keys could not be written.
+    #[error("cannot write the file of the signing keys")]
+    Write(#[from] io::Error),
 }
 
 /// A token could not be signed. This is a bug of the simulator and becomes a 500.

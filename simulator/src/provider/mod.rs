@@ -29,6 +29,7 @@ pub(crate) use entry::Entry;
 pub(crate) use families::Families;
 pub use families::TokenStatus;
 pub(crate) use grants::{redeem_code, refresh};
+pub use keys::KeysError;
 pub(crate) use keys::{KeyRing, SigningKey};
 pub(crate) use refusal::Refusal;
 pub use secrets::{CANARY, CANARY_IN_JWT};

@@ -69,16 +69,19 @@ impl Browser {
 
     /// Waits for the button with this id and clicks it.
     pub(crate) async fn press(&self, id: &str) {
-        let button = self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::Id(id)).await.expect("a button");
-        button.click().await.expect("a click");
+        self.click(Locator::Id(id)).await;
     }
 
     /// Waits for a link, button or summary that contains `text` and clicks it.
     pub(crate) async fn choose(&self, text: &str) {
         let path = format!("//*[self::a or self::button or self::summary][contains(., \"{text}\")]");
-        let element =
-            self.tab.wait().at_most(TEST_DEADLINE).for_element(Locator::XPath(&path)).await.expect("an element");
-        element.click().await.expect("a click");
+        self.click(Locator::XPath(&path)).await;
+    }
+
+    /// Waits for the element and clicks it. The page may replace an element between the two, so both are repeated.
+    async fn click(&self, wanted: Locator<'_>) {
+        let clicked = || async { self.tab.find(wanted).await.ok()?.click().await.ok() };
+        eventually(&format!("a click on {wanted:?}"), clicked).await;
     }
 
     /// Types into the field that matches a CSS selector.

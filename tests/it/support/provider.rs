@@ -35,6 +35,8 @@ impl Provider {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(program())
             .args(arguments)
+            // Generating them in every process took a quarter of the tests' processor time.
+            .args(["--signing-keys", concat!(env!("CARGO_TARGET_TMPDIR"), "/simulator-keys.pem")])
             .arg("--exit-with-stdin")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

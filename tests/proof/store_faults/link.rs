@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::gateway::{TEST_DEADLINE, free_port};
+use crate::support::gateway::{TEST_DEADLINE, eventually, free_port};
 
 const BACKLOG: u32 = 128;
 const BUFFER: usize = 16 * 1024;
@@ -144,7 +144,7 @@ async fn keep(address: SocketAddr, server: SocketAddr, control: Control, actual:
             }
             continue;
         }
-        let listener = listen(address);
+        let listener = listen(address).await;
         actual.send_replace(traffic);
         if traffic == Traffic::Swallowed {
             loop {
@@ -232,9 +232,12 @@ async fn pass_on(client: &mut TcpStream, server: &mut TcpStream, control: &Contr
     tokio::select! { ended = there => ended, ended = back => ended }
 }
 
-/// Listens on the same port again.
-fn listen(address: SocketAddr) -> TcpListener {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).expect("its port");
-    socket.listen(BACKLOG).expect("it listens")
+/// Listens on the same port again. A program that another test starts holds the closed socket until it runs.
+async fn listen(address: SocketAddr) -> TcpListener {
+    let bound = || async {
+        let socket = TcpSocket::new_v4().ok()?;
+        socket.set_reuseaddr(true).and_then(|()| socket.bind(address)).ok()?;
+        socket.listen(BACKLOG).ok()
+    };
+    eventually("the link's port", bound).await
 }

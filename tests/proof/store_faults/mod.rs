@@ -22,7 +22,8 @@ use crate::{
 
 /// The duration of the failure, short and long.
 const AWAY: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
-/// The promised values.
+/// The promise on a machine of its own, which the long form has. The short form shares its machine with other tests and
+/// only waits for the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The duration in this run.
@@ -47,14 +48,14 @@ struct Outcome {
 }
 
 pub(crate) fn on_postgres(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("PostgreSQL", postgres::cases(extent)))
+    on_runtime(judge("PostgreSQL", extent, postgres::cases(extent)))
 }
 
 pub(crate) fn on_sqlite(extent: Extent) -> Result<(), Failed> {
-    on_runtime(judge("SQLite", sqlite::cases(extent)))
+    on_runtime(judge("SQLite", extent, sqlite::cases(extent)))
 }
 
-async fn judge(store: &str, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
+async fn judge(store: &str, extent: Extent, cases: Vec<(&'static str, Running)>) -> Result<(), Failed> {
     let (names, runs): (Vec<&str>, Vec<Running>) = cases.into_iter().unzip();
     let at_a_time = names.len();
     let outcomes = side_by_side(at_a_time, runs).await;
@@ -62,7 +63,7 @@ async fn judge(store: &str, cases: Vec<(&'static str, Running)>) -> Result<(), F
     for (name, outcome) in names.iter().zip(outcomes) {
         match outcome {
             Ok(outcome) => {
-                complaints.extend(outcome.complaints().map(|what| format!("{name}: {what}")));
+                complaints.extend(outcome.complaints(extent).map(|what| format!("{name}: {what}")));
                 rows.push(outcome.row(name));
             }
             Err(why) => complaints.push(format!("{name}: {why}")),
@@ -74,9 +75,9 @@ async fn judge(store: &str, cases: Vec<(&'static str, Running)>) -> Result<(), F
 }
 
 impl Outcome {
-    fn complaints(&self) -> impl Iterator<Item = String> {
+    fn complaints(&self, extent: Extent) -> impl Iterator<Item = String> {
         let (all, served) = self.reads;
-        let late = self.committed_after > COMMITTED_WITHIN;
+        let late = extent.long && self.committed_after > COMMITTED_WITHIN;
         [
             (all == 0).then(|| "no reader sent a request".to_owned()),
             (served != all).then(|| format!("only {served} of {all} reads were served")),
