@@ -13,6 +13,9 @@ mod provider_settings;
 mod refresh;
 mod secrets;
 
+// Accounts in memory.
+mod registry;
+
 // Model APIs.
 mod dialect;
 mod json;

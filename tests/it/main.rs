@@ -9,6 +9,7 @@ mod support;
 mod app_accounts;
 mod app_forward;
 mod app_keys;
+mod app_late_responses;
 mod app_login;
 mod app_refresh;
 mod app_sessions;

@@ -21,7 +21,7 @@ use goclaw::{
     ports::{OpenError, Random, RandomError, SecretCipher},
 };
 use proptest::prelude::*;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::fakes::name;
 
@@ -161,5 +161,17 @@ proptest! {
         bytes[at] ^= 1 << bit;
         let changed = SealedSecret::from_stored(format!("{head}:{}", URL_SAFE_NO_PAD.encode(bytes)));
         prop_assert_eq!(cipher().open(&SealContext::KeyCheck, &changed).map(drop), Err(OpenError::Tampered));
+    }
+}
+
+#[test]
+fn a_key_parses_in_every_form() {
+    let key = EncryptionKey::from_bytes([0xfb; 32]);
+    let hex = "fb".repeat(32);
+    for text in [key.to_text().expose_secret(), &hex, "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s"] {
+        assert_eq!(EncryptionKey::parse(&SecretString::from(text)).unwrap().id(), key.id(), "{text}");
+    }
+    for text in ["", "short", &"g".repeat(64), &"A".repeat(43 + 4)] {
+        assert!(EncryptionKey::parse(&SecretString::from(text)).is_err(), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod journal;
+mod late;
 mod present;
 mod refresh;
 mod refused;
@@ -32,6 +33,7 @@ use crate::{
     ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
 };
 use breaker::Breakers;
+use late::LateCalls;
 use refused::RefusedTokens;
 use schedule::RefreshSchedule;
 pub(super) use single_flight::RefreshOutcome;
@@ -50,6 +52,7 @@ pub struct Tokens {
     events: Events,
     registry: ProviderRegistry,
     single_flight: SingleFlight,
+    late_calls: LateCalls,
     breakers: Breakers,
     refused: RefusedTokens,
     schedule: RefreshSchedule,
@@ -72,6 +75,7 @@ impl Tokens {
             events: Events::new(ports, tasks),
             registry: ProviderRegistry::default(),
             single_flight: SingleFlight::default(),
+            late_calls: LateCalls::default(),
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
@@ -99,6 +103,7 @@ impl Tokens {
     /// Registers an account as stored, and schedules its next refresh.
     pub(super) fn register(&self, credential: &SealedCredential) -> Result<(), AppError> {
         let (name, now) = (&credential.name, self.now());
+        self.hang_up_for_other_replica(credential);
         let Some(definition) = self.directory.definition_of(name, credential.provider_type).map(Arc::new) else {
             return Ok(());
         };

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     RefreshOutcome, Tokens,
+    late::LateCall,
     single_flight::{Follower, Role},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         credential::SealedCredential,
         provider::ProviderDefinition,
         refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, TokenVersion},
+        secret::RefreshToken,
         token_response::TokenResponse,
     },
     ports::{Advanced, JournalRecord, StoreError},
@@ -42,8 +44,11 @@ impl Tokens {
             Role::Leader(leader, follower) => {
                 let (tokens, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
                 self.tasks.start(async move {
-                    let outcome = tokens.run_refresh(&definition, seen, trigger).await;
+                    let (outcome, late) = tokens.run_refresh(&definition, seen, trigger).await;
                     leader.finish(outcome);
+                    if let Some(call) = late {
+                        tokens.await_late(&definition, call).await;
+                    }
                 });
                 follower
             }
@@ -53,28 +58,28 @@ impl Tokens {
 
     #[tracing::instrument(name = "tokens.refresh", skip_all, fields(provider.name = %definition.name))]
     async fn run_refresh(
-        &self,
+        self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: TokenVersion,
         trigger: RefreshTrigger,
-    ) -> RefreshOutcome {
+    ) -> (RefreshOutcome, Option<LateCall>) {
         if trigger != RefreshTrigger::Consented
             && let Some(until) = self.breaker_open_until(definition)
         {
-            return RefreshOutcome::Waiting(until);
+            return (RefreshOutcome::Waiting(until), None);
         }
         self.acquire_and_present(definition, seen, trigger).await.unwrap_or_else(|error| {
             tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
-            RefreshOutcome::StoreDown
+            (RefreshOutcome::StoreDown, None)
         })
     }
 
     async fn acquire_and_present(
-        &self,
+        self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: TokenVersion,
         trigger: RefreshTrigger,
-    ) -> Result<RefreshOutcome, AppError> {
+    ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.now();
@@ -85,52 +90,68 @@ impl Tokens {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {
                 self.adopt(name, &seen.login_id, credential)?;
-                return Ok(if let Effect::Wait(until) = effect {
+                let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
                 } else {
                     RefreshOutcome::Settled
-                });
+                };
+                return Ok((outcome, None));
             }
         };
         let is_late = asked_at.until(self.now()) > definition.refresh.latest_send();
-        match self.open_and_present(definition, &credential, is_late).await {
-            Ok(response) => return Ok(self.keep(definition, &credential, response).await),
-            Err(failure) => {
-                let spread = u16::from_be_bytes(self.random_bytes()?);
-                let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
-                // If this cannot be recorded, the lease lapses and the row is in doubt, which is correct.
-                let noted = self.try_to_advance(definition, &failed).await?;
-                self.adopt(name, &seen.login_id, noted.credential)?;
+        let failure = match self.open_refresh_token(&credential, is_late) {
+            Ok(token) => {
+                tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
+                self.late_calls.hang_up(name, &lease);
+                let mut call = self.present(definition, &credential, token);
+                match self.in_time(definition, &mut call).await {
+                    Some(Ok(response)) => return Ok((self.keep(definition, &credential, response).await, None)),
+                    Some(Err(failure)) => failure,
+                    None => {
+                        let timed_out = Failure::Unknown(Cause::TimedOut);
+                        let recorded = self.record_failure(definition, &seen, lease.clone(), timed_out).await;
+                        let outcome = recorded.map_or(RefreshOutcome::StoreDown, |()| RefreshOutcome::Settled);
+                        return Ok((outcome, Some(LateCall { presented: credential, lease, call })));
+                    }
+                }
             }
-        }
-        Ok(RefreshOutcome::Settled)
+            Err(cause) => Failure::NotConsumed { cause, retry_after: None },
+        };
+        self.record_failure(definition, &seen, lease, failure).await?;
+        Ok((RefreshOutcome::Settled, None))
     }
 
-    async fn open_and_present(
-        &self,
-        definition: &ProviderDefinition,
-        credential: &SealedCredential,
-        is_late: bool,
-    ) -> Result<TokenResponse, Failure> {
-        let not_sent = |cause| Failure::NotConsumed { cause, retry_after: None };
-        let name = &definition.name;
+    /// Opens the refresh token of a row whose lease was granted; the error is why it is not sent.
+    fn open_refresh_token(&self, credential: &SealedCredential, is_late: bool) -> Result<RefreshToken, Cause> {
         match self.vault.open_refresh_token(credential) {
             // The store was slow or this process was paused: another replica may treat the lease as lapsed.
-            Ok(Some(_)) if is_late => Err(not_sent(Cause::HeldUp)),
-            Ok(Some(token)) => {
-                tracing::debug!(provider.name = %name, version = %credential.refresh.version, "refresh token presented");
-                self.present(definition, credential, &token).await
-            }
-            Ok(None) => Err(not_sent(Cause::DecryptionFailed)),
+            Ok(Some(_)) if is_late => Err(Cause::HeldUp),
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => Err(Cause::DecryptionFailed),
             Err(error) => {
-                tracing::error!(provider.name = %name, error = %error, "the stored refresh token cannot be opened");
-                Err(not_sent(Cause::DecryptionFailed))
+                tracing::error!(provider.name = %credential.name, error = %error, "the stored refresh token cannot be opened");
+                Err(Cause::DecryptionFailed)
             }
         }
+    }
+
+    /// Records why a presentation failed. If that is not possible, the lease lapses and the row is in doubt, which is
+    /// correct.
+    pub(super) async fn record_failure(
+        &self,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+        lease: LeaseId,
+        failure: Failure,
+    ) -> Result<(), AppError> {
+        let spread = u16::from_be_bytes(self.random_bytes()?);
+        let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
+        let noted = self.try_to_advance(definition, &failed).await?;
+        self.adopt(&definition.name, &seen.login_id, noted.credential)
     }
 
     /// Seals a response, journals it and commits it.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         definition: &ProviderDefinition,
         presented: &SealedCredential,

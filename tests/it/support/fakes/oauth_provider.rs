@@ -162,6 +162,11 @@ impl FakeProvider {
         self.state().refreshes.invalidate_all();
     }
 
+    /// Counts the callers that wait for a provider that hangs.
+    pub(crate) fn calls_under_way(&self) -> usize {
+        self.hanging.receiver_count()
+    }
+
     /// Returns the presented refresh tokens, in order.
     pub(crate) fn presented(&self) -> Vec<String> {
         self.state().refreshes.presented.clone()

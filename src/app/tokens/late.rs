@@ -1,0 +1,104 @@
+//! Awaits the response to a presentation beyond its timeout. The row is in doubt by then, but the response may still hold
+//! the only valid tokens.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Tokens, present::Presentation};
+use crate::domain::{
+    credential::SealedCredential,
+    ids::AccountName,
+    provider::ProviderDefinition,
+    refresh::{LeaseId, TokenState},
+};
+
+/// What a stop adds to the timeout of a call whose response is late.
+const GRACE_AT_STOP: Duration = Duration::from_secs(5);
+
+/// A presentation that was not answered in time.
+pub(super) struct LateCall {
+    pub(super) presented: SealedCredential,
+    pub(super) lease: LeaseId,
+    pub(super) call: Presentation,
+}
+
+/// The late call of each account that has one, with the lease under which it began.
+#[derive(Debug, Default)]
+pub(super) struct LateCalls(Mutex<HashMap<AccountName, (LeaseId, CancellationToken)>>);
+
+impl LateCalls {
+    fn put(&self, name: &AccountName, lease: &LeaseId) -> CancellationToken {
+        let hung_up = CancellationToken::new();
+        self.lock().insert(name.clone(), (lease.clone(), hung_up.clone()));
+        hung_up
+    }
+
+    fn remove(&self, name: &AccountName, lease: &LeaseId) {
+        let mut calls = self.lock();
+        if calls.get(name).is_some_and(|(known, _)| known == lease) {
+            calls.remove(name);
+        }
+    }
+
+    /// Ends the account's late call because the token is presented again under this lease. Two presentations of one
+    /// token must not be under way at once.
+    pub(super) fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
+        if let Some((known, hung_up)) = self.lock().get(name)
+            && known != lease
+        {
+            hung_up.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, (LeaseId, CancellationToken)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tokens {
+    /// Awaits a late response and applies it like one in time: new tokens are stored if the row still has the presented
+    /// version. Ends without one at the adapter's limit, at the next presentation, or some time after a stop begins.
+    pub(super) async fn await_late(&self, definition: &ProviderDefinition, late: LateCall) {
+        let LateCall { presented, lease, mut call } = late;
+        let name = &definition.name;
+        let hung_up = self.late_calls.put(name, &lease);
+        let response = tokio::select! {
+            // What has arrived is read before anything else counts.
+            biased;
+            response = &mut call => Some(response),
+            () = hung_up.cancelled() => None,
+            () = self.stop_is_over(definition) => None,
+        };
+        self.late_calls.remove(name, &lease);
+        match response {
+            Some(Ok(response)) => {
+                tracing::info!(provider.name = %name, version = %presented.refresh.version, "late token response");
+                self.keep(definition, &presented, response).await;
+            }
+            Some(Err(failure)) => {
+                let version = &presented.refresh.version;
+                if let Err(error) = self.record_failure(definition, version, lease, failure).await {
+                    tracing::debug!(provider.name = %name, error = %error, "a late refusal was not recorded");
+                }
+            }
+            None => {}
+        }
+    }
+
+    async fn stop_is_over(&self, definition: &ProviderDefinition) {
+        self.tasks.stopping().cancelled().await;
+        self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
+    }
+
+    /// Ends the late call of an account whose token another replica presents.
+    pub(super) fn hang_up_for_other_replica(&self, credential: &SealedCredential) {
+        if let TokenState::Refreshing(lease) = &credential.refresh.state {
+            self.late_calls.hang_up(&credential.name, &lease.id);
+        }
+    }
+}

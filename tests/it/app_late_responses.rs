@@ -1,0 +1,106 @@
+//! Token responses that arrive after the timeout of their call: the account is in doubt by then, and they are stored.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    app::{AccountStatus, AppError},
+    domain::{credential::AccountState, ids::Generation, refresh::TokenVersion},
+};
+
+use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, spawn, within};
+
+const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
+const LAST_LOOK: Duration = Duration::from_millis(500);
+const GRACE_AT_STOP: Duration = Duration::from_secs(5);
+
+/// Connects a gateway whose first refresh has timed out at a provider that has rotated the token. Returns the status that
+/// the refresh reported.
+async fn in_doubt() -> (TestGateway, AccountStatus) {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.connect().await;
+    gateway.provider.hang();
+    let refreshing = spawn(refresh(&gateway, None));
+    for wait in [HTTP_TIMEOUT, LAST_LOOK] {
+        settle().await;
+        gateway.clock.advance(wait);
+    }
+    let status = within(refreshing).await.unwrap().expect("a status");
+    assert_eq!((status.state, status.authenticated), (AccountState::InDoubt, true));
+    (gateway, status)
+}
+
+fn refresh(
+    gateway: &TestGateway,
+    consent: Option<TokenVersion>,
+) -> impl Future<Output = Result<AccountStatus, AppError>> + Send + use<> {
+    let app = Arc::clone(&gateway.app);
+    async move { app.accounts.refresh(&name(OPENAI), &alice(), consent).await }
+}
+
+#[tokio::test]
+async fn a_late_response_is_stored() {
+    let (gateway, _) = in_doubt().await;
+    gateway.clock.advance(Duration::from_secs(9 * 60));
+    gateway.provider.resume();
+    settle().await;
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.reused()), (1, 0));
+    let tokens = gateway.tokens(OPENAI).await.expect("tokens");
+    assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
+    assert!(gateway.journal.contents().is_empty());
+}
+
+#[tokio::test]
+async fn the_next_presentation_ends_the_late_call() {
+    let (gateway, status) = in_doubt().await;
+    let seen = TokenVersion { login_id: status.login_id.unwrap(), generation: status.generation.unwrap() };
+    gateway.clock.advance(HTTP_TIMEOUT * 30);
+    assert_eq!(gateway.provider.calls_under_way(), 1);
+    let consented = spawn(refresh(&gateway, Some(seen)));
+    settle().await;
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.calls_under_way()), (2, 1));
+    gateway.provider.resume();
+    let status = within(consented).await.unwrap().expect("a status");
+    assert_eq!(status.state, AccountState::NeedsReauth);
+}
+
+#[tokio::test]
+async fn the_next_presentation_of_another_replica_ends_the_late_call() {
+    let (gateway, status) = in_doubt().await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("it starts");
+    let seen = TokenVersion { login_id: status.login_id.unwrap(), generation: status.generation.unwrap() };
+    gateway.clock.advance(HTTP_TIMEOUT * 30);
+    settle().await;
+    let consented = spawn(async move { other.accounts.refresh(&name(OPENAI), &alice(), Some(seen)).await });
+    settle().await;
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.calls_under_way()), (2, 2));
+    // The first replica reads the changes of the other one.
+    gateway.clock.advance(Duration::from_millis(500));
+    settle().await;
+    assert_eq!(gateway.provider.calls_under_way(), 1);
+    gateway.provider.resume();
+    assert_eq!(within(consented).await.unwrap().expect("a status").state, AccountState::NeedsReauth);
+}
+
+#[tokio::test]
+async fn a_stop_awaits_a_late_response_for_a_limited_time() {
+    for arrives in [true, false] {
+        let (gateway, _) = in_doubt().await;
+        let app = Arc::clone(&gateway.app);
+        let stopping = spawn(async move { app.shut_down().await });
+        settle().await;
+        gateway.clock.advance(HTTP_TIMEOUT);
+        settle().await;
+        assert!(!stopping.is_finished(), "the call is still under way");
+        if arrives {
+            gateway.provider.resume();
+        } else {
+            gateway.clock.advance(GRACE_AT_STOP);
+        }
+        within(stopping).await.unwrap();
+        let generation = gateway.account(OPENAI).await.expect("an account").generation();
+        assert_eq!(generation, Generation(u64::from(arrives)));
+    }
+}
