@@ -24,7 +24,7 @@ use crate::{
 use pair::Revocation;
 
 /// The total number of operations, short and long.
-const OPERATIONS: (usize, usize) = (1_000, 20_000);
+const OPERATIONS: (usize, usize) = (500, 20_000);
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
