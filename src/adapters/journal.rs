@@ -1,8 +1,9 @@
 //! The token journal as a folder: one file for each account, login and generation.
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
-//! leaves a complete draft, so every file that parses is a record, whatever its name. The tokens in it are sealed, as
-//! in the database.
+//! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed once
+//! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. The file
+//! `<account>.<login>.<generation>.seen` is a mark.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -23,8 +24,13 @@ use crate::{
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{JournalError, JournalRecord, TokenJournal},
+    ports::{JournalError, JournalRecord, RecordState, TokenJournal},
 };
+
+/// The end of the name of a committed record.
+const COMMITTED: &str = ".committed.json";
+/// The end of the name of a mark, an empty file.
+const MARK: &str = ".seen";
 
 #[derive(Clone)]
 pub struct FolderJournal {
@@ -54,11 +60,14 @@ impl FolderJournal {
     }
 
     /// Returns the final path of a record.
-    fn path(&self, stem: &str) -> PathBuf {
-        self.folder.join(format!("{stem}.json"))
+    fn path(&self, stem: &str, state: RecordState) -> PathBuf {
+        self.folder.join(match state {
+            RecordState::Unsaved => format!("{stem}.json"),
+            RecordState::Committed => format!("{stem}{COMMITTED}"),
+        })
     }
 
-    fn write(&self, stem: &str, text: &[u8]) -> io::Result<()> {
+    fn write(&self, stem: &str, state: RecordState, text: &[u8]) -> io::Result<()> {
         let (mut file, draft) = self.create_draft(stem)?;
         if let Err(error) = write_and_compare(&mut file, &draft, text) {
             // If this fails too, the remaining file does not parse and is skipped.
@@ -66,7 +75,7 @@ impl FolderJournal {
             return Err(error);
         }
         // From here on the draft counts as a record, so it stays if a later step fails.
-        fs::rename(&draft, self.path(stem))?;
+        fs::rename(&draft, self.path(stem, state))?;
         File::open(&self.folder)?.sync_all()
     }
 
@@ -84,10 +93,56 @@ impl FolderJournal {
         }
     }
 
+    /// Renames the record, or writes it if it is not there, and removes its other copies and the account's older record. A
+    /// newer record of the login stays instead: an older one may be replayed into a restored database.
+    fn confirm_record(&self, record: &JournalRecord) -> io::Result<()> {
+        let (name, seen) = (&record.name, &record.rotation.seen);
+        let stem = stem(name, seen);
+        let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
+        let keeps = |kept: &TokenVersion| is_later(kept, &seen.next());
+        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| keeps(&kept)) {
+            return self.remove_where(&stem, |path| is_named_after(path, &stem));
+        }
+        match fs::rename(&unsaved, &committed) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.write(&stem, RecordState::Committed, &serde_json::to_vec(&RecordFile::of(record))?)?;
+            }
+            renamed => renamed?,
+        }
+        self.remove_where(&stem, |path| {
+            *path != committed && (is_named_after(path, &stem) || kept_version(path, name).is_some())
+        })
+    }
+
+    fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
+        let path = self.folder.join(format!("{}{MARK}", stem(name, version)));
+        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, version)) {
+            return Ok(());
+        }
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        self.remove_where("", |other| *other != path && kept_version(other, name).is_some())
+    }
+
+    fn read_marks(&self) -> io::Result<Vec<(AccountName, TokenVersion)>> {
+        let read = |path: PathBuf| {
+            let (name, _) = path.file_name()?.to_str()?.strip_suffix(MARK)?.split_once('.')?;
+            let name = AccountName::parse(name).ok()?;
+            let version = kept_version(&path, &name)?;
+            Some((name, version))
+        };
+        Ok(self.paths()?.into_iter().filter_map(read).collect())
+    }
+
+    fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(&self.folder)?.map(|file| Ok(file?.path())).collect()
+    }
+
     fn read_all(&self) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
-        for file in fs::read_dir(&self.folder)? {
-            let path = file?.path();
+        for path in self.paths()? {
+            if path.to_string_lossy().ends_with(MARK) {
+                continue;
+            }
             match read(&path) {
                 Ok(record) => found.push((stem(&record.name, &record.rotation.seen), path, record)),
                 // Its writer has committed or renamed it.
@@ -102,18 +157,19 @@ impl FolderJournal {
         let misnamed = found.iter().filter(|(stem, path, _)| !is_named_after(path, stem));
         let misnamed = misnamed.map(|(stem, path, _)| (stem.clone(), path.clone())).collect();
         *self.misnamed.lock().unwrap_or_else(PoisonError::into_inner) = misnamed;
-        // Of several files of one version, the one with the final name is used.
-        found.sort_by_cached_key(|(stem, path, _)| (stem.clone(), *path != self.path(stem), path.clone()));
+        // Of several files of one version, the committed one is used, else the one with the final name.
+        found.sort_by_cached_key(|(stem, path, record)| {
+            let is_other = *path != self.path(stem, RecordState::Unsaved);
+            (stem.clone(), record.state == RecordState::Unsaved, is_other, path.clone())
+        });
         found.dedup_by(|(later, ..), (earlier, ..)| later == earlier);
         Ok(found.into_iter().map(|(_, _, record)| record).collect())
     }
 
-    fn remove_all(&self, stem: &str) -> io::Result<()> {
-        let mut paths = Vec::new();
-        for file in fs::read_dir(&self.folder)? {
-            paths.push(file?.path());
-        }
-        paths.retain(|path| is_named_after(path, stem));
+    /// Removes the files that `is_meant`, and the misnamed files of a record.
+    fn remove_where(&self, stem: &str, is_meant: impl Fn(&PathBuf) -> bool) -> io::Result<()> {
+        let mut paths = self.paths()?;
+        paths.retain(is_meant);
         let mut misnamed = self.misnamed.lock().unwrap_or_else(PoisonError::into_inner);
         paths.extend(misnamed.extract_if(.., |(of, _)| of == stem).map(|(_, path)| path));
         drop(misnamed);
@@ -125,8 +181,28 @@ impl FolderJournal {
 #[async_trait]
 impl TokenJournal for FolderJournal {
     async fn put(&self, record: &JournalRecord) -> Result<(), JournalError> {
-        let (stem, file) = (stem(&record.name, &record.rotation.seen), RecordFile::of(record));
-        self.blocking("write to", move |journal| journal.write(&stem, &serde_json::to_vec(&file)?)).await
+        let (stem, state, file) = (stem(&record.name, &record.rotation.seen), record.state, RecordFile::of(record));
+        self.blocking("write to", move |journal| journal.write(&stem, state, &serde_json::to_vec(&file)?)).await
+    }
+
+    async fn confirm(&self, record: &JournalRecord) -> Result<(), JournalError> {
+        let record = record.clone();
+        self.blocking("write to", move |journal| journal.confirm_record(&record)).await
+    }
+
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+        let (name, version) = (name.clone(), version.clone());
+        self.blocking("write to", move |journal| journal.write_mark(&name, &version)).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
+        self.blocking("read", |journal| journal.read_marks()).await
+    }
+
+    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        let (name, login_id) = (name.clone(), login_id.clone());
+        let is_meant = move |path: &PathBuf| kept_version(path, &name).is_some_and(|kept| kept.login_id == login_id);
+        self.blocking("empty", move |journal| journal.remove_where("", is_meant)).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {
@@ -135,7 +211,7 @@ impl TokenJournal for FolderJournal {
 
     async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
         let stem = stem(name, seen);
-        self.blocking("empty", move |journal| journal.remove_all(&stem)).await
+        self.blocking("empty", move |journal| journal.remove_where(&stem, |path| is_named_after(path, &stem))).await
     }
 }
 
@@ -147,6 +223,27 @@ fn stem(name: &AccountName, seen: &TokenVersion) -> String {
 fn is_named_after(path: &Path, stem: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.strip_prefix(stem).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Returns the version that an account's committed record or mark stands for, from the file's name.
+fn kept_version(path: &Path, name: &AccountName) -> Option<TokenVersion> {
+    let file = path.file_name()?.to_str()?.strip_prefix(name.as_str())?.strip_prefix('.')?;
+    let version = |text: &str| {
+        let (login_id, generation) = text.split_once('.')?;
+        let generation = Generation(generation.parse().ok()?);
+        Some(TokenVersion { login_id: LoginId::from_stored(login_id.to_owned()), generation })
+    };
+    match (file.strip_suffix(COMMITTED), file.strip_suffix(MARK)) {
+        // A record is named after the version that it replaces.
+        (Some(record), _) => version(record).map(|seen| seen.next()),
+        (None, Some(mark)) => version(mark),
+        (None, None) => None,
+    }
+}
+
+/// Whether a version is a later generation of the same login.
+fn is_later(kept: &TokenVersion, than: &TokenVersion) -> bool {
+    kept.login_id == than.login_id && kept.generation > than.generation
 }
 
 fn is_not_found(result: &io::Result<()>) -> bool {
@@ -167,7 +264,9 @@ fn read(path: &Path) -> io::Result<JournalRecord> {
         return Err(invalid("it is not a regular file"));
     }
     let file: RecordFile = serde_json::from_slice(&fs::read(path)?)?;
-    file.into_record().ok_or_else(|| invalid("it has invalid values"))
+    let is_committed = path.to_string_lossy().ends_with(COMMITTED);
+    let state = if is_committed { RecordState::Committed } else { RecordState::Unsaved };
+    file.into_record(state).ok_or_else(|| invalid("it has invalid values"))
 }
 
 fn invalid(why: &'static str) -> io::Error {
@@ -200,7 +299,7 @@ impl RecordFile {
         }
     }
 
-    fn into_record(self) -> Option<JournalRecord> {
+    fn into_record(self, state: RecordState) -> Option<JournalRecord> {
         Some(JournalRecord {
             name: AccountName::parse(&self.name).ok()?,
             rotation: Rotation {
@@ -213,6 +312,7 @@ impl RecordFile {
                 metadata: ProviderSettings::from_json(self.settings).ok()?.metadata().ok()?,
                 same_account: self.same_account,
             },
+            state,
         })
     }
 }

@@ -1,5 +1,8 @@
 //! Reads the changes of other replicas on the same database and passes them to the services within a second: refreshes,
 //! logins, logouts and API tokens.
+//!
+//! The follower remembers the last event that it has read. If the database no longer has this event, or one that this
+//! gateway has written itself, an older copy was restored.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -41,13 +44,13 @@ impl Follower {
         }
     }
 
-    /// Returns the number of the newest event.
-    pub(super) async fn latest(&self) -> Result<Revision, AppError> {
-        Ok(self.history.latest().await?)
+    /// Returns the newest event, if there is one.
+    pub(super) async fn latest(&self) -> Result<Option<CredentialEvent>, AppError> {
+        Ok(self.history.newest(1).await?.pop())
     }
 
     /// Starts to follow after `seen`.
-    pub(super) fn start(&self, mut seen: Revision) {
+    pub(super) fn start(&self, mut seen: Option<CredentialEvent>) {
         let follower = self.clone();
         self.tasks.start(async move {
             let mut reads = 0_u32;
@@ -56,10 +59,9 @@ impl Follower {
                     () = follower.clock.sleep(POLL_INTERVAL) => {}
                     () = follower.tasks.stopping().cancelled() => return,
                 }
-                match follower.read_changes(seen).await {
-                    Ok(newest) => seen = newest,
-                    // The next read tries again. Cached tokens stay usable.
-                    Err(error) => tracing::debug!(error = %error, "changes of other replicas cannot be read"),
+                // After an error the next read tries again. Cached tokens stay usable.
+                if let Err(error) = follower.read_changes(&mut seen).await {
+                    tracing::debug!(error = %error, "changes of other replicas cannot be read");
                 }
                 if let Err(error) = follower.access.reload().await {
                     tracing::debug!(error = %error, "the API tokens cannot be read");
@@ -72,24 +74,48 @@ impl Follower {
         });
     }
 
-    /// Reloads every account that changed after `seen` and returns the newest revision read.
-    async fn read_changes(&self, mut seen: Revision) -> Result<Revision, AppError> {
+    /// Reloads every account that changed after `seen`, and sets it to the newest event read.
+    async fn read_changes(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
+        let known = self.tokens.registry().newest_revision();
         loop {
-            let events = self.history.since(seen, PAGE).await?;
-            let Some(newest) = events.last().map(|event| event.revision) else { return Ok(seen) };
-            let changed: BTreeMap<&AccountName, &CredentialEvent> =
-                events.iter().map(|event| (&event.name, event)).collect();
-            for (name, last) in changed {
-                // This replica's own changes are registered already.
-                let is_known = self.tokens.registry().get(name).is_some_and(|known| known.revision >= last.revision);
-                if !is_known {
-                    self.tokens.reload(name, &last.login_id).await?;
+            // The last event is read again, to see whether it is still there.
+            let after = seen.as_ref().map(|event| Revision(event.revision.0 - 1)).unwrap_or_default();
+            let mut events = self.history.since(after, PAGE).await?;
+            if seen.is_some() {
+                if events.first() != seen.as_ref() {
+                    return self.meet_restored_database(seen).await;
                 }
+                events.remove(0);
             }
-            seen = newest;
-            if events.len() < PAGE {
-                return Ok(seen);
+            let Some(newest) = events.last().cloned() else { break };
+            self.reload_changed(&events).await?;
+            *seen = Some(newest);
+            // A page that is not full was the last one.
+            if events.len() < PAGE - 1 {
+                break;
             }
         }
+        let newest = seen.as_ref().map(|event| event.revision).unwrap_or_default();
+        if newest < known { self.meet_restored_database(seen).await } else { Ok(()) }
+    }
+
+    async fn reload_changed(&self, events: &[CredentialEvent]) -> Result<(), AppError> {
+        let changed: BTreeMap<&AccountName, &CredentialEvent> =
+            events.iter().map(|event| (&event.name, event)).collect();
+        for (name, last) in changed {
+            // This replica's own changes are registered already.
+            let is_known = self.tokens.registry().get(name).is_some_and(|known| known.revision >= last.revision);
+            if !is_known {
+                self.tokens.reload(name, &last.login_id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn meet_restored_database(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
+        let newest = self.latest().await?;
+        self.tokens.meet_restored_database().await?;
+        *seen = newest;
+        Ok(())
     }
 }

@@ -127,6 +127,11 @@ impl SealedCredential {
         self.metadata = rotation.metadata.clone();
     }
 
+    /// Whether the account has the tokens of this rotation.
+    pub fn has_tokens_of(&self, rotation: &Rotation) -> bool {
+        self.refresh.version == rotation.seen.next() && self.access_token == rotation.access_token
+    }
+
     /// Whether the account has other tokens than those that `order` revokes.
     pub fn contradicts(&self, order: Option<&RevocationOrder>) -> bool {
         order.is_some_and(|order| order.version != self.refresh.version)

@@ -1,12 +1,13 @@
-//! Durable storage of new tokens until the database has committed them. It needs only the local disk.
+//! Durable storage of new tokens beside the database. It needs only the local disk.
 //!
 //! Between the provider's response and the commit, the response holds the only valid tokens. They are written to the
-//! journal first, so that neither a database outage nor a crash loses them.
+//! journal first, so that neither a database outage nor a crash loses them. After the commit the newest ones stay, so
+//! that an older copy of the database, restored later, does not bring a spent refresh token back.
 
 use async_trait::async_trait;
 
 use crate::domain::{
-    ids::AccountName,
+    ids::{AccountName, LoginId},
     refresh::{Rotation, TokenVersion},
 };
 
@@ -19,18 +20,35 @@ pub struct JournalError {
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// New tokens of an account, not yet committed.
+/// Whether the database has the tokens of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordState {
+    /// The database has not confirmed them.
+    Unsaved,
+    /// The database has confirmed them. At most one record of an account has this state.
+    Committed,
+}
+
+/// New tokens of an account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalRecord {
     pub name: AccountName,
     pub rotation: Rotation,
+    pub state: RecordState,
+}
+
+impl JournalRecord {
+    /// Returns the record of tokens that no database has yet.
+    pub fn unsaved(name: AccountName, rotation: Rotation) -> Self {
+        Self { name, rotation, state: RecordState::Unsaved }
+    }
 }
 
 /// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
 /// may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
 pub trait TokenJournal: Send + Sync {
-    /// Writes an entry.
+    /// Writes an entry, in its state.
     ///
     /// Contract: `Ok` MUST mean that the whole entry is on disk and survives a power cut; a short write MUST be an
     /// error. A partially written entry MUST NOT count as an entry. An entry of another process MUST NOT be overwritten
@@ -43,6 +61,20 @@ pub trait TokenJournal: Send + Sync {
     /// An incomplete or unreadable entry MUST NOT be an error: it MUST be skipped, logged and not deleted, because
     /// another process may still be writing it.
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError>;
+
+    /// Keeps an entry as the account's committed one, whether or not `put` succeeded before, and deletes the earlier
+    /// one and an earlier mark. If one of these belongs to a later generation of the login, MUST keep that instead.
+    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError>;
+
+    /// Remembers that the database had this version of an account, whose tokens another gateway keeps. MUST replace the
+    /// account's committed entry and an earlier mark, but no later one of the login.
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError>;
+
+    /// Returns the marks of all processes.
+    async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;
+
+    /// Deletes the committed entry and the mark of an account if they belong to this login. Idempotent.
+    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError>;
 
     /// Deletes an entry. Idempotent.
     ///

@@ -48,7 +48,7 @@ async fn a_late_response_is_stored() {
     assert_eq!((gateway.provider.presented().len(), gateway.provider.reused()), (1, 0));
     let tokens = gateway.tokens(OPENAI).await.expect("tokens");
     assert_eq!(tokens, ("access-of-refreshed-1".to_owned(), Some("refreshed-1".to_owned())));
-    assert!(gateway.journal.contents().is_empty());
+    assert!(gateway.journal.unsaved().is_empty());
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_refresh_replaces_both_tokens_and_is_recorded() {
     let events = gateway.app.accounts.events(&name(OPENAI), 200).await.expect("events");
     let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::Refreshed, EventKind::RefreshStarted, EventKind::SignedIn]);
-    assert!(gateway.journal.contents().is_empty());
+    assert!(gateway.journal.unsaved().is_empty());
 }
 
 #[tokio::test]
@@ -209,12 +209,12 @@ async fn tokens_received_during_a_store_outage_are_stored_afterwards() {
     gateway.store.fail_all();
     gateway.provider.resume();
     settle().await;
-    assert_eq!(gateway.journal.contents().len(), 1, "the journal is written before the database");
+    assert_eq!(gateway.journal.unsaved().len(), 1, "the journal is written before the database");
     assert_eq!(bearer(&gateway).await.expect("the cached token"), "access-1");
     gateway.store.repair();
     gateway.clock.advance(Duration::from_secs(2));
     assert_eq!(within(refreshing).await.unwrap().expect("a status").generation, Some(Generation(1)));
-    assert!(gateway.journal.contents().is_empty());
+    assert!(gateway.journal.unsaved().is_empty());
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
     gateway.clock.advance(Duration::from_secs(2));
     within(stopping).await.unwrap();
     refreshing.abort();
-    assert_eq!(gateway.journal.contents().len(), 1);
+    assert_eq!(gateway.journal.unsaved().len(), 1);
     gateway.store.repair();
     gateway.app = gateway.another_gateway(1);
     gateway.app.start().await.expect("it starts");
@@ -245,7 +245,7 @@ async fn journal_records_of_a_crash_are_stored_at_the_next_start() {
         (bearer(&gateway).await.expect("a token"), gateway.provider.reused()),
         ("access-of-refreshed-1".into(), 0)
     );
-    assert!(gateway.journal.contents().is_empty());
+    assert!(gateway.journal.unsaved().is_empty());
 }
 
 #[tokio::test]

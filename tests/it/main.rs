@@ -47,6 +47,7 @@ mod page;
 mod page_sessions;
 mod proxy;
 mod replicas;
+mod restore;
 mod sdks;
 mod seal_vectors;
 mod sign_in;

@@ -25,7 +25,7 @@ use goclaw::{
 };
 use serde_json::json;
 
-const CAUSES: [&str; 16] = [
+const CAUSES: [&str; 17] = [
     "refresh_token_expired",
     "refresh_token_reused",
     "refresh_token_invalidated",
@@ -41,6 +41,7 @@ const CAUSES: [&str; 16] = [
     "held_up",
     "rate_limited",
     "no_connection",
+    "restored",
     "sealed",
 ];
 const EVENTS: [&str; 8] = [

@@ -44,7 +44,7 @@ fn entry(generation: u64, size: usize) -> JournalRecord {
         },
         same_account: true,
     };
-    JournalRecord { name: name(OPENAI), rotation }
+    JournalRecord::unsaved(name(OPENAI), rotation)
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -7,8 +7,10 @@ use crate::{
     search::search,
     system::Setting,
     without::Mechanism::{self, *},
-    world::Chance::*,
+    world::Chance::{self, *},
 };
+
+const RESTORE: &[(Chance, u8)] = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
 
 /// `mechanism: what breaks, in which setting`, one test each.
 macro_rules! without {
@@ -53,6 +55,12 @@ without! {
     grace_counted_from_the_first_call: GraceCountedFromFirstCall breaks [I13, I14]
         in Setting::new(Graced, 2, &[(LostAnswer, 1), (Refused, 1)]);
     the_binding_of_a_forced_refresh: BoundAsk breaks [I3, I13] in Setting::new(Kills, 2, &[(LostAnswer, 1), (Ask, 1)]);
+
+    a_commit_to_a_restored_row: CommitToARestoredRow breaks [I15] in Setting::new(Kills, 2, RESTORE);
+    doubt_after_a_restore: DoubtAfterRestore breaks [I1, I2, I4] in Setting::new(Kills, 2, RESTORE);
+    consent_after_a_restore: ConsentAfterRestore breaks [I1, I15] in Setting::new(Kills, 2, RESTORE);
+    a_presentation_remembered_across_a_restore: PresentationRemembered breaks [I1, I2, I4]
+        in Setting::new(Kills, 2, RESTORE);
 
     revocation_after_a_new_login: RevocationAfterNewLogin breaks [I5]
         in Setting::new(Kills, 2, &[(Logout, 1), (Login, 1)]);

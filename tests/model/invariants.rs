@@ -6,7 +6,7 @@
 use crate::{
     provider::{Family, Reuse},
     system::{Move, System, Who},
-    world::{Chance, Outcome, Replica, TokenState, World},
+    world::{Chance, Outcome, Replica, Token, TokenState, World},
 };
 use goclaw::domain::refresh::RevocationScope;
 
@@ -40,6 +40,9 @@ pub(crate) enum Invariant {
     I13,
     /// With a declared grace window, one lost response alone never costs the login.
     I14,
+    /// A restored database costs no login whose newest tokens are in a surviving journal. Without them the restored
+    /// token, which is spent, is presented with the owner's consent only.
+    I15,
 }
 
 use Invariant::*;
@@ -58,7 +61,7 @@ impl Invariant {
         let Some(row) = after.row else { return };
         let family = after.family_of(row.token);
         let is_unused = family.is_unused(row.token.number);
-        next.breaks(I2, row.state == TokenState::Active && !is_unused);
+        next.breaks(I2, row.state == TokenState::Active && !is_unused && after.restored.is_none());
 
         let Some(old) = before.row else {
             next.breaks(I5, next.who != Who::Owner);
@@ -67,12 +70,15 @@ impl Invariant {
         let is_owners = next.who == Who::Owner;
         let is_another = (old.version.login, old.token.family) != (row.version.login, row.token.family);
         next.breaks(I6, is_another && !is_owners);
-        let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth;
+        let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth && !is_owners;
         next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
         next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
-        next.breaks(I10, row.age > old.age && !matches!(next.who, Who::Time | Who::Provider));
+        // A restored row is older.
+        next.breaks(I10, row.age > old.age && !matches!(next.who, Who::Time | Who::Provider | Who::Owner));
         let is_same_login = old.version.login == row.version.login;
-        next.breaks(I12, is_same_login && row.version.generation < old.version.generation);
+        next.breaks(I12, is_same_login && row.version.generation < old.version.generation && !is_owners);
+        let is_compared = before.restored.is_some() && after.restored.is_none();
+        next.breaks(I15, is_compared && after.journal.is_some_and(|kept| is_lost(&after, kept.token, row.token)));
         let one_answer = Chance::DOUBTFUL.map(|chance| u8::from(chance == Chance::LostAnswer));
         next.breaks(I14, is_given_up && system.setting.reuse == Reuse::Graced && doubtful() == one_answer);
     }
@@ -95,6 +101,12 @@ fn is_left_over(system: &System, world: &World) -> bool {
     let carried = |number: u8| world.replicas.iter().filter_map(Replica::token).any(|token| token.family == number);
     let is_left = |(number, family): (u8, &Family)| family.logged_out && family.alive && !carried(number);
     !is_conceded && (0..).zip(&world.families).any(is_left)
+}
+
+/// Whether the row lacks a live token that the journal has.
+fn is_lost(world: &World, kept: Token, stored: Token) -> bool {
+    let family = world.family_of(kept);
+    family.alive && family.is_unused(kept.number) && kept != stored
 }
 
 fn heard_a_rejection(before: &World, who: Who) -> bool {

@@ -13,8 +13,8 @@ use goclaw::domain::{
     provider::AuthMethod,
     provider_settings::TokenMetadata,
     refresh::{
-        self as real, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger,
-        RevocationScope, Rotation, Step, TokenVersion,
+        self as real, Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
+        RefreshTrigger, RevocationScope, Rotation, Step, TokenVersion,
     },
     sealed::SealedSecret,
     time::Timestamp,
@@ -80,6 +80,11 @@ impl Ledger {
         (after, effect)
     }
 
+    pub(crate) fn restored(&self, row: Row, known: Version, attempt: u8) -> Row {
+        let event = RefreshEvent::Restored { known: known.real(), attempt: attempt.into() };
+        self.step(Some(row), event, Holder::Nobody).0.expect("a restore leaves the row")
+    }
+
     /// Returns the row with an expired lease that no replica has noticed yet.
     pub(crate) fn lease_over(&self, row: Row) -> Row {
         let mut state = expand(&row);
@@ -129,6 +134,7 @@ impl Ledger {
             } else {
                 Sent::LongAgo
             },
+            is_restored: state.cause == Some(Cause::Restored),
             age: AGES.into_iter().find(is).unwrap_or(age_before),
             token,
         }
@@ -151,7 +157,7 @@ fn expand(row: &Row) -> RefreshState {
         failures: 0,
         sent_at: Some(sent_at(row.sent)),
         next_attempt_at: Some(NOW.minus(MINUTE)),
-        cause: None,
+        cause: row.is_restored.then_some(Cause::Restored),
         refreshable: true,
         obtained_at,
         expires_at: Some(expires_at),

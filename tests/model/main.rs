@@ -5,7 +5,7 @@
 //! their moves, with every fault at every step, and [`invariants`] are checked at each. The row itself is not modelled:
 //! [`ledger`] calls the same `step` as the stores.
 //!
-//! Reading order: [`world`], [`replica`], [`surroundings`], [`provider`]; then [`ledger`] and [`invariants`].
+//! Reading order: [`world`], [`replica`], [`surroundings`], [`restore`], [`provider`]; then [`ledger`] and [`invariants`].
 //! [`protocol`] checks that nothing breaks; [`ablations`] checks that something breaks without each mechanism. In
 //! addition, [`scenarios`] and [`grace`] are single scenarios with real times, and [`properties`] tests random rows.
 
@@ -17,6 +17,7 @@ mod invariants;
 mod ledger;
 mod provider;
 mod replica;
+mod restore;
 mod search;
 mod surroundings;
 mod system;

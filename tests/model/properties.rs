@@ -8,14 +8,15 @@ use std::time::Duration;
 use goclaw::domain::{
     history::EventKind,
     refresh::{
-        Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
-        TokenState, step,
+        Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Rotation,
+        Step, TokenState, step,
     },
 };
 use proptest::prelude::*;
 
 use crate::random::{
     NOW, begins, config, demands, durations, events, failed, histories, is_sound, policies, rotations, rows, times,
+    versions,
 };
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -35,10 +36,15 @@ proptest! {
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
         prop_assert_eq!(&after.version.login_id, &row.version.login_id);
-        let stored = u64::from(effect == Effect::Stored);
-        prop_assert_eq!(after.version.generation.0, row.version.generation.0 + stored);
+        match &event {
+            RefreshEvent::Succeeded(rotation) if effect == Effect::Stored => {
+                prop_assert!(rotation.seen.generation >= row.version.generation, "older tokens were stored");
+                prop_assert_eq!(&after.version, &rotation.seen.next());
+            }
+            _ => prop_assert_eq!(&after.version, &row.version),
+        }
         prop_assert_eq!(after.refreshable, row.refreshable);
-        if stored == 0 {
+        if effect != Effect::Stored {
             prop_assert_eq!((after.obtained_at, after.expires_at), (row.obtained_at, row.expires_at));
         }
         prop_assert!(is_sound(&after), "{:?}", after);
@@ -74,7 +80,7 @@ proptest! {
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } => Effect::Recorded,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => Effect::Recorded,
         };
         prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect, events: Vec::new() });
     }
@@ -85,13 +91,15 @@ proptest! {
     ) {
         let (after, effect) = one_step(&row, &RefreshEvent::Succeeded(rotation.clone()), &policy);
         let is_same_login = rotation.seen.login_id == row.version.login_id;
-        match (rotation.seen == row.version, rotation.same_account) {
+        // A row with an older generation was restored from a backup.
+        let is_current = is_same_login && rotation.seen.generation >= row.version.generation;
+        match (is_current, rotation.same_account) {
             (true, true) => {
                 prop_assert_eq!(effect, Effect::Stored);
                 let metadata = &rotation.metadata;
                 let login_id = row.version.login_id.clone();
                 let fresh = RefreshState::after_login(login_id, row.refreshable, metadata.obtained_at, metadata.expires_at);
-                let fresh = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..fresh };
+                let fresh = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, ..fresh };
                 // New tokens that would be due immediately are left alone for a pause.
                 let is_due = fresh.due_at(&policy).is_some_and(|due_at| due_at <= NOW);
                 let next_attempt_at = is_due.then(|| NOW.plus(policy.backoff_min));
@@ -123,14 +131,16 @@ proptest! {
             prop_assert_eq!(&after, &before);
             return Ok(());
         }
+        // A restored row keeps its cause.
+        let told = |cause| before.cause.filter(|cause| *cause == Cause::Restored).or(Some(cause));
         match failure {
             Failure::Rejected(_) => prop_assert_eq!(&after.state, &TokenState::NeedsReauth),
             Failure::Unknown(cause) => {
-                prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, Some(*cause)));
+                prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, told(*cause)));
                 prop_assert_eq!(after.attempt, before.attempt);
             }
             Failure::NotConsumed { cause, retry_after } => {
-                prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, Some(*cause)));
+                prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, told(*cause)));
                 let state = if before.attempt == 1 { TokenState::Active } else { TokenState::InDoubt };
                 prop_assert_eq!(&after.state, &state);
                 let wished = retry_after.unwrap_or_default().max(policy.backoff_min);
@@ -145,12 +155,46 @@ proptest! {
         if row.state != TokenState::NeedsReauth && after.state == TokenState::NeedsReauth {
             let (seen, cause) = match event {
                 RefreshEvent::Failed { seen, failure: Failure::Rejected(cause), .. } => (seen, cause),
-                RefreshEvent::Succeeded(rotation) if !rotation.same_account => (rotation.seen, Cause::AccountMismatch),
-                RefreshEvent::Begin { .. } | RefreshEvent::Succeeded(_) | RefreshEvent::Failed { .. } => {
+                RefreshEvent::Succeeded(Rotation { seen, same_account: false, .. })
+                    if seen.login_id == row.version.login_id && seen.generation >= row.version.generation =>
+                {
+                    (row.version.clone(), Cause::AccountMismatch)
+                }
+                RefreshEvent::Begin { .. }
+                | RefreshEvent::Succeeded(_)
+                | RefreshEvent::Failed { .. }
+                | RefreshEvent::Restored { .. } => {
                     return Err(TestCaseError::fail("this gives up no tokens"));
                 }
             };
             prop_assert_eq!((seen, Some(cause)), (row.version, after.cause));
+        }
+    }
+
+    #[test]
+    fn a_restored_row_is_presented_with_consent_only(
+        row in rows(), known in versions(), attempt in 0..3_u32, begin in begins(), policy in policies(),
+    ) {
+        let before = row.at(NOW);
+        let event = RefreshEvent::Restored { known: known.clone(), attempt };
+        let (after, _) = one_step(&before, &event, &policy);
+        let is_older = before.version.login_id == known.login_id && before.version.generation < known.generation;
+        let may_be_spent = attempt > 0 && before.version == known;
+        let is_marked = before.state == TokenState::NeedsReauth || before.cause == Some(Cause::Restored);
+        if is_marked || !(is_older || may_be_spent) {
+            prop_assert_eq!(&after, &before);
+            return Ok(());
+        }
+        prop_assert_eq!((&after.state, after.cause), (&TokenState::InDoubt, Some(Cause::Restored)));
+        prop_assert!(is_sound(&after));
+        let consented = after.ready_at(&policy, RefreshTrigger::Consented, NOW);
+        prop_assert!(consented.is_none_or(|at| at > NOW.plus(policy.http_timeout)), "a call may still be under way");
+        let RefreshEvent::Begin { trigger, .. } = &begin else { unreachable!() };
+        let effect = one_step(&after, &begin, &policy).1;
+        prop_assert!(effect != Effect::Send, "{:?} was too early", trigger);
+        let later = NOW.plus(policy.longest_call()).plus(Duration::from_secs(1));
+        if step(Some(&after), &begin, &policy, later).effect == Effect::Send {
+            prop_assert_eq!(*trigger, RefreshTrigger::Consented);
         }
     }
 
@@ -199,6 +243,10 @@ proptest! {
         let sent_at = after.sent_at.expect("it was sent before");
         prop_assert!(sent_at.plus(policy.http_timeout) <= NOW, "a caller may still wait for the first response");
         prop_assert!(before.next_attempt_at.is_none_or(|at| at <= NOW));
+        if before.cause == Some(Cause::Restored) {
+            prop_assert_eq!(*trigger, RefreshTrigger::Consented);
+            return Ok(());
+        }
         let was_good = before.served_until(&policy).is_none_or(|until| NOW < until);
         if was_good && *trigger != RefreshTrigger::AccessDead {
             prop_assert_eq!(before.attempt, 1, "it is the second presentation, and the last while it is good");
@@ -214,6 +262,8 @@ proptest! {
     #[test]
     fn a_stronger_trigger_waits_no_longer(row in rows(), policy in policies()) {
         let before = row.at(NOW);
+        // After a restore, consent is stronger than a dead access token.
+        prop_assume!(before.cause != Some(Cause::Restored));
         let [due, now, consented, dead] = [RefreshTrigger::Due, RefreshTrigger::Now, RefreshTrigger::Consented, RefreshTrigger::AccessDead]
             .map(|trigger| before.ready_at(&policy, trigger, NOW).map_or(i64::MAX, |at| at.unix_millis()));
         prop_assert!(dead <= consented && consented <= now && consented <= due, "{:?}", (due, now, consented, dead));

@@ -84,7 +84,7 @@ pub(crate) fn demands() -> impl Strategy<Value = RefreshTrigger> {
 }
 
 fn causes() -> impl Strategy<Value = Cause> {
-    prop::sample::select(Cause::ALL.to_vec())
+    prop::sample::select(Cause::ALL.iter().copied().filter(|cause| *cause != Cause::Restored).collect::<Vec<_>>())
 }
 
 fn failures() -> impl Strategy<Value = Failure> {
@@ -129,7 +129,8 @@ pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
 }
 
 pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
-    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Succeeded)]
+    let restored = (versions(), 0..3_u32).prop_map(|(known, attempt)| RefreshEvent::Restored { known, attempt });
+    prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Succeeded), restored]
 }
 
 /// Events, each some time after the previous one.
@@ -147,12 +148,25 @@ pub(crate) fn rows() -> impl Strategy<Value = RefreshState> {
         Just(TokenState::InDoubt),
         Just(TokenState::NeedsReauth),
     ];
-    let calls = (1..4_u32, 0..20_u32, times(), prop::option::of(times()), causes());
+    let calls = (
+        1..4_u32,
+        0..20_u32,
+        times(),
+        prop::option::of(times()),
+        prop_oneof![4 => causes(), 1 => Just(Cause::Restored)],
+    );
     let life = (times(), prop::option::weighted(0.8, durations()), prop::bool::weighted(0.9));
     (versions(), phases, calls, life).prop_map(|(version, state, calls, life)| {
         let (attempt, failures, sent_at, next_attempt_at, cause) = calls;
         let (obtained_at, lifetime, refreshable) = life;
         let expires_at = lifetime.map(|lifetime| obtained_at.plus(lifetime));
+        // The mark of a restore counts as one presentation.
+        let may_be_restored = match state {
+            TokenState::InDoubt => true,
+            TokenState::Refreshing(_) => attempt > 1,
+            TokenState::Active | TokenState::NeedsReauth => false,
+        };
+        let cause = if cause == Cause::Restored && !may_be_restored { Cause::Refused } else { cause };
         RefreshState {
             attempt: if state == TokenState::Active { 0 } else { attempt },
             failures,

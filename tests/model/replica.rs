@@ -35,16 +35,22 @@ impl System {
     }
 
     fn idle(&self, world: &World, at: usize, moves: &mut Moves) {
+        // Replicas know a later version than a restored row's, so none of them can begin.
+        if world.restored.is_some() {
+            return;
+        }
         let Some(row) = world.row.filter(|row| row.version.generation < self.setting.generations) else { return };
-        if let Some((row, why)) = self.begin(row, row.version, at, RefreshTrigger::Due) {
-            self.take_off(at, row, why, moves, |_| {});
+        if let Some((after, why)) = self.begin(row, row.version, at, RefreshTrigger::Due) {
+            self.take_off(at, after, why, moves, |_| {}).breaks(Invariant::I15, row.is_restored);
         }
         if row.age == Age::Refused
-            && let Some((row, why)) = self.begin(row, row.version, at, RefreshTrigger::AccessDead)
+            && let Some((after, why)) = self.begin(row, row.version, at, RefreshTrigger::AccessDead)
         {
-            self.take_off(at, row, why, moves, |_| {});
+            self.take_off(at, after, why, moves, |_| {}).breaks(Invariant::I15, row.is_restored);
         }
-        if let Some(ask) = world.ask
+        // After a restore, production waits until no call from before can be under way.
+        let is_settled = !row.is_restored || !world.replicas.iter().any(Replica::waits);
+        if let Some(ask) = world.ask.filter(|_| is_settled)
             && let Some((after, why)) = self.begin(row, ask.seen, at, ask.trigger)
         {
             let next = self.take_off(at, after, why, moves, |to| to.ask = None);
@@ -200,10 +206,15 @@ impl System {
         let who = Who::Replica(at);
         let is_wanted = world.row.is_some_and(|row| row.version == answer.seen);
         let (row, effect) = self.ledger.answered(world.row, &answer, at);
+        let is_stored = effect == Effect::Stored && self.is_ever_restored();
         let committed = |replica| {
             move |to: &mut World| {
                 to.row = row;
                 to.replicas[at] = replica;
+                // A replayed record may be older than the kept one.
+                if is_stored && to.journal.is_none_or(|kept| kept.seen < answer.seen) {
+                    to.journal = Some(answer);
+                }
             }
         };
         let keeps = !self.is_without(Mechanism::AnswerKeptOnDatabaseError);

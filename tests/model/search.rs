@@ -8,7 +8,7 @@ use std::{
 use crate::{
     invariants::Invariant,
     system::{Move, Setting, System, Who},
-    world::{Replica, TokenState, World},
+    world::{Replica, Row, TokenState, World},
 };
 
 /// The findings of a search.
@@ -112,7 +112,13 @@ fn comes_to_rest(worlds: &[World], calm: &[Vec<usize>]) -> Vec<bool> {
 }
 
 fn rests(world: &World) -> bool {
-    let is_settled = world.row.is_none_or(|row| matches!(row.state, TokenState::Active | TokenState::NeedsReauth));
+    // In doubt after a restore, the account waits for its owner.
+    let is_at_rest = |row: Row| match row.state {
+        TokenState::InDoubt => row.is_restored,
+        TokenState::Active | TokenState::NeedsReauth => true,
+        TokenState::Refreshing(_) => false,
+    };
+    let is_settled = world.restored.is_none() && world.row.is_none_or(is_at_rest);
     is_settled && world.replicas.iter().all(|replica| matches!(replica, Replica::Idle | Replica::Down(None)))
 }
 

@@ -38,7 +38,10 @@ impl System {
             moves.go(Who::Time, "passes", |to| {
                 to.families = families_later(to, Family::the_grace_passes);
                 to.row = Some(Row { sent: Sent::LongAgo, age: row.age.next(), ..row });
-                for answer in to.replicas.iter_mut().filter_map(Replica::answer) {
+                if let Some(backup) = &mut to.backup {
+                    backup.age = backup.age.next();
+                }
+                for answer in to.replicas.iter_mut().filter_map(Replica::answer).chain(&mut to.journal) {
                     answer.age = answer.age.next();
                 }
             });

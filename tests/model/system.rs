@@ -9,7 +9,7 @@ use crate::{
     ledger::Ledger,
     provider::{Family, Reuse},
     without::Mechanism,
-    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Token, TokenState, World},
+    world::{Ask, Budget, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Token, TokenState, World},
 };
 
 /// The parameters of a search: provider, replicas, refreshes of each login, and possible events.
@@ -73,6 +73,9 @@ impl System {
             ),
             families,
             logins: 1,
+            backup: None,
+            journal: None,
+            restored: None,
             ask: None,
             left: self.budget,
             excused: false,
@@ -88,6 +91,7 @@ impl System {
         self.time_moves(world, &mut moves);
         self.provider_moves(world, &mut moves);
         self.owner_moves(world, &mut moves);
+        self.restore_moves(world, &mut moves);
         let affordable = moves.moves.into_iter().filter_map(|mut next| {
             if let Some(chance) = next.chance {
                 next.to.left = world.left.spend(chance)?;
@@ -110,19 +114,22 @@ impl System {
 
     /// Normalizes a world, so that indistinguishable worlds are equal.
     fn tidy(&self, world: &mut World) {
-        if let Some(row) = &mut world.row {
+        for row in world.row.iter_mut().chain(&mut world.backup) {
             if let TokenState::Refreshing(Holder::Replica(at)) = row.state
                 && matches!(world.replicas[at], Replica::Idle | Replica::Down(_))
             {
                 row.state = TokenState::Refreshing(Holder::Nobody);
             }
+        }
+        if let Some(row) = &world.row {
             // The owner has to look again.
             let is_void =
                 |ask: &Ask| self.ledger.begin(*row, ask.seen, MOST_REPLICAS, ask.trigger).1 == Effect::UseCurrent;
             world.ask = world.ask.filter(|ask| !is_void(ask));
         }
-        let known: Vec<_> =
-            world.row.iter().map(|row| row.token).chain(world.replicas.iter().filter_map(Replica::token)).collect();
+        let rows = world.row.iter().chain(&world.backup).map(|row| row.token);
+        let kept = world.journal.iter().map(|answer| answer.token);
+        let known: Vec<_> = rows.chain(kept).chain(world.replicas.iter().filter_map(Replica::token)).collect();
         for (family, tokens) in (0..).zip(&mut world.families) {
             tokens.forget(|number| known.contains(&Token { family, number }));
         }
@@ -132,19 +139,19 @@ impl System {
     }
 
     fn sort_replicas(&self, world: &mut World) {
-        let lease = world.row.and_then(|row| match row.state {
-            TokenState::Refreshing(Holder::Replica(at)) => Some(at),
-            TokenState::Refreshing(Holder::Nobody)
-            | TokenState::Active
-            | TokenState::InDoubt
-            | TokenState::NeedsReauth => None,
-        });
+        let holder = |row: Option<Row>| match row.map(|row| row.state) {
+            Some(TokenState::Refreshing(Holder::Replica(at))) => Some(at),
+            _ => None,
+        };
+        let (lease, copied) = (holder(world.row), holder(world.backup));
         let mut order: [usize; MOST_REPLICAS] = std::array::from_fn(|at| at);
-        order[..self.setting.replicas].sort_by_key(|at| (world.replicas[*at], lease == Some(*at)));
+        order[..self.setting.replicas].sort_by_key(|at| (world.replicas[*at], lease == Some(*at), copied == Some(*at)));
         world.replicas = order.map(|at| world.replicas[at]);
-        if let (Some(row), Some(lease)) = (&mut world.row, lease) {
-            let at = order.iter().position(|at| *at == lease).expect("all are in it");
-            row.state = TokenState::Refreshing(Holder::Replica(at));
+        for (row, holder) in [(&mut world.row, lease), (&mut world.backup, copied)] {
+            if let (Some(row), Some(holder)) = (row, holder) {
+                let at = order.iter().position(|at| *at == holder).expect("all are in it");
+                row.state = TokenState::Refreshing(Holder::Replica(at));
+            }
         }
     }
 }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use goclaw::domain::refresh::{
-    Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Step,
-    TokenState, step,
+    Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
+    Step, TokenState, step,
 };
 
 use crate::ledger::NOW;
@@ -38,6 +38,13 @@ pub(crate) enum Mechanism {
     RevocationByFamily,
     /// Without it logins are counted in the row, and so restart at 0 after a logout.
     LoginIdNeverUsedAgain,
+    /// Without it, newer tokens are stored only if the row has exactly the presented version.
+    CommitToARestoredRow,
+    DoubtAfterRestore,
+    /// Without it, doubt after a restore is retried like any other.
+    ConsentAfterRestore,
+    /// Without it, a restored row is in doubt only if its generation is older.
+    PresentationRemembered,
 }
 
 use Mechanism::*;
@@ -98,6 +105,10 @@ impl Mechanism {
             (BoundAsk, RefreshEvent::Begin { seen, trigger, .. }, Some(row)) if *trigger != RefreshTrigger::Due => {
                 (*seen, *trigger) = (row.version.clone(), RefreshTrigger::Consented);
             }
+            (PresentationRemembered, RefreshEvent::Restored { attempt, .. }, Some(_)) => *attempt = 0,
+            (ConsentAfterRestore, RefreshEvent::Begin { .. }, Some(row)) => {
+                row.cause = row.cause.filter(|cause| *cause != Cause::Restored);
+            }
             _ => {}
         }
     }
@@ -120,6 +131,12 @@ impl Mechanism {
             ) => {
                 row.state = TokenState::Active;
             }
+            (CommitToARestoredRow, RefreshEvent::Succeeded(rotation), Effect::Stored)
+                if rotation.seen != before.version =>
+            {
+                *step = Step { row: Some(before.clone()), effect: Effect::Discard, events: Vec::new() };
+            }
+            (DoubtAfterRestore, RefreshEvent::Restored { .. }, _) => *row = before.clone(),
             (RefundOfRefusal, RefreshEvent::Failed { failure: Failure::NotConsumed { .. }, .. }, Effect::Recorded) => {
                 row.attempt = before.attempt;
             }

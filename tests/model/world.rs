@@ -8,7 +8,8 @@
 //! real one and back. Faults and the owner's actions are [`Chance`]s. Each may happen a few times, which bounds the
 //! search.
 //!
-//! Restoring an old database is not modelled: production has no rule for it.
+//! A backup of the row can be restored while the same login is connected. One journal stands for those of all replicas,
+//! because each keeps the newest tokens that it sees.
 
 use goclaw::domain::refresh::RefreshTrigger;
 
@@ -26,6 +27,12 @@ pub(crate) struct World {
     /// The provider's state of each login; the first `logins` exist.
     pub(crate) families: [Family; MOST_LOGINS],
     pub(crate) logins: u8,
+    /// A copy of the row.
+    pub(crate) backup: Option<Row>,
+    /// The newest committed tokens, in a journal.
+    pub(crate) journal: Option<Answer>,
+    /// A copy was restored and no replica has noticed it yet.
+    pub(crate) restored: Option<Restored>,
     /// The owner's pending forced refresh.
     pub(crate) ask: Option<Ask>,
     pub(crate) left: Budget,
@@ -42,8 +49,19 @@ pub(crate) struct Row {
     pub(crate) attempt: u8,
     pub(crate) sent: Sent,
     pub(crate) age: Age,
+    /// Whether an older copy with a spent token was restored.
+    pub(crate) is_restored: bool,
     /// The refresh token in the row. No rule may read this: only the provider can distinguish tokens.
     pub(crate) token: Token,
+}
+
+/// What the replicas know when an older copy of the row is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Restored {
+    /// All have crashed since.
+    Unseen,
+    /// The version of the row before, and how often its token was presented.
+    Seen { version: Version, attempt: u8 },
 }
 
 /// The number of a login and its generation.
@@ -184,17 +202,21 @@ pub(crate) enum Chance {
     Logout,
     Login,
     Ask,
+    Backup,
+    Restore,
+    /// The journal is lost with its disk.
+    LostJournal,
 }
 
 impl Chance {
     /// The events that can leave doubt about a token.
-    pub(crate) const DOUBTFUL: [Self; 5] =
-        [Self::Crash, Self::LostRequest, Self::LostAnswer, Self::Database, Self::Pause];
+    pub(crate) const DOUBTFUL: [Self; 6] =
+        [Self::Crash, Self::LostRequest, Self::LostAnswer, Self::Database, Self::Pause, Self::Restore];
 }
 
 /// The remaining count of each event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Budget([u8; 9]);
+pub(crate) struct Budget([u8; 12]);
 
 impl Budget {
     pub(crate) fn new(chances: &[(Chance, u8)]) -> Self {

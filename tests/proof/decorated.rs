@@ -8,7 +8,7 @@ use goclaw::{
     app::Ports,
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        ids::AccountName,
+        ids::{AccountName, LoginId},
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
@@ -161,7 +161,9 @@ impl TokenStore for Store {
                 self.changes.pass(GatewayPoint::Committed).await;
                 Ok(answered)
             }
-            RefreshEvent::Failed { .. } => self.inner.advance(name, event, policy, now).await,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => {
+                self.inner.advance(name, event, policy, now).await
+            }
         }
     }
 
@@ -217,6 +219,23 @@ impl TokenJournal for Journal {
         }
         self.changes.pass(GatewayPoint::InJournal).await;
         Ok(())
+    }
+
+    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+        self.changes.pass(GatewayPoint::BeforeCleanup).await;
+        if self.changes.sabotage == Some(Sabotage::Journalless) { Ok(()) } else { self.inner.confirm(entry).await }
+    }
+
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+        self.inner.mark(name, version).await
+    }
+
+    async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
+        self.inner.marks().await
+    }
+
+    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        self.inner.forget(name, login_id).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

@@ -10,7 +10,7 @@ use crate::{
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
-        refresh::{RefreshState, RefreshTrigger},
+        refresh::{Cause, RefreshState, RefreshTrigger},
         time::Timestamp,
     },
 };
@@ -155,6 +155,10 @@ fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option
             format!("The last refresh failed{because}. It is retried automatically.")
         }
         AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
+        AccountState::InDoubt if refresh.cause == Some(Cause::Restored) => format!(
+            "The refresh token is unconfirmed{because}. Sign in again. Only a refresh that you request is tried, and it may \
+             end the login."
+        ),
         AccountState::InDoubt if has_expired => {
             format!("The last refresh is unconfirmed{because}. The access token has expired. The refresh is retried.")
         }

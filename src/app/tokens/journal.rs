@@ -1,11 +1,32 @@
-//! Replays the token journal at the start: commits what an earlier process received and could not store.
+//! The token journal: replays it at the start, and keeps the newest tokens of each login in it.
+//!
+//! A start commits what an earlier process received and could not store. It also writes back committed tokens that the
+//! database has lost, because an older copy of it was restored.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
 
 use super::Tokens;
-use crate::app::AppError;
+use crate::{
+    app::AppError,
+    domain::{
+        credential::SealedCredential,
+        ids::{AccountName, LoginId},
+        provider::ProviderDefinition,
+        refresh::{RefreshEvent, TokenVersion},
+    },
+    ports::{JournalRecord, RecordState},
+};
+
+/// How long a start waits for the replay. It goes on in the background, e.g. for a row that cannot be written.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Records that are committed at the same time.
+const CONCURRENT: usize = 8;
 
 impl Tokens {
-    /// Commits every journal record. A journal that cannot be read is logged, and the gateway starts without it.
-    pub(in crate::app) async fn replay_journal(&self) -> Result<(), AppError> {
+    /// Commits the journal's records. A journal that cannot be read is logged, and the gateway starts without it.
+    pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
         let records = match self.journal.list().await {
             Ok(records) => records,
             Err(error) => {
@@ -13,25 +34,112 @@ impl Tokens {
                 return Ok(());
             }
         };
-        for mut record in records {
-            let provider_type = self.store.load(&record.name).await?.map(|found| found.provider_type);
-            // The account was removed: its tokens are revoked at the provider that the name configures.
-            let definition = match provider_type {
-                Some(provider_type) => self.directory.definition_of(&record.name, provider_type),
-                None => self.directory.catalog.get(&record.name).cloned(),
-            };
-            let Some(definition) = definition else { continue };
-            tracing::info!(provider.name = %record.name, "tokens found in the journal");
-            match self.vault.reseal_rotation(&record.name, definition.provider_type, &record.rotation) {
-                Ok(Some(rotation)) => record.rotation = rotation,
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::error!(provider.name = %record.name, error = %error, "a journal record does not open; it stays");
-                    continue;
+        let mut due = Vec::new();
+        for record in records {
+            let account = self.store.load(&record.name).await?;
+            if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
+                due.push((definition, record));
+            } else if let Some(account) =
+                account.filter(|account| account.refresh.version != record.rotation.seen.next())
+            {
+                // Another replica has refreshed the account meanwhile.
+                self.note_seen(&account).await;
+            }
+        }
+        let marks = self.journal.marks().await.unwrap_or_default();
+        let (tokens, (done, all_done)) = (Arc::clone(self), tokio::sync::oneshot::channel());
+        self.tasks.start(async move {
+            let replay = |(definition, record)| tokens.replay(definition, record);
+            stream::iter(due).for_each_concurrent(CONCURRENT, replay).await;
+            for (name, version) in marks {
+                if let Err(error) = tokens.compare_with_mark(&name, version).await {
+                    tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
                 }
             }
-            self.commit(&definition, record, true).await;
+            // The start may have stopped waiting.
+            let _ = done.send(());
+        });
+        tokio::select! {
+            _ = all_done => {}
+            () = self.clock.sleep(LONGEST_WAIT) => tracing::warn!("the replay of the token journal goes on"),
         }
         Ok(())
+    }
+
+    /// Returns the provider of a record that the database lacks.
+    fn needs_replay(&self, record: &JournalRecord, account: Option<&SealedCredential>) -> Option<ProviderDefinition> {
+        let seen = &record.rotation.seen;
+        match (record.state, account) {
+            // The account was removed: its tokens are revoked at the provider that the name configures.
+            (RecordState::Unsaved, None) => self.directory.catalog.get(&record.name).cloned(),
+            // An account that is absent stays so.
+            (RecordState::Committed, None) => None,
+            (RecordState::Committed, Some(account))
+                if *account.login_id() != seen.login_id || account.generation() > seen.generation =>
+            {
+                None
+            }
+            (_, Some(account)) => self.directory.definition_of(&record.name, account.provider_type),
+        }
+    }
+
+    async fn replay(&self, definition: ProviderDefinition, mut record: JournalRecord) {
+        let (name, version) = (&record.name, record.rotation.seen.next());
+        match record.state {
+            RecordState::Unsaved => tracing::info!(provider.name = %name, "tokens found in the journal"),
+            RecordState::Committed => tracing::warn!(provider.name = %name, version = %version,
+                "the database is older than the token journal, so a backup was restored; the newest tokens are written back"),
+        }
+        match self.vault.reseal_rotation(name, definition.provider_type, &record.rotation) {
+            Ok(Some(rotation)) => record.rotation = rotation,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(provider.name = %name, error = %error, "a journal record does not open; it stays");
+                return;
+            }
+        }
+        self.commit(&definition, record, true).await;
+    }
+
+    /// Keeps or deletes a record after the store has responded: the newest tokens that `is_stored` stay.
+    pub(super) async fn settle_record(&self, record: &JournalRecord, is_stored: bool) {
+        let settled = match record.state {
+            _ if is_stored => self.journal.confirm(record).await,
+            RecordState::Unsaved => self.journal.remove(&record.name, &record.rotation.seen).await,
+            // The account has newer tokens, and their record replaces this one.
+            RecordState::Committed => Ok(()),
+        };
+        if let Err(error) = settled {
+            tracing::warn!(provider.name = %record.name, error = %error, "the token journal is out of date");
+        }
+    }
+
+    /// Puts an account in doubt if this gateway has seen a later generation than the database has.
+    async fn compare_with_mark(&self, name: &AccountName, known: TokenVersion) -> Result<(), AppError> {
+        let Some(account) = self.store.load(name).await? else { return Ok(()) };
+        let is_older = *account.login_id() == known.login_id && account.generation() < known.generation;
+        let definition = self.directory.definition_of(name, account.provider_type);
+        if let Some(definition) = definition.filter(|_| is_older) {
+            tracing::warn!(provider.name = %name, version = %known,
+                "the database is older than the token journal, so a backup was restored; the newest tokens are unknown");
+            let restored = RefreshEvent::Restored { known, attempt: 0 };
+            let compared = self.advance(&definition, &restored).await?;
+            self.adopt(name, account.login_id(), compared.credential)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers the version that another replica has stored.
+    pub(super) async fn note_seen(&self, account: &SealedCredential) {
+        if let Err(error) = self.journal.mark(&account.name, &account.refresh.version).await {
+            tracing::warn!(provider.name = %account.name, error = %error, "the token journal is out of date");
+        }
+    }
+
+    /// Deletes the tokens of a login that has ended.
+    pub(super) async fn forget_record(&self, name: &AccountName, login_id: &LoginId) {
+        if let Err(error) = self.journal.forget(name, login_id).await {
+            tracing::warn!(provider.name = %name, error = %error, "the tokens of an ended login stay in the journal");
+        }
     }
 }

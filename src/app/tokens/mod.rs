@@ -8,6 +8,7 @@ mod present;
 mod refresh;
 mod refused;
 mod registry;
+mod restore;
 mod revoke;
 mod save;
 mod schedule;
@@ -27,6 +28,7 @@ use crate::{
     domain::{
         credential::SealedCredential,
         ids::{AccountName, LoginId},
+        provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenVersion},
         time::Timestamp,
     },
@@ -102,34 +104,57 @@ impl Tokens {
 
     /// Registers an account as stored, and schedules its next refresh.
     pub(super) fn register(&self, credential: &SealedCredential) -> Result<(), AppError> {
-        let (name, now) = (&credential.name, self.now());
+        let name = &credential.name;
         self.hang_up_for_other_replica(credential);
-        let Some(definition) = self.directory.definition_of(name, credential.provider_type).map(Arc::new) else {
-            return Ok(());
+        let Some(account) = self.registration_of(credential)? else { return Ok(()) };
+        // Schedule only newer snapshots; older ones are already scheduled or in flight.
+        let is_newer = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
+        let definition = Arc::clone(&account.definition);
+        self.registry.register(name, account);
+        if is_newer {
+            self.schedule_refresh(&definition, credential);
+        }
+        Ok(())
+    }
+
+    fn schedule_refresh(&self, definition: &ProviderDefinition, credential: &SealedCredential) {
+        let now = self.now();
+        let refresh = credential.refresh.clone().at(now);
+        if let Some(at) = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now) {
+            self.schedule.put(at, &credential.name);
+        }
+    }
+
+    /// Opens an account's access token. None if no provider is configured for the account.
+    fn registration_of(&self, credential: &SealedCredential) -> Result<Option<ProviderRegistration>, AppError> {
+        let Some(definition) = self.directory.definition_of(&credential.name, credential.provider_type).map(Arc::new)
+        else {
+            return Ok(None);
         };
-        let policy = &definition.refresh;
-        let account = ProviderRegistration {
-            definition: Arc::clone(&definition),
+        Ok(Some(ProviderRegistration {
             enabled: credential.enabled,
             auth_method: credential.metadata.auth_method,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token: self.vault.open_access_token(credential)?,
             account_id: credential.metadata.account.account_id.clone(),
-            served_until: credential.refresh.served_until(policy),
-        };
-        // Schedule only newer snapshots; older ones are already scheduled or in flight.
-        let is_newer = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
-        self.registry.register(name, account);
-        if is_newer && let Some(at) = credential.refresh.clone().at(now).ready_at(policy, RefreshTrigger::Due, now) {
-            self.schedule.put(at, name);
-        }
-        Ok(())
+            served_until: credential.refresh.served_until(&definition.refresh),
+            definition,
+        }))
     }
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
     pub(super) async fn reload(&self, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
         let stored = self.store.load(name).await?;
+        match &stored {
+            Some(account) => {
+                let known = self.registry.get(name);
+                if known.is_none_or(|known| known.refresh.version != account.refresh.version) {
+                    self.note_seen(account).await;
+                }
+            }
+            None => self.forget_record(name, login_id).await,
+        }
         self.adopt(name, login_id, stored)
     }
 

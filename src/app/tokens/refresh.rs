@@ -175,7 +175,7 @@ impl Tokens {
             }
         };
         drop(response);
-        let record = JournalRecord { name: definition.name.clone(), rotation };
+        let record = JournalRecord::unsaved(definition.name.clone(), rotation);
         let journaled = self.journal.put(&record).await;
         if let Err(error) = &journaled {
             tracing::error!(provider.name = %record.name, error = %error, "new tokens are kept in memory only");
@@ -191,8 +191,8 @@ impl Tokens {
         record: JournalRecord,
         is_safe: bool,
     ) -> RefreshOutcome {
-        let JournalRecord { name, rotation } = record;
-        let (seen, succeeded) = (rotation.seen.clone(), RefreshEvent::Succeeded(rotation));
+        let (name, seen) = (&record.name, &record.rotation.seen);
+        let succeeded = RefreshEvent::Succeeded(record.rotation.clone());
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
             match self.advance(definition, &succeeded).await {
@@ -207,24 +207,26 @@ impl Tokens {
             self.clock.sleep(pause).await;
             pause = (pause * 2).min(longest);
         };
-        match (committed.effect, &succeeded) {
-            (Effect::Stored, _) => {}
-            (Effect::Revoke, RefreshEvent::Succeeded(rotation)) => {
-                self.revoke_surplus(definition, &seen.next(), rotation.refresh_token.as_ref()).await;
-            }
-            _ => tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded"),
+        // The commit of an earlier try, or of another process that replayed the record.
+        let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
+        if committed.effect == Effect::Revoke {
+            self.revoke_surplus(definition, &seen.next(), record.rotation.refresh_token.as_ref()).await;
+        } else if committed.effect != Effect::Stored && !is_there {
+            tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded");
         }
-        if let Err(error) = self.adopt(&name, &seen.login_id, committed.credential) {
+        if let Err(error) = self.adopt(name, &seen.login_id, committed.credential) {
             tracing::error!(provider.name = %name, error = %error, "tokens that were just stored cannot be opened");
         }
-        if let Err(error) = self.journal.remove(&name, &seen).await {
-            tracing::warn!(provider.name = %name, error = %error, "committed tokens stay in the journal");
-        }
+        self.settle_record(&record, is_there).await;
         RefreshOutcome::Settled
     }
 
     /// Applies one step of the protocol and emits its events.
-    async fn advance(&self, definition: &ProviderDefinition, event: &RefreshEvent) -> Result<Advanced, StoreError> {
+    pub(super) async fn advance(
+        &self,
+        definition: &ProviderDefinition,
+        event: &RefreshEvent,
+    ) -> Result<Advanced, StoreError> {
         let advanced = self.store.advance(&definition.name, event, &definition.refresh, self.now()).await?;
         advanced.events.iter().for_each(|event| self.events.emit(event));
         Ok(advanced)

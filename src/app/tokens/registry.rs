@@ -3,7 +3,13 @@
 //! A lookup takes no lock and copies nothing. A change registers a new snapshot. Snapshots may arrive in any order: one
 //! that is older than the registered one, or belongs to a login that was signed out, is ignored.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -51,12 +57,14 @@ struct Slot {
 #[derive(Debug)]
 pub struct ProviderRegistry {
     slots: ArcSwap<HashMap<AccountName, Slot>>,
+    /// The newest revision that was registered.
+    newest: AtomicI64,
     changes: watch::Sender<()>,
 }
 
 impl Default for ProviderRegistry {
     fn default() -> Self {
-        Self { slots: ArcSwap::default(), changes: watch::Sender::new(()) }
+        Self { slots: ArcSwap::default(), newest: AtomicI64::default(), changes: watch::Sender::new(()) }
     }
 }
 
@@ -73,6 +81,7 @@ impl ProviderRegistry {
     /// Registers a snapshot, unless it is out of date.
     pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
         let account = Arc::new(account);
+        self.newest.fetch_max(account.revision.0, Ordering::Relaxed);
         self.change(name, |slot| {
             let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
                 || slot.account.as_ref().is_some_and(|there| there.revision > account.revision);
@@ -80,6 +89,23 @@ impl ProviderRegistry {
                 slot.account = Some(Arc::clone(&account));
             }
         });
+    }
+
+    /// Returns the newest revision that was registered. The history has it, unless an older copy of the database was
+    /// restored.
+    pub(in crate::app) fn newest_revision(&self) -> Revision {
+        Revision(self.newest.load(Ordering::Relaxed))
+    }
+
+    /// Forgets the revisions of a database that an older copy has replaced.
+    pub(super) fn forget_revisions(&self) {
+        self.newest.store(0, Ordering::Relaxed);
+    }
+
+    /// Registers what a restored database has, although it is older.
+    pub(super) fn reset(&self, name: &AccountName, account: Option<ProviderRegistration>) {
+        let account = account.map(Arc::new);
+        self.change(name, |slot| *slot = Slot { account: account.clone(), signed_out: None });
     }
 
     /// Unregisters a login for good.

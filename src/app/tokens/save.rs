@@ -42,6 +42,8 @@ impl Tokens {
         let mut sealed = self.vault.seal_credential(new, id, None)?;
         match self.save_and_supersede(&mut sealed, definition, now).await? {
             SaveOutcome::Saved(saved) => {
+                // The journal keeps no tokens of the replaced login.
+                self.note_seen(&saved).await;
                 if let Err(error) = self.register(&saved) {
                     // The tokens are safe; the next change or start registers the account.
                     tracing::error!(provider.name = %name, error = %error, "a saved account could not be registered");
@@ -128,6 +130,7 @@ impl Tokens {
             match self.store.remove(name, order.as_ref(), self.now()).await? {
                 Removal::Removed(removed) => {
                     self.registry.unregister(name, removed.login_id());
+                    self.forget_record(name, removed.login_id()).await;
                     return Ok(Some((*removed, order.map(|order| order.revocation.id))));
                 }
                 Removal::Absent => return Ok(None),

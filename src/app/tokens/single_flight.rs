@@ -54,6 +54,12 @@ impl SingleFlight {
         running.insert(key.clone(), receiver.clone());
         Role::Leader(Leader { single_flight: self.clone(), key, outcome }, Follower(receiver))
     }
+
+    /// Whether a refresh of these tokens is under way in this process.
+    pub(super) fn is_running(&self, name: &AccountName, version: &TokenVersion) -> bool {
+        let running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        running.contains_key(&(name.clone(), version.clone()))
+    }
 }
 
 impl Leader {

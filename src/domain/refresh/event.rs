@@ -38,6 +38,9 @@ pub enum RefreshEvent {
     Succeeded(Rotation),
     /// Presenting the token failed. `spread` is random and varies the backoff.
     Failed { seen: TokenVersion, lease: LeaseId, failure: Failure, spread: u16 },
+    /// An older copy of the database was restored. This process has seen the version `known`, whose refresh token was
+    /// presented `attempt` times, and has no later tokens.
+    Restored { known: TokenVersion, attempt: u32 },
 }
 
 /// The next action of the caller that applied an event.

@@ -48,6 +48,8 @@ pub enum Cause {
     HeldUp,
     RateLimited,
     NoConnection,
+    /// An older copy of the database was restored: the stored refresh token is spent, and its successor is unknown.
+    Restored,
     /// The stored refresh token does not open.
     #[strum(serialize = "sealed")]
     DecryptionFailed,
@@ -74,6 +76,7 @@ impl Cause {
             Self::HeldUp => "the gateway was delayed and did not send the refresh in time",
             Self::RateLimited => "the provider rate-limits refreshes",
             Self::NoConnection => "the provider could not be reached",
+            Self::Restored => "an older copy of the database was restored, and the newest tokens are not in it",
             Self::DecryptionFailed => "the stored refresh token cannot be opened with the configured key",
         }
     }

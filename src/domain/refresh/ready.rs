@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::time::Timestamp;
 
-use super::{RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
+use super::{Cause, RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
 /// How often a refresh token may be presented while its access token is valid: once, and once more out of doubt.
 const PRESENTATIONS_WHILE_GOOD: u32 = 2;
@@ -67,7 +67,11 @@ impl RefreshState {
         now: Timestamp,
         not_before: Timestamp,
     ) -> Option<Timestamp> {
-        if self.has_grace(policy, now) {
+        // The token is spent: presenting it is the owner's decision, whatever the access token is worth.
+        if self.cause == Some(Cause::Restored) && trigger != RefreshTrigger::Consented {
+            return None;
+        }
+        if self.cause != Some(Cause::Restored) && self.has_grace(policy, now) {
             return Some(not_before);
         }
         let worth_it_at = match trigger {

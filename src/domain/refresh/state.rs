@@ -118,9 +118,16 @@ impl RefreshState {
             && lease.until <= now
         {
             self.state = TokenState::InDoubt;
-            self.cause = Some(Cause::Interrupted);
+            self.doubt_because(Cause::Interrupted);
         }
         self
+    }
+
+    /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed since.
+    pub(super) fn doubt_because(&mut self, cause: Cause) {
+        if self.cause != Some(Cause::Restored) {
+            self.cause = Some(cause);
+        }
     }
 
     /// Whether the access token has expired at `now`.

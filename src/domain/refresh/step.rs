@@ -30,7 +30,8 @@ pub struct StepEvent {
 /// The protocol has two main rules:
 ///
 /// - New tokens are stored if the row still has the presented login and generation, even if another replica holds the
-///   lease by now: no other token is valid.
+///   lease by now: no other token is valid. A row with an older generation of the login comes from a restored database;
+///   its token is spent, so they are stored there too.
 /// - A failure is recorded by the holder of the lease only: any other caller would clear another replica's lease. The
 ///   exception is a definite rejection, which is true for every holder.
 pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPolicy, now: Timestamp) -> Step {
@@ -38,7 +39,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } => Effect::Recorded,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => Effect::Recorded,
         };
         return Step { row: None, effect, events: Vec::new() };
     };
@@ -50,6 +51,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         RefreshEvent::Failed { seen, lease, failure, spread } => {
             failed(&mut row, seen, lease, *failure, *spread, policy, now)
         }
+        RefreshEvent::Restored { known, attempt } => restored(&mut row, known, *attempt, now),
     };
     // A lease that expired before this step is an event of its own.
     let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
@@ -60,7 +62,7 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
 fn change(before: &RefreshState, after: &RefreshState) -> Option<StepEvent> {
     let kind = match after.state {
         _ if before.version != after.version => EventKind::Refreshed,
-        _ if before.state == after.state => return None,
+        _ if (&before.state, before.cause) == (&after.state, after.cause) => return None,
         TokenState::Active => EventKind::RefreshPostponed,
         TokenState::Refreshing(_) => EventKind::RefreshStarted,
         TokenState::InDoubt => EventKind::InDoubt,
@@ -107,7 +109,7 @@ fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy
             RevocationScope::Grant => Effect::Discard,
         };
     }
-    if row.version != rotation.seen {
+    if row.version.generation > rotation.seen.generation {
         return Effect::Discard;
     }
     if !rotation.same_account {
@@ -120,7 +122,7 @@ fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy
         rotation.metadata.obtained_at,
         rotation.metadata.expires_at,
     );
-    *row = RefreshState { version: row.version.next(), sent_at: row.sent_at, ..reset };
+    *row = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, ..reset };
     // Without a new access token, the old one is still due. Do not retry at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));
@@ -149,18 +151,34 @@ fn failed(
             row.attempt = row.attempt.saturating_sub(1);
             // A token that was in doubt before stays in doubt.
             row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
-            row.cause = Some(cause);
+            row.doubt_because(cause);
             row.failures = row.failures.saturating_add(1);
             let retry_at = retry_after.map(|wait| now.plus(wait));
             row.next_attempt_at = Some(backoff(row.failures)).max(retry_at);
         }
         Failure::Unknown(cause) => {
             row.state = TokenState::InDoubt;
-            row.cause = Some(cause);
+            row.doubt_because(cause);
             row.failures = row.failures.saturating_add(1);
             // In the grace window the token may be presented again at once.
             row.next_attempt_at = (!row.has_grace(policy, now)).then(|| backoff(row.failures));
         }
+    }
+    Effect::Recorded
+}
+
+/// Marks a restored row whose refresh token is spent, or may be: the row does not say so, but this process has seen it.
+fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
+    let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
+    let may_be_spent = row.version == *known && attempt > 0;
+    let is_marked = row.state == TokenState::NeedsReauth || row.cause == Some(Cause::Restored);
+    if (is_spent || may_be_spent) && !is_marked {
+        row.state = TokenState::InDoubt;
+        row.cause = Some(Cause::Restored);
+        row.attempt = row.attempt.max(if may_be_spent { attempt } else { 1 });
+        // A call from before the restore may still be under way.
+        row.sent_at = Some(now);
+        row.next_attempt_at = None;
     }
     Effect::Recorded
 }

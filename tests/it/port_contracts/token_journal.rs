@@ -9,7 +9,7 @@ use goclaw::{
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{JournalRecord, TokenJournal},
+    ports::{JournalRecord, RecordState, TokenJournal},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -25,6 +25,10 @@ contract!(memory: Memory, folder: Folder; [
     account_login_and_generation_identify_a_record,
     a_newer_record_replaces_an_older_one,
     removing_is_idempotent_and_removes_one_record,
+    the_newest_committed_record_of_an_account_stays,
+    a_record_that_was_never_put_can_be_confirmed,
+    only_the_committed_record_of_a_login_is_forgotten,
+    a_mark_replaces_the_committed_record_and_no_later_version,
     a_record_under_concurrent_writes_is_always_present_and_complete,
 ]);
 
@@ -62,16 +66,14 @@ impl Fixture for Folder {
 /// Builds the record of a refresh of `login` at `generation`. `number` makes its tokens unique.
 fn entry(account: &str, login: u8, generation: u64, number: u8) -> JournalRecord {
     let sealed = |what: &str| SealedSecret::from_stored(format!("v1:key:{what}-{number}"));
-    JournalRecord {
-        name: name(account),
-        rotation: Rotation {
-            seen: TokenVersion { login_id: LoginId::from_bytes([login; 16]), generation: Generation(generation) },
-            access_token: sealed("access"),
-            refresh_token: number.is_multiple_of(2).then(|| sealed("refresh")),
-            metadata: credential(number, account).metadata,
-            same_account: number.is_multiple_of(3),
-        },
-    }
+    let rotation = Rotation {
+        seen: TokenVersion { login_id: LoginId::from_bytes([login; 16]), generation: Generation(generation) },
+        access_token: sealed("access"),
+        refresh_token: number.is_multiple_of(2).then(|| sealed("refresh")),
+        metadata: credential(number, account).metadata,
+        same_account: number.is_multiple_of(3),
+    };
+    JournalRecord::unsaved(name(account), rotation)
 }
 
 /// Lists all records, sorted by name.
@@ -120,6 +122,79 @@ async fn removing_is_idempotent_and_removes_one_record<F: Fixture>() {
         journal.remove(&removed.name, &removed.rotation.seen).await.expect("it is gone");
         assert_eq!(listed(&fixture.process()).await, std::slice::from_ref(&kept));
     }
+}
+
+fn committed(entry: &JournalRecord) -> JournalRecord {
+    JournalRecord { state: RecordState::Committed, ..entry.clone() }
+}
+
+async fn the_newest_committed_record_of_an_account_stays<F: Fixture>() {
+    let fixture = F::open();
+    let (first, second, next_login) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work", 2, 0, 3));
+    let (unsaved, other) = (entry("work", 1, 2, 4), entry("work-2", 1, 0, 5));
+    for entry in [&first, &second, &unsaved, &other] {
+        fixture.process().put(entry).await.expect("it is kept");
+    }
+    for (confirmed, kept) in [(&first, &first), (&second, &second), (&first, &second), (&next_login, &next_login)] {
+        fixture.process().confirm(confirmed).await.expect("it is kept");
+        let listed = listed(&fixture.process()).await;
+        let of_work: Vec<_> = listed.iter().filter(|entry| entry.state == RecordState::Committed).collect();
+        assert_eq!(of_work, [&committed(kept)]);
+        assert!(listed.contains(&unsaved) && listed.contains(&other), "{listed:?}");
+    }
+}
+
+async fn a_record_that_was_never_put_can_be_confirmed<F: Fixture>() {
+    let fixture = F::open();
+    let written = entry("work", 1, 0, 1);
+    for _ in 0..2 {
+        fixture.process().confirm(&written).await.expect("it is kept");
+        assert_eq!(listed(&fixture.process()).await, [committed(&written)]);
+    }
+}
+
+async fn only_the_committed_record_of_a_login_is_forgotten<F: Fixture>() {
+    let fixture = F::open();
+    let (kept, unsaved, other) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work-2", 1, 0, 3));
+    let journal = fixture.process();
+    for entry in [&kept, &unsaved, &other] {
+        journal.put(entry).await.expect("it is kept");
+    }
+    journal.confirm(&kept).await.expect("it is kept");
+    journal.confirm(&other).await.expect("it is kept");
+    journal.forget(&kept.name, &LoginId::from_bytes([2; 16])).await.expect("nothing is there");
+    assert_eq!(listed(&journal).await.len(), 3);
+    for _ in 0..2 {
+        journal.forget(&kept.name, &kept.rotation.seen.login_id).await.expect("it is gone");
+        assert_eq!(listed(&fixture.process()).await, [committed(&other), unsaved.clone()]);
+    }
+}
+
+async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>() {
+    let fixture = F::open();
+    let journal = fixture.process();
+    let (record, unsaved) = (entry("work", 1, 4, 1), entry("work", 1, 9, 2));
+    let version = |login: u8, generation| TokenVersion {
+        login_id: LoginId::from_bytes([login; 16]),
+        generation: Generation(generation),
+    };
+    let marks = async || fixture.process().marks().await.expect("the marks");
+    journal.put(&unsaved).await.expect("it is kept");
+    journal.confirm(&record).await.expect("it is kept");
+    // The record has generation 5.
+    journal.mark(&record.name, &version(1, 4)).await.expect("an older one is ignored");
+    assert_eq!((marks().await, listed(&journal).await), (vec![], vec![committed(&record), unsaved.clone()]));
+    for later in [version(1, 6), version(1, 7), version(2, 0)] {
+        journal.mark(&record.name, &later).await.expect("it is kept");
+        assert_eq!(marks().await, [(record.name.clone(), later)]);
+        assert_eq!(listed(&journal).await, std::slice::from_ref(&unsaved));
+    }
+    journal.mark(&name("work-2"), &version(1, 3)).await.expect("another account");
+    assert_eq!(marks().await.len(), 2);
+    journal.confirm(&entry("work", 2, 0, 3)).await.expect("it is kept");
+    assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
+    journal.forget(&name("work-2"), &version(1, 0).login_id).await.expect("it is gone");
+    assert_eq!(marks().await, []);
 }
 
 async fn a_record_under_concurrent_writes_is_always_present_and_complete<F: Fixture>() {

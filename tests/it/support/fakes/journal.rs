@@ -1,21 +1,56 @@
 //! A token journal in memory. It survives a restart of the gateway.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{ids::AccountName, refresh::TokenVersion},
-    ports::{JournalError, JournalRecord, TokenJournal},
+    domain::{
+        ids::{AccountName, LoginId},
+        refresh::TokenVersion,
+    },
+    ports::{JournalError, JournalRecord, RecordState, TokenJournal},
 };
 
 #[derive(Default)]
 pub(crate) struct MemoryJournal {
-    entries: Mutex<Vec<JournalRecord>>,
+    contents: Mutex<Contents>,
+}
+
+#[derive(Default)]
+struct Contents {
+    entries: Vec<JournalRecord>,
+    marks: Vec<(AccountName, TokenVersion)>,
 }
 
 impl MemoryJournal {
     pub(crate) fn contents(&self) -> Vec<JournalRecord> {
-        self.entries.lock().expect("no test panics while it holds the entries").clone()
+        self.lock().entries.clone()
+    }
+
+    /// Returns the records that wait for the database.
+    pub(crate) fn unsaved(&self) -> Vec<JournalRecord> {
+        self.contents().into_iter().filter(|record| record.state == RecordState::Unsaved).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().expect("no test panics while it holds the contents")
+    }
+}
+
+impl Contents {
+    /// Removes what an account's new committed version replaces. Returns whether a later generation of it is there.
+    fn make_room(&mut self, name: &AccountName, version: &TokenVersion) -> bool {
+        let is_later = |kept: &TokenVersion| kept.login_id == version.login_id && kept.generation > version.generation;
+        let is_committed = |entry: &JournalRecord| entry.name == *name && entry.state == RecordState::Committed;
+        let mut entries = self.entries.iter();
+        if entries.any(|entry| is_committed(entry) && is_later(&entry.rotation.seen.next()))
+            || self.marks.iter().any(|(of, mark)| of == name && is_later(mark))
+        {
+            return true;
+        }
+        self.entries.retain(|entry| !is_committed(entry));
+        self.marks.retain(|(of, _)| of != name);
+        false
     }
 }
 
@@ -24,9 +59,46 @@ impl TokenJournal for MemoryJournal {
     async fn put(&self, entry: &JournalRecord) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         // One lock, so a reader sees the old entry or the new one.
-        let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
-        entries.retain(|other| other.name != entry.name || other.rotation.seen != entry.rotation.seen);
-        entries.push(entry.clone());
+        let mut contents = self.lock();
+        contents.entries.retain(|other| other.name != entry.name || other.rotation.seen != entry.rotation.seen);
+        contents.entries.push(entry.clone());
+        Ok(())
+    }
+
+    async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        let mut contents = self.lock();
+        contents.entries.retain(|other| {
+            let is_same = other.name == entry.name && other.rotation.seen == entry.rotation.seen;
+            !is_same || other.state == RecordState::Committed
+        });
+        if !contents.make_room(&entry.name, &entry.rotation.seen.next()) {
+            contents.entries.push(JournalRecord { state: RecordState::Committed, ..entry.clone() });
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        let mut contents = self.lock();
+        if !contents.make_room(name, version) {
+            contents.marks.push((name.clone(), version.clone()));
+        }
+        Ok(())
+    }
+
+    async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {
+        tokio::task::yield_now().await;
+        Ok(self.lock().marks.clone())
+    }
+
+    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        let mut contents = self.lock();
+        contents.entries.retain(|entry| {
+            entry.name != *name || entry.rotation.seen.login_id != *login_id || entry.state == RecordState::Unsaved
+        });
+        contents.marks.retain(|(of, mark)| of != name || mark.login_id != *login_id);
         Ok(())
     }
 
@@ -37,8 +109,7 @@ impl TokenJournal for MemoryJournal {
 
     async fn remove(&self, name: &AccountName, seen: &TokenVersion) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
-        let mut entries = self.entries.lock().expect("no test panics while it holds the entries");
-        entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);
+        self.lock().entries.retain(|entry| entry.name != *name || entry.rotation.seen != *seen);
         Ok(())
     }
 }

@@ -1,0 +1,58 @@
+//! Meets an older copy of the database that was restored while this gateway runs.
+//!
+//! The refresh tokens in it are spent where this gateway has seen a later generation. Their successors are written back
+//! from the journal; without them the account is in doubt, and only its owner may risk the old token.
+
+use super::Tokens;
+use crate::{
+    app::AppError,
+    domain::{credential::SealedCredential, refresh::RefreshEvent},
+    ports::{JournalRecord, RecordState},
+};
+
+impl Tokens {
+    /// Compares every account with what this gateway knows, and registers what the database has afterwards.
+    pub(in crate::app) async fn meet_restored_database(&self) -> Result<(), AppError> {
+        tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
+        let records = self.journal.list().await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the token journal cannot be read");
+            Vec::new()
+        });
+        let stored = self.store.list().await?;
+        self.registry.forget_revisions();
+        for name in self.registry.names() {
+            if stored.iter().all(|account| account.name != name) {
+                self.registry.reset(&name, None);
+            }
+        }
+        for account in stored {
+            let healed = self.heal(account, &records).await?;
+            let registration = self.registration_of(&healed)?;
+            if let Some(account) = &registration {
+                self.schedule_refresh(&account.definition, &healed);
+            }
+            self.registry.reset(&healed.name, registration);
+        }
+        Ok(())
+    }
+
+    /// Returns an account with the newest tokens that are known, or in doubt if they are not.
+    async fn heal(&self, account: SealedCredential, records: &[JournalRecord]) -> Result<SealedCredential, AppError> {
+        let definition = self.directory.definition_of(&account.name, account.provider_type);
+        let known = self.registry.get(&account.name);
+        let (Some(definition), Some(known)) = (definition, known) else { return Ok(account) };
+        let known = &known.refresh;
+        let newest = records.iter().find(|record| {
+            let is_committed = record.state == RecordState::Committed && record.name == account.name;
+            is_committed && record.rotation.seen.next() == known.version
+        });
+        let own_call = u32::from(self.single_flight.is_running(&account.name, &known.version));
+        let written_back = newest.map(|record| RefreshEvent::Succeeded(record.rotation.clone()));
+        let compared = RefreshEvent::Restored { known: known.version.clone(), attempt: known.attempt + own_call };
+        let mut account = account;
+        for event in written_back.into_iter().chain([compared]) {
+            account = self.advance(&definition, &event).await?.credential.unwrap_or(account);
+        }
+        Ok(account)
+    }
+}

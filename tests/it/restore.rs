@@ -1,0 +1,175 @@
+//! An older copy of the database is put back. The token journal keeps the login, or says that the newest tokens are lost.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::{
+    replicas,
+    support::{
+        gateway::{Gateway, Home, eventually},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+async fn refresh(gateway: &Gateway) -> u16 {
+    gateway.post("/v1/auth/openai/refresh", json!({})).await.status
+}
+
+/// Checks that no refresh token was presented twice and that the login lives at the provider.
+async fn assert_unharmed(provider: &Provider) {
+    let presented = provider.get_control("/presentations").await;
+    let mut counts = BTreeMap::<&str, u32>::new();
+    for presentation in presented.as_array().expect("presentations") {
+        *counts.entry(presentation["token_sha256"].as_str().expect("a digest")).or_default() += 1;
+    }
+    assert!(counts.values().all(|count| *count == 1), "{presented}");
+    let totals = provider.get_control("/presentations/totals").await;
+    assert_eq!((&totals["reuse_refused"], &totals["families_killed"]), (&json!(0), &json!(0)), "{totals}");
+}
+
+async fn status_when(gateway: &Gateway, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let look = || async { Some(gateway.status().await).filter(&holds) };
+    eventually(what, look).await
+}
+
+/// Copies the files of the SQLite database, and nothing else.
+fn copy_database(from: &Path, to: &Path) {
+    for file in fs::read_dir(to).expect("a folder").map(|file| file.expect("a file").path()) {
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("goclaw.db")) {
+            fs::remove_file(file).expect("it is removed");
+        }
+    }
+    for file in fs::read_dir(from).expect("a folder").map(|file| file.expect("a file").path()) {
+        let name = file.file_name().expect("a name");
+        if name.to_string_lossy().starts_with("goclaw.db") {
+            fs::copy(&file, to.join(name)).expect("it is copied");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_journal_writes_the_newest_tokens_back_into_a_restored_file() {
+    for (refreshes, is_killed) in [(1, false), (1, true), (3, false)] {
+        let provider = Provider::approving();
+        let home = Home::new(&provider);
+        let backup = tempfile::tempdir().expect("a folder");
+        let gateway = home.start().await;
+        gateway.sign_in().await;
+        gateway.stop().await;
+        copy_database(&home.data_dir(), backup.path());
+        let gateway = home.start().await;
+        for _ in 0..refreshes {
+            assert_eq!(refresh(&gateway).await, 200);
+        }
+        if is_killed {
+            drop(gateway)
+        } else {
+            gateway.stop().await
+        }
+        copy_database(backup.path(), &home.data_dir());
+
+        let gateway = home.start().await;
+        let status = gateway.status().await;
+        assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
+        assert_eq!(status["generation"], json!(refreshes), "{status}");
+        assert!(gateway.log().contains("a backup was restored"), "{}", gateway.log());
+        assert_eq!(refresh(&gateway).await, 200);
+        assert_eq!(gateway.status().await["generation"], json!(refreshes + 1));
+        assert_unharmed(&provider).await;
+    }
+}
+
+/// Copies the tables that hold logins into others, and back.
+const BACK_UP: &str =
+    "CREATE TABLE old_providers AS TABLE llm_providers; CREATE TABLE old_secrets AS TABLE config_secrets;
+    CREATE TABLE old_events AS TABLE credential_events;";
+const RESTORE: &str = "BEGIN; TRUNCATE llm_providers, config_secrets, credential_events;
+    INSERT INTO llm_providers TABLE old_providers; INSERT INTO config_secrets TABLE old_secrets;
+    INSERT INTO credential_events OVERRIDING SYSTEM VALUE TABLE old_events;
+    SELECT setval(pg_get_serial_sequence('credential_events', 'id'), (SELECT max(id) FROM old_events)); COMMIT;";
+
+#[tokio::test]
+async fn a_running_gateway_writes_its_newest_tokens_back_into_a_restored_database() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    database.execute(BACK_UP).await;
+    for _ in 0..2 {
+        assert_eq!(refresh(&gateway).await, 200);
+    }
+    database.execute(RESTORE).await;
+    status_when(&gateway, "the newest tokens to be back", |status| status["generation"] == 2).await;
+    assert_eq!(refresh(&gateway).await, 200);
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["generation"]), (&json!("active"), &json!(3)), "{status}");
+    assert_unharmed(&provider).await;
+}
+
+#[tokio::test]
+async fn tokens_that_only_a_lost_gateway_had_leave_doubt_that_only_the_owner_may_test() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let home = replicas::home(&provider, &database);
+    let first = home.start().await;
+    first.sign_in().await;
+    database.execute(BACK_UP).await;
+    let lost = replicas::home(&provider, &database);
+    let second = lost.start().await;
+    assert_eq!(refresh(&second).await, 200);
+    status_when(&first, "the other gateway's refresh", |status| status["generation"] == 1).await;
+    // The status reads the database; the first gateway itself follows within half a second.
+    eventually("the mark", || async { marks(&home).then_some(()) }).await;
+    drop((second, lost));
+    database.execute(RESTORE).await;
+
+    let in_doubt = |status: &Value| status["state"] == "in_doubt";
+    let status = status_when(&first, "the doubt", in_doubt).await;
+    assert_eq!((&status["generation"], &status["authenticated"]), (&json!(0), &json!(true)), "{status}");
+    assert!(status["reason"].as_str().is_some_and(|reason| reason.contains("restored")), "{status}");
+    // A plain refresh does not present it, and neither does a gateway that starts again after another restore.
+    refresh(&first).await;
+    assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
+    first.stop().await;
+    database.execute(RESTORE).await;
+    let first = home.start().await;
+    assert!(in_doubt(&first.status().await), "{}", first.status().await);
+    assert_unharmed(&provider).await;
+}
+
+/// Whether the journal has a mark of generation 1.
+fn marks(home: &Home) -> bool {
+    let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
+    files.map(|file| file.file_name()).any(|name| name.to_string_lossy().ends_with(".1.seen"))
+}
+
+#[tokio::test]
+async fn an_account_that_is_absent_after_a_restore_stays_absent() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let backup = tempfile::tempdir().expect("a folder");
+    home.start().await.stop().await;
+    copy_database(&home.data_dir(), backup.path());
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    assert_eq!(refresh(&gateway).await, 200);
+    gateway.stop().await;
+    copy_database(backup.path(), &home.data_dir());
+    let gateway = home.start().await;
+    assert_eq!(gateway.status().await["state"], "absent");
+    assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
+}
+
+#[tokio::test]
+async fn a_logout_deletes_the_tokens_in_the_journal() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    assert_eq!(refresh(&gateway).await, 200);
+    let files = || fs::read_dir(home.data_dir().join("escrow")).expect("the journal").count();
+    assert_eq!(files(), 1);
+    assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
+    assert_eq!(files(), 0);
+}
