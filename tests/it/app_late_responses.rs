@@ -11,6 +11,7 @@ use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, spawn, wit
 
 const HTTP_TIMEOUT: Duration = Duration::from_secs(20);
 const LAST_LOOK: Duration = Duration::from_millis(500);
+const CLOSING: Duration = Duration::from_millis(100);
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
 /// Connects a gateway whose first refresh has timed out at a provider that has rotated the token. Returns the status that
@@ -58,6 +59,9 @@ async fn the_next_presentation_ends_the_late_call() {
     gateway.clock.advance(HTTP_TIMEOUT * 30);
     assert_eq!(gateway.provider.calls_under_way(), 1);
     let consented = spawn(refresh(&gateway, Some(seen)));
+    settle().await;
+    assert_eq!((gateway.provider.presented().len(), gateway.provider.calls_under_way()), (1, 0));
+    gateway.clock.advance(CLOSING);
     settle().await;
     assert_eq!((gateway.provider.presented().len(), gateway.provider.calls_under_way()), (2, 1));
     gateway.provider.resume();

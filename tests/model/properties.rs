@@ -36,12 +36,11 @@ proptest! {
     ) {
         let (after, effect) = one_step(&row, &event, &policy);
         prop_assert_eq!(&after.version.login_id, &row.version.login_id);
-        match &event {
-            RefreshEvent::Succeeded(rotation) if effect == Effect::Stored => {
-                prop_assert!(rotation.seen.generation >= row.version.generation, "older tokens were stored");
-                prop_assert_eq!(&after.version, &rotation.seen.next());
-            }
-            _ => prop_assert_eq!(&after.version, &row.version),
+        if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (&event, effect) {
+            prop_assert!(rotation.seen.generation >= row.version.generation, "older tokens were stored");
+            prop_assert_eq!(&after.version, &rotation.seen.next());
+        } else {
+            prop_assert_eq!(&after.version, &row.version);
         }
         prop_assert_eq!(after.refreshable, row.refreshable);
         if effect != Effect::Stored {

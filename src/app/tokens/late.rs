@@ -17,6 +17,8 @@ use crate::domain::{
     refresh::{LeaseId, TokenState},
 };
 
+/// How long a call that was hung up takes to close its connection.
+const CLOSING: Duration = Duration::from_millis(100);
 /// What a stop adds to the timeout of a call whose response is late.
 const GRACE_AT_STOP: Duration = Duration::from_secs(5);
 
@@ -45,14 +47,11 @@ impl LateCalls {
         }
     }
 
-    /// Ends the account's late call because the token is presented again under this lease. Two presentations of one
-    /// token must not be under way at once.
-    pub(super) fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
-        if let Some((known, hung_up)) = self.lock().get(name)
-            && known != lease
-        {
-            hung_up.cancel();
-        }
+    /// Ends the account's late call if it began under another lease. Returns whether there was one.
+    fn cancel_other(&self, name: &AccountName, lease: &LeaseId) -> bool {
+        let calls = self.lock();
+        let other = calls.get(name).filter(|(known, _)| known != lease);
+        other.inspect(|(_, hung_up)| hung_up.cancel()).is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, (LeaseId, CancellationToken)>> {
@@ -95,10 +94,18 @@ impl Tokens {
         self.clock.sleep(definition.refresh.http_timeout + GRACE_AT_STOP).await;
     }
 
+    /// Ends the account's late call before its token is presented again under this lease: two presentations of one token
+    /// must not be under way at once.
+    pub(super) async fn hang_up(&self, name: &AccountName, lease: &LeaseId) {
+        if self.late_calls.cancel_other(name, lease) {
+            self.clock.sleep(CLOSING).await;
+        }
+    }
+
     /// Ends the late call of an account whose token another replica presents.
     pub(super) fn hang_up_for_other_replica(&self, credential: &SealedCredential) {
         if let TokenState::Refreshing(lease) = &credential.refresh.state {
-            self.late_calls.hang_up(&credential.name, &lease.id);
+            self.late_calls.cancel_other(&credential.name, &lease.id);
         }
     }
 }

@@ -102,7 +102,7 @@ impl Tokens {
         let failure = match self.open_refresh_token(&credential, is_late) {
             Ok(token) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
-                self.late_calls.hang_up(name, &lease);
+                self.hang_up(name, &lease).await;
                 let mut call = self.present(definition, &credential, token);
                 match self.in_time(definition, &mut call).await {
                     Some(Ok(response)) => return Ok((self.keep(definition, &credential, response).await, None)),

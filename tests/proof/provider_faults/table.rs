@@ -127,6 +127,11 @@ fn status(status: u16, body: &Value) -> Value {
     json!({"kind": "status", "status": status, "body": body.to_string()})
 }
 
+/// A response later than the gateway's timeout.
+fn late(by: &str) -> Value {
+    json!({"kind": "delay", "by": by})
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let kind = |kind: &str| json!({ "kind": kind });
     let server_error = json!({"error": {"code": "server_error"}});
@@ -152,6 +157,9 @@ pub(super) fn cases() -> Vec<Case> {
         lost("half JSON", kind("half_json")),
         lost("1 GiB of body", kind("huge_body")),
         lost("slow drip beyond the timeout", json!({"kind": "slow_drip", "every": "50ms"})),
+        // Stored although the call had timed out.
+        accepted("answered 0.5 s after the timeout", Strike::Fault(late("1400ms"))),
+        accepted("answered 3 s after the timeout", Strike::Fault(late("3900ms"))),
         // Retried as soon as no caller can still be waiting for the first response.
         Case {
             provider: json!({"reuse": {"grace": "60s"}}),

@@ -1,6 +1,11 @@
 //! A login whose refresh is held right after the provider's rotation.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -52,11 +57,17 @@ impl Held {
     }
 }
 
-/// Returns for each file of a journal whether it holds a complete record, whatever its name.
+/// Returns for each file of a journal that waits for the database whether it holds a complete record, whatever its name.
+/// Committed records and marks do not count.
 fn journal(data_dir: &Path) -> Vec<bool> {
     let is_complete =
         |text: Vec<u8>| serde_json::from_slice::<Value>(&text).is_ok_and(|record| record["refresh_token"].is_string());
     let files = fs::read_dir(data_dir.join("escrow")).expect("the journal").map(|file| file.expect("a file").path());
+    let waits = |path: &PathBuf| {
+        let path = path.to_string_lossy();
+        !path.ends_with(".committed.json") && !path.ends_with(".seen")
+    };
+    let files = files.filter(waits);
     // A missing file was committed or moved meanwhile.
     files.filter_map(|path| fs::read(path).ok().map(is_complete)).collect()
 }
