@@ -67,7 +67,7 @@ pub trait TokenJournal: Send + Sync {
     async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
     /// Remembers that the database had this version of an account, whose tokens another gateway keeps. MUST replace the
-    /// account's committed entry and an earlier mark, but no later one of the login.
+    /// account's committed entry and an earlier mark, but nothing of this version or a later one of the login.
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError>;
 
     /// Returns the marks of all processes.

@@ -19,7 +19,6 @@ impl Tokens {
             Vec::new()
         });
         let stored = self.store.list().await?;
-        self.registry.forget_revisions();
         for name in self.registry.names() {
             if stored.iter().all(|account| account.name != name) {
                 self.registry.reset(&name, None);
@@ -27,12 +26,20 @@ impl Tokens {
         }
         for account in stored {
             let healed = self.heal(account, &records).await?;
-            let registration = self.registration_of(&healed)?;
-            if let Some(account) = &registration {
-                self.schedule_refresh(&account.definition, &healed);
+            match self.registration_of(&healed) {
+                Ok(registration) => {
+                    if let Some(account) = &registration {
+                        self.schedule_refresh(&account.definition, &healed);
+                    }
+                    self.registry.reset(&healed.name, registration);
+                }
+                Err(error) => {
+                    tracing::error!(provider.name = %healed.name, error = %error, "a restored account does not open");
+                }
             }
-            self.registry.reset(&healed.name, registration);
         }
+        // Last, so that a comparison that failed is repeated.
+        self.registry.forget_revisions();
         Ok(())
     }
 

@@ -81,7 +81,10 @@ impl TokenJournal for MemoryJournal {
     async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
-        if !contents.make_room(name, version) {
+        let is_kept = |entry: &JournalRecord| {
+            entry.state == RecordState::Committed && entry.name == *name && entry.rotation.seen.next() == *version
+        };
+        if !contents.entries.iter().any(is_kept) && !contents.make_room(name, version) {
             contents.marks.push((name.clone(), version.clone()));
         }
         Ok(())

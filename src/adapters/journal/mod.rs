@@ -5,6 +5,8 @@
 //! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. The file
 //! `<account>.<login>.<generation>.seen` is a mark.
 
+mod record_file;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -13,19 +15,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use crate::{
     domain::{
         ids::{AccountName, Generation, LoginId},
-        provider_settings::ProviderSettings,
-        refresh::{Rotation, TokenVersion},
-        sealed::SealedSecret,
+        refresh::TokenVersion,
     },
     ports::{JournalError, JournalRecord, RecordState, TokenJournal},
 };
+use async_trait::async_trait;
+use record_file::{RecordFile, read};
 
 /// The end of the name of a committed record.
 const COMMITTED: &str = ".committed.json";
@@ -116,7 +114,9 @@ impl FolderJournal {
 
     fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
         let path = self.folder.join(format!("{}{MARK}", stem(name, version)));
-        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, version)) {
+        // The tokens of this version may be there already: another process on the same folder has stored them.
+        let keeps = |kept: TokenVersion| kept == *version || is_later(&kept, version);
+        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(keeps) {
             return Ok(());
         }
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
@@ -256,63 +256,4 @@ fn write_and_compare(file: &mut File, path: &Path, text: &[u8]) -> io::Result<()
     file.flush()?;
     file.sync_all()?;
     if fs::read(path)? == text { Ok(()) } else { Err(io::Error::other("the file does not contain what was written")) }
-}
-
-fn read(path: &Path) -> io::Result<JournalRecord> {
-    // Reading a named pipe would wait for a writer.
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(invalid("it is not a regular file"));
-    }
-    let file: RecordFile = serde_json::from_slice(&fs::read(path)?)?;
-    let is_committed = path.to_string_lossy().ends_with(COMMITTED);
-    let state = if is_committed { RecordState::Committed } else { RecordState::Unsaved };
-    file.into_record(state).ok_or_else(|| invalid("it has invalid values"))
-}
-
-fn invalid(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
-/// The JSON form of a record.
-#[derive(Serialize, Deserialize)]
-struct RecordFile {
-    name: String,
-    login_id: String,
-    generation: u64,
-    access_token: String,
-    refresh_token: Option<String>,
-    same_account: bool,
-    settings: Value,
-}
-
-impl RecordFile {
-    fn of(record: &JournalRecord) -> Self {
-        let rotation = &record.rotation;
-        Self {
-            name: record.name.to_string(),
-            login_id: rotation.seen.login_id.to_string(),
-            generation: rotation.seen.generation.0,
-            access_token: rotation.access_token.as_str().to_owned(),
-            refresh_token: rotation.refresh_token.as_ref().map(|token| token.as_str().to_owned()),
-            same_account: rotation.same_account,
-            settings: ProviderSettings::default().with_metadata(&rotation.metadata).into_json(),
-        }
-    }
-
-    fn into_record(self, state: RecordState) -> Option<JournalRecord> {
-        Some(JournalRecord {
-            name: AccountName::parse(&self.name).ok()?,
-            rotation: Rotation {
-                seen: TokenVersion {
-                    login_id: LoginId::from_stored(self.login_id),
-                    generation: Generation(self.generation),
-                },
-                access_token: SealedSecret::from_stored(self.access_token),
-                refresh_token: self.refresh_token.map(SealedSecret::from_stored),
-                metadata: ProviderSettings::from_json(self.settings).ok()?.metadata().ok()?,
-                same_account: self.same_account,
-            },
-            state,
-        })
-    }
 }

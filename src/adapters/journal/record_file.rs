@@ -1,0 +1,77 @@
+//! The content of a record's file.
+
+use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::COMMITTED;
+use crate::{
+    domain::{
+        ids::{AccountName, Generation, LoginId},
+        provider_settings::ProviderSettings,
+        refresh::{Rotation, TokenVersion},
+        sealed::SealedSecret,
+    },
+    ports::{JournalRecord, RecordState},
+};
+
+/// The JSON form of a record.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RecordFile {
+    name: String,
+    login_id: String,
+    generation: u64,
+    access_token: String,
+    refresh_token: Option<String>,
+    same_account: bool,
+    settings: Value,
+}
+
+impl RecordFile {
+    pub(super) fn of(record: &JournalRecord) -> Self {
+        let rotation = &record.rotation;
+        Self {
+            name: record.name.to_string(),
+            login_id: rotation.seen.login_id.to_string(),
+            generation: rotation.seen.generation.0,
+            access_token: rotation.access_token.as_str().to_owned(),
+            refresh_token: rotation.refresh_token.as_ref().map(|token| token.as_str().to_owned()),
+            same_account: rotation.same_account,
+            settings: ProviderSettings::default().with_metadata(&rotation.metadata).into_json(),
+        }
+    }
+
+    fn into_record(self, state: RecordState) -> Option<JournalRecord> {
+        Some(JournalRecord {
+            name: AccountName::parse(&self.name).ok()?,
+            rotation: Rotation {
+                seen: TokenVersion {
+                    login_id: LoginId::from_stored(self.login_id),
+                    generation: Generation(self.generation),
+                },
+                access_token: SealedSecret::from_stored(self.access_token),
+                refresh_token: self.refresh_token.map(SealedSecret::from_stored),
+                metadata: ProviderSettings::from_json(self.settings).ok()?.metadata().ok()?,
+                same_account: self.same_account,
+            },
+            state,
+        })
+    }
+}
+
+/// Reads a record. Its state is in the name of the file.
+pub(super) fn read(path: &Path) -> io::Result<JournalRecord> {
+    // Reading a named pipe would wait for a writer.
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(invalid("it is not a regular file"));
+    }
+    let file: RecordFile = serde_json::from_slice(&fs::read(path)?)?;
+    let is_committed = path.to_string_lossy().ends_with(COMMITTED);
+    let state = if is_committed { RecordState::Committed } else { RecordState::Unsaved };
+    file.into_record(state).ok_or_else(|| invalid("it has invalid values"))
+}
+
+fn invalid(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
