@@ -135,7 +135,7 @@ async fn the_alias_of_an_account_is_not_available_for_another() {
 #[tokio::test]
 async fn a_port_in_use_and_an_expired_login_are_shown() {
     let provider = Provider::start(&["--approval", "ask"]);
-    let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "4s");
+    let home = Home::new(&provider).with("GOCLAW_CALLBACK__TIMEOUT", "12s");
     let gateway = home.start().await;
     let held = std::net::TcpListener::bind(("127.0.0.1", home.callback_port)).expect("the port");
     let browser = Browser::open().await;
