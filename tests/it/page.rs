@@ -1,5 +1,7 @@
 //! The gateway's page in a real browser. Gateway, simulator and browser are processes.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::support::{
@@ -169,6 +171,23 @@ async fn an_account_that_needs_a_login_is_shown_and_reconnected() {
     browser.reads("Connected as").await;
     assert_eq!(home.stored(), (1, 1));
     assert_eq!(gateway.status().await["state"], "active");
+}
+
+#[tokio::test]
+async fn a_restored_database_is_told_and_not_as_a_lost_response() {
+    let provider = Provider::approving();
+    let (home, gateway, browser) = open_session(&provider).await;
+    gateway.sign_in().await;
+    let login = gateway.status().await["login_id"].as_str().expect("a login").to_owned();
+    gateway.stop().await;
+    fs::write(home.data_dir().join(format!("escrow/openai-codex.{login}.4.seen")), "").expect("a mark");
+    let gateway = home.start().await;
+    assert_eq!(gateway.status().await["state"], "in_doubt");
+    browser.open_page(home.run(&["open"]).stdout.trim()).await;
+    browser.reads("An older database was restored; a new sign-in is safest").await;
+    browser.reads("The gateway does not try it unless you ask").await;
+    assert!(!browser.text().await.contains("tries once more"));
+    assert_accessible(&browser, "a restored account").await;
 }
 
 #[tokio::test]

@@ -72,6 +72,13 @@ export function verdict(account, at) {
 		}
 		case "doubt": {
 			const event = last("in_doubt");
+			if (event?.cause === "restored") {
+				return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: ["An older database was restored; a new sign-in is safest"],
+					why: [why(event.cause, provider), " The refresh token in it is used up, or may be. ",
+						serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ",
+						"The gateway does not try it unless you ask."],
+					aside: "Trying it may revoke the token that still works: some providers end a sign-in when an old token is sent twice.", main: "again" };
+			}
 			const asked = event ? `At ${moment(event.at)} the gateway sent a refresh to ${v} and got no usable response. ` : "";
 			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s response was lost; a new sign-in is safest`],
 				why: [asked, "The refresh token may already be used. ",
