@@ -75,7 +75,8 @@ pub enum AccountState {
     Active,
     /// The access token is being refreshed.
     Refreshing,
-    /// The refresh token was presented without a readable response; the provider may have consumed it.
+    /// The refresh token was presented without a readable response, or comes from a restored database; the provider may
+    /// have consumed it.
     InDoubt,
     /// The owner must log in again.
     NeedsReauth,

@@ -12,6 +12,7 @@ mod app_keys;
 mod app_late_responses;
 mod app_login;
 mod app_refresh;
+mod app_restore;
 mod app_sessions;
 mod port_calls;
 

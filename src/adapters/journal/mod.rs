@@ -15,6 +15,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use async_trait::async_trait;
+
 use crate::{
     domain::{
         ids::{AccountName, Generation, LoginId},
@@ -22,7 +24,6 @@ use crate::{
     },
     ports::{JournalError, JournalRecord, RecordState, TokenJournal},
 };
-use async_trait::async_trait;
 use record_file::{RecordFile, read};
 
 /// The end of the name of a committed record.
@@ -97,8 +98,7 @@ impl FolderJournal {
         let (name, seen) = (&record.name, &record.rotation.seen);
         let stem = stem(name, seen);
         let [unsaved, committed] = [RecordState::Unsaved, RecordState::Committed].map(|state| self.path(&stem, state));
-        let keeps = |kept: &TokenVersion| is_later(kept, &seen.next());
-        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| keeps(&kept)) {
+        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(|kept| is_later(&kept, &seen.next())) {
             return self.remove_where(&stem, |path| is_named_after(path, &stem));
         }
         match fs::rename(&unsaved, &committed) {

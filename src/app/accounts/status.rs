@@ -10,7 +10,7 @@ use crate::{
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
-        refresh::{Cause, RefreshState, RefreshTrigger},
+        refresh::{RefreshState, RefreshTrigger},
         time::Timestamp,
     },
 };
@@ -155,7 +155,7 @@ fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option
             format!("The last refresh failed{because}. It is retried automatically.")
         }
         AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
-        AccountState::InDoubt if refresh.cause == Some(Cause::Restored) => format!(
+        AccountState::InDoubt if refresh.is_restored() => format!(
             "The refresh token is unconfirmed{because}. Sign in again. Only a refresh that you request is tried, and it may \
              end the login."
         ),

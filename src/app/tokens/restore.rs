@@ -3,11 +3,17 @@
 //! The refresh tokens in it are spent where this gateway has seen a later generation. Their successors are written back
 //! from the journal; without them the account is in doubt, and only its owner may risk the old token.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Tokens;
 use crate::{
     app::AppError,
-    domain::{credential::SealedCredential, refresh::RefreshEvent},
-    ports::{JournalRecord, RecordState},
+    domain::{
+        credential::SealedCredential,
+        ids::AccountName,
+        refresh::{RefreshEvent, Rotation},
+    },
+    ports::RecordState,
 };
 
 impl Tokens {
@@ -18,14 +24,17 @@ impl Tokens {
             tracing::error!(error = %error, "the token journal cannot be read");
             Vec::new()
         });
+        let committed = records.into_iter().filter(|record| record.state == RecordState::Committed);
+        let committed: HashMap<_, _> = committed.map(|record| (record.name, record.rotation)).collect();
         let stored = self.store.list().await?;
+        let names: HashSet<_> = stored.iter().map(|account| account.name.clone()).collect();
         for name in self.registry.names() {
-            if stored.iter().all(|account| account.name != name) {
+            if !names.contains(&name) {
                 self.registry.reset(&name, None);
             }
         }
         for account in stored {
-            let healed = self.heal(account, &records).await?;
+            let healed = self.heal(account, &committed).await?;
             match self.registration_of(&healed) {
                 Ok(registration) => {
                     if let Some(account) = &registration {
@@ -44,17 +53,18 @@ impl Tokens {
     }
 
     /// Returns an account with the newest tokens that are known, or in doubt if they are not.
-    async fn heal(&self, account: SealedCredential, records: &[JournalRecord]) -> Result<SealedCredential, AppError> {
+    async fn heal(
+        &self,
+        account: SealedCredential,
+        committed: &HashMap<AccountName, Rotation>,
+    ) -> Result<SealedCredential, AppError> {
         let definition = self.directory.definition_of(&account.name, account.provider_type);
         let known = self.registry.get(&account.name);
         let (Some(definition), Some(known)) = (definition, known) else { return Ok(account) };
         let known = &known.refresh;
-        let newest = records.iter().find(|record| {
-            let is_committed = record.state == RecordState::Committed && record.name == account.name;
-            is_committed && record.rotation.seen.next() == known.version
-        });
+        let newest = committed.get(&account.name).filter(|rotation| rotation.seen.next() == known.version);
         let own_call = u32::from(self.single_flight.is_running(&account.name, &known.version));
-        let written_back = newest.map(|record| RefreshEvent::Succeeded(record.rotation.clone()));
+        let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
         let compared = RefreshEvent::Restored { known: known.version.clone(), attempt: known.attempt + own_call };
         let mut account = account;
         for event in written_back.into_iter().chain([compared]) {

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         ids::AccountName,
         provider::ProviderDefinition,
-        refresh::{RefreshTrigger, TokenState, TokenVersion},
+        refresh::{RefreshState, RefreshTrigger, TokenState, TokenVersion},
     },
 };
 
@@ -46,7 +46,7 @@ impl Tokens {
             if !definition.enabled {
                 return Err(AppError::DisabledByConfiguration(name.clone()));
             }
-            let is_hopeless = !refresh.refreshable || refresh.state == TokenState::NeedsReauth;
+            let is_hopeless = needs_owner(refresh);
             if is_hopeless || waited_for.as_ref() == Some(&refresh.version) {
                 break;
             }
@@ -66,9 +66,7 @@ impl Tokens {
     fn without_token(&self, name: &AccountName) -> AppError {
         match self.registry.get(name).map(|account| account.refresh.clone().at(self.now())) {
             None => AppError::NotConnected(name.clone()),
-            Some(refresh) if !refresh.refreshable || refresh.state == TokenState::NeedsReauth => {
-                AppError::NeedsReauth(name.clone())
-            }
+            Some(refresh) if needs_owner(&refresh) => AppError::NeedsReauth(name.clone()),
             Some(_) => AppError::RefreshNotBegun(name.clone()),
         }
     }
@@ -96,4 +94,9 @@ impl Tokens {
             self.clock.sleep(POLL_INTERVAL).await;
         }
     }
+}
+
+/// Whether no refresh begins until the owner acts.
+fn needs_owner(refresh: &RefreshState) -> bool {
+    !refresh.refreshable || refresh.state == TokenState::NeedsReauth || refresh.is_restored()
 }

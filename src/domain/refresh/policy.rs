@@ -16,7 +16,7 @@ pub enum RevocationScope {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshPolicy {
-    /// Timeout of a refresh request, including its response.
+    /// How long callers wait for a token response. The account is in doubt afterwards; a late response is still stored.
     pub http_timeout: Duration,
     /// Duration of a lease: more than twice `http_timeout`.
     pub lease: Duration,
@@ -90,7 +90,7 @@ impl RefreshPolicy {
         self.lease.saturating_sub(self.http_timeout * 3 / 2)
     }
 
-    /// Returns how long after sending the token its response can still arrive.
+    /// Returns how long after sending the token its caller can still wait for the response.
     pub fn longest_call(&self) -> Duration {
         self.http_timeout + Duration::from_secs(5).min(self.http_timeout / 4)
     }

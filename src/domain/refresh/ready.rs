@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::time::Timestamp;
 
-use super::{Cause, RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
+use super::{RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
 /// How often a refresh token may be presented while its access token is valid: once, and once more out of doubt.
 const PRESENTATIONS_WHILE_GOOD: u32 = 2;
@@ -68,10 +68,10 @@ impl RefreshState {
         not_before: Timestamp,
     ) -> Option<Timestamp> {
         // The token is spent: presenting it is the owner's decision, whatever the access token is worth.
-        if self.cause == Some(Cause::Restored) && trigger != RefreshTrigger::Consented {
+        if self.is_restored() && trigger != RefreshTrigger::Consented {
             return None;
         }
-        if self.cause != Some(Cause::Restored) && self.has_grace(policy, now) {
+        if !self.is_restored() && self.has_grace(policy, now) {
             return Some(not_before);
         }
         let worth_it_at = match trigger {

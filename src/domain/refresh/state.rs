@@ -54,7 +54,8 @@ pub enum TokenState {
     Active,
     /// A replica holds the lease to present it.
     Refreshing(Lease),
-    /// The refresh token was presented without a readable response; the provider may have consumed it.
+    /// The refresh token was presented without a readable response, or comes from a restored database; the provider may
+    /// have consumed it.
     InDoubt,
     /// The provider rejected the refresh token for good. The access token is served until it expires.
     NeedsReauth,
@@ -125,9 +126,14 @@ impl RefreshState {
 
     /// Sets the cause of the last failure. A restored row keeps its cause: its token stays spent, whatever failed since.
     pub(super) fn doubt_because(&mut self, cause: Cause) {
-        if self.cause != Some(Cause::Restored) {
+        if !self.is_restored() {
             self.cause = Some(cause);
         }
+    }
+
+    /// Whether the refresh token comes from a restored database and is spent, or may be: only the owner may risk it.
+    pub fn is_restored(&self) -> bool {
+        self.cause == Some(Cause::Restored)
     }
 
     /// Whether the access token has expired at `now`.

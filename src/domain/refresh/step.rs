@@ -171,7 +171,7 @@ fn failed(
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
     let may_be_spent = row.version == *known && attempt > 0;
-    let is_marked = row.state == TokenState::NeedsReauth || row.cause == Some(Cause::Restored);
+    let is_marked = row.state == TokenState::NeedsReauth || row.is_restored();
     if (is_spent || may_be_spent) && !is_marked {
         row.state = TokenState::InDoubt;
         row.cause = Some(Cause::Restored);

@@ -1,0 +1,44 @@
+//! An account whose newest tokens only another gateway had, after an older copy of the database was restored.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::AppError,
+    domain::{
+        credential::AccountState,
+        ids::Generation,
+        refresh::{Cause, TokenVersion},
+    },
+    ports::TokenJournal,
+};
+
+use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, within};
+
+#[tokio::test]
+async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
+    let mut gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let stored = gateway.account(OPENAI).await.expect("an account").refresh.version;
+    let later = TokenVersion { generation: Generation(5), ..stored.clone() };
+    gateway.journal.mark(&name(OPENAI), &later).await.expect("a mark");
+    gateway.restart().await;
+
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, status.authenticated), (AccountState::InDoubt, true));
+    assert!(status.reason.as_ref().is_some_and(|reason| reason.contains("restored")), "{status:?}");
+    let account = gateway.account(OPENAI).await.expect("an account");
+    assert_eq!((account.refresh.cause, account.refresh.version), (Some(Cause::Restored), stored.clone()));
+    // Neither the end of the access token nor a caller presents it.
+    for _ in 0..150 {
+        gateway.clock.advance(Duration::from_secs(30));
+        settle().await;
+    }
+    let refused = within(gateway.app.tokens.usable(&name(OPENAI))).await;
+    assert!(matches!(refused, Err(AppError::NeedsReauth(_))), "{refused:?}");
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    assert!(gateway.provider.presented().is_empty());
+
+    // In this test the backup was the newest copy after all.
+    let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), Some(stored))).await.expect("a status");
+    assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
+}
