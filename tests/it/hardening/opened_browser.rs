@@ -1,6 +1,6 @@
 //! The CLI passes the authorize URL to the browser as one argument and without a shell.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use crate::support::gateway::{Home, eventually};
 
@@ -11,11 +11,13 @@ const OPENER: &str =
 /// An https address full of shell syntax. The configured address is used verbatim.
 const AUTHORIZE_URL: &str = "https://issuer.example/$(touch${IFS}owned);touch${IFS}owned|&'/-flag/*";
 
+/// Installs the fake. Another process writes it: a child that another test starts meanwhile would inherit a file open for
+/// writing, and a program that is open for writing does not run.
 fn install_opener(folder: &Path) -> String {
     fs::create_dir(folder).expect("a folder");
-    let program = folder.join("xdg-open");
-    fs::write(&program, OPENER).expect("a program");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it may run");
+    let write = "printf %s \"$1\" > xdg-open && chmod 755 xdg-open";
+    let written = Command::new("sh").args(["-c", write, "-", OPENER]).current_dir(folder).status().expect("sh runs");
+    assert!(written.success());
     folder.display().to_string()
 }
 
