@@ -35,7 +35,9 @@ impl System {
     }
 
     fn idle(&self, world: &World, at: usize, moves: &mut Moves) {
-        // Replicas know a later version than a restored row's, so none of them can begin.
+        // Replicas know a later version than a restored row's, so none of them can begin. If they know the same version
+        // and that it was presented, one could, in the half second before it notices: not modelled, see the limits in
+        // `docs/refresh.md`.
         if world.restored.is_some() {
             return;
         }
