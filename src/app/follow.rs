@@ -1,18 +1,18 @@
-//! Reads the changes of other replicas on the same database and passes them to the services within a second: refreshes,
-//! logins, logouts and API tokens.
+//! Follows the changes of other replicas on the same database and passes them to the services within half a second:
+//! refreshes, logins, logouts, API tokens and encryption keys.
 //!
-//! The follower remembers the last event that it has read. If the database no longer has this event, or one that this
-//! gateway has written itself, an older copy was restored.
+//! The change feed says what has changed; only that is read. The follower remembers the last event that it has read. If
+//! the database no longer has this event, or one that this gateway has written itself, an older copy was restored.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Access, AppError, Ports, Tasks, Tokens};
+use super::{Access, AppError, Keys, Logins, Ports, Tasks, Tokens};
 use crate::{
     domain::{
         history::{CredentialEvent, Revision},
         ids::AccountName,
     },
-    ports::{Clock, CredentialHistory},
+    ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory},
 };
 
 /// Pause between two reads.
@@ -26,31 +26,54 @@ const PRUNE_EVERY: u32 = 7_200;
 
 #[derive(Clone)]
 pub(super) struct Follower {
+    changes: Arc<dyn ChangeFeed>,
     history: Arc<dyn CredentialHistory>,
     clock: Arc<dyn Clock>,
     tokens: Arc<Tokens>,
+    logins: Arc<Logins>,
     access: Arc<Access>,
+    keys: Arc<Keys>,
     tasks: Tasks,
 }
 
+/// Up to where a replica has read.
+pub(super) struct Position {
+    marks: ChangeMarks,
+    event: Option<CredentialEvent>,
+}
+
 impl Follower {
-    pub(super) fn new(ports: &Ports, tokens: &Arc<Tokens>, access: &Arc<Access>, tasks: &Tasks) -> Self {
+    pub(super) fn new(
+        ports: &Ports,
+        tokens: &Arc<Tokens>,
+        logins: &Arc<Logins>,
+        access: &Arc<Access>,
+        keys: &Arc<Keys>,
+        tasks: &Tasks,
+    ) -> Self {
         Self {
+            changes: Arc::clone(&ports.changes),
             history: Arc::clone(&ports.history),
             clock: Arc::clone(&ports.clock),
             tokens: Arc::clone(tokens),
+            logins: Arc::clone(logins),
             access: Arc::clone(access),
+            keys: Arc::clone(keys),
             tasks: tasks.clone(),
         }
     }
 
-    /// Returns the newest event, if there is one.
-    pub(super) async fn latest(&self) -> Result<Option<CredentialEvent>, AppError> {
+    /// Returns the current position. What is read afterwards includes everything before it.
+    pub(super) async fn position(&self) -> Result<Position, AppError> {
+        Ok(Position { marks: self.changes.marks().await?, event: self.newest_event().await? })
+    }
+
+    async fn newest_event(&self) -> Result<Option<CredentialEvent>, AppError> {
         Ok(self.history.newest(1).await?.pop())
     }
 
     /// Starts to follow after `seen`.
-    pub(super) fn start(&self, mut seen: Option<CredentialEvent>) {
+    pub(super) fn start(&self, mut seen: Position) {
         let follower = self.clone();
         self.tasks.start(async move {
             let mut reads = 0_u32;
@@ -60,11 +83,8 @@ impl Follower {
                     () = follower.tasks.stopping().cancelled() => return,
                 }
                 // After an error the next read tries again. Cached tokens stay usable.
-                if let Err(error) = follower.read_changes(&mut seen).await {
+                if let Err(error) = follower.catch_up(&mut seen).await {
                     tracing::debug!(error = %error, "changes of other replicas cannot be read");
-                }
-                if let Err(error) = follower.access.reload().await {
-                    tracing::debug!(error = %error, "the API tokens cannot be read");
                 }
                 reads = reads.wrapping_add(1);
                 if reads.is_multiple_of(PRUNE_EVERY) && follower.history.prune(KEPT_EVENTS).await.is_err() {
@@ -74,8 +94,25 @@ impl Follower {
         });
     }
 
+    /// Tells each service that the database has changed for it. A mark counts as seen once its change was passed on.
+    async fn catch_up(&self, seen: &mut Position) -> Result<(), AppError> {
+        let marks = self.changes.marks().await?;
+        let outcomes = [
+            see(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
+            see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
+            see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
+            see(&mut seen.marks.keys, marks.keys, self.keys.warn_of_missing()).await,
+        ];
+        outcomes.into_iter().collect()
+    }
+
+    async fn note_logins(&self) -> Result<(), AppError> {
+        self.logins.notify_changed();
+        Ok(())
+    }
+
     /// Reloads every account that changed after `seen`, and sets it to the newest event read.
-    async fn read_changes(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
+    async fn read_events(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
         let known = self.tokens.registry().newest_revision();
         loop {
             // The last event is read again, to see whether it is still there.
@@ -113,9 +150,22 @@ impl Follower {
     }
 
     async fn meet_restored_database(&self, seen: &mut Option<CredentialEvent>) -> Result<(), AppError> {
-        let newest = self.latest().await?;
+        let newest = self.newest_event().await?;
         self.tokens.meet_restored_database().await?;
         *seen = newest;
         Ok(())
     }
+}
+
+/// Runs `pass_on` if the mark of a subject is new.
+async fn see(
+    seen: &mut ChangeMark,
+    current: ChangeMark,
+    pass_on: impl Future<Output = Result<(), AppError>>,
+) -> Result<(), AppError> {
+    if *seen != current {
+        pass_on.await?;
+        *seen = current;
+    }
+    Ok(())
 }

@@ -36,9 +36,9 @@ pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, 
 use crate::{
     domain::model_ref::ModelNames,
     ports::{
-        ApiTokenStore, CallbackAddress, CallbackListener, Clock, CredentialHistory, KeyStore, LoginStore, Notifier,
-        OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal, TokenStore,
-        Upstream,
+        ApiTokenStore, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore,
+        Notifier, OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal,
+        TokenStore, Upstream,
     },
 };
 use directory::Directory;
@@ -47,6 +47,7 @@ use follow::Follower;
 /// The implementations of the ports.
 pub struct Ports {
     pub credentials: Arc<dyn TokenStore>,
+    pub changes: Arc<dyn ChangeFeed>,
     pub history: Arc<dyn CredentialHistory>,
     pub journal: Arc<dyn TokenJournal>,
     pub logins: Arc<dyn LoginStore>,
@@ -85,7 +86,7 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     pub models: Arc<Models>,
     pub access: Arc<Access>,
-    keys: Keys,
+    keys: Arc<Keys>,
     adoption: Adoption,
     follower: Follower,
     tasks: Tasks,
@@ -98,15 +99,16 @@ impl App {
         let tokens = Arc::new(Tokens::new(&ports, &directory, &tasks, settings.proactive));
         let logins = Arc::new(Logins::new(&ports, &settings, &directory, &tokens, &tasks));
         let access = Arc::new(Access::new(&ports, &tasks));
+        let keys = Arc::new(Keys::new(&ports));
         Arc::new(Self {
             accounts: Arc::new(Accounts::new(&ports, &directory, &tokens, &logins, &tasks)),
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
-            keys: Keys::new(&ports),
             adoption,
-            follower: Follower::new(&ports, &tokens, &access, &tasks),
+            follower: Follower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
             tokens,
             logins,
             access,
+            keys,
             tasks,
         })
     }
@@ -118,7 +120,7 @@ impl App {
     /// [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
         self.keys.check(self.adoption).await?;
-        let seen = self.follower.latest().await?;
+        let seen = self.follower.position().await?;
         self.tokens.register_all().await?;
         self.access.reload().await?;
         self.tokens.replay_journal().await?;

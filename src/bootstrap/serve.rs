@@ -20,7 +20,7 @@ use crate::{
         oauth::HttpOAuthEndpoint,
         serving,
         settings::{DatabaseSettings, Settings},
-        system::{SystemClock, SystemRandom},
+        system::SystemRandom,
         upstream::{HttpUpstream, Timeouts},
         web_ui,
         webhook::Webhook,
@@ -53,12 +53,13 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
     let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(StartError::http_client)?);
     let request_ids = RequestIds::new(random.as_ref())?;
-    let clock = Arc::new(SystemClock);
+    let clock = stores.clock;
     let upstream = HttpUpstream::new(Timeouts::default(), clock.clone()).map_err(StartError::http_client)?;
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(StartError::http_client)?;
     let ports = decorate(Ports {
         credentials: stores.credentials,
+        changes: stores.changes,
         history: stores.history,
         journal,
         logins: stores.logins,

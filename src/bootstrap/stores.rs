@@ -10,9 +10,12 @@ use crate::{
         secret_file::create_private_folder,
         settings::{DatabaseSettings, Settings},
         store::{PostgresStore, SqliteStore},
-        system::SystemRandom,
+        system::{SystemClock, SystemRandom},
     },
-    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError, TokenStore},
+    ports::{
+        ApiTokenStore, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError,
+        TokenStore,
+    },
 };
 
 pub(super) struct Storage {
@@ -40,11 +43,14 @@ impl Storage {
 /// The database as the ports that it implements.
 pub(super) struct Stores {
     pub(super) credentials: Arc<dyn TokenStore>,
+    pub(super) changes: Arc<dyn ChangeFeed>,
     pub(super) history: Arc<dyn CredentialHistory>,
     pub(super) logins: Arc<dyn LoginStore>,
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
     pub(super) keys: Arc<dyn KeyStore>,
+    /// The clock of all replicas on this database.
+    pub(super) clock: Arc<dyn Clock>,
     /// The database's name for messages, without a password.
     pub(super) name: String,
 }
@@ -52,28 +58,40 @@ pub(super) struct Stores {
 impl Stores {
     /// Opens the database and migrates its schema.
     pub(super) async fn open(settings: &DatabaseSettings) -> Result<Self, StartError> {
+        let local = Arc::new(SystemClock);
         Ok(match settings {
-            DatabaseSettings::Sqlite(path) => Self::of(SqliteStore::open(path).await?, path.display().to_string()),
+            DatabaseSettings::Sqlite(path) => {
+                Self::of(SqliteStore::open(path, local.clone()).await?, local, path.display().to_string())
+            }
             DatabaseSettings::Postgres(url) => {
-                let store = PostgresStore::open(url).await?;
-                let name = store.name().to_owned();
-                Self::of(store, name)
+                let store = PostgresStore::open(url, local).await?;
+                let (clock, name) = (store.shared_clock(), store.name().to_owned());
+                Self::of(store, clock, name)
             }
         })
     }
 
-    fn of<S>(store: S, name: String) -> Self
+    fn of<S>(store: S, clock: Arc<dyn Clock>, name: String) -> Self
     where
-        S: TokenStore + CredentialHistory + LoginStore + RevocationQueue + ApiTokenStore + KeyStore + 'static,
+        S: TokenStore
+            + ChangeFeed
+            + CredentialHistory
+            + LoginStore
+            + RevocationQueue
+            + ApiTokenStore
+            + KeyStore
+            + 'static,
     {
         let store = Arc::new(store);
         Self {
             credentials: store.clone(),
+            changes: store.clone(),
             history: store.clone(),
             logins: store.clone(),
             revocations: store.clone(),
             api_tokens: store.clone(),
             keys: store,
+            clock,
             name,
         }
     }

@@ -3,6 +3,8 @@
 //! The signature is not checked: the token came directly from its issuer over TLS (OpenID Connect Core 3.1.3.7) or was
 //! pasted by its owner, and the claims grant no rights.
 
+use std::time::Duration;
+
 use base64::{
     Engine,
     alphabet::URL_SAFE,
@@ -49,8 +51,17 @@ impl UnverifiedClaims {
 
     /// Returns `exp` (RFC 7519 section 4.1.4, seconds since the epoch), if it is a number in the range of a clock.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        let exp = self.0.get("exp")?;
-        let seconds = exp.as_i64().or_else(|| exp.as_f64().filter(|x| x.abs() < 1e15).map(|x| x.trunc() as i64))?;
+        self.time("exp")
+    }
+
+    /// Returns the time from `iat` (section 4.1.6) to `exp`. It does not depend on this machine's clock.
+    pub fn lifetime(&self) -> Option<Duration> {
+        Some(self.time("iat")?.until(self.time("exp")?))
+    }
+
+    fn time(&self, claim: &str) -> Option<Timestamp> {
+        let time = self.0.get(claim)?;
+        let seconds = time.as_i64().or_else(|| time.as_f64().filter(|x| x.abs() < 1e15).map(|x| x.trunc() as i64))?;
         Some(Timestamp::from_unix_seconds(seconds))
     }
 

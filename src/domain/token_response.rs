@@ -64,16 +64,18 @@ impl TokenResponse {
     }
 }
 
-/// Returns when an access token expires: the JWT's `exp`, else `expires_in`. Ignores values that are implausible for a
-/// new token.
+/// Returns when an access token expires: the JWT's `exp`, or its lifetime from now if that ends earlier because the clock
+/// here is behind the provider's; without a JWT `expires_in`. Ignores values that are implausible for a new token.
 fn stated_expiry(claims: Option<&UnverifiedClaims>, expires_in: Option<i64>, now: Timestamp) -> Option<Timestamp> {
     let from_claims = claims.and_then(UnverifiedClaims::expires_at);
+    let from_lifetime = claims.and_then(UnverifiedClaims::lifetime).map(|lifetime| now.plus(lifetime));
     let from_response = expires_in
         .and_then(|seconds| u64::try_from(seconds).ok())
         .filter(|seconds| *seconds <= LONGEST_LIFETIME.as_secs())
         .map(|seconds| now.plus(Duration::from_secs(seconds)));
     let plausible = |at: &Timestamp| *at > now && *at <= now.plus(LONGEST_LIFETIME);
-    from_claims.filter(plausible).or(from_response.filter(plausible))
+    let from_jwt = [from_claims, from_lifetime].into_iter().flatten().filter(plausible).min();
+    from_jwt.or(from_response.filter(plausible))
 }
 
 /// Returns the expiry of tokens that state none. A session token is used until the provider refuses it.

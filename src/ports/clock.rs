@@ -11,6 +11,10 @@ pub trait Clock: Send + Sync {
     /// Returns the wall-clock time, UTC. It may jump in both directions.
     fn now(&self) -> Timestamp;
 
+    /// Returns the time since the machine started, suspensions included. Nobody can set it, so it measures how long
+    /// something took; all processes of a machine agree on it.
+    fn since_boot(&self) -> Duration;
+
     /// Returns once `duration` has passed on the monotonic clock.
     async fn sleep(&self, duration: Duration);
 }

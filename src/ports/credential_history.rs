@@ -12,9 +12,6 @@ use crate::domain::{
 /// after the last revision it has seen misses no event.
 #[async_trait]
 pub trait CredentialHistory: Send + Sync {
-    /// Returns the revision of the newest event, or the default revision if there are no events.
-    async fn latest(&self) -> Result<Revision, StoreError>;
-
     /// Returns at most `limit` events after a revision, oldest first.
     async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
 

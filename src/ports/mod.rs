@@ -12,6 +12,7 @@
 
 mod api_token_store;
 mod callback_listener;
+mod change_feed;
 mod clock;
 mod credential_history;
 mod key_store;
@@ -30,6 +31,7 @@ pub use api_token_store::ApiTokenStore;
 pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
 };
+pub use change_feed::{ChangeFeed, ChangeMark, ChangeMarks};
 pub use clock::Clock;
 pub use credential_history::CredentialHistory;
 pub use key_store::KeyStore;

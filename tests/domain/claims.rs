@@ -105,6 +105,16 @@ fn the_account_comes_from_the_id_token_first() {
 }
 
 #[test]
+fn a_clock_that_differs_from_the_providers_serves_no_token_beyond_its_lifetime() {
+    let with = |iat: i64, exp: i64| expiry(jwt(&json!({"iat": iat, "exp": exp})), None);
+    let now = NOW.unix_seconds();
+    assert_eq!(with(now, now + 500), 500);
+    assert_eq!(with(now + 300, now + 800), 500, "our clock is behind");
+    assert_eq!(with(now - 300, now + 200), 200, "our clock is ahead, or the token is older");
+    assert_eq!(with(now - 900, now - 400), 500, "our clock is far ahead");
+}
+
+#[test]
 fn a_pasted_session_token_expires_with_its_jwt_and_a_key_never() {
     let metadata =
         |method, text: String| pasted_metadata(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::support::{
-    fakes::{OPENAI, TestGateway, alice, name, within},
+    fakes::{FakeClock, NOW, OPENAI, TestGateway, alice, name, within},
     gateway::{Home, eventually, http, pause},
     provider::Provider,
 };
@@ -45,6 +45,7 @@ struct Target {
 fn on_file(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
     Ports {
         credentials: store.clone(),
+        changes: store.clone(),
         history: store.clone(),
         logins: store.clone(),
         revocations: store.clone(),
@@ -57,7 +58,7 @@ fn on_file(ports: Ports, store: &Arc<SqliteStore>) -> Ports {
 impl Target {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Arc::new(SqliteStore::open(&folder.path().join(FILE)).await.expect("it opens"));
+        let store = Arc::new(on_fake_clock(&folder.path().join(FILE)).await);
         let gateway = TestGateway::with_ports(|ports| on_file(ports, &store)).await;
         gateway.connect().await;
         gateway.connect_as("leaving").await;
@@ -87,7 +88,7 @@ impl Target {
         copy(self.folder.path(), folder.path());
         let what = statements.join("; ");
         run(&path, statements);
-        let store = Arc::new(SqliteStore::open(&path).await.expect("it opens"));
+        let store = Arc::new(on_fake_clock(&path).await);
         let app = self.gateway.gateway_with(|ports| on_file(ports, &store));
         if app.start().await.is_ok() {
             self.use_all(&app, &store).await;
@@ -130,6 +131,11 @@ impl Target {
         let _ = within(app.logins.complete(pasted)).await;
         assert!(app.access.find(&TokenDigest::of(INVENTED)).is_none(), "the invented token was accepted");
     }
+}
+
+/// Opens a file whose times the test's clock tells.
+async fn on_fake_clock(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
 }
 
 fn copy(from: &Path, to: &Path) {

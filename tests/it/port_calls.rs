@@ -9,7 +9,7 @@ use goclaw::{
         authorization_response::AuthorizationResponse,
         credential::AccountState,
         login_outcome::LoginOutcome,
-        refresh::{RefreshEvent, step},
+        refresh::{Cause, Effect, Failure, RefreshEvent, step},
     },
     ports::{Advanced, BindError, RequestBody, TokenEndpointError},
 };
@@ -88,6 +88,35 @@ async fn a_refresh_takes_two_store_steps() {
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), ..ports });
     app.start().await.expect("it starts");
     within(app.tokens.usable(&name(OPENAI))).await.expect("a token");
+}
+
+/// Another process may hold the lease by then, and a clock that was set back must not hide it.
+#[tokio::test]
+async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_set_back() {
+    let gateway = connected().await;
+    let stored = gateway.account(OPENAI).await.expect("it is connected");
+    gateway.clock.advance(2 * HOUR);
+    let (mut store, mut oauth, clock) = (MockTokenStore::new(), MockOAuthEndpoint::new(), gateway.clock.clone());
+    oauth.expect_refresh().never();
+    let listed = stored.clone();
+    store.expect_list().times(1).return_once(move || Ok(vec![listed]));
+    store.expect_load().returning(|_| Ok(None));
+    store.expect_advance().times(2).returning(move |_, event, _, now| {
+        if let RefreshEvent::Begin { .. } = event {
+            clock.advance(Duration::from_secs(50));
+            clock.set_wall_clock(now);
+            return Ok(Advanced { effect: Effect::Send, credential: Some(stored.clone()), events: vec![] });
+        }
+        assert!(matches!(
+            event,
+            RefreshEvent::Failed { failure: Failure::NotConsumed { cause: Cause::HeldUp, .. }, .. }
+        ));
+        Ok(Advanced { effect: Effect::Recorded, credential: Some(stored.clone()), events: vec![] })
+    });
+    let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
+    app.start().await.expect("it starts");
+    let refused = within(app.tokens.usable(&name(OPENAI))).await;
+    assert!(matches!(refused, Err(AppError::RefreshNotBegun(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The tables for diesel, the same for both databases.
+//! The tables for diesel, the same for both databases except where one says otherwise.
 
 diesel::table! {
     llm_providers (id) {
@@ -94,9 +94,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    change_feed (id) {
+        id -> Integer,
+        accounts -> Text,
+        logins -> Text,
+        api_tokens -> Text,
+        keys -> Text,
+    }
+}
+
+diesel::table! {
     key_checks (key_id) {
         key_id -> Text,
         value -> Text,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Only in SQLite.
+    machine_clock (id) {
+        id -> Integer,
+        boot_id -> Text,
+        wall_ahead -> BigInt,
     }
 }

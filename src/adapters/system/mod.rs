@@ -3,11 +3,18 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     domain::time::Timestamp,
     ports::{Clock, Random, RandomError},
 };
+
+/// Linux stops the monotonic clock while the machine is suspended; other systems do not.
+#[cfg(target_os = "linux")]
+const SINCE_BOOT: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const SINCE_BOOT: ClockId = ClockId::Monotonic;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
@@ -18,6 +25,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_unix_millis(since_epoch.as_millis().try_into().unwrap_or(i64::MAX))
+    }
+
+    fn since_boot(&self) -> Duration {
+        let time = clock_gettime(SINCE_BOOT);
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+        Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the port's implementation")]

@@ -68,6 +68,15 @@ impl Keys {
         Err(KeyError::Contended.into())
     }
 
+    /// Warns of the keys that were in use at some time and that this gateway lacks.
+    pub(in crate::app) async fn warn_of_missing(&self) -> Result<(), AppError> {
+        let configured = self.cipher.key_ids();
+        for check in self.store.key_checks().await?.iter().filter(|check| !configured.contains(&check.key_id)) {
+            tracing::warn!(key.id = %check.key_id, "this gateway lacks a key of the database; add it here if another gateway seals with it");
+        }
+        Ok(())
+    }
+
     fn has_own(&self, checks: &[KeyCheck]) -> bool {
         checks.iter().any(|check| check.key_id == *self.cipher.key_id())
     }

@@ -55,7 +55,7 @@ impl Logins {
     }
 
     /// Notifies the callback window and the subscribers of the registry that a login has started or ended.
-    fn notify_changed(&self) {
+    pub(super) fn notify_changed(&self) {
         self.window.notify_changed();
         self.tokens.registry().notify_changed();
     }

@@ -82,7 +82,7 @@ impl Tokens {
     ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
-        let asked_at = self.now();
+        let asked_at = self.clock.since_boot();
         // A retry uses the same lease id, so a lease granted by a failed try belongs to this refresh.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
         let begun = self.try_to_advance(definition, &begin).await?;
@@ -98,7 +98,7 @@ impl Tokens {
                 return Ok((outcome, None));
             }
         };
-        let is_late = asked_at.until(self.now()) > definition.refresh.latest_send();
+        let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
         let failure = match self.open_refresh_token(&credential, is_late) {
             Ok(token) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");

@@ -13,6 +13,7 @@ use crate::support::{
 
 contract!(fake: Fake, system: System; [
     now_follows_elapsed_time,
+    since_boot_follows_elapsed_time,
     a_sleep_ends_after_its_duration_and_not_earlier,
     a_zero_sleep_ends_at_once,
     sleepers_wake_in_order_of_duration,
@@ -85,6 +86,14 @@ async fn now_follows_elapsed_time<F: Fixture>() {
     assert!(before <= now && now <= after, "{before:?} <= {now:?} <= {after:?}");
     fixture.pass(TICK).await;
     assert!(now.until(clock.now()) >= TICK, "{now:?}, {:?}", clock.now());
+}
+
+async fn since_boot_follows_elapsed_time<F: Fixture>() {
+    let fixture = F::open();
+    let clock = fixture.clock();
+    let before = clock.since_boot();
+    fixture.pass(TICK).await;
+    assert!(clock.since_boot() - before >= TICK, "{before:?}, {:?}", clock.since_boot());
 }
 
 async fn a_sleep_ends_after_its_duration_and_not_earlier<F: Fixture>() {

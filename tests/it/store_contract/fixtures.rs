@@ -4,9 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_types};
 use goclaw::{
-    adapters::store::{PostgresStore, SqliteStore},
+    adapters::{
+        store::{PostgresStore, SqliteStore},
+        system::SystemClock,
+    },
     domain::ids::AccountName,
-    ports::{ApiTokenStore, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore},
+    ports::{ApiTokenStore, ChangeFeed, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +17,7 @@ use tempfile::TempDir;
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(crate) trait Fixture {
-    type Store: TokenStore + CredentialHistory + KeyStore + LoginStore + RevocationQueue + 'static;
+    type Store: TokenStore + ChangeFeed + CredentialHistory + KeyStore + LoginStore + RevocationQueue + 'static;
 
     async fn open() -> Self;
 
@@ -60,8 +63,9 @@ impl Fixture for Sqlite {
 
     async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = SqliteStore::open(&folder.path().join(FILE)).await.expect("it opens");
-        Self { store: Arc::new(store), folder }
+        // The tests pass the time, so the machine's clock is not used.
+        let store = SqliteStore::open(&folder.path().join(FILE), Arc::new(SystemClock)).await.expect("it opens");
+        Self { store: Arc::new(store.on_callers_clock()), folder }
     }
 
     fn store(&self) -> Arc<SqliteStore> {
@@ -90,7 +94,7 @@ impl Fixture for Postgres {
 
     async fn open() -> Self {
         let database = Database::create().await;
-        let store = PostgresStore::open(&database.url.as_str().into()).await.expect("it opens");
+        let store = PostgresStore::open(&database.url.as_str().into(), Arc::new(SystemClock)).await.expect("it opens");
         // The tests pass the time, so the server's clock is not used.
         Self { store: Arc::new(store.on_callers_clock()), database }
     }

@@ -1,10 +1,12 @@
-//! Contracts of `TokenStore`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore` and `KeyStore`. They run on
+//! Contracts of `TokenStore`, `ChangeFeed`, `CredentialHistory`, `LoginStore`, `RevocationQueue`, `ApiTokenStore` and `KeyStore`. They run on
 //! every implementation, including the fake.
 //!
 //! To test another store, add a [`Fixture`] and a line in [`contract!`].
 
 mod api_tokens;
 mod begin;
+mod changes;
+mod clocks;
 mod credentials;
 pub(crate) mod fixtures;
 mod keys;

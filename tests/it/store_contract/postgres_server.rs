@@ -1,9 +1,12 @@
 //! PostgreSQL: concurrent starts, newer schemas and unsafe durability settings.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    adapters::store::{OpenStoreError, PostgresStore},
+    adapters::{
+        store::{OpenStoreError, PostgresStore},
+        system::SystemClock,
+    },
     ports::TokenStore,
 };
 use tokio::task::JoinSet;
@@ -15,7 +18,7 @@ use super::{
 use crate::support::postgres::Database;
 
 async fn open(database: &Database) -> Result<PostgresStore, OpenStoreError> {
-    PostgresStore::open(&database.url.as_str().into()).await
+    PostgresStore::open(&database.url.as_str().into(), Arc::new(SystemClock)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,7 +27,7 @@ async fn concurrent_starts_migrate_once() {
     let mut openings = JoinSet::new();
     for _ in 0..4 {
         let url = database.url.as_str().into();
-        openings.spawn(async move { PostgresStore::open(&url).await.map(drop) });
+        openings.spawn(async move { PostgresStore::open(&url, Arc::new(SystemClock)).await.map(drop) });
     }
     let opened = tokio::time::timeout(Duration::from_secs(30), openings.join_all()).await.expect("all of them open");
     assert!(opened.iter().all(Result::is_ok), "{opened:?}");

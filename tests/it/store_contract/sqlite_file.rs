@@ -1,9 +1,12 @@
 //! The SQLite file: permissions, reopening, newer schemas and concurrent writers.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
 
 use goclaw::{
-    adapters::store::{OpenStoreError, SqliteStore},
+    adapters::{
+        store::{OpenStoreError, SqliteStore},
+        system::SystemClock,
+    },
     ports::{BeginOutcome, LoginStore, TokenStore},
 };
 use tokio::task::JoinSet;
@@ -21,7 +24,7 @@ async fn a_reopened_file_has_all_data() {
     store.begin(&pending, at(0)).await.unwrap();
     let account = store.load(&name("work")).await.unwrap();
 
-    let again = SqliteStore::open(&sqlite.path()).await.unwrap();
+    let again = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.unwrap();
     assert_eq!(again.load(&name("work")).await.unwrap(), account);
     assert_eq!(again.find(&pending.state_digest).await.unwrap(), Some(pending));
 }
@@ -49,7 +52,7 @@ async fn a_newer_schema_is_rejected_and_unchanged() {
         "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000');
          ALTER TABLE llm_providers ADD COLUMN of_the_future TEXT DEFAULT 'kept';",
     );
-    let refusal = SqliteStore::open(&sqlite.path()).await.map(drop).unwrap_err();
+    let refusal = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.map(drop).unwrap_err();
     assert!(matches!(&refusal, OpenStoreError::Newer { found, .. } if found == "99991231000000"), "{refusal:?}");
     assert!(refusal.to_string().contains("newer goclaw"), "{refusal}");
     assert_eq!(sqlite.cell("of_the_future", "llm_providers").as_deref(), Some("kept"));
@@ -62,7 +65,7 @@ async fn a_file_that_is_not_a_database_is_rejected_and_unchanged() {
     let path = sqlite.path().with_file_name("letter.txt");
     let letter = "Dear database,\n".repeat(100);
     fs::write(&path, &letter).unwrap();
-    let refusal = SqliteStore::open(&path).await.map(drop).unwrap_err();
+    let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).unwrap_err();
     assert!(matches!(refusal, OpenStoreError::Connect { .. } | OpenStoreError::Migrate { .. }), "{refusal:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), letter);
 }
@@ -72,7 +75,7 @@ async fn two_hundred_concurrent_writes_all_succeed() {
     const WRITES: u8 = 200;
     let sqlite = Sqlite::open().await;
     // Two pools on one file simulate two processes.
-    let stores = [sqlite.store(), SqliteStore::open(&sqlite.path()).await.unwrap().into()];
+    let stores = [sqlite.store(), SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.unwrap().into()];
     let mut writes = JoinSet::new();
     for number in 0..WRITES {
         let store = stores[usize::from(number % 2)].clone();

@@ -16,6 +16,7 @@ use goclaw::{
 };
 
 use super::{CAUSES, EVENTS, OUTCOMES};
+use crate::support::fakes::FakeClock;
 
 /// The migrations of the earlier version.
 const MIGRATIONS: [&str; 5] = [
@@ -43,7 +44,7 @@ async fn left_behind(folder: &Path, rows: &str) -> SqliteStore {
     }
     run(rows);
     drop(connection);
-    SqliteStore::open(&path).await.expect("it opens")
+    SqliteStore::open(&path, FakeClock::at(NOW)).await.expect("it opens").on_callers_clock()
 }
 
 fn account(name: &str, provider_type: &str, method: &str, rest: &str) -> String {

@@ -52,6 +52,7 @@ mock! {
     #[async_trait]
     impl Clock for Clock {
         fn now(&self) -> Timestamp;
+        fn since_boot(&self) -> Duration;
         async fn sleep(&self, duration: Duration);
     }
 }

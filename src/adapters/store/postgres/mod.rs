@@ -3,14 +3,21 @@
 //! A write transaction first locks the tables against other writers, not against readers. Writes are rare and short,
 //! and the lock makes them behave exactly as in SQLite.
 
+mod clock;
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use diesel::{QueryResult, QueryableByName, sql_query, sql_types::BigInt};
+use diesel::{
+    QueryResult,
+    dsl::sql,
+    expression::SqlLiteral,
+    sql_query,
+    sql_types::{BigInt, Nullable},
+};
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl,
     pooled_connection::deadpool::{Object, Pool},
@@ -21,7 +28,11 @@ use super::{
     connection::{Work, take},
     error::{TransactionError, unavailable},
 };
-use crate::{domain::time::Timestamp, ports::StoreError};
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, StoreError},
+};
+use clock::{ClockOffset, ServerClock};
 
 /// Time limit for work on a connection, the wait for another replica's write included. Without it, a network that drops
 /// packets would block callers forever. All work can be repeated.
@@ -39,6 +50,8 @@ type Store = PostgresStore;
 pub struct PostgresStore {
     pool: Pool<Connection>,
     name: String,
+    local: Arc<dyn Clock>,
+    offset: Arc<ClockOffset>,
     has_own_clock: bool,
 }
 
@@ -90,6 +103,11 @@ impl PostgresStore {
         outcome.map_err(|error| error.while_doing(doing))
     }
 
+    /// Returns the clock that all replicas share.
+    pub fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::new(ServerClock { local: Arc::clone(&self.local), offset: Arc::clone(&self.offset) })
+    }
+
     /// Uses the callers' clocks, which must agree, instead of the server's. For tests that set the time.
     #[must_use]
     pub fn on_callers_clock(self) -> Self {
@@ -101,13 +119,22 @@ impl PostgresStore {
         if !self.has_own_clock {
             return Ok(now);
         }
-        let query = sql_query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS millis");
-        query.get_result::<ServerTime>(connection).await.map(|time| Timestamp::from_unix_millis(time.millis))
+        let millis: Option<i64> = diesel::select(now_on_server()).get_result(connection).await?;
+        Ok(millis.map_or(now, Timestamp::from_unix_millis))
+    }
+
+    /// Reads the local clock, and returns what compares it with the server's time of the same moment.
+    fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<'_> {
+        let before = self.local.now();
+        move |server| {
+            if let Some(millis) = server.filter(|_| self.has_own_clock) {
+                self.offset.measure(before, Timestamp::from_unix_millis(millis), self.local.now());
+            }
+        }
     }
 }
 
-#[derive(QueryableByName)]
-struct ServerTime {
-    #[diesel(sql_type = BigInt)]
-    millis: i64,
+/// The server's time, in milliseconds since the Unix epoch.
+fn now_on_server() -> SqlLiteral<Nullable<BigInt>> {
+    sql("(extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 }

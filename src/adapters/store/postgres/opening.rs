@@ -19,9 +19,12 @@ use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Connection, PostgresStore};
-use crate::adapters::store::{
-    error::{Cause, OpenStoreError},
-    migrating::migrate,
+use crate::{
+    adapters::store::{
+        error::{Cause, OpenStoreError},
+        migrating::migrate,
+    },
+    ports::{ChangeFeed, Clock},
 };
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -39,10 +42,11 @@ const AFTER_MIGRATING: &str = "SELECT pg_advisory_unlock(3577); SET statement_ti
 
 impl PostgresStore {
     /// Opens the database at `url` (`postgres://user:password@host/database?sslmode=...`) and runs pending migrations.
+    /// `local` is this machine's clock.
     ///
     /// # Errors
     /// All of [`OpenStoreError`] except `Create`.
-    pub async fn open(url: &SecretString) -> Result<Self, OpenStoreError> {
+    pub async fn open(url: &SecretString, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         let name = database_name(url);
         let connect_error = |source: Cause| OpenStoreError::Connect { name: name.clone(), source };
         let tls = MakeRustlsConnect::new(
@@ -69,7 +73,13 @@ impl PostgresStore {
         // On an error the pool is dropped, which closes the connection and releases the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
         harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
-        Ok(Self { pool, name, has_own_clock: true })
+        let store = Self { pool, name, local, offset: Arc::default(), has_own_clock: true };
+        // Also reads the server's clock, before anything is compared with it.
+        store
+            .marks()
+            .await
+            .map_err(|error| OpenStoreError::Connect { name: store.name.clone(), source: Box::new(error) })?;
+        Ok(store)
     }
 }
 

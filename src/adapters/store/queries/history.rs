@@ -71,15 +71,6 @@ impl TryFrom<EventRow> for CredentialEvent {
 
 #[async_trait]
 impl CredentialHistory for Store {
-    async fn latest(&self) -> Result<Revision, StoreError> {
-        let latest = table::table.select(max(table::id));
-        self.run("find the latest event", async |connection| {
-            let latest: Option<i64> = latest.get_result(connection).await?;
-            Ok(latest.map(Revision).unwrap_or_default())
-        })
-        .await
-    }
-
     async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let events = table::table.filter(table::id.gt(after.0)).order(table::id.asc());
         events_of(self, "read the latest events", events.into_boxed(), limit).await
@@ -95,10 +86,13 @@ impl CredentialHistory for Store {
     }
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
-        let newest = self.latest().await?;
-        let oldest_kept = newest.0.saturating_sub(keep.try_into().unwrap_or(i64::MAX));
-        let old = diesel::delete(table::table.filter(table::id.le(oldest_kept)));
-        self.run("forget old events", async |connection| Ok(old.execute(connection).await?)).await
+        let newest = table::table.select(max(table::id));
+        self.run("forget old events", async |connection| {
+            let newest: Option<i64> = newest.get_result(connection).await?;
+            let oldest_kept = newest.unwrap_or_default().saturating_sub(keep.try_into().unwrap_or(i64::MAX));
+            Ok(diesel::delete(table::table.filter(table::id.le(oldest_kept))).execute(connection).await?)
+        })
+        .await
     }
 }
 

@@ -4,13 +4,15 @@
 //! each include this folder as a module. The parent module provides the differences:
 //!
 //! - `Store` with `run` (work on a connection) and `write` (work in a write transaction),
-//! - `Connection` and `Backend`, diesel's types for the database.
+//! - `Connection` and `Backend`, diesel's types for the database,
+//! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;
+mod changes;
 mod credentials;
 mod history;
 mod keys;
 mod logins;
 mod revocations;
 
-use super::{Backend, Connection, Store};
+use super::{Backend, Connection, Store, now_on_server};

@@ -3,19 +3,30 @@
 //! Write transactions begin with `BEGIN IMMEDIATE`, so a second writer waits instead of failing halfway. Dropping the
 //! future of a write would leave its transaction open, so callers run writes in tracked tasks (`app::Tasks`).
 
+mod clock;
 mod opening;
 #[expect(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 #[path = "../queries/mod.rs"]
 mod queries;
 
-use diesel::{QueryResult, SqliteConnection};
+use std::sync::Arc;
+
+use diesel::{
+    QueryResult, SqliteConnection,
+    dsl::sql,
+    expression::SqlLiteral,
+    sql_types::{BigInt, Nullable},
+};
 use diesel_async::{pooled_connection::deadpool::Pool, sync_connection_wrapper::SyncConnectionWrapper};
 
 use super::{
     connection::{Work, take},
     error::TransactionError,
 };
-use crate::{domain::time::Timestamp, ports::StoreError};
+use crate::{
+    domain::time::Timestamp,
+    ports::{Clock, StoreError},
+};
 
 type Backend = diesel::sqlite::Sqlite;
 type Connection = SyncConnectionWrapper<SqliteConnection>;
@@ -25,6 +36,9 @@ type Store = SqliteStore;
 #[derive(Clone)]
 pub struct SqliteStore {
     pool: Pool<Connection>,
+    local: Arc<dyn Clock>,
+    /// None if the callers' clock counts.
+    boot_id: Option<Arc<str>>,
 }
 
 impl SqliteStore {
@@ -48,8 +62,27 @@ impl SqliteStore {
         connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))
     }
 
-    /// Returns `now`: all users of the file share its machine's clock.
-    async fn clock(&self, _connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
-        Ok(now)
+    /// Uses the callers' clock as it is. For tests that set the time.
+    #[must_use]
+    pub fn on_callers_clock(self) -> Self {
+        Self { boot_id: None, ..self }
     }
+
+    /// Returns the machine's time. All users of the file share the machine.
+    async fn clock(&self, connection: &mut Connection, now: Timestamp) -> QueryResult<Timestamp> {
+        match &self.boot_id {
+            Some(boot_id) => clock::settled_now(connection, self.local.as_ref(), boot_id).await,
+            None => Ok(now),
+        }
+    }
+
+    /// Nothing to compare: the database has no clock of its own.
+    fn clock_comparison(&self) -> impl FnOnce(Option<i64>) + use<> {
+        drop
+    }
+}
+
+/// The database has no clock of its own.
+fn now_on_server() -> SqlLiteral<Nullable<BigInt>> {
+    sql("NULL")
 }

@@ -1,6 +1,6 @@
 //! Opens a SQLite database: creates the file with mode 0600 and migrates the schema.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
@@ -10,8 +10,11 @@ use diesel_async::{
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use futures_util::FutureExt;
 
-use super::{Connection, SqliteStore};
-use crate::adapters::store::{error::OpenStoreError, migrating::migrate};
+use super::{Connection, SqliteStore, clock::boot_id};
+use crate::{
+    adapters::store::{error::OpenStoreError, migrating::migrate},
+    ports::Clock,
+};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -24,11 +27,12 @@ const SETUP: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAG
                      PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA trusted_schema = OFF;";
 
 impl SqliteStore {
-    /// Opens the database at `path`, creates it if it is missing, and runs pending migrations.
+    /// Opens the database at `path`, creates it if it is missing, and runs pending migrations. `local` is this machine's
+    /// clock.
     ///
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
-    pub async fn open(path: &Path) -> Result<Self, OpenStoreError> {
+    pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
@@ -45,7 +49,7 @@ impl SqliteStore {
             .await
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;
         migrate(&mut AsyncMigrationHarness::new(connection), MIGRATIONS, &name)?;
-        Ok(Self { pool })
+        Ok(Self { pool, local, boot_id: boot_id().map(Into::into) })
     }
 }
 

@@ -42,6 +42,10 @@ impl Clock for FakeClock {
         Timestamp::from_unix_millis(self.wall_millis.load(Ordering::SeqCst))
     }
 
+    fn since_boot(&self) -> Duration {
+        *self.elapsed.borrow()
+    }
+
     async fn sleep(&self, duration: Duration) {
         let mut elapsed = self.elapsed.subscribe();
         let until = *elapsed.borrow() + duration;

@@ -234,6 +234,7 @@ impl World {
     pub(crate) fn ports(&self, key: u8) -> Ports {
         Ports {
             credentials: self.store.clone(),
+            changes: self.store.clone(),
             history: self.store.clone(),
             journal: self.journal.clone(),
             logins: self.store.clone(),

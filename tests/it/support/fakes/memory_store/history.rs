@@ -16,11 +16,6 @@ use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl CredentialHistory for MemoryStore {
-    async fn latest(&self) -> Result<Revision, StoreError> {
-        let tables = self.tables_to("find the latest event").await?;
-        Ok(tables.events.last().map(|event| event.revision).unwrap_or_default())
-    }
-
     async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
         let tables = self.tables_to("read the latest events").await?;
         Ok(tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect())

@@ -1,6 +1,7 @@
 //! All stores in memory, under one lock, with injectable failures.
 
 mod api_tokens;
+mod changes;
 mod credentials;
 mod history;
 mod keys;

@@ -1,0 +1,9 @@
+DROP TRIGGER accounts_changed;
+DROP TRIGGER login_inserted;
+DROP TRIGGER login_updated;
+DROP TRIGGER api_token_inserted;
+DROP TRIGGER api_token_updated;
+DROP TRIGGER api_token_deleted;
+DROP TRIGGER key_inserted;
+DROP TABLE change_feed;
+DROP TABLE machine_clock;

@@ -1,0 +1,27 @@
+//! The change feed: the one row of `change_feed`. Triggers of the migrations keep it.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Store, now_on_server};
+use crate::{
+    adapters::store::schema::change_feed as table,
+    ports::{ChangeFeed, ChangeMark, ChangeMarks, StoreError},
+};
+
+#[async_trait]
+impl ChangeFeed for Store {
+    async fn marks(&self) -> Result<ChangeMarks, StoreError> {
+        type Row = (String, String, String, String, Option<i64>);
+        // The follower reads twice a second, so this is where the server's clock is read too.
+        let compare_clocks = self.clock_comparison();
+        let row =
+            table::table.select((table::accounts, table::logins, table::api_tokens, table::keys, now_on_server()));
+        let row = self.run("read the change feed", async |connection| Ok(row.first::<Row>(connection).await?)).await?;
+        let (accounts, logins, api_tokens, keys, server_time) = row;
+        compare_clocks(server_time);
+        let [accounts, logins, api_tokens, keys] = [accounts, logins, api_tokens, keys].map(ChangeMark);
+        Ok(ChangeMarks { accounts, logins, api_tokens, keys })
+    }
+}

@@ -1,0 +1,69 @@
+//! The machine's clock, for a database file whose users share a machine.
+//!
+//! A wall clock can be set, by a person or at the first contact with a time server. If it jumped over the end of a
+//! lease, two processes could present the same refresh token. So the file remembers how far the wall clock was ahead of
+//! the time since the machine started, which nobody can set. When the difference has changed, the wall clock was set,
+//! and the times that processes wait for are moved with it. After a restart of the machine nobody holds a lease.
+
+use std::fs;
+
+use diesel::{QueryResult, prelude::*};
+use diesel_async::RunQueryDsl;
+
+use super::Connection;
+use crate::{
+    adapters::store::schema::{llm_providers, machine_clock},
+    domain::time::Timestamp,
+    ports::Clock,
+};
+
+/// Smaller differences come from the two readings.
+const TOLERANCE_MILLIS: u64 = 100;
+
+/// Identifies the machine's last start. None on systems that do not say it.
+pub(super) fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// Returns the current time. First corrects the stored times if the wall clock was set, or the machine started again,
+/// since the last call. Runs inside a write transaction.
+pub(super) async fn settled_now(
+    connection: &mut Connection,
+    clock: &dyn Clock,
+    boot_id: &str,
+) -> QueryResult<Timestamp> {
+    let (now, since_boot) = (clock.now(), clock.since_boot());
+    let ahead = now.unix_millis().saturating_sub(since_boot.as_millis().try_into().unwrap_or(i64::MAX));
+    let known = machine_clock::table.select((machine_clock::boot_id, machine_clock::wall_ahead));
+    match known.first::<(String, i64)>(connection).await.optional()? {
+        Some((known_id, known)) if known_id == boot_id => {
+            if ahead.abs_diff(known) <= TOLERANCE_MILLIS {
+                return Ok(now);
+            }
+            let by_millis = ahead.saturating_sub(known);
+            move_times(connection, by_millis).await?;
+            tracing::warn!(by_millis, "the machine's clock was set; leases keep their length");
+        }
+        Some(_) => end_leases(connection).await?,
+        None => {}
+    }
+    let row = (machine_clock::id.eq(1), machine_clock::boot_id.eq(boot_id), machine_clock::wall_ahead.eq(ahead));
+    diesel::replace_into(machine_clock::table).values(row).execute(connection).await?;
+    Ok(now)
+}
+
+async fn move_times(connection: &mut Connection, millis: i64) -> QueryResult<()> {
+    // NULL stays NULL.
+    let moved = (
+        llm_providers::lease_until.eq(llm_providers::lease_until + millis),
+        llm_providers::sent_at.eq(llm_providers::sent_at + millis),
+        llm_providers::next_attempt_at.eq(llm_providers::next_attempt_at + millis),
+    );
+    diesel::update(llm_providers::table).set(moved).execute(connection).await.map(drop)
+}
+
+async fn end_leases(connection: &mut Connection) -> QueryResult<()> {
+    let leased = diesel::update(llm_providers::table.filter(llm_providers::lease_until.is_not_null()));
+    leased.set(llm_providers::lease_until.eq(0)).execute(connection).await.map(drop)
+}

@@ -1,0 +1,32 @@
+//! Tells a replica what other replicas have changed, without reading it all.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+
+/// A random text that each change of a subject replaces. The same mark means that nothing has changed, also if an older
+/// copy of the database was restored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeMark(pub String);
+
+/// The mark of each subject.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeMarks {
+    /// The history of accounts ([`super::CredentialHistory`]).
+    pub accounts: ChangeMark,
+    /// Pending and ended logins ([`super::LoginStore`]).
+    pub logins: ChangeMark,
+    /// API tokens, links and sessions ([`super::ApiTokenStore`]).
+    pub api_tokens: ChangeMark,
+    /// Key checks ([`super::KeyStore`]).
+    pub keys: ChangeMark,
+}
+
+#[async_trait]
+pub trait ChangeFeed: Send + Sync {
+    /// Returns the current marks. Cheap: it is called twice a second.
+    ///
+    /// Contract: a change by any writer MUST replace the mark of its subject, and only that, in the same transaction. A
+    /// reader that reads a subject after its mark MUST see at least the changes that the mark stands for.
+    async fn marks(&self) -> Result<ChangeMarks, StoreError>;
+}

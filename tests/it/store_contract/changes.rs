@@ -1,0 +1,114 @@
+//! Contract of `ChangeFeed`: each change replaces the mark of its subject, and only that.
+
+use goclaw::{
+    domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        ids::{DisplayName, KeyId},
+        keys::KeyCheck,
+        login_outcome::LoginOutcome,
+        refresh::{LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
+        sealed::SealedSecret,
+    },
+    ports::{ChangeFeed, ChangeMarks, KeyStore, LoginStore, ProfileChange, TokenStore},
+};
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, credential, login, name},
+};
+
+contract!(
+    reading_replaces_no_mark,
+    every_change_of_an_account_replaces_its_mark_only,
+    every_change_of_an_api_token_replaces_its_mark_only,
+    every_change_of_a_login_replaces_its_mark_only,
+    a_new_key_check_replaces_its_mark_only,
+);
+
+/// The subjects whose mark differs.
+fn changed(before: &ChangeMarks, after: &ChangeMarks) -> Vec<&'static str> {
+    let subjects = [
+        ("accounts", before.accounts == after.accounts),
+        ("logins", before.logins == after.logins),
+        ("api_tokens", before.api_tokens == after.api_tokens),
+        ("keys", before.keys == after.keys),
+    ];
+    subjects.into_iter().filter(|(_, is_same)| !is_same).map(|(subject, _)| subject).collect()
+}
+
+/// Compares the marks with those of the last call.
+struct Watch<S>(std::sync::Arc<S>, ChangeMarks);
+
+impl<S: ChangeFeed> Watch<S> {
+    async fn of(store: std::sync::Arc<S>) -> Self {
+        let marks = store.marks().await.expect("the store works");
+        Self(store, marks)
+    }
+
+    async fn changed(&mut self) -> Vec<&'static str> {
+        let now = self.0.marks().await.expect("the store works");
+        let changed = changed(&self.1, &now);
+        self.1 = now;
+        changed
+    }
+}
+
+async fn reading_replaces_no_mark(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    let mut watch = Watch::of(fixture.store()).await;
+    store.list().await.unwrap();
+    store.load(&name("work")).await.unwrap();
+    fixture.api_tokens().list().await.unwrap();
+    assert!(watch.changed().await.is_empty());
+}
+
+async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture) {
+    let store = fixture.store();
+    let mut watch = Watch::of(fixture.store()).await;
+    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    assert_eq!(watch.changed().await, ["accounts"], "a login that was not started here");
+    let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
+    store.change_profile(&name("work"), &off, at(1)).await.unwrap();
+    assert_eq!(watch.changed().await, ["accounts"]);
+    let seen = TokenVersion::first_of(credential(1, "work").login_id);
+    let begin = RefreshEvent::Begin { seen, lease: LeaseId::from_bytes([1; 16]), trigger: RefreshTrigger::Now };
+    store.advance(&name("work"), &begin, &RefreshPolicy::default(), at(2)).await.unwrap();
+    assert_eq!(watch.changed().await, ["accounts"]);
+    store.advance(&name("work"), &begin, &RefreshPolicy::default(), at(2)).await.unwrap();
+    assert!(watch.changed().await.is_empty(), "the same step again changes nothing");
+    store.remove(&name("work"), None, at(3)).await.unwrap();
+    assert_eq!(watch.changed().await, ["accounts"]);
+}
+
+async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixture) {
+    let (tokens, mut watch) = (fixture.api_tokens(), Watch::of(fixture.store()).await);
+    let display_name = DisplayName::parse("page").unwrap();
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), display_name, Scope::Page, &[1; ENTROPY], at(0));
+    let mac = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
+    tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }).await.unwrap();
+    assert_eq!(watch.changed().await, ["api_tokens"]);
+    tokens.extend(&SealedApiToken { token: token.clone().refreshed(at(60)), mac }).await.unwrap();
+    assert_eq!(watch.changed().await, ["api_tokens"]);
+    tokens.remove(&token.id).await.unwrap();
+    assert_eq!(watch.changed().await, ["api_tokens"]);
+}
+
+async fn every_change_of_a_login_replaces_its_mark_only(fixture: impl Fixture) {
+    let store = fixture.store();
+    let (pending, mut watch) = (login(1, "work", "alice", at(0)), Watch::of(fixture.store()).await);
+    store.begin(&pending, at(0)).await.unwrap();
+    assert_eq!(watch.changed().await, ["logins"]);
+    store.claim(&pending.session.id, at(1)).await.unwrap();
+    assert_eq!(watch.changed().await, ["logins"]);
+    store.end(&pending.session.id, LoginOutcome::Cancelled, at(2)).await.unwrap();
+    assert_eq!(watch.changed().await, ["logins"]);
+}
+
+async fn a_new_key_check_replaces_its_mark_only(fixture: impl Fixture) {
+    let (store, mut watch) = (fixture.store(), Watch::of(fixture.store()).await);
+    let check = KeyCheck { key_id: KeyId::new("a"), value: SealedSecret::from_stored("v2:a:check".to_owned()) };
+    store.add_key_check(&check, &[], &[], at(0)).await.unwrap();
+    assert_eq!(watch.changed().await, ["keys"]);
+}

@@ -1,0 +1,133 @@
+//! The clock that a store measures leases with: the machine's for a SQLite file, the server's for PostgreSQL.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use goclaw::{
+    adapters::{
+        store::{PostgresStore, SqliteStore},
+        system::SystemClock,
+    },
+    domain::refresh::{
+        Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenState, TokenVersion,
+    },
+    ports::{ChangeFeed, Clock, TokenStore},
+};
+
+use super::samples::{at, credential, name};
+use crate::support::{fakes::FakeClock, postgres::Database};
+
+/// The lease of the default policy.
+const LEASE: Duration = Duration::from_secs(60);
+/// More than the lease, and not so much that the access token has expired.
+const STEP: Duration = Duration::from_secs(90);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// A SQLite file with a signed-in account, on a machine whose clocks the test sets.
+struct Machine {
+    clock: Arc<FakeClock>,
+    store: SqliteStore,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Machine {
+    async fn new() -> Self {
+        let (clock, folder) = (FakeClock::at(at(100)), tempfile::tempdir().unwrap());
+        let path = folder.path().join("goclaw.db");
+        let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
+        store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+        Self { clock, store, path, _folder: folder }
+    }
+
+    fn restart(&self) {
+        let mut database = SqliteConnection::establish(&self.path.display().to_string()).unwrap();
+        database.batch_execute("UPDATE machine_clock SET boot_id = 'the start before'").unwrap();
+    }
+
+    async fn begin(&self, holder: u8) -> Effect {
+        let seen = TokenVersion::first_of(credential(1, "work").login_id);
+        let lease = LeaseId::from_bytes([holder; 16]);
+        self.advance(RefreshEvent::Begin { seen, lease, trigger: RefreshTrigger::Now }).await
+    }
+
+    /// `now` is what the caller's clock says, which does not count.
+    async fn advance(&self, event: RefreshEvent) -> Effect {
+        let advanced = self.store.advance(&name("work"), &event, &RefreshPolicy::default(), at(7_000)).await;
+        advanced.expect("the store works").effect
+    }
+
+    async fn state(&self) -> TokenState {
+        self.store.load(&name("work")).await.unwrap().expect("an account").refresh.state
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wall_clock_set_forward_ends_no_lease() {
+    let machine = Machine::new().await;
+    assert_eq!(machine.begin(1).await, Effect::Send);
+    machine.clock.advance(Duration::from_secs(5));
+    machine.clock.set_wall_clock(at(100).plus(STEP));
+    assert_eq!(machine.begin(2).await, Effect::Wait(at(100).plus(STEP).plus(LEASE - Duration::from_secs(5))));
+    // Once the lease has really lapsed, the row is in doubt.
+    machine.clock.advance(LEASE);
+    machine.begin(3).await;
+    assert_eq!(machine.state().await, TokenState::InDoubt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wall_clock_set_back_prolongs_no_lease() {
+    let machine = Machine::new().await;
+    machine.begin(1).await;
+    machine.clock.set_wall_clock(at(100).minus(HOUR));
+    assert_eq!(machine.begin(2).await, Effect::Wait(at(100).minus(HOUR).plus(LEASE)));
+    machine.clock.advance(LEASE);
+    machine.begin(3).await;
+    assert_eq!(machine.state().await, TokenState::InDoubt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wall_clock_set_back_prolongs_no_backoff() {
+    let machine = Machine::new().await;
+    machine.begin(1).await;
+    let seen = TokenVersion::first_of(credential(1, "work").login_id);
+    let failure = Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None };
+    machine.advance(RefreshEvent::Failed { seen, lease: LeaseId::from_bytes([1; 16]), failure, spread: 0 }).await;
+    machine.clock.set_wall_clock(at(100).minus(HOUR));
+    machine.clock.advance(RefreshPolicy::default().backoff_min);
+    assert_eq!(machine.begin(2).await, Effect::Send);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_of_the_machine_ends_every_lease() {
+    let machine = Machine::new().await;
+    machine.begin(1).await;
+    machine.restart();
+    // Without its own clock the machine may have started in the past.
+    machine.clock.set_wall_clock(at(50));
+    machine.begin(2).await;
+    assert_eq!(machine.state().await, TokenState::InDoubt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_with_wrong_clocks_share_the_servers() {
+    let database = Database::create().await;
+    for wrong in [SystemClock.now().plus(HOUR), SystemClock.now().minus(HOUR)] {
+        let store = PostgresStore::open(&database.url.as_str().into(), FakeClock::at(wrong)).await.unwrap();
+        let (shared, server) = (store.shared_clock().now(), SystemClock.now());
+        assert!(shared.until(server).max(server.until(shared)) < HOUR / 2, "{shared:?}, {server:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_while_the_gateway_runs_is_corrected_by_the_next_read() {
+    let (database, local) = (Database::create().await, FakeClock::at(SystemClock.now()));
+    let store = PostgresStore::open(&database.url.as_str().into(), local.clone()).await.unwrap();
+    local.set_wall_clock(SystemClock.now().plus(HOUR));
+    store.marks().await.unwrap();
+    let (shared, server) = (store.shared_clock().now(), SystemClock.now());
+    assert!(server.until(shared) < HOUR / 2, "{shared:?}, {server:?}");
+    local.set_wall_clock(SystemClock.now());
+    store.marks().await.unwrap();
+    assert_eq!(store.shared_clock().now(), local.now(), "a clock that agrees is not corrected");
+}
