@@ -82,6 +82,19 @@ async fn it_closes_at_once_when_the_last_login_is_cancelled() {
 }
 
 #[tokio::test]
+async fn it_closes_when_another_replica_ends_the_last_login() {
+    let gateway = TestGateway::open().await;
+    gateway.start(alice()).await;
+    assert!(gateway.listener.is_open());
+    let other = gateway.another_gateway(1);
+    assert!(other.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
+    assert!(gateway.listener.is_open(), "it does not know yet");
+    gateway.clock.advance(Duration::from_millis(500));
+    settle().await;
+    assert!(!gateway.listener.is_open());
+}
+
+#[tokio::test]
 async fn a_page_fetched_long_ago_does_not_keep_it_open_after_a_cancel() {
     let gateway = TestGateway::open().await;
     let of_alice = gateway.start(alice()).await;
