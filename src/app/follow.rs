@@ -137,9 +137,13 @@ impl Follower {
     }
 
     async fn reload_changed(&self, events: &[CredentialEvent]) -> Result<(), AppError> {
-        let changed: BTreeMap<&AccountName, &CredentialEvent> =
-            events.iter().map(|event| (&event.name, event)).collect();
-        for (name, last) in changed {
+        let mut changed: BTreeMap<&AccountName, Vec<&CredentialEvent>> = BTreeMap::new();
+        for event in events {
+            changed.entry(&event.name).or_default().push(event);
+        }
+        for (name, events) in changed {
+            self.tokens.note_ends(name, &events).await;
+            let Some(last) = events.last() else { continue };
             // This replica's own changes are registered already.
             let is_known = self.tokens.registry().get(name).is_some_and(|known| known.revision >= last.revision);
             if !is_known {

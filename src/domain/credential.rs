@@ -7,7 +7,7 @@ use super::{
     ids::{AccountName, Generation, LoginId, ProviderId},
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
-    refresh::{RefreshState, Rotation, TokenState},
+    refresh::{Effect, RefreshEvent, RefreshState, Rotation, TokenState},
     revocation::RevocationOrder,
     sealed::{SealedSecret, TokenPlace},
     secret::{AccessToken, RefreshToken},
@@ -119,13 +119,28 @@ impl SealedCredential {
     }
 
     /// Replaces the tokens by those of a refresh. A rotation without a refresh token keeps the old one.
-    pub fn take_tokens(&mut self, rotation: &Rotation) {
+    fn take_tokens(&mut self, rotation: &Rotation) {
         self.access_token = rotation.access_token.clone();
         if let Some(token) = &rotation.refresh_token {
             self.refresh_token = Some(token.clone());
         }
         self.settings = mem::take(&mut self.settings).with_metadata(&rotation.metadata);
         self.metadata = rotation.metadata.clone();
+    }
+
+    /// Applies the result of a step: its row, and the tokens that it stored.
+    #[must_use]
+    pub fn after_step(&self, event: &RefreshEvent, effect: Effect, refresh: RefreshState) -> Self {
+        let mut account = Self { refresh, ..self.clone() };
+        if effect == Effect::Stored
+            && let Some(rotation) = event.rotation()
+        {
+            if *self.login_id() != rotation.seen.login_id {
+                account.refresh_token = None;
+            }
+            account.take_tokens(rotation);
+        }
+        account
     }
 
     /// Whether the account has the tokens of this rotation.

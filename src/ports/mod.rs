@@ -42,7 +42,7 @@ pub use random::{Random, RandomError};
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::SessionEndpoint;
-pub use token_journal::{JournalError, JournalRecord, RecordState, TokenJournal};
+pub use token_journal::{EndedLogin, JournalError, JournalRecord, KEPT_ENDED, RecordState, TokenJournal};
 pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, TokenStore};
 pub use upstream::{
     BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,

@@ -11,6 +11,9 @@ use crate::domain::{
     refresh::{Rotation, TokenVersion},
 };
 
+/// How many ended logins a journal remembers at least.
+pub const KEPT_ENDED: usize = 10_000;
+
 /// The journal cannot be used. Callers continue without it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} the journal")]
@@ -44,6 +47,15 @@ impl JournalRecord {
     }
 }
 
+/// A login that has ended. An older copy of the database may bring it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedLogin {
+    pub name: AccountName,
+    pub login_id: LoginId,
+    /// The login that replaced it; None if the owner logged out.
+    pub successor: Option<LoginId>,
+}
+
 /// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
 /// may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
@@ -73,8 +85,12 @@ pub trait TokenJournal: Send + Sync {
     /// Returns the marks of all processes.
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;
 
-    /// Deletes the committed entry and the mark of an account if they belong to this login. Idempotent.
-    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError>;
+    /// Remembers that a login has ended, and deletes its committed entry and its mark. Idempotent; of several calls for one
+    /// login the last counts. A journal MAY forget the oldest beyond [`KEPT_ENDED`].
+    async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError>;
+
+    /// Returns the ended logins of all processes.
+    async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError>;
 
     /// Deletes an entry. Idempotent.
     ///

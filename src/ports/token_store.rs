@@ -97,7 +97,7 @@ pub trait TokenStore: Send + Sync {
     /// Contract:
     /// - MUST read the row, call [`step`](crate::domain::refresh::step) and write the result in one transaction without
     ///   any other write in between, durable on return. New tokens and metadata MUST be written for [`Effect::Stored`]
-    ///   only, and unknown settings MUST be kept.
+    ///   only, and unknown settings MUST be kept. If a step leaves no row, the account MUST be deleted with both tokens.
     /// - Applying an event again after an error MUST have the same effect as applying it once.
     /// - `now` is the caller's clock. A store that several machines share MUST use its own clock instead.
     async fn advance(

@@ -78,10 +78,7 @@ async fn a_refresh_takes_two_store_steps() {
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
         let mut row = row.lock().expect("the row");
         let stepped = step(Some(&row.refresh), event, policy, now);
-        row.refresh = stepped.row.expect("a row");
-        if let RefreshEvent::Succeeded(rotation) = event {
-            row.take_tokens(rotation);
-        }
+        *row = row.after_step(event, stepped.effect, stepped.row.expect("a row"));
         row.revision.0 += 1;
         Ok(Advanced { effect: stepped.effect, credential: Some(row.clone()), events: vec![] })
     });

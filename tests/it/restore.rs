@@ -161,6 +161,11 @@ async fn an_account_that_is_absent_after_a_restore_stays_absent() {
     assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(1));
 }
 
+fn journal_files(home: &Home) -> Vec<String> {
+    let files = fs::read_dir(home.data_dir().join("escrow")).expect("the journal").flatten();
+    files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
+}
+
 #[tokio::test]
 async fn a_logout_deletes_the_tokens_in_the_journal() {
     let provider = Provider::approving();
@@ -168,8 +173,77 @@ async fn a_logout_deletes_the_tokens_in_the_journal() {
     let gateway = home.start().await;
     gateway.sign_in().await;
     assert_eq!(refresh(&gateway).await, 200);
-    let files = || fs::read_dir(home.data_dir().join("escrow")).expect("the journal").count();
-    assert_eq!(files(), 1);
+    assert!(matches!(&journal_files(&home)[..], [record] if record.ends_with(".committed.json")));
     assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
-    assert_eq!(files(), 0);
+    assert!(matches!(&journal_files(&home)[..], [end] if end.ends_with(".ended")));
+}
+
+#[tokio::test]
+async fn an_account_that_was_logged_out_after_the_backup_is_logged_out_again() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let backup = tempfile::tempdir().expect("a folder");
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    gateway.stop().await;
+    copy_database(&home.data_dir(), backup.path());
+    let gateway = home.start().await;
+    assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
+    gateway.stop().await;
+    copy_database(backup.path(), &home.data_dir());
+    let gateway = home.start().await;
+    assert_eq!(gateway.status().await["state"], "absent");
+    assert!(gateway.log().contains("is ended again"), "{}", gateway.log());
+    assert_eq!(provider.get_control("/presentations/totals").await["presentations"], json!(0));
+}
+
+#[tokio::test]
+async fn a_login_that_was_replaced_after_the_backup_is_replaced_again_or_in_doubt() {
+    for refreshes in [1, 0] {
+        let provider = Provider::approving();
+        let home = Home::new(&provider);
+        let backup = tempfile::tempdir().expect("a folder");
+        let gateway = home.start().await;
+        gateway.sign_in().await;
+        let old = gateway.status().await["login_id"].clone();
+        gateway.stop().await;
+        copy_database(&home.data_dir(), backup.path());
+        let gateway = home.start().await;
+        gateway.sign_in_again().await;
+        for _ in 0..refreshes {
+            assert_eq!(refresh(&gateway).await, 200);
+        }
+        let new = gateway.status().await["login_id"].clone();
+        assert_ne!(new, old);
+        gateway.stop().await;
+        copy_database(backup.path(), &home.data_dir());
+        let gateway = home.start().await;
+        let status = gateway.status().await;
+        if refreshes > 0 {
+            assert_eq!((&status["login_id"], &status["state"]), (&new, &json!("active")), "{status}");
+            assert_eq!(refresh(&gateway).await, 200);
+            assert_eq!(gateway.status().await["generation"], 2);
+        } else {
+            // The tokens of a login that was never refreshed are in no journal.
+            assert_eq!((&status["login_id"], &status["state"]), (&old, &json!("in_doubt")), "{status}");
+        }
+        assert_unharmed(&provider).await;
+    }
+}
+
+#[tokio::test]
+async fn a_running_gateway_ends_a_login_again_that_a_restored_database_brings_back() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [replicas::home(&provider, &database), replicas::home(&provider, &database)];
+    let (gateway, other) = (homes[0].start().await, homes[1].start().await);
+    gateway.sign_in().await;
+    database.execute(BACK_UP).await;
+    // The other gateway learns of the logout from the history.
+    assert_eq!(gateway.post("/v1/auth/openai/logout", json!({})).await.status, 200);
+    let remembers =
+        || async { Some(()).filter(|()| journal_files(&homes[1]).iter().any(|file| file.ends_with(".ended"))) };
+    eventually("the other gateway to remember the logout", remembers).await;
+    gateway.stop().await;
+    database.execute(RESTORE).await;
+    status_when(&other, "the account to be absent again", |status| status["state"] == "absent").await;
 }

@@ -12,6 +12,8 @@ use crate::{
 
 const RESTORE: &[(Chance, u8)] = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
 
+const ENDED: &[(Chance, u8)] = &[(Backup, 1), (Restore, 1), (Logout, 1), (Login, 1)];
+
 /// `mechanism: what breaks, in which setting`, one test each.
 macro_rules! without {
     ($($(#[$why:meta])* $name:ident: $mechanism:ident breaks [$($broken:ident),+] in $setting:expr;)+) => {$(
@@ -61,6 +63,9 @@ without! {
     consent_after_a_restore: ConsentAfterRestore breaks [I1, I15] in Setting::new(Kills, 2, RESTORE);
     a_presentation_remembered_across_a_restore: PresentationRemembered breaks [I1, I2, I4]
         in Setting::new(Kills, 2, RESTORE);
+
+    the_ends_remembered: EndsRemembered breaks [I1, I2, I4, I5, I10, I15, I16] in Setting::new(Kills, 1, ENDED);
+    a_commit_of_a_successor: CommitOfASuccessor breaks [I15] in Setting::new(Kills, 1, ENDED);
 
     revocation_after_a_new_login: RevocationAfterNewLogin breaks [I5]
         in Setting::new(Kills, 2, &[(Logout, 1), (Login, 1)]);

@@ -43,6 +43,8 @@ pub(crate) enum Invariant {
     /// A restored database costs no login whose newest tokens are in a surviving journal. Without them the restored
     /// token, which is spent, is presented with the owner's consent only.
     I15,
+    /// No login that was ended or replaced, as a surviving journal knows, is refreshed again without the owner's consent.
+    I16,
 }
 
 use Invariant::*;
@@ -56,12 +58,17 @@ impl Invariant {
         next.breaks(I1, is_presented_twice_at_once(&after));
         let most = if is_doubtful { 2 } else { 1 };
         next.breaks(I3, after.families.iter().any(|family| family.most_shown() > most));
-        next.breaks(I5, is_left_over(system, &after) && !after.excused);
+        next.breaks(I5, is_left_over(system, &after) && !after.excused && after.restored.is_none());
 
         let Some(row) = after.row else { return };
         let family = after.family_of(row.token);
         let is_unused = family.is_unused(row.token.number);
         next.breaks(I2, row.state == TokenState::Active && !is_unused && after.restored.is_none());
+
+        let is_back = before.restored.is_some() || before.row.is_none_or(|old| old.version.login != row.version.login);
+        let has_ended = after.successor(row.version.login) != Some(row.version.login);
+        let needs_owner = row.is_restored || row.state == TokenState::NeedsReauth;
+        next.breaks(I16, is_back && has_ended && after.restored.is_none() && !needs_owner);
 
         let Some(old) = before.row else {
             next.breaks(I5, next.who != Who::Owner);
@@ -69,12 +76,18 @@ impl Invariant {
         };
         let is_owners = next.who == Who::Owner;
         let is_another = (old.version.login, old.token.family) != (row.version.login, row.token.family);
-        next.breaks(I6, is_another && !is_owners);
+        let is_newer =
+            old.version.login != row.version.login && after.successor(old.version.login) == Some(row.version.login);
+        next.breaks(I6, is_another && !is_owners && !is_newer);
         let is_given_up = row.state == TokenState::NeedsReauth && old.state != TokenState::NeedsReauth && !is_owners;
         next.breaks(I7, is_given_up && family.alive && is_unused && !is_doubtful);
         next.breaks(I7, is_given_up && !heard_a_rejection(before, next.who));
         // A restored row is older.
-        next.breaks(I10, row.age > old.age && !matches!(next.who, Who::Time | Who::Provider | Who::Owner));
+        let is_restored = before.restored.is_some();
+        next.breaks(
+            I10,
+            !is_restored && row.age > old.age && !matches!(next.who, Who::Time | Who::Provider | Who::Owner),
+        );
         let is_same_login = old.version.login == row.version.login;
         next.breaks(I12, is_same_login && row.version.generation < old.version.generation && !is_owners);
         let is_compared = before.restored.is_some() && after.restored.is_none();

@@ -13,7 +13,7 @@ use goclaw::domain::{
     provider::AuthMethod,
     provider_settings::TokenMetadata,
     refresh::{
-        self as real, Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
+        self as real, Cause, Effect, Ending, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState,
         RefreshTrigger, RevocationScope, Rotation, Step, TokenVersion,
     },
     sealed::SealedSecret,
@@ -83,6 +83,18 @@ impl Ledger {
     pub(crate) fn restored(&self, row: Row, known: Version, attempt: u8) -> Row {
         let event = RefreshEvent::Restored { known: known.real(), attempt: attempt.into() };
         self.step(Some(row), event, Holder::Nobody).0.expect("a restore leaves the row")
+    }
+
+    /// Ends a login again that was restored. `newest`: the tokens of its successor.
+    pub(crate) fn returned(&self, row: Row, is_logged_out: bool, newest: Option<&Answer>) -> Option<Row> {
+        let ending = match newest {
+            _ if is_logged_out => Ending::LoggedOut,
+            Some(answer) => Ending::ReplacedBy(Box::new(rotation(answer))),
+            None => Ending::ReplacedByUnknown,
+        };
+        let event = RefreshEvent::Returned { ended: login_id(row.version.login), ending };
+        let after = self.step(Some(row), event, Holder::Nobody).0;
+        after.map(|after| Row { token: newest.map_or(after.token, |answer| answer.token), ..after })
     }
 
     /// Returns the row with an expired lease that no replica has noticed yet.

@@ -8,15 +8,15 @@ use std::time::Duration;
 use goclaw::domain::{
     history::EventKind,
     refresh::{
-        Cause, Effect, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope, Rotation,
-        Step, TokenState, step,
+        Cause, Effect, Ending, Failure, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
+        Rotation, Step, TokenState, step,
     },
 };
 use proptest::prelude::*;
 
 use crate::random::{
-    NOW, begins, config, demands, durations, events, failed, histories, is_sound, policies, rotations, rows, times,
-    versions,
+    NOW, begins, config, demands, durations, events, failed, histories, is_sound, policies, returned, rotations, rows,
+    times, versions,
 };
 
 const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
@@ -75,11 +75,11 @@ proptest! {
     }
 
     #[test]
-    fn a_missing_row_stays_missing(event in events(), policy in policies(), now in times()) {
+    fn a_missing_row_stays_missing(event in prop_oneof![events(), returned()], policy in policies(), now in times()) {
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => Effect::Recorded,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => Effect::Recorded,
         };
         prop_assert_eq!(step(None, &event, &policy, now), Step { row: None, effect, events: Vec::new() });
     }
@@ -162,11 +162,45 @@ proptest! {
                 RefreshEvent::Begin { .. }
                 | RefreshEvent::Succeeded(_)
                 | RefreshEvent::Failed { .. }
-                | RefreshEvent::Restored { .. } => {
+                | RefreshEvent::Restored { .. }
+                | RefreshEvent::Returned { .. } => {
                     return Err(TestCaseError::fail("this gives up no tokens"));
                 }
             };
             prop_assert_eq!((seen, Some(cause)), (row.version, after.cause));
+        }
+    }
+
+    #[test]
+    fn a_login_that_came_back_ends_again_and_no_other_does(
+        row in rows(), event in returned(), policy in policies(),
+    ) {
+        let RefreshEvent::Returned { ended, ending } = &event else { unreachable!() };
+        let before = row.at(NOW);
+        let Step { row: after, effect, events } = step(Some(&before), &event, &policy, NOW);
+        if before.version.login_id != *ended {
+            prop_assert_eq!((after, effect, events), (Some(before), Effect::Recorded, vec![]));
+            return Ok(());
+        }
+        let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+        match (ending, after) {
+            (Ending::LoggedOut, after) => {
+                prop_assert_eq!((after, effect, kinds), (None, Effect::Recorded, vec![EventKind::SignedOut]));
+            }
+            (Ending::ReplacedBy(newest), Some(after)) => {
+                prop_assert_eq!((effect, &after.version), (Effect::Stored, &newest.seen.next()));
+                prop_assert_eq!((&after.state, after.attempt, after.cause), (&TokenState::Active, 0, None));
+                let expected = if newest.seen.login_id == *ended { EventKind::Refreshed } else { EventKind::SignedIn };
+                prop_assert!(kinds == [expected] || after.version == before.version, "{:?}", kinds);
+            }
+            (Ending::ReplacedByUnknown, Some(after)) => {
+                let is_given_up = before.state == TokenState::NeedsReauth;
+                prop_assert!(is_sound(&after));
+                prop_assert!(is_given_up || (after.is_restored() && after.version == before.version), "{:?}", after);
+                let again = step(Some(&after), &event, &policy, NOW);
+                prop_assert_eq!((again.row, again.events), (Some(after), vec![]));
+            }
+            (Ending::ReplacedBy(_) | Ending::ReplacedByUnknown, None) => prop_assert!(false, "the account is gone"),
         }
     }
 

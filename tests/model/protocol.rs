@@ -22,6 +22,8 @@ const PAUSE_UNHARMED: Chances = &[(LostRequest, 1), (LostAnswer, 1), (Refused, 1
 const LEAVING_ASLEEP: Chances = &[(LostAnswer, 1), (Pause, 1), (Logout, 1), (Login, 1)];
 const RESTORED: Chances = &[(LostAnswer, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Ask, 1)];
 const RESTORED_AND_CRASHED: Chances = &[(Crash, 2), (Backup, 1), (Restore, 1)];
+const RESTORED_AND_LEFT: Chances = &[(Crash, 1), (Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
+const RESTORED_UNHARMED: Chances = &[(Backup, 1), (Restore, 1), (LostJournal, 1), (Logout, 1), (Login, 1)];
 const OUTAGE: Chances = &[(Crash, 1), (LostRequest, 5), (Refused, 2), (Ask, 1)];
 
 /// `name { setting, minimum number of worlds; }`: one test each, so that they run in parallel.
@@ -61,6 +63,12 @@ holds! {
         Setting::new(Kills, 2, RESTORED), 6_000;
         Setting::new(Refuses, 2, RESTORED), 4_000;
         Setting::new(Kills, 2, RESTORED_AND_CRASHED), 40_000;
+    }
+
+    a_backup_of_a_login_that_has_ended {
+        Setting::new(Kills, 1, RESTORED_AND_LEFT), 140_000;
+        Setting::new(Refuses, 1, RESTORED_UNHARMED), 5_000;
+        Setting::new(Kills, 1, RESTORED_UNHARMED).revoking_the_grant(), 5_000;
     }
 
     a_replica_that_sleeps_through_the_end_of_its_lease {

@@ -9,8 +9,8 @@ use goclaw::domain::{
     provider::AuthMethod,
     provider_settings::TokenMetadata,
     refresh::{
-        Cause, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
-        Rotation, TokenState, TokenVersion,
+        Cause, Ending, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger,
+        RevocationScope, Rotation, TokenState, TokenVersion,
     },
     sealed::SealedSecret,
     time::Timestamp,
@@ -131,6 +131,15 @@ pub(crate) fn failed() -> impl Strategy<Value = RefreshEvent> {
 pub(crate) fn events() -> impl Strategy<Value = RefreshEvent> {
     let restored = (versions(), 0..3_u32).prop_map(|(known, attempt)| RefreshEvent::Restored { known, attempt });
     prop_oneof![begins(), failed(), rotations().prop_map(RefreshEvent::Succeeded), restored]
+}
+
+pub(crate) fn returned() -> impl Strategy<Value = RefreshEvent> {
+    let endings = prop_oneof![
+        Just(Ending::LoggedOut),
+        Just(Ending::ReplacedByUnknown),
+        rotations().prop_map(|newest| Ending::ReplacedBy(Box::new(newest)))
+    ];
+    (versions(), endings).prop_map(|(version, ending)| RefreshEvent::Returned { ended: version.login_id, ending })
 }
 
 /// Events, each some time after the previous one.

@@ -207,7 +207,10 @@ impl System {
     fn commit(&self, world: &World, at: usize, answer: Answer, moves: &mut Moves) {
         let who = Who::Replica(at);
         let is_wanted = world.row.is_some_and(|row| row.version == answer.seen);
-        let (row, effect) = self.ledger.answered(world.row, &answer, at);
+        let (row, effect) = match self.replaced_by(world, &answer) {
+            Some(row) => (Some(row), Effect::Stored),
+            None => self.ledger.answered(world.row, &answer, at),
+        };
         let is_stored = effect == Effect::Stored && self.is_ever_restored();
         let committed = |replica| {
             move |to: &mut World| {
@@ -236,7 +239,8 @@ impl System {
             }
             Effect::Revoke => self.revoke(world, at, answer, moves),
             Effect::Discard | Effect::UseCurrent | Effect::Recorded | Effect::Send | Effect::Wait(_) => {
-                moves.go(who, "discards its answer", committed(Replica::Idle)).breaks(Invariant::I8, is_wanted);
+                let discard = moves.go(who, "discards its answer", committed(Replica::Idle));
+                discard.breaks(Invariant::I8, is_wanted).breaks(Invariant::I15, is_of_successor(world, &answer));
             }
         }
         let crash = moves.go(who, "crashes with its answer", |to| {
@@ -268,6 +272,12 @@ impl System {
             }
             to.replicas[at] = Replica::Idle;
         });
-        next.breaks(Invariant::I6, harms);
+        next.breaks(Invariant::I6, harms).breaks(Invariant::I15, is_of_successor(world, &answer));
     }
+}
+
+/// Whether a response belongs to the login that replaced the row's.
+fn is_of_successor(world: &World, answer: &Answer) -> bool {
+    let row = world.row.filter(|row| row.version.login != answer.seen.login);
+    row.is_some_and(|row| world.successor(row.version.login) == Some(answer.seen.login))
 }

@@ -7,7 +7,7 @@ use crate::{
     provider::Family,
     system::{Moves, System, Who},
     without::Mechanism,
-    world::{Age, Ask, Chance, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Sent, Token, TokenState, World},
+    world::{Age, Ask, Chance, End, Holder, MOST_LOGINS, MOST_REPLICAS, Replica, Row, Sent, Token, TokenState, World},
 };
 
 impl System {
@@ -102,6 +102,10 @@ impl System {
     }
 
     pub(crate) fn owner_moves(&self, world: &World, moves: &mut Moves) {
+        // A replica compares a restored row as soon as it runs, at the latest within half a second.
+        if world.restored.is_some() {
+            return;
+        }
         if usize::from(world.logins) < world.families.len() {
             let family = world.logins;
             let number = if self.is_without(Mechanism::LoginIdNeverUsedAgain) {
@@ -110,6 +114,7 @@ impl System {
                 family
             };
             let login = moves.go(Who::Owner, "logs in", |to| {
+                self.note_end(to, End::Replaced(number));
                 to.row = Some(self.ledger.signed_in(number, Token { family, number: 0 }));
                 to.families[usize::from(family)] = Family::new();
                 to.logins += 1;
@@ -119,12 +124,8 @@ impl System {
         }
         let Some(row) = world.row else { return };
         let logout = moves.go(Who::Owner, "logs out", |to| {
-            // Revokes the stored token. Revoking a used token ends nothing.
-            let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
-            let ends = to.family_of(row.token).is_unused(row.token.number);
-            for (family, tokens) in (0..).zip(&mut to.families) {
-                tokens.alive &= !(ends && reaches(family));
-            }
+            self.note_end(to, End::LoggedOut);
+            self.revoke_stored(to, row);
             to.family(row.token).logged_out = true;
             to.row = None;
             to.ask = None;
@@ -135,6 +136,25 @@ impl System {
                 if row.state == TokenState::InDoubt { RefreshTrigger::Consented } else { RefreshTrigger::Now };
             let what = if trigger == RefreshTrigger::Consented { "asks, seeing the doubt" } else { "asks" };
             moves.go(Who::Owner, what, |to| to.ask = Some(Ask { seen: row.version, trigger })).by(Chance::Ask);
+        }
+    }
+}
+
+impl System {
+    /// Revokes the refresh token of a row. Revoking a used token ends nothing.
+    pub(crate) fn revoke_stored(&self, to: &mut World, row: Row) {
+        let reaches = |family| self.setting.revocation == RevocationScope::Grant || family == row.token.family;
+        let ends = to.family_of(row.token).is_unused(row.token.number);
+        for (family, tokens) in (0..).zip(&mut to.families) {
+            tokens.alive &= !(ends && reaches(family));
+        }
+    }
+
+    /// The journals remember how the row's login ends, and forget its tokens.
+    fn note_end(&self, to: &mut World, end: End) {
+        if let Some(row) = to.row.filter(|_| self.is_ever_restored()) {
+            to.ends[usize::from(row.version.login)] = end;
+            to.journal = to.journal.filter(|kept| kept.seen.login != row.version.login);
         }
     }
 }

@@ -75,6 +75,7 @@ impl System {
             logins: 1,
             backup: None,
             journal: None,
+            ends: Default::default(),
             restored: None,
             ask: None,
             left: self.budget,

@@ -45,6 +45,10 @@ pub(crate) enum Mechanism {
     ConsentAfterRestore,
     /// Without it, a restored row is in doubt only if its generation is older.
     PresentationRemembered,
+    /// Without it, a login that had ended stays as the backup has it.
+    EndsRemembered,
+    /// Without it, a response for the login that replaced a restored one is discarded like any older one.
+    CommitOfASuccessor,
 }
 
 use Mechanism::*;

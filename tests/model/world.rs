@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) backup: Option<Row>,
     /// The newest committed tokens, in a journal.
     pub(crate) journal: Option<Answer>,
+    /// What the journals know of the logins that have ended, by number.
+    pub(crate) ends: [End; MOST_LOGINS],
     /// A copy was restored and no replica has noticed it yet.
     pub(crate) restored: Option<Restored>,
     /// The owner's pending forced refresh.
@@ -55,6 +57,17 @@ pub(crate) struct Row {
     pub(crate) token: Token,
 }
 
+/// How a login ended, as far as a journal knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    /// It has not ended, or no journal knows.
+    #[default]
+    Unknown,
+    LoggedOut,
+    /// By the login with this number.
+    Replaced(u8),
+}
+
 /// What the replicas know when an older copy of the row is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Restored {
@@ -62,6 +75,8 @@ pub(crate) enum Restored {
     Unseen,
     /// The version of the row before, and how often its token was presented.
     Seen { version: Version, attempt: u8 },
+    /// Its login had ended.
+    Ended,
 }
 
 /// The number of a login and its generation.
@@ -239,6 +254,15 @@ impl Budget {
 }
 
 impl World {
+    /// Returns the last login that replaced `login`, directly or not; `None` if the owner logged out of it.
+    pub(crate) fn successor(&self, login: u8) -> Option<u8> {
+        match self.ends[usize::from(login)] {
+            End::Unknown => Some(login),
+            End::LoggedOut => None,
+            End::Replaced(by) => self.successor(by),
+        }
+    }
+
     pub(crate) fn family(&mut self, token: Token) -> &mut Family {
         &mut self.families[usize::from(token.family)]
     }

@@ -8,7 +8,7 @@ use goclaw::{
     app::Ports,
     domain::{
         credential::{NewSealedCredential, SealedCredential},
-        ids::{AccountName, LoginId},
+        ids::AccountName,
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
@@ -17,8 +17,8 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome, StoreError,
-        TokenEndpointError, TokenJournal, TokenStore,
+        Advanced, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
+        StoreError, TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ impl TokenStore for Store {
                 self.changes.pass(GatewayPoint::Committed).await;
                 Ok(answered)
             }
-            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => {
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => {
                 self.inner.advance(name, event, policy, now).await
             }
         }
@@ -234,8 +234,12 @@ impl TokenJournal for Journal {
         self.inner.marks().await
     }
 
-    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
-        self.inner.forget(name, login_id).await
+    async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
+        self.inner.end(ended).await
+    }
+
+    async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
+        self.inner.ended().await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

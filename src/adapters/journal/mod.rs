@@ -2,9 +2,11 @@
 //!
 //! A record is written to a draft file, read back and compared, and then renamed. A process killed before the rename
 //! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed once
-//! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. The file
-//! `<account>.<login>.<generation>.seen` is a mark.
+//! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty files
+//! remember the rest: `<account>.<login>.<generation>.seen` is a mark, and `<account>.<login>.<successor>.ended`, or
+//! `<account>.<login>.ended`, is the end of a login.
 
+mod ended;
 mod record_file;
 
 use std::{
@@ -22,8 +24,9 @@ use crate::{
         ids::{AccountName, Generation, LoginId},
         refresh::TokenVersion,
     },
-    ports::{JournalError, JournalRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalError, JournalRecord, RecordState, TokenJournal},
 };
+use ended::ENDED;
 use record_file::{RecordFile, read};
 
 /// The end of the name of a committed record.
@@ -140,7 +143,7 @@ impl FolderJournal {
     fn read_all(&self) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         for path in self.paths()? {
-            if path.to_string_lossy().ends_with(MARK) {
+            if path.to_str().is_some_and(|path| path.ends_with(MARK) || path.ends_with(ENDED)) {
                 continue;
             }
             match read(&path) {
@@ -199,10 +202,13 @@ impl TokenJournal for FolderJournal {
         self.blocking("read", |journal| journal.read_marks()).await
     }
 
-    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
-        let (name, login_id) = (name.clone(), login_id.clone());
-        let is_meant = move |path: &PathBuf| kept_version(path, &name).is_some_and(|kept| kept.login_id == login_id);
-        self.blocking("empty", move |journal| journal.remove_where("", is_meant)).await
+    async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
+        let ended = ended.clone();
+        self.blocking("write to", move |journal| journal.write_end(&ended)).await
+    }
+
+    async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
+        self.blocking("read", |journal| journal.read_ends()).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

@@ -12,7 +12,7 @@ use crate::{
     app::AppError,
     domain::{
         credential::SealedCredential,
-        ids::{AccountName, LoginId},
+        ids::AccountName,
         provider::ProviderDefinition,
         refresh::{RefreshEvent, TokenVersion},
     },
@@ -34,6 +34,10 @@ impl Tokens {
                 return Ok(());
             }
         };
+        let remembered = self.remembered(&records).await;
+        if remembered.has_ends() {
+            self.end_all_again(&remembered).await?;
+        }
         let mut due = Vec::new();
         for record in records {
             let account = self.store.load(&record.name).await?;
@@ -133,13 +137,6 @@ impl Tokens {
     pub(super) async fn note_seen(&self, account: &SealedCredential) {
         if let Err(error) = self.journal.mark(&account.name, &account.refresh.version).await {
             tracing::warn!(provider.name = %account.name, error = %error, "the token journal is out of date");
-        }
-    }
-
-    /// Deletes the tokens of a login that has ended.
-    pub(super) async fn forget_record(&self, name: &AccountName, login_id: &LoginId) {
-        if let Err(error) = self.journal.forget(name, login_id).await {
-            tracing::warn!(provider.name = %name, error = %error, "the tokens of an ended login stay in the journal");
         }
     }
 }

@@ -2,6 +2,7 @@
 //! loses none that it received. The only service that opens a refresh token.
 
 mod breaker;
+mod ended;
 mod journal;
 mod late;
 mod present;
@@ -146,14 +147,11 @@ impl Tokens {
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
     pub(super) async fn reload(&self, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
         let stored = self.store.load(name).await?;
-        match &stored {
-            Some(account) => {
-                let known = self.registry.get(name);
-                if known.is_none_or(|known| known.refresh.version != account.refresh.version) {
-                    self.note_seen(account).await;
-                }
+        if let Some(account) = &stored {
+            let known = self.registry.get(name);
+            if known.is_none_or(|known| known.refresh.version != account.refresh.version) {
+                self.note_seen(account).await;
             }
-            None => self.forget_record(name, login_id).await,
         }
         self.adopt(name, login_id, stored)
     }

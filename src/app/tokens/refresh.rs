@@ -18,7 +18,7 @@ use crate::{
         account::AccountLabels,
         credential::SealedCredential,
         provider::ProviderDefinition,
-        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, TokenVersion},
+        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
         secret::RefreshToken,
         token_response::TokenResponse,
     },
@@ -195,7 +195,7 @@ impl Tokens {
         let succeeded = RefreshEvent::Succeeded(record.rotation.clone());
         let (mut pause, longest) = COMMIT_PAUSES;
         let committed = loop {
-            match self.advance(definition, &succeeded).await {
+            match self.commit_once(definition, &succeeded, &record.rotation).await {
                 Ok(committed) => break committed,
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
@@ -219,6 +219,21 @@ impl Tokens {
         }
         self.settle_record(&record, is_there).await;
         RefreshOutcome::Settled
+    }
+
+    async fn commit_once(
+        &self,
+        definition: &ProviderDefinition,
+        succeeded: &RefreshEvent,
+        rotation: &Rotation,
+    ) -> Result<Advanced, AppError> {
+        let committed = self.advance(definition, succeeded).await?;
+        match &committed.credential {
+            Some(account) if *account.login_id() != rotation.seen.login_id => {
+                Ok(self.replace_again(definition, account, rotation).await?.unwrap_or(committed))
+            }
+            Some(_) | None => Ok(committed),
+        }
     }
 
     /// Applies one step of the protocol and emits its events.

@@ -3,29 +3,23 @@
 //! The refresh tokens in it are spent where this gateway has seen a later generation. Their successors are written back
 //! from the journal; without them the account is in doubt, and only its owner may risk the old token.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashSet, sync::Arc};
 
-use super::Tokens;
+use super::{Tokens, ended::Remembered};
 use crate::{
     app::AppError,
-    domain::{
-        credential::SealedCredential,
-        ids::AccountName,
-        refresh::{RefreshEvent, Rotation},
-    },
-    ports::RecordState,
+    domain::{credential::SealedCredential, refresh::RefreshEvent},
 };
 
 impl Tokens {
     /// Compares every account with what this gateway knows, and registers what the database has afterwards.
-    pub(in crate::app) async fn meet_restored_database(&self) -> Result<(), AppError> {
+    pub(in crate::app) async fn meet_restored_database(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
         let records = self.journal.list().await.unwrap_or_else(|error| {
             tracing::error!(error = %error, "the token journal cannot be read");
             Vec::new()
         });
-        let committed = records.into_iter().filter(|record| record.state == RecordState::Committed);
-        let committed: HashMap<_, _> = committed.map(|record| (record.name, record.rotation)).collect();
+        let remembered = self.remembered(&records).await;
         let stored = self.store.list().await?;
         let names: HashSet<_> = stored.iter().map(|account| account.name.clone()).collect();
         for name in self.registry.names() {
@@ -34,7 +28,12 @@ impl Tokens {
             }
         }
         for account in stored {
-            let healed = self.heal(account, &committed).await?;
+            let name = account.name.clone();
+            let Some(account) = self.end_again(account, &remembered).await? else {
+                self.registry.reset(&name, None);
+                continue;
+            };
+            let healed = self.heal(account, &remembered).await?;
             match self.registration_of(&healed) {
                 Ok(registration) => {
                     if let Some(account) = &registration {
@@ -53,16 +52,12 @@ impl Tokens {
     }
 
     /// Returns an account with the newest tokens that are known, or in doubt if they are not.
-    async fn heal(
-        &self,
-        account: SealedCredential,
-        committed: &HashMap<AccountName, Rotation>,
-    ) -> Result<SealedCredential, AppError> {
+    async fn heal(&self, account: SealedCredential, remembered: &Remembered) -> Result<SealedCredential, AppError> {
         let definition = self.directory.definition_of(&account.name, account.provider_type);
         let known = self.registry.get(&account.name);
         let (Some(definition), Some(known)) = (definition, known) else { return Ok(account) };
         let known = &known.refresh;
-        let newest = committed.get(&account.name).filter(|rotation| rotation.seen.next() == known.version);
+        let newest = remembered.committed_of(&account.name).filter(|rotation| rotation.seen.next() == known.version);
         let own_call = u32::from(self.single_flight.is_running(&account.name, &known.version));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
         let compared = RefreshEvent::Restored { known: known.version.clone(), attempt: known.attempt + own_call };

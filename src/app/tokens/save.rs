@@ -39,10 +39,13 @@ impl Tokens {
     ) -> Result<Connected, AppError> {
         let (now, name) = (self.now(), new.name.clone());
         let id = ProviderId::new(now, &self.random_bytes()?);
+        let replaced = self.registry.get(&name).map(|account| account.refresh.version.login_id.clone());
         let mut sealed = self.vault.seal_credential(new, id, None)?;
         match self.save_and_supersede(&mut sealed, definition, now).await? {
             SaveOutcome::Saved(saved) => {
-                // The journal keeps no tokens of the replaced login.
+                if let Some(replaced) = replaced {
+                    self.note_end(&name, replaced, Some(saved.login_id().clone())).await;
+                }
                 self.note_seen(&saved).await;
                 if let Err(error) = self.register(&saved) {
                     // The tokens are safe; the next change or start registers the account.
@@ -130,7 +133,7 @@ impl Tokens {
             match self.store.remove(name, order.as_ref(), self.now()).await? {
                 Removal::Removed(removed) => {
                     self.registry.unregister(name, removed.login_id());
-                    self.forget_record(name, removed.login_id()).await;
+                    self.note_end(name, removed.login_id().clone(), None).await;
                     return Ok(Some((*removed, order.map(|order| order.revocation.id))));
                 }
                 Removal::Absent => return Ok(None),

@@ -1,6 +1,6 @@
 //! The events of the refresh protocol, and their effects.
 
-use crate::domain::{provider_settings::TokenMetadata, sealed::SealedSecret, time::Timestamp};
+use crate::domain::{ids::LoginId, provider_settings::TokenMetadata, sealed::SealedSecret, time::Timestamp};
 
 use super::{Failure, LeaseId, TokenVersion};
 
@@ -41,6 +41,32 @@ pub enum RefreshEvent {
     /// An older copy of the database was restored. This process has seen the version `known`, whose refresh token was
     /// presented `attempt` times, and has no later tokens.
     Restored { known: TokenVersion, attempt: u32 },
+    /// The restored copy contains a login that had ended.
+    Returned { ended: LoginId, ending: Ending },
+}
+
+impl RefreshEvent {
+    /// Returns the tokens that the event may store.
+    pub fn rotation(&self) -> Option<&Rotation> {
+        match self {
+            Self::Succeeded(rotation) => Some(rotation),
+            Self::Returned { ending: Ending::ReplacedBy(rotation), .. } => Some(rotation),
+            Self::Begin { .. }
+            | Self::Failed { .. }
+            | Self::Restored { .. }
+            | Self::Returned { ending: Ending::LoggedOut | Ending::ReplacedByUnknown, .. } => None,
+        }
+    }
+}
+
+/// How a login ended that an older copy of the database has brought back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    LoggedOut,
+    /// Another login replaced it; these are the newest tokens of that login.
+    ReplacedBy(Box<Rotation>),
+    /// Another login replaced it, whose tokens this process does not have.
+    ReplacedByUnknown,
 }
 
 /// The next action of the caller that applied an event.

@@ -21,7 +21,7 @@ mod state;
 mod step;
 
 pub use breaker::Breaker;
-pub use event::{Effect, RefreshEvent, RefreshTrigger, Rotation};
+pub use event::{Effect, Ending, RefreshEvent, RefreshTrigger, Rotation};
 pub use failure::{Cause, Failure, classify};
 pub use policy::{InvalidPolicy, RefreshPolicy, RevocationScope};
 pub use state::{Lease, LeaseId, RefreshState, TokenState, TokenVersion};

@@ -3,14 +3,14 @@
 use crate::domain::{history::EventKind, time::Timestamp};
 
 use super::{
-    Cause, Effect, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger, RevocationScope,
-    Rotation, TokenState, TokenVersion,
+    Cause, Effect, Ending, Failure, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, RefreshTrigger,
+    RevocationScope, Rotation, TokenState, TokenVersion,
 };
 
 /// The result of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The row after the step; None if the account is not connected.
+    /// The row after the step; None if the account is not connected, or not any more.
     pub row: Option<RefreshState>,
     pub effect: Effect,
     /// The changes of the row, oldest first. Empty if and only if the row stays the same.
@@ -39,7 +39,9 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
         let effect = match event {
             RefreshEvent::Begin { .. } => Effect::UseCurrent,
             RefreshEvent::Succeeded(_) => Effect::Revoke,
-            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } => Effect::Recorded,
+            RefreshEvent::Failed { .. } | RefreshEvent::Restored { .. } | RefreshEvent::Returned { .. } => {
+                Effect::Recorded
+            }
         };
         return Step { row: None, effect, events: Vec::new() };
     };
@@ -52,15 +54,23 @@ pub fn step(row: Option<&RefreshState>, event: &RefreshEvent, policy: &RefreshPo
             failed(&mut row, seen, lease, *failure, *spread, policy, now)
         }
         RefreshEvent::Restored { known, attempt } => restored(&mut row, known, *attempt, now),
+        RefreshEvent::Returned { ended, .. } if row.version.login_id != *ended => Effect::Recorded,
+        RefreshEvent::Returned { ending: Ending::LoggedOut, .. } => {
+            let removed = StepEvent { kind: EventKind::SignedOut, state: before };
+            return Step { row: None, effect: Effect::Recorded, events: vec![removed] };
+        }
+        RefreshEvent::Returned { ending: Ending::ReplacedBy(rotation), .. } => store(&mut row, rotation, policy, now),
+        RefreshEvent::Returned { ending: Ending::ReplacedByUnknown, .. } => doubt_restored(&mut row, 1, now),
     };
     // A lease that expired before this step is an event of its own.
     let events = [change(stored, &before), change(&before, &row)].into_iter().flatten().collect();
     Step { row: Some(row), effect, events }
 }
 
-/// Returns the event between two rows of one login, if they differ.
+/// Returns the event between two rows, if they differ.
 fn change(before: &RefreshState, after: &RefreshState) -> Option<StepEvent> {
     let kind = match after.state {
+        _ if before.version.login_id != after.version.login_id => EventKind::SignedIn,
         _ if before.version != after.version => EventKind::Refreshed,
         _ if (&before.state, before.cause) == (&after.state, after.cause) => return None,
         TokenState::Active => EventKind::RefreshPostponed,
@@ -116,9 +126,15 @@ fn succeeded(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy
         give_up(row, Cause::AccountMismatch);
         return Effect::Discard;
     }
+    store(row, rotation, policy, now)
+}
+
+/// Sets the row to the tokens of a rotation.
+fn store(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, now: Timestamp) -> Effect {
+    let is_same_login = row.version.login_id == rotation.seen.login_id;
     let reset = RefreshState::after_login(
-        row.version.login_id.clone(),
-        row.refreshable,
+        rotation.seen.login_id.clone(),
+        if is_same_login { row.refreshable } else { rotation.refresh_token.is_some() },
         rotation.metadata.obtained_at,
         rotation.metadata.expires_at,
     );
@@ -171,11 +187,18 @@ fn failed(
 fn restored(row: &mut RefreshState, known: &TokenVersion, attempt: u32, now: Timestamp) -> Effect {
     let is_spent = row.version.login_id == known.login_id && row.version.generation < known.generation;
     let may_be_spent = row.version == *known && attempt > 0;
-    let is_marked = row.state == TokenState::NeedsReauth || row.is_restored();
-    if (is_spent || may_be_spent) && !is_marked {
+    if is_spent || may_be_spent {
+        doubt_restored(row, if may_be_spent { attempt } else { 1 }, now)
+    } else {
+        Effect::Recorded
+    }
+}
+
+fn doubt_restored(row: &mut RefreshState, attempt: u32, now: Timestamp) -> Effect {
+    if row.state != TokenState::NeedsReauth && !row.is_restored() {
         row.state = TokenState::InDoubt;
         row.cause = Some(Cause::Restored);
-        row.attempt = row.attempt.max(if may_be_spent { attempt } else { 1 });
+        row.attempt = row.attempt.max(attempt);
         // A call from before the restore may still be under way.
         row.sent_at = Some(now);
         row.next_attempt_at = None;

@@ -9,7 +9,7 @@ use goclaw::{
         refresh::{Rotation, TokenVersion},
         sealed::SealedSecret,
     },
-    ports::{JournalRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalRecord, RecordState, TokenJournal},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -27,7 +27,8 @@ contract!(memory: Memory, folder: Folder; [
     removing_is_idempotent_and_removes_one_record,
     the_newest_committed_record_of_an_account_stays,
     a_record_that_was_never_put_can_be_confirmed,
-    only_the_committed_record_of_a_login_is_forgotten,
+    an_end_deletes_the_committed_record_of_its_login_only,
+    ended_logins_are_remembered_by_every_process,
     a_mark_replaces_the_committed_record_and_no_later_version,
     a_record_under_concurrent_writes_is_always_present_and_complete,
 ]);
@@ -153,21 +154,39 @@ async fn a_record_that_was_never_put_can_be_confirmed<F: Fixture>() {
     }
 }
 
-async fn only_the_committed_record_of_a_login_is_forgotten<F: Fixture>() {
+fn end(account: &str, login: u8, successor: Option<u8>) -> EndedLogin {
+    let id = |login| LoginId::from_bytes([login; 16]);
+    EndedLogin { name: name(account), login_id: id(login), successor: successor.map(id) }
+}
+
+async fn an_end_deletes_the_committed_record_of_its_login_only<F: Fixture>() {
     let fixture = F::open();
-    let (kept, unsaved, other) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work-2", 1, 0, 3));
+    let (kept, unsaved, other) = (entry("work", 1, 0, 1), entry("work", 1, 1, 2), entry("work-2", 2, 0, 3));
     let journal = fixture.process();
     for entry in [&kept, &unsaved, &other] {
         journal.put(entry).await.expect("it is kept");
     }
     journal.confirm(&kept).await.expect("it is kept");
     journal.confirm(&other).await.expect("it is kept");
-    journal.forget(&kept.name, &LoginId::from_bytes([2; 16])).await.expect("nothing is there");
+    journal.end(&end("work", 3, None)).await.expect("it is kept");
     assert_eq!(listed(&journal).await.len(), 3);
     for _ in 0..2 {
-        journal.forget(&kept.name, &kept.rotation.seen.login_id).await.expect("it is gone");
+        journal.end(&end("work", 1, None)).await.expect("it is kept");
         assert_eq!(listed(&fixture.process()).await, [committed(&other), unsaved.clone()]);
     }
+}
+
+async fn ended_logins_are_remembered_by_every_process<F: Fixture>() {
+    let fixture = F::open();
+    assert_eq!(fixture.process().ended().await.expect("the ends"), []);
+    // Of two ends of one login the last counts.
+    for ended in [end("work", 1, None), end("work", 2, Some(1)), end("home", 4, Some(5)), end("work", 1, Some(3))] {
+        fixture.process().end(&ended).await.expect("it is kept");
+    }
+    let mut ends = fixture.process().ended().await.expect("the ends");
+    ends.sort_by_key(|ended| ended.login_id.to_string());
+    assert_eq!(ends, [end("work", 1, Some(3)), end("work", 2, Some(1)), end("home", 4, Some(5))]);
+    assert_eq!(listed(&fixture.process()).await, [], "an end is no record");
 }
 
 async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>() {
@@ -195,7 +214,7 @@ async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>()
     assert_eq!(marks().await.len(), 2);
     journal.confirm(&entry("work", 2, 0, 3)).await.expect("it is kept");
     assert_eq!(marks().await, [(name("work-2"), version(1, 3))]);
-    journal.forget(&name("work-2"), &version(1, 0).login_id).await.expect("it is gone");
+    journal.end(&end("work-2", 1, None)).await.expect("it is gone");
     assert_eq!(marks().await, []);
 }
 

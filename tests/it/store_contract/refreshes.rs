@@ -4,7 +4,7 @@ use goclaw::{
     domain::{
         history::{EventKind, Revision},
         refresh::{
-            Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, Rotation, TokenState,
+            Cause, Effect, Ending, Failure, LeaseId, RefreshEvent, RefreshPolicy, RefreshTrigger, Rotation, TokenState,
             TokenVersion,
         },
         time::Timestamp,
@@ -28,6 +28,7 @@ contract!(
     only_the_lease_holder_can_record_a_failure,
     a_rejection_changes_only_the_state,
     a_removed_or_reconnected_account_discards_old_rotations,
+    a_login_that_came_back_is_removed_replaced_or_doubted,
     an_expired_lease_is_recorded_as_doubt,
     every_change_is_an_event_in_order,
 );
@@ -145,6 +146,38 @@ async fn a_late_rotation_is_stored_regardless_of_the_lease_holder(fixture: impl 
     assert_eq!(healing.effect, Effect::Stored);
     let healed = healing.credential.unwrap().refresh;
     assert_eq!((healed.state, healed.cause), (TokenState::Active, None));
+}
+
+async fn a_login_that_came_back_is_removed_replaced_or_doubted(fixture: impl Fixture) {
+    let store = fixture.store();
+    let returned = |login: u8, ending| RefreshEvent::Returned { ended: version(login, 0).login_id, ending };
+    signed_in(&*store).await;
+    let before = store.load(&name("work")).await.unwrap();
+    let other = advance(&*store, &returned(2, Ending::LoggedOut), at(5)).await;
+    assert_eq!((other.credential, other.events), (before.clone(), vec![]), "it is another login");
+
+    let doubted = advance(&*store, &returned(1, Ending::ReplacedByUnknown), at(6)).await.credential.unwrap();
+    let state = &doubted.refresh;
+    assert_eq!(
+        (&state.state, state.cause, &state.version),
+        (&TokenState::InDoubt, Some(Cause::Restored), &version(1, 0))
+    );
+
+    let newest = Rotation { refresh_token: None, ..rotation(2, version(2, 3)) };
+    let replaced = advance(&*store, &returned(1, Ending::ReplacedBy(Box::new(newest.clone()))), at(7)).await;
+    let account = replaced.credential.unwrap();
+    assert_eq!((replaced.effect, replaced.events[0].kind), (Effect::Stored, EventKind::SignedIn));
+    assert_eq!((&account.refresh.version, &account.refresh.state), (&version(2, 4), &TokenState::Active));
+    assert_eq!((&account.id, &account.access_token), (&before.unwrap().id, &newest.access_token));
+    assert_eq!(account.refresh_token, None, "the token of another login is not kept");
+    assert!(!account.refresh.refreshable);
+
+    let removed = advance(&*store, &returned(2, Ending::LoggedOut), at(8)).await;
+    assert_eq!((removed.credential, removed.events[0].kind), (None, EventKind::SignedOut));
+    assert_eq!(store.load(&name("work")).await.unwrap(), None);
+    assert_eq!(store.newest(1).await.unwrap(), removed.events);
+    let again = advance(&*store, &returned(2, Ending::LoggedOut), at(9)).await;
+    assert_eq!((again.effect, again.events), (Effect::Recorded, vec![]));
 }
 
 async fn only_the_lease_holder_can_record_a_failure(fixture: impl Fixture) {

@@ -325,7 +325,16 @@ impl Gateway {
 
     /// Completes a login at an auto-approving provider and returns the final page.
     pub(crate) async fn sign_in(&self) -> HttpResponse {
-        let started = self.start_login().await;
+        self.approve(&self.start_login().await).await
+    }
+
+    /// Does the same as [`Gateway::sign_in`] for an account that is connected.
+    pub(crate) async fn sign_in_again(&self) -> HttpResponse {
+        let started = self.post("/v1/auth/openai/start", serde_json::json!({"force": true})).await;
+        self.approve(&started.json()).await
+    }
+
+    async fn approve(&self, started: &Value) -> HttpResponse {
         let url = started["auth_url"].as_str().expect("an auth_url");
         HttpResponse::of(browser_like().get(url).send().await.expect("a page")).await
     }

@@ -19,7 +19,7 @@ use crate::{
         provider::ProviderType,
         provider_settings::ProviderSettings,
         refresh::{
-            Cause, Effect, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, StepEvent, TokenState,
+            Cause, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, Step, StepEvent, TokenState,
             TokenVersion, step,
         },
         revocation::RevocationOrder,
@@ -217,20 +217,19 @@ impl TokenStore for Store {
             let now = self.clock(connection, now).await?;
             let before = find(connection, name).await?;
             let stepped = step(before.as_ref().map(|account| &account.refresh), event, policy, now);
-            let (Some(before), Some(refresh)) = (before, stepped.row) else {
-                return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
-            };
-            if stepped.events.is_empty() {
-                return Ok(Advanced { effect: stepped.effect, credential: Some(before), events: Vec::new() });
-            }
-            let mut account = SealedCredential { refresh, ..before.clone() };
-            if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
-                account.take_tokens(rotation);
-            }
+            let Step { row, effect, events } = stepped;
             let unnumbered = |event: StepEvent| CredentialEvent::unnumbered(name, event.kind, &event.state, now);
-            let events = stepped.events.into_iter().map(unnumbered).collect();
-            let (saved, events) = put(connection, account, events, Some(&before)).await?;
-            Ok(Advanced { effect: stepped.effect, credential: Some(saved), events })
+            let events: Vec<_> = events.into_iter().map(unnumbered).collect();
+            let (credential, events) = match (before, row) {
+                (Some(before), Some(refresh)) if !events.is_empty() => {
+                    let account = before.after_step(event, effect, refresh);
+                    let (saved, events) = put(connection, account, events, Some(&before)).await?;
+                    (Some(saved), events)
+                }
+                (Some(_), None) => (None, delete(connection, name, events).await?),
+                (before, _) => (before, events),
+            };
+            Ok(Advanced { effect, credential, events })
         })
         .await
     }
@@ -246,14 +245,11 @@ impl TokenStore for Store {
             if account.contradicts(revocation) {
                 return Ok(Removal::Changed);
             }
-            let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
-            record(connection, &signed_out).await?;
             if let Some(order) = revocation {
                 queue(connection, &order.revocation).await?;
             }
-            let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
-            diesel::delete(row).execute(connection).await?;
-            diesel::delete(config_secrets::table.find(refresh_token_key(name))).execute(connection).await?;
+            let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
+            delete(connection, name, vec![signed_out]).await?;
             Ok(Removal::Removed(Box::new(account)))
         })
         .await
@@ -313,4 +309,19 @@ async fn put(
     }
     let saved = find(connection, &account.name).await?.ok_or(DieselError::NotFound)?;
     Ok((saved, events))
+}
+
+/// Records the events and deletes the account with both tokens. Returns the events as stored.
+async fn delete(
+    connection: &mut Connection,
+    name: &AccountName,
+    mut events: Vec<CredentialEvent>,
+) -> Result<Vec<CredentialEvent>, TransactionError> {
+    for event in &mut events {
+        event.revision = record(connection, event).await?;
+    }
+    let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
+    diesel::delete(row).execute(connection).await?;
+    diesel::delete(config_secrets::table.find(refresh_token_key(name))).execute(connection).await?;
+    Ok(events)
 }

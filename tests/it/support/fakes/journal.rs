@@ -4,11 +4,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{
-        ids::{AccountName, LoginId},
-        refresh::TokenVersion,
-    },
-    ports::{JournalError, JournalRecord, RecordState, TokenJournal},
+    domain::{ids::AccountName, refresh::TokenVersion},
+    ports::{EndedLogin, JournalError, JournalRecord, RecordState, TokenJournal},
 };
 
 #[derive(Default)]
@@ -20,6 +17,7 @@ pub(crate) struct MemoryJournal {
 struct Contents {
     entries: Vec<JournalRecord>,
     marks: Vec<(AccountName, TokenVersion)>,
+    ended: Vec<EndedLogin>,
 }
 
 impl MemoryJournal {
@@ -95,14 +93,22 @@ impl TokenJournal for MemoryJournal {
         Ok(self.lock().marks.clone())
     }
 
-    async fn forget(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+    async fn end(&self, ended: &EndedLogin) -> Result<(), JournalError> {
         tokio::task::yield_now().await;
+        let EndedLogin { name, login_id, .. } = ended;
         let mut contents = self.lock();
         contents.entries.retain(|entry| {
             entry.name != *name || entry.rotation.seen.login_id != *login_id || entry.state == RecordState::Unsaved
         });
         contents.marks.retain(|(of, mark)| of != name || mark.login_id != *login_id);
+        contents.ended.retain(|other| other.login_id != *login_id);
+        contents.ended.push(ended.clone());
         Ok(())
+    }
+
+    async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
+        tokio::task::yield_now().await;
+        Ok(self.lock().ended.clone())
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

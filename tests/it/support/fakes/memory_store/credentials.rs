@@ -6,7 +6,7 @@ use goclaw::{
         credential::{NewSealedCredential, SealedCredential},
         history::EventKind,
         ids::AccountName,
-        refresh::{Effect, RefreshEvent, RefreshPolicy, StepEvent, step},
+        refresh::{RefreshEvent, RefreshPolicy, StepEvent, step},
         revocation::RevocationOrder,
         time::Timestamp,
     },
@@ -71,15 +71,13 @@ impl TokenStore for MemoryStore {
         let mut tables = self.tables_to("refresh an account").await?;
         let account = tables.credentials.get(name).cloned();
         let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
-        let (Some(mut account), Some(refresh)) = (account, stepped.row) else {
-            return Ok(Advanced { effect: stepped.effect, credential: None, events: Vec::new() });
-        };
-        account.refresh = refresh;
-        if let (RefreshEvent::Succeeded(rotation), Effect::Stored) = (event, stepped.effect) {
-            account.take_tokens(rotation);
-        }
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
         let events: Vec<_> = stepped.events.into_iter().map(record).collect();
+        let (Some(account), Some(refresh)) = (account, stepped.row) else {
+            tables.credentials.remove(name);
+            return Ok(Advanced { effect: stepped.effect, credential: None, events });
+        };
+        let mut account = account.after_step(event, stepped.effect, refresh);
         if let Some(last) = events.last() {
             (account.revision, account.updated_at) = (last.revision, now);
             tables.credentials.insert(name.clone(), account.clone());

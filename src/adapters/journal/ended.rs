@@ -1,0 +1,63 @@
+//! Ended logins: empty files whose names say what ended.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{FolderJournal, kept_version};
+use crate::{
+    domain::ids::{AccountName, LoginId},
+    ports::{EndedLogin, KEPT_ENDED},
+};
+
+/// The end of the name of such a file.
+pub(super) const ENDED: &str = ".ended";
+
+impl FolderJournal {
+    pub(super) fn write_end(&self, ended: &EndedLogin) -> io::Result<()> {
+        let path = self.folder.join(file_name(ended));
+        if !path.exists() {
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            fs::File::open(&self.folder)?.sync_all()?;
+            self.forget_oldest()?;
+        }
+        let EndedLogin { name, login_id, .. } = ended;
+        self.remove_where("", |other| {
+            let is_earlier_end = *other != path && read_name(other).is_some_and(|it| it.login_id == *login_id);
+            is_earlier_end || kept_version(other, name).is_some_and(|kept| kept.login_id == *login_id)
+        })
+    }
+
+    pub(super) fn read_ends(&self) -> io::Result<Vec<EndedLogin>> {
+        Ok(self.paths()?.iter().filter_map(|path| read_name(path)).collect())
+    }
+
+    fn forget_oldest(&self) -> io::Result<()> {
+        let mut ends: Vec<(SystemTime, PathBuf)> = Vec::new();
+        for path in self.paths()?.into_iter().filter(|path| read_name(path).is_some()) {
+            ends.push((fs::symlink_metadata(&path)?.modified()?, path));
+        }
+        ends.sort();
+        let surplus = ends.len().saturating_sub(KEPT_ENDED);
+        ends.into_iter().take(surplus).try_for_each(|(_, path)| fs::remove_file(path))
+    }
+}
+
+fn file_name(EndedLogin { name, login_id, successor }: &EndedLogin) -> String {
+    match successor {
+        Some(successor) => format!("{name}.{login_id}.{successor}{ENDED}"),
+        None => format!("{name}.{login_id}{ENDED}"),
+    }
+}
+
+fn read_name(path: &Path) -> Option<EndedLogin> {
+    let mut parts = path.file_name()?.to_str()?.strip_suffix(ENDED)?.split('.');
+    let name = AccountName::parse(parts.next()?).ok()?;
+    let login_id = LoginId::from_stored(parts.next()?.to_owned());
+    let successor = parts.next().map(|id| LoginId::from_stored(id.to_owned()));
+    if parts.next().is_some() { None } else { Some(EndedLogin { name, login_id, successor }) }
+}

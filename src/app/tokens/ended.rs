@@ -1,0 +1,161 @@
+//! Logins that have ended. If an older copy of the database brings one back, it is removed again, or replaced by its
+//! successor: logging out is for good, and the owner who signed in anew keeps the new login.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::Tokens;
+use crate::{
+    app::AppError,
+    domain::{
+        credential::SealedCredential,
+        history::{CredentialEvent, EventKind},
+        ids::{AccountName, LoginId},
+        provider::ProviderDefinition,
+        refresh::{Ending, RefreshEvent, Rotation},
+        revocation::RevocationId,
+    },
+    ports::{Advanced, EndedLogin, JournalRecord, RecordState},
+};
+
+/// Successors that are followed, so that a cycle in the files ends.
+const MOST_SUCCESSORS: usize = 100;
+
+/// What the journal remembers of the time after a backup.
+pub(super) struct Remembered {
+    committed: HashMap<AccountName, Rotation>,
+    /// The successor of each ended login.
+    ended: HashMap<LoginId, Option<LoginId>>,
+}
+
+impl Remembered {
+    pub(super) fn committed_of(&self, name: &AccountName) -> Option<&Rotation> {
+        self.committed.get(name)
+    }
+
+    pub(super) fn has_ends(&self) -> bool {
+        !self.ended.is_empty()
+    }
+
+    /// Returns how an account's login ended; None if it has not.
+    fn ending(&self, account: &SealedCredential) -> Option<Ending> {
+        let Some(successor) = self.successor(account.login_id())? else { return Some(Ending::LoggedOut) };
+        let newest = self.committed_of(&account.name).filter(|newest| newest.seen.login_id == *successor);
+        Some(newest.map_or(Ending::ReplacedByUnknown, |newest| Ending::ReplacedBy(Box::new(newest.clone()))))
+    }
+
+    /// Returns the last login that replaced an ended one, directly or not: `Some(None)` if the owner logged out of it.
+    /// None if the login has not ended.
+    fn successor(&self, login_id: &LoginId) -> Option<Option<&LoginId>> {
+        let mut successor = self.ended.get(login_id)?.as_ref();
+        for _ in 0..MOST_SUCCESSORS {
+            match successor.and_then(|login_id| self.ended.get(login_id)) {
+                Some(next) => successor = next.as_ref(),
+                None => break,
+            }
+        }
+        Some(successor)
+    }
+}
+
+impl Tokens {
+    /// Reads the journal, or nothing if that fails.
+    pub(super) async fn remembered(&self, records: &[JournalRecord]) -> Remembered {
+        let committed = records.iter().filter(|record| record.state == RecordState::Committed);
+        let ended = self.journal.ended().await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the ended logins in the token journal cannot be read");
+            Vec::new()
+        });
+        Remembered {
+            committed: committed.map(|record| (record.name.clone(), record.rotation.clone())).collect(),
+            ended: ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect(),
+        }
+    }
+
+    /// Removes or replaces every account whose login has ended, and registers the result.
+    pub(super) async fn end_all_again(self: &Arc<Self>, remembered: &Remembered) -> Result<(), AppError> {
+        for account in self.store.list().await? {
+            let (name, login_id) = (account.name.clone(), account.login_id().clone());
+            let settled = self.end_again(account, remembered).await;
+            if let Err(error) = settled.and_then(|account| self.adopt(&name, &login_id, account)) {
+                tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes or replaces an account whose login has ended. Returns the account afterwards; None if it was removed.
+    pub(super) async fn end_again(
+        self: &Arc<Self>,
+        account: SealedCredential,
+        remembered: &Remembered,
+    ) -> Result<Option<SealedCredential>, AppError> {
+        let definition = self.directory.definition_of(&account.name, account.provider_type);
+        let (Some(definition), Some(ending)) = (definition, remembered.ending(&account)) else {
+            return Ok(Some(account));
+        };
+        let queued =
+            if ending == Ending::LoggedOut { self.queue_revocation(&definition, &account).await? } else { None };
+        let name = &account.name;
+        tracing::warn!(provider.name = %name, login.id = %account.login_id(),
+            "a login that had ended came back with an older copy of the database, and is ended again");
+        let returned = RefreshEvent::Returned { ended: account.login_id().clone(), ending };
+        let ended = self.advance(&definition, &returned).await?.credential;
+        if let Some(id) = queued {
+            self.start_revoking(id);
+        }
+        Ok(ended)
+    }
+
+    /// Queues the refresh token of an account whose owner had logged out: a late response may have made it a live one.
+    async fn queue_revocation(
+        &self,
+        definition: &ProviderDefinition,
+        account: &SealedCredential,
+    ) -> Result<Option<RevocationId>, AppError> {
+        let Some(order) = self.revocation_order(definition, account)? else { return Ok(None) };
+        self.revocations.put(&order.revocation).await?;
+        Ok(Some(order.revocation.id))
+    }
+
+    /// Stores the tokens of a login in place of the one that it had replaced, if an older copy of the database has brought
+    /// that one back. None if it has not.
+    pub(super) async fn replace_again(
+        &self,
+        definition: &ProviderDefinition,
+        account: &SealedCredential,
+        rotation: &Rotation,
+    ) -> Result<Option<Advanced>, AppError> {
+        let remembered = self.remembered(&[]).await;
+        if remembered.successor(account.login_id()) != Some(Some(&rotation.seen.login_id)) {
+            return Ok(None);
+        }
+        let ending = Ending::ReplacedBy(Box::new(rotation.clone()));
+        let returned = RefreshEvent::Returned { ended: account.login_id().clone(), ending };
+        Ok(Some(self.advance(definition, &returned).await?))
+    }
+
+    /// Remembers the ends of logins that an account's events tell, oldest first.
+    pub(in crate::app) async fn note_ends(&self, name: &AccountName, events: &[&CredentialEvent]) {
+        let Some(first) = events.first() else { return };
+        let known = self.registry.get(name).filter(|known| known.revision < first.revision);
+        let mut login = known.map(|known| known.refresh.version.login_id.clone());
+        for event in events {
+            if let Some(replaced) = login.filter(|login| *login != event.login_id) {
+                self.note_end(name, replaced, Some(event.login_id.clone())).await;
+            }
+            login = Some(event.login_id.clone());
+            if event.kind == EventKind::SignedOut {
+                self.note_end(name, event.login_id.clone(), None).await;
+                login = None;
+            }
+        }
+    }
+
+    /// Remembers that a login has ended, and deletes its tokens from the journal.
+    pub(super) async fn note_end(&self, name: &AccountName, login_id: LoginId, successor: Option<LoginId>) {
+        let ended = EndedLogin { name: name.clone(), login_id, successor };
+        if let Err(error) = self.journal.end(&ended).await {
+            tracing::warn!(provider.name = %name, error = %error, "the tokens of an ended login stay in the journal");
+        }
+    }
+}
