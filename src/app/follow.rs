@@ -101,7 +101,7 @@ impl Follower {
             see(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
             see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
             see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
-            see(&mut seen.marks.keys, marks.keys, self.keys.warn_of_missing()).await,
+            see(&mut seen.marks.keys, marks.keys, self.keys.meet_new_keys()).await,
         ];
         outcomes.into_iter().collect()
     }

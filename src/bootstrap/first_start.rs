@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::StartError;
 use crate::{
     adapters::{
-        cipher::{EncryptionKey, KeyRing},
+        cipher::{EncryptionKey, KeyRing, KeySource},
         secret_file::{create_secret_file, read_secret_file},
         settings::Settings,
     },
@@ -32,6 +32,16 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
         None if encryption.key_file.is_some() => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(None),
     }
+}
+
+/// Returns what reads the keys again while the gateway runs. Only a file can have changed.
+pub(super) fn key_source(settings: &Settings) -> KeySource {
+    let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
+    let path = settings.key_file();
+    Box::new(move || {
+        let text = if is_in_file { read_secret_file(&path).ok().flatten()? } else { return None };
+        KeyRing::parse(&text).ok()
+    })
 }
 
 /// Returns the existing encryption keys, or creates the first one.

@@ -1,6 +1,6 @@
 //! `goclaw keys`: shows, replaces and adopts encryption keys, on the database itself. A running gateway is not needed.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{StartError, stores::Storage};
 use crate::{
@@ -8,11 +8,14 @@ use crate::{
         cipher::{EncryptionKey, KeyRing},
         cli::{KeysCommand, render, words::table},
         secret_file::{read_secret_file, replace_secret_file},
-        settings::Settings,
+        settings::{DatabaseSettings, Settings},
         system::{SystemClock, SystemRandom},
     },
     app::{Adoption, KeyUse, Keys, Resealed, Vault},
 };
+
+/// How long running gateways may take to notice a new key.
+const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(command: KeysCommand, settings: &Settings) -> Result<(), StartError> {
     match command {
@@ -42,10 +45,12 @@ async fn open(settings: &Settings) -> Result<Keys, StartError> {
     })
 }
 
-/// Writes a new key into the first line of the key file. Configured keys are their owner's to change.
+/// Writes a new key into the first line of the key file and seals everything again with it. A running gateway reads the
+/// file as soon as it meets the new key. Configured keys, and those of several machines, are their owner's to change.
 async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let encryption = &settings.encryption;
-    if encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some() {
+    let is_configured = encryption.key.is_some() || encryption.keys.is_some() || encryption.key_file.is_some();
+    if is_configured || matches!(settings.database, DatabaseSettings::Postgres(_)) {
         return print(ROTATE_CONFIGURED);
     }
     // A wrong key file must not become the second line of a new one.
@@ -55,11 +60,16 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     let new = EncryptionKey::generate(&SystemRandom)?;
     replace_secret_file(&path, &KeyRing::lines(&new, &old))?;
     print(&format!(
-        "The new key {} is the first line of {}.\nNext: restart the gateway, then run: goclaw keys reseal\nKeep a copy of \
-         the file: the old key is needed until `goclaw keys list` shows nothing under it.",
+        "The new key {} is the first line of {}. Keep a copy of the file: the old key is needed until\n`goclaw keys list` \
+         shows nothing under it. If this command is interrupted, run: goclaw keys reseal",
         new.id(),
         path.display()
-    ))
+    ))?;
+    let keys = open(settings).await?;
+    keys.check(Adoption::No).await?;
+    // A running gateway learns of the key check, and seals with the new key from then on.
+    keys.clock.sleep(NOTICED_WITHIN).await;
+    print(&resealed(&keys.reseal().await?))
 }
 
 const ROTATE_CONFIGURED: &str = "\

@@ -35,8 +35,8 @@ impl Storage {
         let stores = Stores::open(&settings.database).await?;
         let sealed_rows = stores.need_a_key().await?;
         let keys = first_start::encryption_keys(settings, random.as_ref(), &stores.name, sealed_rows)?;
-        let cipher = Arc::new(XChaChaCipher::new(&keys, random));
-        Ok(Self { stores, journal: Arc::new(FolderJournal::in_folder(journal)), cipher })
+        let cipher = XChaChaCipher::new(&keys, random).with_source(first_start::key_source(settings));
+        Ok(Self { stores, journal: Arc::new(FolderJournal::in_folder(journal)), cipher: Arc::new(cipher) })
     }
 }
 

@@ -42,8 +42,11 @@ pub trait SecretCipher: Send + Sync {
     fn open_first_format(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError>;
 
     /// Returns the id of the key that `seal` uses.
-    fn key_id(&self) -> &KeyId;
+    fn key_id(&self) -> KeyId;
 
     /// Returns the ids of all keys that `open` uses.
     fn key_ids(&self) -> Vec<KeyId>;
+
+    /// Reads the keys again, where they come from a file. Returns whether they have changed. Known keys still open.
+    fn reload(&self) -> bool;
 }

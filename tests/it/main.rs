@@ -43,6 +43,7 @@ mod database_writer;
 mod first_start;
 mod fixed_words;
 mod hardening;
+mod key_rotation;
 mod models;
 mod page;
 mod page_sessions;

@@ -8,7 +8,10 @@
 mod key;
 mod key_ring;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -32,22 +35,70 @@ const VERSION: &str = "v2";
 const FIRST_VERSION: &str = "v1";
 const NONCE_BYTES: usize = 24;
 
+/// Reads the keys again after they were replaced; None if that is not possible now.
+pub type KeySource = Box<dyn Fn() -> Option<KeyRing> + Send + Sync>;
+
 pub struct XChaChaCipher {
-    /// The first key seals, each opens.
-    keys: Vec<(KeyId, XChaCha20Poly1305)>,
-    key_id: KeyId,
+    keys: RwLock<Arc<Keys>>,
+    source: Option<KeySource>,
     random: Arc<dyn Random>,
+}
+
+/// The keys in use. The first one seals, each opens.
+struct Keys(Vec<(KeyId, XChaCha20Poly1305)>, KeyId);
+
+impl Keys {
+    fn of(ring: &KeyRing) -> Self {
+        let keys = ring.keys().map(|key| (key.id(), XChaCha20Poly1305::new(key.bytes().into()))).collect();
+        Self(keys, ring.first().id())
+    }
+
+    fn get(&self, id: &str) -> Option<&XChaCha20Poly1305> {
+        self.0.iter().find(|(known, _)| known.as_str() == id).map(|(_, aead)| aead)
+    }
+
+    /// Returns these keys, followed by those of `earlier` that are not among them.
+    fn with_others_of(mut self, earlier: &Self) -> Self {
+        let missing = earlier.0.iter().filter(|(id, _)| self.get(id.as_str()).is_none()).cloned();
+        let missing: Vec<_> = missing.collect();
+        self.0.extend(missing);
+        self
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.0.iter().map(|(id, _)| id)
+    }
 }
 
 impl XChaChaCipher {
     pub fn new(ring: &KeyRing, random: Arc<dyn Random>) -> Self {
-        let keys = ring.keys().map(|key| (key.id(), XChaCha20Poly1305::new(key.bytes().into()))).collect();
-        Self { keys, key_id: ring.first().id(), random }
+        Self { keys: RwLock::new(Arc::new(Keys::of(ring))), source: None, random }
     }
 
-    fn aead(&self, key_id: &str) -> Result<&XChaCha20Poly1305, OpenError> {
-        let known = self.keys.iter().find(|(id, _)| id.as_str() == key_id).map(|(_, aead)| aead);
-        known.ok_or_else(|| OpenError::UnknownKey { sealed_with: KeyId::new(key_id), configured: self.key_id.clone() })
+    /// Reads keys that are not known yet from `source`.
+    #[must_use]
+    pub fn with_source(self, source: KeySource) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns keys among which one has this id.
+    fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, OpenError> {
+        let keys = self.keys();
+        if keys.get(key_id).is_some() {
+            return Ok(keys);
+        }
+        // Another process has replaced the first key.
+        self.reload();
+        let keys = self.keys();
+        let configured = keys.1.clone();
+        if keys.get(key_id).is_some() {
+            return Ok(keys);
+        }
+        Err(OpenError::UnknownKey { sealed_with: KeyId::new(key_id), configured })
     }
 
     /// Opens a secret of one format. `fields` returns the associated data of its context before the key id.
@@ -64,7 +115,8 @@ impl XChaChaCipher {
         if stated != version {
             return Err(if stated == FIRST_VERSION { OpenError::FirstFormat } else { OpenError::Malformed });
         }
-        let aead = self.aead(key_id)?;
+        let keys = self.keys_with(key_id)?;
+        let aead = keys.get(key_id).ok_or(OpenError::Malformed)?;
         let bytes = URL_SAFE_NO_PAD.decode(body).map_err(|_not_base64url| OpenError::Malformed)?;
         let (nonce, ciphertext) = bytes.split_at_checked(NONCE_BYTES).ok_or(OpenError::Malformed)?;
         let fields = fields().ok_or(OpenError::Malformed)?;
@@ -91,12 +143,14 @@ impl SecretCipher for XChaChaCipher {
     fn seal(&self, context: &SealContext<'_>, plaintext: &str) -> Result<SealedSecret, SealError> {
         let mut sealed = vec![0; NONCE_BYTES];
         self.random.fill(&mut sealed).map_err(|error| SealError(Box::new(error)))?;
-        let aad = associated_data(VERSION, current_fields(context), self.key_id.as_str());
+        let keys = self.keys();
+        let key_id = &keys.1;
+        let aad = associated_data(VERSION, current_fields(context), key_id.as_str());
         let payload = Payload { msg: plaintext.as_bytes(), aad: &aad };
-        let aead = self.aead(self.key_id.as_str()).map_err(|error| SealError(Box::new(error)))?;
+        let aead = keys.get(key_id.as_str()).ok_or_else(|| SealError("there is no key".into()))?;
         let ciphertext = aead.encrypt(XNonce::from_slice(&sealed), payload);
         sealed.extend(ciphertext.map_err(|opaque| SealError(opaque.to_string().into()))?);
-        Ok(SealedSecret::from_stored(format!("{VERSION}:{}:{}", self.key_id, URL_SAFE_NO_PAD.encode(sealed))))
+        Ok(SealedSecret::from_stored(format!("{VERSION}:{key_id}:{}", URL_SAFE_NO_PAD.encode(sealed))))
     }
 
     fn open(&self, context: &SealContext<'_>, sealed: &SealedSecret) -> Result<SecretString, OpenError> {
@@ -108,11 +162,20 @@ impl SecretCipher for XChaChaCipher {
         self.open_format(FIRST_VERSION, sealed, fields)
     }
 
-    fn key_id(&self) -> &KeyId {
-        &self.key_id
+    fn key_id(&self) -> KeyId {
+        self.keys().1.clone()
     }
 
     fn key_ids(&self) -> Vec<KeyId> {
-        self.keys.iter().map(|(id, _)| id.clone()).collect()
+        self.keys().ids().cloned().collect()
+    }
+
+    fn reload(&self) -> bool {
+        let Some(ring) = self.source.as_ref().and_then(|read| read()) else { return false };
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let new = Keys::of(&ring).with_others_of(&keys);
+        let is_changed = new.1 != keys.1 || !new.ids().eq(keys.ids());
+        *keys = Arc::new(new);
+        is_changed
     }
 }

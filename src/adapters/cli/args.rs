@@ -57,8 +57,7 @@ Examples:
 const KEYS_HELP: &str = "\
 The commands work on the database itself. To replace the key of a gateway with its own key file:
 
-  goclaw keys rotate        then restart the gateway
-  goclaw keys reseal
+  goclaw keys rotate
   goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
 
 const SET_SECRET_HELP: &str = "\
@@ -101,7 +100,7 @@ pub enum Command {
 pub enum KeysCommand {
     /// List the keys, and how many values only each of them opens
     List,
-    /// Write a new first key; for configured keys, print how to replace one
+    /// Write a new first key and seal everything with it; for configured keys, print how to replace one
     Rotate,
     /// Seal every value again that the first key has not sealed
     Reseal,

@@ -68,8 +68,11 @@ impl Keys {
         Err(KeyError::Contended.into())
     }
 
-    /// Warns of the keys that were in use at some time and that this gateway lacks.
-    pub(in crate::app) async fn warn_of_missing(&self) -> Result<(), AppError> {
+    /// Uses the keys that another process has added to the key file. Warns of those that are not in it.
+    pub(in crate::app) async fn meet_new_keys(&self) -> Result<(), AppError> {
+        if self.cipher.reload() {
+            tracing::info!(key.id = %self.cipher.key_id(), "the encryption keys have changed");
+        }
         let configured = self.cipher.key_ids();
         for check in self.store.key_checks().await?.iter().filter(|check| !configured.contains(&check.key_id)) {
             tracing::warn!(key.id = %check.key_id, "this gateway lacks a key of the database; add it here if another gateway seals with it");
@@ -78,7 +81,7 @@ impl Keys {
     }
 
     fn has_own(&self, checks: &[KeyCheck]) -> bool {
-        checks.iter().any(|check| check.key_id == *self.cipher.key_id())
+        checks.iter().any(|check| check.key_id == self.cipher.key_id())
     }
 
     /// Adds the check of the first key to `seen`, and carries out the plan. Returns whether no other gateway was
@@ -127,6 +130,6 @@ impl Keys {
 
     fn wrong_key(&self, used: impl Iterator<Item = KeyId>) -> AppError {
         let used: Vec<String> = used.map(|id| id.to_string()).collect();
-        KeyError::Wrong { used: used.join(", "), configured: self.cipher.key_id().clone() }.into()
+        KeyError::Wrong { used: used.join(", "), configured: self.cipher.key_id() }.into()
     }
 }

@@ -43,7 +43,7 @@ impl Keys {
             uses.entry(id.clone()).or_default();
         }
         let used = |(key_id, (values, journal_records)): (KeyId, (usize, usize))| KeyUse {
-            is_first: key_id == *self.cipher.key_id(),
+            is_first: key_id == self.cipher.key_id(),
             is_configured: configured.contains(&key_id),
             key_id,
             values,

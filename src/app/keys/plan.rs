@@ -37,7 +37,8 @@ impl Plan {
 impl Keys {
     /// Plans to seal everything again that has another key than the first.
     pub(super) async fn plan_to_reseal(&self) -> Result<Plan, AppError> {
-        let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(self.cipher.key_id());
+        let first = self.cipher.key_id();
+        let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(&first);
         let mut plan = Plan::default();
         for account in self.credentials.list().await? {
             let (name, key, place) = (account.name.as_str(), refresh_token_key(&account.name), account.token_place());

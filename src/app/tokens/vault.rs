@@ -201,7 +201,7 @@ impl Vault {
     /// Returns the check of the first key.
     pub fn key_check(&self) -> Result<KeyCheck, VaultError> {
         let value = self.cipher.seal(&SealContext::KeyCheck, KEY_CHECK)?;
-        Ok(KeyCheck { key_id: self.cipher.key_id().clone(), value })
+        Ok(KeyCheck { key_id: self.cipher.key_id(), value })
     }
 
     pub fn opens_key_check(&self, check: &KeyCheck) -> bool {
@@ -232,8 +232,8 @@ impl Vault {
     ) -> Result<Option<Rotation>, VaultError> {
         let version = rotation.seen.next();
         let place = TokenPlace { name, provider_type, version: &version };
-        let is_current =
-            |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(self.cipher.key_id());
+        let first = self.cipher.key_id();
+        let is_current = |sealed: &SealedSecret| !sealed.is_first_format() && sealed.key_id().as_ref() == Some(&first);
         if is_current(&rotation.access_token) && rotation.refresh_token.as_ref().is_none_or(is_current) {
             return Ok(None);
         }

@@ -1,11 +1,11 @@
 //! Contract of `SecretCipher`. The cipher has no fake, because tests of use cases must show that stored secrets are
 //! encrypted. The suite runs with the system's and with seeded random bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use goclaw::{
     adapters::{
-        cipher::{EncryptionKey, XChaChaCipher},
+        cipher::{EncryptionKey, KeyRing, XChaChaCipher},
         system::SystemRandom,
     },
     domain::{
@@ -184,7 +184,7 @@ async fn plaintext_is_neither_stored_nor_opened<F: Fixture>() {
 async fn another_key_opens_nothing_and_is_named<F: Fixture>() {
     let (cipher, other) = (F::cipher(1), F::cipher(2));
     let sealed = cipher.seal(&CONTEXT, "refresh-token-1").expect("it seals");
-    let expected = OpenError::UnknownKey { sealed_with: cipher.key_id().clone(), configured: other.key_id().clone() };
+    let expected = OpenError::UnknownKey { sealed_with: cipher.key_id(), configured: other.key_id() };
     assert_eq!(other.open(&CONTEXT, &sealed).map(drop), Err(expected));
 }
 
@@ -217,4 +217,26 @@ async fn sealing_fails_without_entropy<F: Fixture>() {
     let without = XChaChaCipher::new(&EncryptionKey::from_bytes([1; 32]).into(), Arc::new(Exhausted));
     assert!(without.seal(&CONTEXT, "refresh-token-1").is_err());
     assert_eq!(without.open(&CONTEXT, &sealed).expect("opening needs none").expose_secret(), "refresh-token-1");
+}
+
+#[test]
+fn a_cipher_reads_keys_that_were_added_to_its_source() {
+    let ring = |keys: &[u8]| {
+        let texts: Vec<_> = keys.iter().map(|key| EncryptionKey::from_bytes([*key; 32]).to_text()).collect();
+        KeyRing::of(texts.iter()).expect("keys")
+    };
+    let source = Arc::new(Mutex::new(vec![1]));
+    let reads = Arc::clone(&source);
+    let read = move || Some(ring(&reads.lock().expect("no test panics here")));
+    let cipher = XChaChaCipher::new(&ring(&[1]), Arc::new(SystemRandom)).with_source(Box::new(read));
+    let old = cipher.seal(&CONTEXT, "old").expect("it is sealed");
+    assert!(!cipher.reload(), "nothing has changed");
+    // Without the old key: a gateway that runs keeps it.
+    *source.lock().expect("no test panics here") = vec![2];
+    let other = XChaChaCipher::new(&ring(&[2]), Arc::new(SystemRandom));
+    let new = other.seal(&CONTEXT, "new").expect("it is sealed");
+    assert_eq!(cipher.open(&CONTEXT, &new).expect("it opens").expose_secret(), "new");
+    assert_eq!(cipher.open(&CONTEXT, &old).expect("it opens").expose_secret(), "old");
+    assert_eq!((cipher.key_id(), cipher.key_ids().len()), (other.key_id(), 2));
+    assert_eq!(cipher.seal(&CONTEXT, "later").expect("it is sealed").key_id(), Some(other.key_id()));
 }

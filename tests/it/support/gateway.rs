@@ -355,6 +355,10 @@ impl Gateway {
         assert!(killed.success());
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
+    }
+
     /// Waits until the process exits.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;

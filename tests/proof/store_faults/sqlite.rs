@@ -29,11 +29,15 @@ use crate::{
 };
 
 const DATABASE: &str = "goclaw.db";
+/// Long enough for a response to reach the gateway.
+const MOMENT: Duration = Duration::from_secs(1);
 
 pub(super) fn cases(extent: Extent) -> Vec<(&'static str, Running)> {
     vec![
         ("disk full, journal elsewhere", Box::pin(full(extent, false))),
         ("disk full, journal on it", Box::pin(full(extent, true))),
+        ("disk full, journal on it, told to stop", Box::pin(stopped_on_a_full_disk(extent, false))),
+        ("the same while a caller waits", Box::pin(stopped_on_a_full_disk(extent, true))),
         ("no write goes through", Box::pin(unwritable(extent))),
         ("disk full, gateway killed, read-only at its start", Box::pin(read_only_at_start(extent))),
         ("held by another process", Box::pin(held_by_another(extent))),
@@ -123,6 +127,37 @@ async fn full(extent: Extent, journal_on_it: bool) -> Outcome {
     let ledger = prove_it_lives(&gateway, &scene.provider).await;
     let integrity = scene.integrity(Arc::into_inner(gateway).expect("no other reference")).await;
     outcome(reads, kept_in, after, ledger, integrity)
+}
+
+/// Only the gateway's memory has the token when SIGTERM comes, so it must not exit before the disk has room.
+async fn stopped_on_a_full_disk(extent: Extent, a_caller_waits: bool) -> Outcome {
+    let scene = Scene::new(true);
+    let gateway = Arc::new(scene.start().await);
+    let held = hold_refresh(&gateway, &scene.provider).await;
+    let readers = Readers::of(&gateway);
+    scene.disk.fill();
+    held.release(&scene.provider).await;
+    pass(MOMENT).await;
+    let reads = readers.stop().await;
+    let kept_in = kept_in(&scene.data_dir);
+    assert_eq!(kept_in, "memory");
+    let held = if a_caller_waits { Some(held) } else { None };
+    let mut gateway = Arc::into_inner(gateway).expect("no other reference");
+    gateway.terminate();
+    pass(away(extent)).await;
+    assert!(gateway.is_running(), "it stopped with the only live token");
+
+    scene.disk.free();
+    let returned = clock();
+    assert!(gateway.ended().await.success());
+    let after = returned.elapsed();
+    if let Some(held) = held {
+        held.ended().await;
+    }
+    let gateway = scene.start().await;
+    journal_has(&scene.data_dir, 0).await;
+    let ledger = prove_it_lives(&gateway, &scene.provider).await;
+    outcome(reads, kept_in, after, ledger, scene.integrity(gateway).await)
 }
 
 /// A process limit makes every write fail, the journal's too, as on a disk that became read-only.

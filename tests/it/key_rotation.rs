@@ -1,0 +1,96 @@
+//! `goclaw keys rotate` while a gateway runs: no restart, and nothing is lost if the command is killed.
+
+use std::{fs, os::unix::fs::PermissionsExt, process::Stdio, time::Duration};
+
+use serde_json::json;
+
+use crate::support::{
+    gateway::{Gateway, Home, HttpResponse, eventually, http, pause},
+    provider::Provider,
+};
+
+/// Kills spread over the run time of the command, and beyond it.
+const KILLS: u32 = 10;
+const STEP: Duration = Duration::from_millis(250);
+
+async fn refresh(gateway: &Gateway) -> u16 {
+    gateway.post("/v1/auth/openai/refresh", json!({})).await.status
+}
+
+/// Asks for the models with a program's token.
+async fn models_with(gateway: &Gateway, token: &str) -> u16 {
+    let request = http().get(format!("{}/v1/models", gateway.base)).bearer_auth(token);
+    HttpResponse::of(request.send().await.expect("an answer")).await.status
+}
+
+async fn new_token(gateway: &Gateway) -> String {
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await;
+    created.json()["token"].as_str().unwrap_or_else(|| panic!("{}", created.text)).to_owned()
+}
+
+fn key_lines(home: &Home) -> Vec<String> {
+    let text = fs::read_to_string(home.data_dir().join("encryption.key")).expect("the key file");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Removes all keys but the first, starts a gateway, and uses everything that was sealed.
+async fn assert_the_first_key_suffices(home: &Home, token: &str) {
+    let path = home.data_dir().join("encryption.key");
+    fs::write(&path, &key_lines(home)[0]).expect("it is written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is private");
+    let gateway = home.start().await;
+    assert_eq!(gateway.status().await["authenticated"], true);
+    assert_eq!(refresh(&gateway).await, 200);
+    assert_eq!(models_with(&gateway, token).await, 200);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_running_gateway_uses_a_new_key_without_a_restart() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let token = new_token(&gateway).await;
+    let rotated = home.run(&["keys", "rotate"]);
+    assert_eq!(rotated.code, Some(0), "{}{}", rotated.stdout, rotated.stderr);
+    assert!(rotated.stdout.contains("Sealed again: 3 values"), "{}{}", rotated.stdout, rotated.stderr);
+    assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200));
+    eventually("the gateway to say so", || async {
+        gateway.log().contains("encryption keys have changed").then_some(())
+    })
+    .await;
+    // What the gateway has sealed since has the new key, its journal included.
+    let later = new_token(&gateway).await;
+    let again = home.run(&["keys", "reseal"]);
+    assert!(again.stdout.contains("Sealed again: 0 values, 0 journal records."), "{}{}", again.stdout, again.stderr);
+    gateway.stop().await;
+    assert_eq!(key_lines(&home).len(), 2);
+    assert_the_first_key_suffices(&home, &later).await;
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_killed_at_any_point_loses_nothing() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let mut gateway = home.start().await;
+    gateway.sign_in().await;
+    let token = new_token(&gateway).await;
+    for kill in 0..KILLS {
+        let mut command = home.command(&["keys", "rotate"]);
+        let mut rotation = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        pause(STEP * kill).await;
+        let _ = rotation.kill();
+        rotation.wait().expect("it has ended");
+        assert_eq!((models_with(&gateway, &token).await, refresh(&gateway).await), (200, 200), "after kill {kill}");
+    }
+    assert!(gateway.is_running());
+    let resealed = home.run(&["keys", "reseal"]);
+    assert_eq!(resealed.code, Some(0), "{}{}", resealed.stdout, resealed.stderr);
+    assert!(!resealed.stdout.contains("Did not open"), "{}{}", resealed.stdout, resealed.stderr);
+    gateway.stop().await;
+    assert!(key_lines(&home).len() > 2, "several rotations got as far as the key file");
+    assert_the_first_key_suffices(&home, &token).await;
+    let totals = provider.get_control("/presentations/totals").await;
+    assert_eq!((&totals["reuse_refused"], &totals["families_killed"]), (&json!(0), &json!(0)), "{totals}");
+}
