@@ -1,10 +1,11 @@
-//! The provider's authorization response (RFC 6749 section 4.1.2), as a query or as a pasted address.
+//! The provider's authorization response (RFC 6749 section 4.1.2). [`super::pasted_response`] finds it in pasted texts.
 //!
 //! Any web page can make the browser open such an address. So it is size-limited, parsed strictly, and trusted only
 //! after its `state` matches a pending login.
 
-use secrecy::{ExposeSecret, SecretString};
-use url::{Url, form_urlencoded};
+use std::borrow::Cow;
+
+use url::form_urlencoded;
 
 use super::secret::{AuthorizationCode, OAuthState};
 
@@ -39,11 +40,11 @@ pub enum AuthorizationResult {
 pub enum InvalidRedirect {
     #[error("invalid redirect URL: it is longer than {MAX_REDIRECT_BYTES} bytes")]
     TooLong,
-    #[error("invalid redirect URL: copy the whole address, it starts with http:// and has ?code=... in it")]
-    NotAUrl,
-    #[error("invalid redirect URL: the parameter {0} appears more than once")]
+    #[error("invalid redirect URL: copy the whole address that the browser ended at; it has code= and state= in it")]
+    NoResponse,
+    #[error("invalid redirect URL: the parameter {0} appears more than once, with different values")]
     Repeated(&'static str),
-    #[error("invalid state parameter (possible CSRF): the address has no state in it")]
+    #[error("invalid redirect URL: there is no state in it; copy the whole address")]
     NoState,
 }
 
@@ -55,8 +56,15 @@ impl AuthorizationResponse {
         if query.len() > MAX_REDIRECT_BYTES {
             return Err(InvalidRedirect::TooLong);
         }
+        Self::from_parameters(form_urlencoded::parse(query.as_bytes()))
+    }
+
+    /// Builds the response from its decoded parameters.
+    pub(super) fn from_parameters<'q>(
+        parameters: impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)>,
+    ) -> Result<Self, InvalidRedirect> {
         let mut found: [Option<String>; PARAMETERS.len()] = Default::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in parameters {
             let known = PARAMETERS.iter().zip(found.iter_mut()).find(|(parameter, _)| **parameter == name);
             if let Some((parameter, slot)) = known
                 && slot.replace(value.into_owned()).is_some()
@@ -81,82 +89,4 @@ impl AuthorizationResponse {
 
 fn names_missing_entitlement(description: Option<&str>) -> bool {
     description.is_some_and(|text| text.to_ascii_lowercase().contains("missing_codex_entitlement"))
-}
-
-/// An address copied from the browser's address bar. A secret, because it contains the code.
-#[derive(Debug)]
-pub struct PastedRedirect {
-    address: SecretString,
-}
-
-/// The part in which a pasted address differs from the login's redirect URI.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum WrongPart {
-    Scheme,
-    #[strum(serialize = "user name")]
-    UserInfo,
-    Host,
-    Port,
-    Path,
-    Fragment,
-    /// The parts are equal after parsing, but the text differs, e.g. in an encoded slash or a backslash.
-    Spelling,
-}
-
-impl WrongPart {
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-impl PastedRedirect {
-    /// Parses a pasted address and the response in its query. Trims white space.
-    pub fn parse(text: &SecretString) -> Result<(Self, AuthorizationResponse), InvalidRedirect> {
-        let text = text.expose_secret().trim();
-        if text.len() > MAX_REDIRECT_BYTES {
-            return Err(InvalidRedirect::TooLong);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || Url::parse(text).is_err() {
-            return Err(InvalidRedirect::NotAUrl);
-        }
-        let without_fragment = text.split('#').next().unwrap_or_default();
-        let (_, query) = without_fragment.split_once('?').ok_or(InvalidRedirect::NotAUrl)?;
-        let response = AuthorizationResponse::from_query(query)?;
-        Ok((Self { address: SecretString::from(text) }, response))
-    }
-
-    /// Checks that the address is `redirect_uri`, byte for byte, followed by a query only.
-    ///
-    /// Compares the text, because URL parsers normalize backslashes, encoded dots and tabs. Parsing only finds the part
-    /// to name in the error.
-    ///
-    /// # Errors
-    ///
-    /// The part that differs.
-    pub fn check_redirect_uri(&self, redirect_uri: &str) -> Result<(), WrongPart> {
-        let text = self.address.expose_secret();
-        if text.contains('#') {
-            return Err(WrongPart::Fragment);
-        }
-        if text.strip_prefix(redirect_uri).is_some_and(|rest| rest.starts_with('?')) {
-            return Ok(());
-        }
-        let (Ok(seen), Ok(expected)) = (Url::parse(text), Url::parse(redirect_uri)) else {
-            return Err(WrongPart::Spelling);
-        };
-        Err(if !seen.username().is_empty() || seen.password().is_some() {
-            WrongPart::UserInfo
-        } else if seen.scheme() != expected.scheme() {
-            WrongPart::Scheme
-        } else if seen.host() != expected.host() {
-            WrongPart::Host
-        } else if seen.port_or_known_default() != expected.port_or_known_default() {
-            WrongPart::Port
-        } else if seen.path() != expected.path() {
-            WrongPart::Path
-        } else {
-            WrongPart::Spelling
-        })
-    }
 }

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::{
-    authorization_response::{AuthorizationResponse, AuthorizationResult, PastedRedirect, WrongPart},
+    authorization_response::{AuthorizationResponse, AuthorizationResult},
     authorize_url::authorize_url,
     ids::{AccountName, LoginId, Principal, StateDigest},
     login_outcome::{LoginOutcome, LoginProgress},
@@ -57,7 +57,6 @@ pub struct ExchangingLogin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackRejection {
     InvalidState,
-    WrongAddress(WrongPart),
     WrongIssuer,
     NoCode,
 }
@@ -76,28 +75,15 @@ impl PendingLogin {
         authorize_url(&self.session.client, &self.verifier.challenge(), &self.state)
     }
 
-    /// Handles a callback from the gateway's own listener, which accepts the redirect URI only.
+    /// Handles an authorization response, from the gateway's own listener or pasted. Checks the state first, so that a
+    /// caller without it can neither learn nor change anything.
     pub fn receive(self, response: AuthorizationResponse, now: Timestamp) -> Received {
-        self.decide(response, Ok(()), now)
-    }
-
-    /// Handles a callback that the user pasted. Its address must be this login's redirect URI.
-    pub fn receive_pasted(self, pasted: &PastedRedirect, response: AuthorizationResponse, now: Timestamp) -> Received {
-        let address = pasted.check_redirect_uri(&self.session.client.redirect_uri);
-        self.decide(response, address, now)
-    }
-
-    /// Checks the state first, so that a caller without it can neither learn nor change anything.
-    fn decide(self, response: AuthorizationResponse, address: Result<(), WrongPart>, now: Timestamp) -> Received {
         let (received, expected) = (response.state.expose_secret().as_bytes(), self.state.expose_secret().as_bytes());
         if !bool::from(received.ct_eq(expected)) {
             return Received::Rejected(Box::new(self), CallbackRejection::InvalidState);
         }
         if now >= self.session.expires_at {
             return Received::Ended(LoginOutcome::Expired);
-        }
-        if let Err(part) = address {
-            return Received::Rejected(Box::new(self), CallbackRejection::WrongAddress(part));
         }
         let client = &self.session.client;
         let issuer_fits = response.issuer.map_or(!client.requires_issuer, |issuer| issuer == client.issuer);

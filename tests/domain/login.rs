@@ -1,7 +1,7 @@
 //! The login as a state machine.
 
 use goclaw::domain::{
-    authorization_response::{AuthorizationResponse, PastedRedirect, WrongPart},
+    authorization_response::AuthorizationResponse,
     ids::{AccountName, LoginId, Principal},
     login::{CallbackRejection, LoginSession, PendingLogin, Received},
     login_outcome::{LoginOutcome, LoginProgress},
@@ -94,19 +94,6 @@ fn a_wrong_or_missing_required_issuer_is_rejected() {
         let is_refused = matches!(received, Received::Rejected(_, CallbackRejection::WrongIssuer));
         assert_eq!(!is_refused, is_accepted, "{requires_issuer} {query}");
     }
-}
-
-#[test]
-fn a_pasted_address_must_be_the_redirect_uri() {
-    let paste = |text: &str| {
-        let (pasted, response) = PastedRedirect::parse(&text.into()).unwrap();
-        pending().receive_pasted(&pasted, response, NOW)
-    };
-    assert!(matches!(paste("http://localhost:1455/auth/callback?code=c&state=the-state"), Received::Exchange(..)));
-    assert!(matches!(
-        paste("http://evil.example:1455/auth/callback?code=c&state=the-state"),
-        Received::Rejected(_, CallbackRejection::WrongAddress(WrongPart::Host))
-    ));
 }
 
 #[test]

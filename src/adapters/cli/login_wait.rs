@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::{
     client::GatewayClient,
     error::CliError,
-    pasted_lines::{Pasted, PastedLines},
+    pasted_lines::{Pasted, PastedLines, continued},
     render::{self, Countdown},
     transport::ApiResponse,
 };
@@ -89,6 +91,7 @@ impl LoginWait<'_> {
     /// The status cannot be read. Temporary failures are retried while the login is pending.
     pub async fn until_end(&self, countdown: &mut Countdown) -> Result<LoginEnd, CliError> {
         let mut pasted_lines = PastedLines::default();
+        let mut lines = None;
         let mut known_until = self.clock.now();
         let mut remark = self.remark;
         loop {
@@ -98,7 +101,7 @@ impl LoginWait<'_> {
                 () = self.clock.sleep(POLL_INTERVAL) => {}
                 pasted = pasted_lines.next() => {
                     countdown.clear();
-                    self.submit(pasted).await?;
+                    lines = self.submit(lines, pasted).await?;
                 }
             }
             remark = self.remark;
@@ -131,19 +134,27 @@ impl LoginWait<'_> {
         }
     }
 
-    /// Submits a pasted line. If the gateway rejects it, prints the reason and continues waiting. The line itself is
-    /// never printed: it may be anything from the clipboard.
-    async fn submit(&self, pasted: Pasted) -> Result<(), CliError> {
-        let Pasted::Line(redirect_url) = pasted else {
+    /// Submits a pasted line, and if the gateway rejects it, together with the lines `before` it: a terminal may have
+    /// wrapped the address. If that is rejected too, prints the reason and returns the lines to submit with the next one.
+    /// They are never printed: they may be anything from the clipboard.
+    async fn submit(&self, before: Option<SecretString>, pasted: Pasted) -> Result<Option<SecretString>, CliError> {
+        let Pasted::Line(line) = pasted else {
             render::error("This is too long to be the address that the browser ended at.");
-            return Ok(());
+            return Ok(None);
         };
-        match self.client.callback(self.account, redirect_url).await {
+        let together = before.and_then(|before| continued(&before, &line));
+        let mut answer = self.client.callback(self.account, line.clone()).await;
+        if let (Err(CliError::Refused { .. }), Some(together)) = (&answer, &together) {
+            answer = self.client.callback(self.account, together.clone()).await.or(answer);
+        }
+        match answer {
             Err(
                 error @ (CliError::Refused { .. } | CliError::Unreachable { .. } | CliError::InvalidResponse { .. }),
-            ) => render::error(&error.to_string()),
-            response => drop(response?),
+            ) => {
+                render::error(&error.to_string());
+                Ok(Some(together.unwrap_or(line)))
+            }
+            answer => answer.map(|_connected| None),
         }
-        Ok(())
     }
 }

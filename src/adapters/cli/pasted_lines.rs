@@ -8,7 +8,7 @@ use std::{
     os::fd::AsFd,
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::unix::pipe::Receiver;
 
 /// Far longer than any redirect URL.
@@ -94,4 +94,12 @@ impl Lines {
         }
         None
     }
+}
+
+/// Returns `line` after the lines before it, which a terminal may have wrapped. None if it begins an address itself, or
+/// if the text is too long.
+pub fn continued(before: &SecretString, line: &SecretString) -> Option<SecretString> {
+    let (before, line) = (before.expose_secret(), line.expose_secret());
+    let is_start = line.contains("code=") || before.len() + line.len() >= MAX_LINE_BYTES;
+    if is_start { None } else { Some(SecretString::from(format!("{before}\n{line}"))) }
 }

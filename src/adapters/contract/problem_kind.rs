@@ -71,7 +71,6 @@ kinds! {
     SecretRefused: BAD_REQUEST, "secret_refused", "Provider refused the secret";
     InvalidRedirectUrl: BAD_REQUEST, "invalid_redirect_url", "Invalid redirect URL";
     InvalidState: BAD_REQUEST, "invalid_state", "Invalid state";
-    WrongRedirectAddress: BAD_REQUEST, "wrong_redirect_address", "Wrong redirect address";
     WrongIssuer: BAD_REQUEST, "wrong_issuer", "Wrong issuer";
     NoCode: BAD_REQUEST, "no_code", "No authorization code";
     NoModels: BAD_REQUEST, "no_models", "No language models";

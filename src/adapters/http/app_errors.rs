@@ -139,12 +139,8 @@ fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
     let (kind, detail) = match rejection {
         CallbackRejection::InvalidState => (
             Kind::InvalidState,
-            "invalid state parameter (possible CSRF): the address belongs to no pending login of this gateway"
+            "this address is from a different sign-in: its state belongs to no pending login of this account here"
                 .to_owned(),
-        ),
-        CallbackRejection::WrongAddress(part) => (
-            Kind::WrongRedirectAddress,
-            format!("this is not the redirect address of the login: its {} differs; paste it unchanged", part.as_str()),
         ),
         CallbackRejection::WrongIssuer => {
             (Kind::WrongIssuer, "the authorization response comes from another issuer".to_owned())

@@ -9,7 +9,7 @@ use super::Logins;
 use crate::{
     app::{AppError, Connected},
     domain::{
-        authorization_response::{AuthorizationResponse, PastedRedirect},
+        authorization_response::AuthorizationResponse,
         credential::NewCredential,
         ids::{AccountName, Principal},
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
@@ -50,16 +50,14 @@ impl Logins {
                 (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
-                let (pasted, response) = PastedRedirect::parse(&redirect_url)?;
-                let login = match self.store.find(&response.state.digest()).await? {
-                    Some(login) if login.session.name == name => login,
-                    _ => return Err(self.no_such_login(&name, &principal).await?),
+                let Some((response, login)) = self.login_of(&name, &redirect_url).await? else {
+                    return Err(self.no_such_login(&name, &principal).await?);
                 };
                 if login.session.principal != principal {
                     return Err(AppError::OtherPrincipal);
                 }
                 let session = still_pending(&login)?;
-                (self.vault.open_login(login)?.receive_pasted(&pasted, response, self.now()), session)
+                (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
         };
         let span = Span::current();
@@ -69,6 +67,21 @@ impl Logins {
             Received::Ended(outcome) => Err(self.fail(&session, outcome, None).await?),
             Received::Rejected(_, rejection) => Err(AppError::CallbackRejected(rejection)),
         }
+    }
+
+    /// Returns the response in a pasted text, with its login; None if it belongs to no login of this account.
+    async fn login_of(
+        &self,
+        name: &AccountName,
+        pasted: &SecretString,
+    ) -> Result<Option<(AuthorizationResponse, SealedLogin)>, AppError> {
+        for response in AuthorizationResponse::from_pasted(pasted)? {
+            let login = self.store.find(&response.state.digest()).await?;
+            if let Some(login) = login.filter(|login| login.session.name == *name) {
+                return Ok(Some((response, login)));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns why a pasted address matches no login: none is pending, or the address belongs to another one.

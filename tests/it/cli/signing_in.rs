@@ -101,7 +101,7 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     let mut login = Login::start(&home, &["--no-browser"]);
     let redirect_url = provider.redirect_for(&login.auth_url().await).await;
     login.paste("http://localhost:1/auth/callback?code=CANARY&state=wrong");
-    login.says("invalid state parameter (possible CSRF)").await;
+    login.says("from a different sign-in").await;
     login.paste("CANARY is not an address");
     login.says("invalid redirect URL").await;
     login.paste(&redirect_url);
@@ -109,6 +109,20 @@ async fn a_pasted_address_completes_the_login_and_a_wrong_one_is_explained() {
     assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
     assert!(!login.stderr().contains("CANARY") && !login.stdout().contains("CANARY"));
     assert_eq!(home.stored(), (1, 1));
+}
+
+#[tokio::test]
+async fn an_address_that_the_terminal_has_wrapped_completes_the_login() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let _gateway = home.start().await;
+    let mut login = Login::start(&home, &["--no-browser"]);
+    let redirect_url = provider.redirect_for(&login.auth_url().await).await;
+    let (first, rest) = redirect_url.split_at(redirect_url.find("code=").expect("a code") + 8);
+    let (second, third) = rest.split_at(rest.len() / 2);
+    login.paste(&[first, second, third].join("\n"));
+    assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
+    assert!(login.stdout().contains(ACTIVE), "{}", login.stdout());
 }
 
 #[tokio::test]

@@ -70,7 +70,6 @@ async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
     let started = gateway.start_login().await;
     let right = provider.redirect_for(started["auth_url"].as_str().unwrap()).await;
     let own = format!("http://localhost:{}/auth/callback", home.callback_port);
-    let query = right.strip_prefix(&own).unwrap();
     let without_code = right.replace("code=", "no_code=");
     for (wrong, code) in [
         ("not an address", "invalid_redirect_url"),
@@ -80,11 +79,6 @@ async fn a_wrong_address_is_rejected_and_the_right_one_still_works() {
         (&format!("{own}?code=c&state=not-ours"), "invalid_state"),
         (&without_code, "no_code"),
         (&format!("{right}&iss=https%3A%2F%2Fissuer.example"), "wrong_issuer"),
-        (&format!("https://localhost:{}/auth/callback{query}", home.callback_port), "wrong_redirect_address"),
-        (&format!("http://evil.example:{}/auth/callback{query}", home.callback_port), "wrong_redirect_address"),
-        (&format!("http://localhost:{}/auth/other{query}", home.callback_port), "wrong_redirect_address"),
-        (&format!("http://localhost:1{query}"), "wrong_redirect_address"),
-        (&format!("{right}#fragment"), "wrong_redirect_address"),
     ] {
         let (status, problem) = paste(&gateway, wrong).await;
         assert_eq!((status, &problem["code"]), (400, &json!(code)), "{wrong}: {problem}");
