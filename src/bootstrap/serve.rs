@@ -51,9 +51,9 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     let random = Arc::new(SystemRandom);
     let Storage { stores, journal, cipher } = Storage::open(settings, random.clone()).await?;
     let token = GatewayToken::new(&first_start::gateway_token(settings, random.as_ref())?);
-    let oauth = Arc::new(HttpOAuthEndpoint::new().map_err(StartError::http_client)?);
-    let request_ids = RequestIds::new(random.as_ref())?;
     let clock = stores.clock;
+    let oauth = Arc::new(HttpOAuthEndpoint::new(clock.clone()).map_err(StartError::http_client)?);
+    let request_ids = RequestIds::new(random.as_ref())?;
     let upstream = HttpUpstream::new(Timeouts::default(), clock.clone()).map_err(StartError::http_client)?;
     let webhook = settings.webhook.clone().map(|hook| Webhook::new(hook.url, hook.secret, clock.clone())).transpose();
     let webhook = webhook.map_err(StartError::http_client)?;

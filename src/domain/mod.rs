@@ -31,6 +31,7 @@ pub mod provider_refusal;
 pub mod provider_settings;
 pub mod proxy;
 pub mod refresh;
+pub mod retry_time;
 pub mod revocation;
 pub mod sealed;
 pub mod secret;

@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{dialect::ResponseFailure, time::Timestamp};
+use super::{dialect::ResponseFailure, retry_time::RetryTime, time::Timestamp};
 
 /// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The maximum length of a forwarded message, in characters.
 const MAX_MESSAGE: usize = 2_000;
-
-/// The maximum delay. The windows of all plans are shorter.
-const LONGEST_WAIT: Duration = Duration::from_secs(31 * 24 * 3600);
 
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +75,10 @@ pub struct ProviderRefusal {
 pub struct ErrorResponse<'a> {
     /// The HTTP status.
     pub status: u16,
-    /// The header `Retry-After`, if it is a number of seconds.
-    pub retry_after: Option<Duration>,
+    /// The header `Retry-After`.
+    pub retry_after: Option<&'a str>,
+    /// The header `retry-after-ms`.
+    pub retry_after_ms: Option<&'a str>,
     /// When the windows that are used up according to the headers reset.
     pub limit_resets_at: Option<Timestamp>,
     /// The header `cf-ray`, which identifies a response of Cloudflare.
@@ -115,12 +114,12 @@ impl ProviderRefusal {
             400..=499 => (RefusalKind::BadRequest, "bad_request"),
             _ => (RefusalKind::Failed, "provider_failed"),
         };
-        let number = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_i64);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
-        let resets_at = number("resets_at")
-            .or_else(|| number("resets_in_seconds").map(|wait| now.unix_seconds().saturating_add(wait)))
-            .or(response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit).map(Timestamp::unix_seconds));
-        let until_reset = resets_at.map(|at| now.until(Timestamp::from_unix_seconds(at)));
+        let mut reset = RetryTime::at(now).time(response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit));
+        if let Some(details) = details {
+            reset = reset.error(details);
+        }
+        let retry = reset.headers(response.retry_after, response.retry_after_ms);
         let default_message = || match response.cf_ray {
             Some(ray) if kind == RefusalKind::NotAllowed => {
                 format!(
@@ -135,8 +134,8 @@ impl ProviderRefusal {
             code: code.unwrap_or(default_code).chars().take(100).collect(),
             message: message.map_or_else(default_message, |text| text.chars().take(MAX_MESSAGE).collect()),
             param: text("param").map(str::to_owned),
-            retry_after: response.retry_after.or(until_reset).map(|wait| wait.min(LONGEST_WAIT)),
-            resets_at,
+            retry_after: retry.wait_from_now(),
+            resets_at: reset.latest().map(Timestamp::unix_seconds),
             plan_type: text("plan_type").map(str::to_owned),
         }
     }

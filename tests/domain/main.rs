@@ -11,6 +11,7 @@ mod login;
 mod oauth;
 mod provider_settings;
 mod refresh;
+mod retry_time;
 mod secrets;
 
 // Accounts in memory.

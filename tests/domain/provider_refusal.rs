@@ -10,8 +10,14 @@ use goclaw::domain::{
 use serde_json::json;
 
 fn read(status: u16, body: &str) -> ProviderRefusal {
-    let response =
-        ErrorResponse { status, retry_after: None, limit_resets_at: None, cf_ray: None, body: body.as_bytes() };
+    let response = ErrorResponse {
+        status,
+        retry_after: None,
+        retry_after_ms: None,
+        limit_resets_at: None,
+        cf_ray: None,
+        body: body.as_bytes(),
+    };
     ProviderRefusal::read(response, Timestamp::from_unix_seconds(1_000))
 }
 
@@ -82,7 +88,14 @@ fn a_usage_limit_has_its_reset_time() {
 #[test]
 fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
     let limit_resets_at = Some(Timestamp::from_unix_seconds(1_090));
-    let response = |body| ErrorResponse { status: 429, retry_after: None, limit_resets_at, cf_ray: None, body };
+    let response = |body| ErrorResponse {
+        status: 429,
+        retry_after: None,
+        retry_after_ms: None,
+        limit_resets_at,
+        cf_ray: None,
+        body,
+    };
     let read = |body| ProviderRefusal::read(response(body), Timestamp::from_unix_seconds(1_000));
     let compressed = read(b"\x1f\x8b\x08");
     assert_eq!((compressed.kind, compressed.retry_after), (RefusalKind::UsageLimit, Some(Duration::from_secs(90))));
@@ -94,8 +107,14 @@ fn a_usage_limit_is_recognised_by_its_headers_if_the_body_is_unreadable() {
 #[test]
 fn the_error_of_a_blocked_request_names_its_cf_ray() {
     let body = b"<html>blocked";
-    let response =
-        ErrorResponse { status: 403, retry_after: None, limit_resets_at: None, cf_ray: Some("8f-TXL"), body };
+    let response = ErrorResponse {
+        status: 403,
+        retry_after: None,
+        retry_after_ms: None,
+        limit_resets_at: None,
+        cf_ray: Some("8f-TXL"),
+        body,
+    };
     let refusal = ProviderRefusal::read(response, Timestamp::from_unix_seconds(0));
     assert_eq!((refusal.kind, refusal.code.as_str()), (RefusalKind::NotAllowed, "blocked_on_the_way"));
     assert!(refusal.message.contains("8f-TXL"), "{}", refusal.message);

@@ -55,7 +55,7 @@ async fn approved(client: &OAuthClient) -> CodeGrant {
 
 fn endpoint() -> HttpOAuthEndpoint {
     let _ = http();
-    HttpOAuthEndpoint::new().unwrap()
+    HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock)).unwrap()
 }
 
 #[tokio::test]
@@ -101,6 +101,14 @@ async fn each_invalid_response_has_its_error_and_takes_one_request() {
     let redirect = Fault::Redirect { status: 307, location: format!("{}/oauth/token", elsewhere.issuer()) };
     for (fault, expected) in [
         (Fault::too_many_requests(Some("7")), "rate limited 7"),
+        (
+            refusing(429, r#"{"error": {"type": "usage_limit_reached", "resets_in_seconds": 600.5}}"#),
+            "rate limited 600",
+        ),
+        (refusing(400, r#"{"error": {"type": "invalid_grant", "message": "No."}}"#), "rejected 400 invalid_grant"),
+        (refusing(403, r#"{"error": {"code": "account_deactivated"}}"#), "rejected 403 account_deactivated"),
+        (refusing(403, r#"{"detail": {"code": "deactivated_workspace"}}"#), "rejected 403 deactivated_workspace"),
+        (refusing(404, r#"{"detail": "Not Found"}"#), "rejected 404 unknown"),
         (Fault::internal_server_error(), "server error 500"),
         (Fault::bad_gateway(), "server error 502"),
         (Fault::service_unavailable(None), "server error 503"),
@@ -119,6 +127,10 @@ async fn each_invalid_response_has_its_error_and_takes_one_request() {
         assert_eq!(requests, 1, "{fault:?}: nothing is retried");
     }
     assert!(elsewhere.journal().is_empty(), "a redirect was followed with the code");
+}
+
+fn refusing(status: u16, body: &str) -> Fault {
+    Fault::Status { status, body: body.to_owned(), content_type: "application/json".to_owned(), retry_after: None }
 }
 
 #[tokio::test]

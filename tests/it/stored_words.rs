@@ -25,11 +25,13 @@ use goclaw::{
 };
 use serde_json::json;
 
-const CAUSES: [&str; 17] = [
+const CAUSES: [&str; 19] = [
     "refresh_token_expired",
     "refresh_token_reused",
     "refresh_token_invalidated",
     "invalid_grant",
+    "account_deactivated",
+    "workspace_deactivated",
     "unauthorized",
     "account_mismatch",
     "timed_out",

@@ -142,7 +142,8 @@ proptest! {
                 prop_assert_eq!((after.attempt, after.cause), (before.attempt - 1, told(*cause)));
                 let state = if before.attempt == 1 { TokenState::Active } else { TokenState::InDoubt };
                 prop_assert_eq!(&after.state, &state);
-                let wished = retry_after.unwrap_or_default().max(policy.backoff_min);
+                let most = before.expires_at.map_or(Duration::MAX, |end| NOW.until(end) / 4);
+                let wished = retry_after.unwrap_or_default().min(most).max(policy.backoff_min);
                 prop_assert!(after.next_attempt_at >= Some(NOW.plus(wished)));
             }
         }

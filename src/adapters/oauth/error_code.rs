@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 /// RFC 6749 section 5.2, RFC 7009 section 2.2.1, and the codes that OpenAI's server sends.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 18] = [
     "access_denied",
+    "account_deactivated",
+    "deactivated_workspace",
     "invalid_client",
     "invalid_grant",
     "invalid_refresh_token",
@@ -22,13 +24,16 @@ const KNOWN: [&str; 16] = [
     "unsupported_token_type",
 ];
 
-/// Returns the longest known code among `error.code`, `error` and `code` of an error body, compared case-insensitively.
+/// Returns the longest known code in an error body, compared case-insensitively: in `error` and `detail`, each a text or an
+/// object with `code` and `type`, or at the top.
 pub(super) fn known(body: &[u8]) -> &'static str {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let error = body.get("error");
-    let candidates = [error.and_then(|error| error.get("code")), error, body.get("code")];
+    let (error, detail) = (body.get("error"), body.get("detail"));
+    let members =
+        [error, detail, Some(&body)].into_iter().flatten().flat_map(|part| [part.get("code"), part.get("type")]);
+    let candidates = members.chain([error, detail]);
     // The longest is the most specific: OpenAI also sends `error: invalid_grant` with the reason in a top-level `code`.
-    let found = candidates.into_iter().flatten().filter_map(Value::as_str).filter_map(canonical);
+    let found = candidates.flatten().filter_map(Value::as_str).filter_map(canonical);
     found.max_by_key(|code| code.len()).unwrap_or("unknown")
 }
 

@@ -9,7 +9,7 @@ mod send;
 mod sessions;
 mod token_response;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use reqwest::{Client, RequestBuilder, header, redirect, retry};
@@ -22,7 +22,7 @@ use crate::{
         secret::RefreshToken,
         token_response::{CodeGrant, TokenResponse},
     },
-    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
+    ports::{Clock, Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use send::{SuccessResponse, send, within};
 
@@ -32,9 +32,10 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a logout waits for the provider.
 const REVOKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpOAuthEndpoint {
     client: Client,
+    clock: Arc<dyn Clock>,
 }
 
 impl HttpOAuthEndpoint {
@@ -42,7 +43,7 @@ impl HttpOAuthEndpoint {
     ///
     /// # Errors
     /// The system's TLS roots cannot be read.
-    pub fn new() -> Result<Self, reqwest::Error> {
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(redirect::Policy::none())
@@ -52,7 +53,7 @@ impl HttpOAuthEndpoint {
             .pool_max_idle_per_host(0)
             .user_agent(concat!("goclaw/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client })
+        Ok(Self { client, clock })
     }
 
     fn post(&self, url: &EndpointUrl) -> RequestBuilder {
@@ -70,7 +71,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             ("redirect_uri", &client.redirect_uri),
             ("code_verifier", grant.verifier.expose_secret()),
         ]);
-        parse_tokens(within(TOTAL_TIMEOUT, send(request)).await?)
+        parse_tokens(within(TOTAL_TIMEOUT, send(request, self.clock.as_ref())).await?)
     }
 
     async fn refresh(
@@ -85,7 +86,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             BodyFormat::Json => request.json(&json!({"client_id": id, "grant_type": kind, "refresh_token": token})),
             BodyFormat::Form => request.form(&[("grant_type", kind), ("refresh_token", token), ("client_id", id)]),
         };
-        parse_tokens(within(limit, send(request)).await?)
+        parse_tokens(within(limit, send(request, self.clock.as_ref())).await?)
     }
 
     async fn revoke(&self, client: &OAuthClient, token: &RefreshToken) -> Result<(), TokenEndpointError> {
@@ -98,7 +99,7 @@ impl OAuthEndpoint for HttpOAuthEndpoint {
             BodyFormat::Json => request.json(&json!({"token": token, "token_type_hint": hint, "client_id": id})),
             BodyFormat::Form => request.form(&[("token", token), ("token_type_hint", hint), ("client_id", id)]),
         };
-        within(REVOKE_TIMEOUT, send(request)).await.map(drop)
+        within(REVOKE_TIMEOUT, send(request, self.clock.as_ref())).await.map(drop)
     }
 }
 

@@ -3,10 +3,14 @@
 use std::{pin::pin, time::Duration};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header};
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::error_code;
-use crate::ports::{Doubt, TokenEndpointError};
+use crate::{
+    domain::{retry_time::RetryTime, time::Timestamp},
+    ports::{Clock, Doubt, TokenEndpointError},
+};
 
 /// Real responses hold a few tokens.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
@@ -21,10 +25,17 @@ pub(super) struct SuccessResponse {
     pub(super) body: Vec<u8>,
 }
 
-/// Returns the pause in `Retry-After` (RFC 9110 section 10.2.3). The date form is ignored.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER))
+/// Returns the pause that a response asks for in its headers or its body.
+async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let mut time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
+    let body: Value = serde_json::from_slice(&read(response).await.unwrap_or_default()).unwrap_or_default();
+    if let Some(error) =
+        [body.get("error"), body.get("detail"), Some(&body)].into_iter().flatten().find_map(Value::as_object)
+    {
+        time = time.error(error);
+    }
+    time.wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the only
@@ -45,7 +56,7 @@ pub(super) async fn within<T>(
 
 /// Sends a request and reads a 2xx response.
 #[tracing::instrument(level = "debug", name = "token_endpoint.send", skip_all, fields(status))]
-pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, TokenEndpointError> {
+pub(super) async fn send(request: RequestBuilder, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let response = request.send().await.map_err(|error| send_error(&error))?;
     let status = response.status();
     tracing::Span::current().record("status", status.as_u16());
@@ -53,7 +64,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<SuccessResponse, Tok
         return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(TokenEndpointError::RateLimited { retry_after: retry_after(&response) });
+        return Err(TokenEndpointError::RateLimited { retry_after: retry_after(response, clock.now()).await });
     }
     let body = read(response).await;
     if status.is_client_error() {

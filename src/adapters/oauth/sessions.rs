@@ -111,7 +111,7 @@ impl HttpOAuthEndpoint {
             .map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
         let request = self.client.request(method, url.as_str()).header(reqwest::header::ACCEPT, "application/json");
-        send(request.header(reqwest::header::COOKIE, value)).await
+        send(request.header(reqwest::header::COOKIE, value), self.clock.as_ref()).await
     }
 }
 

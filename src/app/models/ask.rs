@@ -157,7 +157,8 @@ pub(super) fn read_refusal(response: &UpstreamResponse, body: &[u8], now: Timest
     let text = |name: &str| response.headers.get(name).and_then(|value| value.to_str().ok());
     let refused = ErrorResponse {
         status: response.status.as_u16(),
-        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+        retry_after: text(RETRY_AFTER.as_str()),
+        retry_after_ms: text("retry-after-ms"),
         limit_resets_at: Usage::of_headers(text, now).and_then(|usage| usage.limit_resets_at()),
         cf_ray: text("cf-ray"),
         body,

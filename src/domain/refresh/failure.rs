@@ -32,6 +32,10 @@ pub enum Cause {
     RefreshTokenReused,
     RefreshTokenInvalidated,
     InvalidGrant,
+    /// The provider has deactivated the account.
+    AccountDeactivated,
+    /// The provider has deactivated the account's workspace.
+    WorkspaceDeactivated,
     /// A 401 without a known code.
     Unauthorized,
     /// The new tokens belong to another account.
@@ -65,6 +69,8 @@ impl Cause {
             Self::RefreshTokenReused => "the refresh token has already been used",
             Self::RefreshTokenInvalidated => "the refresh token was revoked",
             Self::InvalidGrant => "the provider no longer accepts the refresh token",
+            Self::AccountDeactivated => "the provider has deactivated the account",
+            Self::WorkspaceDeactivated => "the provider has deactivated the workspace",
             Self::Unauthorized => "the provider refused the refresh token",
             Self::AccountMismatch => "the provider returned tokens of another account",
             Self::TimedOut => "the provider did not respond in time",
@@ -96,6 +102,8 @@ pub fn classify(status: u16, code: &str, retry_after: Option<Duration>) -> Failu
             Failure::Rejected(Cause::RefreshTokenInvalidated)
         }
         (_, "invalid_grant" | "invalid_refresh_token" | "token_expired") => Failure::Rejected(Cause::InvalidGrant),
+        (_, "account_deactivated") => Failure::Rejected(Cause::AccountDeactivated),
+        (_, "deactivated_workspace") => Failure::Rejected(Cause::WorkspaceDeactivated),
         (429, _) => Failure::NotConsumed { cause: Cause::RateLimited, retry_after },
         (
             400..=499,

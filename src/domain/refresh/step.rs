@@ -1,5 +1,7 @@
 //! One step of the protocol: computes the next row, the caller's next action and the history events.
 
+use std::time::Duration;
+
 use crate::domain::{history::EventKind, time::Timestamp};
 
 use super::{
@@ -169,7 +171,9 @@ fn failed(
             row.state = if row.attempt == 0 { TokenState::Active } else { TokenState::InDoubt };
             row.doubt_because(cause);
             row.failures = row.failures.saturating_add(1);
-            let retry_at = retry_after.map(|wait| now.plus(wait));
+            // A pause must leave time to refresh before the access token expires.
+            let most = row.expires_at.map_or(Duration::MAX, |end| now.until(end) / 4);
+            let retry_at = retry_after.map(|wait| now.plus(wait.min(most)));
             row.next_attempt_at = Some(backoff(row.failures)).max(retry_at);
         }
         Failure::Unknown(cause) => {

@@ -67,7 +67,11 @@ async fn redeem_with(client: &OAuthClient, presented: &str) -> Result<(), TokenE
     let (_, code) = location.query_pairs().find(|(name, _)| name == "code").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new(code), verifier };
     let client = OAuthClient { redirect_uri: presented.to_owned(), ..client.clone() };
-    HttpOAuthEndpoint::new().unwrap().exchange_code(&client, grant).await.map(drop)
+    HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+        .unwrap()
+        .exchange_code(&client, grant)
+        .await
+        .map(drop)
 }
 
 /// The simulator compares redirect URIs byte for byte, so every login proves that the gateway repeats its own.

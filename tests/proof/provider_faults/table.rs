@@ -174,6 +174,10 @@ pub(super) fn cases() -> Vec<Case> {
         refused("401 {\"detail\":\"Unauthorized\"}", Strike::Fault(status(401, &json!({"detail": "Unauthorized"})))),
         refused("session ended by the provider", Strike::Revoked),
         refused(
+            "403 deactivated workspace",
+            Strike::Fault(status(403, &json!({"detail": {"code": "deactivated_workspace"}}))),
+        ),
+        refused(
             "wrong account",
             Strike::Setting(json!({"answer_for_account": 1}), json!({"answer_for_account": null})),
         ),

@@ -36,6 +36,8 @@ const CAUSES = {
 	held_up: "The gateway was delayed and sent no request. The refresh token was not used.",
 	rate_limited: "{v} is rate limiting. The refresh token was not used.",
 	no_connection: "{v} could not be reached. The refresh token was not used.",
+	account_deactivated: "{v} has deactivated this account.",
+	workspace_deactivated: "{v} has deactivated the workspace of this account.",
 	restored: "An older copy of the gateway’s database was restored. The newest tokens are not in it.",
 	sealed: "The configured key can’t decrypt the stored refresh token. See the gateway’s log.",
 };

@@ -165,7 +165,11 @@ impl Fixture for Http {
     async fn open() -> Self {
         let _ = http();
         let provider = Simulator::start(Options::default()).await.expect("it starts");
-        Self { endpoint: HttpOAuthEndpoint::new().expect("a client"), provider }
+        Self {
+            endpoint: HttpOAuthEndpoint::new(std::sync::Arc::new(goclaw::adapters::system::SystemClock))
+                .expect("a client"),
+            provider,
+        }
     }
 
     fn endpoint(&self) -> &HttpOAuthEndpoint {

@@ -1,0 +1,94 @@
+//! When a provider can be asked again, from all the forms in which providers say it.
+//!
+//! A server's statements may contradict each other, e.g. because one of the clocks is wrong. Too late a retry costs time,
+//! too early a one costs another refusal; so the latest plausible statement counts. None is invented.
+
+use std::time::Duration;
+
+use jiff::fmt::rfc2822::DateTimeParser;
+use serde_json::{Map, Value};
+
+use super::time::Timestamp;
+
+/// The longest plausible wait. The windows of all plans are shorter.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+/// Greater numbers are milliseconds since the Unix epoch, not seconds.
+const MOST_SECONDS: f64 = 1e11;
+
+/// RFC 9110 section 10.1.3 allows the names of its three date formats only; servers send the first.
+const HTTP_DATE: DateTimeParser = DateTimeParser::new();
+
+/// Collects statements.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryTime {
+    now: Timestamp,
+    latest: Option<Timestamp>,
+}
+
+impl RetryTime {
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, latest: None }
+    }
+
+    /// Adds `Retry-After` (RFC 9110 section 10.2.3: seconds or a date) and `retry-after-ms` (milliseconds, as OpenAI and
+    /// Azure send it).
+    #[must_use]
+    pub fn headers(self, retry_after: Option<&str>, retry_after_ms: Option<&str>) -> Self {
+        let millis = retry_after_ms.and_then(number).map(|millis| millis / 1_000.0);
+        let seconds = retry_after.and_then(number);
+        self.wait(seconds).wait(millis).time(retry_after.and_then(date))
+    }
+
+    /// Adds `resets_at` (a time) and `resets_in_seconds` (a wait) of an error object.
+    #[must_use]
+    pub fn error(self, error: &Map<String, Value>) -> Self {
+        let stated = |name: &str| error.get(name);
+        let resets_at = match stated("resets_at") {
+            Some(Value::String(text)) => number(text).map_or_else(|| date(text), epoch),
+            other => other.and_then(Value::as_f64).and_then(epoch),
+        };
+        let resets_in = match stated("resets_in_seconds") {
+            Some(Value::String(text)) => number(text),
+            other => other.and_then(Value::as_f64),
+        };
+        self.time(resets_at).wait(resets_in)
+    }
+
+    /// Adds a time, unless it is past or too far ahead.
+    #[must_use]
+    pub fn time(self, time: Option<Timestamp>) -> Self {
+        let plausible = time.filter(|time| *time > self.now && *time <= self.now.plus(LONGEST));
+        Self { latest: self.latest.max(plausible), ..self }
+    }
+
+    fn wait(self, seconds: Option<f64>) -> Self {
+        let wait = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        self.time(wait.map(|wait| self.now.plus(wait)))
+    }
+
+    /// Returns the latest plausible time.
+    pub fn latest(self) -> Option<Timestamp> {
+        self.latest
+    }
+
+    /// Returns the wait until then.
+    pub fn wait_from_now(self) -> Option<Duration> {
+        self.latest.map(|latest| self.now.until(latest))
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+fn epoch(number: f64) -> Option<Timestamp> {
+    let millis = if number.abs() < MOST_SECONDS { number * 1_000.0 } else { number };
+    (millis.abs() < 1e15).then_some(Timestamp::from_unix_millis(millis as i64))
+}
+
+/// Reads a date of RFC 3339 or RFC 9110.
+fn date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let time: Option<jiff::Timestamp> = text.parse().ok().or_else(|| HTTP_DATE.parse_timestamp(text).ok());
+    time.map(|time| Timestamp::from_unix_millis(time.as_millisecond()))
+}

@@ -1,0 +1,82 @@
+//! When a provider can be asked again, in the forms of real servers.
+
+use std::time::Duration;
+
+use goclaw::domain::{
+    provider_refusal::{ErrorResponse, ProviderRefusal},
+    retry_time::RetryTime,
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+
+/// 2027-01-15 08:00:00 UTC.
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+
+fn wait(headers: [Option<&str>; 2], error: &Value) -> Option<f64> {
+    let [retry_after, retry_after_ms] = headers;
+    let time = RetryTime::at(NOW).headers(retry_after, retry_after_ms);
+    time.error(error.as_object().expect("an object")).wait_from_now().map(|wait| wait.as_secs_f64())
+}
+
+#[test]
+fn every_form_of_a_time_or_a_wait_is_read() {
+    for error in [
+        json!({"resets_at": 1_800_000_600}),
+        json!({"resets_at": 1_800_000_600.0}),
+        json!({"resets_at": "1800000600"}),
+        json!({"resets_at": 1_800_000_600_000_i64}),
+        json!({"resets_at": "2027-01-15T08:10:00Z"}),
+        json!({"resets_at": "2027-01-15T09:10:00.000+01:00"}),
+        json!({"resets_at": "Fri, 15 Jan 2027 08:10:00 GMT"}),
+        json!({"resets_in_seconds": 600}),
+        json!({"resets_in_seconds": "600"}),
+    ] {
+        assert_eq!(wait([None, None], &error), Some(600.0), "{error}");
+    }
+    for (headers, expected) in [
+        ([Some("600"), None], 600.0),
+        ([Some(" 600 "), None], 600.0),
+        ([Some("1.5"), None], 1.5),
+        ([Some("Fri, 15 Jan 2027 08:10:00 GMT"), None], 600.0),
+        ([None, Some("40000")], 40.0),
+    ] {
+        assert_eq!(wait(headers, &json!({})), Some(expected), "{headers:?}");
+    }
+    assert_eq!(wait([None, None], &json!({"resets_in_seconds": 600.7})), Some(600.7));
+}
+
+#[test]
+fn the_latest_plausible_statement_counts() {
+    let an_hour_fast = json!({"resets_at": 1_800_000_000 - 3_000, "resets_in_seconds": 600});
+    assert_eq!(wait([None, None], &an_hour_fast), Some(600.0));
+    assert_eq!(wait([Some("20"), None], &json!({"resets_in_seconds": 600})), Some(600.0));
+    assert_eq!(wait([Some("700"), Some("1000")], &json!({"resets_in_seconds": 600})), Some(700.0));
+    for implausible in [json!("soon"), json!(-5), json!(0), json!(1e30), json!(null), json!([600]), json!("NaN")] {
+        assert_eq!(
+            wait([None, None], &json!({"resets_at": implausible, "resets_in_seconds": 60})),
+            Some(60.0),
+            "{implausible}"
+        );
+        assert_eq!(wait([None, None], &json!({"resets_in_seconds": implausible})), None, "{implausible}");
+    }
+    assert_eq!(wait([Some("2678401"), None], &json!({})), None, "more than 31 days");
+    assert_eq!(wait([None, None], &json!({})), None, "none is invented");
+}
+
+#[test]
+fn a_refusal_has_the_wait_of_its_headers_and_its_body() {
+    let body = json!({"error": {"type": "usage_limit_reached", "message": "Used up.", "resets_in_seconds": 600.7}})
+        .to_string();
+    let response = |retry_after| ErrorResponse {
+        status: 429,
+        retry_after,
+        retry_after_ms: None,
+        limit_resets_at: None,
+        cf_ray: None,
+        body: body.as_bytes(),
+    };
+    let refusal = ProviderRefusal::read(response(Some("20")), NOW);
+    assert_eq!((refusal.retry_after, refusal.resets_at), (Some(Duration::from_millis(600_700)), Some(1_800_000_600)));
+    let later = ProviderRefusal::read(response(Some("Fri, 15 Jan 2027 09:00:00 GMT")), NOW);
+    assert_eq!(later.retry_after, Some(Duration::from_secs(3_600)));
+}
