@@ -1,7 +1,7 @@
-//! Files that hold one secret and are readable only by their owner.
+//! Files that hold one secret. Those that the gateway makes are readable only by its user.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -18,8 +18,20 @@ pub enum SecretFileError {
     Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{path} is empty; put the secret back, or remove the file")]
     Empty { path: PathBuf },
-    #[error("{path} may be read by others (mode {mode:o}); make it private with: chmod 600 {path}")]
+    #[error("{path} may be read by others (mode {mode:04o}); make it private with: chmod 600 {path}")]
     NotPrivate { path: PathBuf, mode: u32 },
+    #[error("{path} may be changed by others (mode {mode:04o}); make it read-only for them with: chmod go-w {path}")]
+    Writable { path: PathBuf, mode: u32 },
+}
+
+/// Who decides who may read a secret file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretFileOf {
+    /// The gateway made it. Only its user may read it.
+    Gateway,
+    /// The owner configured it, e.g. as a mounted secret, which the group or the whole container may often read. Others may
+    /// not write it.
+    Owner,
 }
 
 /// Returns the conversion of an I/O error to the error that says what failed.
@@ -74,18 +86,25 @@ fn write_draft(
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", path))
 }
 
-/// Reads a secret file and trims white space. Returns None if the file does not exist.
+/// Reads a secret file and trims white space. Follows links. Returns None if the file does not exist.
 ///
 /// # Errors
-/// [`SecretFileError::NotPrivate`] if others may read the file, [`SecretFileError::Empty`], [`SecretFileError::Io`].
-pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileError> {
+/// [`SecretFileError::NotPrivate`] or [`SecretFileError::Writable`] by the rule of `of`, [`SecretFileError::Empty`],
+/// [`SecretFileError::Io`].
+pub fn read_secret_file(path: &Path, of: SecretFileOf) -> Result<Option<SecretString>, SecretFileError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(failed("open", path))?,
     };
-    let mode = file.metadata().map_err(failed("get the mode of", path))?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
+    let mode = mode(&file.metadata().map_err(failed("get the mode of", path))?);
+    match of {
+        SecretFileOf::Gateway if mode & 0o077 != 0 => {
+            return Err(SecretFileError::NotPrivate { path: path.to_owned(), mode });
+        }
+        SecretFileOf::Owner if mode & 0o022 != 0 => {
+            return Err(SecretFileError::Writable { path: path.to_owned(), mode });
+        }
+        SecretFileOf::Gateway | SecretFileOf::Owner => {}
     }
     let mut text = String::new();
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
@@ -93,4 +112,16 @@ pub fn read_secret_file(path: &Path) -> Result<Option<SecretString>, SecretFileE
         "" => Err(SecretFileError::Empty { path: path.to_owned() }),
         secret => Ok(Some(SecretString::from(secret))),
     }
+}
+
+/// Returns the mode of a file that every user of the machine can read.
+pub fn mode_if_public(path: &Path) -> Option<u32> {
+    let mode = mode(&fs::metadata(path).ok()?);
+    let folder = path.parent().and_then(|folder| fs::metadata(folder).ok());
+    let is_reachable = folder.is_none_or(|folder| folder.permissions().mode() & 0o001 != 0);
+    (is_reachable && mode & 0o004 != 0).then_some(mode)
+}
+
+fn mode(metadata: &Metadata) -> u32 {
+    metadata.permissions().mode() & 0o777
 }

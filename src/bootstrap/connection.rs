@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::StartError;
+use super::{StartError, first_start::token_file_of};
 use crate::adapters::{
     cli::Connection,
     secret_file::read_secret_file,
@@ -28,11 +28,11 @@ pub(super) fn resolve(config: Option<PathBuf>, environment: &Environment) -> Res
     }
     let host = reachable(settings.server.host);
     let url = format!("http://{}:{port}", in_url(host));
-    let own_file = settings.token_file();
+    let (own_file, of) = (settings.token_file(), token_file_of(&settings));
     let configured = token.or_else(|| settings.server.token.filter(|_| host.is_loopback()));
     let token_file = (configured.is_none() && host.is_loopback()).then_some(own_file);
     let token = match (configured, &token_file) {
-        (None, Some(path)) => read_secret_file(path)?,
+        (None, Some(path)) => read_secret_file(path, of)?,
         (configured, _) => configured,
     };
     Ok(Connection { url, token, token_file })

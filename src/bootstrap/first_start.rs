@@ -7,7 +7,7 @@ use super::StartError;
 use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing, KeySource},
-        secret_file::{create_secret_file, read_secret_file},
+        secret_file::{SecretFileOf, create_secret_file, read_secret_file},
         settings::Settings,
     },
     ports::Random,
@@ -27,19 +27,29 @@ pub(super) fn existing_keys(settings: &Settings) -> Result<Option<KeyRing>, Star
             return parse(keys, format!("the setting {setting}"));
         }
     }
-    match read_secret_file(&path)? {
+    match read_secret_file(&path, key_file_of(settings))? {
         Some(text) => parse(&text, path.display().to_string()),
         None if encryption.key_file.is_some() => Err(StartError::ConfiguredFileMissing(path)),
         None => Ok(None),
     }
 }
 
+/// Whether the owner has configured the key file.
+pub(super) fn key_file_of(settings: &Settings) -> SecretFileOf {
+    if settings.encryption.key_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
+}
+
+/// Whether the owner has configured the token file.
+pub(super) fn token_file_of(settings: &Settings) -> SecretFileOf {
+    if settings.server.token_file.is_some() { SecretFileOf::Owner } else { SecretFileOf::Gateway }
+}
+
 /// Returns what reads the keys again while the gateway runs. Only a file can have changed.
 pub(super) fn key_source(settings: &Settings) -> KeySource {
     let is_in_file = settings.encryption.key.is_none() && settings.encryption.keys.is_none();
-    let path = settings.key_file();
+    let (path, of) = (settings.key_file(), key_file_of(settings));
     Box::new(move || {
-        let text = if is_in_file { read_secret_file(&path).ok().flatten()? } else { return None };
+        let text = if is_in_file { read_secret_file(&path, of).ok().flatten()? } else { return None };
         KeyRing::parse(&text).ok()
     })
 }
@@ -75,11 +85,12 @@ pub(super) fn gateway_token(settings: &Settings, random: &dyn Random) -> Result<
         return Ok(token.clone());
     }
     let path = settings.token_file();
-    if settings.server.token_file.is_none() && read_secret_file(&path)?.is_none() {
+    let of = token_file_of(settings);
+    if of == SecretFileOf::Gateway && read_secret_file(&path, of)?.is_none() {
         let mut bytes = [0; TOKEN_BYTES];
         random.fill(&mut bytes)?;
         create_secret_file(&path, &SecretString::from(URL_SAFE_NO_PAD.encode(bytes)))?;
         tracing::info!(path = %path.display(), "gateway token created; callers must present it");
     }
-    read_secret_file(&path)?.ok_or(StartError::ConfiguredFileMissing(path))
+    read_secret_file(&path, of)?.ok_or(StartError::ConfiguredFileMissing(path))
 }

@@ -7,7 +7,7 @@ use crate::{
     adapters::{
         cipher::{EncryptionKey, KeyRing},
         cli::{KeysCommand, render, words::table},
-        secret_file::{read_secret_file, replace_secret_file},
+        secret_file::{SecretFileOf, read_secret_file, replace_secret_file},
         settings::{DatabaseSettings, Settings},
         system::{SystemClock, SystemRandom},
     },
@@ -56,7 +56,8 @@ async fn rotate(settings: &Settings) -> Result<(), StartError> {
     // A wrong key file must not become the second line of a new one.
     open(settings).await?.check(Adoption::No).await?;
     let path = settings.key_file();
-    let old = read_secret_file(&path)?.ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
+    let old = read_secret_file(&path, SecretFileOf::Gateway)?
+        .ok_or_else(|| StartError::ConfiguredFileMissing(path.clone()))?;
     let new = EncryptionKey::generate(&SystemRandom)?;
     replace_secret_file(&path, &KeyRing::lines(&new, &old))?;
     print(&format!(

@@ -18,6 +18,7 @@ use crate::{
         callback::LoopbackListener,
         http::{self, GatewayToken, Hosts, RequestIds},
         oauth::HttpOAuthEndpoint,
+        secret_file::mode_if_public,
         serving,
         settings::{DatabaseSettings, Settings},
         system::SystemRandom,
@@ -109,13 +110,19 @@ pub async fn run(started: Started, stop: CancellationToken) {
     tracing::info!("stopped");
 }
 
-/// Logs a warning for each listener that other machines may reach.
+/// Logs a warning for each listener that other machines may reach, and for each secret that other users may read.
 fn warn_if_exposed(settings: &Settings) {
     let host = settings.server.host;
     if !host.is_loopback() {
         tracing::warn!(%host,
             "the API listens on {host}: other machines may reach it, and plain HTTP shows them the token; put TLS in front"
         );
+    }
+    for path in [&settings.encryption.key_file, &settings.server.token_file].into_iter().flatten() {
+        if let Some(mode) = mode_if_public(path) {
+            tracing::warn!(path = %path.display(),
+                "every user of this machine can read {} (mode {mode:04o}); make the file or its folder private", path.display());
+        }
     }
     if let Some(ip) = settings.callback.bind.filter(|ip| !ip.is_loopback()) {
         tracing::warn!(%ip, "the login callback listens on {ip}: other machines may reach it while somebody signs in");

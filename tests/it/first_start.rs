@@ -258,12 +258,41 @@ async fn a_secret_file_readable_by_others_is_rejected() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let before = snapshot(&home.data_dir());
         let output = home.run(&[]);
-        assert_refused(&output, 1, &["may be read by others (mode 640)", &format!("chmod 600 {}", path.display())]);
+        assert_refused(&output, 1, &["may be read by others (mode 0640)", &format!("chmod 600 {}", path.display())]);
         let secrets = |files: &[(String, i64, i64, Vec<u8>)]| {
             files.iter().filter(|file| !file.0.contains("goclaw.db")).cloned().collect::<Vec<_>>()
         };
         assert_eq!(secrets(&snapshot(&home.data_dir())), secrets(&before), "{file}");
     }
+}
+
+#[tokio::test]
+async fn configured_files_may_be_read_by_others_with_a_warning_and_not_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let write = |name: &str, text: &str, mode: u32| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let key = write("key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", 0o440);
+    let token = write("token", "a-token-of-its-owner-with-many-bits", 0o444);
+    let home = Home::without_provider()
+        .with("GOCLAW_ENCRYPTION__KEY_FILE", &key.display().to_string())
+        .with("GOCLAW_SERVER__TOKEN_FILE", &token.display().to_string());
+    // Where the test's own client looks for the token.
+    fs::create_dir(home.data_dir()).unwrap();
+    fs::copy(&token, home.data_dir().join("gateway.token")).unwrap();
+    let gateway = home.start().await;
+    assert_eq!(home.run(&["auth", "status"]).code, Some(1), "the command reads the same file");
+    let warning = format!("every user of this machine can read {} (mode 0444)", token.display());
+    assert!(gateway.log().contains(&warning), "{}", gateway.log());
+    assert!(!gateway.log().contains(&format!("can read {}", key.display())), "the group only");
+    gateway.stop().await;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o660)).unwrap();
+    let output = home.run(&[]);
+    assert_refused(&output, 1, &["may be changed by others (mode 0660)", &key.display().to_string()]);
 }
 
 #[test]

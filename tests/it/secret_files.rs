@@ -2,7 +2,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use goclaw::adapters::secret_file::{SecretFileError, create_secret_file, read_secret_file, replace_secret_file};
+use goclaw::adapters::secret_file::{
+    SecretFileError, SecretFileOf, create_secret_file, mode_if_public, read_secret_file, replace_secret_file,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 fn mode(path: &Path) -> u32 {
@@ -10,14 +12,14 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn read(path: &Path) -> String {
-    read_secret_file(path).unwrap().unwrap().expose_secret().to_owned()
+    read_secret_file(path, SecretFileOf::Gateway).unwrap().unwrap().expose_secret().to_owned()
 }
 
 #[test]
 fn a_secret_file_is_private_and_only_replaced_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data/encryption.key");
-    assert!(read_secret_file(&path).unwrap().is_none());
+    assert!(read_secret_file(&path, SecretFileOf::Gateway).unwrap().is_none());
     assert!(create_secret_file(&path, &SecretString::from("one")).unwrap());
     assert!(!create_secret_file(&path, &SecretString::from("two")).unwrap());
     assert_eq!(read(&path), "one");
@@ -36,8 +38,47 @@ fn a_secret_file_that_others_may_read_is_refused() {
     let path = folder.path().join("key");
     fs::write(&path, "secret").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(matches!(read_secret_file(&path), Err(SecretFileError::NotPrivate { mode: 0o644, .. })));
+    assert!(matches!(
+        read_secret_file(&path, SecretFileOf::Gateway),
+        Err(SecretFileError::NotPrivate { mode: 0o644, .. })
+    ));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, " \n").unwrap();
-    assert!(matches!(read_secret_file(&path), Err(SecretFileError::Empty { .. })));
+    assert!(matches!(read_secret_file(&path, SecretFileOf::Gateway), Err(SecretFileError::Empty { .. })));
+}
+
+#[test]
+fn a_configured_file_may_be_read_by_others_and_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("..data-key"), folder.path().join("key"));
+    fs::write(&path, "secret").unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for (mode, is_read) in [(0o400, true), (0o440, true), (0o444, true), (0o660, false), (0o602, false), (0o620, false)]
+    {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        for path in [&path, &link] {
+            match read_secret_file(path, SecretFileOf::Owner) {
+                Ok(secret) => assert!(is_read && secret.is_some(), "{mode:o}"),
+                Err(error) => {
+                    assert!(!is_read && matches!(error, SecretFileError::Writable { .. }), "{error}");
+                    assert!(error.to_string().contains(&format!("{mode:04o}")), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_is_public_if_others_can_read_it_and_enter_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    fs::write(&path, "secret").unwrap();
+    for (of_folder, of_file, is_public) in
+        [(0o755, 0o444, true), (0o700, 0o444, false), (0o755, 0o440, false), (0o750, 0o444, false)]
+    {
+        fs::set_permissions(&path, fs::Permissions::from_mode(of_file)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(of_folder)).unwrap();
+        assert_eq!(mode_if_public(&path).is_some(), is_public, "{of_folder:o} {of_file:o}");
+    }
+    assert_eq!(mode_if_public(Path::new("/nowhere/at/all")), None);
 }
