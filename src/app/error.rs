@@ -88,8 +88,12 @@ pub enum AppError {
     #[error("the refresh of provider {name} can be retried in {} s", wait.as_secs() + 1)]
     RefreshNotYet { name: AccountName, wait: Duration },
     /// There is no usable access token now. A later request may succeed.
-    #[error("the tokens of provider {0} cannot be refreshed now")]
-    RefreshNotBegun(AccountName),
+    #[error("the tokens of provider {name} cannot be refreshed now")]
+    RefreshNotBegun {
+        name: AccountName,
+        /// How long no refresh begins, if that is known.
+        wait: Option<Duration>,
+    },
     /// The provider refused the token after a streamed body was sent, which cannot be repeated. The token is refreshed
     /// now.
     #[error("the token of provider {0} was refreshed while the request was sent; send it again")]

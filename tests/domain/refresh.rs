@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use goclaw::domain::{
+    ids::AccountName,
     refresh::{Breaker, Cause, Failure, InvalidPolicy, RefreshPolicy, classify},
     time::Timestamp,
 };
@@ -11,30 +12,48 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds)
 }
 
+fn name(text: &str) -> AccountName {
+    AccountName::parse(text).unwrap()
+}
+
+const PAUSE: Duration = Duration::from_secs(300);
+
 #[test]
-fn the_breaker_opens_when_most_of_five_responses_are_rejections_and_closes_after_the_pause() {
+fn the_breaker_opens_after_five_faults_in_a_row_and_lets_one_probe_after_the_pause() {
     let mut breaker = Breaker::default();
+    let fault = |breaker: &mut Breaker, account, second| breaker.fault(&name(account), false, PAUSE, at(second));
     for second in 0..4 {
-        assert!(!breaker.note(true, at(second)));
+        assert!(!fault(&mut breaker, if second == 0 { "a" } else { "b" }, second));
+        assert_eq!(breaker.admit(PAUSE, at(second)), Ok(()), "four are too few");
     }
-    assert_eq!(breaker.open_until(at(4)), None, "four are too few");
-    assert!(breaker.note(true, at(4)));
-    assert_eq!(breaker.open_until(at(5)), Some(at(304)));
-    assert_eq!(breaker.open_until(at(304)), None);
-    assert!(!breaker.note(true, at(305)), "the count starts again");
+    assert!(fault(&mut breaker, "b", 4));
+    assert_eq!(breaker.admit(PAUSE, at(5)), Err(at(304)));
+    assert_eq!(breaker.admit(PAUSE, at(304)), Ok(()), "the probe");
+    assert_eq!(breaker.admit(PAUSE, at(305)), Err(at(604)), "the others wait for its outcome");
+    assert!(fault(&mut breaker, "a", 306));
+    assert_eq!(breaker.admit(PAUSE, at(307)), Err(at(606)));
+    assert_eq!(breaker.admit(PAUSE, at(606)), Ok(()));
+    breaker.give_back(at(607));
+    assert_eq!(breaker.admit(PAUSE, at(607)), Ok(()), "the first probe did not call");
+    breaker.works();
+    assert_eq!(breaker.admit(PAUSE, at(608)), Ok(()));
+    assert!(!fault(&mut breaker, "a", 609), "the count starts again");
 }
 
 #[test]
-fn the_breaker_ignores_old_responses_and_stays_closed_at_half() {
+fn faults_of_one_account_among_several_and_those_between_answers_open_no_breaker() {
     let mut breaker = Breaker::default();
-    for (second, was_rejected) in [(0, false), (1, true), (2, false), (3, true), (4, false), (5, true)] {
-        assert!(!breaker.note(was_rejected, at(second)), "{second}");
-    }
+    assert!((0..20).all(|second| !breaker.fault(&name("a"), false, PAUSE, at(second))), "it may be the account");
+    assert!(breaker.fault(&name("b"), false, PAUSE, at(20)));
     let mut breaker = Breaker::default();
-    for second in 0..4 {
-        breaker.note(true, at(second));
+    assert_eq!((0..5).filter(|second| breaker.fault(&name("a"), true, PAUSE, at(*second))).count(), 1, "the only one");
+    let mut breaker = Breaker::default();
+    for second in 0..20 {
+        assert!(!breaker.fault(&name(if second % 2 == 0 { "a" } else { "b" }), false, PAUSE, at(second)));
+        if second % 4 == 3 {
+            breaker.works();
+        }
     }
-    assert!(!breaker.note(true, at(302)), "the first ones are too old");
 }
 
 #[test]

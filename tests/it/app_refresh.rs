@@ -264,27 +264,68 @@ async fn a_refresh_that_ends_after_a_logout_is_revoked() {
 }
 
 #[tokio::test]
-async fn the_breaker_pauses_a_provider_that_rejects_most_tokens() {
+async fn a_mass_invalidation_ends_each_account_once_and_spares_the_others() {
     let gateway = TestGateway::open().await;
     for number in 0..12 {
         gateway.connect_as(&format!("work-{number}")).await;
     }
     gateway.provider.invalidate_all();
-    while gateway.provider.presented().len() < 5 {
+    gateway.connect().await;
+    for _ in 0..150 {
         gateway.clock.advance(Duration::from_secs(30));
         settle().await;
+        assert!(bearer(&gateway).await.is_ok(), "the healthy account never notices");
     }
-    let presented = gateway.provider.presented().len();
-    for _ in 0..20 {
+    let mut presented = gateway.provider.presented();
+    let healthy = presented.iter().filter(|token| token.starts_with("refreshed-") || *token == "refresh-13").count();
+    assert!(healthy > 0, "{presented:?}");
+    presented.sort();
+    presented.dedup();
+    assert_eq!(presented.len(), gateway.provider.presented().len(), "each token is presented once");
+    assert_eq!(presented.len() - healthy, 12);
+}
+
+#[tokio::test]
+async fn refreshes_pause_for_a_provider_that_is_down_and_one_probes() {
+    let gateway = TestGateway::open().await;
+    for number in 0..12 {
+        gateway.connect_as(&format!("work-{number}")).await;
+    }
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
+    while gateway.provider.presented().len() < 5 {
         gateway.clock.advance(Duration::from_secs(1));
         settle().await;
     }
-    assert!((5..12).contains(&presented), "{presented} of 12 tokens were presented before the breaker opened");
-    for _ in 0..40 {
-        gateway.clock.advance(Duration::from_secs(30));
-        settle().await;
+    let before = gateway.provider.presented().len();
+    assert!(before < 12, "{before} before the pause");
+    gateway.clock.advance(Duration::from_secs(240));
+    settle().await;
+    assert_eq!(gateway.provider.presented().len(), before, "the pause is not over");
+    gateway.clock.advance(Duration::from_secs(90));
+    settle().await;
+    assert_eq!(gateway.provider.presented().len(), before + 1, "one probes");
+}
+
+#[tokio::test]
+async fn a_caller_is_told_how_long_no_refresh_begins() {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached; 50]);
+    gateway.clock.advance(HOUR);
+    let wait = async || match bearer(&gateway).await {
+        Err(AppError::RefreshNotBegun { wait: Some(wait), .. }) => wait,
+        other => panic!("{other:?}"),
+    };
+    let first = wait().await;
+    assert!(first >= Duration::from_secs(20), "{first:?}");
+    gateway.clock.advance(Duration::from_secs(10));
+    assert_eq!(wait().await, first - Duration::from_secs(10));
+    // The breaker opens after five faults in a row: this is the only account.
+    while gateway.provider.presented().len() < 5 {
+        gateway.clock.advance(Duration::from_secs(10));
+        let _ = bearer(&gateway).await;
     }
-    assert_eq!(gateway.provider.presented().len(), 12, "each token is presented once");
+    let paused = wait().await;
+    assert!(paused > Duration::from_secs(280), "{paused:?}");
 }
 
 #[tokio::test]

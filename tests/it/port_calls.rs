@@ -113,7 +113,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
     let app = gateway.gateway_with(|ports| Ports { credentials: Arc::new(store), oauth: Arc::new(oauth), ..ports });
     app.start().await.expect("it starts");
     let refused = within(app.tokens.usable(&name(OPENAI))).await;
-    assert!(matches!(refused, Err(AppError::RefreshNotBegun(_))), "{refused:?}");
+    assert!(matches!(refused, Err(AppError::RefreshNotBegun { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::StaleConsent(_) => with(Kind::StaleConsent, "read the status again"),
         AppError::NeedsReauth(_) => with(Kind::NeedsReauth, "sign in again"),
         AppError::RefreshNotYet { .. } => (Kind::RefreshUnavailable, None),
-        AppError::RefreshNotBegun(_) => with(Kind::RefreshUnavailable, "try again in a moment"),
+        AppError::RefreshNotBegun { .. } => with(Kind::RefreshUnavailable, "try again in a moment"),
         AppError::RetryRequest(_) => (Kind::RetryRequest, None),
         AppError::InvalidPath(_) => (Kind::InvalidPath, None),
         AppError::PathNotAllowed { name, .. } => {

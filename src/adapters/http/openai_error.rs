@@ -42,7 +42,11 @@ impl OpenAiError {
             error.details.param.clone_from(param);
             return Self { is_permanent: true, ..error };
         }
-        Problem::of(error).into()
+        let mut problem = Self::from(Problem::of(error));
+        if let AppError::RefreshNotBegun { wait: Some(wait), .. } = error {
+            problem.retry_after = Some(*wait);
+        }
+        problem
     }
 
     fn new(status: StatusCode, kind: &str, code: &str, message: &str) -> Self {

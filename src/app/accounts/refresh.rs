@@ -74,7 +74,7 @@ impl Accounts {
                 }
                 Ok(())
             }
-            RefreshOutcome::StoreDown => Err(AppError::RefreshNotBegun(definition.name.clone())),
+            RefreshOutcome::StoreDown => Err(AppError::RefreshNotBegun { name: definition.name.clone(), wait: None }),
         }
     }
 }

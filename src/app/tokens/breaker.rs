@@ -1,32 +1,82 @@
-//! Circuit breakers, one for each token endpoint: refreshes pause for a server that refuses most of them.
+//! Circuit breakers, one for each token endpoint: refreshes pause for a server that does not answer.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
-use crate::domain::{provider::RefreshMethod, refresh::Breaker, time::Timestamp};
+use super::Tokens;
+use crate::domain::{
+    provider::{ProviderDefinition, RefreshMethod},
+    refresh::{Breaker, Cause, Failure, RefreshState, RefreshTrigger},
+    time::Timestamp,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Breakers(Mutex<HashMap<String, Breaker>>);
 
 impl Breakers {
-    /// Returns until when a server must not be called; None if it may be.
-    pub(super) fn open_until(&self, method: RefreshMethod<'_>, now: Timestamp) -> Option<Timestamp> {
-        self.breakers().get(server(method))?.open_until(now)
+    fn with<T>(&self, method: RefreshMethod<'_>, work: impl FnOnce(&mut Breaker) -> T) -> T {
+        let mut breakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        work(breakers.entry(server(method).to_owned()).or_default())
+    }
+}
+
+impl Tokens {
+    /// Takes permission to call the provider for a refresh.
+    ///
+    /// # Errors
+    /// The time before which it must not be called.
+    pub(super) fn admit(&self, definition: &ProviderDefinition) -> Result<(), Timestamp> {
+        let Some(method) = self.method_of(definition) else { return Ok(()) };
+        self.breakers.with(method, |breaker| breaker.admit(definition.refresh.backoff_max, self.now()))
     }
 
-    /// Counts a definite response of a server.
-    pub(super) fn note(&self, method: RefreshMethod<'_>, was_rejected: bool, now: Timestamp) {
-        let server = server(method);
-        if self.breakers().entry(server.to_owned()).or_default().note(was_rejected, now) {
-            tracing::error!(server, "the server refuses most refreshes; refreshes pause for five minutes");
+    /// Returns how long no refresh of these tokens begins.
+    pub(super) fn pause_before(&self, definition: &ProviderDefinition, refresh: &RefreshState) -> Option<Duration> {
+        let now = self.now();
+        let ready_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
+        let method = self.method_of(definition);
+        let open_until = method.and_then(|method| self.breakers.with(method, |breaker| breaker.open_until(now)));
+        ready_at.max(open_until).map(|at| now.until(at))
+    }
+
+    /// Gives permission back if the provider was not called.
+    pub(super) fn give_back(&self, definition: &ProviderDefinition) {
+        if let Some(method) = self.method_of(definition) {
+            self.breakers.with(method, |breaker| breaker.give_back(self.now()));
         }
     }
 
-    fn breakers(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts what an outcome says about the provider. A refusal of one account says that it works.
+    pub(super) fn note_outcome<T>(&self, definition: &ProviderDefinition, outcome: &Result<T, Failure>) {
+        let Some(method) = self.method_of(definition) else { return };
+        match outcome {
+            Ok(_) | Err(Failure::Rejected(_)) => return self.breakers.with(method, Breaker::works),
+            Err(Failure::NotConsumed { cause, .. } | Failure::Unknown(cause)) if !is_fault(*cause) => {
+                return self.give_back(definition);
+            }
+            Err(Failure::NotConsumed { .. } | Failure::Unknown(_)) => {}
+        }
+        let pause = definition.refresh.backoff_max;
+        let accounts = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name));
+        let is_one =
+            accounts.filter(|account| account.definition.provider_type == definition.provider_type).count() < 2;
+        if self.breakers.with(method, |breaker| breaker.fault(&definition.name, is_one, pause, self.now())) {
+            tracing::error!(server = server(method), pause = ?pause, "the server does not answer; refreshes pause");
+        }
     }
+
+    fn method_of<'d>(&self, definition: &'d ProviderDefinition) -> Option<RefreshMethod<'d>> {
+        let account = self.registry.get(&definition.name)?;
+        definition.refresh_method(account.auth_method)
+    }
+}
+
+/// Whether a cause speaks of the server, not of the request or of a proxy in between.
+fn is_fault(cause: Cause) -> bool {
+    matches!(cause, Cause::TimedOut | Cause::ConnectionLost | Cause::ServerError | Cause::NoConnection)
 }
 
 fn server(method: RefreshMethod<'_>) -> &str {

@@ -9,7 +9,6 @@ use crate::domain::{
     provider::{ProviderDefinition, RefreshMethod},
     refresh::{Cause, Failure},
     secret::RefreshToken,
-    time::Timestamp,
     token_response::TokenResponse,
 };
 
@@ -22,12 +21,6 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send>>;
 
 impl Tokens {
-    /// Returns until when the provider's breaker is open; None if it may be called.
-    pub(super) fn breaker_open_until(&self, definition: &ProviderDefinition) -> Option<Timestamp> {
-        let account = self.registry.get(&definition.name)?;
-        self.breakers.open_until(definition.refresh_method(account.auth_method)?, self.now())
-    }
-
     /// Presents the account's refresh token in the way that its login requires.
     pub(super) fn present(
         self: &Arc<Self>,
@@ -79,9 +72,7 @@ impl Tokens {
                 refreshed.map_err(|error| error.failure().for_reusable_secret())
             }
         };
-        if matches!(outcome, Ok(_) | Err(Failure::Rejected(_))) {
-            self.breakers.note(method, outcome.is_err(), self.now());
-        }
+        self.note_outcome(definition, &outcome);
         outcome
     }
 }

@@ -64,7 +64,7 @@ impl Tokens {
         trigger: RefreshTrigger,
     ) -> (RefreshOutcome, Option<LateCall>) {
         if trigger != RefreshTrigger::Consented
-            && let Some(until) = self.breaker_open_until(definition)
+            && let Err(until) = self.admit(definition)
         {
             return (RefreshOutcome::Waiting(until), None);
         }
@@ -89,6 +89,7 @@ impl Tokens {
         let credential = match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {
+                self.give_back(definition);
                 self.adopt(name, &seen.login_id, credential)?;
                 let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
@@ -109,13 +110,17 @@ impl Tokens {
                     Some(Err(failure)) => failure,
                     None => {
                         let timed_out = Failure::Unknown(Cause::TimedOut);
+                        self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, &seen, lease.clone(), timed_out).await;
                         let outcome = recorded.map_or(RefreshOutcome::StoreDown, |()| RefreshOutcome::Settled);
                         return Ok((outcome, Some(LateCall { presented: credential, lease, call })));
                     }
                 }
             }
-            Err(cause) => Failure::NotConsumed { cause, retry_after: None },
+            Err(cause) => {
+                self.give_back(definition);
+                Failure::NotConsumed { cause, retry_after: None }
+            }
         };
         self.record_failure(definition, &seen, lease, failure).await?;
         Ok((RefreshOutcome::Settled, None))

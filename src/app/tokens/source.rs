@@ -55,7 +55,7 @@ impl Tokens {
                 RefreshOutcome::Waiting(_) => {
                     self.wait_for_other_replica(definition, &refresh.version).await?;
                 }
-                RefreshOutcome::StoreDown => return Err(AppError::RefreshNotBegun(name.clone())),
+                RefreshOutcome::StoreDown => return Err(AppError::RefreshNotBegun { name: name.clone(), wait: None }),
             }
             waited_for = Some(refresh.version.clone());
         }
@@ -64,11 +64,12 @@ impl Tokens {
 
     /// Returns why there is no usable token.
     fn without_token(&self, name: &AccountName) -> AppError {
-        match self.registry.get(name).map(|account| account.refresh.clone().at(self.now())) {
-            None => AppError::NotConnected(name.clone()),
-            Some(refresh) if needs_owner(&refresh) => AppError::NeedsReauth(name.clone()),
-            Some(_) => AppError::RefreshNotBegun(name.clone()),
+        let Some(account) = self.registry.get(name) else { return AppError::NotConnected(name.clone()) };
+        let refresh = account.refresh.clone().at(self.now());
+        if needs_owner(&refresh) {
+            return AppError::NeedsReauth(name.clone());
         }
+        AppError::RefreshNotBegun { name: name.clone(), wait: self.pause_before(&account.definition, &refresh) }
     }
 
     /// Waits until another replica has refreshed these tokens or the time for that is over. Returns whether one was

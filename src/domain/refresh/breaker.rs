@@ -1,41 +1,69 @@
-//! Stops refreshes at a provider that suddenly rejects most of them. If the provider is broken, each further refresh
-//! can cost a login; a pause spares them.
+//! Stops refreshes at a server that does not answer. If it is broken, each further refresh leaves another login in doubt;
+//! a pause spares them.
+//!
+//! Only what speaks of the server counts: timeouts, 5xx responses and lost connections. A definite refusal speaks of one
+//! account, whose attempts it ends, and shows that the server works.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
-use crate::domain::time::Timestamp;
+use crate::domain::{ids::AccountName, time::Timestamp};
 
-/// Age up to which a response counts.
-const WINDOW: Duration = Duration::from_secs(5 * 60);
-/// The breaker does not open on fewer responses.
-const MIN_RESPONSES: usize = 5;
-/// How long the breaker stays open.
-const PAUSE: Duration = Duration::from_secs(5 * 60);
+/// The faults in a row that open the breaker.
+const FAULTS: usize = 5;
 
-/// The circuit breaker of one provider.
+/// The circuit breaker of one server.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    /// The time of each definite response, and whether it was a rejection.
-    recent: VecDeque<(Timestamp, bool)>,
+    /// Faults in a row.
+    faults: usize,
+    /// The account of the first of them.
+    first: Option<AccountName>,
+    are_of_several: bool,
+    /// None if it is closed. Afterwards one call may probe.
     open_until: Option<Timestamp>,
 }
 
 impl Breaker {
-    /// Counts a definite response. Returns whether it opens the breaker.
-    pub fn note(&mut self, was_rejected: bool, now: Timestamp) -> bool {
-        self.recent.push_back((now, was_rejected));
-        self.recent.retain(|(at, _)| at.plus(WINDOW) > now);
-        let rejections = self.recent.iter().filter(|(_, was_rejected)| *was_rejected).count();
-        let opens = self.recent.len() >= MIN_RESPONSES && rejections * 2 > self.recent.len();
+    /// Takes permission for a call.
+    ///
+    /// # Errors
+    /// The time before which the server must not be called.
+    pub fn admit(&mut self, pause: Duration, now: Timestamp) -> Result<(), Timestamp> {
+        match self.open_until {
+            Some(until) if now < until => Err(until),
+            // One call probes, and the others wait for its outcome.
+            Some(_) => {
+                self.open_until = Some(now.plus(pause));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns until when the server must not be called; None if it may be.
+    pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.open_until.filter(|until| now < *until)
+    }
+
+    /// Gives permission back that was not used.
+    pub fn give_back(&mut self, now: Timestamp) {
+        self.open_until = self.open_until.map(|_| now);
+    }
+
+    /// Counts a fault. The breaker opens after five in a row, from at least two accounts unless there `is_one` only.
+    /// Returns whether it opens or stays open.
+    pub fn fault(&mut self, account: &AccountName, is_one: bool, pause: Duration, now: Timestamp) -> bool {
+        self.faults = self.faults.saturating_add(1);
+        self.are_of_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
+        let opens = self.faults >= FAULTS && (is_one || self.are_of_several);
         if opens {
-            self.open_until = Some(now.plus(PAUSE));
-            self.recent.clear();
+            self.open_until = Some(now.plus(pause));
         }
         opens
     }
 
-    /// Returns the time until which the provider must not be called; None if the breaker is closed.
-    pub fn open_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.open_until.filter(|until| now < *until)
+    /// Notes a definite response: the server works.
+    pub fn works(&mut self) {
+        *self = Self::default();
     }
 }
