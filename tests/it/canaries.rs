@@ -139,7 +139,7 @@ impl Run {
         let own = format!("http://localhost:{}/auth/callback", self.home.callback_port);
         self.paste(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}"), 400).await;
         self.paste(&format!("{own}?code={WRONG_CODE}"), 400).await;
-        self.paste(&redirect_url.replace("localhost", "evil.example"), 400).await;
+        self.paste(&format!("{redirect_url}&code={WRONG_CODE}"), 400).await;
         self.visit(&format!("{own}?code={WRONG_CODE}&state={WRONG_STATE}")).await;
         self.paste(&redirect_url, 200).await;
         self.paste(&redirect_url, 410).await;

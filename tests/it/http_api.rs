@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use goclaw::{
     adapters::{
-        http::{BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, RequestIds, endpoint},
+        http::{BudgetedBody, FailedAttempts, GatewayToken, Hosts, LargeBodies, RequestIds, endpoint, kept_alive},
         system::SystemRandom,
     },
     ports::{BodyError, Random, RandomError, RequestBody},
@@ -21,7 +21,7 @@ use poem::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::fakes::TestGateway;
+use crate::support::{fakes::TestGateway, gateway::pause};
 
 const TOKEN: &str = "token";
 /// The largest accepted body, and the largest forwarded body that is buffered, in chunks of 64 KiB.
@@ -226,4 +226,20 @@ async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
     let RequestBody::Streamed { stream, .. } = large.body else { panic!("the body is buffered") };
     let broken: Result<Vec<Bytes>, BodyError> = stream.try_collect().await;
     assert_eq!(broken, Err(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 }));
+}
+
+#[tokio::test]
+async fn a_silent_event_stream_gets_comments_between_events_only() {
+    const SILENCE: Duration = Duration::from_millis(60);
+    let parts = ["", "data: 1\n\n", "data: ", "2\n", "\n", "data: 3\r\n\r\n"];
+    let body = stream::iter(parts).then(|part| async move {
+        pause(2 * SILENCE).await;
+        Ok(Bytes::from_static(part.as_bytes()))
+    });
+    let sent: Vec<Bytes> = kept_alive(Box::pin(body), SILENCE).try_collect().await.expect("no error");
+    let sent: String = sent.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+    let events: Vec<&str> = sent.split("\n\n").filter(|event| *event != ":").collect();
+    assert_eq!(events, ["data: 1", "data: 2", "data: 3\r\n\r\n"], "{sent:?}");
+    assert!(sent.starts_with(":\n\n") && sent.contains("data: 1\n\n:\n\n"), "{sent:?}");
+    assert!(sent.contains("data: 2\n\n:\n\n"), "{sent:?}");
 }

@@ -83,6 +83,7 @@ async fn a_stream_passes_unchanged_and_unbuffered() {
     let request = request.json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
     let mut response = request.send().await.expect("a response");
     assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["x-accel-buffering"], "no");
     let (mut pieces, mut text) = (0, String::new());
     while let Some(piece) = response.chunk().await.expect("a piece") {
         pieces += 1;

@@ -117,6 +117,7 @@ async fn changes_are_streamed_until_the_session_ends() {
     let request = http().get(format!("{}/v1/events", gateway.base)).bearer_auth(&token);
     let mut events = request.send().await.expect("a response");
     assert_eq!(events.headers()["content-type"], "text/event-stream");
+    assert_eq!(events.headers()["x-accel-buffering"], "no");
     let ready = events.chunk().await.expect("a piece").expect("more to come");
     assert_eq!(ready, "event: ready\ndata: {}\n\n");
     let off = json!({"enabled": false});

@@ -26,6 +26,7 @@ use crate::adapters::contract::ProblemKind;
 
 /// Default CSP for responses other than pages: no scripts, no framing.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) struct EntryPoint<R, P> {
@@ -56,6 +57,10 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DEFAULT_CSP);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        // nginx would hold events back until its buffer is full.
+        if headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
+            headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        }
         Ok(response)
     }
 }

@@ -16,6 +16,7 @@ mod events_api;
 mod failed_attempts;
 mod health_api;
 mod hosts;
+mod kept_alive;
 mod large_body;
 mod model_api;
 mod model_body;
@@ -41,6 +42,7 @@ pub use current_request::RequestIds;
 use entry_point::EntryPoint;
 pub use failed_attempts::FailedAttempts;
 pub use hosts::Hosts;
+pub use kept_alive::kept_alive;
 pub use large_body::{BudgetedBody, LargeBodies};
 use paths::AllowedMethods;
 
