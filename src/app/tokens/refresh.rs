@@ -85,7 +85,7 @@ impl Tokens {
         let asked_at = self.clock.since_boot();
         // A retry uses the same lease id, so a lease granted by a failed try belongs to this refresh.
         let begin = RefreshEvent::Begin { seen: seen.clone(), lease: lease.clone(), trigger };
-        let begun = self.try_to_advance(definition, &begin).await?;
+        let begun = self.try_to_advance(definition, &begin).await.inspect_err(|_| self.give_back(definition))?;
         let credential = match (begun.effect, begun.credential) {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {

@@ -21,6 +21,8 @@ pub struct Breaker {
     are_of_several: bool,
     /// None if it is closed. Afterwards one call may probe.
     open_until: Option<Timestamp>,
+    /// Whether a call probes.
+    is_probed: bool,
 }
 
 impl Breaker {
@@ -33,7 +35,7 @@ impl Breaker {
             Some(until) if now < until => Err(until),
             // One call probes, and the others wait for its outcome.
             Some(_) => {
-                self.open_until = Some(now.plus(pause));
+                (self.open_until, self.is_probed) = (Some(now.plus(pause)), true);
                 Ok(())
             }
             None => Ok(()),
@@ -45,9 +47,11 @@ impl Breaker {
         self.open_until.filter(|until| now < *until)
     }
 
-    /// Gives permission back that was not used.
+    /// Gives permission back that was not used, so that another call may probe.
     pub fn give_back(&mut self, now: Timestamp) {
-        self.open_until = self.open_until.map(|_| now);
+        if self.is_probed {
+            (self.open_until, self.is_probed) = (Some(now), false);
+        }
     }
 
     /// Counts a fault. The breaker opens after five in a row, from at least two accounts unless there `is_one` only.
@@ -57,7 +61,7 @@ impl Breaker {
         self.are_of_several |= *self.first.get_or_insert_with(|| account.clone()) != *account;
         let opens = self.faults >= FAULTS && (is_one || self.are_of_several);
         if opens {
-            self.open_until = Some(now.plus(pause));
+            (self.open_until, self.is_probed) = (Some(now.plus(pause)), false);
         }
         opens
     }
