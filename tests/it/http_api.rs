@@ -230,10 +230,11 @@ async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
 
 #[tokio::test]
 async fn a_silent_event_stream_gets_comments_between_events_only() {
-    const SILENCE: Duration = Duration::from_millis(60);
+    const SILENCE: Duration = Duration::from_millis(50);
     let parts = ["", "data: 1\n\n", "data: ", "2\n", "\n", "data: 3\r\n\r\n"];
     let body = stream::iter(parts).then(|part| async move {
-        pause(2 * SILENCE).await;
+        // Long enough for a comment on a busy machine.
+        pause(8 * SILENCE).await;
         Ok(Bytes::from_static(part.as_bytes()))
     });
     let sent: Vec<Bytes> = kept_alive(Box::pin(body), SILENCE).try_collect().await.expect("no error");

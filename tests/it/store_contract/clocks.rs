@@ -129,5 +129,6 @@ async fn a_clock_that_is_set_while_the_gateway_runs_is_corrected_by_the_next_rea
     assert!(server.until(shared) < HOUR / 2, "{shared:?}, {server:?}");
     local.set_wall_clock(SystemClock.now());
     store.marks().await.unwrap();
-    assert_eq!(store.shared_clock().now(), local.now(), "a clock that agrees is not corrected");
+    let (shared, server) = (store.shared_clock().now(), SystemClock.now());
+    assert!(shared.until(server).max(server.until(shared)) < HOUR / 2, "{shared:?}, {server:?}");
 }
