@@ -237,7 +237,9 @@ async fn a_silent_event_stream_gets_comments_between_events_only() {
         pause(8 * SILENCE).await;
         Ok(Bytes::from_static(part.as_bytes()))
     });
-    let sent: Vec<Bytes> = kept_alive(Box::pin(body), SILENCE).try_collect().await.expect("no error");
+    let mut kept = Box::pin(kept_alive(Box::pin(body), SILENCE));
+    let sent: Vec<Bytes> = kept.as_mut().try_collect().await.expect("no error");
+    assert!(kept.next().await.is_none(), "it is fused");
     let sent: String = sent.iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
     let events: Vec<&str> = sent.split("\n\n").filter(|event| *event != ":").collect();
     assert_eq!(events, ["data: 1", "data: 2", "data: 3\r\n\r\n"], "{sent:?}");

@@ -18,6 +18,7 @@ use super::{
     authenticator::Authenticator,
     current_request::{CurrentRequest, RequestIds},
     hosts::Hosts,
+    kept_alive::is_event_stream,
     paths,
     problem_json::{self, ProblemJson},
     proxy_api,
@@ -58,7 +59,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
         headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(DEFAULT_CSP);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         // nginx would hold events back until its buffer is full.
-        if headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
+        if is_event_stream(headers) {
             headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         }
         Ok(response)

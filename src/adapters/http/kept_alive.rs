@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
+use poem::http::{HeaderMap, HeaderValue, header};
 use tokio::time::timeout;
 
 use crate::ports::{ByteStream, UpstreamError};
@@ -23,9 +24,20 @@ struct Kept {
     tail: Vec<u8>,
 }
 
-/// Adds a comment after each `silence`, between two events only. All other bytes are unchanged.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let is_meant = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
+    headers.get(header::CONTENT_TYPE).is_some_and(is_meant)
+}
+
+/// Whether a response is an event stream that is not compressed.
+pub(super) fn takes_comments(headers: &HeaderMap) -> bool {
+    is_event_stream(headers) && !headers.contains_key(header::CONTENT_ENCODING)
+}
+
+/// Adds a comment after each `silence`, between two events only. All other bytes are unchanged. Fused, as a
+/// [`ByteStream`] must be.
 pub fn kept_alive(body: ByteStream, silence: Duration) -> impl Stream<Item = Result<Bytes, UpstreamError>> + Send {
-    stream::unfold(Kept { body, silence, tail: Vec::new() }, |mut kept| async {
+    let kept = stream::unfold(Kept { body, silence, tail: Vec::new() }, |mut kept| async {
         loop {
             match timeout(kept.silence, kept.body.next()).await {
                 Ok(Some(Ok(bytes))) => {
@@ -37,7 +49,8 @@ pub fn kept_alive(body: ByteStream, silence: Duration) -> impl Stream<Item = Res
                 Err(_silence) => {}
             }
         }
-    })
+    });
+    kept.fuse()
 }
 
 impl Kept {

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use poem::{
     Body, IntoResponse, Request, Response,
     endpoint::BoxEndpoint,
-    http::{HeaderMap, Method, header},
+    http::{Method, header},
 };
 use poem_openapi::{
     ApiResponse, OpenApi, Tags,
@@ -20,7 +20,7 @@ use poem_openapi::{
 
 use super::{
     ApiState,
-    kept_alive::{SILENCE, kept_alive},
+    kept_alive::{SILENCE, kept_alive, takes_comments},
     large_body::BudgetedBody,
     openai_error::OpenAiError,
     paths,
@@ -76,21 +76,14 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
 pub(super) fn streamed(forwarded: ProxyResponse) -> Response {
     // The body is streamed after the handler has returned; keep the request's span for its log lines.
     let span = tracing::Span::current();
-    let is_event_stream = is_plain_event_stream(&forwarded.headers);
     let body: ByteStream = Box::pin(forwarded.body.inspect_err(move |error| {
         span.in_scope(|| tracing::warn!(error = %error, "a forwarded response was cut off"));
     }));
-    let body = if is_event_stream { Box::pin(kept_alive(body, SILENCE)) } else { body };
+    let body = if takes_comments(&forwarded.headers) { Box::pin(kept_alive(body, SILENCE)) } else { body };
     let mut response =
         Response::builder().status(forwarded.status).body(Body::from_bytes_stream(body.map_err(std::io::Error::other)));
     *response.headers_mut() = forwarded.headers;
     response
-}
-
-/// Whether comments can be added: the body is an event stream and not compressed.
-fn is_plain_event_stream(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media_type.starts_with("text/event-stream") && !headers.contains_key(header::CONTENT_ENCODING)
 }
 
 /// Describes the proxy in the document. It registers no routes: [`forward`] handles the requests before the framework,
