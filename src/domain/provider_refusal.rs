@@ -115,10 +115,8 @@ impl ProviderRefusal {
             _ => (RefusalKind::Failed, "provider_failed"),
         };
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
-        let mut reset = RetryTime::at(now).time(response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit));
-        if let Some(details) = details {
-            reset = reset.error(details);
-        }
+        let used_up_until = response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit);
+        let reset = RetryTime::at(now).time(used_up_until).body(&json);
         let retry = reset.headers(response.retry_after, response.retry_after_ms);
         let default_message = || match response.cf_ray {
             Some(ray) if kind == RefusalKind::NotAllowed => {
@@ -164,8 +162,7 @@ struct ErrorBody<'a> {
 
 impl<'a> ErrorBody<'a> {
     fn of(json: &'a Value) -> Self {
-        let places = [json.get("error"), json.get("detail"), Some(json)];
-        let details = places.into_iter().flatten().find_map(Value::as_object);
+        let details = error_object(json);
         let text = |name: &str| details.and_then(|details| details.get(name)).and_then(Value::as_str);
         // `detail` and `error` may be strings that hold the message.
         let string = |name: &str| json.get(name).and_then(Value::as_str);
@@ -177,4 +174,9 @@ impl<'a> ErrorBody<'a> {
             details,
         }
     }
+}
+
+/// Returns the object that describes the error of a body: `error`, `detail`, or the body itself.
+pub(super) fn error_object(body: &Value) -> Option<&Map<String, Value>> {
+    [body.get("error"), body.get("detail"), Some(body)].into_iter().flatten().find_map(Value::as_object)
 }

@@ -6,16 +6,16 @@
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::time::Timestamp;
+use super::{provider_refusal::error_object, time::Timestamp};
 
 /// The longest plausible wait. The windows of all plans are shorter.
 const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
 /// Greater numbers are milliseconds since the Unix epoch, not seconds.
 const MOST_SECONDS: f64 = 1e11;
 
-/// RFC 9110 section 10.1.3 allows the names of its three date formats only; servers send the first.
+/// The date format of RFC 9110 section 5.6.7 that servers send is one of RFC 2822.
 const HTTP_DATE: DateTimeParser = DateTimeParser::new();
 
 /// Collects statements.
@@ -39,9 +39,10 @@ impl RetryTime {
         self.wait(seconds).wait(millis).time(retry_after.and_then(date))
     }
 
-    /// Adds `resets_at` (a time) and `resets_in_seconds` (a wait) of an error object.
+    /// Adds `resets_at` (a time) and `resets_in_seconds` (a wait) of the error in a JSON body.
     #[must_use]
-    pub fn error(self, error: &Map<String, Value>) -> Self {
+    pub fn body(self, body: &Value) -> Self {
+        let Some(error) = error_object(body) else { return self };
         let stated = |name: &str| error.get(name);
         let resets_at = match stated("resets_at") {
             Some(Value::String(text)) => number(text).map_or_else(|| date(text), epoch),

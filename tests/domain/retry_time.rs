@@ -15,7 +15,7 @@ const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 fn wait(headers: [Option<&str>; 2], error: &Value) -> Option<f64> {
     let [retry_after, retry_after_ms] = headers;
     let time = RetryTime::at(NOW).headers(retry_after, retry_after_ms);
-    time.error(error.as_object().expect("an object")).wait_from_now().map(|wait| wait.as_secs_f64())
+    time.body(error).wait_from_now().map(|wait| wait.as_secs_f64())
 }
 
 #[test]

@@ -28,14 +28,9 @@ pub(super) struct SuccessResponse {
 /// Returns the pause that a response asks for in its headers or its body.
 async fn retry_after(response: Response, now: Timestamp) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let mut time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
+    let time = RetryTime::at(now).headers(header(header::RETRY_AFTER.as_str()), header("retry-after-ms"));
     let body: Value = serde_json::from_slice(&read(response).await.unwrap_or_default()).unwrap_or_default();
-    if let Some(error) =
-        [body.get("error"), body.get("detail"), Some(&body)].into_iter().flatten().find_map(Value::as_object)
-    {
-        time = time.error(error);
-    }
-    time.wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
+    time.body(&body).wait_from_now().map(|wait| wait.min(LONGEST_RETRY_AFTER))
 }
 
 /// Limits a call to `limit`. If the process was paused for longer, the response may have arrived meanwhile, with the only
