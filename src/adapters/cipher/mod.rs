@@ -44,29 +44,33 @@ pub struct XChaChaCipher {
     random: Arc<dyn Random>,
 }
 
-/// The keys in use. The first one seals, each opens.
-struct Keys(Vec<(KeyId, XChaCha20Poly1305)>, KeyId);
+/// The keys in use.
+struct Keys {
+    /// The key that seals.
+    first: KeyId,
+    /// Each of them opens.
+    all: Vec<(KeyId, XChaCha20Poly1305)>,
+}
 
 impl Keys {
     fn of(ring: &KeyRing) -> Self {
-        let keys = ring.keys().map(|key| (key.id(), XChaCha20Poly1305::new(key.bytes().into()))).collect();
-        Self(keys, ring.first().id())
+        let all = ring.keys().map(|key| (key.id(), XChaCha20Poly1305::new(key.bytes().into()))).collect();
+        Self { first: ring.first().id(), all }
     }
 
     fn get(&self, id: &str) -> Option<&XChaCha20Poly1305> {
-        self.0.iter().find(|(known, _)| known.as_str() == id).map(|(_, aead)| aead)
+        self.all.iter().find(|(known, _)| known.as_str() == id).map(|(_, aead)| aead)
     }
 
     /// Returns these keys, followed by those of `earlier` that are not among them.
     fn with_others_of(mut self, earlier: &Self) -> Self {
-        let missing = earlier.0.iter().filter(|(id, _)| self.get(id.as_str()).is_none()).cloned();
-        let missing: Vec<_> = missing.collect();
-        self.0.extend(missing);
+        let missing: Vec<_> = earlier.all.iter().filter(|(id, _)| self.get(id.as_str()).is_none()).cloned().collect();
+        self.all.extend(missing);
         self
     }
 
     fn ids(&self) -> impl Iterator<Item = &KeyId> {
-        self.0.iter().map(|(id, _)| id)
+        self.all.iter().map(|(id, _)| id)
     }
 }
 
@@ -94,7 +98,7 @@ impl XChaChaCipher {
         // Another process has replaced the first key.
         self.reload();
         let keys = self.keys();
-        let configured = keys.1.clone();
+        let configured = keys.first.clone();
         if keys.get(key_id).is_some() {
             return Ok(keys);
         }
@@ -144,7 +148,7 @@ impl SecretCipher for XChaChaCipher {
         let mut sealed = vec![0; NONCE_BYTES];
         self.random.fill(&mut sealed).map_err(|error| SealError(Box::new(error)))?;
         let keys = self.keys();
-        let key_id = &keys.1;
+        let key_id = &keys.first;
         let aad = associated_data(VERSION, current_fields(context), key_id.as_str());
         let payload = Payload { msg: plaintext.as_bytes(), aad: &aad };
         let aead = keys.get(key_id.as_str()).ok_or_else(|| SealError("there is no key".into()))?;
@@ -163,7 +167,7 @@ impl SecretCipher for XChaChaCipher {
     }
 
     fn key_id(&self) -> KeyId {
-        self.keys().1.clone()
+        self.keys().first.clone()
     }
 
     fn key_ids(&self) -> Vec<KeyId> {
@@ -174,7 +178,7 @@ impl SecretCipher for XChaChaCipher {
         let Some(ring) = self.source.as_ref().and_then(|read| read()) else { return false };
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let new = Keys::of(&ring).with_others_of(&keys);
-        let is_changed = new.1 != keys.1 || !new.ids().eq(keys.ids());
+        let is_changed = new.first != keys.first || !new.ids().eq(keys.ids());
         *keys = Arc::new(new);
         is_changed
     }
