@@ -31,7 +31,7 @@ pub struct Access {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     vault: Vault,
-    /// The stored tokens by digest, at most a second behind other replicas.
+    /// The stored tokens by digest, at most half a second behind other replicas.
     tokens: ArcSwap<HashMap<TokenDigest, Arc<ApiToken>>>,
     /// Held while the store is read, so that an older result never replaces a newer one.
     reading: Mutex<()>,
