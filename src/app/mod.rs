@@ -1,12 +1,14 @@
-//! The use cases: six services that use the ports.
+//! The use cases: seven services that use the ports.
 //!
 //! Only [`Tokens`] opens refresh tokens. [`Logins`], [`Accounts`] and [`Models`] call it, and [`Accounts`] also calls
-//! [`Logins`]; there are no calls in the other direction. [`Access`] and [`Keys`] are independent. [`follow`] passes the changes of
+//! [`Logins`]; there are no calls in the other direction. [`Access`], [`Keys`] and [`Audit`] are independent. [`follow`] passes the changes of
 //! other replicas to the services. Every use case is a method in a file named after it. State changes run through
 //! [`Tasks::run`], so a disconnect of the caller does not cancel them.
 
 mod access;
 mod accounts;
+mod actor;
+mod audit;
 mod catalog;
 mod directory;
 mod error;
@@ -24,6 +26,8 @@ pub use access::{Access, IssuedToken};
 pub use accounts::{
     AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, SwitchedOffBy,
 };
+pub use actor::acting_as;
+pub use audit::{Audit, AuditFindings};
 pub use catalog::ProviderCatalog;
 pub use directory::{account_name, new_account};
 pub use error::AppError;
@@ -36,9 +40,9 @@ pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, 
 use crate::{
     domain::model_ref::ModelNames,
     ports::{
-        ApiTokenStore, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore,
-        Notifier, OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint, TokenJournal,
-        TokenStore, Upstream,
+        ApiTokenStore, AuditLog, CallbackAddress, CallbackListener, ChangeFeed, Clock, CredentialHistory, KeyStore,
+        LoginStore, Notifier, OAuthEndpoint, Random, RandomError, RevocationQueue, SecretCipher, SessionEndpoint,
+        TokenJournal, TokenStore, Upstream,
     },
 };
 use directory::Directory;
@@ -54,6 +58,7 @@ pub struct Ports {
     pub revocations: Arc<dyn RevocationQueue>,
     pub api_tokens: Arc<dyn ApiTokenStore>,
     pub keys: Arc<dyn KeyStore>,
+    pub audit: Arc<dyn AuditLog>,
     pub oauth: Arc<dyn OAuthEndpoint>,
     pub sessions: Arc<dyn SessionEndpoint>,
     pub upstream: Arc<dyn Upstream>,
@@ -86,6 +91,7 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     pub models: Arc<Models>,
     pub access: Arc<Access>,
+    pub audit: Arc<Audit>,
     keys: Arc<Keys>,
     adoption: Adoption,
     follower: Follower,
@@ -105,6 +111,7 @@ impl App {
             models: Arc::new(Models::new(&ports, settings, &tokens, &tasks)),
             adoption,
             follower: Follower::new(&ports, &tokens, &logins, &access, &keys, &tasks),
+            audit: Arc::new(Audit::new(&ports, &tasks)),
             tokens,
             logins,
             access,
@@ -130,6 +137,7 @@ impl App {
         self.tokens.start_sweeping_revocations();
         self.follower.start(seen);
         self.tokens.start_refreshing();
+        self.audit.start_watching();
         Ok(())
     }
 

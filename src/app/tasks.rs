@@ -6,7 +6,7 @@ use std::future::Future;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
-use super::AppError;
+use super::{AppError, actor};
 
 #[derive(Debug, Clone, Default)]
 pub struct Tasks {
@@ -15,12 +15,12 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Runs `work` to its end, even if the caller disconnects.
+    /// Runs `work` to its end, even if the caller disconnects. It has the caller's actor.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, AppError>> + Send + 'static,
     ) -> Result<T, AppError> {
-        match self.tracker.spawn(work.in_current_span()).await {
+        match self.tracker.spawn(actor::acting_as(actor::current(), work).in_current_span()).await {
             Ok(result) => result,
             Err(panic) => {
                 tracing::error!(error = %panic, "a task that changes state panicked");

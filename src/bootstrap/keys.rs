@@ -39,6 +39,7 @@ async fn open(settings: &Settings) -> Result<Keys, StartError> {
         api_tokens: stores.api_tokens,
         logins: stores.logins,
         journal,
+        audit: stores.audit,
         vault: Vault::new(cipher.clone()),
         cipher,
         clock: Arc::new(SystemClock),

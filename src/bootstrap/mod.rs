@@ -3,6 +3,7 @@
 //! Only this module sees every layer. [`serve`] is the gateway, `offline` runs the commands that need no gateway, and
 //! `connection` finds the gateway for client commands.
 
+mod audit;
 mod banner;
 mod connection;
 mod errors;
@@ -12,10 +13,10 @@ mod offline;
 pub mod serve;
 mod stores;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use crate::adapters::{
-    cli::{self, Cli, Command, render},
+    cli::{self, AuditCommand, Cli, ClientCommand, Command, render},
     settings::{Environment, Settings},
     system::SystemClock,
     telemetry,
@@ -56,14 +57,27 @@ async fn dispatch(cli: Cli, environment: &Environment) -> Result<ExitCode, Start
         Command::Migrate => offline::migrate(&Settings::load(cli.config, environment)?).await?,
         Command::Keys(command) => keys::run(command, &Settings::load(cli.config, environment)?).await?,
         Command::Openapi => offline::print_openapi()?,
-        Command::Client(command) => {
-            let connection = connection::resolve(cli.config, environment)?;
-            let can_open_browser = environment.text("SSH_CONNECTION").is_none();
-            let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
-            return Ok(cli::run(command, connection, environment).await);
+        Command::Audit(AuditCommand::Verify { checkpoint }) => {
+            return audit::verify(checkpoint, &Settings::load(cli.config, environment)?).await;
         }
+        Command::Audit(AuditCommand::Query(query)) => {
+            return ask_gateway(ClientCommand::Audit(query), cli.config, environment).await;
+        }
+        Command::Client(command) => return ask_gateway(command, cli.config, environment).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that is a client of the running gateway.
+async fn ask_gateway(
+    command: ClientCommand,
+    config: Option<PathBuf>,
+    environment: &Environment,
+) -> Result<ExitCode, StartError> {
+    let connection = connection::resolve(config, environment)?;
+    let can_open_browser = environment.text("SSH_CONNECTION").is_none();
+    let environment = cli::Environment { clock: Arc::new(SystemClock), can_open_browser };
+    Ok(cli::run(command, connection, environment).await)
 }
 
 /// Prints an error and returns the exit code: 2 for an invalid configuration, as for invalid arguments.

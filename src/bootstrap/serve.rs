@@ -67,6 +67,7 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
         revocations: stores.revocations,
         api_tokens: stores.api_tokens,
         keys: stores.keys,
+        audit: stores.audit,
         sessions: oauth.clone(),
         oauth,
         upstream: Arc::new(upstream),

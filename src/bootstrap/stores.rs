@@ -13,8 +13,8 @@ use crate::{
         system::{SystemClock, SystemRandom},
     },
     ports::{
-        ApiTokenStore, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, RevocationQueue, StoreError,
-        TokenStore,
+        ApiTokenStore, AuditLog, ChangeFeed, Clock, CredentialHistory, KeyStore, LoginStore, RevocationQueue,
+        StoreError, TokenStore,
     },
 };
 
@@ -49,6 +49,7 @@ pub(super) struct Stores {
     pub(super) revocations: Arc<dyn RevocationQueue>,
     pub(super) api_tokens: Arc<dyn ApiTokenStore>,
     pub(super) keys: Arc<dyn KeyStore>,
+    pub(super) audit: Arc<dyn AuditLog>,
     /// The clock of all replicas on this database.
     pub(super) clock: Arc<dyn Clock>,
     /// The database's name for messages, without a password.
@@ -80,6 +81,7 @@ impl Stores {
             + RevocationQueue
             + ApiTokenStore
             + KeyStore
+            + AuditLog
             + 'static,
     {
         let store = Arc::new(store);
@@ -90,7 +92,8 @@ impl Stores {
             logins: store.clone(),
             revocations: store.clone(),
             api_tokens: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            audit: store,
             clock,
             name,
         }

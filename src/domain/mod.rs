@@ -10,6 +10,7 @@ mod text_types;
 
 pub mod account;
 pub mod api_token;
+pub mod audit;
 pub mod authorization_response;
 pub mod authorize_url;
 pub mod claims;

@@ -59,6 +59,8 @@ pub enum SealContext<'a> {
     ApiToken(&'a ApiToken),
     /// The constant that shows which key a database uses.
     KeyCheck,
+    /// The mark of an audit entry, by its digest.
+    AuditEntry(&'a str),
 }
 
 /// The account and version of a token.
@@ -81,6 +83,7 @@ impl<'a> SealContext<'a> {
             Self::Revocation { .. } => "revocations.token",
             Self::ApiToken(_) => "api_tokens.mac",
             Self::KeyCheck => "key_checks.value",
+            Self::AuditEntry(_) => "audit_log.mark",
         }
     }
 
@@ -116,6 +119,7 @@ impl<'a> SealContext<'a> {
                 token.expires_at.map(Timestamp::unix_millis).map_or_else(String::new, |at| at.to_string()).into(),
             ],
             Self::KeyCheck => Vec::new(),
+            Self::AuditEntry(digest) => vec![digest.into()],
         }
     }
 
@@ -133,7 +137,9 @@ impl<'a> SealContext<'a> {
             Self::Revocation { name, login_id, .. } => {
                 Some(["config_secrets", name.as_str(), "value", login_id.as_str()])
             }
-            Self::LoginState(_) | Self::LoginVerifier(_) | Self::ApiToken(_) | Self::KeyCheck => None,
+            Self::LoginState(_) | Self::LoginVerifier(_) | Self::ApiToken(_) | Self::KeyCheck | Self::AuditEntry(_) => {
+                None
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Author, StoreError};
 use crate::domain::{
     api_token::{ApiTokenId, SealedApiToken},
     time::Timestamp,
@@ -13,7 +13,7 @@ pub trait ApiTokenStore: Send + Sync {
     /// Stores a new token.
     ///
     /// Contract: a second token of the same id or digest MUST be an error and change nothing.
-    async fn put(&self, token: &SealedApiToken) -> Result<(), StoreError>;
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError>;
 
     /// Returns all tokens, oldest first.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
@@ -22,7 +22,7 @@ pub trait ApiTokenStore: Send + Sync {
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError>;
 
     /// Deletes a token. Returns whether it existed; of concurrent calls for one token, exactly one returns true.
-    async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError>;
+    async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError>;
 
     /// Deletes the tokens that have expired.
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError>;

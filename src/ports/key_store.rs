@@ -2,11 +2,8 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
-use crate::domain::{
-    keys::{KeyCheck, Replacement, SealedValue},
-    time::Timestamp,
-};
+use super::{Author, StoreError};
+use crate::domain::keys::{KeyCheck, Replacement, SealedValue};
 
 #[async_trait]
 pub trait KeyStore: Send + Sync {
@@ -22,7 +19,7 @@ pub trait KeyStore: Send + Sync {
         check: &KeyCheck,
         seen: &[KeyCheck],
         values: &[Replacement],
-        now: Timestamp,
+        author: &Author,
     ) -> Result<bool, StoreError>;
 
     /// Returns every sealed value that is still needed: tokens of accounts, queued revocations and marks of API tokens.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Author, StoreError};
 use crate::domain::{
     ids::{AccountName, LoginId, Principal, StateDigest},
     login::SealedLogin,
@@ -34,7 +34,7 @@ pub trait LoginStore: Send + Sync {
     ///
     /// Contract: an account and principal MUST have at most one open login, even under concurrent calls. An expired
     /// login MUST NOT block a new one; it ends as [`LoginOutcome::Expired`].
-    async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError>;
+    async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError>;
 
     /// Returns the login with this OAuth state, whatever its progress.
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError>;
@@ -54,10 +54,10 @@ pub trait LoginStore: Send + Sync {
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
     /// Ends a login. Returns whether this call ended it; a login that had already ended keeps its first outcome.
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError>;
+    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError>;
 
     /// Cancels the pending and exchanging logins of an account, of all principals. Returns their number.
-    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError>;
+    async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;
 
     /// Ends overdue logins as expired and logins that have been exchanging for longer than `stuck_after` as
     /// interrupted. Deletes logins that ended more than `keep` ago. Returns the number of ended logins.

@@ -11,6 +11,7 @@
 //!   including the in-memory one.
 
 mod api_token_store;
+mod audit_log;
 mod callback_listener;
 mod change_feed;
 mod clock;
@@ -28,6 +29,7 @@ mod token_store;
 mod upstream;
 
 pub use api_token_store::ApiTokenStore;
+pub use audit_log::{AuditLog, Author};
 pub use callback_listener::{
     BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply,
 };

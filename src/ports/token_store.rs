@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{Author, StoreError};
 use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
     history::CredentialEvent,
@@ -82,14 +82,14 @@ pub trait TokenStore: Send + Sync {
     /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
     ///   tokens than those that the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
-    async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
+    async fn save_login(&self, credential: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError>;
 
     /// Applies the `Some` values and returns the changed account, or None if it is not connected.
     async fn change_profile(
         &self,
         name: &AccountName,
         change: &ProfileChange,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Option<SealedCredential>, StoreError>;
 
     /// Applies one event of the refresh protocol.
@@ -117,6 +117,6 @@ pub trait TokenStore: Send + Sync {
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Removal, StoreError>;
 }

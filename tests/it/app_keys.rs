@@ -49,6 +49,7 @@ impl TestGateway {
             api_tokens: self.store.clone(),
             logins: self.store.clone(),
             journal: self.journal.clone(),
+            audit: self.store.clone(),
             vault: Vault::new(cipher.clone()),
             cipher,
             clock: self.clock.clone(),

@@ -34,6 +34,7 @@ mod token_journal;
 mod upstream;
 
 // Whole processes.
+mod audit;
 mod browser;
 mod callback_listener;
 mod canaries;

@@ -23,7 +23,7 @@ use lives::{Life, Operation, lives};
 
 use crate::store_contract::{
     fixtures::{Fixture, Memory, Postgres, Sqlite},
-    samples::{at, credential},
+    samples::{at, author, credential},
 };
 
 /// More events than one life has.
@@ -51,7 +51,7 @@ fn behaves_as_the_model<F: Fixture>(cases: u32) {
     let store = fixture.store();
     let bystander = credential(0, "bystander");
     let before = runtime.block_on(async {
-        store.save_login(&bystander, at(0)).await.expect("it is saved");
+        store.save_login(&bystander, &author(at(0))).await.expect("it is saved");
         store.load(&bystander.name).await.expect("it is read")
     });
 
@@ -114,7 +114,7 @@ async fn happens(
     match operation {
         Operation::SignIn(kind) => {
             let (new, id) = account.signs_in(*kind);
-            let saved = works(store.save_login(&new, now).await)?;
+            let saved = works(store.save_login(&new, &author(now)).await)?;
             prop_assert!(matches!(&saved, SaveOutcome::Saved(account) if account.id == id), "{saved:?}");
             prop_assert_eq!(
                 Some(saved),
@@ -124,14 +124,14 @@ async fn happens(
         Operation::SignOut => {
             let was = works(store.load(&name).await)?;
             let removed = was.map_or(Removal::Absent, |account| Removal::Removed(Box::new(account)));
-            prop_assert_eq!(works(store.remove(&name, None, now).await)?, removed);
+            prop_assert_eq!(works(store.remove(&name, None, &author(now)).await)?, removed);
             account.signs_out();
         }
         Operation::Change { is_renamed, enabled } => {
             let display_name = is_renamed.then(|| format!("renamed {}", account.events.len()));
             let change = ProfileChange { display_name, enabled: *enabled };
             account.changes(&change);
-            let changed = works(store.change_profile(&name, &change, now).await)?;
+            let changed = works(store.change_profile(&name, &change, &author(now)).await)?;
             prop_assert_eq!(changed, works(store.load(&name).await)?);
         }
         Operation::Refresh(event) => {

@@ -17,7 +17,7 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
+        Advanced, Author, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
         StoreError, TokenEndpointError, TokenJournal, TokenStore,
     },
 };
@@ -105,17 +105,17 @@ impl TokenStore for Store {
         self.inner.list().await
     }
 
-    async fn save_login(&self, credential: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
-        self.inner.save_login(credential, now).await
+    async fn save_login(&self, credential: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
+        self.inner.save_login(credential, author).await
     }
 
     async fn change_profile(
         &self,
         name: &AccountName,
         change: &ProfileChange,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Option<SealedCredential>, StoreError> {
-        self.inner.change_profile(name, change, now).await
+        self.inner.change_profile(name, change, author).await
     }
 
     async fn advance(
@@ -171,9 +171,9 @@ impl TokenStore for Store {
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Removal, StoreError> {
-        self.inner.remove(name, revocation, now).await
+        self.inner.remove(name, revocation, author).await
     }
 }
 

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use super::render;
 use crate::{
     adapters::contract::TokenScope,
-    domain::{ids::AccountName, provider::openai_codex},
+    domain::{audit::Checkpoint, ids::AccountName, provider::openai_codex},
 };
 
 const EXAMPLES: &str = "\
@@ -60,6 +60,15 @@ The commands work on the database itself. To replace the key of a gateway with i
   goclaw keys rotate
   goclaw keys list          until nothing is left under the old key; then delete its line in the key file";
 
+const AUDIT_HELP: &str = "\
+The gateway writes who changed what, when, and from where, each change with its entry. Entries are kept for 400 days.
+`list` and `export` ask the running gateway; `verify` works on the database itself.
+
+Examples:
+  goclaw audit list
+  goclaw audit export > audit.jsonl
+  goclaw audit verify --checkpoint 120:kDx0...";
+
 const SET_SECRET_HELP: &str = "\
 The secret is read from stdin, or prompted for without echo if stdin is a terminal. It is never an argument.
 
@@ -92,6 +101,9 @@ pub enum Command {
     /// Show, replace and adopt the encryption keys of the database
     #[command(subcommand, after_help = KEYS_HELP)]
     Keys(KeysCommand),
+    /// Read and verify the log of who changed what
+    #[command(subcommand, after_help = AUDIT_HELP)]
+    Audit(AuditCommand),
     /// Print the OpenAPI document of the HTTP API
     Openapi,
 }
@@ -108,9 +120,38 @@ pub enum KeysCommand {
     Adopt,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    #[command(flatten)]
+    Query(AuditQuery),
+    /// Check in the database itself that no entry was changed or removed. Exit code 0: none was, 1: some were
+    Verify {
+        /// A checkpoint from the gateway's log, to find also whether the newest entries were cut off
+        #[arg(long, value_name = "ID:DIGEST")]
+        checkpoint: Option<Checkpoint>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditQuery {
+    /// List the newest entries
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print every entry as a line of JSON, oldest first
+    Export,
+}
+
 /// The commands that [`super::run`] runs.
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
+    /// Read the audit log of the running gateway
+    #[command(skip)]
+    Audit(AuditQuery),
     /// Log in and out, and show the state of a login
     #[command(subcommand, after_help = AUTH_EXAMPLES)]
     Auth(AuthCommand),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     adapters::contract::{
-        AccountConnected, AuthStatus, CancelResult, CompleteLoginRequest, CreateTokenRequest, LoginStarted,
+        AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, CreateTokenRequest, LoginStarted,
         LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl, RefreshRequest, SecretRequest,
         StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage,
     },
@@ -93,11 +93,17 @@ impl GatewayClient {
 
     pub async fn tokens(&self) -> Result<TokenList, CliError> {
         let split = |page: TokenList| (page.tokens, page.next_cursor);
-        Ok(TokenList { tokens: self.transport.list(&["v1", "tokens"], split).await?, next_cursor: None })
+        Ok(TokenList { tokens: self.transport.list(&["v1", "tokens"], usize::MAX, split).await?, next_cursor: None })
     }
 
     pub async fn revoke_token(&self, id: &str) -> ApiResult<TokenRevoked> {
         self.transport.call(Method::DELETE, &["v1", "tokens", id], NO_BODY).await
+    }
+
+    /// Returns at most `limit` of the newest audit entries, newest first.
+    pub async fn audit(&self, limit: usize) -> Result<AuditPage, CliError> {
+        let split = |page: AuditPage| (page.entries, page.next_cursor);
+        Ok(AuditPage { entries: self.transport.list(&["v1", "audit"], limit, split).await?, next_cursor: None })
     }
 
     pub async fn create_page_link(&self) -> ApiResult<PageLink> {
@@ -106,7 +112,10 @@ impl GatewayClient {
 
     pub async fn providers(&self) -> Result<ProviderList, CliError> {
         let split = |page: ProviderList| (page.providers, page.next_cursor);
-        Ok(ProviderList { providers: self.transport.list(&["v1", "providers"], split).await?, next_cursor: None })
+        Ok(ProviderList {
+            providers: self.transport.list(&["v1", "providers"], usize::MAX, split).await?,
+            next_cursor: None,
+        })
     }
 
     pub async fn update_provider(

@@ -2,7 +2,7 @@
 //!
 //! It has no keys, opens no database and calls no use case, so other clients have the same capabilities. [`args`]
 //! defines the grammar, and `client` sends requests over `transport`. The commands are in `auth`, `login`, `providers`,
-//! `tokens`, `page_link` and `onboard`. Only [`render`] prints. `serve`, `migrate` and `openapi` are parsed here and
+//! `tokens`, `audit`, `page_link` and `onboard`. Only [`render`] prints. `serve`, `migrate` and `openapi` are parsed here and
 //! run by the composition root.
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
@@ -13,6 +13,7 @@ use crate::ports::Clock;
 
 pub mod address;
 pub mod args;
+pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod client;
@@ -30,9 +31,9 @@ pub mod tokens;
 pub mod transport;
 pub mod words;
 
-pub use args::{Cli, ClientCommand, Command, KeysCommand};
+pub use args::{AuditCommand, Cli, ClientCommand, Command, KeysCommand};
 
-use args::AuthCommand;
+use args::{AuditQuery, AuthCommand};
 use client::GatewayClient;
 use error::{CliError, Exit};
 use words::TimeFormatter;
@@ -74,6 +75,10 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
     match command {
         ClientCommand::Onboard { force } => onboard::onboard(force, &connection),
         ClientCommand::Open(output) => page_link::open(&output, &client()?, times).await,
+        ClientCommand::Audit(AuditQuery::List { limit, output }) => {
+            audit::list(limit, &output, &client()?, times).await
+        }
+        ClientCommand::Audit(AuditQuery::Export) => audit::export(&client()?).await,
         ClientCommand::Tokens(command) => tokens::run(&command, &client()?, times).await,
         ClientCommand::Providers(command) => providers::run(&command, &client()?, times).await,
         ClientCommand::Auth(command) => {

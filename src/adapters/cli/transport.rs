@@ -73,10 +73,11 @@ impl Transport {
         self.send(if let Some(body) = body { request.json(body) } else { request }).await
     }
 
-    /// Reads all pages of a list. `split` splits a page into its items and the cursor of the next page.
+    /// Reads the pages of a list until it has `limit` items. `split` splits a page into its items and the cursor of the next page.
     pub async fn list<P: DeserializeOwned, T>(
         &self,
         path: &[&str],
+        limit: usize,
         split: impl Fn(P) -> (Vec<T>, Option<String>),
     ) -> Result<Vec<T>, CliError> {
         let (mut items, mut cursor) = (Vec::new(), None::<String>);
@@ -85,7 +86,8 @@ impl Transport {
             url.query_pairs_mut().append_pair("limit", "500").extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
             let (page, next) = split(self.send(self.http.get(url)).await?.body);
             items.extend(page);
-            if next.is_none() {
+            if next.is_none() || items.len() >= limit {
+                items.truncate(limit);
                 return Ok(items);
             }
             cursor = next;

@@ -7,6 +7,7 @@
 #[macro_use]
 mod schemas;
 
+mod audit;
 mod auth;
 mod enums;
 mod events;
@@ -20,6 +21,7 @@ mod status;
 mod texts;
 mod tokens;
 
+pub use audit::*;
 pub use auth::*;
 pub use enums::*;
 pub use events::*;

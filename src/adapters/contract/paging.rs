@@ -78,11 +78,7 @@ impl<T> Page<T> {
         PageLimit(limit): PageLimit,
         cursor: &Option<String>,
     ) -> Result<Self, Problem> {
-        if let Some(cursor) = cursor {
-            let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-            let last: Option<K> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let detail = "`cursor` is not one that this list returned; leave it out to begin again";
-            let last = last.ok_or_else(|| Problem::new(ProblemKind::BadRequest, detail))?;
+        if let Some(last) = Self::position(cursor)? {
             all.retain(|item| key(item) > last);
         }
         all.sort_by_cached_key(&key);
@@ -90,6 +86,19 @@ impl<T> Page<T> {
         all.truncate(limit);
         let last = all.last().filter(|_| has_more).and_then(|item| serde_json::to_vec(&key(item)).ok());
         Ok(Self { items: all, next_cursor: last.map(|key| URL_SAFE_NO_PAD.encode(key)) })
+    }
+
+    /// Returns the sort key of the last item before `cursor`.
+    ///
+    /// # Errors
+    ///
+    /// The cursor is not one that an earlier page returned.
+    pub fn position<K: DeserializeOwned>(cursor: &Option<String>) -> Result<Option<K>, Problem> {
+        let Some(cursor) = cursor else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+        let last = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let detail = "`cursor` is not one that this list returned; leave it out to begin again";
+        last.map(Some).ok_or_else(|| Problem::new(ProblemKind::BadRequest, detail))
     }
 
     /// Returns the items as `U`, and the cursor.

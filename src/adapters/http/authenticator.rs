@@ -1,6 +1,6 @@
 //! Authenticates requests. Only a few paths without sensitive data need no token.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use poem::{Request, Response, http::header};
 use poem_openapi::{SecurityScheme, auth::Bearer};
@@ -8,12 +8,13 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{ApiState, failed_attempts::FailedAttempts, paths, problem_json::ProblemJson};
+use super::{ApiState, current_request, failed_attempts::FailedAttempts, paths, problem_json::ProblemJson};
 use crate::{
     adapters::contract::ProblemKind,
     app::App,
     domain::{
         api_token::{ApiToken, Scope, TokenDigest},
+        audit::Actor,
         ids::Principal,
     },
 };
@@ -69,6 +70,21 @@ impl Caller {
 
 async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthContext> {
     request.data().cloned()
+}
+
+impl AuthContext {
+    /// Returns the caller as the audit log names it.
+    pub(super) fn actor(&self, address: Option<IpAddr>) -> Actor {
+        let name = match &self.credential {
+            Credential::GatewayToken => "gateway token".to_owned(),
+            Credential::ApiToken(token) => match token.scope {
+                Scope::Page => format!("page session {}", token.id.as_str()),
+                Scope::Link => format!("link {}", token.id.as_str()),
+                Scope::Proxy => format!("token {} ({})", token.id.as_str(), token.name.as_str()),
+            },
+        };
+        Actor { name, address: address.map(|ip| ip.to_string()), request_id: current_request::id() }
+    }
 }
 
 /// Checks the token of every request.

@@ -9,13 +9,13 @@ use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 use futures_util::FutureExt;
 use poem::{
     Endpoint, Request, Response,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
 use tracing::Instrument;
 
 use super::{
     ApiState,
-    authenticator::Authenticator,
+    authenticator::{AuthContext, Authenticator},
     current_request::{CurrentRequest, RequestIds},
     hosts::Hosts,
     kept_alive::is_event_stream,
@@ -23,7 +23,7 @@ use super::{
     problem_json::{self, ProblemJson},
     proxy_api,
 };
-use crate::adapters::contract::ProblemKind;
+use crate::{adapters::contract::ProblemKind, app::acting_as, domain::audit::Actor};
 
 /// Default CSP for responses other than pages: no scripts, no framing.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -103,7 +103,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         } else if paths::is_page(&path) {
             self.page.call(request).await
         } else {
-            self.routes.call(request).await
+            let actor = actor(&request);
+            let routed = pin!(self.routes.call(request));
+            match actor {
+                Some(actor) => acting_as(actor, routed).await,
+                None => routed.await,
+            }
         };
         let mut response = result.unwrap_or_else(problem_json::from_framework);
         // The framework does not set `Allow`.
@@ -114,6 +119,13 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         }
         response
     }
+}
+
+/// Returns who makes this request, for the audit log. Requests to models change nothing, so they need none.
+fn actor(request: &Request) -> Option<Actor> {
+    let changes = *request.method() != Method::GET && !paths::speaks_openai(request.uri().path());
+    let address = request.remote_addr().as_socket_addr().map(|address| address.ip());
+    request.data::<AuthContext>().filter(|_| changes).map(|caller| caller.actor(address))
 }
 
 /// Returns the message of a panic. It contains no secret: secrets have no `Display`.

@@ -5,6 +5,7 @@
 //! `adapters::contract`.
 
 mod app_errors;
+mod audit_api;
 mod auth_api;
 mod authenticator;
 mod control_json;
@@ -74,6 +75,7 @@ fn service(server: &str) -> OpenApiService<impl OpenApi + use<>, ()> {
         tokens_api::TokensApi,
         session_api::SessionApi,
         events_api::EventsApi,
+        audit_api::AuditApi,
         health_api::HealthApi,
     );
     OpenApiService::new(apis, "goclaw", env!("CARGO_PKG_VERSION"))

@@ -94,6 +94,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_log (id) {
+        id -> BigInt,
+        at -> BigInt,
+        actor -> Text,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        action -> Text,
+        subject -> Text,
+        result -> Text,
+        detail -> Nullable<Text>,
+        digest -> Text,
+        mark -> Text,
+    }
+}
+
+diesel::table! {
     change_feed (id) {
         id -> Integer,
         accounts -> Text,

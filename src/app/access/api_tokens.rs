@@ -46,7 +46,7 @@ impl Access {
         let (id, entropy) = (random_bytes(self.random.as_ref())?, random_bytes::<ENTROPY>(self.random.as_ref())?);
         let (token, secret) = ApiToken::issue(ApiTokenId::from_bytes(id), name, scope, &entropy, self.now());
         let mac = Some(self.vault.mark(&token)?);
-        self.store.put(&SealedApiToken { token: token.clone(), mac }).await?;
+        self.store.put(&SealedApiToken { token: token.clone(), mac }, &self.author()).await?;
         self.reload().await?;
         tracing::info!(token.id = token.id.as_str(), scope = scope.as_str(), "token created");
         Ok(IssuedToken { token, secret })
@@ -67,7 +67,7 @@ impl Access {
     pub async fn revoke_token(self: &Arc<Self>, id: &str) -> Result<(), AppError> {
         let (access, id) = (Arc::clone(self), ApiTokenId::parse(id).ok_or(AppError::UnknownToken)?);
         let revoke = async move {
-            if !access.store.remove(&id).await? {
+            if !access.store.remove(&id, &access.author()).await? {
                 return Err(AppError::UnknownToken);
             }
             access.reload().await?;

@@ -20,7 +20,7 @@ use crate::{
         api_token::{ApiToken, ApiTokenId, TokenDigest},
         time::Timestamp,
     },
-    ports::{ApiTokenStore, Clock, Random},
+    ports::{ApiTokenStore, Author, Clock, Random},
 };
 
 /// Tokens that are reported at most.
@@ -89,6 +89,10 @@ impl Access {
             }
         }
         Ok(tokens)
+    }
+
+    fn author(&self) -> Author {
+        self.vault.author(self.now())
     }
 
     fn now(&self) -> Timestamp {

@@ -31,7 +31,7 @@ impl Access {
     /// [`AppError::LinkUsed`].
     #[tracing::instrument(name = "access.redeem_page_link", skip_all)]
     pub async fn redeem_page_link(self: &Arc<Self>, link: &ApiTokenId) -> Result<IssuedToken, AppError> {
-        if !self.store.remove(link).await? {
+        if !self.store.remove(link, &self.author()).await? {
             return Err(AppError::LinkUsed);
         }
         self.start_page_session().await
@@ -54,7 +54,7 @@ impl Access {
 
     #[tracing::instrument(name = "access.end_page_session", skip_all)]
     pub async fn end_page_session(&self, session: &ApiTokenId) -> Result<(), AppError> {
-        self.store.remove(session).await?;
+        self.store.remove(session, &self.author()).await?;
         self.reload().await
     }
 }

@@ -88,12 +88,12 @@ impl Keys {
     /// faster.
     async fn add_own(&self, seen: &[KeyCheck], plan: &Plan) -> Result<bool, AppError> {
         let check = self.vault.key_check()?;
-        let is_added = self.store.add_key_check(&check, seen, &plan.replacements, self.now()).await?;
+        let is_added = self.store.add_key_check(&check, seen, &plan.replacements, &self.author()).await?;
         if is_added && !plan.replacements.is_empty() {
             tracing::info!(values = plan.replacements.len(), "adopted a database of the first format");
             // Their secrets have the first format, and they last for minutes only.
             for login in self.logins.open_logins(self.now()).await? {
-                self.logins.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
+                self.logins.end(&login.session.id, LoginOutcome::Cancelled, &self.author()).await?;
             }
         }
         Ok(is_added)

@@ -14,7 +14,10 @@ pub use reseal::Resealed;
 use super::{Ports, Vault};
 use crate::{
     domain::time::Timestamp,
-    ports::{ApiTokenStore, Clock, KeyStore, LoginStore, RevocationQueue, SecretCipher, TokenJournal, TokenStore},
+    ports::{
+        ApiTokenStore, AuditLog, Author, Clock, KeyStore, LoginStore, RevocationQueue, SecretCipher, TokenJournal,
+        TokenStore,
+    },
 };
 
 /// The ports of this service. Commands that need no running gateway use it alone.
@@ -25,6 +28,7 @@ pub struct Keys {
     pub api_tokens: Arc<dyn ApiTokenStore>,
     pub logins: Arc<dyn LoginStore>,
     pub journal: Arc<dyn TokenJournal>,
+    pub audit: Arc<dyn AuditLog>,
     pub cipher: Arc<dyn SecretCipher>,
     pub clock: Arc<dyn Clock>,
     pub vault: Vault,
@@ -39,10 +43,15 @@ impl Keys {
             api_tokens: Arc::clone(&ports.api_tokens),
             logins: Arc::clone(&ports.logins),
             journal: Arc::clone(&ports.journal),
+            audit: Arc::clone(&ports.audit),
             cipher: Arc::clone(&ports.cipher),
             clock: Arc::clone(&ports.clock),
             vault: Vault::new(Arc::clone(&ports.cipher)),
         }
+    }
+
+    fn author(&self) -> Author {
+        self.vault.author(self.now())
     }
 
     fn now(&self) -> Timestamp {

@@ -2,7 +2,10 @@
 //! one that was read, so the work can be interrupted and repeated, and gateways may run meanwhile.
 
 use super::{Keys, check::Adoption, plan::Plan};
-use crate::app::AppError;
+use crate::{
+    app::AppError,
+    domain::audit::{AuditAction, AuditEvent},
+};
 
 /// What sealing again has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +48,16 @@ impl Keys {
                 Err(error) => done.unopened.push(format!("journal record of {}: {error}", record.name)),
             }
         }
+        self.note_resealed(&done).await?;
         Ok(done)
+    }
+
+    /// Notes it in the audit log. The new entry's mark proves all earlier entries, so that the other keys are not needed
+    /// for them any more.
+    async fn note_resealed(&self, done: &Resealed) -> Result<(), AppError> {
+        let counts = format!("{} values, {} journal records", done.values, done.journal_records);
+        let (key, author) = (self.cipher.key_id(), self.author());
+        let event = AuditEvent::done(AuditAction::ValuesResealed, key.as_str(), Some(counts));
+        Ok(self.audit.append(event, &author).await?)
     }
 }

@@ -12,8 +12,8 @@ use tracing::Instrument;
 
 use super::{Callback, Logins};
 use crate::{
-    app::AppError,
-    domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
+    app::{AppError, acting_as},
+    domain::{audit::Actor, authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
@@ -141,7 +141,7 @@ impl Logins {
 
     /// Completes the login and returns the reply for the browser after the login has ended.
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
-        match self.complete(Callback::Received(response)).await {
+        match acting_as(Actor::named("callback"), self.complete(Callback::Received(response))).await {
             Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
             Err(AppError::LoginFailed { outcome, .. } | AppError::LoginEnded(outcome)) => CallbackReply::Ended(outcome),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,

@@ -28,7 +28,7 @@ impl Logins {
             self.directory.resolve(&name, None).await?;
             return Ok(false);
         };
-        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, self.now()).await?;
+        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, &self.author()).await?;
         self.notify_changed();
         tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
         Ok(cancelled)
@@ -36,7 +36,7 @@ impl Logins {
 
     /// Cancels every pending or exchanging login of an account, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
-        if self.store.cancel_all(name, self.now()).await? > 0 {
+        if self.store.cancel_all(name, &self.author()).await? > 0 {
             self.notify_changed();
         }
         Ok(())

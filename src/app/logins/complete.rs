@@ -161,7 +161,7 @@ impl Logins {
         outcome: LoginOutcome,
         source: Option<TokenEndpointError>,
     ) -> Result<AppError, AppError> {
-        self.store.end(&session.id, outcome, self.now()).await?;
+        self.store.end(&session.id, outcome, &self.author()).await?;
         self.notify_changed();
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
             cause = source.as_ref().map(field::display), "login ended without tokens");

@@ -15,7 +15,7 @@ pub use start::{StartOptions, StartOutcome, StartedLogin};
 use super::{AppSettings, Ports, Tasks, Tokens, Vault, directory::Directory, random_bytes};
 use crate::{
     domain::time::Timestamp,
-    ports::{Clock, LoginStore, OAuthEndpoint, Random, RandomError},
+    ports::{Author, Clock, LoginStore, OAuthEndpoint, Random, RandomError},
 };
 use callback_window::CallbackWindow;
 
@@ -62,6 +62,10 @@ impl Logins {
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {
         random_bytes(self.random.as_ref())
+    }
+
+    fn author(&self) -> Author {
+        self.vault.author(self.now())
     }
 
     fn now(&self) -> Timestamp {

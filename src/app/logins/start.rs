@@ -114,8 +114,8 @@ impl Logins {
 
     /// Stores a fresh login, or opens the pending one.
     async fn begin_or_resume(&self, fresh: PendingLogin, now: Timestamp) -> Result<PendingLogin, AppError> {
-        let sealed = self.vault.seal_login(&fresh)?;
-        if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, now).await? {
+        let (sealed, author) = (self.vault.seal_login(&fresh)?, &self.vault.author(now));
+        if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? {
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {
                 Ok(login) if login.session.client.is_equivalent_to(&fresh.session.client) => return Ok(login),
@@ -125,8 +125,8 @@ impl Logins {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
                 }
             }
-            self.store.end(&id, LoginOutcome::Cancelled, now).await?;
-            if let BeginOutcome::AlreadyPending(other) = self.store.begin(&sealed, now).await? {
+            self.store.end(&id, LoginOutcome::Cancelled, author).await?;
+            if let BeginOutcome::AlreadyPending(other) = self.store.begin(&sealed, author).await? {
                 return Ok(self.vault.open_login(*other)?);
             }
         }

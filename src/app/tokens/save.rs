@@ -74,9 +74,10 @@ impl Tokens {
         definition: &ProviderDefinition,
         now: Timestamp,
     ) -> Result<SaveOutcome, StoreError> {
+        let author = self.vault.author(now);
         for _ in 0..TRIES {
             sealed.superseded = self.order_to_supersede(definition).await;
-            let outcome = self.store.save_login(sealed, now).await?;
+            let outcome = self.store.save_login(sealed, &author).await?;
             // With this outcome, a refresh was committed in between.
             if outcome != SaveOutcome::Changed {
                 return Ok(outcome);
@@ -84,7 +85,7 @@ impl Tokens {
         }
         // The new tokens matter more than the revocation of the old ones.
         sealed.superseded = None;
-        self.store.save_login(sealed, now).await
+        self.store.save_login(sealed, &author).await
     }
 
     /// Returns the order to revoke the account's present refresh token, if a new login may do so. A failure to read the
@@ -110,7 +111,7 @@ impl Tokens {
         name: &AccountName,
         change: &ProfileChange,
     ) -> Result<Option<SealedCredential>, AppError> {
-        let changed = self.store.change_profile(name, change, self.now()).await?;
+        let changed = self.store.change_profile(name, change, &self.vault.author(self.now())).await?;
         if let Some(credential) = &changed {
             self.register(credential)?;
         }
@@ -130,7 +131,7 @@ impl Tokens {
         for _ in 0..TRIES {
             let Some(current) = self.store.load(name).await? else { return Ok(None) };
             let order = self.revocation_order(definition, &current)?;
-            match self.store.remove(name, order.as_ref(), self.now()).await? {
+            match self.store.remove(name, order.as_ref(), &self.vault.author(self.now())).await? {
                 Removal::Removed(removed) => {
                     self.registry.unregister(name, removed.login_id());
                     self.note_end(name, removed.login_id().clone(), None).await;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use crate::{
+    app::actor,
     domain::{
         api_token::{ApiToken, SealedApiToken},
+        audit::AuditEntry,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
         keys::{KEY_CHECK, KeyCheck},
@@ -22,7 +24,7 @@ use crate::{
         time::Timestamp,
         token_response::TokenResponse,
     },
-    ports::{OpenError, SealError, SecretCipher},
+    ports::{Author, OpenError, SealError, SecretCipher},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,16 @@ pub struct Vault {
 impl Vault {
     pub fn new(cipher: Arc<dyn SecretCipher>) -> Self {
         Self { cipher }
+    }
+
+    /// Returns the current actor as the author of a change.
+    pub fn author(&self, at: Timestamp) -> Author {
+        Author { actor: actor::current(), at, cipher: Arc::clone(&self.cipher) }
+    }
+
+    /// Returns whether the mark of an audit entry is valid.
+    pub fn check_audit_mark(&self, entry: &AuditEntry) -> Result<(), OpenError> {
+        self.cipher.open(&SealContext::AuditEntry(&entry.digest), &entry.mark).map(drop)
     }
 
     /// Seals the tokens of a login. Takes them by value, so that only the sealed form remains.

@@ -12,7 +12,11 @@ use goclaw::{
 };
 use tokio::task::JoinSet;
 
-use super::{contract, fixtures::Fixture, samples::at};
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, author},
+};
 
 contract!(
     a_token_is_listed_unchanged,
@@ -33,7 +37,7 @@ fn token(number: u8, scope: Scope, seconds: i64) -> SealedApiToken {
 
 async fn put(store: &Arc<dyn ApiTokenStore>, tokens: &[SealedApiToken]) {
     for token in tokens {
-        store.put(token).await.expect("it is stored");
+        store.put(token, &author(at(0))).await.expect("it is stored");
     }
 }
 
@@ -42,7 +46,7 @@ async fn a_token_is_listed_unchanged(fixture: impl Fixture) {
     assert_eq!(store.list().await.unwrap(), []);
     for (number, &scope) in Scope::ALL.iter().enumerate() {
         let token = token(u8::try_from(number).unwrap(), scope, 0);
-        store.put(&token).await.unwrap();
+        store.put(&token, &author(at(0))).await.unwrap();
         assert_eq!(store.list().await.unwrap().last(), Some(&token), "{scope:?}");
     }
 }
@@ -61,7 +65,7 @@ async fn a_duplicate_id_or_digest_is_an_error_and_changes_nothing(fixture: impl 
     let same_id = ApiToken { id: first.token.id.clone(), ..other.token.clone() };
     let same_digest = ApiToken { digest: first.token.digest.clone(), ..other.token };
     for token in [same_id, same_digest] {
-        assert!(store.put(&SealedApiToken { token, mac: None }).await.is_err());
+        assert!(store.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.is_err());
     }
     assert_eq!(store.list().await.unwrap(), [first]);
 }
@@ -85,7 +89,7 @@ async fn concurrent_removals_of_a_token_succeed_once(fixture: impl Fixture) {
     let mut calls = JoinSet::new();
     for _ in 0..CALLS {
         let (store, id) = (Arc::clone(&store), removed.token.id.clone());
-        calls.spawn(async move { store.remove(&id).await.expect("no store error") });
+        calls.spawn(async move { store.remove(&id, &author(at(0))).await.expect("no store error") });
     }
     let found = calls.join_all().await.into_iter().filter(|found| *found).count();
     assert_eq!(found, 1);

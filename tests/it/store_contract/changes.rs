@@ -15,7 +15,7 @@ use goclaw::{
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, credential, login, name},
+    samples::{at, author, credential, login, name},
 };
 
 contract!(
@@ -56,7 +56,7 @@ impl<S: ChangeFeed> Watch<S> {
 
 async fn reading_replaces_no_mark(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let mut watch = Watch::of(fixture.store()).await;
     store.list().await.unwrap();
     store.load(&name("work")).await.unwrap();
@@ -67,10 +67,10 @@ async fn reading_replaces_no_mark(fixture: impl Fixture) {
 async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture) {
     let store = fixture.store();
     let mut watch = Watch::of(fixture.store()).await;
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"], "a login that was not started here");
     let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
-    store.change_profile(&name("work"), &off, at(1)).await.unwrap();
+    store.change_profile(&name("work"), &off, &author(at(1))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);
     let seen = TokenVersion::first_of(credential(1, "work").login_id);
     let begin = RefreshEvent::Begin { seen, lease: LeaseId::from_bytes([1; 16]), trigger: RefreshTrigger::Now };
@@ -78,7 +78,7 @@ async fn every_change_of_an_account_replaces_its_mark_only(fixture: impl Fixture
     assert_eq!(watch.changed().await, ["accounts"]);
     store.advance(&name("work"), &begin, &RefreshPolicy::default(), at(2)).await.unwrap();
     assert!(watch.changed().await.is_empty(), "the same step again changes nothing");
-    store.remove(&name("work"), None, at(3)).await.unwrap();
+    store.remove(&name("work"), None, &author(at(3))).await.unwrap();
     assert_eq!(watch.changed().await, ["accounts"]);
 }
 
@@ -87,28 +87,28 @@ async fn every_change_of_an_api_token_replaces_its_mark_only(fixture: impl Fixtu
     let display_name = DisplayName::parse("page").unwrap();
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), display_name, Scope::Page, &[1; ENTROPY], at(0));
     let mac = Some(SealedSecret::from_stored("v2:key:mark".to_owned()));
-    tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }).await.unwrap();
+    tokens.put(&SealedApiToken { token: token.clone(), mac: mac.clone() }, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);
     tokens.extend(&SealedApiToken { token: token.clone().refreshed(at(60)), mac }).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);
-    tokens.remove(&token.id).await.unwrap();
+    tokens.remove(&token.id, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["api_tokens"]);
 }
 
 async fn every_change_of_a_login_replaces_its_mark_only(fixture: impl Fixture) {
     let store = fixture.store();
     let (pending, mut watch) = (login(1, "work", "alice", at(0)), Watch::of(fixture.store()).await);
-    store.begin(&pending, at(0)).await.unwrap();
+    store.begin(&pending, &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["logins"]);
     store.claim(&pending.session.id, at(1)).await.unwrap();
     assert_eq!(watch.changed().await, ["logins"]);
-    store.end(&pending.session.id, LoginOutcome::Cancelled, at(2)).await.unwrap();
+    store.end(&pending.session.id, LoginOutcome::Cancelled, &author(at(2))).await.unwrap();
     assert_eq!(watch.changed().await, ["logins"]);
 }
 
 async fn a_new_key_check_replaces_its_mark_only(fixture: impl Fixture) {
     let (store, mut watch) = (fixture.store(), Watch::of(fixture.store()).await);
     let check = KeyCheck { key_id: KeyId::new("a"), value: SealedSecret::from_stored("v2:a:check".to_owned()) };
-    store.add_key_check(&check, &[], &[], at(0)).await.unwrap();
+    store.add_key_check(&check, &[], &[], &author(at(0))).await.unwrap();
     assert_eq!(watch.changed().await, ["keys"]);
 }

@@ -14,7 +14,7 @@ use goclaw::{
     ports::{ChangeFeed, Clock, TokenStore},
 };
 
-use super::samples::{at, credential, name};
+use super::samples::{at, author, credential, name};
 use crate::support::{fakes::FakeClock, postgres::Database};
 
 /// The lease of the default policy.
@@ -36,7 +36,7 @@ impl Machine {
         let (clock, folder) = (FakeClock::at(at(100)), tempfile::tempdir().unwrap());
         let path = folder.path().join("goclaw.db");
         let store = SqliteStore::open(&path, clock.clone()).await.unwrap();
-        store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+        store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
         Self { clock, store, path, _folder: folder }
     }
 

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, credential, name},
+    samples::{at, author, credential, name},
 };
 
 contract!(
@@ -34,7 +34,7 @@ contract!(
 );
 
 async fn save(store: &impl TokenStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
-    store.save_login(new, at(seconds)).await.expect("it saves")
+    store.save_login(new, &author(at(seconds))).await.expect("it saves")
 }
 
 async fn a_first_login_is_stored_unchanged(fixture: impl Fixture) {
@@ -59,7 +59,7 @@ async fn a_second_login_replaces_the_tokens_and_keeps_the_account(fixture: impl 
     let first = NewSealedCredential { display_name: Some("Work".into()), ..credential(1, "work") };
     save(&*store, &first, 5).await;
     let off = ProfileChange { enabled: Some(false), display_name: None };
-    store.change_profile(&first.name, &off, at(6)).await.unwrap();
+    store.change_profile(&first.name, &off, &author(at(6))).await.unwrap();
 
     let second = credential(2, "work");
     let saved = save(&*store, &second, 7).await;
@@ -151,7 +151,7 @@ async fn a_profile_change_affects_only_its_fields(fixture: impl Fixture) {
     let (before, neighbour) = (store.load(&name("work")).await.unwrap(), store.load(&name("private")).await.unwrap());
     let change = async |display_name: Option<&str>, enabled, seconds| {
         let change = ProfileChange { display_name: display_name.map(str::to_owned), enabled };
-        store.change_profile(&name("work"), &change, at(seconds)).await.unwrap().unwrap()
+        store.change_profile(&name("work"), &change, &author(at(seconds))).await.unwrap().unwrap()
     };
 
     let renamed = change(Some("Work"), None, 6).await;
@@ -171,7 +171,7 @@ async fn a_profile_change_affects_only_its_fields(fixture: impl Fixture) {
 async fn a_profile_change_of_an_unknown_account_is_none(fixture: impl Fixture) {
     let store = fixture.store();
     let change = ProfileChange { display_name: Some("Work".into()), enabled: Some(true) };
-    assert_eq!(store.change_profile(&name("work"), &change, at(5)).await.unwrap(), None);
+    assert_eq!(store.change_profile(&name("work"), &change, &author(at(5))).await.unwrap(), None);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
 }
 
@@ -181,8 +181,8 @@ async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: i
     save(&*store, &credential(2, "private"), 5).await;
     let was = store.load(&name("work")).await.unwrap();
     let removed = was.map(|account| Removal::Removed(Box::new(account))).expect("an account");
-    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), removed);
-    assert_eq!(store.remove(&name("work"), None, at(0)).await.unwrap(), Removal::Absent);
+    assert_eq!(store.remove(&name("work"), None, &author(at(0))).await.unwrap(), removed);
+    assert_eq!(store.remove(&name("work"), None, &author(at(0))).await.unwrap(), Removal::Absent);
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
     assert!(store.load(&name("private")).await.unwrap().unwrap().refresh_token.is_some());
 

@@ -9,7 +9,9 @@ use goclaw::{
         system::SystemClock,
     },
     domain::ids::AccountName,
-    ports::{ApiTokenStore, ChangeFeed, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore},
+    ports::{
+        ApiTokenStore, AuditLog, ChangeFeed, CredentialHistory, KeyStore, LoginStore, RevocationQueue, TokenStore,
+    },
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,7 +19,14 @@ use tempfile::TempDir;
 use crate::support::{fakes::MemoryStore, postgres::Database};
 
 pub(crate) trait Fixture {
-    type Store: TokenStore + ChangeFeed + CredentialHistory + KeyStore + LoginStore + RevocationQueue + 'static;
+    type Store: TokenStore
+        + AuditLog
+        + ChangeFeed
+        + CredentialHistory
+        + KeyStore
+        + LoginStore
+        + RevocationQueue
+        + 'static;
 
     async fn open() -> Self;
 
@@ -127,7 +136,7 @@ impl Sqlite {
     }
 
     /// Runs statements on a separate connection.
-    pub(super) fn execute(&self, statements: &str) {
+    pub(crate) fn execute(&self, statements: &str) {
         self.connection().batch_execute(statements).expect("the statements run");
     }
 

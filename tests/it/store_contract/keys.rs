@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, credential, name},
+    samples::{at, author, credential, name},
 };
 
 contract!(
@@ -36,9 +36,9 @@ async fn of_concurrent_first_checks_one_is_added(fixture: impl Fixture) {
     let mut calls = JoinSet::new();
     for number in 0..10 {
         let store = fixture.store();
-        calls.spawn(
-            async move { store.add_key_check(&check(&format!("key-{number}")), &[], &[], at(0)).await.unwrap() },
-        );
+        calls.spawn(async move {
+            store.add_key_check(&check(&format!("key-{number}")), &[], &[], &author(at(0))).await.unwrap()
+        });
     }
     assert_eq!(calls.join_all().await.into_iter().filter(|added| *added).count(), 1);
     assert_eq!(fixture.store().key_checks().await.unwrap().len(), 1);
@@ -47,16 +47,16 @@ async fn of_concurrent_first_checks_one_is_added(fixture: impl Fixture) {
 async fn a_check_is_added_to_exactly_the_seen_ones(fixture: impl Fixture) {
     let store = fixture.store();
     assert_eq!(store.key_checks().await.unwrap(), []);
-    assert!(store.add_key_check(&check("b"), &[], &[], at(0)).await.unwrap());
-    assert!(!store.add_key_check(&check("a"), &[], &[], at(0)).await.unwrap(), "there is one already");
-    assert!(!store.add_key_check(&check("a"), &[check("c")], &[], at(0)).await.unwrap(), "it is another one");
-    assert!(store.add_key_check(&check("a"), &[check("b")], &[], at(0)).await.unwrap());
+    assert!(store.add_key_check(&check("b"), &[], &[], &author(at(0))).await.unwrap());
+    assert!(!store.add_key_check(&check("a"), &[], &[], &author(at(0))).await.unwrap(), "there is one already");
+    assert!(!store.add_key_check(&check("a"), &[check("c")], &[], &author(at(0))).await.unwrap(), "it is another one");
+    assert!(store.add_key_check(&check("a"), &[check("b")], &[], &author(at(0))).await.unwrap());
     assert_eq!(store.key_checks().await.unwrap(), [check("a"), check("b")], "in the order of their ids");
 }
 
 async fn a_check_and_its_replacements_are_one_step(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.sealed_values().await.unwrap();
     let replacement = |value: &SealedValue, old| Replacement {
         column: value.column,
@@ -67,20 +67,20 @@ async fn a_check_and_its_replacements_are_one_step(fixture: impl Fixture) {
     let valid = replacement(&before[0], before[0].value.clone());
     let outdated = replacement(&before[1], Some(sealed("other")));
     let both = [valid.clone(), outdated];
-    assert!(!store.add_key_check(&check("a"), &[], &both, at(1)).await.unwrap());
+    assert!(!store.add_key_check(&check("a"), &[], &both, &author(at(1))).await.unwrap());
     assert_eq!((store.key_checks().await.unwrap(), store.sealed_values().await.unwrap()), (vec![], before.clone()));
-    assert!(store.add_key_check(&check("a"), &[], &[valid], at(1)).await.unwrap());
+    assert!(store.add_key_check(&check("a"), &[], &[valid], &author(at(1))).await.unwrap());
     let after = store.sealed_values().await.unwrap();
     assert_eq!((&after[0].value, &after[1]), (&Some(sealed("new")), &before[1]));
 }
 
 async fn every_sealed_value_is_listed_and_replaced_once(fixture: impl Fixture) {
     let (store, tokens) = (fixture.store(), fixture.api_tokens());
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    store.save_login(&credential(2, "home"), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    store.save_login(&credential(2, "home"), &author(at(0))).await.unwrap();
     let label = DisplayName::parse("editor").unwrap();
     let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([1; 16]), label, Scope::Proxy, &[1; ENTROPY], at(0));
-    tokens.put(&SealedApiToken { token, mac: None }).await.unwrap();
+    tokens.put(&SealedApiToken { token, mac: None }, &author(at(0))).await.unwrap();
 
     let values = store.sealed_values().await.unwrap();
     assert_eq!(values.len(), 5, "{values:?}");

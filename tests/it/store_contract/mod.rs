@@ -4,6 +4,7 @@
 //! To test another store, add a [`Fixture`] and a line in [`contract!`].
 
 mod api_tokens;
+mod audit;
 mod begin;
 mod changes;
 mod clocks;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::{
     fixtures::{Fixture, Postgres},
-    samples::{at, credential, name},
+    samples::{at, author, credential, name},
 };
 use crate::support::postgres::Database;
 
@@ -36,7 +36,7 @@ async fn concurrent_starts_migrate_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_schema_is_rejected_and_unchanged() {
     let postgres = Postgres::open().await;
-    postgres.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    postgres.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let future = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')";
     postgres.database.execute(future).await;
     let refusal = open(&postgres.database).await.map(drop).unwrap_err();
@@ -56,7 +56,7 @@ async fn a_server_without_durable_commits_is_rejected() {
 async fn the_tables_have_the_documented_content() {
     let postgres = Postgres::open().await;
     let credential = credential(1, "openai-codex");
-    postgres.store().save_login(&credential, at(0)).await.unwrap();
+    postgres.store().save_login(&credential, &author(at(0))).await.unwrap();
     let expires_at = credential.metadata.expires_at.map(|at| at.unix_seconds().to_string());
     assert_eq!(postgres.database.cell("settings ->> 'expires_at'", "llm_providers").await, expires_at);
     let secret = "config_secrets WHERE key = 'oauth.openai-codex.refresh_token'";

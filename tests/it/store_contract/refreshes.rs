@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, credential, name},
+    samples::{at, author, credential, name},
 };
 
 contract!(
@@ -69,7 +69,7 @@ async fn advance(store: &impl TokenStore, event: &RefreshEvent, now: Timestamp) 
 }
 
 async fn signed_in(store: &impl TokenStore) {
-    store.save_login(&credential(1, "work"), at(0)).await.expect("it is saved");
+    store.save_login(&credential(1, "work"), &author(at(0))).await.expect("it is saved");
 }
 
 async fn one_replica_gets_the_lease_and_only_the_holder_may_send(fixture: impl Fixture) {
@@ -211,7 +211,7 @@ async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl F
     let store = fixture.store();
     signed_in(&*store).await;
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
-    store.save_login(&credential(2, "work"), at(6)).await.unwrap();
+    store.save_login(&credential(2, "work"), &author(at(6))).await.unwrap();
     let anew = store.load(&name("work")).await.unwrap();
     assert_eq!(anew.as_ref().unwrap().refresh.state, TokenState::Active, "a login clears any lease");
     let old = RefreshEvent::Succeeded(rotation(3, version(1, 0)));
@@ -220,7 +220,7 @@ async fn a_removed_or_reconnected_account_discards_old_rotations(fixture: impl F
     let rejected = failed(1, version(1, 0), Failure::Rejected(Cause::RefreshTokenReused));
     assert_eq!(advance(&*store, &rejected, at(8)).await.credential, anew);
 
-    store.remove(&name("work"), None, at(9)).await.unwrap();
+    store.remove(&name("work"), None, &author(at(9))).await.unwrap();
     let gone = advance(&*store, &old, at(10)).await;
     assert_eq!((gone.effect, gone.credential), (Effect::Revoke, None));
     assert_eq!(store.load(&name("work")).await.unwrap(), None);
@@ -247,9 +247,9 @@ async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
     advance(&*store, &begin(1, version(1, 0)), at(5)).await;
     advance(&*store, &failed(1, version(1, 0), Failure::Unknown(Cause::TimedOut)), at(6)).await;
     advance(&*store, &RefreshEvent::Succeeded(rotation(2, version(1, 0))), at(7)).await;
-    store.save_login(&credential(3, "other"), at(8)).await.unwrap();
+    store.save_login(&credential(3, "other"), &author(at(8))).await.unwrap();
     let account = store.load(&name("work")).await.unwrap().unwrap();
-    store.remove(&name("work"), None, at(9)).await.unwrap();
+    store.remove(&name("work"), None, &author(at(9))).await.unwrap();
 
     let all = store.since(start, 100).await.unwrap();
     let events: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.kind, event.generation.0)).collect();
@@ -274,6 +274,6 @@ async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
 
     store.prune(2).await.unwrap();
     assert_eq!(store.since(start, 100).await.unwrap(), all[4..]);
-    store.save_login(&credential(4, "work"), at(10)).await.unwrap();
+    store.save_login(&credential(4, "work"), &author(at(10))).await.unwrap();
     assert!(store.newest(1).await.unwrap()[0].revision > all[5].revision, "a revision is never reused");
 }

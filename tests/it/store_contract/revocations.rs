@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::{
     contract,
     fixtures::Fixture,
-    samples::{at, credential, login, name},
+    samples::{at, author, credential, login, name},
 };
 
 contract!(
@@ -69,28 +69,28 @@ async fn only(store: &impl RevocationQueue, seconds: i64) -> PendingRevocation {
 
 async fn a_removed_account_s_token_is_queued_only_on_request(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    assert!(matches!(store.remove(&name("work"), None, at(1)).await.unwrap(), Removal::Removed(_)));
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    assert!(matches!(store.remove(&name("work"), None, &author(at(1))).await.unwrap(), Removal::Removed(_)));
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
 
-    store.save_login(&credential(2, "work"), at(2)).await.unwrap();
+    store.save_login(&credential(2, "work"), &author(at(2))).await.unwrap();
     let ordered = order(7, login_id(2), at(3));
-    assert!(matches!(store.remove(&name("work"), Some(&ordered), at(3)).await.unwrap(), Removal::Removed(_)));
+    assert!(matches!(store.remove(&name("work"), Some(&ordered), &author(at(3))).await.unwrap(), Removal::Removed(_)));
     assert_eq!(only(&*store, 3).await, ordered.revocation);
-    let again = store.remove(&name("work"), Some(&order(8, login_id(2), at(4))), at(4)).await.unwrap();
+    let again = store.remove(&name("work"), Some(&order(8, login_id(2), at(4))), &author(at(4))).await.unwrap();
     assert_eq!(again, Removal::Absent);
     assert_eq!(store.due(at(4), 10).await.unwrap(), [], "no account was removed");
 }
 
 async fn an_account_with_other_tokens_than_ordered_is_not_removed(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
     let later = TokenVersion::first_of(login_id(1)).next();
     for outdated in [order(7, login_id(2), at(1)), RevocationOrder { version: later, ..order(8, login_id(1), at(1)) }] {
-        assert_eq!(store.remove(&name("work"), Some(&outdated), at(1)).await.unwrap(), Removal::Changed);
+        assert_eq!(store.remove(&name("work"), Some(&outdated), &author(at(1))).await.unwrap(), Removal::Changed);
         let new = NewSealedCredential { superseded: Some(outdated), ..credential(3, "work") };
-        assert_eq!(store.save_login(&new, at(1)).await.unwrap(), SaveOutcome::Changed);
+        assert_eq!(store.save_login(&new, &author(at(1))).await.unwrap(), SaveOutcome::Changed);
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before);
     assert_eq!(store.all().await.unwrap(), []);
@@ -102,18 +102,18 @@ async fn a_new_login_queues_the_replaced_token_only_on_request(fixture: impl Fix
         superseded: Some(order(number, login_id(superseded), at(2))),
         ..credential(number, "work")
     };
-    store.save_login(&superseding(1, 9), at(0)).await.unwrap();
+    store.save_login(&superseding(1, 9), &author(at(0))).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), [], "no token was replaced");
-    store.save_login(&credential(2, "work"), at(1)).await.unwrap();
+    store.save_login(&credential(2, "work"), &author(at(1))).await.unwrap();
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
-    store.save_login(&superseding(3, 2), at(2)).await.unwrap();
+    store.save_login(&superseding(3, 2), &author(at(2))).await.unwrap();
     assert_eq!(store.all().await.unwrap(), [order(3, login_id(2), at(2)).revocation]);
 }
 
 async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    store.remove(&name("work"), Some(&order(7, login_id(1), at(0))), at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    store.remove(&name("work"), Some(&order(7, login_id(1), at(0))), &author(at(0))).await.unwrap();
     let mut calls = JoinSet::new();
     for _ in 0..20 {
         let store = fixture.store();
@@ -135,9 +135,12 @@ async fn a_revocation_is_taken_once_and_due_again_later(fixture: impl Fixture) {
 async fn old_revocations_are_deleted(fixture: impl Fixture) {
     let store = fixture.store();
     for number in [1, 2] {
-        store.save_login(&credential(number, "work"), at(0)).await.unwrap();
+        store.save_login(&credential(number, "work"), &author(at(0))).await.unwrap();
         let queued_at = at(i64::from(number));
-        store.remove(&name("work"), Some(&order(number, login_id(number), queued_at)), queued_at).await.unwrap();
+        store
+            .remove(&name("work"), Some(&order(number, login_id(number), queued_at)), &author(queued_at))
+            .await
+            .unwrap();
     }
     assert_eq!(store.due(at(9), 1).await.unwrap(), [id(1)], "the oldest first, up to the limit");
     assert_eq!(store.delete_queued_before(at(2)).await.unwrap(), 1);
@@ -147,25 +150,31 @@ async fn old_revocations_are_deleted(fixture: impl Fixture) {
 async fn a_save_completes_its_login(fixture: impl Fixture) {
     let store = fixture.store();
     let pending = login(1, "work", "alice", at(0));
-    store.begin(&pending, at(0)).await.unwrap();
+    store.begin(&pending, &author(at(0))).await.unwrap();
     store.claim(&pending.session.id, at(1)).await.unwrap();
-    assert!(matches!(store.save_login(&credential(1, "work"), at(2)).await.unwrap(), SaveOutcome::Saved(_)));
+    assert!(matches!(store.save_login(&credential(1, "work"), &author(at(2))).await.unwrap(), SaveOutcome::Saved(_)));
     let found = store.find(&pending.state_digest).await.unwrap().expect("a login");
     assert_eq!((found.progress, found.progress_since), (LoginProgress::Ended(LoginOutcome::Completed), at(2)));
 }
 
 async fn an_ended_login_cannot_be_saved(fixture: impl Fixture) {
     let store = fixture.store();
-    store.save_login(&credential(9, "work"), at(0)).await.unwrap();
+    store.save_login(&credential(9, "work"), &author(at(0))).await.unwrap();
     let before = store.load(&name("work")).await.unwrap();
     let pending = login(1, "work", "alice", at(0));
-    store.begin(&pending, at(0)).await.unwrap();
+    store.begin(&pending, &author(at(0))).await.unwrap();
     let late = NewSealedCredential { superseded: Some(order(1, login_id(9), at(0))), ..credential(1, "work") };
-    assert_eq!(store.save_login(&late, at(1)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Interrupted));
+    assert_eq!(
+        store.save_login(&late, &author(at(1))).await.unwrap(),
+        SaveOutcome::LoginEnded(LoginOutcome::Interrupted)
+    );
     store.claim(&pending.session.id, at(1)).await.unwrap();
-    store.cancel_all(&name("work"), at(2)).await.unwrap();
+    store.cancel_all(&name("work"), &author(at(2))).await.unwrap();
     for _ in 0..2 {
-        assert_eq!(store.save_login(&late, at(3)).await.unwrap(), SaveOutcome::LoginEnded(LoginOutcome::Cancelled));
+        assert_eq!(
+            store.save_login(&late, &author(at(3))).await.unwrap(),
+            SaveOutcome::LoginEnded(LoginOutcome::Cancelled)
+        );
     }
     assert_eq!(store.load(&name("work")).await.unwrap(), before, "the account is unchanged");
     assert_eq!(store.due(at(9), 10).await.unwrap(), []);
@@ -175,19 +184,20 @@ async fn an_older_login_never_replaces_a_newer_one(fixture: impl Fixture) {
     let store = fixture.store();
     let logins = [(1, "alice"), (2, "bob"), (3, "carol")].map(|(number, who)| login(number, "work", who, at(0)));
     for (seconds, login) in (1..).zip(&logins) {
-        store.begin(login, at(0)).await.unwrap();
+        store.begin(login, &author(at(0))).await.unwrap();
         store.claim(&login.session.id, at(seconds)).await.unwrap();
     }
     let elsewhere = login(4, "private", "alice", at(0));
-    store.begin(&elsewhere, at(0)).await.unwrap();
+    store.begin(&elsewhere, &author(at(0))).await.unwrap();
     store.claim(&elsewhere.session.id, at(1)).await.unwrap();
 
-    let save = async |number, seconds| store.save_login(&credential(number, "work"), at(seconds)).await.unwrap();
+    let save =
+        async |number, seconds| store.save_login(&credential(number, "work"), &author(at(seconds))).await.unwrap();
     assert!(matches!(save(2, 5).await, SaveOutcome::Saved(_)));
     assert_eq!(save(1, 6).await, SaveOutcome::LoginEnded(LoginOutcome::Cancelled), "its exchange began earlier");
     let stored = store.load(&name("work")).await.unwrap().expect("an account");
     assert_eq!(*stored.login_id(), LoginId::from_bytes([2; 16]));
     assert!(matches!(save(3, 7).await, SaveOutcome::Saved(_)), "its exchange began later");
-    let saved = store.save_login(&credential(4, "private"), at(8)).await.unwrap();
+    let saved = store.save_login(&credential(4, "private"), &author(at(8))).await.unwrap();
     assert!(matches!(saved, SaveOutcome::Saved(_)), "another account is independent");
 }

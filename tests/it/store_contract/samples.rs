@@ -1,18 +1,26 @@
 //! Sample values, distinguished by a number.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use goclaw::domain::{
-    account::AccountLabels,
-    credential::NewSealedCredential,
-    ids::{AccountName, LoginId, Principal, ProviderId, StateDigest},
-    login::{LoginSession, SealedLogin},
-    login_outcome::LoginProgress,
-    oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
-    provider::{AuthMethod, ProviderType},
-    provider_settings::TokenMetadata,
-    sealed::SealedSecret,
-    time::Timestamp,
+use goclaw::{
+    adapters::{
+        cipher::{EncryptionKey, XChaChaCipher},
+        system::SystemRandom,
+    },
+    domain::{
+        account::AccountLabels,
+        audit::Actor,
+        credential::NewSealedCredential,
+        ids::{AccountName, LoginId, Principal, ProviderId, StateDigest},
+        login::{LoginSession, SealedLogin},
+        login_outcome::LoginProgress,
+        oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
+        provider::{AuthMethod, ProviderType},
+        provider_settings::TokenMetadata,
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::Author,
 };
 
 /// The lifetime of a sample login.
@@ -29,6 +37,17 @@ pub(crate) fn name(text: &str) -> AccountName {
 
 fn sealed(what: &str, number: u8) -> SealedSecret {
     SealedSecret::from_stored(format!("v1:key:{what}-{number}"))
+}
+
+/// Returns somebody who changes something at a time.
+pub(crate) fn author(at: Timestamp) -> Author {
+    author_with(1, at)
+}
+
+/// Returns somebody whose entries are marked with the key `key`.
+pub(crate) fn author_with(key: u8, at: Timestamp) -> Author {
+    let key = EncryptionKey::from_bytes([key; 32]).into();
+    Author { actor: Actor::named("somebody"), at, cipher: Arc::new(XChaChaCipher::new(&key, Arc::new(SystemRandom))) }
 }
 
 /// Returns a credential of the login `number` with both tokens.

@@ -13,15 +13,15 @@ use tokio::task::JoinSet;
 
 use super::{
     fixtures::{Fixture, Sqlite},
-    samples::{at, credential, login, name},
+    samples::{at, author, credential, login, name},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reopened_file_has_all_data() {
     let sqlite = Sqlite::open().await;
     let (store, pending) = (sqlite.store(), login(1, "work", "alice", at(0)));
-    store.save_login(&credential(1, "work"), at(0)).await.unwrap();
-    store.begin(&pending, at(0)).await.unwrap();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    store.begin(&pending, &author(at(0))).await.unwrap();
     let account = store.load(&name("work")).await.unwrap();
 
     let again = SqliteStore::open(&sqlite.path(), Arc::new(SystemClock)).await.unwrap();
@@ -32,7 +32,7 @@ async fn a_reopened_file_has_all_data() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_the_owner_can_read_the_file() {
     let sqlite = Sqlite::open().await;
-    sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    sqlite.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let folder = sqlite.path().parent().expect("a folder").to_owned();
     let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect();
     assert!(!files.is_empty());
@@ -45,7 +45,7 @@ async fn only_the_owner_can_read_the_file() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_schema_is_rejected_and_unchanged() {
     let sqlite = Sqlite::open().await;
-    sqlite.store().save_login(&credential(1, "work"), at(0)).await.unwrap();
+    sqlite.store().save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
     let migrations = "__diesel_schema_migrations";
     let known: u32 = sqlite.cell("count(*)", migrations).unwrap().parse().unwrap();
     sqlite.execute(
@@ -82,9 +82,9 @@ async fn two_hundred_concurrent_writes_all_succeed() {
         writes.spawn(async move {
             let account = format!("account-{number}");
             if number % 4 < 2 {
-                store.save_login(&credential(number, &account), at(0)).await.map(drop)
+                store.save_login(&credential(number, &account), &author(at(0))).await.map(drop)
             } else {
-                let begun = store.begin(&login(number, &account, "alice", at(0)), at(0)).await?;
+                let begun = store.begin(&login(number, &account, "alice", at(0)), &author(at(0))).await?;
                 assert_eq!(begun, BeginOutcome::Begun);
                 Ok(())
             }

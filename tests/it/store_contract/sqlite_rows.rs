@@ -6,18 +6,19 @@ use goclaw::{
     adapters::cipher::{EncryptionKey, XChaChaCipher},
     app::Vault,
     domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         credential::{NewCredential, NewSealedCredential},
-        ids::{Principal, ProviderId},
+        ids::{DisplayName, Principal, ProviderId},
         login::PendingLogin,
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
     },
-    ports::{LoginStore, StoreError, TokenStore},
+    ports::{LoginStore, ProfileChange, StoreError, TokenStore},
 };
 use serde_json::{Value, json};
 
 use super::{
     fixtures::{Fixture, Sqlite},
-    samples::{at, credential, login, name},
+    samples::{at, author, credential, login, name},
 };
 use crate::support::fakes::SeededRandom;
 
@@ -41,13 +42,13 @@ async fn with_one_of_each() -> Sqlite {
         metadata: sample.metadata,
     };
     let sealed = vault.seal_credential(new, ProviderId::new(at(0), &[0; 10]), None).unwrap();
-    sqlite.store().save_login(&sealed, at(0)).await.unwrap();
+    sqlite.store().save_login(&sealed, &author(at(0))).await.unwrap();
     let pending = PendingLogin {
         session: login(1, "openai-codex", "alice", at(0)).session,
         state: OAuthState::new(state),
         verifier: PkceVerifier::new(verifier),
     };
-    sqlite.store().begin(&vault.seal_login(&pending).unwrap(), at(0)).await.unwrap();
+    sqlite.store().begin(&vault.seal_login(&pending).unwrap(), &author(at(0))).await.unwrap();
     sqlite
 }
 
@@ -96,10 +97,39 @@ async fn no_secret_is_stored_in_plain_text() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_deletes_the_rows_of_both_tables() {
     let sqlite = with_one_of_each().await;
-    sqlite.store().remove(&name("openai-codex"), None, at(0)).await.unwrap();
+    sqlite.store().remove(&name("openai-codex"), None, &author(at(0))).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("0"), "{table}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
+    let sqlite = with_one_of_each().await;
+    let (store, account, tokens) = (sqlite.store(), name("openai-codex"), sqlite.api_tokens());
+    let before = store.load(&account).await.unwrap();
+    let logins = store.open_logins(at(0)).await.unwrap();
+    sqlite.execute("CREATE TRIGGER no_entry BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no'); END;");
+    let off = ProfileChange { enabled: Some(false), ..ProfileChange::default() };
+    let (token, _) = ApiToken::issue(
+        ApiTokenId::from_bytes([1; 16]),
+        DisplayName::parse("editor").expect("a name"),
+        Scope::Proxy,
+        &[1; ENTROPY],
+        at(0),
+    );
+    for failed in [
+        store.save_login(&credential(2, "openai-codex"), &author(at(1))).await.map(drop),
+        store.change_profile(&account, &off, &author(at(1))).await.map(drop),
+        store.remove(&account, None, &author(at(1))).await.map(drop),
+        store.cancel_all(&account, &author(at(1))).await.map(drop),
+        tokens.put(&SealedApiToken { token, mac: None }, &author(at(1))).await,
+    ] {
+        assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
+    }
+    assert_eq!(store.load(&account).await.unwrap(), before);
+    assert_eq!(store.open_logins(at(0)).await.unwrap(), logins);
+    assert_eq!(tokens.list().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,15 +146,15 @@ async fn a_partial_write_changes_neither_table() {
     let new = credential(2, "openai-codex");
     let without_refresh_token = NewSealedCredential { refresh_token: None, ..new.clone() };
     for failed in [
-        store.save_login(&new, at(1)).await.map(drop),
-        store.save_login(&without_refresh_token, at(1)).await.map(drop),
-        store.remove(&account, None, at(0)).await.map(drop),
+        store.save_login(&new, &author(at(1))).await.map(drop),
+        store.save_login(&without_refresh_token, &author(at(1))).await.map(drop),
+        store.remove(&account, None, &author(at(0))).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
         assert_eq!(store.load(&account).await.unwrap(), before);
     }
     sqlite.execute("DROP TRIGGER no_insert; DROP TRIGGER no_delete;");
-    store.save_login(&new, at(1)).await.expect("the connections still work");
+    store.save_login(&new, &author(at(1))).await.expect("the connections still work");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

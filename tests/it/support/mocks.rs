@@ -15,8 +15,8 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint, ProfileChange,
-        Removal, SaveOutcome, StoreError, TokenEndpointError, TokenStore,
+        Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint,
+        ProfileChange, Removal, SaveOutcome, StoreError, TokenEndpointError, TokenStore,
     },
 };
 use mockall::mock;
@@ -64,12 +64,12 @@ mock! {
     impl TokenStore for TokenStore {
         async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
         async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
-        async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError>;
+        async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError>;
         async fn change_profile(
             &self,
             name: &AccountName,
             change: &ProfileChange,
-            now: Timestamp,
+            author: &Author,
         ) -> Result<Option<SealedCredential>, StoreError>;
         async fn advance(
             &self,
@@ -82,7 +82,7 @@ mock! {
             &self,
             name: &AccountName,
             revocation: Option<&'a RevocationOrder>,
-            now: Timestamp,
+            author: &Author,
         ) -> Result<Removal, StoreError>;
     }
 }

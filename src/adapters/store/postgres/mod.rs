@@ -38,8 +38,8 @@ use clock::{ClockOffset, ServerClock};
 /// packets would block callers forever. All work can be repeated.
 const LONGEST_WORK: Duration = Duration::from_secs(5);
 /// Waits for the running write transaction and blocks further ones until this one ends.
-const LOCK: &str = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations \
-                    IN SHARE ROW EXCLUSIVE MODE";
+const LOCK: &str = "LOCK TABLE llm_providers, config_secrets, login_sessions, credential_events, revocations, \
+                    audit_log IN SHARE ROW EXCLUSIVE MODE";
 
 type Backend = diesel::pg::Pg;
 type Connection = AsyncPgConnection;

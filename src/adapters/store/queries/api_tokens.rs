@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::Store;
+use super::{Store, audit::append};
 use crate::{
     adapters::store::{
         rows::{Place, from_rows},
@@ -12,11 +12,12 @@ use crate::{
     },
     domain::{
         api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
+        audit::AuditEvent,
         ids::DisplayName,
         sealed::SealedSecret,
         time::Timestamp,
     },
-    ports::{ApiTokenStore, StoreError},
+    ports::{ApiTokenStore, Author, StoreError},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -64,9 +65,13 @@ impl TryFrom<ApiTokenRow> for SealedApiToken {
 
 #[async_trait]
 impl ApiTokenStore for Store {
-    async fn put(&self, token: &SealedApiToken) -> Result<(), StoreError> {
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError> {
         let insert = diesel::insert_into(table::table).values(ApiTokenRow::from(token));
-        self.run("keep a token", async |connection| Ok(insert.execute(connection).await.map(drop)?)).await
+        self.write("keep a token", async |connection| {
+            insert.execute(connection).await?;
+            append(connection, AuditEvent::token_created(&token.token), author).await
+        })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError> {
@@ -81,9 +86,15 @@ impl ApiTokenStore for Store {
         self.run("extend a token", async |connection| Ok(row.execute(connection).await? > 0)).await
     }
 
-    async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError> {
-        let row = diesel::delete(table::table.find(id.as_str()));
-        self.run("forget a token", async |connection| Ok(row.execute(connection).await? > 0)).await
+    async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
+        let row = diesel::delete(table::table.find(id.as_str())).returning((table::name, table::scope));
+        self.write("forget a token", async |connection| {
+            let removed: Option<(String, String)> = row.get_result(connection).await.optional()?;
+            let Some((name, scope)) = removed else { return Ok(false) };
+            append(connection, AuditEvent::token_revoked(id, name, Scope::parse(&scope)), author).await?;
+            Ok(true)
+        })
+        .await
     }
 
     async fn remove_expired(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Backend, Connection, Store, history::record, logins::complete, revocations::queue};
+use super::{Backend, Connection, Store, audit::append, history::record, logins::complete, revocations::queue};
 use crate::{
     adapters::store::{
         error::TransactionError,
@@ -13,6 +13,7 @@ use crate::{
         schema::{config_secrets, llm_providers},
     },
     domain::{
+        audit::{AuditAction, AuditEvent},
         credential::{NewSealedCredential, SealedCredential},
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId, ProviderId},
@@ -26,7 +27,7 @@ use crate::{
         sealed::{SealedSecret, refresh_token_key},
         time::Timestamp,
     },
-    ports::{Advanced, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -165,7 +166,8 @@ impl TokenStore for Store {
         self.run("list the accounts", async |connection| accounts(connection, None).await).await
     }
 
-    async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
+    async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
+        let now = author.at;
         self.write("save a login", async |connection| {
             let before = find(connection, &new.name).await?;
             if let Some(other) = before.as_ref().filter(|account| account.provider_type != new.provider_type) {
@@ -183,6 +185,7 @@ impl TokenStore for Store {
             let account = SealedCredential::after_login(new, before.as_ref(), now);
             let signed_in = CredentialEvent::unnumbered(&new.name, EventKind::SignedIn, &account.refresh, now);
             let (saved, _) = put(connection, account, vec![signed_in], before.as_ref()).await?;
+            append(connection, AuditEvent::signed_in(&new.name, &new.login_id), author).await?;
             Ok(SaveOutcome::Saved(Box::new(saved)))
         })
         .await
@@ -192,15 +195,17 @@ impl TokenStore for Store {
         &self,
         name: &AccountName,
         change: &ProfileChange,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Option<SealedCredential>, StoreError> {
         self.write("change an account", async |connection| {
             let Some(before) = find(connection, name).await? else { return Ok(None) };
             let mut account = before.clone();
             account.display_name = change.display_name.clone().or(account.display_name);
             account.enabled = change.enabled.unwrap_or(account.enabled);
-            let changed = CredentialEvent::unnumbered(name, EventKind::Changed, &account.refresh, now);
+            let changed = CredentialEvent::unnumbered(name, EventKind::Changed, &account.refresh, author.at);
             let (saved, _) = put(connection, account, vec![changed], Some(&before)).await?;
+            let changed = AuditEvent::account_changed(name, change.display_name.as_deref(), change.enabled);
+            append(connection, changed, author).await?;
             Ok(Some(saved))
         })
         .await
@@ -238,7 +243,7 @@ impl TokenStore for Store {
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Removal, StoreError> {
         self.write("remove an account", async |connection| {
             let Some(account) = find(connection, name).await? else { return Ok(Removal::Absent) };
@@ -248,8 +253,9 @@ impl TokenStore for Store {
             if let Some(order) = revocation {
                 queue(connection, &order.revocation).await?;
             }
-            let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, now);
+            let signed_out = CredentialEvent::unnumbered(name, EventKind::SignedOut, &account.refresh, author.at);
             delete(connection, name, vec![signed_out]).await?;
+            append(connection, AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author).await?;
             Ok(Removal::Removed(Box::new(account)))
         })
         .await

@@ -4,19 +4,19 @@ use async_trait::async_trait;
 use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store};
+use super::{Connection, Store, audit::append};
 use crate::{
     adapters::store::{
         error::TransactionError,
         schema::{api_tokens, config_secrets, key_checks, llm_providers, revocations},
     },
     domain::{
+        audit::{AuditAction, AuditEvent},
         ids::KeyId,
         keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::SealedSecret,
-        time::Timestamp,
     },
-    ports::{KeyStore, StoreError},
+    ports::{Author, KeyStore, StoreError},
 };
 
 #[async_trait]
@@ -30,7 +30,7 @@ impl KeyStore for Store {
         check: &KeyCheck,
         seen: &[KeyCheck],
         values: &[Replacement],
-        now: Timestamp,
+        author: &Author,
     ) -> Result<bool, StoreError> {
         let added = self.write("add a key check", async |connection| {
             if checks(connection).await? != seen {
@@ -45,9 +45,12 @@ impl KeyStore for Store {
             let row = (
                 key_checks::key_id.eq(check.key_id.as_str()),
                 key_checks::value.eq(check.value.as_str()),
-                key_checks::created_at.eq(now.unix_millis()),
+                key_checks::created_at.eq(author.at.unix_millis()),
             );
-            Ok(diesel::insert_into(key_checks::table).values(row).execute(connection).await? > 0)
+            diesel::insert_into(key_checks::table).values(row).execute(connection).await?;
+            let adopted = (!values.is_empty()).then(|| format!("{} values adopted", values.len()));
+            append(connection, AuditEvent::done(AuditAction::KeyAdded, check.key_id.as_str(), adopted), author).await?;
+            Ok(true)
         });
         match added.await {
             Err(StoreError::Unavailable { source, .. }) if is_rollback(source.as_ref()) => Ok(false),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store};
+use super::{Connection, Store, audit::append};
 use crate::{
     adapters::store::{
         error::TransactionError,
@@ -15,6 +15,7 @@ use crate::{
         schema::login_sessions as table,
     },
     domain::{
+        audit::AuditEvent,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::{LoginSession, SealedLogin},
         login_outcome::{LoginOutcome, LoginProgress},
@@ -22,7 +23,7 @@ use crate::{
         sealed::SealedSecret,
         time::Timestamp,
     },
-    ports::{BeginOutcome, ClaimOutcome, LoginStore, StoreError},
+    ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},
 };
 
 const TABLE: &str = "login_sessions";
@@ -117,17 +118,18 @@ const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 
 #[async_trait]
 impl LoginStore for Store {
-    async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
+    async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
         let row = LoginRow::try_from(login)?;
         let (name, principal) = (login.session.name.as_str(), login.session.principal.as_str());
         let of_both = table::provider.eq(name).and(table::principal.eq(principal));
         let pending = table::table.filter(of_both.and(table::outcome.eq(PENDING))).select(LoginRow::as_select());
         self.write("begin a login", async |connection| {
-            expire(connection, now).await?;
+            expire(connection, author.at).await?;
             if let Some(earlier) = pending.first(connection).await.optional()? {
                 return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.try_into()?)));
             }
             diesel::insert_into(table::table).values(row).execute(connection).await?;
+            append(connection, AuditEvent::login_started(&login.session), author).await?;
             Ok(BeginOutcome::Begun)
         })
         .await
@@ -174,17 +176,33 @@ impl LoginStore for Store {
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
+    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError> {
         let under_way = table::id.eq(id.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
-        let end = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(outcome, now));
-        self.run("end a login", async |connection| Ok(end.execute(connection).await? == 1)).await
+        let end = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(outcome, author.at));
+        let end = end.returning(table::provider);
+        self.write("end a login", async |connection| {
+            let ended: Option<String> = end.get_result(connection).await.optional()?;
+            let Some(provider) = ended else { return Ok(false) };
+            append(connection, AuditEvent::login_ended(&provider, outcome, format!("login {id}")), author).await?;
+            Ok(true)
+        })
+        .await
     }
 
-    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError> {
+    async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
+        const OUTCOME: LoginOutcome = LoginOutcome::Cancelled;
         let under_way = table::provider.eq(name.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
-        let cancel =
-            diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(LoginOutcome::Cancelled, now));
-        self.run("cancel the logins under way", async |connection| Ok(cancel.execute(connection).await?)).await
+        let cancel = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(OUTCOME, author.at));
+        let cancel = cancel.returning(table::id);
+        self.write("cancel the logins under way", async |connection| {
+            let ended: Vec<String> = cancel.get_results(connection).await?;
+            for id in &ended {
+                append(connection, AuditEvent::login_ended(name.as_str(), OUTCOME, format!("login {id}")), author)
+                    .await?;
+            }
+            Ok(ended.len())
+        })
+        .await
     }
 
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {

@@ -8,6 +8,7 @@
 //! - `now_on_server` and `Store::clock_comparison`, for a database with a clock of its own.
 
 mod api_tokens;
+mod audit;
 mod changes;
 mod credentials;
 mod history;

@@ -241,6 +241,7 @@ impl World {
             revocations: self.store.clone(),
             api_tokens: self.store.clone(),
             keys: self.store.clone(),
+            audit: self.store.clone(),
             oauth: self.provider.clone(),
             sessions: self.provider.clone(),
             upstream: self.upstream.clone(),

@@ -4,16 +4,17 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         api_token::{ApiTokenId, SealedApiToken},
+        audit::AuditEvent,
         time::Timestamp,
     },
-    ports::{ApiTokenStore, StoreError},
+    ports::{ApiTokenStore, Author, StoreError},
 };
 
 use super::MemoryStore;
 
 #[async_trait]
 impl ApiTokenStore for MemoryStore {
-    async fn put(&self, token: &SealedApiToken) -> Result<(), StoreError> {
+    async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError> {
         const DOING: &str = "keep a token";
         let mut tables = self.tables_to(DOING).await?;
         if tables
@@ -24,6 +25,7 @@ impl ApiTokenStore for MemoryStore {
             return Err(StoreError::Unavailable { doing: DOING, source: "the token is not unique".into() });
         }
         tables.api_tokens.push(token.clone());
+        tables.append(AuditEvent::token_created(&token.token), author);
         Ok(())
     }
 
@@ -49,10 +51,13 @@ impl ApiTokenStore for MemoryStore {
         Ok(())
     }
 
-    async fn remove(&self, id: &ApiTokenId) -> Result<bool, StoreError> {
+    async fn remove(&self, id: &ApiTokenId, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("forget a token").await?;
-        let before = tables.api_tokens.len();
-        tables.api_tokens.retain(|stored| stored.token.id != *id);
-        Ok(tables.api_tokens.len() < before)
+        let Some(position) = tables.api_tokens.iter().position(|stored| stored.token.id == *id) else {
+            return Ok(false);
+        };
+        let token = tables.api_tokens.remove(position).token;
+        tables.append(AuditEvent::token_revoked(id, token.name.into_string(), Some(token.scope)), author);
+        Ok(true)
     }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use goclaw::{
     domain::{
+        audit::{AuditAction, AuditEvent},
         credential::{NewSealedCredential, SealedCredential},
         history::EventKind,
         ids::AccountName,
@@ -10,7 +11,7 @@ use goclaw::{
         revocation::RevocationOrder,
         time::Timestamp,
     },
-    ports::{Advanced, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
 };
 
 use super::MemoryStore;
@@ -25,7 +26,8 @@ impl TokenStore for MemoryStore {
         Ok(self.tables_to("list the accounts").await?.credentials.values().cloned().collect())
     }
 
-    async fn save_login(&self, new: &NewSealedCredential, now: Timestamp) -> Result<SaveOutcome, StoreError> {
+    async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
+        let now = author.at;
         let _ = self.saves_blocked.subscribe().wait_for(|hang| !hang).await;
         let mut tables = self.tables_to("save a login").await?;
         let before = tables.credentials.get(&new.name);
@@ -44,6 +46,7 @@ impl TokenStore for MemoryStore {
         }
         let account = SealedCredential::after_login(new, before.as_ref(), now);
         let saved = tables.put(account, EventKind::SignedIn, now);
+        tables.append(AuditEvent::signed_in(&new.name, &new.login_id), author);
         Ok(SaveOutcome::Saved(Box::new(saved)))
     }
 
@@ -51,13 +54,15 @@ impl TokenStore for MemoryStore {
         &self,
         name: &AccountName,
         change: &ProfileChange,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Option<SealedCredential>, StoreError> {
+        let now = author.at;
         let mut tables = self.tables_to("change an account").await?;
         let Some(mut account) = tables.credentials.get(name).cloned() else { return Ok(None) };
         account.display_name = change.display_name.clone().or(account.display_name);
         account.enabled = change.enabled.unwrap_or(account.enabled);
         account.updated_at = now;
+        tables.append(AuditEvent::account_changed(name, change.display_name.as_deref(), change.enabled), author);
         Ok(Some(tables.put(account, EventKind::Changed, now)))
     }
 
@@ -90,7 +95,7 @@ impl TokenStore for MemoryStore {
         &self,
         name: &AccountName,
         revocation: Option<&'a RevocationOrder>,
-        now: Timestamp,
+        author: &Author,
     ) -> Result<Removal, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;
         let Some(account) = tables.credentials.get(name).cloned() else { return Ok(Removal::Absent) };
@@ -101,7 +106,8 @@ impl TokenStore for MemoryStore {
         if let Some(order) = revocation {
             tables.queue(order.revocation.clone());
         }
-        tables.record(name, EventKind::SignedOut, &account.refresh, now);
+        tables.record(name, EventKind::SignedOut, &account.refresh, author.at);
+        tables.append(AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author);
         Ok(Removal::Removed(Box::new(account)))
     }
 }

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use goclaw::{
     domain::{
+        audit::{AuditAction, AuditEvent},
         keys::{KeyCheck, Replacement, SealedColumn, SealedValue},
         sealed::{SealedSecret, refresh_token_key},
-        time::Timestamp,
     },
-    ports::{KeyStore, StoreError},
+    ports::{Author, KeyStore, StoreError},
 };
 
 use super::{MemoryStore, Tables};
@@ -23,7 +23,7 @@ impl KeyStore for MemoryStore {
         check: &KeyCheck,
         seen: &[KeyCheck],
         values: &[Replacement],
-        _now: Timestamp,
+        author: &Author,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("add a key check").await?;
         if tables.key_checks != seen || !values.iter().all(|value| tables.holds(value)) {
@@ -33,6 +33,8 @@ impl KeyStore for MemoryStore {
             tables.replace(value);
         }
         tables.key_checks.push(check.clone());
+        let adopted = (!values.is_empty()).then(|| format!("{} values adopted", values.len()));
+        tables.append(AuditEvent::done(AuditAction::KeyAdded, check.key_id.as_str(), adopted), author);
         tables.key_checks.sort_by_key(|check| check.key_id.to_string());
         Ok(true)
     }

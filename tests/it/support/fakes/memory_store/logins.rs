@@ -5,19 +5,21 @@ use std::{cmp::Reverse, time::Duration};
 use async_trait::async_trait;
 use goclaw::{
     domain::{
+        audit::AuditEvent,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         time::Timestamp,
     },
-    ports::{BeginOutcome, ClaimOutcome, LoginStore, StoreError},
+    ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},
 };
 
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl LoginStore for MemoryStore {
-    async fn begin(&self, login: &SealedLogin, now: Timestamp) -> Result<BeginOutcome, StoreError> {
+    async fn begin(&self, login: &SealedLogin, author: &Author) -> Result<BeginOutcome, StoreError> {
+        let now = author.at;
         let mut tables = self.tables_to("begin a login").await?;
         tables.expire(now);
         let session = &login.session;
@@ -28,6 +30,7 @@ impl LoginStore for MemoryStore {
         if let Some(earlier) = open {
             return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.clone())));
         }
+        tables.append(AuditEvent::login_started(session), author);
         tables.logins.push(login.clone());
         Ok(BeginOutcome::Begun)
     }
@@ -63,16 +66,16 @@ impl LoginStore for MemoryStore {
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, now: Timestamp) -> Result<bool, StoreError> {
+    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("end a login").await?;
         let is_under_way = |login: &SealedLogin| login.session.id == *id && !has_ended(login);
-        Ok(tables.move_to(LoginProgress::Ended(outcome), now, is_under_way) == 1)
+        Ok(tables.end(outcome, author, is_under_way) == 1)
     }
 
-    async fn cancel_all(&self, name: &AccountName, now: Timestamp) -> Result<usize, StoreError> {
+    async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
         let is_under_way = |login: &SealedLogin| login.session.name == *name && !has_ended(login);
-        Ok(tables.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, is_under_way))
+        Ok(tables.end(LoginOutcome::Cancelled, author, is_under_way))
     }
 
     async fn sweep(&self, now: Timestamp, stuck_after: Duration, keep: Duration) -> Result<usize, StoreError> {
@@ -112,6 +115,17 @@ impl Tables {
             |login: &&mut SealedLogin| login.progress == LoginProgress::Pending && login.session.expires_at <= now;
         let overdue = self.logins.iter_mut().filter(is_overdue);
         overdue.map(|login| enter(login, LoginProgress::Ended(LoginOutcome::Expired), login.session.expires_at)).count()
+    }
+
+    /// Ends logins, each with an audit entry.
+    fn end(&mut self, outcome: LoginOutcome, author: &Author, which: impl Fn(&SealedLogin) -> bool) -> usize {
+        let ended: Vec<_> =
+            self.logins.iter().filter(|login| which(login)).map(|login| login.session.clone()).collect();
+        for login in &ended {
+            let event = AuditEvent::login_ended(login.name.as_str(), outcome, format!("login {}", login.id));
+            self.append(event, author);
+        }
+        self.move_to(LoginProgress::Ended(outcome), author.at, which)
     }
 
     fn move_to(&mut self, progress: LoginProgress, now: Timestamp, which: impl Fn(&SealedLogin) -> bool) -> usize {

@@ -1,6 +1,7 @@
 //! All stores in memory, under one lock, with injectable failures.
 
 mod api_tokens;
+mod audit;
 mod changes;
 mod credentials;
 mod history;
@@ -15,9 +16,9 @@ use std::{
 
 use goclaw::{
     domain::{
-        api_token::SealedApiToken, credential::SealedCredential, history::CredentialEvent, ids::AccountName,
-        keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings, revocation::PendingRevocation,
-        time::Timestamp,
+        api_token::SealedApiToken, audit::AuditEntry, credential::SealedCredential, history::CredentialEvent,
+        ids::AccountName, keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings,
+        revocation::PendingRevocation, time::Timestamp,
     },
     ports::StoreError,
 };
@@ -39,6 +40,7 @@ struct Tables {
     revocations: Vec<(PendingRevocation, Timestamp)>,
     api_tokens: Vec<SealedApiToken>,
     key_checks: Vec<KeyCheck>,
+    audit: Vec<AuditEntry>,
     recorded: i64,
     failing: Failing,
 }

@@ -1,0 +1,16 @@
+-- Who changed what, when, and from where. Each digest covers the row and the digest before it; each mark authenticates a
+-- digest with an encryption key.
+CREATE TABLE audit_log (
+    id         BIGINT NOT NULL PRIMARY KEY
+  , at         BIGINT  NOT NULL
+  , actor      TEXT    NOT NULL
+  , address    TEXT
+  , request_id TEXT
+  , action     TEXT    NOT NULL
+  , subject    TEXT    NOT NULL
+  , result     TEXT    NOT NULL
+  , detail     TEXT
+  , digest     TEXT    NOT NULL
+  , mark       TEXT    NOT NULL
+);
+CREATE INDEX audit_log_at ON audit_log (at);

@@ -1,0 +1,126 @@
+//! The audit log: `audit_log`.
+//!
+//! Entries are appended in write transactions, which run one at a time, so that each follows the one before it.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Connection, Store};
+use crate::{
+    adapters::store::{
+        error::{TransactionError, unavailable},
+        schema::audit_log as table,
+    },
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry, AuditEvent},
+        sealed::SealedSecret,
+        time::Timestamp,
+    },
+    ports::{AuditLog, Author, StoreError},
+};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = table)]
+struct EntryRow {
+    id: i64,
+    at: i64,
+    actor: String,
+    address: Option<String>,
+    request_id: Option<String>,
+    action: String,
+    subject: String,
+    result: String,
+    detail: Option<String>,
+    digest: String,
+    mark: String,
+}
+
+impl From<AuditEntry> for EntryRow {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at.unix_millis(),
+            actor: entry.actor.name,
+            address: entry.actor.address,
+            request_id: entry.actor.request_id,
+            action: entry.action,
+            subject: entry.subject,
+            result: entry.result,
+            detail: entry.detail,
+            digest: entry.digest,
+            mark: entry.mark.into_string(),
+        }
+    }
+}
+
+impl From<EntryRow> for AuditEntry {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            id: row.id,
+            at: Timestamp::from_unix_millis(row.at),
+            actor: Actor { name: row.actor, address: row.address, request_id: row.request_id },
+            action: row.action,
+            subject: row.subject,
+            result: row.result,
+            detail: row.detail,
+            digest: row.digest,
+            mark: SealedSecret::from_stored(row.mark),
+        }
+    }
+}
+
+#[async_trait]
+impl AuditLog for Store {
+    async fn append(&self, event: AuditEvent, author: &Author) -> Result<(), StoreError> {
+        self.write("append to the audit log", async |connection| append(connection, event, author).await).await
+    }
+
+    async fn newest(&self, before: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let entries = table::table.filter(table::id.lt(before)).order(table::id.desc());
+        let entries = entries.limit(limit.try_into().unwrap_or(i64::MAX)).select(EntryRow::as_select());
+        self.run("read the audit log", async |connection| Ok(from_rows(entries.load(connection).await?))).await
+    }
+
+    async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
+        let entries = table::table.filter(table::id.gt(after)).order(table::id.asc());
+        let entries = entries.limit(limit.try_into().unwrap_or(i64::MAX)).select(EntryRow::as_select());
+        self.run("read the audit log", async |connection| Ok(from_rows(entries.load(connection).await?))).await
+    }
+
+    async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError> {
+        self.write("delete old audit entries", async |connection| {
+            let Some(newest) = last(connection).await? else { return Ok(0) };
+            let old = table::at.lt(time.unix_millis()).and(table::id.lt(newest.id));
+            let last_old = table::table.filter(old).order(table::id.desc()).select(EntryRow::as_select());
+            let Some(last_old) = last_old.first(connection).await.optional()? else { return Ok(0) };
+            let (id, digest) = (last_old.id, last_old.digest);
+            let deleted = diesel::delete(table::table.filter(table::id.le(id))).execute(connection).await?;
+            let event = AuditEvent::done(AuditAction::EntriesDeleted, id.to_string(), Some(digest));
+            append(connection, event, author).await?;
+            Ok(deleted)
+        })
+        .await
+    }
+}
+
+fn from_rows(rows: Vec<EntryRow>) -> Vec<AuditEntry> {
+    rows.into_iter().map(AuditEntry::from).collect()
+}
+
+/// Appends the entry of a change, in the change's transaction.
+pub(super) async fn append(
+    connection: &mut Connection,
+    event: AuditEvent,
+    author: &Author,
+) -> Result<(), TransactionError> {
+    let entry = author.entry(last(connection).await?.as_ref(), event);
+    let entry = entry.map_err(|error| unavailable("mark an audit entry", error))?;
+    diesel::insert_into(table::table).values(EntryRow::from(entry)).execute(connection).await?;
+    Ok(())
+}
+
+async fn last(connection: &mut Connection) -> Result<Option<AuditEntry>, TransactionError> {
+    let last = table::table.order(table::id.desc()).select(EntryRow::as_select());
+    Ok(last.first(connection).await.optional()?.map(AuditEntry::from))
+}

@@ -1,0 +1,126 @@
+//! Verifies the audit log: every entry follows the one before it, and a mark covers it.
+
+use super::Audit;
+use crate::{
+    app::AppError,
+    domain::audit::{AuditAction, AuditEntry, Checkpoint},
+    ports::OpenError,
+};
+
+/// Entries that are read at once.
+const PAGE: usize = 500;
+/// Problems that are told at most.
+const MAX_PROBLEMS: usize = 100;
+
+/// What the verification of the log has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFindings {
+    pub entries: usize,
+    pub newest: Option<Checkpoint>,
+    /// What shows that entries were changed, removed or added; empty if nothing does.
+    pub problems: Vec<String>,
+}
+
+/// The entries before the present one.
+#[derive(Default)]
+struct Walk {
+    findings: AuditFindings,
+    first: Option<AuditEntry>,
+    /// The last of the entries whose deletion an entry tells.
+    deleted: Option<Checkpoint>,
+    /// The entries since the last valid mark, and the key of their marks.
+    unproven: Option<(usize, String)>,
+}
+
+impl Audit {
+    /// Reads the whole log. With a checkpoint from outside of the database, it also finds whether the newest entries were
+    /// cut off.
+    ///
+    /// # Errors
+    /// [`AppError::Store`].
+    pub async fn verify(&self, checkpoint: Option<&Checkpoint>) -> Result<AuditFindings, AppError> {
+        let mut walk = Walk::default();
+        loop {
+            let after = walk.findings.newest.as_ref().map_or(i64::MIN, |last| last.id);
+            let entries = self.log.oldest(after, PAGE).await?;
+            let is_last = entries.len() < PAGE;
+            for entry in entries {
+                let mark = self.vault.check_audit_mark(&entry);
+                walk.check_mark(&entry, mark);
+                walk.follow(entry, checkpoint);
+            }
+            if is_last {
+                return Ok(walk.end(checkpoint));
+            }
+        }
+    }
+}
+
+impl Walk {
+    fn problem(&mut self, text: String) {
+        if self.findings.problems.len() < MAX_PROBLEMS {
+            self.findings.problems.push(text);
+        }
+    }
+
+    /// A mark proves all entries up to its own.
+    fn check_mark(&mut self, entry: &AuditEntry, mark: Result<(), OpenError>) {
+        match mark {
+            Ok(()) => self.unproven = None,
+            Err(OpenError::UnknownKey { sealed_with, .. }) => {
+                let (entries, _) = self.unproven.take().unwrap_or_default();
+                self.unproven = Some((entries + 1, sealed_with.to_string()));
+            }
+            Err(OpenError::Tampered | OpenError::FirstFormat | OpenError::Malformed) => {
+                self.problem(format!("entry {}: its mark is not one of this database's keys", entry.id));
+            }
+        }
+    }
+
+    /// Checks that the entry follows the one before it.
+    fn follow(&mut self, entry: AuditEntry, checkpoint: Option<&Checkpoint>) {
+        let id = entry.id;
+        if let Some(last) = &self.findings.newest {
+            let is_next = id == last.id + 1;
+            if !is_next {
+                self.problem(format!("entries {} to {} are missing", last.id + 1, id - 1));
+            } else if entry.digest != entry.digest_after(&last.digest) {
+                self.problem(format!("entry {id}: it was changed, or the one before it was"));
+            }
+        }
+        let known = checkpoint.filter(|checkpoint| checkpoint.id == id);
+        if known.is_some_and(|checkpoint| checkpoint.digest != entry.digest) {
+            self.problem(format!("entry {id}: it is not the one of the checkpoint"));
+        }
+        if entry.action == <&str>::from(AuditAction::EntriesDeleted) {
+            let id = entry.subject.parse().ok();
+            self.deleted = id.zip(entry.detail.clone()).map(|(id, digest)| Checkpoint { id, digest });
+        }
+        self.findings.entries += 1;
+        self.findings.newest = Some(entry.checkpoint());
+        self.first.get_or_insert(entry);
+    }
+
+    fn end(mut self, checkpoint: Option<&Checkpoint>) -> AuditFindings {
+        if let Some(first) = self.first.take() {
+            let nothing = Checkpoint { id: 0, digest: String::new() };
+            let before = self.deleted.take().unwrap_or(nothing);
+            if first.id != before.id + 1 {
+                self.problem(format!("the entries before {} are missing", first.id));
+            } else if first.digest != first.digest_after(&before.digest) {
+                self.problem(format!("entry {}: it was changed", first.id));
+            }
+        }
+        if let Some((entries, key)) = self.unproven.take() {
+            let text = format!(
+                "the newest {entries} entries cannot be proven: the key {key} of their marks is not configured"
+            );
+            self.problem(text);
+        }
+        let newest = self.findings.newest.as_ref().map_or(0, |newest| newest.id);
+        if let Some(checkpoint) = checkpoint.filter(|checkpoint| checkpoint.id > newest) {
+            self.problem(format!("the entries from {} to at least {} are missing", newest + 1, checkpoint.id));
+        }
+        self.findings
+    }
+}

@@ -1,0 +1,38 @@
+//! `goclaw audit verify`: verifies the audit log in the database itself, with the configured keys. A running gateway is not
+//! needed.
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::{StartError, stores::Storage};
+use crate::{
+    adapters::{
+        cli::render,
+        settings::Settings,
+        system::{SystemClock, SystemRandom},
+    },
+    app::{Audit, AuditFindings, Tasks, Vault},
+    domain::audit::Checkpoint,
+};
+
+/// Exits with 1 if the log was changed.
+pub(super) async fn verify(checkpoint: Option<Checkpoint>, settings: &Settings) -> Result<ExitCode, StartError> {
+    let Storage { stores, cipher, .. } = Storage::open(settings, Arc::new(SystemRandom)).await?;
+    let vault = Vault::new(cipher);
+    let audit = Audit { log: stores.audit, clock: Arc::new(SystemClock), vault, tasks: Tasks::default() };
+    let findings = audit.verify(checkpoint.as_ref()).await?;
+    render::line(&text(&findings)).map_err(StartError::Output)?;
+    Ok(if findings.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn text(findings: &AuditFindings) -> String {
+    let Some(newest) = &findings.newest else {
+        return [vec!["The audit log is empty.".to_owned()], findings.problems.clone()].concat().join("\n");
+    };
+    let is_whole = findings.problems.is_empty();
+    let verdict = if is_whole { "No entry was changed or removed" } else { "The audit log was changed" };
+    let mut text = format!("{verdict}. Entries: {}. Checkpoint of the newest: {newest}", findings.entries);
+    for problem in &findings.problems {
+        text += &format!("\n  {problem}");
+    }
+    text
+}

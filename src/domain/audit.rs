@@ -1,0 +1,175 @@
+//! The audit log: who changed what, when, and from where. It never contains a secret.
+//!
+//! Each entry's digest covers the entry and the digest before it, and its mark authenticates the digest. Whoever changes,
+//! removes or inserts an entry without the encryption key breaks the chain. A mark covers all entries before it too, so
+//! entries stay verifiable after the key that marked them is gone.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    api_token::{ApiToken, ApiTokenId, Scope},
+    ids::{AccountName, LoginId},
+    login::LoginSession,
+    login_outcome::LoginOutcome,
+    sealed::SealedSecret,
+    time::Timestamp,
+};
+
+/// Who causes a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Such as `gateway token`, `page session 1f0c…` or `callback`.
+    pub name: String,
+    /// The IP address that the request came from.
+    pub address: Option<String>,
+    pub request_id: Option<String>,
+}
+
+impl Actor {
+    /// An actor without a request.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), address: None, request_id: None }
+    }
+
+    /// The gateway itself, such as at its start.
+    pub fn gateway() -> Self {
+        Self::named("gateway")
+    }
+}
+
+/// What was done. Stored as its name; an entry of a later version may have another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum AuditAction {
+    LoginStarted,
+    LoginEnded,
+    SignedIn,
+    SignedOut,
+    AccountChanged,
+    TokenCreated,
+    TokenRevoked,
+    LinkCreated,
+    LinkUsed,
+    SessionStarted,
+    SessionEnded,
+    KeyAdded,
+    ValuesResealed,
+    /// Old entries were deleted. The subject is the last one's id, the detail its digest.
+    EntriesDeleted,
+}
+
+/// A change, as its entry describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    pub action: AuditAction,
+    /// The account's name, or the id of the token or key.
+    pub subject: String,
+    /// `done`, or the outcome of a login.
+    pub result: &'static str,
+    pub detail: Option<String>,
+}
+
+impl AuditEvent {
+    pub fn done(action: AuditAction, subject: impl Into<String>, detail: Option<String>) -> Self {
+        Self { action, subject: subject.into(), result: "done", detail }
+    }
+
+    /// The tokens of the login `id` was saved.
+    pub fn signed_in(name: &AccountName, id: &LoginId) -> Self {
+        Self::done(AuditAction::SignedIn, name.as_str(), Some(format!("login {id}")))
+    }
+
+    pub fn login_started(login: &LoginSession) -> Self {
+        Self::done(AuditAction::LoginStarted, login.name.as_str(), Some(format!("login {}", login.id)))
+    }
+
+    /// A login ended without tokens.
+    pub fn login_ended(name: &str, outcome: LoginOutcome, detail: String) -> Self {
+        let (action, subject) = (AuditAction::LoginEnded, name.to_owned());
+        Self { action, subject, result: outcome.as_str(), detail: Some(detail) }
+    }
+
+    pub fn account_changed(name: &AccountName, display_name: Option<&str>, enabled: Option<bool>) -> Self {
+        let display_name = display_name.map(|text| format!("display name {text:?}"));
+        let enabled = enabled.map(|is| if is { "switched on" } else { "switched off" }.to_owned());
+        let changes: Vec<String> = display_name.into_iter().chain(enabled).collect();
+        Self::done(AuditAction::AccountChanged, name.as_str(), Some(changes.join(", ")))
+    }
+
+    pub fn token_created(token: &ApiToken) -> Self {
+        let action = match token.scope {
+            Scope::Proxy => AuditAction::TokenCreated,
+            Scope::Page => AuditAction::SessionStarted,
+            Scope::Link => AuditAction::LinkCreated,
+        };
+        Self::done(action, token.id.as_str(), Some(token.name.as_str().to_owned()))
+    }
+
+    /// The token `id` was deleted before its expiry.
+    pub fn token_revoked(id: &ApiTokenId, name: String, scope: Option<Scope>) -> Self {
+        let action = match scope {
+            Some(Scope::Page) => AuditAction::SessionEnded,
+            Some(Scope::Link) => AuditAction::LinkUsed,
+            Some(Scope::Proxy) | None => AuditAction::TokenRevoked,
+        };
+        Self::done(action, id.as_str(), Some(name))
+    }
+}
+
+/// An entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// 1 for the first entry, and one more for each further one.
+    pub id: i64,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub action: String,
+    pub subject: String,
+    pub result: String,
+    pub detail: Option<String>,
+    /// SHA-256 of the entry and the digest before it, base64url.
+    pub digest: String,
+    /// Authenticates the digest, with the key that it names.
+    pub mark: SealedSecret,
+}
+
+impl AuditEntry {
+    /// Returns the digest of this entry after `previous`, the digest before it; empty for the first entry.
+    pub fn digest_after(&self, previous: &str) -> String {
+        let Self { id, at, actor, action, subject, result, detail, digest: _, mark: _ } = self;
+        let Actor { name, address, request_id } = actor;
+        let at = at.unix_millis();
+        let text = json!([previous, id, at, name, address, request_id, action, subject, result, detail]).to_string();
+        URL_SAFE_NO_PAD.encode(Sha256::digest(text))
+    }
+
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { id: self.id, digest: self.digest.clone() }
+    }
+}
+
+/// The position and digest of an entry. Kept outside of the database, it shows whether later entries were cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub id: i64,
+    pub digest: String,
+}
+
+impl std::fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.id, self.digest)
+    }
+}
+
+impl std::str::FromStr for Checkpoint {
+    type Err = &'static str;
+
+    /// Parses what [`Checkpoint`] displays.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once(':').and_then(|(id, digest)| Some((id.parse().ok()?, digest.to_owned())));
+        let (id, digest) = parts.ok_or("a checkpoint has the form ID:DIGEST, as the log shows it")?;
+        Ok(Self { id, digest })
+    }
+}

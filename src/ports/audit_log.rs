@@ -1,0 +1,60 @@
+//! Storage of the audit log. The other stores append to it, each change and its entry in one transaction.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{SealError, SecretCipher, StoreError};
+use crate::domain::{
+    audit::{Actor, AuditEntry, AuditEvent},
+    sealed::{SealContext, SealedSecret},
+    time::Timestamp,
+};
+
+/// Who makes a change, and when; with the cipher that marks the change's entry.
+#[derive(Clone)]
+pub struct Author {
+    pub actor: Actor,
+    pub at: Timestamp,
+    pub cipher: Arc<dyn SecretCipher>,
+}
+
+impl Author {
+    /// Returns the entry of a change, which follows `last`.
+    pub fn entry(&self, last: Option<&AuditEntry>, event: AuditEvent) -> Result<AuditEntry, SealError> {
+        let AuditEvent { action, subject, result, detail } = event;
+        let action: &str = action.into();
+        let mut entry = AuditEntry {
+            id: last.map_or(1, |last| last.id + 1),
+            at: self.at,
+            actor: self.actor.clone(),
+            action: action.to_owned(),
+            subject,
+            result: result.to_owned(),
+            detail,
+            digest: String::new(),
+            mark: SealedSecret::from_stored(String::new()),
+        };
+        entry.digest = entry.digest_after(last.map_or("", |last| &last.digest));
+        entry.mark = self.cipher.seal(&SealContext::AuditEntry(&entry.digest), "")?;
+        Ok(entry)
+    }
+}
+
+/// Contract: every method of a store that takes an [`Author`] MUST append the entries of its change in the same
+/// transaction. If that fails, nothing may change. Ids MUST have no gaps, also with several replicas.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Appends an entry for a change that no other store makes.
+    async fn append(&self, event: AuditEvent, author: &Author) -> Result<(), StoreError>;
+
+    /// Returns at most `limit` entries with ids below `before`, newest first.
+    async fn newest(&self, before: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Returns at most `limit` entries with ids above `after`, oldest first.
+    async fn oldest(&self, after: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
+
+    /// Deletes the entries from before `time`, but never the newest entry, and appends an entry that says so. Returns the
+    /// number of deleted entries.
+    async fn delete_before(&self, time: Timestamp, author: &Author) -> Result<usize, StoreError>;
+}

@@ -1,0 +1,174 @@
+//! The audit log of a running gateway: who is named, and that changed, removed and cut off entries are found.
+
+use std::sync::Arc;
+
+use goclaw::{
+    adapters::{store::SqliteStore, system::SystemClock},
+    app::{Audit, AuditFindings, Tasks, Vault},
+    domain::audit::{AuditAction, AuditEvent, Checkpoint},
+    ports::{AuditLog, Author},
+};
+use http_message::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    store_contract::{
+        fixtures::{Fixture, Sqlite},
+        samples::{at, author, author_with},
+    },
+    support::{
+        gateway::{Gateway, Home},
+        provider::Provider,
+    },
+};
+
+/// Returns the entries as "actor: action subject (result)", oldest first, without the parts that differ in each run.
+async fn story(gateway: &Gateway) -> Vec<String> {
+    let page = gateway.get("/v1/audit").await.json();
+    let entries = page["entries"].as_array().expect("entries").iter().rev();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let told = |entry: &Value| {
+        let actor = text(&entry["actor"]).split(' ').take(2).collect::<Vec<_>>().join(" ");
+        format!("{actor}: {} ({})", text(&entry["action"]), text(&entry["result"]))
+    };
+    entries.map(told).collect()
+}
+
+#[tokio::test]
+async fn the_log_names_who_changed_what_and_from_where() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let mut gateway = home.start().await;
+    gateway.sign_in().await;
+    let created = gateway.post("/v1/tokens", json!({"name": "editor"})).await.json();
+    let session = gateway.post("/v1/session", json!({})).await.json();
+    gateway.token = session["token"].as_str().expect("a token").to_owned();
+    gateway.post("/v1/auth/openai/refresh", json!({})).await;
+    gateway.call(Method::DELETE, &format!("/v1/tokens/{}", created["id"].as_str().expect("an id")), None).await;
+    gateway.post("/v1/auth/openai/logout", json!({})).await;
+    let expected = [
+        "gateway: key_added (done)",
+        "gateway token: login_started (done)",
+        "callback: signed_in (done)",
+        "gateway token: token_created (done)",
+        "gateway token: session_started (done)",
+        "page session: token_revoked (done)",
+        "page session: signed_out (done)",
+    ];
+    assert_eq!(story(&gateway).await, expected);
+    let newest = &gateway.get("/v1/audit?limit=1").await.json();
+    assert_eq!(newest["entries"][0]["address"], "127.0.0.1");
+    assert_eq!(newest["entries"][0]["request_id"].as_str().map(str::len), Some(16));
+    let cursor = newest["next_cursor"].as_str().expect("another page");
+    let next = gateway.get(&format!("/v1/audit?limit=1&cursor={cursor}")).await.json();
+    assert_eq!(next["entries"][0]["action"], "token_revoked");
+}
+
+#[tokio::test]
+async fn the_command_line_lists_exports_and_verifies_the_log() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    let listed = home.run(&["audit", "list", "--limit", "2"]);
+    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 3), "{}{}", listed.stdout, listed.stderr);
+    assert!(listed.stdout.contains("signed_in"), "{}", listed.stdout);
+    let exported = home.run(&["audit", "export"]);
+    let first: Value = serde_json::from_str(exported.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((exported.stdout.lines().count(), &first["id"], &first["action"]), (3, &json!(1), &json!("key_added")));
+    let verified = home.run(&["audit", "verify"]);
+    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
+    let checkpoint = verified.stdout.trim().rsplit(' ').next().expect("a checkpoint").to_owned();
+    gateway.stop().await;
+    home.change_database("DELETE FROM audit_log WHERE id = 3");
+    assert_eq!(home.run(&["audit", "verify"]).code, Some(0), "nothing is left that shows it");
+    let verified = home.run(&["audit", "verify", "--checkpoint", &checkpoint]);
+    assert_eq!(verified.code, Some(1), "{}{}", verified.stdout, verified.stderr);
+    assert!(verified.stdout.contains("the entries from 3 to at least 3 are missing"), "{}", verified.stdout);
+}
+
+/// Returns a service for a store whose entries [`author`] marks.
+fn audit(store: Arc<SqliteStore>) -> Audit {
+    let vault = Vault::new(author(at(0)).cipher);
+    Audit { log: store, clock: Arc::new(SystemClock), vault, tasks: Tasks::default() }
+}
+
+async fn append(store: &SqliteStore, subject: &str, author: &Author) {
+    let event = AuditEvent::done(AuditAction::SignedOut, subject, None);
+    store.append(event, author).await.expect("it is appended");
+}
+
+/// Verifies six entries after `change`, with a checkpoint of the newest.
+async fn findings(change: &str) -> AuditFindings {
+    let sqlite = Sqlite::open().await;
+    let store = sqlite.store();
+    for seconds in 1..=6 {
+        append(&store, &seconds.to_string(), &author(at(seconds))).await;
+    }
+    let newest: Checkpoint = store.newest(i64::MAX, 1).await.expect("it is read")[0].checkpoint();
+    sqlite.execute(change);
+    audit(store).verify(Some(&newest)).await.expect("it is read")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_change_of_the_log_is_found() {
+    assert_eq!(findings("").await.problems, Vec::<String>::new());
+    let columns = [
+        "at = at + 1",
+        "actor = 'x'",
+        "address = 'x'",
+        "request_id = 'x'",
+        "action = 'x'",
+        "subject = 'x'",
+        "result = 'x'",
+        "detail = 'x'",
+        "digest = 'x'",
+        "mark = 'x'",
+    ];
+    for column in columns {
+        for id in [1, 3, 6] {
+            let change = format!("UPDATE audit_log SET {column} WHERE id = {id}");
+            assert!(!findings(&change).await.problems.is_empty(), "{change}");
+        }
+    }
+    for change in [
+        "DELETE FROM audit_log WHERE id = 1",
+        "DELETE FROM audit_log WHERE id = 3",
+        "DELETE FROM audit_log WHERE id = 6",
+        "DELETE FROM audit_log",
+        "UPDATE audit_log SET mark = (SELECT mark FROM audit_log WHERE id = 2) WHERE id = 3",
+        "UPDATE audit_log SET id = id + 1 WHERE id = 6",
+        "DELETE FROM audit_log WHERE id < 4; UPDATE audit_log SET id = id - 3",
+        "INSERT INTO audit_log SELECT id + 1, at, actor, address, request_id, action, subject, result, detail, digest, mark
+         FROM audit_log WHERE id = 6",
+    ] {
+        assert!(!findings(change).await.problems.is_empty(), "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_entries_may_be_deleted_by_the_gateway_alone() {
+    let sqlite = Sqlite::open().await;
+    let store = sqlite.store();
+    for seconds in 1..=6 {
+        append(&store, &seconds.to_string(), &author(at(seconds))).await;
+    }
+    store.delete_before(at(3), &author(at(7))).await.expect("it is deleted");
+    store.delete_before(at(5), &author(at(8))).await.expect("it is deleted");
+    let audit = audit(store);
+    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+    sqlite.execute("UPDATE audit_log SET subject = 'x' WHERE id = 5");
+    assert_eq!(audit.verify(None).await.expect("it is read").problems.len(), 1, "the change of 5");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_mark_proves_entries_whose_key_is_gone() {
+    let sqlite = Sqlite::open().await;
+    let store = sqlite.store();
+    append(&store, "1", &author_with(2, at(1))).await;
+    let audit = audit(store.clone());
+    let problems = audit.verify(None).await.expect("it is read").problems;
+    assert!(problems[0].contains("cannot be proven"), "{problems:?}");
+    append(&store, "2", &author(at(2))).await;
+    assert_eq!(audit.verify(None).await.expect("it is read").problems, Vec::<String>::new());
+}

@@ -1,0 +1,143 @@
+//! Contract of `AuditLog`, and of the entries that the other stores append.
+
+use std::collections::BTreeSet;
+
+use goclaw::{
+    domain::{
+        api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        audit::{AuditAction, AuditEntry, AuditEvent},
+        ids::{DisplayName, KeyId, LoginId},
+        keys::KeyCheck,
+        login_outcome::LoginOutcome,
+        sealed::{SealContext, SealedSecret},
+    },
+    ports::{AuditLog, KeyStore, LoginStore, ProfileChange, TokenStore},
+};
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    samples::{at, author, credential, login, name},
+};
+
+contract!(
+    every_change_has_an_entry_with_its_author,
+    a_change_that_does_not_happen_has_no_entry,
+    entries_are_a_chain_also_under_concurrency,
+    entries_are_paged_in_both_directions,
+    old_entries_are_deleted_and_the_deletion_is_an_entry,
+);
+
+/// The actions and subjects of all entries, oldest first.
+async fn told(log: &impl AuditLog) -> Vec<(String, String, String)> {
+    let entries = log.oldest(0, 100).await.expect("it is read");
+    entries.into_iter().map(|entry| (entry.action, entry.subject, entry.result)).collect()
+}
+
+fn token(scope: Scope) -> SealedApiToken {
+    let label = DisplayName::parse("editor").expect("a name");
+    let (token, _) = ApiToken::issue(ApiTokenId::from_bytes([7; 16]), label, scope, &[7; ENTROPY], at(0));
+    SealedApiToken { token, mac: None }
+}
+
+async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
+    let (store, tokens, token) = (fixture.store(), fixture.api_tokens(), token(Scope::Proxy));
+    let pending = login(1, "work", "alice", at(0));
+    let check = KeyCheck { key_id: KeyId::new("a-key"), value: SealedSecret::from_stored("v2:a-key:x".into()) };
+    let change = ProfileChange { display_name: Some("Mine".into()), enabled: Some(false) };
+    store.begin(&pending, &author(at(1))).await.unwrap();
+    store.end(&pending.session.id, LoginOutcome::Denied, &author(at(2))).await.unwrap();
+    store.save_login(&credential(2, "work"), &author(at(3))).await.unwrap();
+    store.change_profile(&name("work"), &change, &author(at(4))).await.unwrap();
+    store.remove(&name("work"), None, &author(at(5))).await.unwrap();
+    tokens.put(&token, &author(at(6))).await.unwrap();
+    tokens.remove(&token.token.id, &author(at(7))).await.unwrap();
+    store.add_key_check(&check, &[], &[], &author(at(8))).await.unwrap();
+    let entry = |action: &str, subject: &str, result: &str| (action.to_owned(), subject.to_owned(), result.to_owned());
+    let id = token.token.id.as_str();
+    let expected = [
+        entry("login_started", "work", "done"),
+        entry("login_ended", "work", "denied"),
+        entry("signed_in", "work", "done"),
+        entry("account_changed", "work", "done"),
+        entry("signed_out", "work", "done"),
+        entry("token_created", id, "done"),
+        entry("token_revoked", id, "done"),
+        entry("key_added", "a-key", "done"),
+    ];
+    assert_eq!(told(store.as_ref()).await, expected);
+    let entries = store.oldest(0, 100).await.unwrap();
+    assert!(entries.iter().all(|entry| entry.actor == author(at(0)).actor));
+    assert_eq!(entries.iter().map(|entry| entry.at).collect::<Vec<_>>(), (1..=8).map(at).collect::<Vec<_>>());
+    assert_eq!(entries[3].detail.as_deref(), Some("display name \"Mine\", switched off"));
+}
+
+async fn a_change_that_does_not_happen_has_no_entry(fixture: impl Fixture) {
+    let (store, tokens, nobody) = (fixture.store(), fixture.api_tokens(), name("nobody"));
+    let id = LoginId::from_bytes([9; 16]);
+    assert!(!store.end(&id, LoginOutcome::Denied, &author(at(1))).await.unwrap());
+    store.cancel_all(&nobody, &author(at(1))).await.unwrap();
+    store.change_profile(&nobody, &ProfileChange::default(), &author(at(1))).await.unwrap();
+    store.remove(&nobody, None, &author(at(1))).await.unwrap();
+    assert!(!tokens.remove(&ApiTokenId::from_bytes([9; 16]), &author(at(1))).await.unwrap());
+    assert_eq!(told(store.as_ref()).await, []);
+}
+
+async fn entries_are_a_chain_also_under_concurrency(fixture: impl Fixture) {
+    let store = fixture.store();
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let store = store.clone();
+        let login = login(number, &format!("work-{number}"), "alice", at(0));
+        calls.spawn(async move { store.begin(&login, &author(at(0))).await.expect("no store error") });
+    }
+    calls.join_all().await;
+    let entries = store.oldest(0, 100).await.unwrap();
+    let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    assert_eq!(ids, (1..=8).collect::<Vec<_>>());
+    let mut previous = String::new();
+    for entry in &entries {
+        assert_eq!(entry.digest, entry.digest_after(&previous), "entry {}", entry.id);
+        let mark = author(at(0)).cipher.open(&SealContext::AuditEntry(&entry.digest), &entry.mark);
+        assert!(mark.is_ok(), "entry {}", entry.id);
+        previous.clone_from(&entry.digest);
+    }
+    let marks: BTreeSet<_> = entries.iter().map(|entry| entry.mark.as_str()).collect();
+    assert_eq!(marks.len(), 8);
+}
+
+async fn append(log: &impl AuditLog, seconds: i64) {
+    let event = AuditEvent::done(AuditAction::ValuesResealed, seconds.to_string(), None);
+    log.append(event, &author(at(seconds))).await.expect("it is appended");
+}
+
+fn ids(entries: &[AuditEntry]) -> Vec<i64> {
+    entries.iter().map(|entry| entry.id).collect()
+}
+
+async fn entries_are_paged_in_both_directions(fixture: impl Fixture) {
+    let store = fixture.store();
+    for seconds in 1..=5 {
+        append(store.as_ref(), seconds).await;
+    }
+    assert_eq!(ids(&store.newest(i64::MAX, 2).await.unwrap()), [5, 4]);
+    assert_eq!(ids(&store.newest(4, 2).await.unwrap()), [3, 2]);
+    assert_eq!(ids(&store.oldest(i64::MIN, 2).await.unwrap()), [1, 2]);
+    assert_eq!(ids(&store.oldest(3, 9).await.unwrap()), [4, 5]);
+}
+
+async fn old_entries_are_deleted_and_the_deletion_is_an_entry(fixture: impl Fixture) {
+    let store = fixture.store();
+    assert_eq!(store.delete_before(at(9), &author(at(9))).await.unwrap(), 0, "there is none");
+    for seconds in 1..=3 {
+        append(store.as_ref(), seconds).await;
+    }
+    let second = store.oldest(1, 1).await.unwrap().remove(0);
+    assert_eq!(store.delete_before(at(1), &author(at(9))).await.unwrap(), 0, "none is old");
+    assert_eq!(store.delete_before(at(3), &author(at(9))).await.unwrap(), 2);
+    let left = store.oldest(0, 9).await.unwrap();
+    assert_eq!(ids(&left), [3, 4]);
+    assert_eq!((left[1].action.as_str(), left[1].subject.as_str()), ("entries_deleted", "2"));
+    assert_eq!(left[1].detail.as_ref(), Some(&second.digest));
+    assert_eq!(store.delete_before(at(99), &author(at(99))).await.unwrap(), 1, "the newest stays");
+}
