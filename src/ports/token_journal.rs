@@ -79,8 +79,9 @@ pub trait TokenJournal: Send + Sync {
     async fn confirm(&self, entry: &JournalRecord) -> Result<(), JournalError>;
 
     /// Remembers that the database had this version of an account, whose tokens another gateway keeps. MUST replace the
-    /// account's committed entry and an earlier mark, but nothing of this version or a later one of the login.
-    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError>;
+    /// account's committed entry and an earlier mark, but nothing of this version or a later one of the login. Returns
+    /// false if there is something of a later one: the database was newer once.
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError>;
 
     /// Returns the marks of all processes.
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError>;

@@ -91,7 +91,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer {
         at: "src/app",
         inside: &["crate::app", "crate::ports", "crate::domain"],
-        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap"]],
+        outside: &[PURE_STD, PURE, TRAITS, TASKS, MESSAGES, &["arc_swap", "tokio::task_local"]],
         in_tests: CORE_TESTS,
     },
     // Outbound adapters implement ports and never call a use case.

@@ -226,7 +226,7 @@ impl TokenJournal for Journal {
         if self.changes.sabotage == Some(Sabotage::Journalless) { Ok(()) } else { self.inner.confirm(entry).await }
     }
 
-    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         self.inner.mark(name, version).await
     }
 

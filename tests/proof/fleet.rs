@@ -19,6 +19,8 @@ use crate::support::{
 };
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+/// The database file that SQLite gateways share.
+pub(crate) const SHARED_FILE: &str = "shared.db";
 /// The poll interval of a harness.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(150);
 /// A fast path of the backend.
@@ -41,7 +43,8 @@ impl Engine {
     }
 }
 
-enum Storage {
+/// Where a harness's gateways store.
+pub(crate) enum Storage {
     Folder(TempDir),
     Server(Database),
 }
@@ -49,7 +52,7 @@ enum Storage {
 /// A provider and a database.
 pub(crate) struct Ground {
     pub(crate) provider: Provider,
-    storage: Storage,
+    pub(crate) storage: Storage,
 }
 
 impl Ground {
@@ -83,7 +86,7 @@ impl Ground {
     /// Returns a home for one more gateway.
     pub(crate) fn home(&self) -> Home {
         let url = match &self.storage {
-            Storage::Folder(folder) => format!("sqlite:{}", folder.path().join("shared.db").display()),
+            Storage::Folder(folder) => format!("sqlite:{}", folder.path().join(SHARED_FILE).display()),
             Storage::Server(database) => database.url.clone(),
         };
         Home::new(&self.provider)

@@ -25,12 +25,14 @@ mod composed;
 mod decorated;
 mod extent;
 mod fleet;
+mod seed;
 
 // The harnesses, one file or folder each.
 mod kill;
 mod provider_faults;
 mod races;
 mod races_and_faults;
+mod restores;
 mod soak;
 mod store_faults;
 mod storm;
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         Trial::test("kill_on_sqlite", move || kill::run(Engine::Sqlite, extent)),
         Trial::test("provider_faults", move || provider_faults::run(extent)),
         Trial::test("races", move || races::run(extent)),
+        Trial::test("restores_on_postgres", move || restores::run(Engine::Postgres, extent)),
+        Trial::test("restores_on_sqlite", move || restores::run(Engine::Sqlite, extent)),
         Trial::test("soak", move || soak::run(extent)),
         Trial::test("storm_on_postgres", move || storm::run(Engine::Postgres, extent)),
         Trial::test("storm_on_sqlite", move || storm::run(Engine::Sqlite, extent)),

@@ -115,15 +115,18 @@ impl FolderJournal {
         })
     }
 
-    fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<()> {
+    fn write_mark(&self, name: &AccountName, version: &TokenVersion) -> io::Result<bool> {
         let path = self.folder.join(format!("{}{MARK}", stem(name, version)));
-        // The tokens of this version may be there already: another process on the same folder has stored them.
-        let keeps = |kept: TokenVersion| kept == *version || is_later(&kept, version);
-        if self.paths()?.iter().filter_map(|path| kept_version(path, name)).any(keeps) {
-            return Ok(());
+        let kept: Vec<_> = self.paths()?.iter().filter_map(|path| kept_version(path, name)).collect();
+        if kept.iter().any(|kept| is_later(kept, version)) {
+            return Ok(false);
         }
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        self.remove_where("", |other| *other != path && kept_version(other, name).is_some())
+        // The tokens of this version may be there already: another process on the same folder has stored them.
+        if !kept.contains(version) {
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            self.remove_where("", |other| *other != path && kept_version(other, name).is_some())?;
+        }
+        Ok(true)
     }
 
     fn read_marks(&self) -> io::Result<Vec<(AccountName, TokenVersion)>> {
@@ -193,7 +196,7 @@ impl TokenJournal for FolderJournal {
         self.blocking("write to", move |journal| journal.confirm_record(&record)).await
     }
 
-    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         let (name, version) = (name.clone(), version.clone());
         self.blocking("write to", move |journal| journal.write_mark(&name, &version)).await
     }

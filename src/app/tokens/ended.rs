@@ -11,7 +11,7 @@ use crate::{
         history::{CredentialEvent, EventKind},
         ids::{AccountName, LoginId},
         provider::ProviderDefinition,
-        refresh::{Ending, RefreshEvent, Rotation},
+        refresh::{Ending, RefreshEvent, Rotation, TokenVersion},
         revocation::RevocationId,
     },
     ports::{Advanced, EndedLogin, JournalRecord, RecordState},
@@ -23,6 +23,8 @@ const MOST_SUCCESSORS: usize = 100;
 /// What the journal remembers of the time after a backup.
 pub(super) struct Remembered {
     committed: HashMap<AccountName, Rotation>,
+    /// The newest version of each account whose tokens another gateway keeps.
+    marks: HashMap<AccountName, TokenVersion>,
     /// The successor of each ended login.
     ended: HashMap<LoginId, Option<LoginId>>,
 }
@@ -30,6 +32,11 @@ pub(super) struct Remembered {
 impl Remembered {
     pub(super) fn committed_of(&self, name: &AccountName) -> Option<&Rotation> {
         self.committed.get(name)
+    }
+
+    /// Returns the version of an account that the journal stands for, with or without its tokens.
+    pub(super) fn version_of(&self, name: &AccountName) -> Option<TokenVersion> {
+        self.committed_of(name).map(|rotation| rotation.seen.next()).or_else(|| self.marks.get(name).cloned())
     }
 
     pub(super) fn has_ends(&self) -> bool {
@@ -59,6 +66,15 @@ impl Remembered {
 
 impl Tokens {
     /// Reads the journal, or nothing if that fails.
+    pub(super) async fn remembered_now(&self) -> Remembered {
+        let records = self.journal.list().await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the token journal cannot be read");
+            Vec::new()
+        });
+        self.remembered(&records).await
+    }
+
+    /// Returns what the records, and the rest of the journal, remember.
     pub(super) async fn remembered(&self, records: &[JournalRecord]) -> Remembered {
         let committed = records.iter().filter(|record| record.state == RecordState::Committed);
         let ended = self.journal.ended().await.unwrap_or_else(|error| {
@@ -67,6 +83,7 @@ impl Tokens {
         });
         Remembered {
             committed: committed.map(|record| (record.name.clone(), record.rotation.clone())).collect(),
+            marks: self.journal.marks().await.unwrap_or_default().into_iter().collect(),
             ended: ended.into_iter().map(|ended| (ended.login_id, ended.successor)).collect(),
         }
     }

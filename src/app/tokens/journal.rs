@@ -133,10 +133,13 @@ impl Tokens {
         Ok(())
     }
 
-    /// Remembers the version that another replica has stored.
-    pub(super) async fn note_seen(&self, account: &SealedCredential) {
-        if let Err(error) = self.journal.mark(&account.name, &account.refresh.version).await {
+    /// Remembers the version that another replica has stored. Returns false if a later one of the same login is known, so
+    /// that an older copy of the database must have been restored.
+    pub(super) async fn note_seen(&self, account: &SealedCredential) -> bool {
+        let noted = self.journal.mark(&account.name, &account.refresh.version).await;
+        noted.unwrap_or_else(|error| {
             tracing::warn!(provider.name = %account.name, error = %error, "the token journal is out of date");
-        }
+            true
+        })
     }
 }

@@ -145,12 +145,13 @@ impl Tokens {
     }
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
-    pub(super) async fn reload(&self, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
+    pub(super) async fn reload(self: &Arc<Self>, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
         let stored = self.store.load(name).await?;
         if let Some(account) = &stored {
             let known = self.registry.get(name);
-            if known.is_none_or(|known| known.refresh.version != account.refresh.version) {
-                self.note_seen(account).await;
+            let is_new = known.is_none_or(|known| known.refresh.version != account.refresh.version);
+            if is_new && !self.note_seen(account).await {
+                return self.meet_restored_account(account.clone(), &self.remembered_now().await).await;
             }
         }
         self.adopt(name, login_id, stored)

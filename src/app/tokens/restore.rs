@@ -8,18 +8,17 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Tokens, ended::Remembered};
 use crate::{
     app::AppError,
-    domain::{credential::SealedCredential, refresh::RefreshEvent},
+    domain::{
+        credential::SealedCredential,
+        refresh::{RefreshEvent, TokenVersion},
+    },
 };
 
 impl Tokens {
     /// Compares every account with what this gateway knows, and registers what the database has afterwards.
     pub(in crate::app) async fn meet_restored_database(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
-        let records = self.journal.list().await.unwrap_or_else(|error| {
-            tracing::error!(error = %error, "the token journal cannot be read");
-            Vec::new()
-        });
-        let remembered = self.remembered(&records).await;
+        let remembered = self.remembered_now().await;
         let stored = self.store.list().await?;
         let names: HashSet<_> = stored.iter().map(|account| account.name.clone()).collect();
         for name in self.registry.names() {
@@ -28,39 +27,53 @@ impl Tokens {
             }
         }
         for account in stored {
-            let name = account.name.clone();
-            let Some(account) = self.end_again(account, &remembered).await? else {
-                self.registry.reset(&name, None);
-                continue;
-            };
-            let healed = self.heal(account, &remembered).await?;
-            match self.registration_of(&healed) {
-                Ok(registration) => {
-                    if let Some(account) = &registration {
-                        self.schedule_refresh(&account.definition, &healed);
-                    }
-                    self.registry.reset(&healed.name, registration);
-                }
-                Err(error) => {
-                    tracing::error!(provider.name = %healed.name, error = %error, "a restored account does not open");
-                }
-            }
+            self.meet_restored_account(account, &remembered).await?;
         }
         // Last, so that a comparison that failed is repeated.
         self.registry.forget_revisions();
         Ok(())
     }
 
+    /// Compares one account with what this gateway knows, and registers what the database has afterwards.
+    pub(super) async fn meet_restored_account(
+        self: &Arc<Self>,
+        account: SealedCredential,
+        remembered: &Remembered,
+    ) -> Result<(), AppError> {
+        let name = account.name.clone();
+        let Some(account) = self.end_again(account, remembered).await? else {
+            self.registry.reset(&name, None);
+            return Ok(());
+        };
+        let healed = self.heal(account, remembered).await?;
+        match self.registration_of(&healed) {
+            Ok(registration) => {
+                if let Some(account) = &registration {
+                    self.schedule_refresh(&account.definition, &healed);
+                }
+                self.registry.reset(&name, registration);
+            }
+            Err(error) => {
+                tracing::error!(provider.name = %name, error = %error, "a restored account does not open");
+            }
+        }
+        Ok(())
+    }
+
     /// Returns an account with the newest tokens that are known, or in doubt if they are not.
     async fn heal(&self, account: SealedCredential, remembered: &Remembered) -> Result<SealedCredential, AppError> {
-        let definition = self.directory.definition_of(&account.name, account.provider_type);
-        let known = self.registry.get(&account.name);
-        let (Some(definition), Some(known)) = (definition, known) else { return Ok(account) };
-        let known = &known.refresh;
-        let newest = remembered.committed_of(&account.name).filter(|rotation| rotation.seen.next() == known.version);
-        let own_call = u32::from(self.single_flight.is_running(&account.name, &known.version));
+        let (name, own) = (account.name.clone(), account.refresh.version.clone());
+        let Some(definition) = self.directory.definition_of(&name, account.provider_type) else { return Ok(account) };
+        let is_of_login = |version: &TokenVersion| version.login_id == own.login_id;
+        let registered = self.registry.get(&name).map(|known| (known.refresh.version.clone(), known.refresh.attempt));
+        let registered = registered.filter(|(version, _)| is_of_login(version));
+        let in_journal = remembered.version_of(&name).filter(is_of_login).map(|version| (version, 0));
+        let known = registered.into_iter().chain(in_journal).max_by_key(|(version, _)| version.generation);
+        let Some((known, attempt)) = known else { return Ok(account) };
+        let newest = remembered.committed_of(&name).filter(|rotation| rotation.seen.next() == known);
+        let own_call = u32::from(self.single_flight.is_running(&name, &known));
         let written_back = newest.map(|rotation| RefreshEvent::Succeeded(rotation.clone()));
-        let compared = RefreshEvent::Restored { known: known.version.clone(), attempt: known.attempt + own_call };
+        let compared = RefreshEvent::Restored { known, attempt: attempt + own_call };
         let mut account = account;
         for event in written_back.into_iter().chain([compared]) {
             account = self.advance(&definition, &event).await?.credential.unwrap_or(account);

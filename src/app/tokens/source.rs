@@ -75,7 +75,7 @@ impl Tokens {
     /// Waits until another replica has refreshed these tokens or the time for that is over. Returns whether one was
     /// running.
     pub(in crate::app) async fn wait_for_other_replica(
-        &self,
+        self: &Arc<Self>,
         definition: &ProviderDefinition,
         seen: &TokenVersion,
     ) -> Result<bool, AppError> {

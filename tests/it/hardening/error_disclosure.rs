@@ -60,7 +60,7 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     secrets.extend(["CANARY", "eyJqdGkiOiJDQU5B", "canary-session-token"].map(str::to_owned));
     secrets.push(gateway.token.clone());
     let operations = operations(&gateway, &redirect_url).await;
-    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens"] {
+    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
     // Model requests, usage and the change stream work without the database.
@@ -100,7 +100,7 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     assert_eq!(page.status, 503, "{}", page.text);
     assert_tells_nothing(&home, &secrets, &page, "the page");
 
-    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens"] {
+    for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE gone_{table} RENAME TO {table}"));
     }
     let pasted = gateway.post("/v1/auth/openai/callback", json!({"redirect_url": redirect_url})).await;

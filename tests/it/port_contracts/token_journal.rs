@@ -201,12 +201,12 @@ async fn a_mark_replaces_the_committed_record_and_no_later_version<F: Fixture>()
     journal.put(&unsaved).await.expect("it is kept");
     journal.confirm(&record).await.expect("it is kept");
     // The record has generation 5.
-    for earlier in [version(1, 4), version(1, 5)] {
-        journal.mark(&record.name, &earlier).await.expect("it is ignored");
+    for (earlier, is_newest) in [(version(1, 4), false), (version(1, 5), true)] {
+        assert_eq!(journal.mark(&record.name, &earlier).await.expect("it is ignored"), is_newest);
         assert_eq!((marks().await, listed(&journal).await), (vec![], vec![committed(&record), unsaved.clone()]));
     }
     for later in [version(1, 6), version(1, 7), version(2, 0)] {
-        journal.mark(&record.name, &later).await.expect("it is kept");
+        assert!(journal.mark(&record.name, &later).await.expect("it is kept"));
         assert_eq!(marks().await, [(record.name.clone(), later)]);
         assert_eq!(listed(&journal).await, std::slice::from_ref(&unsaved));
     }

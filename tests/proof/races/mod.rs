@@ -9,7 +9,6 @@ mod history;
 mod outcome;
 mod pair;
 mod scripted;
-mod seed;
 mod volleys;
 
 use std::{future::Future, pin::Pin};
@@ -19,6 +18,7 @@ use libtest_mimic::Failed;
 use crate::{
     extent::Extent,
     races_and_faults::{on_runtime, print_table, side_by_side, verdict},
+    seed,
 };
 
 use pair::Revocation;

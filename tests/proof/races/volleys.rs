@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 use super::{
     outcome::{Outcome, unexplained},
     pair::{Pair, Revocation},
-    seed::Draws,
 };
 use crate::{
     decorated::Sabotage,
     races_and_faults::{Ledger, pass},
+    seed::Draws,
     support::gateway::eventually,
 };
 

@@ -76,16 +76,20 @@ impl TokenJournal for MemoryJournal {
         Ok(())
     }
 
-    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<(), JournalError> {
+    async fn mark(&self, name: &AccountName, version: &TokenVersion) -> Result<bool, JournalError> {
         tokio::task::yield_now().await;
         let mut contents = self.lock();
         let is_kept = |entry: &JournalRecord| {
             entry.state == RecordState::Committed && entry.name == *name && entry.rotation.seen.next() == *version
         };
-        if !contents.entries.iter().any(is_kept) && !contents.make_room(name, version) {
-            contents.marks.push((name.clone(), version.clone()));
+        if contents.entries.iter().any(is_kept) {
+            return Ok(true);
         }
-        Ok(())
+        if contents.make_room(name, version) {
+            return Ok(false);
+        }
+        contents.marks.push((name.clone(), version.clone()));
+        Ok(true)
     }
 
     async fn marks(&self) -> Result<Vec<(AccountName, TokenVersion)>, JournalError> {

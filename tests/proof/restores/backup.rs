@@ -1,0 +1,72 @@
+//! Backs up and restores a harness's database, as an operator does.
+
+use std::{fs, path::Path};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+
+use crate::fleet::{Ground, SHARED_FILE, Storage};
+
+/// All tables that a gateway writes, the change feed last: a restored server has its older marks too.
+const TABLES: [&str; 9] = [
+    "llm_providers",
+    "config_secrets",
+    "login_sessions",
+    "revocations",
+    "api_tokens",
+    "key_checks",
+    "audit_log",
+    "credential_events",
+    "change_feed",
+];
+const BACKUP: &str = "backup.db";
+
+impl Ground {
+    /// Replaces the backup by the database's present content. Gateways may run.
+    pub(super) async fn back_up(&self) {
+        match &self.storage {
+            Storage::Folder(folder) => {
+                let backup = folder.path().join(BACKUP);
+                remove(&backup);
+                let file = folder.path().join(SHARED_FILE).display().to_string();
+                let mut database = SqliteConnection::establish(&file).expect("it opens");
+                let copy = format!("PRAGMA busy_timeout = 5000; VACUUM INTO '{}'", backup.display());
+                database.batch_execute(&copy).expect("it is copied");
+            }
+            Storage::Server(database) => {
+                let copy = |table| format!("CREATE TABLE old.{table} AS TABLE public.{table};");
+                let copies: String = TABLES.map(copy).concat();
+                let schema = "DROP SCHEMA IF EXISTS old CASCADE; CREATE SCHEMA old;";
+                database.execute(&format!("BEGIN; {schema} {copies} COMMIT")).await;
+            }
+        }
+    }
+
+    /// Puts the backup back: on a server in one transaction, where gateways may run; a file only when none does.
+    pub(super) async fn restore(&self) {
+        match &self.storage {
+            Storage::Folder(folder) => {
+                for suffix in ["", "-wal", "-shm"] {
+                    remove(&folder.path().join(format!("{SHARED_FILE}{suffix}")));
+                }
+                fs::copy(folder.path().join(BACKUP), folder.path().join(SHARED_FILE)).expect("it is copied");
+            }
+            Storage::Server(database) => {
+                let truncate = format!("TRUNCATE {};", TABLES.join(", "));
+                let copy = |table| format!("INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE old.{table};");
+                let copies: String = TABLES[..TABLES.len() - 1].iter().map(copy).collect();
+                // The triggers have filled nothing: the table's one row was truncated.
+                let feed = "INSERT INTO change_feed TABLE old.change_feed;";
+                let numbers = "SELECT setval(pg_get_serial_sequence('credential_events', 'id'), \
+                               (SELECT coalesce(max(id), 1) FROM old.credential_events));";
+                database.execute(&format!("BEGIN; {truncate} {copies} {feed} {numbers} COMMIT")).await;
+            }
+        }
+    }
+}
+
+fn remove(file: &Path) {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", file.display()),
+        Ok(()) | Err(_) => {}
+    }
+}

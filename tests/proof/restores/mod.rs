@@ -1,0 +1,188 @@
+//! An older copy of the database is put back again and again, in a random order with refreshes, new logins, logouts and
+//! kills. A login whose newest tokens are in a journal is never lost, an ended one never comes back, and no token is
+//! presented twice.
+
+mod backup;
+
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use crate::{
+    composed,
+    extent::Extent,
+    fleet::{Caller, Engine, Ground, block_on, sooner_or_later},
+    seed::{self, Draws},
+    support::gateway::{Gateway, Home},
+};
+
+const ACCOUNT: &str = "openai";
+const GATEWAYS: usize = 2;
+/// The number of steps, short and long.
+const STEPS: (u32, u32) = (24, 1_000);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Refresh,
+    LogIn,
+    LogOut,
+    BackUp,
+    Restore,
+    Kill,
+}
+
+/// The steps, each as often as it is drawn.
+const DRAWN: [Step; 10] = [
+    Step::Refresh,
+    Step::Refresh,
+    Step::Refresh,
+    Step::LogIn,
+    Step::LogOut,
+    Step::BackUp,
+    Step::Restore,
+    Step::Restore,
+    Step::Restore,
+    Step::Kill,
+];
+
+/// A login id and generation.
+type Version = (String, u64);
+
+struct Scene {
+    engine: Engine,
+    ground: Ground,
+    homes: Vec<Home>,
+    gateways: Vec<Gateway>,
+    /// The login id and generation that the account must have; `None` after a logout.
+    newest: Option<Version>,
+    restores: usize,
+}
+
+pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+    let seed = extent.seed.unwrap_or_else(seed::from_clock);
+    println!("restores on {}: --seed {seed} repeats this order", engine.in_words());
+    block_on(restores(engine, Draws::from(seed), extent.runs.unwrap_or_else(|| extent.of(STEPS.0, STEPS.1))))
+}
+
+async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Failed> {
+    let mut scene = Scene::new(engine).await;
+    scene.log_in(0).await;
+    scene.ground.back_up().await;
+    for number in 0..steps {
+        let step = DRAWN[usize::try_from(draws.below(DRAWN.len() as u64)).expect("a small number")];
+        let replica = usize::try_from(draws.below(GATEWAYS as u64)).expect("a small number");
+        scene.take(step, replica).await;
+        scene.settles(&format!("step {number}, {step:?} at gateway {replica}")).await;
+    }
+    scene.judge().await
+}
+
+impl Scene {
+    async fn new(engine: Engine) -> Self {
+        let ground = Ground::new(engine, &[]).await;
+        let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+        let homes: Vec<Home> = (0..GATEWAYS).map(|_| home()).collect();
+        let mut scene = Self { engine, ground, homes, gateways: Vec::new(), newest: None, restores: 0 };
+        scene.start_all().await;
+        scene
+    }
+
+    async fn start_all(&mut self) {
+        for home in &self.homes {
+            self.gateways.push(composed::start(home, None).await);
+        }
+    }
+
+    fn caller(&self, replica: usize) -> Caller {
+        Caller::of(&self.gateways[replica])
+    }
+
+    async fn take(&mut self, step: Step, replica: usize) {
+        match step {
+            Step::Refresh if self.newest.is_some() => {
+                let answer = self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
+                assert_eq!(answer.status, 200, "{}", answer.text);
+                self.newest = Some(version_of(&answer.json()));
+            }
+            Step::Refresh => {}
+            Step::LogIn => self.log_in(replica).await,
+            Step::LogOut => {
+                let path = format!("/v1/auth/{ACCOUNT}/logout");
+                let answer = self.caller(replica).post(&path, json!({})).await.expect("an answer");
+                assert_eq!(answer.status, 200, "{}", answer.text);
+                self.newest = None;
+            }
+            Step::BackUp => self.ground.back_up().await,
+            Step::Restore => self.restore().await,
+            Step::Kill => {
+                // Dropping it sends SIGKILL.
+                drop(self.gateways.remove(replica));
+                self.gateways.insert(replica, composed::start(&self.homes[replica], None).await);
+            }
+        }
+    }
+
+    async fn log_in(&mut self, replica: usize) {
+        let caller = self.caller(replica);
+        let start = caller.post(&format!("/v1/auth/{ACCOUNT}/start"), json!({"force": true})).await;
+        let started = start.expect("an answer").json();
+        let approve = json!({"authorize_url": started["auth_url"], "account": 0});
+        let approved = self.ground.order("/approve", approve).await;
+        let paste = json!({"redirect_url": approved["callback_url"]});
+        let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        self.newest = Some(version_of(&caller.status(ACCOUNT).await));
+    }
+
+    async fn restore(&mut self) {
+        self.restores += 1;
+        // A file is replaced while nobody uses it.
+        if self.engine == Engine::Sqlite {
+            self.gateways.clear();
+        }
+        self.ground.restore().await;
+        if self.engine == Engine::Sqlite {
+            self.start_all().await;
+        }
+    }
+
+    /// Waits until every gateway reports what the last login or logout has made of the account.
+    async fn settles(&self, after: &str) {
+        for replica in 0..GATEWAYS {
+            let caller = self.caller(replica);
+            let look = || async { Some(caller.status(ACCOUNT).await).filter(|status| self.is_right(status)) };
+            sooner_or_later(&format!("gateway {replica} to be right after {after}"), look).await;
+        }
+    }
+
+    fn is_right(&self, status: &Value) -> bool {
+        let state = status["state"].as_str().unwrap_or_default();
+        match &self.newest {
+            Some(newest) => state == "active" && version_of(status) == *newest,
+            None => state == "absent",
+        }
+    }
+
+    async fn judge(self) -> Result<(), Failed> {
+        let totals = self.ground.totals().await;
+        println!(
+            "restores on {}: {} restores, {} presentations, {} reuse refused, {} families killed",
+            self.engine.in_words(),
+            self.restores,
+            totals.presentations,
+            totals.reuse_refused,
+            totals.families_killed,
+        );
+        if totals.reuse_refused + totals.families_killed > 0 {
+            return Err(format!("a spent token was presented: {totals:?}").into());
+        }
+        if totals.rotated != totals.presentations {
+            return Err(format!("a presentation was not a rotation: {totals:?}").into());
+        }
+        Ok(())
+    }
+}
+
+fn version_of(status: &Value) -> Version {
+    let login_id = status["login_id"].as_str().unwrap_or_default().to_owned();
+    (login_id, status["generation"].as_u64().unwrap_or_default())
+}
