@@ -1,15 +1,17 @@
-//! Resolves an account's name to its provider definition and, where a use case needs it, to its stored credential.
+//! Resolves an account's name to its provider definition and, where a use case needs it, to what is stored under it. An
+//! account that cannot be read is a value here, not an error, so that it harms no other.
 
 use std::sync::Arc;
 
-use super::{AppError, Ports, ProviderCatalog};
+use super::{AppError, Ports, ProviderCatalog, Vault};
 use crate::{
     domain::{
         credential::SealedCredential,
         ids::AccountName,
         provider::{ProviderDefinition, ProviderType, openai_codex},
+        unreadable::UnreadableAccount,
     },
-    ports::TokenStore,
+    ports::{StoreError, TokenStore},
 };
 
 /// Parses the name of an account in a path or a command; `openai` is an alias of `openai-codex`.
@@ -36,45 +38,111 @@ fn canonical(text: &str) -> &str {
     if text == openai_codex::ALIAS { openai_codex::NAME } else { text }
 }
 
+/// What is stored under a name.
+#[derive(Debug)]
+pub(super) enum StoredAccount {
+    Readable(SealedCredential),
+    Unreadable(UnreadableAccount),
+}
+
+impl StoredAccount {
+    pub(super) fn name(&self) -> &AccountName {
+        match self {
+            Self::Readable(credential) => &credential.name,
+            Self::Unreadable(account) => &account.name,
+        }
+    }
+}
+
 /// An account with its definition and what is stored under its name.
 pub(super) struct Resolved {
     pub(super) definition: ProviderDefinition,
     pub(super) credential: Option<SealedCredential>,
+    /// Why there is no credential, if its row is unreadable.
+    pub(super) unreadable: Option<UnreadableAccount>,
 }
 
 /// The configured and the stored accounts.
 #[derive(Clone)]
 pub(super) struct Directory {
     store: Arc<dyn TokenStore>,
+    vault: Vault,
     pub(super) catalog: Arc<ProviderCatalog>,
 }
 
 impl Directory {
     pub(super) fn new(ports: &Ports, catalog: ProviderCatalog) -> Self {
-        Self { store: Arc::clone(&ports.credentials), catalog: Arc::new(catalog) }
+        let vault = Vault::new(Arc::clone(&ports.cipher));
+        Self { store: Arc::clone(&ports.credentials), vault, catalog: Arc::new(catalog) }
+    }
+
+    /// Reads an account. Its secrets are opened, to see whether they can be.
+    pub(super) async fn find(&self, name: &AccountName) -> Result<Option<StoredAccount>, StoreError> {
+        match self.store.load(name).await {
+            Ok(found) => Ok(found.map(|credential| self.checked(credential))),
+            Err(StoreError::Unreadable(row)) => {
+                Ok(Some(StoredAccount::Unreadable(UnreadableAccount { name: name.clone(), row: *row })))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads all accounts.
+    pub(super) async fn all(&self) -> Result<Vec<StoredAccount>, StoreError> {
+        let stored = self.store.list().await?;
+        let readable = stored.readable.into_iter().map(|credential| self.checked(credential));
+        Ok(readable.chain(stored.unreadable.into_iter().map(StoredAccount::Unreadable)).collect())
+    }
+
+    fn checked(&self, credential: SealedCredential) -> StoredAccount {
+        match self.vault.check(&credential) {
+            Ok(_token) => StoredAccount::Readable(credential),
+            Err(row) => StoredAccount::Unreadable(UnreadableAccount { name: credential.name, row }),
+        }
     }
 
     /// Finds an account. A name that is neither configured nor stored needs `new_type`.
     ///
     /// # Errors
-    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type, [`AppError::Store`].
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`] if the account has another type,
+    /// [`AppError::AccountUnreadable`] if only the account's own row could say what its type is, [`AppError::Store`].
     pub(super) async fn resolve(
         &self,
         name: &AccountName,
         new_type: Option<ProviderType>,
     ) -> Result<Resolved, AppError> {
-        let credential = self.store.load(name).await?;
+        let (credential, unreadable) = match self.find(name).await? {
+            Some(StoredAccount::Readable(credential)) => (Some(credential), None),
+            Some(StoredAccount::Unreadable(unreadable)) => (None, Some(unreadable)),
+            None => (None, None),
+        };
         let stored_type = credential.as_ref().map(|credential| credential.provider_type);
+        let unproven_type = unreadable.as_ref().and_then(|unreadable| unreadable.row.provider_type);
         let definition = match self.catalog.get(name) {
             Some(configured) => Some(configured.clone()),
-            None => stored_type.or(new_type).and_then(|known| self.catalog.like_built_in(name, known)),
+            None => {
+                stored_type.or(new_type).or(unproven_type).and_then(|known| self.catalog.like_built_in(name, known))
+            }
         };
-        let definition = definition.ok_or_else(|| AppError::UnknownProvider(name.to_string()))?;
+        let Some(definition) = definition else {
+            return Err(unreadable.map_or_else(|| AppError::UnknownProvider(name.to_string()), AppError::from));
+        };
         let existing = stored_type.unwrap_or(definition.provider_type);
         if existing != definition.provider_type || new_type.is_some_and(|wanted| wanted != existing) {
             return Err(AppError::TypeConflict { name: name.clone(), existing });
         }
-        Ok(Resolved { definition, credential })
+        Ok(Resolved { definition, credential, unreadable })
+    }
+
+    /// Checks that an account is configured or stored.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::TypeConflict`], [`AppError::Store`].
+    pub(super) async fn check_known(&self, name: &AccountName) -> Result<(), AppError> {
+        match self.resolve(name, None).await {
+            Ok(_) | Err(AppError::AccountUnreadable(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the definition of an account. Every type has a built-in provider, so this never returns None.

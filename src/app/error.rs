@@ -14,6 +14,7 @@ use crate::{
         proxy::{InvalidPath, ProxyPath},
         secret::InvalidSecret,
         token_response::AlreadyExpired,
+        unreadable::UnreadableAccount,
     },
     ports::{JournalError, RandomError, StoreError, TokenEndpointError, UpstreamError},
 };
@@ -38,6 +39,8 @@ pub enum AppError {
     AuthMethodMismatch { name: AccountName, method: AuthMethod },
     #[error("provider {0} is not connected")]
     NotConnected(AccountName),
+    #[error("the stored account {} cannot be read ({})", .0.name, .0.row)]
+    AccountUnreadable(Box<UnreadableAccount>),
     /// The configuration switches the provider off. A request cannot switch it on.
     #[error("provider {0} is switched off in the configuration")]
     DisabledByConfiguration(AccountName),
@@ -138,6 +141,12 @@ pub enum AppError {
     /// The task panicked, which is a bug. The panic is in the log.
     #[error("the task panicked")]
     TaskDied,
+}
+
+impl From<UnreadableAccount> for AppError {
+    fn from(account: UnreadableAccount) -> Self {
+        Self::AccountUnreadable(Box::new(account))
+    }
 }
 
 impl From<ResponseFailure> for AppError {

@@ -12,7 +12,7 @@ use crate::{
         history::{CredentialEvent, Revision},
         ids::AccountName,
     },
-    ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory},
+    ports::{ChangeFeed, ChangeMark, ChangeMarks, Clock, CredentialHistory, NewEvents},
 };
 
 /// Pause between two reads.
@@ -76,16 +76,18 @@ impl Follower {
     pub(super) fn start(&self, mut seen: Position) {
         let follower = self.clone();
         self.tasks.start(async move {
-            let mut reads = 0_u32;
+            let (mut reads, mut is_failing) = (0_u32, false);
             loop {
                 tokio::select! {
                     () = follower.clock.sleep(POLL_INTERVAL) => {}
                     () = follower.tasks.stopping().cancelled() => return,
                 }
                 // After an error the next read tries again. Cached tokens stay usable.
-                if let Err(error) = follower.catch_up(&mut seen).await {
-                    tracing::debug!(error = %error, "changes of other replicas cannot be read");
+                let caught_up = follower.catch_up(&mut seen).await;
+                if let (Err(error), false) = (&caught_up, is_failing) {
+                    tracing::warn!(error = %error, "changes of other replicas cannot be read; the gateway tries again");
                 }
+                is_failing = caught_up.is_err();
                 reads = reads.wrapping_add(1);
                 if reads.is_multiple_of(PRUNE_EVERY) && follower.history.prune(KEPT_EVENTS).await.is_err() {
                     tracing::debug!("old events could not be pruned");
@@ -101,9 +103,14 @@ impl Follower {
             see(&mut seen.marks.api_tokens, marks.api_tokens, self.access.reload()).await,
             see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
             see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
-            see(&mut seen.marks.keys, marks.keys, self.keys.meet_new_keys()).await,
+            see(&mut seen.marks.keys, marks.keys, self.meet_new_keys()).await,
         ];
         outcomes.into_iter().collect()
+    }
+
+    async fn meet_new_keys(&self) -> Result<(), AppError> {
+        self.keys.meet_new_keys().await?;
+        self.tokens.retry_unreadable().await
     }
 
     async fn note_logins(&self) -> Result<(), AppError> {
@@ -117,12 +124,15 @@ impl Follower {
         loop {
             // The last event is read again, to see whether it is still there.
             let after = seen.as_ref().map(|event| Revision(event.revision.0 - 1)).unwrap_or_default();
-            let mut events = self.history.since(after, PAGE).await?;
+            let NewEvents { mut events, is_complete } = self.history.since(after, PAGE).await?;
             if seen.is_some() {
                 if events.first() != seen.as_ref() {
                     return self.meet_restored_database(seen).await;
                 }
                 events.remove(0);
+            }
+            if !is_complete {
+                self.tokens.compare_all().await?;
             }
             let Some(newest) = events.last().cloned() else { break };
             self.reload_changed(&events).await?;

@@ -123,8 +123,7 @@ impl App {
     /// Checks the encryption keys, registers every account, replays the token journal, listens again for pending logins, and starts the loops.
     ///
     /// # Errors
-    /// [`AppError::Key`] or [`AppError::Vault`] if a stored secret does not open, before anything else is written.
-    /// [`AppError::Store`].
+    /// [`AppError::Key`] if the keys open nothing in the database, before anything else is written. [`AppError::Store`].
     pub async fn start(&self) -> Result<(), AppError> {
         self.keys.check(self.adoption).await?;
         let seen = self.follower.position().await?;

@@ -82,6 +82,8 @@ pub enum AccountState {
     NeedsReauth,
     /// The owner disabled the account; its tokens are kept.
     Disabled,
+    /// The row cannot be used: see [`super::unreadable`].
+    Unreadable,
 }
 
 impl AccountState {

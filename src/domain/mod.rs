@@ -39,4 +39,5 @@ pub mod secret;
 pub mod session_client;
 pub mod time;
 pub mod token_response;
+pub mod unreadable;
 pub mod usage;

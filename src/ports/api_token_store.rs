@@ -15,7 +15,7 @@ pub trait ApiTokenStore: Send + Sync {
     /// Contract: a second token of the same id or digest MUST be an error and change nothing.
     async fn put(&self, token: &SealedApiToken, author: &Author) -> Result<(), StoreError>;
 
-    /// Returns all tokens, oldest first.
+    /// Returns all tokens, oldest first. An unreadable one MUST be skipped and logged.
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError>;
 
     /// Changes a token's expiry, with the mark that covers it. Returns whether the token exists.

@@ -8,12 +8,22 @@ use crate::domain::{
     ids::AccountName,
 };
 
+/// The events after a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvents {
+    pub events: Vec<CredentialEvent>,
+    /// Whether none was skipped. A skipped event may have changed any account.
+    pub is_complete: bool,
+}
+
 /// Contract: revisions MUST become visible in their order, even if several replicas write. A reader that continues
-/// after the last revision it has seen misses no event.
+/// after the last revision it has seen misses no event. An unreadable event MUST be skipped and logged.
 #[async_trait]
 pub trait CredentialHistory: Send + Sync {
     /// Returns at most `limit` events after a revision, oldest first.
-    async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;
+    ///
+    /// Contract: MUST return `limit` events if there are as many readable ones.
+    async fn since(&self, after: Revision, limit: usize) -> Result<NewEvents, StoreError>;
 
     /// Returns at most `limit` events of an account, newest first.
     async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError>;

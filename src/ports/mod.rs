@@ -28,6 +28,8 @@ mod token_journal;
 mod token_store;
 mod upstream;
 
+use crate::domain::unreadable::UnreadableRow;
+
 pub use api_token_store::ApiTokenStore;
 pub use audit_log::{AuditLog, Author};
 pub use callback_listener::{
@@ -35,7 +37,7 @@ pub use callback_listener::{
 };
 pub use change_feed::{ChangeFeed, ChangeMark, ChangeMarks};
 pub use clock::Clock;
-pub use credential_history::CredentialHistory;
+pub use credential_history::{CredentialHistory, NewEvents};
 pub use key_store::KeyStore;
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};
 pub use notifier::{Notifier, NotifyError};
@@ -45,7 +47,7 @@ pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
 pub use session_endpoint::SessionEndpoint;
 pub use token_journal::{EndedLogin, JournalError, JournalRecord, KEPT_ENDED, RecordState, TokenJournal};
-pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, TokenStore};
+pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, StoredAccounts, TokenStore};
 pub use upstream::{
     BodyError, BodyStream, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
 };
@@ -56,12 +58,16 @@ pub enum StoreError {
     /// The database is unreachable, full, read-only, or busy for too long. A retry may succeed.
     #[error("cannot {doing}: the database is unavailable")]
     Unavailable { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    /// A row holds a value that the gateway never writes. A retry fails too.
-    #[error("the database holds an impossible value in {table}.{column}, row {row}")]
-    Inconsistent {
-        table: &'static str,
-        column: &'static str,
-        row: String,
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
+    /// The database file itself is damaged. A retry fails too.
+    #[error("cannot {doing}: the database is damaged; restore a backup, or move the database away and sign in again")]
+    Damaged { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// A row holds a value that the gateway never writes. A retry fails too; other rows are not affected.
+    #[error("the database holds an unreadable row: {0}")]
+    Unreadable(Box<UnreadableRow>),
+}
+
+impl From<UnreadableRow> for StoreError {
+    fn from(row: UnreadableRow) -> Self {
+        Self::Unreadable(Box::new(row))
+    }
 }

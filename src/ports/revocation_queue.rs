@@ -10,6 +10,8 @@ use crate::domain::{
     time::Timestamp,
 };
 
+/// An unreadable revocation MUST be skipped and logged.
+///
 /// A token store adds entries too, in its own transaction: see
 /// [`RevocationOrder`](crate::domain::revocation::RevocationOrder).
 #[async_trait]

@@ -12,6 +12,7 @@ use crate::domain::{
     refresh::{Effect, RefreshEvent, RefreshPolicy},
     revocation::RevocationOrder,
     time::Timestamp,
+    unreadable::UnreadableAccount,
 };
 
 /// The outcome of saving a login.
@@ -27,11 +28,21 @@ pub enum SaveOutcome {
     Changed,
 }
 
+/// All accounts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoredAccounts {
+    /// Ordered by name.
+    pub readable: Vec<SealedCredential>,
+    pub unreadable: Vec<UnreadableAccount>,
+}
+
 /// The outcome of removing an account.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Removal {
     /// The account before the removal.
     Removed(Box<SealedCredential>),
+    /// The account was unreadable.
+    RemovedUnreadable,
     Absent,
     /// The account has other tokens than those that the order revokes; nothing was changed.
     Changed,
@@ -60,11 +71,14 @@ pub struct ProfileChange {
 /// ([`super::CredentialHistory`]) in the same transaction.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
-    /// Returns the account with this name, or None.
+    /// Returns the account with this name, or None. If its row is unreadable, this is [`StoreError::Unreadable`], which
+    /// concerns this account only.
     async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
 
-    /// Returns all accounts, ordered by name.
-    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
+    /// Returns all accounts.
+    ///
+    /// Contract: an unreadable row MUST NOT be an error. A row without a valid name MUST be skipped and logged.
+    async fn list(&self) -> Result<StoredAccounts, StoreError>;
 
     /// Saves the tokens of a login and returns the saved account. A second read could fail and hide that the tokens are
     /// safe.
@@ -82,6 +96,7 @@ pub trait TokenStore: Send + Sync {
     /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other
     ///   tokens than those that the order revokes, nothing may change ([`SaveOutcome::Changed`]).
     /// - A row of another provider type MUST NOT be changed: [`SaveOutcome::TypeConflict`].
+    /// - An unreadable row MUST be replaced like an absent one, whatever its type.
     async fn save_login(&self, credential: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError>;
 
     /// Applies the `Some` values and returns the changed account, or None if it is not connected.
@@ -112,7 +127,7 @@ pub trait TokenStore: Send + Sync {
     ///
     /// Contract: MUST be atomic and idempotent; a second call returns [`Removal::Absent`]. With a revocation order, the
     /// refresh token MUST be queued for revocation in the same transaction; if the account has other tokens than those
-    /// that the order revokes, nothing may change ([`Removal::Changed`]).
+    /// that the order revokes, nothing may change ([`Removal::Changed`]). An unreadable account MUST be deleted too.
     async fn remove<'a>(
         &self,
         name: &AccountName,

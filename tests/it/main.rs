@@ -14,6 +14,7 @@ mod app_login;
 mod app_refresh;
 mod app_restore;
 mod app_sessions;
+mod app_unreadable;
 mod port_calls;
 
 // Adapters against real systems.
@@ -55,4 +56,5 @@ mod sdks;
 mod seal_vectors;
 mod sign_in;
 mod tokens;
+mod unreadable_rows;
 mod webhook;

@@ -18,7 +18,7 @@ use goclaw::{
     },
     ports::{
         Advanced, Author, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
-        StoreError, TokenEndpointError, TokenJournal, TokenStore,
+        StoreError, StoredAccounts, TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ impl TokenStore for Store {
         self.inner.load(name).await
     }
 
-    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
+    async fn list(&self) -> Result<StoredAccounts, StoreError> {
         self.inner.list().await
     }
 

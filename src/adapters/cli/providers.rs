@@ -19,7 +19,7 @@ use crate::{
     },
     domain::{
         ids::AccountName,
-        provider::{AuthMethod, openai_codex},
+        provider::{AuthMethod, ProviderType, openai_codex},
         secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
     },
 };
@@ -140,7 +140,7 @@ pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {
         let expiry = provider.expires_at.map_or_else(|| "-".to_owned(), |at| times.expiry(at));
         [
             provider.name.clone(),
-            provider.provider_type.as_str().to_owned(),
+            provider.provider_type.map_or("-", ProviderType::as_str).to_owned(),
             state.in_words(),
             account.to_owned(),
             expiry,

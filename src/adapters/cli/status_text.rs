@@ -37,9 +37,9 @@ impl Subject {
     /// Returns an account from the list of providers.
     pub fn listed(provider: &ProviderSummary) -> Self {
         let name = provider.name.clone();
-        let usage = if provider.provider_type == ProviderType::OpenaiCodex {
+        let usage = if provider.provider_type == Some(ProviderType::OpenaiCodex) {
             Some(model_prefix(&name))
-        } else if provider.category == Category::Llm {
+        } else if provider.category == Some(Category::Llm) {
             Some(format!("Use model prefix '{name}/' in agent config."))
         } else {
             None
@@ -83,7 +83,11 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         let remedy = match status.state {
             AccountState::Disabled => Some(format!("Switch it on with: goclaw providers enable {name}")),
             AccountState::NeedsReauth => Some(format!("Sign in again with: {connect_command}")),
-            AccountState::Absent | AccountState::Active | AccountState::Refreshing | AccountState::InDoubt => None,
+            AccountState::Absent
+            | AccountState::Active
+            | AccountState::Refreshing
+            | AccountState::InDoubt
+            | AccountState::Unreadable => None,
         };
         let state = status.state.in_words();
         vec![Some(format!("{label}: {state} (provider: {name})")), reason, account, expiry, remedy]

@@ -37,7 +37,14 @@ impl ProblemKind {
 
     /// Returns whether only the account's owner can fix the error.
     pub fn needs_owner(self) -> bool {
-        matches!(self, Self::NeedsReauth | Self::NotConnected | Self::DisabledByConfiguration | Self::SwitchedOff)
+        matches!(
+            self,
+            Self::NeedsReauth
+                | Self::NotConnected
+                | Self::AccountUnreadable
+                | Self::DisabledByConfiguration
+                | Self::SwitchedOff
+        )
     }
 
     /// Returns the status for OpenAI's clients, which retry after a 409 and read a 401 as an error of their own token.
@@ -92,6 +99,7 @@ kinds! {
     TypeConflict: CONFLICT, "provider_type_conflict", "Provider type conflict";
     AuthMethodMismatch: CONFLICT, "auth_method_mismatch", "Wrong auth method";
     NotConnected: CONFLICT, "not_connected", "Not connected";
+    AccountUnreadable: CONFLICT, "account_unreadable", "Account unreadable";
     DisabledByConfiguration: CONFLICT, "disabled_by_configuration", "Disabled by configuration";
     SwitchedOff: CONFLICT, "switched_off", "Disabled by its owner";
     NothingToRefresh: CONFLICT, "nothing_to_refresh", "Cannot be refreshed";

@@ -13,11 +13,12 @@ pub struct ProviderSummary {
     /// The account's name, which is also its model prefix.
     pub name: String,
     pub display_name: String,
-    pub provider_type: ProviderType,
-    pub category: Category,
+    /// Absent if the account is unreadable and its type is unknown; so are `category` and `api_base`.
+    pub provider_type: Option<ProviderType>,
+    pub category: Option<Category>,
     /// How the account can be connected.
     pub auth_methods: Vec<AuthMethod>,
-    pub api_base: String,
+    pub api_base: Option<String>,
     pub enabled: bool,
     pub state: AccountState,
     pub authenticated: bool,

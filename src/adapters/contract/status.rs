@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{AccountState, LoginOutcome, SwitchedOffBy};
 use crate::{
     app,
-    domain::{account::AccountLabels, time::Timestamp},
+    domain::{account::AccountLabels, time::Timestamp, unreadable},
 };
 
 /// The account's user, from the claims of its tokens.
@@ -48,6 +48,24 @@ pub struct LastLogin {
     pub at: i64,
 }
 
+/// A row of the gateway's database that cannot be used.
+#[derive(Debug, Clone, Object, Deserialize)]
+pub struct UnreadableRow {
+    pub table: String,
+    pub column: String,
+    /// The row's name or id.
+    pub row: String,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+impl From<unreadable::UnreadableRow> for UnreadableRow {
+    fn from(row: unreadable::UnreadableRow) -> Self {
+        let unreadable::UnreadableRow { table, column, row, reason, .. } = row;
+        Self { table: table.to_owned(), column: column.to_owned(), row, reason }
+    }
+}
+
 /// The state of an account.
 #[derive(Debug, Clone, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
@@ -61,6 +79,8 @@ pub struct AuthStatus {
     pub state: AccountState,
     /// Explains the state and the next step.
     pub reason: Option<String>,
+    /// The row that cannot be used, in the state `unreadable`.
+    pub unreadable: Option<UnreadableRow>,
     pub switched_off_by: Option<SwitchedOffBy>,
     /// When the access token expires, in Unix seconds.
     pub expires_at: Option<i64>,
@@ -89,6 +109,7 @@ impl From<app::AccountStatus> for AuthStatus {
             error: (has_tokens && !authenticated).then(|| "token invalid or expired".to_owned()),
             state: status.state,
             reason: status.reason,
+            unreadable: status.unreadable.map(UnreadableRow::from),
             switched_off_by: status.switched_off_by,
             expires_at: status.expires_at.map(Timestamp::unix_seconds),
             last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),

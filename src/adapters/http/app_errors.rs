@@ -12,7 +12,7 @@ use crate::{
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
     },
-    ports::UpstreamError,
+    ports::{StoreError, UpstreamError},
 };
 
 impl Problem {
@@ -58,6 +58,9 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         }
         AppError::NotConnected(name) => {
             with(Kind::NotConnected, &format!("connect it: goclaw auth login {name}, or see GET /v1/providers"))
+        }
+        AppError::AccountUnreadable(_) => {
+            with(Kind::AccountUnreadable, "sign in again, or restore the database from a backup")
         }
         AppError::DisabledByConfiguration(_) => (Kind::DisabledByConfiguration, None),
         AppError::SwitchedOff(_) => (Kind::SwitchedOff, None),
@@ -109,6 +112,11 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
             let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
             fixed(failed(*outcome), &format!("{}{because}", outcome.sentence()))
         }
+        AppError::Store(StoreError::Damaged { .. }) => fixed(
+            Kind::StoreUnavailable,
+            "the gateway's database is damaged; nothing was changed; restore a backup, or move the database away and sign in \
+             again; see the gateway's log",
+        ),
         AppError::Store(_) => fixed(
             Kind::StoreUnavailable,
             "the gateway's database is unavailable; nothing was changed; see the gateway's log",

@@ -4,7 +4,7 @@ use std::io;
 
 use diesel::result::Error as DieselError;
 
-use crate::ports::StoreError;
+use crate::{domain::unreadable::UnreadableRow, ports::StoreError};
 
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,8 +21,25 @@ pub enum OpenStoreError {
         "the database {name} was written by a newer goclaw (its schema is {found}, this one knows {known}); use that version"
     )]
     Newer { name: String, found: String, known: String },
+    #[error(
+        "the database {name} is damaged; stop all gateways and restore a backup of it, but keep the token journal beside it, or \
+         move the database away and sign in again"
+    )]
+    Damaged { name: String, source: Cause },
     #[error("the database {name} may lose committed data in a crash: set synchronous_commit = on for it")]
     NotDurable { name: String },
+}
+
+impl OpenStoreError {
+    /// Returns the error, or that the file is damaged if that is its cause.
+    pub(super) fn or_damaged(self) -> Self {
+        match self {
+            Self::Connect { name, source } | Self::Migrate { name, source } if is_damage(source.as_ref()) => {
+                Self::Damaged { name, source }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why work on a connection failed: the database failed, or the data in it is invalid.
@@ -34,7 +51,18 @@ pub(super) enum TransactionError {
     Store(#[from] StoreError),
 }
 
+impl From<UnreadableRow> for TransactionError {
+    fn from(row: UnreadableRow) -> Self {
+        Self::Store(row.into())
+    }
+}
+
 impl TransactionError {
+    /// Whether only the row that was read is at fault.
+    pub(super) fn is_of_row(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unreadable(_)))
+    }
+
     pub(super) fn while_doing(self, doing: &'static str) -> StoreError {
         match self {
             Self::Database(source) => unavailable(doing, source),
@@ -44,5 +72,18 @@ impl TransactionError {
 }
 
 pub(super) fn unavailable(doing: &'static str, source: impl Into<Cause>) -> StoreError {
-    StoreError::Unavailable { doing, source: source.into() }
+    let source = source.into();
+    if is_damage(source.as_ref()) {
+        StoreError::Damaged { doing, source }
+    } else {
+        StoreError::Unavailable { doing, source }
+    }
 }
+
+/// Whether the database file is damaged, by the texts of SQLite's errors (`SQLITE_CORRUPT`, `SQLITE_NOTADB`).
+fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut texts = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
+    texts.any(|text| DAMAGE.iter().any(|damage| text.contains(damage)))
+}
+
+const DAMAGE: [&str; 3] = ["database disk image is malformed", "malformed database schema", "file is not a database"];

@@ -1,19 +1,38 @@
-//! Converts rows into domain values. An invalid row is an error, never a default.
+//! Converts rows into domain values. An invalid row is unreadable, never a default. In a list it is skipped, so that it harms
+//! no other row.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    error::{Cause, TransactionError},
-    json_text::Document,
-};
-use crate::ports::StoreError;
+use super::json_text::Document;
+use crate::domain::unreadable::UnreadableRow;
 
-/// Converts the rows of a query.
-///
-/// # Errors
-/// The first invalid row.
-pub(super) fn from_rows<Row, T: TryFrom<Row, Error = StoreError>>(rows: Vec<Row>) -> Result<Vec<T>, TransactionError> {
-    Ok(rows.into_iter().map(T::try_from).collect::<Result<_, _>>()?)
+/// Skipped rows that are remembered at most.
+const MAX_SKIPPED: usize = 1_000;
+
+/// The skipped rows that are in the log already.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SkippedRows(Arc<Mutex<HashSet<(&'static str, String)>>>);
+
+impl SkippedRows {
+    /// Converts the rows of a query, without the unreadable ones.
+    pub(super) fn readable<Row, T: TryFrom<Row, Error = UnreadableRow>>(&self, rows: Vec<Row>) -> Vec<T> {
+        rows.into_iter()
+            .filter_map(|row| T::try_from(row).map_err(|unreadable| self.report(&unreadable)).ok())
+            .collect()
+    }
+
+    /// Logs one warning for each unreadable row.
+    pub(super) fn report(&self, row: &UnreadableRow) {
+        let mut skipped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if skipped.len() < MAX_SKIPPED && skipped.insert((row.table, row.row.clone())) {
+            tracing::warn!(table = row.table, row = row.row, "skipped an unreadable row: {row}");
+        }
+    }
 }
 
 /// A row of a table, for error messages.
@@ -23,15 +42,16 @@ pub(super) struct Place<'r> {
 }
 
 impl Place<'_> {
-    pub(super) fn invalid(&self, column: &'static str) -> StoreError {
-        StoreError::Inconsistent { table: self.table, column, row: self.row.to_owned(), source: None }
+    pub(super) fn invalid(&self, column: &'static str) -> UnreadableRow {
+        self.invalid_because(column, "this version does not know its value")
     }
 
-    pub(super) fn invalid_because(&self, column: &'static str, source: impl Into<Cause>) -> StoreError {
-        StoreError::Inconsistent { table: self.table, column, row: self.row.to_owned(), source: Some(source.into()) }
+    pub(super) fn invalid_because(&self, column: &'static str, reason: impl ToString) -> UnreadableRow {
+        let (table, row, reason) = (self.table, self.row.to_owned(), reason.to_string());
+        UnreadableRow { table, column, row, reason, provider_type: None }
     }
 
-    pub(super) fn encode(&self, column: &'static str, value: &impl Serialize) -> Result<Document, StoreError> {
+    pub(super) fn encode(&self, column: &'static str, value: &impl Serialize) -> Result<Document, UnreadableRow> {
         serde_json::to_string(value).map(Document).map_err(|error| self.invalid_because(column, error))
     }
 
@@ -39,7 +59,7 @@ impl Place<'_> {
         &self,
         column: &'static str,
         document: &Document,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T, UnreadableRow> {
         serde_json::from_str(&document.0).map_err(|error| self.invalid_because(column, error))
     }
 }

@@ -48,7 +48,7 @@ impl Accounts {
         let events = self.history.of(name, newest).await?;
         if events.is_empty() {
             // An unknown account is reported as such.
-            self.directory.resolve(name, None).await?;
+            self.directory.check_known(name).await?;
         }
         Ok(events)
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{Accounts, status::state_of};
 use crate::{
-    app::AppError,
+    app::{AppError, directory::StoredAccount},
     domain::{
         account::AccountLabels,
         credential::{AccountState, SealedCredential},
         ids::AccountName,
         provider::{AuthMethod, Category, ProviderDefinition, ProviderType},
         time::Timestamp,
+        unreadable::UnreadableAccount,
     },
 };
 
@@ -18,10 +19,11 @@ use crate::{
 pub struct ProviderView {
     pub name: AccountName,
     pub display_name: String,
-    pub provider_type: ProviderType,
-    pub category: Category,
+    /// None if the account is unreadable and its row names no known type. The same holds for the next members.
+    pub provider_type: Option<ProviderType>,
+    pub category: Option<Category>,
     pub auth_methods: Vec<AuthMethod>,
-    pub api_base: String,
+    pub api_base: Option<String>,
     pub enabled: bool,
     pub state: AccountState,
     /// Whether there is a usable access token.
@@ -34,19 +36,47 @@ impl Accounts {
     #[tracing::instrument(name = "accounts.list", skip_all)]
     pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
         let now = self.now();
-        let stored = self.store.list().await?;
-        let mut credentials: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name.clone(), found)).collect();
-        let configured = self.directory.catalog.iter().map(|definition| {
-            let credential = credentials.remove(&definition.name);
-            view(definition.clone(), credential, now)
+        let stored = self.directory.all().await?;
+        let mut stored: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name().clone(), found)).collect();
+        let configured = self.directory.catalog.iter().map(|definition| match stored.remove(&definition.name) {
+            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(credential), now),
+            Some(StoredAccount::Unreadable(account)) => self.view_of_unreadable(account, Some(definition.clone())),
+            None => view(definition.clone(), None, now),
         });
         let mut views: Vec<_> = configured.collect();
-        for (name, credential) in credentials {
-            if let Some(definition) = self.directory.catalog.like_built_in(&name, credential.provider_type) {
-                views.push(view(definition, Some(credential), now));
+        for (name, account) in stored {
+            let like_built_in = |known| self.directory.catalog.like_built_in(&name, known);
+            match account {
+                StoredAccount::Readable(credential) => {
+                    let definition = like_built_in(credential.provider_type);
+                    views.extend(definition.map(|definition| view(definition, Some(credential), now)));
+                }
+                StoredAccount::Unreadable(account) => {
+                    let definition = account.row.provider_type.and_then(like_built_in);
+                    views.push(self.view_of_unreadable(account, definition));
+                }
             }
         }
         Ok(views)
+    }
+
+    /// Returns an account whose row cannot be used, and takes the account out of use here too.
+    fn view_of_unreadable(&self, account: UnreadableAccount, definition: Option<ProviderDefinition>) -> ProviderView {
+        self.tokens.quarantine(account.clone());
+        let definition = definition.as_ref();
+        ProviderView {
+            display_name: definition.map_or_else(|| account.name.to_string(), |known| known.display_name.clone()),
+            provider_type: definition.map(|known| known.provider_type),
+            category: definition.map(|known| known.descriptor().category),
+            auth_methods: definition.map(ProviderDefinition::auth_methods).unwrap_or_default(),
+            api_base: definition.map(|known| known.api_base.clone()),
+            enabled: definition.is_none_or(|known| known.enabled),
+            state: AccountState::Unreadable,
+            authenticated: false,
+            expires_at: None,
+            account: AccountLabels::default(),
+            name: account.name,
+        }
     }
 }
 
@@ -59,12 +89,12 @@ pub(super) fn view(
     ProviderView {
         state: state_of(&definition, stored, now),
         auth_methods: definition.auth_methods(),
-        category: definition.descriptor().category,
+        category: Some(definition.descriptor().category),
         enabled: definition.enabled && stored.is_none_or(|credential| credential.enabled),
         display_name: stored.and_then(|found| found.display_name.clone()).unwrap_or(definition.display_name),
         name: definition.name,
-        provider_type: definition.provider_type,
-        api_base: definition.api_base,
+        provider_type: Some(definition.provider_type),
+        api_base: Some(definition.api_base),
         authenticated: definition.enabled && stored.is_some_and(|found| found.is_usable(now)),
         expires_at: stored.and_then(|found| found.metadata.expires_at),
         account: credential.map(|found| found.metadata.account).unwrap_or_default(),

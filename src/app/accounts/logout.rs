@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Accounts;
 use crate::{
-    app::{AppError, Revocation},
+    app::{AppError, Revocation, directory::Resolved},
     domain::ids::AccountName,
 };
 
@@ -28,7 +28,12 @@ impl Accounts {
     }
 
     async fn remove(self: Arc<Self>, name: AccountName) -> Result<LoggedOut, AppError> {
-        let definition = self.directory.resolve(&name, None).await?.definition;
+        let definition = match self.directory.resolve(&name, None).await {
+            Ok(Resolved { unreadable: Some(_), .. }) | Err(AppError::AccountUnreadable(_)) => {
+                return self.remove_unreadable(name).await;
+            }
+            resolved => resolved?.definition,
+        };
         // Pending logins first: a login that is saved after the removal would connect the account again.
         self.logins.cancel_all(&definition.name).await?;
         let removed = self.tokens.remove(&definition).await?;
@@ -43,5 +48,12 @@ impl Accounts {
         let (name, removed) = (definition.name, removed.is_some());
         tracing::info!(provider.name = %name, removed, revocation = revocation.as_str(), "logged out");
         Ok(LoggedOut { name, removed, revocation })
+    }
+
+    async fn remove_unreadable(&self, name: AccountName) -> Result<LoggedOut, AppError> {
+        self.logins.cancel_all(&name).await?;
+        self.tokens.remove_unreadable(&name).await?;
+        tracing::info!(provider.name = %name, "logged out of an account that could not be read");
+        Ok(LoggedOut { name, removed: true, revocation: Revocation::Failed })
     }
 }

@@ -20,11 +20,10 @@ pub use status::{AccountStatus, LastLogin, SwitchedOffBy};
 use super::{Logins, Ports, Tasks, Tokens, directory::Directory};
 use crate::{
     domain::time::Timestamp,
-    ports::{Clock, CredentialHistory, LoginStore, Random, SessionEndpoint, TokenStore, Upstream},
+    ports::{Clock, CredentialHistory, LoginStore, Random, SessionEndpoint, Upstream},
 };
 
 pub struct Accounts {
-    store: Arc<dyn TokenStore>,
     history: Arc<dyn CredentialHistory>,
     login_store: Arc<dyn LoginStore>,
     sessions: Arc<dyn SessionEndpoint>,
@@ -46,7 +45,6 @@ impl Accounts {
         tasks: &Tasks,
     ) -> Self {
         Self {
-            store: Arc::clone(&ports.credentials),
             history: Arc::clone(&ports.history),
             login_store: Arc::clone(&ports.logins),
             sessions: Arc::clone(&ports.sessions),

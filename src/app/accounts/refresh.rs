@@ -30,7 +30,10 @@ impl Accounts {
     ) -> Result<AccountStatus, AppError> {
         let resolved = self.directory.resolve(name, None).await?;
         let definition = resolved.definition;
-        let Some(credential) = resolved.credential else { return Err(AppError::NotConnected(definition.name)) };
+        let Some(credential) = resolved.credential else {
+            let not_connected = || AppError::NotConnected(definition.name);
+            return Err(resolved.unreadable.map_or_else(not_connected, AppError::from));
+        };
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }

@@ -12,6 +12,7 @@ use crate::{
         provider::ProviderDefinition,
         refresh::{RefreshState, RefreshTrigger},
         time::Timestamp,
+        unreadable::{UnreadableAccount, UnreadableRow},
     },
 };
 
@@ -58,6 +59,8 @@ pub struct AccountStatus {
     pub authenticated: bool,
     /// The problem and the next step; None if the account works.
     pub reason: Option<String>,
+    /// The row that cannot be used, in the state `Unreadable`.
+    pub unreadable: Option<UnreadableRow>,
     /// `Configuration` if both did; None if the account is switched on.
     pub switched_off_by: Option<SwitchedOffBy>,
     pub login_id: Option<LoginId>,
@@ -85,12 +88,16 @@ impl Accounts {
         let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {
             // Nothing is stored before the first login of a new account completes, so the login names its type.
+            (Err(AppError::AccountUnreadable(account)), _) => return Ok(self.status_of_unreadable(*account, latest)),
             (Err(AppError::UnknownProvider(_)), Some(login)) => {
                 self.directory.resolve(name, Some(login.session.provider_type)).await?
             }
             (resolved, _) => resolved?,
         };
-        let Resolved { definition, credential } = resolved;
+        let Resolved { definition, credential, unreadable } = resolved;
+        if let Some(unreadable) = unreadable {
+            return Ok(self.status_of_unreadable(unreadable, latest));
+        }
         let credential = credential.as_ref();
         let refresh = credential.map(|found| found.refresh.clone().at(now));
         let refresh = refresh.as_ref();
@@ -126,7 +133,34 @@ impl Accounts {
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, credential, now)),
             name: definition.name,
+            unreadable: None,
         })
+    }
+
+    /// Returns the status of an account whose row cannot be used, and takes the account out of use here too.
+    fn status_of_unreadable(&self, account: UnreadableAccount, latest: Option<SealedLogin>) -> AccountStatus {
+        self.tokens.quarantine(account.clone());
+        let (UnreadableAccount { name, row }, now) = (account, self.now());
+        AccountStatus {
+            name,
+            state: AccountState::Unreadable,
+            authenticated: false,
+            reason: Some(format!(
+                "The stored account cannot be read ({row}). Sign in again, or restore the database from a backup. Other accounts are \
+                 not affected."
+            )),
+            unreadable: Some(row),
+            switched_off_by: None,
+            login_id: None,
+            generation: None,
+            expires_at: None,
+            last_refresh_at: None,
+            next_refresh_at: None,
+            scopes: Vec::new(),
+            account: AccountLabels::default(),
+            pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
+            last_login: latest.and_then(|login| last_login(login, None, now)),
+        }
     }
 }
 
@@ -172,7 +206,9 @@ fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option
         AccountState::NeedsReauth => format!(
             "The account cannot be refreshed{because}. The access token works until it expires. Sign in again before that."
         ),
-        AccountState::Active | AccountState::Absent | AccountState::Refreshing => return None,
+        AccountState::Active | AccountState::Absent | AccountState::Refreshing | AccountState::Unreadable => {
+            return None;
+        }
     })
 }
 

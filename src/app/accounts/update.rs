@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Accounts, ProviderView, list::view};
 use crate::{
-    app::AppError,
+    app::{AppError, directory::Resolved},
     domain::ids::{AccountName, DisplayName},
     ports::ProfileChange,
 };
@@ -26,7 +26,10 @@ impl Accounts {
         name: AccountName,
         change: ProfileChange,
     ) -> Result<ProviderView, AppError> {
-        let definition = self.directory.resolve(&name, None).await?.definition;
+        let Resolved { definition, unreadable, .. } = self.directory.resolve(&name, None).await?;
+        if let Some(unreadable) = unreadable {
+            return Err(unreadable.into());
+        }
         if change.enabled == Some(true) && !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }

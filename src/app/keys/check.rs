@@ -13,7 +13,11 @@ use std::collections::BTreeSet;
 use super::{Keys, Resealed, plan::Plan};
 use crate::{
     app::AppError,
-    domain::{ids::KeyId, keys::KeyCheck, login_outcome::LoginOutcome},
+    domain::{
+        ids::KeyId,
+        keys::{KeyCheck, SealedColumn},
+        login_outcome::LoginOutcome,
+    },
 };
 
 /// Tries to add this gateway's check while other gateways add theirs.
@@ -117,12 +121,14 @@ impl Keys {
             Adoption::No | Adoption::IfASecretOpens => return Ok(Plan::default()),
         }
         let plan = self.plan_to_adopt().await?;
-        if plan.unopened.is_empty() { Ok(plan) } else { Err(self.wrong_key(used.into_iter())) }
+        // A mark needs no key to be made. Values that do not open stay as they are, and harm only themselves.
+        let opens = plan.replacements.iter().any(|value| value.column != SealedColumn::ApiToken);
+        if opens || plan.unopened.is_empty() { Ok(plan) } else { Err(self.wrong_key(used.into_iter())) }
     }
 
     /// Whether any value of the current format opens.
     async fn opens_any(&self) -> Result<bool, AppError> {
-        let accounts = self.credentials.list().await?;
+        let accounts = self.credentials.list().await?.readable;
         let tokens = self.api_tokens.list().await?;
         Ok(accounts.iter().any(|account| self.vault.open_access_token(account).is_ok())
             || tokens.into_iter().any(|token| self.vault.open_api_token(token).is_ok()))

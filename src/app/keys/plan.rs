@@ -40,7 +40,9 @@ impl Keys {
         let first = self.cipher.key_id();
         let has_other_key = |sealed: &SealedSecret| sealed.key_id().as_ref() != Some(&first);
         let mut plan = Plan::default();
-        for account in self.credentials.list().await? {
+        let stored = self.credentials.list().await?;
+        plan.unopened.extend(stored.unreadable.iter().map(|account| account.row.to_string()));
+        for account in stored.readable {
             let (name, key, place) = (account.name.as_str(), refresh_token_key(&account.name), account.token_place());
             if has_other_key(&account.access_token) {
                 let new = self.vault.reseal(&SealContext::AccessToken(place), &account.access_token);
@@ -71,7 +73,7 @@ impl Keys {
     /// Plans to seal all secrets of the first format again, and to mark all API tokens.
     pub(super) async fn plan_to_adopt(&self) -> Result<Plan, AppError> {
         let mut plan = Plan::default();
-        for account in self.credentials.list().await? {
+        for account in self.credentials.list().await?.readable {
             let (name, key, place) = (account.name.as_str(), refresh_token_key(&account.name), account.token_place());
             let new = self.vault.adopt(&SealContext::AccessToken(place), &account.access_token);
             plan.add(SealedColumn::AccessToken, name, Some(&account.access_token), new);

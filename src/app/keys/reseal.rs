@@ -5,6 +5,7 @@ use super::{Keys, check::Adoption, plan::Plan};
 use crate::{
     app::AppError,
     domain::audit::{AuditAction, AuditEvent},
+    ports::StoreError,
 };
 
 /// What sealing again has done.
@@ -37,7 +38,12 @@ impl Keys {
             done.values += usize::from(self.store.reseal(&value).await?);
         }
         for mut record in self.journal.list().await? {
-            let Some(account) = self.credentials.load(&record.name).await? else { continue };
+            let account = match self.credentials.load(&record.name).await {
+                Ok(Some(account)) => account,
+                // An unreadable account was reported.
+                Ok(None) | Err(StoreError::Unreadable(_)) => continue,
+                Err(error) => return Err(error.into()),
+            };
             match self.vault.reseal_rotation(&record.name, account.provider_type, &record.rotation) {
                 Ok(Some(rotation)) => {
                     record.rotation = rotation;

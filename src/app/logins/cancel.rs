@@ -25,7 +25,7 @@ impl Logins {
         let pending = self.store.latest(&name, &principal).await?.filter(|login| login.is_open(self.now()));
         let Some(login) = pending else {
             // An unknown account is reported as such.
-            self.directory.resolve(&name, None).await?;
+            self.directory.check_known(&name).await?;
             return Ok(false);
         };
         let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, &self.author()).await?;

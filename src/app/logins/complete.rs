@@ -90,7 +90,7 @@ impl Logins {
             return Ok(AppError::CallbackRejected(CallbackRejection::InvalidState));
         }
         // An unknown account is reported as such.
-        self.directory.resolve(name, None).await?;
+        self.directory.check_known(name).await?;
         Ok(AppError::NoPendingLogin)
     }
 

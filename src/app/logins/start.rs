@@ -139,6 +139,10 @@ impl Logins {
 fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
     match credential.state(now) {
         AccountState::Active | AccountState::Refreshing => credential.is_usable(now),
-        AccountState::Absent | AccountState::InDoubt | AccountState::Disabled | AccountState::NeedsReauth => false,
+        AccountState::Absent
+        | AccountState::InDoubt
+        | AccountState::Disabled
+        | AccountState::NeedsReauth
+        | AccountState::Unreadable => false,
     }
 }

@@ -90,11 +90,13 @@ impl Tokens {
 
     /// Removes or replaces every account whose login has ended, and registers the result.
     pub(super) async fn end_all_again(self: &Arc<Self>, remembered: &Remembered) -> Result<(), AppError> {
-        for account in self.store.list().await? {
+        for account in self.store.list().await?.readable {
             let (name, login_id) = (account.name.clone(), account.login_id().clone());
-            let settled = self.end_again(account, remembered).await;
-            if let Err(error) = settled.and_then(|account| self.adopt(&name, &login_id, account)) {
-                tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
+            match self.end_again(account, remembered).await {
+                Ok(account) => self.adopt(&name, &login_id, account),
+                Err(error) => {
+                    tracing::error!(provider.name = %name, error = %error, "an account cannot be compared with the token journal");
+                }
             }
         }
         Ok(())

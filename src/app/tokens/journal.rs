@@ -16,7 +16,7 @@ use crate::{
         provider::ProviderDefinition,
         refresh::{RefreshEvent, TokenVersion},
     },
-    ports::{JournalRecord, RecordState},
+    ports::{JournalRecord, RecordState, StoreError},
 };
 
 /// How long a start waits for the replay. It goes on in the background, e.g. for a row that cannot be written.
@@ -40,7 +40,13 @@ impl Tokens {
         }
         let mut due = Vec::new();
         for record in records {
-            let account = self.store.load(&record.name).await?;
+            let account = match self.store.load(&record.name).await {
+                Err(StoreError::Unreadable(row)) => {
+                    tracing::warn!(provider.name = %record.name, "a journal record waits for an account that cannot be read: {row}");
+                    continue;
+                }
+                account => account?,
+            };
             if let Some(definition) = self.needs_replay(&record, account.as_ref()) {
                 due.push((definition, record));
             } else if let Some(account) =
@@ -128,7 +134,7 @@ impl Tokens {
                 "the database is older than the token journal, so a backup was restored; the newest tokens are unknown");
             let restored = RefreshEvent::Restored { known, attempt: 0 };
             let compared = self.advance(&definition, &restored).await?;
-            self.adopt(name, account.login_id(), compared.credential)?;
+            self.adopt(name, account.login_id(), compared.credential);
         }
         Ok(())
     }

@@ -17,14 +17,19 @@ mod single_flight;
 mod source;
 mod vault;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 pub use registry::{ProviderRegistration, ProviderRegistry};
 pub use revoke::Revocation;
 pub use save::Connected;
 pub use vault::{Vault, VaultError};
 
-use super::{AppError, Ports, Tasks, directory::Directory, events::Events, random_bytes};
+use super::{
+    AppError, Ports, Tasks,
+    directory::{Directory, StoredAccount},
+    events::Events,
+    random_bytes,
+};
 use crate::{
     domain::{
         credential::SealedCredential,
@@ -32,6 +37,7 @@ use crate::{
         provider::ProviderDefinition,
         refresh::{RefreshTrigger, TokenVersion},
         time::Timestamp,
+        unreadable::{UnreadableAccount, UnreadableRow},
     },
     ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
 };
@@ -91,23 +97,29 @@ impl Tokens {
         &self.registry
     }
 
-    /// Registers every stored account.
-    ///
-    /// # Errors
-    /// [`AppError::Vault`] if a stored secret does not open.
+    /// Registers every stored account, and quarantines those that are unreadable.
     pub(super) async fn register_all(&self) -> Result<(), AppError> {
-        for credential in self.store.list().await? {
-            self.vault.check(&credential)?;
-            self.register(&credential)?;
-        }
+        self.directory.all().await?.into_iter().for_each(|account| self.meet(account));
         Ok(())
     }
 
+    /// Registers or quarantines what was read from the store.
+    pub(super) fn meet(&self, account: StoredAccount) {
+        match account {
+            StoredAccount::Readable(credential) => self.register(&credential),
+            StoredAccount::Unreadable(account) => self.quarantine(account),
+        }
+    }
+
     /// Registers an account as stored, and schedules its next refresh.
-    pub(super) fn register(&self, credential: &SealedCredential) -> Result<(), AppError> {
+    pub(super) fn register(&self, credential: &SealedCredential) {
         let name = &credential.name;
         self.hang_up_for_other_replica(credential);
-        let Some(account) = self.registration_of(credential)? else { return Ok(()) };
+        let account = match self.registration_of(credential) {
+            Ok(Some(account)) => account,
+            Ok(None) => return,
+            Err(row) => return self.quarantine(UnreadableAccount { name: name.clone(), row }),
+        };
         // Schedule only newer snapshots; older ones are already scheduled or in flight.
         let is_newer = self.registry.get(name).is_none_or(|known| known.revision < account.revision);
         let definition = Arc::clone(&account.definition);
@@ -115,7 +127,15 @@ impl Tokens {
         if is_newer {
             self.schedule_refresh(&definition, credential);
         }
-        Ok(())
+    }
+
+    /// Takes an account out of use until its row can be read. No other account is affected.
+    pub(in crate::app) fn quarantine(&self, account: UnreadableAccount) {
+        let (name, row) = (account.name.clone(), account.row.clone());
+        if self.registry.quarantine(account) {
+            tracing::error!(provider.name = %name, table = row.table, row = row.row,
+                "an account cannot be read and is out of use until it is signed in again or restored: {row}");
+        }
     }
 
     fn schedule_refresh(&self, definition: &ProviderDefinition, credential: &SealedCredential) {
@@ -127,7 +147,7 @@ impl Tokens {
     }
 
     /// Opens an account's access token. None if no provider is configured for the account.
-    fn registration_of(&self, credential: &SealedCredential) -> Result<Option<ProviderRegistration>, AppError> {
+    fn registration_of(&self, credential: &SealedCredential) -> Result<Option<ProviderRegistration>, UnreadableRow> {
         let Some(definition) = self.directory.definition_of(&credential.name, credential.provider_type).map(Arc::new)
         else {
             return Ok(None);
@@ -137,7 +157,7 @@ impl Tokens {
             auth_method: credential.metadata.auth_method,
             refresh: credential.refresh.clone(),
             revision: credential.revision,
-            access_token: self.vault.open_access_token(credential)?,
+            access_token: self.vault.check(credential)?,
             account_id: credential.metadata.account.account_id.clone(),
             served_until: credential.refresh.served_until(&definition.refresh),
             definition,
@@ -146,25 +166,49 @@ impl Tokens {
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
     pub(super) async fn reload(self: &Arc<Self>, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
-        let stored = self.store.load(name).await?;
-        if let Some(account) = &stored {
+        let stored = self.directory.find(name).await?;
+        if let Some(StoredAccount::Readable(account)) = &stored {
             let known = self.registry.get(name);
             let is_new = known.is_none_or(|known| known.refresh.version != account.refresh.version);
             if is_new && !self.note_seen(account).await {
                 return self.meet_restored_account(account.clone(), &self.remembered_now().await).await;
             }
         }
-        self.adopt(name, login_id, stored)
+        match stored {
+            Some(account) => self.meet(account),
+            None => self.registry.unregister(name, login_id),
+        }
+        Ok(())
     }
 
-    /// Registers what the store returned, or unregisters the login if nothing is stored.
-    fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) -> Result<(), AppError> {
+    /// Reads the quarantined accounts again: a key may have arrived, or a backup.
+    pub(in crate::app) async fn retry_unreadable(&self) -> Result<(), AppError> {
+        for name in self.registry.unreadable_names() {
+            match self.directory.find(&name).await? {
+                Some(account) => self.meet(account),
+                None => self.registry.reset(&name, None),
+            }
+        }
+        Ok(())
+    }
+
+    /// Registers what the store has, and unregisters what it does not have.
+    pub(in crate::app) async fn compare_all(&self) -> Result<(), AppError> {
+        let before: Vec<_> = self.registry.names().into_iter().filter_map(|name| self.registry.get(&name)).collect();
+        let stored = self.directory.all().await?;
+        let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
+        for gone in before.iter().filter(|known| !names.contains(&known.definition.name)) {
+            self.registry.unregister(&gone.definition.name, &gone.refresh.version.login_id);
+        }
+        stored.into_iter().for_each(|account| self.meet(account));
+        Ok(())
+    }
+
+    /// Registers what a step left in the store, or unregisters the login if it left nothing.
+    fn adopt(&self, name: &AccountName, login_id: &LoginId, stored: Option<SealedCredential>) {
         match stored {
             Some(credential) => self.register(&credential),
-            None => {
-                self.registry.unregister(name, login_id);
-                Ok(())
-            }
+            None => self.registry.unregister(name, login_id),
         }
     }
 

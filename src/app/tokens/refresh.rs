@@ -21,6 +21,7 @@ use crate::{
         refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
         secret::RefreshToken,
         token_response::TokenResponse,
+        unreadable::UnreadableAccount,
     },
     ports::{Advanced, JournalRecord, StoreError},
 };
@@ -90,7 +91,7 @@ impl Tokens {
             (Effect::Send, Some(credential)) => credential,
             (effect, credential) => {
                 self.give_back(definition);
-                self.adopt(name, &seen.login_id, credential)?;
+                self.adopt(name, &seen.login_id, credential);
                 let outcome = if let Effect::Wait(until) = effect {
                     RefreshOutcome::Waiting(until)
                 } else {
@@ -152,7 +153,8 @@ impl Tokens {
         let spread = u16::from_be_bytes(self.random_bytes()?);
         let failed = RefreshEvent::Failed { seen: seen.clone(), lease, failure, spread };
         let noted = self.try_to_advance(definition, &failed).await?;
-        self.adopt(&definition.name, &seen.login_id, noted.credential)
+        self.adopt(&definition.name, &seen.login_id, noted.credential);
+        Ok(())
     }
 
     /// Seals a response, journals it and commits it.
@@ -202,6 +204,10 @@ impl Tokens {
         let committed = loop {
             match self.commit_once(definition, &succeeded, &record.rotation).await {
                 Ok(committed) => break committed,
+                Err(AppError::Store(StoreError::Unreadable(row))) if is_safe => {
+                    self.quarantine(UnreadableAccount { name: name.clone(), row: *row });
+                    return RefreshOutcome::Settled;
+                }
                 Err(error) => {
                     tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     if is_safe && self.tasks.stopping().is_cancelled() {
@@ -219,9 +225,7 @@ impl Tokens {
         } else if committed.effect != Effect::Stored && !is_there {
             tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded");
         }
-        if let Err(error) = self.adopt(name, &seen.login_id, committed.credential) {
-            tracing::error!(provider.name = %name, error = %error, "tokens that were just stored cannot be opened");
-        }
+        self.adopt(name, &seen.login_id, committed.credential);
         self.settle_record(&record, is_there).await;
         RefreshOutcome::Settled
     }

@@ -21,6 +21,7 @@ use crate::domain::{
     refresh::RefreshState,
     secret::AccessToken,
     time::Timestamp,
+    unreadable::UnreadableAccount,
 };
 
 /// A connected account at one moment.
@@ -50,6 +51,8 @@ impl ProviderRegistration {
 #[derive(Debug, Clone, Default)]
 struct Slot {
     account: Option<Arc<ProviderRegistration>>,
+    /// Why there is no account, if its row is unreadable.
+    unreadable: Option<Arc<UnreadableAccount>>,
     /// The login that was signed out last; it is never registered again.
     signed_out: Option<LoginId>,
 }
@@ -78,6 +81,30 @@ impl ProviderRegistry {
         slots.iter().filter(|(_, slot)| slot.account.is_some()).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Returns why an account is quarantined, if it is.
+    pub fn unreadable(&self, name: &AccountName) -> Option<Arc<UnreadableAccount>> {
+        self.slots.load().get(name)?.unreadable.clone()
+    }
+
+    /// Returns the names of the quarantined accounts.
+    pub fn unreadable_names(&self) -> Vec<AccountName> {
+        let slots = self.slots.load();
+        slots.iter().filter(|(_, slot)| slot.unreadable.is_some()).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Unregisters an account whose row is unreadable. It is registered again when the row can be read. Returns whether
+    /// this is new.
+    pub(super) fn quarantine(&self, account: UnreadableAccount) -> bool {
+        let account = Arc::new(account);
+        if self.unreadable(&account.name).is_some_and(|known| known == account) {
+            return false;
+        }
+        self.change(&account.name, |slot| {
+            (slot.account, slot.unreadable) = (None, Some(Arc::clone(&account)));
+        });
+        true
+    }
+
     /// Registers a snapshot, unless it is out of date.
     pub fn register(&self, name: &AccountName, account: ProviderRegistration) {
         let account = Arc::new(account);
@@ -86,7 +113,7 @@ impl ProviderRegistry {
             let is_late = slot.signed_out.as_ref() == Some(&account.refresh.version.login_id)
                 || slot.account.as_ref().is_some_and(|there| there.revision > account.revision);
             if !is_late {
-                slot.account = Some(Arc::clone(&account));
+                (slot.account, slot.unreadable) = (Some(Arc::clone(&account)), None);
             }
         });
     }
@@ -105,14 +132,14 @@ impl ProviderRegistry {
     /// Registers what a restored database has, although it is older.
     pub(super) fn reset(&self, name: &AccountName, account: Option<ProviderRegistration>) {
         let account = account.map(Arc::new);
-        self.change(name, |slot| *slot = Slot { account: account.clone(), signed_out: None });
+        self.change(name, |slot| *slot = Slot { account: account.clone(), ..Slot::default() });
     }
 
     /// Unregisters a login for good.
     pub fn unregister(&self, name: &AccountName, login_id: &LoginId) {
         self.change(name, |slot| {
             slot.account = slot.account.take().filter(|account| account.refresh.version.login_id != *login_id);
-            slot.signed_out = Some(login_id.clone());
+            (slot.unreadable, slot.signed_out) = (None, Some(login_id.clone()));
         });
     }
 

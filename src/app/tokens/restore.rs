@@ -7,10 +7,11 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{Tokens, ended::Remembered};
 use crate::{
-    app::AppError,
+    app::{AppError, directory::StoredAccount},
     domain::{
         credential::SealedCredential,
         refresh::{RefreshEvent, TokenVersion},
+        unreadable::UnreadableAccount,
     },
 };
 
@@ -19,15 +20,18 @@ impl Tokens {
     pub(in crate::app) async fn meet_restored_database(self: &Arc<Self>) -> Result<(), AppError> {
         tracing::warn!("an older copy of the database was restored; its accounts are compared with what is known");
         let remembered = self.remembered_now().await;
-        let stored = self.store.list().await?;
-        let names: HashSet<_> = stored.iter().map(|account| account.name.clone()).collect();
+        let stored = self.directory.all().await?;
+        let names: HashSet<_> = stored.iter().map(|account| account.name().clone()).collect();
         for name in self.registry.names() {
             if !names.contains(&name) {
                 self.registry.reset(&name, None);
             }
         }
         for account in stored {
-            self.meet_restored_account(account, &remembered).await?;
+            match account {
+                StoredAccount::Readable(account) => self.meet_restored_account(account, &remembered).await?,
+                StoredAccount::Unreadable(account) => self.quarantine(account),
+            }
         }
         // Last, so that a comparison that failed is repeated.
         self.registry.forget_revisions();
@@ -53,9 +57,7 @@ impl Tokens {
                 }
                 self.registry.reset(&name, registration);
             }
-            Err(error) => {
-                tracing::error!(provider.name = %name, error = %error, "a restored account does not open");
-            }
+            Err(row) => self.quarantine(UnreadableAccount { name, row }),
         }
         Ok(())
     }

@@ -148,7 +148,7 @@ impl Tokens {
         let PendingRevocation { name, provider_type, client, .. } = revocation;
         let definition = self.directory.definition_of(name, *provider_type);
         let scope = definition.map(|definition| definition.refresh.revocation).unwrap_or_default();
-        let is_connected = self.store.load(name).await?.is_some();
+        let is_connected = self.directory.find(name).await?.is_some();
         if !scope.allows_revocation(is_connected) {
             return Ok(Revocation::Failed);
         }

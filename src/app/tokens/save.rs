@@ -47,10 +47,7 @@ impl Tokens {
                     self.note_end(&name, replaced, Some(saved.login_id().clone())).await;
                 }
                 self.note_seen(&saved).await;
-                if let Err(error) = self.register(&saved) {
-                    // The tokens are safe; the next change or start registers the account.
-                    tracing::error!(provider.name = %name, error = %error, "a saved account could not be registered");
-                }
+                self.register(&saved);
                 if let Some(order) = sealed.superseded {
                     self.start_revoking(order.revocation.id);
                 }
@@ -73,19 +70,23 @@ impl Tokens {
         sealed: &mut NewSealedCredential,
         definition: &ProviderDefinition,
         now: Timestamp,
-    ) -> Result<SaveOutcome, StoreError> {
+    ) -> Result<SaveOutcome, AppError> {
         let author = self.vault.author(now);
         for _ in 0..TRIES {
             sealed.superseded = self.order_to_supersede(definition).await;
-            let outcome = self.store.save_login(sealed, &author).await?;
-            // With this outcome, a refresh was committed in between.
-            if outcome != SaveOutcome::Changed {
-                return Ok(outcome);
+            match self.store.save_login(sealed, &author).await? {
+                // A refresh was committed in between.
+                SaveOutcome::Changed => {}
+                // A type that the row's secrets are not bound to proves nothing.
+                SaveOutcome::TypeConflict(_) if self.registry.unreadable(&sealed.name).is_some() => {
+                    self.remove_unreadable(&sealed.name).await?;
+                }
+                outcome => return Ok(outcome),
             }
         }
         // The new tokens matter more than the revocation of the old ones.
         sealed.superseded = None;
-        self.store.save_login(sealed, &author).await
+        Ok(self.store.save_login(sealed, &author).await?)
     }
 
     /// Returns the order to revoke the account's present refresh token, if a new login may do so. A failure to read the
@@ -113,7 +114,7 @@ impl Tokens {
     ) -> Result<Option<SealedCredential>, AppError> {
         let changed = self.store.change_profile(name, change, &self.vault.author(self.now())).await?;
         if let Some(credential) = &changed {
-            self.register(credential)?;
+            self.register(credential);
         }
         Ok(changed)
     }
@@ -137,12 +138,21 @@ impl Tokens {
                     self.note_end(name, removed.login_id().clone(), None).await;
                     return Ok(Some((*removed, order.map(|order| order.revocation.id))));
                 }
-                Removal::Absent => return Ok(None),
+                Removal::RemovedUnreadable | Removal::Absent => return Ok(None),
                 // A refresh was committed in between.
                 Removal::Changed => {}
             }
         }
         Err(changes_too_often("remove an account"))
+    }
+
+    /// Removes an unreadable account. None of its tokens is revoked.
+    pub(in crate::app) async fn remove_unreadable(&self, name: &AccountName) -> Result<(), AppError> {
+        if let Removal::Removed(removed) = self.store.remove(name, None, &self.vault.author(self.now())).await? {
+            self.note_end(name, removed.login_id().clone(), None).await;
+        }
+        self.registry.reset(name, None);
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Seals and opens secrets. No other code of the core does.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use secrecy::ExposeSecret;
 
@@ -19,10 +19,11 @@ use crate::{
         provider_settings::TokenMetadata,
         refresh::{Rotation, TokenVersion},
         revocation::{PendingRevocation, RevocationId, RevocationOrder},
-        sealed::{SealContext, SealedSecret, TokenPlace},
+        sealed::{SealContext, SealedSecret, TokenPlace, refresh_token_key},
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
         time::Timestamp,
         token_response::TokenResponse,
+        unreadable::UnreadableRow,
     },
     ports::{Author, OpenError, SealError, SecretCipher},
 };
@@ -187,11 +188,20 @@ impl Vault {
         })
     }
 
-    /// Checks that every secret of an account opens. The start does this to detect a wrong key before anything is
-    /// written.
-    pub fn check(&self, sealed: &SealedCredential) -> Result<(), VaultError> {
-        self.open_access_token(sealed)?;
-        self.open_refresh_token(sealed).map(drop)
+    /// Checks that every secret of an account opens, and returns its access token.
+    ///
+    /// # Errors
+    /// The row whose secret does not open.
+    pub fn check(&self, sealed: &SealedCredential) -> Result<AccessToken, UnreadableRow> {
+        let unreadable = |table, column, row: String| {
+            move |error: VaultError| {
+                let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                UnreadableRow { table, column, row, reason, provider_type: Some(sealed.provider_type) }
+            }
+        };
+        let secret = || unreadable("config_secrets", "value", refresh_token_key(&sealed.name));
+        self.open_refresh_token(sealed).map_err(secret())?;
+        self.open_access_token(sealed).map_err(unreadable("llm_providers", "api_key", sealed.name.to_string()))
     }
 
     /// Returns the mark of an API token, which authenticates all its values.

@@ -54,7 +54,7 @@ async fn the_list_has_the_built_in_accounts_and_all_connected_ones() {
     assert_eq!(states(&gateway).await, expected);
     let views = gateway.app.accounts.list().await.expect("a list");
     let openai = views.iter().find(|view| view.name.as_str() == OPENAI).expect("it is listed");
-    assert_eq!((openai.provider_type, openai.enabled), (ProviderType::OpenaiCodex, true));
+    assert_eq!((openai.provider_type, openai.enabled), (Some(ProviderType::OpenaiCodex), true));
     assert_eq!((openai.display_name.as_str(), openai.account.plan_type.as_deref()), ("ChatGPT", Some("plus")));
     assert_eq!(openai.auth_methods, [AuthMethod::OAuth]);
     assert!(openai.expires_at.is_some());

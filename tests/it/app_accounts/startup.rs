@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, KeyError, VaultError},
+    app::{AppError, KeyError},
     domain::{credential::AccountState, login_outcome::LoginOutcome},
-    ports::OpenError,
 };
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle};
@@ -37,22 +36,6 @@ async fn a_wrong_key_stops_the_start_and_changes_nothing() {
     assert_eq!(gateway.listener.times_opened(), opened);
     gateway.another_gateway(1).start().await.expect("the right key opens everything");
     assert_ne!(gateway.store.contents(), before, "the overdue login was swept");
-}
-
-#[tokio::test]
-async fn a_refresh_token_of_another_login_stops_the_start() {
-    let gateway = TestGateway::open().await;
-    gateway.connect().await;
-    let mut old = gateway.account(OPENAI).await.expect("it is connected");
-    gateway.connect().await;
-    let new = gateway.account(OPENAI).await.expect("it is connected");
-    (old.refresh, old.access_token) = (new.refresh, new.access_token);
-    gateway.store.put(old);
-    let error = gateway.another_gateway(1).start().await.unwrap_err();
-    assert!(
-        matches!(&error, AppError::Vault(VaultError::Open { what: "refresh token", source: OpenError::Tampered })),
-        "{error:?}"
-    );
 }
 
 #[tokio::test]

@@ -24,10 +24,10 @@ fn provider(name: &str, auth_methods: &[AuthMethod]) -> ProviderSummary {
     ProviderSummary {
         name: name.to_owned(),
         display_name: name.to_owned(),
-        provider_type: ProviderType::Suno,
-        category: Category::Media,
+        provider_type: Some(ProviderType::Suno),
+        category: Some(Category::Media),
         auth_methods: auth_methods.to_vec(),
-        api_base: String::new(),
+        api_base: None,
         enabled: true,
         state: AccountState::Absent,
         authenticated: false,
@@ -40,7 +40,7 @@ fn provider(name: &str, auth_methods: &[AuthMethod]) -> ProviderSummary {
 fn the_table_of_accounts_is_aligned() {
     let account = Account { email: Some("jane@example.com".into()), ..Default::default() };
     let codex = ProviderSummary {
-        provider_type: ProviderType::OpenaiCodex,
+        provider_type: Some(ProviderType::OpenaiCodex),
         state: AccountState::Active,
         expires_at: Some(7_200),
         account: Some(account),

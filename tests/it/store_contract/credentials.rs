@@ -5,10 +5,11 @@ use std::time::Duration;
 use goclaw::{
     domain::{
         credential::NewSealedCredential,
+        history::EventKind,
         ids::Generation,
         provider::{AuthMethod, ProviderType},
     },
-    ports::{ProfileChange, Removal, SaveOutcome, TokenStore},
+    ports::{CredentialHistory, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -31,9 +32,12 @@ contract!(
     a_profile_change_of_an_unknown_account_is_none,
     a_removal_deletes_both_tokens_and_a_second_one_finds_nothing,
     accounts_are_listed_by_name,
+    an_unreadable_account_harms_only_itself,
+    an_unreadable_account_is_replaced_by_a_login_of_any_type,
+    an_unreadable_account_can_be_removed,
 );
 
-async fn save(store: &impl TokenStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
+pub(super) async fn save(store: &impl TokenStore, new: &NewSealedCredential, seconds: i64) -> SaveOutcome {
     store.save_login(new, &author(at(seconds))).await.expect("it saves")
 }
 
@@ -101,7 +105,7 @@ async fn a_login_without_a_refresh_token_deletes_the_old_one(fixture: impl Fixtu
     save(&*store, &credential(1, "work"), 5).await;
     save(&*store, &NewSealedCredential { refresh_token: None, ..credential(2, "work") }, 6).await;
     assert_eq!(store.load(&name("work")).await.unwrap().unwrap().refresh_token, None);
-    assert_eq!(store.list().await.unwrap()[0].refresh_token, None);
+    assert_eq!(store.list().await.unwrap().readable[0].refresh_token, None);
 }
 
 async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
@@ -120,7 +124,7 @@ async fn a_reader_never_sees_mixed_tokens_of_two_logins(fixture: impl Fixture) {
     writing.spawn(writer);
     while writing.try_join_next().is_none() {
         let loaded = store.load(&name("work")).await.unwrap().unwrap();
-        let listed = store.list().await.unwrap().remove(0);
+        let listed = store.list().await.unwrap().readable.remove(0);
         for account in [loaded, listed] {
             let number = account.metadata.obtained_at.unix_seconds() - at(0).unix_seconds();
             let whole = credential(number.try_into().unwrap(), "work");
@@ -194,14 +198,64 @@ async fn a_removal_deletes_both_tokens_and_a_second_one_finds_nothing(fixture: i
 
 async fn accounts_are_listed_by_name(fixture: impl Fixture) {
     let store = fixture.store();
-    assert_eq!(store.list().await.unwrap(), []);
+    assert_eq!(store.list().await.unwrap(), StoredAccounts::default());
     for (number, account) in ["b", "z-1", "a", "z"].into_iter().enumerate() {
         save(&*store, &credential(number.try_into().unwrap(), account), 5).await;
     }
-    let listed = store.list().await.unwrap();
+    let listed = store.list().await.unwrap().readable;
     let names: Vec<_> = listed.iter().map(|account| account.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "z", "z-1"]);
     for account in listed {
         assert_eq!(store.load(&account.name).await.unwrap(), Some(account));
     }
+}
+
+/// Stores two accounts and damages the row of one of them, `work`.
+async fn with_a_damaged_account(fixture: &impl Fixture) {
+    let store = fixture.store();
+    save(&*store, &credential(1, "work"), 5).await;
+    save(&*store, &credential(2, "private"), 5).await;
+    fixture.damage(&name("work")).await;
+}
+
+async fn an_unreadable_account_harms_only_itself(fixture: impl Fixture) {
+    with_a_damaged_account(&fixture).await;
+    let store = fixture.store();
+    let switch_off = ProfileChange { display_name: None, enabled: Some(false) };
+    for failed in [
+        store.load(&name("work")).await.map(drop),
+        store.change_profile(&name("work"), &switch_off, &author(at(6))).await.map(drop),
+    ] {
+        let Err(StoreError::Unreadable(row)) = failed else { panic!("{failed:?}") };
+        assert_eq!((row.table, row.column, row.row.as_str()), ("llm_providers", "state", "work"));
+        assert_eq!(row.provider_type, Some(ProviderType::OpenaiCodex));
+    }
+    let listed = store.list().await.unwrap();
+    assert_eq!(listed.readable, [store.load(&name("private")).await.unwrap().expect("an account")]);
+    let unreadable: Vec<_> = listed.unreadable.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(unreadable, ["work"]);
+}
+
+async fn an_unreadable_account_is_replaced_by_a_login_of_any_type(fixture: impl Fixture) {
+    for provider_type in [ProviderType::OpenaiCodex, ProviderType::Dashscope] {
+        with_a_damaged_account(&fixture).await;
+        let store = fixture.store();
+        let new = NewSealedCredential { provider_type, refresh_token: None, ..credential(3, "work") };
+        let SaveOutcome::Saved(saved) = save(&*store, &new, 6).await else { panic!("it is not saved") };
+        assert_eq!((saved.provider_type, saved.created_at, saved.refresh_token.clone()), (provider_type, at(6), None));
+        assert_eq!(store.load(&name("work")).await.unwrap(), Some(*saved));
+        assert_eq!(store.list().await.unwrap().unreadable, []);
+        store.remove(&name("work"), None, &author(at(7))).await.unwrap();
+    }
+}
+
+async fn an_unreadable_account_can_be_removed(fixture: impl Fixture) {
+    with_a_damaged_account(&fixture).await;
+    let store = fixture.store();
+    assert_eq!(store.remove(&name("work"), None, &author(at(6))).await.unwrap(), Removal::RemovedUnreadable);
+    assert_eq!(store.remove(&name("work"), None, &author(at(6))).await.unwrap(), Removal::Absent);
+    let listed = store.list().await.unwrap();
+    assert_eq!((listed.readable.len(), listed.unreadable), (1, Vec::new()));
+    let newest = store.newest(1).await.unwrap().remove(0);
+    assert_eq!((newest.name, newest.kind), (name("work"), EventKind::SignedOut), "other replicas learn of it");
 }

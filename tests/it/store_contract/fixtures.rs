@@ -37,6 +37,9 @@ pub(crate) trait Fixture {
 
     /// Adds a foreign member to an account's settings.
     async fn plant_setting(&self, name: &AccountName, member: &str, value: Value);
+
+    /// Damages the row of an account.
+    async fn damage(&self, name: &AccountName);
 }
 
 pub(crate) struct Memory(Arc<MemoryStore>);
@@ -58,6 +61,10 @@ impl Fixture for Memory {
 
     async fn plant_setting(&self, name: &AccountName, member: &str, value: Value) {
         self.0.plant_setting(name, member, value);
+    }
+
+    async fn damage(&self, name: &AccountName) {
+        self.0.damage(name);
     }
 }
 
@@ -90,6 +97,10 @@ impl Fixture for Sqlite {
             "UPDATE llm_providers SET settings = json_set(settings, '$.{member}', json('{value}')) WHERE name = '{name}'"
         ));
     }
+
+    async fn damage(&self, name: &AccountName) {
+        self.execute(&damaged(name));
+    }
 }
 
 /// A database on the server of `test.sh`.
@@ -120,6 +131,15 @@ impl Fixture for Postgres {
         let planted = format!("jsonb_set(settings, '{{{member}}}', '{value}')");
         self.database.execute(&format!("UPDATE llm_providers SET settings = {planted} WHERE name = '{name}'")).await;
     }
+
+    async fn damage(&self, name: &AccountName) {
+        self.database.execute(&damaged(name)).await;
+    }
+}
+
+/// Returns a statement that no gateway runs.
+fn damaged(name: &AccountName) -> String {
+    format!("UPDATE llm_providers SET state = 'asleep', generation = -1, id = 'x' WHERE name = '{name}'")
 }
 
 const FILE: &str = "goclaw.db";

@@ -251,7 +251,7 @@ async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
     let account = store.load(&name("work")).await.unwrap().unwrap();
     store.remove(&name("work"), None, &author(at(9))).await.unwrap();
 
-    let all = store.since(start, 100).await.unwrap();
+    let all = store.since(start, 100).await.unwrap().events;
     let events: Vec<_> = all.iter().map(|event| (event.name.as_str(), event.kind, event.generation.0)).collect();
     assert_eq!(
         events,
@@ -267,13 +267,13 @@ async fn every_change_is_an_event_in_order(fixture: impl Fixture) {
     assert_eq!((all[2].cause, all[2].at), (Some(Cause::TimedOut), at(6)));
     assert!(all.is_sorted_by(|earlier, later| earlier.revision < later.revision));
     assert_eq!(account.revision, all[3].revision, "an account has the revision of its last event");
-    assert_eq!(store.since(all[1].revision, 2).await.unwrap(), all[2..4]);
+    assert_eq!(store.since(all[1].revision, 2).await.unwrap().events, all[2..4]);
     let of_work: Vec<_> = store.of(&name("work"), 2).await.unwrap();
     assert_eq!(of_work, [all[5].clone(), all[3].clone()]);
     assert_eq!(store.newest(2).await.unwrap(), [all[5].clone(), all[4].clone()]);
 
     store.prune(2).await.unwrap();
-    assert_eq!(store.since(start, 100).await.unwrap(), all[4..]);
+    assert_eq!(store.since(start, 100).await.unwrap().events, all[4..]);
     store.save_login(&credential(4, "work"), &author(at(10))).await.unwrap();
     assert!(store.newest(1).await.unwrap()[0].revision > all[5].revision, "a revision is never reused");
 }

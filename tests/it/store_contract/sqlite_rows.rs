@@ -1,26 +1,36 @@
-//! SQLite rows: the required places of each value, and errors that name the place of an invalid value.
+//! SQLite rows: the required places of each value, and invalid values, which harm only their row.
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
 use goclaw::{
-    adapters::cipher::{EncryptionKey, XChaChaCipher},
+    adapters::{
+        cipher::{EncryptionKey, XChaChaCipher},
+        store::{OpenStoreError, SqliteStore},
+        system::SystemClock,
+    },
     app::Vault,
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
         credential::{NewCredential, NewSealedCredential},
+        history::Revision,
         ids::{DisplayName, Principal, ProviderId},
         login::PendingLogin,
         secret::{AccessToken, OAuthState, PkceVerifier, RefreshToken},
+        unreadable::UnreadableAccount,
     },
-    ports::{LoginStore, ProfileChange, StoreError, TokenStore},
+    ports::{
+        ApiTokenStore, BeginOutcome, CredentialHistory, LoginStore, NewEvents, ProfileChange, RevocationQueue, StoreError,
+        StoredAccounts, TokenStore,
+    },
 };
 use serde_json::{Value, json};
 
 use super::{
+    credentials::save,
     fixtures::{Fixture, Sqlite},
     samples::{at, author, credential, login, name},
 };
-use crate::support::fakes::SeededRandom;
+use crate::support::{fakes::SeededRandom, log::CapturedLog};
 
 const SECRETS: [&str; 4] = ["access-canary", "refresh-canary", "state-canary", "verifier-canary"];
 
@@ -97,7 +107,7 @@ async fn no_secret_is_stored_in_plain_text() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_deletes_the_rows_of_both_tables() {
     let sqlite = with_one_of_each().await;
-    sqlite.store().remove(&name("openai-codex"), None, &author(at(0))).await.unwrap();
+    TokenStore::remove(&*sqlite.store(), &name("openai-codex"), None, &author(at(0))).await.unwrap();
     for table in ["llm_providers", "config_secrets"] {
         assert_eq!(sqlite.cell("count(*)", table).as_deref(), Some("0"), "{table}");
     }
@@ -148,7 +158,7 @@ async fn a_partial_write_changes_neither_table() {
     for failed in [
         store.save_login(&new, &author(at(1))).await.map(drop),
         store.save_login(&without_refresh_token, &author(at(1))).await.map(drop),
-        store.remove(&account, None, &author(at(0))).await.map(drop),
+        TokenStore::remove(&*store, &account, None, &author(at(0))).await.map(drop),
     ] {
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
         assert_eq!(store.load(&account).await.unwrap(), before);
@@ -158,7 +168,7 @@ async fn a_partial_write_changes_neither_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invalid_account_row_is_an_error_with_its_place() {
+async fn an_invalid_account_row_is_unreadable_with_its_place() {
     for (column, value) in [
         ("provider_type", "'telepathy'"),
         ("generation", "-1"),
@@ -166,20 +176,41 @@ async fn an_invalid_account_row_is_an_error_with_its_place() {
         ("settings", "'{}'"),
         ("settings", r#"'{"auth_method": "oauth", "obtained_at": 1, "expires_at": "soon"}'"#),
         ("settings", "'no JSON'"),
+        ("state", "'asleep'"),
+        ("cause", "'boredom'"),
     ] {
         let sqlite = with_one_of_each().await;
-        sqlite.execute(&format!("UPDATE llm_providers SET {column} = {value}"));
-        assert_inconsistent(sqlite.store().load(&name("openai-codex")).await, "llm_providers", column, value);
-        assert_inconsistent(sqlite.store().list().await, "llm_providers", column, value);
+        save(&*sqlite.store(), &credential(2, "work"), 5).await;
+        sqlite.execute(&format!("UPDATE llm_providers SET {column} = {value} WHERE name = 'openai-codex'"));
+        let found = sqlite.store().load(&name("openai-codex")).await;
+        let Err(StoreError::Unreadable(row)) = found else { panic!("{column} = {value}: {found:?}") };
+        assert_eq!((row.table, row.column, row.row.as_str()), ("llm_providers", column, "openai-codex"), "{value}");
+        let listed = TokenStore::list(&*sqlite.store()).await.unwrap();
+        assert_eq!(
+            listed.unreadable,
+            [UnreadableAccount { name: name("openai-codex"), row: *row }],
+            "{column} = {value}"
+        );
+        assert_eq!(listed.readable.len(), 1, "the other account is read");
     }
-    let sqlite = with_one_of_each().await;
-    sqlite.execute("UPDATE llm_providers SET name = 'Not A Name'");
-    assert_inconsistent(sqlite.store().list().await, "llm_providers", "name", "Not A Name");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_invalid_login_row_is_an_error_with_its_place() {
+/// Needs the current-thread runtime of [`CapturedLog`].
+#[tokio::test]
+async fn an_account_without_a_valid_name_is_skipped_with_one_warning() {
+    let log = CapturedLog::start();
+    let sqlite = with_one_of_each().await;
+    sqlite.execute("UPDATE llm_providers SET name = 'Not A Name'");
+    for _ in 0..2 {
+        assert_eq!(TokenStore::list(&*sqlite.store()).await.unwrap(), StoredAccounts::default());
+    }
+    assert_eq!(log.text().matches("llm_providers.name, row Not A Name").count(), 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn an_unreadable_login_is_skipped_and_blocks_no_new_one() {
     let digest = OAuthState::new(SECRETS[2]).digest();
+    let log = CapturedLog::start();
     for (column, value) in [
         ("provider", "'Not A Name'"),
         ("provider_type", "'telepathy'"),
@@ -190,21 +221,71 @@ async fn an_invalid_login_row_is_an_error_with_its_place() {
         let sqlite = with_one_of_each().await;
         sqlite.execute(&format!("UPDATE login_sessions SET {column} = {value}"));
         let store = sqlite.store();
-        assert_inconsistent(store.find(&digest).await, "login_sessions", column, value);
-        if column != "outcome" {
-            assert_inconsistent(store.open_logins(at(0)).await, "login_sessions", column, value);
-        }
-        if column != "provider" {
-            let latest = store.latest(&name("openai-codex"), &Principal::named("alice")).await;
-            assert_inconsistent(latest, "login_sessions", column, value);
-        }
+        assert_eq!(store.find(&digest).await.unwrap(), None, "{column} = {value}");
+        assert_eq!(store.open_logins(at(0)).await.unwrap(), [], "{column} = {value}");
+        assert_eq!(store.ended(10).await.unwrap(), [], "{column} = {value}");
+        let latest = store.latest(&name("openai-codex"), &Principal::named("alice")).await.unwrap();
+        assert_eq!(latest, None, "{column} = {value}");
+        let begun = store.begin(&login(2, "openai-codex", "alice", at(1)), &author(at(1))).await.unwrap();
+        assert_eq!(begun, BeginOutcome::Begun, "{column} = {value}");
+        let latest = store.latest(&name("openai-codex"), &Principal::named("alice")).await.unwrap();
+        assert!(latest.is_some(), "{column} = {value}");
+        assert!(log.text().contains(&format!("login_sessions.{column}, row ")), "{}", log.text());
     }
 }
 
-#[track_caller]
-fn assert_inconsistent<T>(result: Result<T, StoreError>, in_table: &str, in_column: &str, value: &str) {
-    let error = result.map(drop).expect_err(value);
-    let named =
-        matches!(&error, StoreError::Inconsistent { table, column, .. } if (*table, *column) == (in_table, in_column));
-    assert!(named, "{in_table}.{in_column} = {value}: {error:?}");
+#[tokio::test]
+async fn an_unreadable_event_is_skipped_and_announced() {
+    let (log, sqlite) = (CapturedLog::start(), with_one_of_each().await);
+    let store = sqlite.store();
+    for number in 2..=6 {
+        save(&*store, &credential(number, "work"), 5).await;
+    }
+    sqlite.execute(
+        "UPDATE credential_events SET happening = 'yawned' WHERE id IN (3, 4); UPDATE credential_events SET cause = 'boredom' WHERE id = 5",
+    );
+    let NewEvents { events, is_complete } = store.since(Revision(1), 2).await.unwrap();
+    let revisions: Vec<i64> = events.iter().map(|event| event.revision.0).collect();
+    assert_eq!((revisions, is_complete), (vec![2, 6], false), "two readable events are found behind three others");
+    assert_eq!(store.newest(3).await.unwrap().len(), 3);
+    assert_eq!(store.of(&name("work"), 10).await.unwrap().len(), 2);
+    assert!(store.since(Revision(5), 10).await.unwrap().is_complete);
+    assert_eq!(log.text().matches("credential_events.kind, row 3").count(), 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn an_unreadable_token_and_an_unreadable_revocation_are_skipped() {
+    let sqlite = with_one_of_each().await;
+    sqlite.execute(
+        "INSERT INTO api_tokens (id, name, scope, digest, created_at) VALUES ('a', 'x', 'world', 'd', 0), ('b', 'x', 'proxy', 'e', 0);
+         INSERT INTO revocations (id, provider, provider_type, login_id, token, client, created_at, next_attempt_at)
+         VALUES ('a', 'work', 'openai-codex', 'l', 't', 'no JSON', 0, 0)",
+    );
+    assert_eq!(ApiTokenStore::list(&*sqlite.store()).await.unwrap().len(), 1);
+    let store = sqlite.store();
+    assert_eq!(store.all().await.unwrap(), []);
+    let due = store.due(at(0), 10).await.unwrap();
+    assert_eq!(store.take(&due[0], at(0), Duration::from_secs(60)).await.unwrap(), None);
+    assert_eq!(store.due(at(0), 10).await.unwrap(), [], "it waits for its next turn");
+}
+
+#[tokio::test]
+async fn a_damaged_file_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("goclaw.db");
+    fs::write(&path, "this is no database, and never was one. ".repeat(200)).unwrap();
+    let error = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).expect_err("it is no database");
+    assert!(matches!(error, OpenStoreError::Damaged { .. }), "{error:?}");
+
+    let sqlite = with_one_of_each().await;
+    // The schema stays readable; the pages of the rows do not.
+    sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let bytes = fs::read(sqlite.path()).unwrap();
+    let start = bytes.len() / 20;
+    let damaged: Vec<u8> = bytes.iter().enumerate().map(|(at, byte)| if at > start { 0x5a } else { *byte }).collect();
+    fs::write(&path, damaged).unwrap();
+    match SqliteStore::open(&path, Arc::new(SystemClock)).await {
+        Err(error) => assert!(matches!(error, OpenStoreError::Damaged { .. }), "{error:?}"),
+        Ok(store) => assert!(matches!(TokenStore::list(&store).await, Err(StoreError::Damaged { .. }))),
+    }
 }

@@ -16,7 +16,7 @@ use goclaw::{
     },
     ports::{
         Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint,
-        ProfileChange, Removal, SaveOutcome, StoreError, TokenEndpointError, TokenStore,
+        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenEndpointError, TokenStore,
     },
 };
 use mockall::mock;
@@ -63,7 +63,7 @@ mock! {
     #[async_trait]
     impl TokenStore for TokenStore {
         async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError>;
-        async fn list(&self) -> Result<Vec<SealedCredential>, StoreError>;
+        async fn list(&self) -> Result<StoredAccounts, StoreError>;
         async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError>;
         async fn change_profile(
             &self,

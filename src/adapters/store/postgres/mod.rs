@@ -27,6 +27,7 @@ use tokio::time::{error::Elapsed, timeout};
 use super::{
     connection::{Work, take},
     error::{TransactionError, unavailable},
+    rows::SkippedRows,
 };
 use crate::{
     domain::time::Timestamp,
@@ -53,6 +54,7 @@ pub struct PostgresStore {
     local: Arc<dyn Clock>,
     offset: Arc<ClockOffset>,
     has_own_clock: bool,
+    skipped: SkippedRows,
 }
 
 impl PostgresStore {

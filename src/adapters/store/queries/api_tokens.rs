@@ -6,16 +6,14 @@ use diesel_async::RunQueryDsl;
 
 use super::{Store, audit::append};
 use crate::{
-    adapters::store::{
-        rows::{Place, from_rows},
-        schema::api_tokens as table,
-    },
+    adapters::store::{rows::Place, schema::api_tokens as table},
     domain::{
         api_token::{ApiToken, ApiTokenId, Scope, SealedApiToken, TokenDigest},
         audit::AuditEvent,
         ids::DisplayName,
         sealed::SealedSecret,
         time::Timestamp,
+        unreadable::UnreadableRow,
     },
     ports::{ApiTokenStore, Author, StoreError},
 };
@@ -47,9 +45,9 @@ impl From<&SealedApiToken> for ApiTokenRow {
 }
 
 impl TryFrom<ApiTokenRow> for SealedApiToken {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(row: ApiTokenRow) -> Result<Self, StoreError> {
+    fn try_from(row: ApiTokenRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: "api_tokens", row: &row.id };
         let token = ApiToken {
             name: DisplayName::parse(&row.name).map_err(|_| place.invalid("name"))?,
@@ -76,7 +74,8 @@ impl ApiTokenStore for Store {
 
     async fn list(&self) -> Result<Vec<SealedApiToken>, StoreError> {
         let all = table::table.order((table::created_at.asc(), table::id.asc())).select(ApiTokenRow::as_select());
-        self.run("list the tokens", async |connection| from_rows(all.load(connection).await?)).await
+        let rows = self.run("list the tokens", async |connection| Ok(all.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<ApiTokenRow, _>(rows))
     }
 
     async fn extend(&self, token: &SealedApiToken) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ use crate::{
     adapters::store::{
         error::TransactionError,
         json_text::Document,
-        rows::{Place, from_rows},
+        rows::Place,
         schema::{config_secrets, llm_providers},
     },
     domain::{
@@ -26,8 +26,9 @@ use crate::{
         revocation::RevocationOrder,
         sealed::{SealedSecret, refresh_token_key},
         time::Timestamp,
+        unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -98,11 +99,13 @@ impl From<&SealedCredential> for ProviderRow {
     }
 }
 
-/// The account of a row and the value of its refresh token.
-impl TryFrom<(ProviderRow, Option<String>)> for SealedCredential {
-    type Error = StoreError;
+/// A row and the value of its refresh token.
+type AccountRow = (ProviderRow, Option<String>);
 
-    fn try_from((row, refresh_token): (ProviderRow, Option<String>)) -> Result<Self, StoreError> {
+impl TryFrom<AccountRow> for SealedCredential {
+    type Error = UnreadableRow;
+
+    fn try_from((row, refresh_token): AccountRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: "llm_providers", row: &row.name };
         let settings = ProviderSettings::from_json(place.decode("settings", &row.settings)?);
         let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
@@ -162,14 +165,26 @@ impl TokenStore for Store {
         self.run("load an account", async |connection| find(connection, name).await).await
     }
 
-    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
-        self.run("list the accounts", async |connection| accounts(connection, None).await).await
+    async fn list(&self) -> Result<StoredAccounts, StoreError> {
+        let rows = self.run("list the accounts", async |connection| Ok(rows(connection, None).await?)).await?;
+        let mut accounts = StoredAccounts::default();
+        for row in rows {
+            let name = AccountName::parse(&row.0.name);
+            match (account(row), name) {
+                (Ok(account), _) => accounts.readable.push(account),
+                (Err(row), Ok(name)) => accounts.unreadable.push(UnreadableAccount { name, row }),
+                (Err(row), Err(_)) => self.skipped.report(&row),
+            }
+        }
+        Ok(accounts)
     }
 
     async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
         let now = author.at;
         self.write("save a login", async |connection| {
-            let before = find(connection, &new.name).await?;
+            let found = find(connection, &new.name).await;
+            let is_unreadable = found.as_ref().is_err_and(TransactionError::is_of_row);
+            let before = if is_unreadable { None } else { found? };
             if let Some(other) = before.as_ref().filter(|account| account.provider_type != new.provider_type) {
                 return Ok(SaveOutcome::TypeConflict(other.provider_type));
             }
@@ -181,6 +196,10 @@ impl TokenStore for Store {
             }
             if let (Some(_), Some(order)) = (&before, &new.superseded) {
                 queue(connection, &order.revocation).await?;
+            }
+            if is_unreadable {
+                // Nothing of it is kept: it may be damaged anywhere.
+                delete(connection, &new.name, Vec::new()).await?;
             }
             let account = SealedCredential::after_login(new, before.as_ref(), now);
             let signed_in = CredentialEvent::unnumbered(&new.name, EventKind::SignedIn, &account.refresh, now);
@@ -246,7 +265,14 @@ impl TokenStore for Store {
         author: &Author,
     ) -> Result<Removal, StoreError> {
         self.write("remove an account", async |connection| {
-            let Some(account) = find(connection, name).await? else { return Ok(Removal::Absent) };
+            let found = find(connection, name).await;
+            if found.as_ref().is_err_and(TransactionError::is_of_row) {
+                let signed_out = end_of_unreadable(connection, name, author.at).await?;
+                delete(connection, name, vec![signed_out]).await?;
+                append(connection, AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author).await?;
+                return Ok(Removal::RemovedUnreadable);
+            }
+            let Some(account) = found? else { return Ok(Removal::Absent) };
             if account.contradicts(revocation) {
                 return Ok(Removal::Changed);
             }
@@ -263,15 +289,37 @@ impl TokenStore for Store {
 }
 
 async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
-    Ok(accounts(connection, Some(name)).await?.pop())
+    Ok(rows(connection, Some(name)).await?.pop().map(account).transpose()?)
+}
+
+fn account(row: AccountRow) -> Result<SealedCredential, UnreadableRow> {
+    let provider_type = ProviderType::parse(&row.0.provider_type);
+    SealedCredential::try_from(row).map_err(|unreadable| UnreadableRow { provider_type, ..unreadable })
+}
+
+/// Returns the event of the removal of an unreadable account, which other replicas follow.
+async fn end_of_unreadable(
+    connection: &mut Connection,
+    name: &AccountName,
+    now: Timestamp,
+) -> QueryResult<CredentialEvent> {
+    let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
+    let row = row.select((llm_providers::login_id, llm_providers::generation));
+    let (login_id, generation): (String, i64) = row.first(connection).await?;
+    Ok(CredentialEvent {
+        revision: Revision::default(),
+        name: name.clone(),
+        login_id: LoginId::from_stored(login_id),
+        generation: Generation(generation.try_into().unwrap_or_default()),
+        kind: EventKind::SignedOut,
+        cause: None,
+        at: now,
+    })
 }
 
 /// Reads accounts with their refresh tokens, ordered by name. Two statements could read two different logins, so one
 /// statement reads both.
-async fn accounts(
-    connection: &mut Connection,
-    name: Option<&AccountName>,
-) -> Result<Vec<SealedCredential>, TransactionError> {
+async fn rows(connection: &mut Connection, name: Option<&AccountName>) -> QueryResult<Vec<AccountRow>> {
     let mut accounts = llm_providers::table
         .left_join(config_secrets::table.on(config_secrets::key.eq(sql::<Text>(KEY_OF_ROW))))
         .select((ProviderRow::as_select(), config_secrets::value.nullable()))
@@ -280,7 +328,7 @@ async fn accounts(
     if let Some(name) = name {
         accounts = accounts.filter(llm_providers::name.eq(name.as_str()));
     }
-    from_rows::<(ProviderRow, Option<String>), _>(accounts.load(connection).await?)
+    accounts.load(connection).await
 }
 
 /// Records the events and writes the account, and its refresh token if it differs from the one in `before`. Returns the

@@ -8,18 +8,15 @@ use diesel_async::RunQueryDsl;
 
 use super::{Backend, Connection, Store};
 use crate::{
-    adapters::store::{
-        error::TransactionError,
-        rows::{Place, from_rows},
-        schema::credential_events as table,
-    },
+    adapters::store::{error::TransactionError, rows::Place, schema::credential_events as table},
     domain::{
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId},
         refresh::Cause,
         time::Timestamp,
+        unreadable::UnreadableRow,
     },
-    ports::{CredentialHistory, StoreError},
+    ports::{CredentialHistory, NewEvents, StoreError},
 };
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -51,9 +48,9 @@ impl From<&CredentialEvent> for EventRow {
 }
 
 impl TryFrom<EventRow> for CredentialEvent {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(row: EventRow) -> Result<Self, StoreError> {
+    fn try_from(row: EventRow) -> Result<Self, UnreadableRow> {
         let id = row.id.to_string();
         let place = Place { table: "credential_events", row: &id };
         let cause = row.cause.map(|code| Cause::parse(&code).ok_or_else(|| place.invalid("cause")));
@@ -71,18 +68,19 @@ impl TryFrom<EventRow> for CredentialEvent {
 
 #[async_trait]
 impl CredentialHistory for Store {
-    async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
-        let events = table::table.filter(table::id.gt(after.0)).order(table::id.asc());
-        events_of(self, "read the latest events", events.into_boxed(), limit).await
+    async fn since(&self, after: Revision, limit: usize) -> Result<NewEvents, StoreError> {
+        let query = || table::table.filter(table::id.gt(after.0)).order(table::id.asc()).into_boxed();
+        events_of(self, "read the latest events", query, limit).await
     }
 
     async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
-        let events = table::table.filter(table::provider.eq(name.as_str())).order(table::id.desc());
-        events_of(self, "read the events of an account", events.into_boxed(), limit).await
+        let query = || table::table.filter(table::provider.eq(name.as_str())).order(table::id.desc()).into_boxed();
+        Ok(events_of(self, "read the events of an account", query, limit).await?.events)
     }
 
     async fn newest(&self, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
-        events_of(self, "read the newest events", table::table.order(table::id.desc()).into_boxed(), limit).await
+        let query = || table::table.order(table::id.desc()).into_boxed();
+        Ok(events_of(self, "read the newest events", query, limit).await?.events)
     }
 
     async fn prune(&self, keep: usize) -> Result<usize, StoreError> {
@@ -96,14 +94,32 @@ impl CredentialHistory for Store {
     }
 }
 
-async fn events_of(
+/// Reads until there are `limit` readable events, or no more rows.
+async fn events_of<'q>(
     store: &Store,
     doing: &'static str,
-    events: table::BoxedQuery<'_, Backend>,
+    query: impl Fn() -> table::BoxedQuery<'q, Backend>,
     limit: usize,
-) -> Result<Vec<CredentialEvent>, StoreError> {
-    let events = events.limit(limit.try_into().unwrap_or(i64::MAX)).select(EventRow::as_select());
-    store.run(doing, async |connection| from_rows(events.load(connection).await?)).await
+) -> Result<NewEvents, StoreError> {
+    let (mut new, mut read) = (NewEvents { events: Vec::new(), is_complete: true }, 0);
+    loop {
+        let missing = to_i64(limit.saturating_sub(new.events.len()));
+        let page = query().limit(missing).offset(read).select(EventRow::as_select());
+        let rows = store.run(doing, async |connection| Ok(page.load(connection).await?)).await?;
+        let found = to_i64(rows.len());
+        let events: Vec<CredentialEvent> = store.skipped.readable::<EventRow, _>(rows);
+        let skipped = found - to_i64(events.len());
+        read += found;
+        new.is_complete &= skipped == 0;
+        new.events.extend(events);
+        if skipped == 0 || found < missing {
+            return Ok(new);
+        }
+    }
+}
+
+fn to_i64(count: usize) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
 }
 
 /// Appends an event to the history and returns its number.

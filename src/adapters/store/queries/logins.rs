@@ -8,12 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store, audit::append};
 use crate::{
-    adapters::store::{
-        error::TransactionError,
-        json_text::Document,
-        rows::{Place, from_rows},
-        schema::login_sessions as table,
-    },
+    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::login_sessions as table},
     domain::{
         audit::AuditEvent,
         ids::{AccountName, LoginId, Principal, StateDigest},
@@ -22,6 +17,7 @@ use crate::{
         provider::ProviderType,
         sealed::SealedSecret,
         time::Timestamp,
+        unreadable::UnreadableRow,
     },
     ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},
 };
@@ -65,9 +61,9 @@ impl ProgressRow {
 }
 
 impl TryFrom<&SealedLogin> for LoginRow {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(login: &SealedLogin) -> Result<Self, StoreError> {
+    fn try_from(login: &SealedLogin) -> Result<Self, UnreadableRow> {
         let session = &login.session;
         let id = session.id.as_str();
         Ok(Self {
@@ -89,9 +85,9 @@ impl TryFrom<&SealedLogin> for LoginRow {
 }
 
 impl TryFrom<LoginRow> for SealedLogin {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(row: LoginRow) -> Result<Self, StoreError> {
+    fn try_from(row: LoginRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: TABLE, row: &row.id };
         Ok(Self {
             progress: LoginProgress::parse(&row.outcome).ok_or_else(|| place.invalid("outcome"))?,
@@ -114,6 +110,8 @@ impl TryFrom<LoginRow> for SealedLogin {
 }
 
 const PENDING: &str = LoginProgress::Pending.as_str();
+/// Logins that are read to find the latest readable one.
+const LATEST: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
 
 #[async_trait]
@@ -126,7 +124,15 @@ impl LoginStore for Store {
         self.write("begin a login", async |connection| {
             expire(connection, author.at).await?;
             if let Some(earlier) = pending.first(connection).await.optional()? {
-                return Ok(BeginOutcome::AlreadyPending(Box::new(earlier.try_into()?)));
+                let earlier: LoginRow = earlier;
+                let id = earlier.id.clone();
+                match earlier.try_into() {
+                    Ok(earlier) => return Ok(BeginOutcome::AlreadyPending(Box::new(earlier))),
+                    // Nobody can finish it.
+                    Err(unreadable) => self.skipped.report(&unreadable),
+                }
+                let end = ProgressRow::ended(LoginOutcome::Interrupted, now);
+                diesel::update(table::table.find(id)).set(end).execute(connection).await?;
             }
             diesel::insert_into(table::table).values(row).execute(connection).await?;
             append(connection, AuditEvent::login_started(&login.session), author).await?;
@@ -137,27 +143,25 @@ impl LoginStore for Store {
 
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError> {
         let login = table::table.filter(table::state_digest.eq(state.as_str())).select(LoginRow::as_select());
-        self.run("find a login", async |connection| {
-            Ok(login.first(connection).await.optional()?.map(SealedLogin::try_from).transpose()?)
-        })
-        .await
+        let found = self.run("find a login", async |connection| Ok(login.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(found).pop())
     }
 
     async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let latest = table::table
             .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
             .order((table::started_at.desc(), table::id.desc()))
+            .limit(LATEST)
             .select(LoginRow::as_select());
-        self.run("find the latest login", async |connection| {
-            Ok(latest.first(connection).await.optional()?.map(SealedLogin::try_from).transpose()?)
-        })
-        .await
+        let latest = self.run("find the latest login", async |connection| Ok(latest.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(latest).into_iter().next())
     }
 
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
         let open = table::outcome.eq(PENDING).and(table::expires_at.gt(now.unix_millis()));
         let open = table::table.filter(open).select(LoginRow::as_select());
-        self.run("list the pending logins", async |connection| from_rows(open.load(connection).await?)).await
+        let open = self.run("list the pending logins", async |connection| Ok(open.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(open))
     }
 
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
@@ -166,7 +170,8 @@ impl LoginStore for Store {
             .order((table::outcome_at.desc(), table::id.desc()))
             .limit(limit.try_into().unwrap_or(i64::MAX))
             .select(LoginRow::as_select());
-        self.run("list the ended logins", async |connection| from_rows(ended.load(connection).await?)).await
+        let ended = self.run("list the ended logins", async |connection| Ok(ended.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(ended))
     }
 
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError> {

@@ -8,18 +8,14 @@ use diesel_async::RunQueryDsl;
 
 use super::{Connection, Store};
 use crate::{
-    adapters::store::{
-        error::TransactionError,
-        json_text::Document,
-        rows::{Place, from_rows},
-        schema::revocations as table,
-    },
+    adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::revocations as table},
     domain::{
         ids::{AccountName, LoginId},
         provider::ProviderType,
         revocation::{PendingRevocation, RevocationId},
         sealed::SealedSecret,
         time::Timestamp,
+        unreadable::UnreadableRow,
     },
     ports::{RevocationQueue, StoreError},
 };
@@ -41,9 +37,9 @@ struct RevocationRow {
 
 /// The row of a new revocation, which is due at once.
 impl TryFrom<&PendingRevocation> for RevocationRow {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(revocation: &PendingRevocation) -> Result<Self, StoreError> {
+    fn try_from(revocation: &PendingRevocation) -> Result<Self, UnreadableRow> {
         let (id, created_at) = (revocation.id.as_str(), revocation.created_at.unix_millis());
         Ok(Self {
             id: id.to_owned(),
@@ -59,9 +55,9 @@ impl TryFrom<&PendingRevocation> for RevocationRow {
 }
 
 impl TryFrom<RevocationRow> for PendingRevocation {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(row: RevocationRow) -> Result<Self, StoreError> {
+    fn try_from(row: RevocationRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: TABLE, row: &row.id };
         Ok(Self {
             name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
@@ -96,7 +92,8 @@ impl RevocationQueue for Store {
 
     async fn all(&self) -> Result<Vec<PendingRevocation>, StoreError> {
         let all = table::table.order(table::id).select(RevocationRow::as_select());
-        self.run("read the revocations", async |connection| from_rows(all.load(connection).await?)).await
+        let rows = self.run("read the revocations", async |connection| Ok(all.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<RevocationRow, _>(rows))
     }
 
     async fn take(
@@ -109,11 +106,9 @@ impl RevocationQueue for Store {
         let take = diesel::update(table::table.filter(due))
             .set(table::next_attempt_at.eq(now.plus(pause).unix_millis()))
             .returning(RevocationRow::as_returning());
-        self.run("take a revocation", async |connection| {
-            let taken = take.get_result(connection).await.optional()?;
-            Ok(taken.map(PendingRevocation::try_from).transpose()?)
-        })
-        .await
+        let taken =
+            self.run("take a revocation", async |connection| Ok(take.get_result(connection).await.optional()?)).await?;
+        Ok(self.skipped.readable::<RevocationRow, _>(taken.into_iter().collect()).pop())
     }
 
     async fn delete(&self, id: &RevocationId) -> Result<(), StoreError> {

@@ -22,6 +22,7 @@ use diesel_async::{pooled_connection::deadpool::Pool, sync_connection_wrapper::S
 use super::{
     connection::{Work, take},
     error::TransactionError,
+    rows::SkippedRows,
 };
 use crate::{
     domain::time::Timestamp,
@@ -39,6 +40,7 @@ pub struct SqliteStore {
     local: Arc<dyn Clock>,
     /// None if the callers' clock counts.
     boot_id: Option<Arc<str>>,
+    skipped: SkippedRows,
 }
 
 impl SqliteStore {

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 
 use super::{Connection, SqliteStore, clock::boot_id};
 use crate::{
-    adapters::store::{error::OpenStoreError, migrating::migrate},
+    adapters::store::{error::OpenStoreError, migrating::migrate, rows::SkippedRows},
     ports::Clock,
 };
 
@@ -33,6 +33,10 @@ impl SqliteStore {
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
+        Self::open_file(path, local).await.map_err(OpenStoreError::or_damaged)
+    }
+
+    async fn open_file(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;
@@ -49,7 +53,7 @@ impl SqliteStore {
             .await
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;
         migrate(&mut AsyncMigrationHarness::new(connection), MIGRATIONS, &name)?;
-        Ok(Self { pool, local, boot_id: boot_id().map(Into::into) })
+        Ok(Self { pool, local, boot_id: boot_id().map(Into::into), skipped: SkippedRows::default() })
     }
 }
 

@@ -37,6 +37,7 @@ export function controls(account, display, slot, { detail = false } = {}) {
 		case "absent": return [connect("Connect", detail ? "btn-fill" : "")];
 		case "off": return [display.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
 		case "needs": return [again("btn-fill"), goodbye()];
+		case "unreadable": return [provider.provider_type && again("btn-fill"), goodbye()];
 		case "doubt": return [again("btn-fill"),
 			act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
 		case "stalled": return [refresh(""), reconnect(), goodbye()];
@@ -107,7 +108,7 @@ export function card(name) {
 		if (next === shown) return;
 		shown = next;
 		body = swap(body, inner(account, slot));
-		node.className = `card ${kindOf(account, now()) === "needs" && !line.isOffline ? "is-bad" : ""}`;
+		node.className = `card ${["needs", "unreadable"].includes(kindOf(account, now())) && !line.isOffline ? "is-bad" : ""}`;
 	};
 	update();
 	return { node, update };

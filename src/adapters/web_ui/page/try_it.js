@@ -115,7 +115,7 @@ export function tryIt(account) {
 	function failed(error) {
 		if (error.code === "usage_limit_reached" || error.code === "insufficient_quota") return limit(error);
 		const v = vendor(provider);
-		const title = { needs_reauth: "This account needs a new sign-in", not_connected: "This account is not connected", model_not_found: `Model ${model.value} not found`,
+		const title = { needs_reauth: "This account needs a new sign-in", not_connected: "This account is not connected", account_unreadable: "This account can’t be read", model_not_found: `Model ${model.value} not found`,
 			offline: "The gateway didn’t respond", stream_ended_early: "The answer ended early" }[error.code] ?? (error.status >= 500 || error.status === 200 ? `${v} didn’t respond` : `${v} refused this request`);
 		return notice("warn", title, [error.sentence, error.status >= 400 && [` Programs get the same error (${error.status}, `, h("code", null, error.code), ")."]], { role: "alert", level: "h3" });
 	}

@@ -18,6 +18,7 @@ const PROVIDER_IS_DOWN = ["upstream_unavailable", "upstream_timeout", "provider_
 export function kindOf(account, at) {
 	const { provider, status, usageError } = account;
 	if (status.state === "absent") return provider.enabled ? "absent" : "off";
+	if (status.state === "unreadable") return "unreadable";
 	if (status.state === "disabled" || !provider.enabled) return "off";
 	if (status.state === "needs_reauth") return "needs";
 	if (status.state === "in_doubt") return "doubt";
@@ -69,6 +70,13 @@ export function verdict(account, at) {
 					? `Programs keep working until ${moment(status.expires_at)}. After that they get an error.`
 					: "Programs get an error until then."],
 				quote: isProvidersWord(cause) ? cause : null, main: "again" };
+		}
+		case "unreadable": {
+			const { table, row, reason } = status.unreadable ?? {};
+			return { kind, shape: "bad", tone: "is-bad", word: "Can’t be read",
+				say: [provider.provider_type ? `${again}, or restore the database` : "Disconnect it, or restore the database"],
+				why: ["The gateway can’t read this account in its database: ", code(table ?? ""), ", row ", code(row ?? provider.name), `: ${reason ?? ""}. `,
+					"Programs get an error until then. Other accounts are not affected."], main: "again" };
 		}
 		case "doubt": {
 			const event = last("in_doubt");
@@ -138,7 +146,7 @@ export function headline(accounts, at) {
 	if (connected.length === 0 && judged.every(({ kind }) => kind === "absent")) return { title: "Connect an account", first: true, about: [] };
 	const of = (...kinds) => judged.filter(({ kind }) => kinds.includes(kind)).map(({ account }) => account);
 	const title = (list, one, many) => (list.length === 1 ? `One account ${one}` : `${list.length} accounts ${many}`);
-	const needs = of("needs");
+	const needs = of("needs", "unreadable");
 	const doubt = of("doubt");
 	const soon = of("expiring");
 	const stuck = of("postponed", "stalled", "down");
@@ -159,6 +167,7 @@ export function concern(account, at) {
 		case "needs": return signsIn(account.provider)
 			? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
 			: `needs a new ${secretName(account.provider)}`;
+		case "unreadable": return "can’t be read";
 		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
 		case "expiring": return `expires ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
 		case "off": return "is switched off";

@@ -10,27 +10,33 @@ use goclaw::{
         refresh::{RefreshEvent, RefreshPolicy, StepEvent, step},
         revocation::RevocationOrder,
         time::Timestamp,
+        unreadable::UnreadableAccount,
     },
-    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
 };
 
-use super::MemoryStore;
+use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl TokenStore for MemoryStore {
     async fn load(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError> {
-        Ok(self.tables_to("load an account").await?.credentials.get(name).cloned())
+        self.tables_to("load an account").await?.find(name)
     }
 
-    async fn list(&self) -> Result<Vec<SealedCredential>, StoreError> {
-        Ok(self.tables_to("list the accounts").await?.credentials.values().cloned().collect())
+    async fn list(&self) -> Result<StoredAccounts, StoreError> {
+        let tables = self.tables_to("list the accounts").await?;
+        let unreadable = tables.unreadable.iter();
+        let unreadable = unreadable.map(|(name, row)| UnreadableAccount { name: name.clone(), row: row.clone() });
+        let readable = tables.credentials.values().filter(|account| !tables.unreadable.contains_key(&account.name));
+        Ok(StoredAccounts { readable: readable.cloned().collect(), unreadable: unreadable.collect() })
     }
 
     async fn save_login(&self, new: &NewSealedCredential, author: &Author) -> Result<SaveOutcome, StoreError> {
         let now = author.at;
         let _ = self.saves_blocked.subscribe().wait_for(|hang| !hang).await;
         let mut tables = self.tables_to("save a login").await?;
-        let before = tables.credentials.get(&new.name);
+        let is_unreadable = tables.unreadable.contains_key(&new.name);
+        let before = tables.credentials.get(&new.name).filter(|_| !is_unreadable);
         if let Some(other) = before.filter(|account| account.provider_type != new.provider_type) {
             return Ok(SaveOutcome::TypeConflict(other.provider_type));
         }
@@ -39,6 +45,9 @@ impl TokenStore for MemoryStore {
         }
         if let Some(outcome) = tables.complete(&new.login_id, now) {
             return Ok(SaveOutcome::LoginEnded(outcome));
+        }
+        if tables.unreadable.remove(&new.name).is_some() {
+            tables.credentials.remove(&new.name);
         }
         let before = tables.credentials.get(&new.name).cloned();
         if let (Some(_), Some(order)) = (&before, &new.superseded) {
@@ -58,7 +67,7 @@ impl TokenStore for MemoryStore {
     ) -> Result<Option<SealedCredential>, StoreError> {
         let now = author.at;
         let mut tables = self.tables_to("change an account").await?;
-        let Some(mut account) = tables.credentials.get(name).cloned() else { return Ok(None) };
+        let Some(mut account) = tables.find(name)? else { return Ok(None) };
         account.display_name = change.display_name.clone().or(account.display_name);
         account.enabled = change.enabled.unwrap_or(account.enabled);
         account.updated_at = now;
@@ -74,7 +83,7 @@ impl TokenStore for MemoryStore {
         now: Timestamp,
     ) -> Result<Advanced, StoreError> {
         let mut tables = self.tables_to("refresh an account").await?;
-        let account = tables.credentials.get(name).cloned();
+        let account = tables.find(name)?;
         let stepped = step(account.as_ref().map(|account| &account.refresh), event, policy, now);
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
         let events: Vec<_> = stepped.events.into_iter().map(record).collect();
@@ -99,6 +108,12 @@ impl TokenStore for MemoryStore {
     ) -> Result<Removal, StoreError> {
         let mut tables = self.tables_to("remove an account").await?;
         let Some(account) = tables.credentials.get(name).cloned() else { return Ok(Removal::Absent) };
+        if tables.unreadable.remove(name).is_some() {
+            tables.credentials.remove(name);
+            tables.record(name, EventKind::SignedOut, &account.refresh, author.at);
+            tables.append(AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author);
+            return Ok(Removal::RemovedUnreadable);
+        }
         if account.contradicts(revocation) {
             return Ok(Removal::Changed);
         }
@@ -109,5 +124,14 @@ impl TokenStore for MemoryStore {
         tables.record(name, EventKind::SignedOut, &account.refresh, author.at);
         tables.append(AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author);
         Ok(Removal::Removed(Box::new(account)))
+    }
+}
+
+impl Tables {
+    fn find(&self, name: &AccountName) -> Result<Option<SealedCredential>, StoreError> {
+        match self.unreadable.get(name) {
+            Some(row) => Err(row.clone().into()),
+            None => Ok(self.credentials.get(name).cloned()),
+        }
     }
 }

@@ -9,16 +9,17 @@ use goclaw::{
         refresh::RefreshState,
         time::Timestamp,
     },
-    ports::{CredentialHistory, StoreError},
+    ports::{CredentialHistory, NewEvents, StoreError},
 };
 
 use super::{MemoryStore, Tables};
 
 #[async_trait]
 impl CredentialHistory for MemoryStore {
-    async fn since(&self, after: Revision, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {
+    async fn since(&self, after: Revision, limit: usize) -> Result<NewEvents, StoreError> {
         let tables = self.tables_to("read the latest events").await?;
-        Ok(tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect())
+        let events = tables.events.iter().filter(|event| event.revision > after).take(limit).cloned().collect();
+        Ok(NewEvents { events, is_complete: true })
     }
 
     async fn of(&self, name: &AccountName, limit: usize) -> Result<Vec<CredentialEvent>, StoreError> {

@@ -18,7 +18,7 @@ use goclaw::{
     domain::{
         api_token::SealedApiToken, audit::AuditEntry, credential::SealedCredential, history::CredentialEvent,
         ids::AccountName, keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings,
-        revocation::PendingRevocation, time::Timestamp,
+        revocation::PendingRevocation, time::Timestamp, unreadable::UnreadableRow,
     },
     ports::StoreError,
 };
@@ -34,6 +34,8 @@ pub(crate) struct MemoryStore {
 #[derive(Default)]
 struct Tables {
     credentials: BTreeMap<AccountName, SealedCredential>,
+    /// The accounts whose rows are damaged.
+    unreadable: BTreeMap<AccountName, UnreadableRow>,
     logins: Vec<SealedLogin>,
     events: Vec<CredentialEvent>,
     /// Each with the time of its next attempt.
@@ -111,6 +113,20 @@ impl MemoryStore {
     /// Deletes the marks of all API tokens.
     pub(crate) fn delete_marks(&self) {
         self.tables().api_tokens.iter_mut().for_each(|stored| stored.mac = None);
+    }
+
+    /// Damages the row of an account.
+    pub(crate) fn damage(&self, name: &AccountName) {
+        let mut tables = self.tables();
+        let provider_type = tables.credentials.get(name).map(|account| account.provider_type);
+        let (row, reason) = (name.to_string(), "it is damaged".to_owned());
+        let row = UnreadableRow { table: "llm_providers", column: "state", row, reason, provider_type };
+        tables.unreadable.insert(name.clone(), row);
+    }
+
+    /// Undoes [`MemoryStore::damage`].
+    pub(crate) fn mend(&self, name: &AccountName) {
+        self.tables().unreadable.remove(name);
     }
 
     /// Adds a foreign member to an account's settings.

@@ -1,0 +1,33 @@
+//! Rows that cannot be used: damaged, written by another program, or sealed with a key that this gateway lacks. Such a row
+//! harms only itself.
+
+use std::fmt;
+
+use super::{ids::AccountName, provider::ProviderType};
+
+/// A row of the database, and why it cannot be used. It holds no other value of the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableRow {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// The row's name or id.
+    pub row: String,
+    pub reason: String,
+    /// The provider type of an account's row, if this version knows it.
+    pub provider_type: Option<ProviderType>,
+}
+
+impl fmt::Display for UnreadableRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { table, column, row, reason, .. } = self;
+        write!(f, "{table}.{column}, row {row}: {reason}")
+    }
+}
+
+/// An account whose row, or whose refresh token's row, cannot be used. It is quarantined: it serves no request and is not
+/// refreshed until its owner logs in again or restores the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadableAccount {
+    pub name: AccountName,
+    pub row: UnreadableRow,
+}

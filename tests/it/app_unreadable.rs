@@ -1,0 +1,196 @@
+//! Accounts whose rows cannot be read are quarantined, and harm no other.
+
+use std::sync::Arc;
+
+use goclaw::{
+    app::{AccountStatus, AppError, Ports, ProxyRequest, Revocation},
+    domain::{
+        credential::AccountState,
+        sealed::SealedSecret,
+        unreadable::{UnreadableAccount, UnreadableRow},
+    },
+    ports::{RequestBody, SecretCipher},
+};
+use http_message::{HeaderMap, Method};
+use secrecy::SecretString;
+
+use crate::support::{
+    fakes::{OPENAI, TestGateway, alice, name, settle, within},
+    log::CapturedLog,
+};
+
+const WORK: &str = "work";
+
+/// Connects two accounts.
+async fn with_two() -> TestGateway {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.connect_as(WORK).await;
+    gateway
+}
+
+async fn status(gateway: &TestGateway, account: &str) -> AccountStatus {
+    gateway.app.accounts.status(&name(account), &alice()).await.expect("a status")
+}
+
+async fn ask(gateway: &TestGateway, account: &str) -> Result<u16, AppError> {
+    let request = ProxyRequest {
+        name: name(account),
+        method: Method::GET,
+        path: "wham/usage".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: RequestBody::default(),
+    };
+    Ok(within(gateway.app.models.forward(request)).await?.status.as_u16())
+}
+
+async fn row_of(gateway: &TestGateway, account: &str) -> UnreadableRow {
+    match ask(gateway, account).await {
+        Err(AppError::AccountUnreadable(account)) => account.row,
+        other => panic!("{account}: {other:?}"),
+    }
+}
+
+/// Replaces the access token of an account by a text that another program wrote.
+async fn write_plain_text(gateway: &TestGateway, account: &str) {
+    let mut stored = gateway.account(account).await.expect("an account");
+    stored.access_token = SealedSecret::from_stored("sk-canary".to_owned());
+    gateway.store.put(stored);
+}
+
+#[tokio::test]
+async fn a_start_quarantines_what_does_not_open_and_serves_the_rest() {
+    let mut gateway = with_two().await;
+    let log = CapturedLog::start();
+    write_plain_text(&gateway, WORK).await;
+    gateway.restart().await;
+    assert_eq!(ask(&gateway, OPENAI).await.expect("a response"), 200);
+    let row = row_of(&gateway, WORK).await;
+    assert_eq!((row.table, row.column, row.row.as_str()), ("llm_providers", "api_key", WORK));
+
+    let of_work = status(&gateway, WORK).await;
+    assert_eq!((of_work.state, of_work.authenticated), (AccountState::Unreadable, false));
+    assert!(of_work.reason.as_ref().is_some_and(|reason| reason.contains("llm_providers")), "{of_work:?}");
+    assert_eq!(of_work.unreadable, Some(row));
+    assert_eq!(status(&gateway, OPENAI).await.state, AccountState::Active);
+    let views = gateway.app.accounts.list().await.expect("a list");
+    let states: Vec<_> = views.iter().filter(|view| view.name.as_str() == WORK).map(|view| view.state).collect();
+    assert_eq!(states, [AccountState::Unreadable]);
+    assert_eq!(log.text().matches("cannot be read and is out of use").count(), 1, "{}", log.text());
+    assert!(!log.text().contains("canary") && !format!("{of_work:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_status_that_finds_a_damaged_row_takes_the_account_out_of_use_and_back() {
+    let gateway = with_two().await;
+    gateway.store.damage(&name(WORK));
+    assert_eq!(ask(&gateway, WORK).await.expect("nobody has looked at the row"), 200);
+    assert_eq!(status(&gateway, WORK).await.state, AccountState::Unreadable);
+    assert_eq!(row_of(&gateway, WORK).await.column, "state");
+    gateway.store.mend(&name(WORK));
+    assert_eq!(status(&gateway, WORK).await.state, AccountState::Active);
+    assert_eq!(ask(&gateway, WORK).await.expect("a response"), 200);
+}
+
+#[tokio::test]
+async fn one_can_sign_in_over_an_unreadable_account() {
+    let mut gateway = with_two().await;
+    gateway.store.damage(&name(WORK));
+    write_plain_text(&gateway, OPENAI).await;
+    gateway.restart().await;
+    for account in [WORK, OPENAI] {
+        gateway.connect_as(account).await;
+        assert_eq!(status(&gateway, account).await.state, AccountState::Active, "{account}");
+        assert_eq!(ask(&gateway, account).await.expect("a response"), 200);
+    }
+}
+
+#[tokio::test]
+async fn one_can_log_out_of_an_unreadable_account_and_nothing_is_revoked() {
+    let mut gateway = with_two().await;
+    gateway.store.damage(&name(WORK));
+    write_plain_text(&gateway, OPENAI).await;
+    gateway.restart().await;
+    for account in [WORK, OPENAI] {
+        let out = within(gateway.app.accounts.logout(name(account))).await.expect("it is logged out");
+        assert_eq!((out.removed, out.revocation), (true, Revocation::Failed), "{account}");
+        assert!(gateway.app.tokens.registry().unreadable(&name(account)).is_none());
+    }
+    assert_eq!((gateway.store.contents().0.len(), gateway.store.revocations()), (0, 0));
+    assert_eq!(status(&gateway, OPENAI).await.state, AccountState::Absent);
+}
+
+#[tokio::test]
+async fn requests_that_need_the_row_say_that_it_is_unreadable() {
+    let gateway = with_two().await;
+    gateway.store.damage(&name(WORK));
+    let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
+    for refused in [
+        within(gateway.app.accounts.update(name(WORK), change)).await.map(drop),
+        within(gateway.app.accounts.refresh(&name(WORK), &alice(), None)).await.map(drop),
+    ] {
+        assert!(
+            matches!(&refused, Err(AppError::AccountUnreadable(account)) if account.name == name(WORK)),
+            "{refused:?}"
+        );
+    }
+    assert!(within(gateway.app.accounts.events(&name(WORK), 10)).await.is_ok_and(|events| events.len() == 1));
+}
+
+#[tokio::test]
+async fn a_replica_follows_other_accounts_past_an_unreadable_one() {
+    let mut gateway = with_two().await;
+    gateway.connect_as("spare").await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("it starts");
+    // An event of the damaged account, then one of another account.
+    let change = goclaw::ports::ProfileChange { display_name: Some("Work".to_owned()), enabled: None };
+    within(gateway.app.accounts.update(name(WORK), change)).await.expect("it changes");
+    gateway.store.damage(&name(WORK));
+    within(gateway.app.accounts.logout(name("spare"))).await.expect("it is logged out");
+    gateway.clock.advance(std::time::Duration::from_secs(1));
+    settle().await;
+    assert!(other.tokens.registry().get(&name("spare")).is_none(), "the logout was followed");
+    assert!(other.tokens.registry().unreadable(&name(WORK)).is_some());
+    assert!(other.tokens.registry().get(&name(OPENAI)).is_some());
+    gateway.restart().await;
+    assert_eq!(ask(&gateway, OPENAI).await.expect("a response"), 200);
+}
+
+#[tokio::test]
+async fn a_start_without_a_key_that_some_rows_need_names_it() {
+    let gateway = with_two().await;
+    // The gateway's own key is 1; the account `work` is sealed with 2.
+    let with_other = gateway.gateway_with(|ports| Ports { cipher: two_keys(2, 1), ..ports });
+    with_other.start().await.expect("one of its keys opens everything");
+    let pasted = with_other.logins.start(name("spare"), alice(), codex()).await.expect("it starts");
+    let goclaw::app::StartOutcome::Pending(login) = pasted else { panic!("it is connected") };
+    let redirect_url = SecretString::from(gateway.provider.approve(&login.auth_url));
+    let callback = goclaw::app::Callback::Pasted { name: name("spare"), redirect_url, principal: alice() };
+    within(with_other.logins.complete(callback)).await.expect("it connects");
+
+    let first = gateway.another_gateway(1);
+    first.start().await.expect("its key opens two of three accounts");
+    let quarantined = first.tokens.registry().unreadable(&name("spare")).expect("it is quarantined");
+    let missing = two_keys(2, 1).key_id();
+    let UnreadableAccount { row, .. } = quarantined.as_ref();
+    assert_eq!((row.table, row.column), ("config_secrets", "value"));
+    assert!(row.reason.contains(missing.as_str()), "{row}");
+    assert!(first.tokens.cached(&name(OPENAI)).is_some() && first.tokens.cached(&name(WORK)).is_some());
+}
+
+fn codex() -> goclaw::app::StartOptions {
+    let provider_type = Some(goclaw::domain::provider::ProviderType::OpenaiCodex);
+    goclaw::app::StartOptions { provider_type, ..Default::default() }
+}
+
+/// Returns a cipher that seals with the first key and opens both.
+fn two_keys(first: u8, second: u8) -> Arc<dyn SecretCipher> {
+    use goclaw::adapters::{
+        cipher::{EncryptionKey, KeyRing, XChaChaCipher},
+        system::SystemRandom,
+    };
+    let texts = [first, second].map(|number| EncryptionKey::from_bytes([number; 32]).to_text());
+    Arc::new(XChaChaCipher::new(&KeyRing::of(texts.iter()).expect("keys"), Arc::new(SystemRandom)))
+}

@@ -1,0 +1,105 @@
+//! One damaged row on whole gateways: the account is quarantined on every replica and across restarts; others never notice.
+
+use serde_json::{Value, json};
+
+use crate::{
+    replicas::home,
+    support::{
+        gateway::{Gateway, Home, eventually},
+        postgres::Database,
+        provider::Provider,
+    },
+};
+
+async fn sign_in(provider: &Provider, gateway: &Gateway, account: &str) {
+    let start = json!({"provider_type": "openai-codex", "force": true});
+    let started = gateway.post(&format!("/v1/auth/{account}/start"), start).await;
+    assert_eq!(started.status, 200, "{}", started.text);
+    let redirect_url = provider.redirect_for(started.json()["auth_url"].as_str().expect("an auth_url")).await;
+    let pasted = gateway.post(&format!("/v1/auth/{account}/callback"), json!({"redirect_url": redirect_url})).await;
+    assert_eq!(pasted.status, 200, "{}", pasted.text);
+}
+
+async fn status(gateway: &Gateway, account: &str) -> Value {
+    gateway.get(&format!("/v1/auth/{account}/status")).await.json()
+}
+
+/// Sends a prompt; returns the status and the error.
+async fn ask(gateway: &Gateway, account: &str) -> (u16, Value) {
+    let response = gateway.post("/v1/responses", json!({"model": format!("{account}/gpt-5.5"), "input": "hi"})).await;
+    (response.status, response.json()["error"].clone())
+}
+
+/// Checks that `studio` is quarantined and nothing else is affected.
+async fn only_studio_is_unreadable(gateway: &Gateway, table: &str, why: &str) {
+    let studio = status(gateway, "studio").await;
+    assert_eq!(
+        (&studio["state"], &studio["unreadable"]["table"]),
+        (&json!("unreadable"), &json!(table)),
+        "{why}: {studio}"
+    );
+    assert!(studio["reason"].as_str().is_some_and(|reason| reason.contains(table)), "{why}: {studio}");
+    assert_eq!(status(gateway, "openai").await["state"], "active", "{why}");
+    let listed = gateway.get("/v1/providers").await;
+    assert_eq!(listed.status, 200, "{why}: {}", listed.text);
+    assert!(listed.text.contains("openai-codex") && listed.text.contains("\"studio\""), "{why}: {}", listed.text);
+    assert_eq!(ask(gateway, "openai").await.0, 200, "{why}");
+    let models = gateway.get("/v1/models").await;
+    assert!(models.status == 200 && models.text.contains("openai-codex/"), "{why}: {}", models.text);
+    let (refused, error) = ask(gateway, "studio").await;
+    assert_eq!((refused, &error["code"]), (400, &json!("account_unreadable")), "{why}: {error}");
+    assert!(error["message"].as_str().is_some_and(|message| message.contains(table) && message.contains("sign in")));
+}
+
+const DAMAGES: [(&str, &str); 6] = [
+    ("llm_providers", "UPDATE llm_providers SET api_key = 'not-a-seal' WHERE name = 'studio'"),
+    ("llm_providers", "UPDATE llm_providers SET provider_type = 'acme' WHERE name = 'studio'"),
+    ("llm_providers", "UPDATE llm_providers SET settings = '[]' WHERE name = 'studio'"),
+    ("llm_providers", "UPDATE llm_providers SET state = 'asleep' WHERE name = 'studio'"),
+    ("llm_providers", "UPDATE llm_providers SET cause = 'boredom' WHERE name = 'studio'"),
+    ("config_secrets", "UPDATE config_secrets SET value = 'x' WHERE key = 'oauth.studio.refresh_token'"),
+];
+
+#[tokio::test]
+async fn an_unreadable_row_affects_no_other_account_on_any_replica() {
+    let (provider, database) = (Provider::approving(), Database::create().await);
+    let homes = [home(&provider, &database), home(&provider, &database)];
+    let (first, mut second) = tokio::join!(homes[0].start(), homes[1].start());
+    first.sign_in().await;
+    for (table, damage) in DAMAGES {
+        sign_in(&provider, &first, "studio").await;
+        sign_in(&provider, &first, "spare").await;
+        let known = || async { (ask(&second, "spare").await.0 == 200).then_some(()) };
+        eventually("the second gateway to know the account", known).await;
+        database.execute(damage).await;
+        only_studio_is_unreadable(&first, table, damage).await;
+        only_studio_is_unreadable(&second, table, damage).await;
+        assert_eq!(first.post("/v1/auth/spare/logout", json!({})).await.status, 200);
+        let gone = || async { (ask(&second, "spare").await.0 != 200).then_some(()) };
+        eventually("the second gateway to follow the logout", gone).await;
+    }
+    second.stop().await;
+    second = homes[1].start().await;
+    only_studio_is_unreadable(&second, "config_secrets", "after a restart").await;
+    let out = second.post("/v1/auth/studio/logout", json!({})).await;
+    assert_eq!((out.status, &out.json()["removed"]), (200, &json!(true)), "{}", out.text);
+    assert_eq!(second.get("/v1/auth/studio/status").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_command_line_says_what_to_do_about_an_unreadable_account() {
+    let provider = Provider::approving();
+    let home = Home::new(&provider);
+    let gateway = home.start().await;
+    gateway.sign_in().await;
+    home.change_database("UPDATE llm_providers SET settings = 'no JSON'");
+    let shown = home.run(&["auth", "status"]);
+    assert_eq!(shown.code, Some(1), "{}{}", shown.stdout, shown.stderr);
+    for part in ["llm_providers.settings", "Sign in again, or restore", "goclaw auth login"] {
+        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+    }
+    let listed = home.run(&["providers", "list"]);
+    assert!(listed.stdout.contains("unreadable"), "{}", listed.stdout);
+    assert_eq!(gateway.sign_in().await.status, 200);
+    assert_eq!(home.run(&["auth", "status"]).code, Some(0));
+}
