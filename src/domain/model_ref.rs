@@ -67,6 +67,15 @@ pub struct ModelNames {
 }
 
 impl ModelNames {
+    /// Returns the part of a name that may be an account's: what is before the first slash, unless an agent has the name.
+    pub fn account_in(&self, name: &ModelName) -> Option<AccountName> {
+        if self.agents.contains_key(name.as_str()) {
+            None
+        } else {
+            ModelRef::split(name.as_str()).map(|split| split.provider)
+        }
+    }
+
     /// Resolves `name` to an agent's model; else to a model of the provider before its first slash, if that is a
     /// provider; else to a model of the default provider, whose names may have slashes too.
     pub fn resolve(&self, name: &ModelName, is_provider: impl Fn(&AccountName) -> bool) -> ModelRef {

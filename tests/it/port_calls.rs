@@ -72,7 +72,10 @@ async fn a_refresh_takes_two_store_steps() {
     gateway.clock.advance(2 * HOUR);
     let mut store = MockTokenStore::new();
     let listed = stored.clone();
-    store.expect_list().times(1).return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
+    store
+        .expect_list()
+        .times(1)
+        .return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
     let row = Arc::new(std::sync::Mutex::new(stored));
     // The lease before the presentation, and the result after it.
     store.expect_advance().times(2).returning(move |_, event, policy, now| {
@@ -96,7 +99,10 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
     let (mut store, mut oauth, clock) = (MockTokenStore::new(), MockOAuthEndpoint::new(), gateway.clock.clone());
     oauth.expect_refresh().never();
     let listed = stored.clone();
-    store.expect_list().times(1).return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
+    store
+        .expect_list()
+        .times(1)
+        .return_once(move || Ok(StoredAccounts { readable: vec![listed], unreadable: Vec::new() }));
     store.expect_load().returning(|_| Ok(None));
     store.expect_advance().times(2).returning(move |_, event, _, now| {
         if let RefreshEvent::Begin { .. } = event {
@@ -121,7 +127,10 @@ async fn a_valid_token_is_served_without_store_or_provider() {
     let gateway = connected().await;
     let stored = gateway.account(OPENAI).await.expect("it is connected");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
-    store.expect_list().times(1).return_once(move || Ok(StoredAccounts { readable: vec![stored], unreadable: Vec::new() }));
+    store
+        .expect_list()
+        .times(1)
+        .return_once(move || Ok(StoredAccounts { readable: vec![stored], unreadable: Vec::new() }));
     store.expect_load().never();
     store.expect_advance().never();
     oauth.expect_refresh().never();

@@ -59,15 +59,27 @@ impl Models {
     /// Resolves the name of a model.
     ///
     /// # Errors
-    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`].
-    pub(super) fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
-        let is_account = |name: &_| self.tokens.registry().get(name).is_some() || self.catalog.get(name).is_some();
-        let found = self.names.resolve(asked, is_account);
-        let definition = self.definition(&found.provider)?;
+    /// [`AppError::UnknownModel`], [`AppError::UnknownProvider`], [`AppError::NoModels`], [`AppError::AccountUnreadable`],
+    /// [`AppError::Store`].
+    pub(super) async fn target(&self, asked: &ModelName) -> Result<Target, AppError> {
+        let unknown = match self.names.account_in(asked) {
+            None => None,
+            Some(name) => match self.definition(&name).await {
+                Ok(_) => None,
+                // Models of the default provider may have slashes in their names too.
+                Err(error @ (AppError::UnknownProvider(_) | AppError::Store(_))) => Some(error),
+                Err(error) => return Err(error),
+            },
+        };
+        let found = self.names.resolve(asked, |_| unknown.is_none());
+        let definition = self.definition(&found.provider).await?;
         let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
         // ChatGPT's models have no slash in their names, so the part before it is an unknown account. The prompt must
         // not go to another account.
         if api.dialect == Dialect::Codex && found.model.contains('/') {
+            if let Some(error @ AppError::Store(_)) = unknown {
+                return Err(error);
+            }
             return Err(AppError::UnknownModel(asked.as_str().to_owned()));
         }
         Ok(Target { definition, api, model: found.model })

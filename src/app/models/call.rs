@@ -42,12 +42,23 @@ impl ProviderCall {
 }
 
 impl Models {
-    /// Returns the definition of an account from memory, so that no store call delays a request.
-    pub(super) fn definition(&self, name: &AccountName) -> Result<Arc<ProviderDefinition>, AppError> {
-        let connected = self.tokens.registry().get(name).map(|account| Arc::clone(&account.definition));
-        connected
-            .or_else(|| self.catalog.get(name).map(|known| Arc::new(known.clone())))
-            .ok_or_else(|| AppError::UnknownProvider(name.to_string()))
+    /// Returns the definition of an account, from memory if it is registered or configured, so that no store call delays a
+    /// request.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownProvider`], [`AppError::AccountUnreadable`], [`AppError::Store`].
+    pub(super) async fn definition(&self, name: &AccountName) -> Result<Arc<ProviderDefinition>, AppError> {
+        if let Some(account) = self.tokens.registry().get(name) {
+            return Ok(Arc::clone(&account.definition));
+        }
+        if let Some(known) = self.catalog.get(name) {
+            return Ok(Arc::new(known.clone()));
+        }
+        match self.tokens.registered(name).await {
+            Ok(account) => Ok(Arc::clone(&account.definition)),
+            Err(AppError::NotConnected(name)) => Err(AppError::UnknownProvider(name.to_string())),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends a call as the account `name` and returns the response with any status once its head is read.

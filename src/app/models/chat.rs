@@ -30,7 +30,7 @@ impl Models {
     pub async fn create_chat_completion(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
         let ModelRequest { headers, body } = request;
         let asked = ChatRequest::parse(&body)?;
-        let target = self.target(asked.model())?;
+        let target = self.target(asked.model()).await?;
         match target.api.dialect {
             Dialect::Codex => {
                 let (request, options) = asked.into_backend(&target.model)?;

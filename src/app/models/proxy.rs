@@ -48,7 +48,7 @@ impl Models {
     #[tracing::instrument(name = "models.forward", level = "debug", skip_all, fields(provider.name = %request.name))]
     pub async fn forward(&self, request: ProxyRequest) -> Result<ProxyResponse, AppError> {
         let ProxyRequest { name, method, path, query, headers, body } = request;
-        let definition = self.definition(&name)?;
+        let definition = self.definition(&name).await?;
         let path = ProxyPath::parse(&path)?;
         // Checked before the token is looked up, because a rejected path must not start a refresh.
         if !path.is_allowed_by(&definition.proxy_paths) {

@@ -32,7 +32,7 @@ impl Models {
         let ModelRequest { headers, body } = request;
         let asked = ResponsesRequest::parse(&body)?;
         let name = asked.model().clone();
-        let target = self.target(&name)?;
+        let target = self.target(&name).await?;
         match target.api.dialect {
             Dialect::Codex => {}
             Dialect::ChatCompletions => {

@@ -61,7 +61,7 @@ impl Models {
     /// and those of [`Tokens::usable`](crate::app::Tokens::usable).
     #[tracing::instrument(name = "models.usage", skip_all, fields(provider.name = %name))]
     pub async fn usage(&self, name: &AccountName) -> Result<Usage, AppError> {
-        let definition = self.definition(name)?;
+        let definition = self.definition(name).await?;
         let name = &definition.name;
         let path = definition.descriptor().usage_path.ok_or_else(|| AppError::NoUsage(name.clone()))?;
         let account = self.tokens.usable(name).await?;

@@ -5,6 +5,7 @@ mod breaker;
 mod ended;
 mod journal;
 mod late;
+mod lookup;
 mod present;
 mod refresh;
 mod refused;
@@ -39,10 +40,14 @@ use crate::{
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
+    ports::{
+        Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreError, TokenJournal,
+        TokenStore,
+    },
 };
 use breaker::Breakers;
 use late::LateCalls;
+use lookup::Lookups;
 use refused::RefusedTokens;
 use schedule::RefreshSchedule;
 pub(super) use single_flight::RefreshOutcome;
@@ -62,6 +67,7 @@ pub struct Tokens {
     registry: ProviderRegistry,
     single_flight: SingleFlight,
     late_calls: LateCalls,
+    lookups: Lookups,
     breakers: Breakers,
     refused: RefusedTokens,
     schedule: RefreshSchedule,
@@ -85,6 +91,7 @@ impl Tokens {
             registry: ProviderRegistry::default(),
             single_flight: SingleFlight::default(),
             late_calls: LateCalls::default(),
+            lookups: Lookups::default(),
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
@@ -166,27 +173,31 @@ impl Tokens {
 
     /// Reloads an account from the store; `login_id` is the login that is unregistered if nothing is stored.
     pub(super) async fn reload(self: &Arc<Self>, name: &AccountName, login_id: &LoginId) -> Result<(), AppError> {
+        if !self.read(name).await? {
+            self.registry.unregister(name, login_id);
+        }
+        Ok(())
+    }
+
+    /// Reads an account, and registers or quarantines it. Returns whether it is stored.
+    async fn read(self: &Arc<Self>, name: &AccountName) -> Result<bool, AppError> {
         let stored = self.directory.find(name).await?;
         if let Some(StoredAccount::Readable(account)) = &stored {
             let known = self.registry.get(name);
             let is_new = known.is_none_or(|known| known.refresh.version != account.refresh.version);
             if is_new && !self.note_seen(account).await {
-                return self.meet_restored_account(account.clone(), &self.remembered_now().await).await;
+                self.meet_restored_account(account.clone(), &self.remembered_now().await).await?;
+                return Ok(true);
             }
         }
-        match stored {
-            Some(account) => self.meet(account),
-            None => self.registry.unregister(name, login_id),
-        }
-        Ok(())
+        Ok(stored.map(|account| self.meet(account)).is_some())
     }
 
     /// Reads the quarantined accounts again: a key may have arrived, or a backup.
     pub(in crate::app) async fn retry_unreadable(&self) -> Result<(), AppError> {
         for name in self.registry.unreadable_names() {
-            match self.directory.find(&name).await? {
-                Some(account) => self.meet(account),
-                None => self.registry.reset(&name, None),
+            if !self.read(&name).await? {
+                self.registry.reset(&name, None);
             }
         }
         Ok(())

@@ -29,7 +29,7 @@ impl Tokens {
     /// Returns the account with a usable access token, after a refresh if there is none.
     ///
     /// # Errors
-    /// [`AppError::NotConnected`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
+    /// Those of [`Tokens::registered`], [`AppError::SwitchedOff`], [`AppError::DisabledByConfiguration`],
     /// [`AppError::NeedsReauth`] where waiting does not help; [`AppError::RefreshNotBegun`] where it does.
     pub async fn usable(self: &Arc<Self>, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
         let mut waited_for = None;
@@ -38,7 +38,7 @@ impl Tokens {
             if let Some(account) = self.cached(name) {
                 return Ok(account);
             }
-            let account = self.registry.get(name).ok_or_else(|| AppError::NotConnected(name.clone()))?;
+            let account = self.registered(name).await?;
             let ProviderRegistration { definition, refresh, .. } = account.as_ref();
             if !account.enabled {
                 return Err(AppError::SwitchedOff(name.clone()));
@@ -64,7 +64,7 @@ impl Tokens {
 
     /// Returns why there is no usable token.
     fn without_token(&self, name: &AccountName) -> AppError {
-        let Some(account) = self.registry.get(name) else { return AppError::NotConnected(name.clone()) };
+        let Some(account) = self.registry.get(name) else { return self.not_registered(name) };
         let refresh = account.refresh.clone().at(self.now());
         if needs_owner(&refresh) {
             return AppError::NeedsReauth(name.clone());

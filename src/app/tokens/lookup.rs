@@ -1,0 +1,78 @@
+//! Looks up accounts that are not registered here: another replica may have connected them a moment ago, or their row can be
+//! read again. Requests for one account ask the store together, at most once a second.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{ProviderRegistration, Tokens};
+use crate::{
+    app::AppError,
+    domain::{ids::AccountName, unreadable::UnreadableAccount},
+    ports::StoreError,
+};
+
+/// Pause between two lookups of one name.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Names that are remembered at most. Callers choose them.
+const MAX_NAMES: usize = 1_000;
+
+/// The last lookup of each name. Its lock is held while the store is asked.
+#[derive(Debug, Default)]
+pub(super) struct Lookups(Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<Option<Lookup>>>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Lookup {
+    /// When it ended, since the machine's start.
+    at: Duration,
+    has_failed: bool,
+}
+
+impl Lookups {
+    fn of(&self, name: &AccountName) -> Arc<tokio::sync::Mutex<Option<Lookup>>> {
+        let mut lookups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lookups.len() >= MAX_NAMES && !lookups.contains_key(name) {
+            lookups.retain(|_, lookup| Arc::strong_count(lookup) > 1);
+        }
+        Arc::clone(lookups.entry(name.clone()).or_default())
+    }
+}
+
+impl Tokens {
+    /// Returns a connected account from memory, or from the store if it is not registered here.
+    ///
+    /// # Errors
+    /// [`AppError::NotConnected`], [`AppError::AccountUnreadable`], [`AppError::Store`].
+    pub(in crate::app) async fn registered(&self, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
+        if let Some(account) = self.registry.get(name) {
+            return Ok(account);
+        }
+        self.look_up(name).await?;
+        self.registry.get(name).ok_or_else(|| self.not_registered(name))
+    }
+
+    /// Returns why no account is registered under a name that was looked up.
+    pub(super) fn not_registered(&self, name: &AccountName) -> AppError {
+        let unreadable = self.registry.unreadable(name);
+        unreadable.map_or_else(|| AppError::NotConnected(name.clone()), |found| UnreadableAccount::clone(&found).into())
+    }
+
+    async fn look_up(&self, name: &AccountName) -> Result<(), StoreError> {
+        const DOING: &str = "look up an account";
+        let lookup = self.lookups.of(name);
+        let mut last = lookup.lock().await;
+        let now = self.clock.since_boot();
+        if let Some(Lookup { has_failed, .. }) = last.filter(|last| now.saturating_sub(last.at) < PAUSE) {
+            let source = "it failed less than a second ago".into();
+            return if has_failed { Err(StoreError::Unavailable { doing: DOING, source }) } else { Ok(()) };
+        }
+        let is_stored = self.read(name).await;
+        *last = Some(Lookup { at: self.clock.since_boot(), has_failed: is_stored.is_err() });
+        if !is_stored? && self.registry.unreadable(name).is_some() {
+            self.registry.reset(name, None);
+        }
+        Ok(())
+    }
+}
