@@ -33,7 +33,7 @@ pub use directory::{account_name, new_account};
 pub use error::AppError;
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
-pub use models::{IGNORED_PARAMETERS, ListedModel, ModelRequest, Models, ProxyRequest, ProxyResponse};
+pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use tasks::Tasks;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
 

@@ -5,6 +5,7 @@ use poem_openapi::{
     ApiResponse, OpenApi,
     param::Path,
     registry::{MetaMediaType, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
 };
 
 use super::{
@@ -17,7 +18,8 @@ use super::{
 };
 use crate::{
     adapters::contract::{Model, ModelList},
-    app::{IGNORED_PARAMETERS, ModelRequest, ProxyResponse},
+    app::{IGNORED_PARAMETERS, ModelListing, ModelRequest, ProxyResponse},
+    domain::ids::AccountName,
 };
 
 pub(super) struct ModelApi;
@@ -92,10 +94,11 @@ impl ModelApi {
 
     /// List the models of all connected accounts.
     ///
-    /// The lists come from the providers and are cached for a minute.
+    /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its last
+    /// known list.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
-    async fn models(&self, caller: Caller) -> Result<Json<ModelList>, OpenAiErrorResponse<0>> {
-        Ok(Json(caller.app().models.list().await.into()))
+    async fn models(&self, caller: Caller) -> Result<ListResponse, OpenAiErrorResponse<0>> {
+        Ok(ListResponse(caller.app().models.list().await))
     }
 
     /// Find a model by its name.
@@ -113,6 +116,38 @@ impl ModelApi {
 
 /// The error statuses of a request with a prompt.
 const PROMPT: u16 = LARGE_BODY | NOT_FOUND | PROVIDER;
+
+/// The header that names the accounts whose own list could not be read.
+const INCOMPLETE_MODELS: &str = "goclaw-incomplete-models";
+
+/// The list of models.
+struct ListResponse(ModelListing);
+
+impl IntoResponse for ListResponse {
+    fn into_response(self) -> Response {
+        let ModelListing { models, incomplete } = self.0;
+        let response = Json(ModelList::from(models)).into_response();
+        if incomplete.is_empty() {
+            return response;
+        }
+        let names: Vec<&str> = incomplete.iter().map(AccountName::as_str).collect();
+        response.with_header(INCOMPLETE_MODELS, names.join(", ")).into_response()
+    }
+}
+
+impl ApiResponse for ListResponse {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: JSON, schema: ModelList::schema_ref() }];
+        let incomplete =
+            "Accounts whose list could not be read, separated by commas. Their last known models are listed.";
+        let incomplete = header(INCOMPLETE_MODELS, incomplete, false, MetaSchema::new("string"));
+        MetaResponses { responses: vec![success(content, vec![incomplete])] }
+    }
+
+    fn register(registry: &mut Registry) {
+        ModelList::register(registry);
+    }
+}
 
 /// A model's response, whole or as a stream.
 struct ModelResponse(Response);

@@ -1,5 +1,6 @@
 //! `GET /v1/models`: the models of the connected accounts. Each provider's list is cached and revalidated by its
-//! `ETag`. If a provider does not respond, its last list or the configured one is used.
+//! `ETag`. If a provider does not respond, or an account is out of use, its last list or the configured one is used, and the
+//! account is named.
 
 use std::{
     collections::HashMap,
@@ -36,6 +37,17 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(5);
 const FRESH_FOR: Duration = Duration::from_secs(60);
 const RETRY_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
+/// How long the last list of a provider stands in for one that cannot be read.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What callers can use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelListing {
+    pub models: Vec<ListedModel>,
+    /// The accounts whose own list could not be read. Their last known models are listed.
+    pub incomplete: Vec<AccountName>,
+}
+
 /// A model that a caller can use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedModel {
@@ -61,14 +73,19 @@ struct ModelList {
     login_id: LoginId,
     etag: Option<HeaderValue>,
     models: Vec<(String, i64)>,
+    /// When the provider sent it.
+    listed_at: Timestamp,
+    /// Whether the provider's last response was a list.
+    is_current: bool,
     /// End of the time in which it is served without revalidation.
     fresh_until: Timestamp,
 }
 
 impl ModelLists {
-    fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<ModelList> {
+    /// Returns the last list of an account, unless it is too old.
+    fn last(&self, name: &AccountName, now: Timestamp) -> Option<ModelList> {
         let lists = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.get(name).filter(|list| list.login_id == *login_id).cloned()
+        lists.get(name).filter(|list| now < list.listed_at.plus(KEPT_FOR)).cloned()
     }
 
     fn put(&self, name: &AccountName, list: ModelList) {
@@ -82,22 +99,28 @@ impl ModelLists {
 }
 
 impl Models {
-    /// Returns the agents, then the models of every account that is switched on.
+    /// Returns the agents, then the models of every account that is switched on. An account that cannot be asked now
+    /// contributes its last known list, and hides no other.
     #[tracing::instrument(name = "models.list", skip_all)]
-    pub async fn list(&self) -> Vec<ListedModel> {
+    pub async fn list(&self) -> ModelListing {
         let agents = self.names.agents.keys();
         let agents = agents.map(|key| ListedModel { id: key.clone(), owned_by: "goclaw".to_owned(), created: 0 });
-        let mut names = self.tokens.registry().names();
+        let registry = self.tokens.registry();
+        let mut names: Vec<_> = registry.names().into_iter().chain(registry.unreadable_names()).collect();
         names.sort();
         let lists = join_all(names.iter().map(|name| self.models_of(name))).await;
-        let models = names.iter().zip(lists).flat_map(|(name, models)| {
-            models.into_iter().map(move |(model, created)| ListedModel {
+        let mut listing = ModelListing { models: agents.collect(), incomplete: Vec::new() };
+        for (name, (models, is_current)) in names.into_iter().zip(lists) {
+            listing.models.extend(models.into_iter().map(|(model, created)| ListedModel {
                 id: format!("{name}/{model}"),
                 owned_by: name.to_string(),
                 created,
-            })
-        });
-        agents.chain(models).collect()
+            }));
+            if !is_current {
+                listing.incomplete.push(name);
+            }
+        }
+        listing
     }
 
     /// Returns the model with this id.
@@ -106,40 +129,57 @@ impl Models {
     /// [`AppError::UnknownModel`].
     #[tracing::instrument(name = "models.find", skip_all)]
     pub async fn find(&self, id: &str) -> Result<ListedModel, AppError> {
-        let mut models = self.list().await.into_iter();
+        let mut models = self.list().await.models.into_iter();
         models.find(|model| model.id == id).ok_or_else(|| AppError::UnknownModel(id.to_owned()))
     }
 
-    async fn models_of(&self, name: &AccountName) -> Vec<(String, i64)> {
-        let Some(account) =
-            self.tokens.registry().get(name).filter(|account| account.enabled && account.definition.enabled)
-        else {
-            return Vec::new();
+    /// Returns the models of an account, and whether they are what its provider lists now.
+    async fn models_of(&self, name: &AccountName) -> (Vec<(String, i64)>, bool) {
+        let Some(account) = self.tokens.registry().get(name) else {
+            let last = self.lists.last(name, self.now());
+            return (last.map(|list| list.models).unwrap_or_default(), false);
         };
         let definition = &account.definition;
-        let Some(api) = definition.descriptor().models else { return Vec::new() };
+        let is_on = account.enabled && definition.enabled;
+        let Some(api) = definition.descriptor().models.filter(|_| is_on) else { return (Vec::new(), true) };
         let turn = self.lists.turn(name);
         let _one_at_a_time = turn.lock().await;
-        let known = self.lists.get(name, &account.refresh.version.login_id);
+        let login_id = &account.refresh.version.login_id;
+        let known = self.lists.last(name, self.now()).filter(|list| list.login_id == *login_id);
         if let Some(fresh) = known.as_ref().filter(|list| list.fresh_until > self.now()) {
-            return fresh.models.clone();
+            return (fresh.models.clone(), fresh.is_current);
         }
         let listed = select! {
             listed = self.ask_for_models(definition, api, known.as_ref()) => listed,
             () = self.clock.sleep(LIST_TIMEOUT) => Err(AppError::InvalidUpstreamResponse("it did not list its models in time")),
         };
-        let ((etag, models), fresh_for) = match listed {
-            Ok(listed) => (listed, FRESH_FOR),
+        let now = self.now();
+        let list = match listed {
+            Ok((etag, models)) => ModelList {
+                login_id: login_id.clone(),
+                etag,
+                models,
+                listed_at: now,
+                is_current: true,
+                fresh_until: now.plus(FRESH_FOR),
+            },
             Err(error) => {
-                tracing::warn!(provider.name = %name, error = %error, "the provider's models could not be listed");
-                let configured = || definition.models.iter().map(|model| (model.clone(), 0)).collect();
-                let last = known.map_or_else(|| (None, configured()), |list| (list.etag, list.models));
-                (last, RETRY_AFTER_FAILURE)
+                tracing::warn!(provider.name = %name, error = %error,
+                    "the models of {name} could not be listed; its last known list is used");
+                let configured = || ModelList {
+                    login_id: login_id.clone(),
+                    etag: None,
+                    models: definition.models.iter().map(|model| (model.clone(), 0)).collect(),
+                    listed_at: now,
+                    is_current: false,
+                    fresh_until: now,
+                };
+                let last = known.unwrap_or_else(configured);
+                ModelList { is_current: false, fresh_until: now.plus(RETRY_AFTER_FAILURE), ..last }
             }
         };
-        let (login_id, fresh_until) = (account.refresh.version.login_id.clone(), self.now().plus(fresh_for));
-        self.lists.put(name, ModelList { login_id, etag, models: models.clone(), fresh_until });
-        models
+        self.lists.put(name, list.clone());
+        (list.models, list.is_current)
     }
 
     /// Asks the provider for its list and the list's `ETag`.

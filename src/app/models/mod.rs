@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use ask::ModelRequest;
 pub(super) use ask::refusal_of;
 pub(super) use call::set_user_agent;
-pub use list::ListedModel;
+pub use list::{ListedModel, ModelListing};
 pub use proxy::{ProxyRequest, ProxyResponse};
 pub use responses::IGNORED_PARAMETERS;
 
