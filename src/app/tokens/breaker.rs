@@ -68,6 +68,11 @@ impl Tokens {
         }
     }
 
+    /// Returns the address of the server that refreshes an account; empty if none does.
+    pub(super) fn endpoint_of(&self, definition: &ProviderDefinition) -> String {
+        self.method_of(definition).map(server).unwrap_or_default().to_owned()
+    }
+
     fn method_of<'d>(&self, definition: &'d ProviderDefinition) -> Option<RefreshMethod<'d>> {
         let account = self.registry.get(&definition.name)?;
         definition.refresh_method(account.auth_method)

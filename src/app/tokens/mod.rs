@@ -15,6 +15,7 @@ mod revoke;
 mod save;
 mod schedule;
 mod single_flight;
+mod slots;
 mod source;
 mod vault;
 
@@ -52,6 +53,7 @@ use refused::RefusedTokens;
 use schedule::RefreshSchedule;
 pub(super) use single_flight::RefreshOutcome;
 use single_flight::SingleFlight;
+use slots::RefreshSlots;
 
 pub struct Tokens {
     store: Arc<dyn TokenStore>,
@@ -71,6 +73,7 @@ pub struct Tokens {
     breakers: Breakers,
     refused: RefusedTokens,
     schedule: RefreshSchedule,
+    slots: RefreshSlots,
     proactive: bool,
     tasks: Tasks,
 }
@@ -95,6 +98,7 @@ impl Tokens {
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             schedule: RefreshSchedule::default(),
+            slots: RefreshSlots::default(),
             proactive,
             tasks: tasks.clone(),
         }

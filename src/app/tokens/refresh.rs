@@ -10,7 +10,9 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
+    schedule::MIN_WAIT,
     single_flight::{Follower, Role},
+    slots::{IsAwaited, Slot},
 };
 use crate::{
     app::AppError,
@@ -40,12 +42,36 @@ impl Tokens {
         seen: &TokenVersion,
         trigger: RefreshTrigger,
     ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        let follower = match self.single_flight.join(&definition.name, seen) {
-            Role::Follower(follower) => follower,
+        self.join_refresh(definition, seen, trigger, true)
+    }
+
+    /// Does the same as [`Tokens::refresh`] for the schedule, which gives way to callers.
+    pub(super) fn refresh_on_schedule(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        self.join_refresh(definition, seen, RefreshTrigger::Due, false)
+    }
+
+    fn join_refresh(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+        trigger: RefreshTrigger,
+        is_caller: bool,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        let follower = match self.single_flight.join(&definition.name, seen, is_caller) {
+            Role::Follower(follower) => {
+                if is_caller {
+                    self.slots.hurry(&definition.name);
+                }
+                follower
+            }
             Role::Leader(leader, follower) => {
                 let (tokens, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
                 self.tasks.start(async move {
-                    let (outcome, late) = tokens.run_refresh(&definition, seen, trigger).await;
+                    let (outcome, late) = tokens.run_refresh(&definition, seen, trigger, &leader.is_awaited).await;
                     leader.finish(outcome);
                     if let Some(call) = late {
                         tokens.await_late(&definition, call).await;
@@ -63,13 +89,18 @@ impl Tokens {
         definition: &ProviderDefinition,
         seen: TokenVersion,
         trigger: RefreshTrigger,
+        is_awaited: &IsAwaited,
     ) -> (RefreshOutcome, Option<LateCall>) {
+        // Before the lease, whose time must not pass in a queue.
+        let Some(slot) = self.slot(definition, is_awaited).await else {
+            return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
+        };
         if trigger != RefreshTrigger::Consented
             && let Err(until) = self.admit(definition)
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        self.acquire_and_present(definition, seen, trigger).await.unwrap_or_else(|error| {
+        self.acquire_and_present(definition, seen, trigger, slot).await.unwrap_or_else(|error| {
             tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
             (RefreshOutcome::StoreDown, None)
         })
@@ -80,6 +111,7 @@ impl Tokens {
         definition: &ProviderDefinition,
         seen: TokenVersion,
         trigger: RefreshTrigger,
+        slot: Slot,
     ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
@@ -106,7 +138,10 @@ impl Tokens {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
                 self.hang_up(name, &lease).await;
                 let mut call = self.present(definition, &credential, token);
-                match self.in_time(definition, &mut call).await {
+                let response = self.in_time(definition, &mut call).await;
+                // What follows needs the database, not the endpoint.
+                drop(slot);
+                match response {
                     Some(Ok(response)) => return Ok((self.keep(definition, &credential, response).await, None)),
                     Some(Err(failure)) => failure,
                     None => {

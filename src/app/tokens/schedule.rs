@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::{RefreshOutcome, Tokens};
 use crate::domain::{ids::AccountName, refresh::RefreshTrigger, time::Timestamp};
@@ -20,21 +20,12 @@ const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a refresh that could not be begun.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
 /// Shortest wait before the next try.
-const MIN_WAIT: Duration = Duration::from_secs(1);
-/// Maximum number of concurrent refreshes, to limit the load of many overdue accounts.
-const MAX_CONCURRENT: usize = 8;
+pub(super) const MIN_WAIT: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RefreshSchedule {
     times: Mutex<BinaryHeap<Reverse<(Timestamp, AccountName)>>>,
     sooner: Notify,
-    slots: Arc<Semaphore>,
-}
-
-impl Default for RefreshSchedule {
-    fn default() -> Self {
-        Self { times: Mutex::default(), sooner: Notify::new(), slots: Arc::new(Semaphore::new(MAX_CONCURRENT)) }
-    }
 }
 
 impl RefreshSchedule {
@@ -91,11 +82,10 @@ impl Tokens {
             Some(at) if at > now => return self.schedule.put(at, name),
             _ => return,
         }
-        let (tokens, slots) = (Arc::clone(self), Arc::clone(&self.schedule.slots));
+        let tokens = Arc::clone(self);
         self.tasks.start(async move {
-            let Ok(_slot) = slots.acquire().await else { return };
             let name = &definition.name;
-            match tokens.refresh(&definition, &refresh.version, RefreshTrigger::Due).await {
+            match tokens.refresh_on_schedule(&definition, &refresh.version).await {
                 // The result is registered, which schedules the account's next refresh.
                 RefreshOutcome::Settled => {}
                 // The store's clock may be behind this replica's.

@@ -3,11 +3,12 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 use tokio::sync::watch;
 
+use super::slots::IsAwaited;
 use crate::domain::{ids::AccountName, refresh::TokenVersion, time::Timestamp};
 
 /// How a refresh ended.
@@ -22,9 +23,10 @@ pub(in crate::app) enum RefreshOutcome {
 }
 
 type Key = (AccountName, TokenVersion);
+type Outcome = watch::Receiver<Option<RefreshOutcome>>;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, watch::Receiver<Option<RefreshOutcome>>>>>);
+pub(super) struct SingleFlight(Arc<Mutex<HashMap<Key, (Outcome, IsAwaited)>>>);
 
 /// A caller's part in a refresh.
 pub(super) enum Role {
@@ -38,21 +40,25 @@ pub(super) struct Leader {
     single_flight: SingleFlight,
     key: Key,
     outcome: watch::Sender<Option<RefreshOutcome>>,
+    pub(super) is_awaited: IsAwaited,
 }
 
 /// Waits for the end of a refresh.
 pub(super) struct Follower(watch::Receiver<Option<RefreshOutcome>>);
 
 impl SingleFlight {
-    pub(super) fn join(&self, name: &AccountName, version: &TokenVersion) -> Role {
+    /// Joins or begins a refresh. `is_caller` if a caller waits for it, instead of the schedule.
+    pub(super) fn join(&self, name: &AccountName, version: &TokenVersion, is_caller: bool) -> Role {
         let key = (name.clone(), version.clone());
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outcome) = running.get(&key) {
+        if let Some((outcome, is_awaited)) = running.get(&key) {
+            is_awaited.fetch_or(is_caller, Ordering::SeqCst);
             return Role::Follower(Follower(outcome.clone()));
         }
         let (outcome, receiver) = watch::channel(None);
-        running.insert(key.clone(), receiver.clone());
-        Role::Leader(Leader { single_flight: self.clone(), key, outcome }, Follower(receiver))
+        let is_awaited = IsAwaited::new(is_caller.into());
+        running.insert(key.clone(), (receiver.clone(), Arc::clone(&is_awaited)));
+        Role::Leader(Leader { single_flight: self.clone(), key, outcome, is_awaited }, Follower(receiver))
     }
 
     /// Whether a refresh of these tokens is under way in this process.

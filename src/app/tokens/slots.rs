@@ -1,0 +1,125 @@
+//! Limits the concurrent refreshes at each token endpoint, so that many accounts that are due at once do not flood it. Callers
+//! that wait for a token go before scheduled refreshes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{select, sync::oneshot};
+
+use super::Tokens;
+use crate::domain::{ids::AccountName, provider::ProviderDefinition};
+
+/// Refreshes that run at one endpoint at the same time.
+const MOST_AT_ONCE: usize = 5;
+
+/// Whether a caller waits for a refresh. It is set when the first caller joins.
+pub(super) type IsAwaited = Arc<AtomicBool>;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct RefreshSlots(Arc<Mutex<HashMap<String, Endpoint>>>);
+
+#[derive(Debug, Default)]
+struct Endpoint {
+    taken: usize,
+    /// Refreshes that callers wait for.
+    awaited: VecDeque<Waiting>,
+    scheduled: VecDeque<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    name: AccountName,
+    turn: oneshot::Sender<Slot>,
+}
+
+/// The right to call an endpoint. Dropping it passes it on.
+#[derive(Debug)]
+pub(super) struct Slot(Option<(RefreshSlots, String)>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some((slots, endpoint)) = self.0.take() {
+            slots.pass_on(&endpoint);
+        }
+    }
+}
+
+impl RefreshSlots {
+    /// Takes a slot, or queues for one.
+    fn take(
+        &self,
+        endpoint: &str,
+        name: &AccountName,
+        is_awaited: &IsAwaited,
+    ) -> Result<Slot, oneshot::Receiver<Slot>> {
+        let mut endpoints = self.lock();
+        let queue = endpoints.entry(endpoint.to_owned()).or_default();
+        if queue.taken < MOST_AT_ONCE {
+            queue.taken += 1;
+            return Ok(self.slot(endpoint));
+        }
+        let (turn, receiver) = oneshot::channel();
+        let waiting = Waiting { name: name.clone(), turn };
+        // Read under the lock, so that a caller who joins now finds the entry.
+        let queue = if is_awaited.load(Ordering::SeqCst) { &mut queue.awaited } else { &mut queue.scheduled };
+        queue.push_back(waiting);
+        Err(receiver)
+    }
+
+    /// Moves the queued refresh of an account before the scheduled ones, because a caller waits for it now.
+    pub(super) fn hurry(&self, name: &AccountName) {
+        for queue in self.lock().values_mut() {
+            let waiting = queue.scheduled.iter().position(|waiting| waiting.name == *name);
+            queue.awaited.extend(waiting.and_then(|at| queue.scheduled.remove(at)));
+        }
+    }
+
+    fn pass_on(&self, endpoint: &str) {
+        while let Some(next) = self.next(endpoint) {
+            match next.turn.send(self.slot(endpoint)) {
+                Ok(()) => return,
+                // It has stopped waiting. The slot is still taken.
+                Err(mut slot) => slot.0 = None,
+            }
+        }
+    }
+
+    /// Returns the refresh whose turn it is. Without one, the slot is free.
+    fn next(&self, endpoint: &str) -> Option<Waiting> {
+        let mut endpoints = self.lock();
+        let queue = endpoints.get_mut(endpoint)?;
+        let next = queue.awaited.pop_front().or_else(|| queue.scheduled.pop_front());
+        if next.is_none() {
+            queue.taken = queue.taken.saturating_sub(1);
+        }
+        next
+    }
+
+    fn slot(&self, endpoint: &str) -> Slot {
+        Slot(Some((self.clone(), endpoint.to_owned())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Endpoint>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tokens {
+    /// Waits for a slot at the endpoint that refreshes an account. None if the refreshes before it take longer than one call
+    /// may.
+    pub(super) async fn slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
+        let endpoint = self.endpoint_of(definition);
+        match self.slots.take(&endpoint, &definition.name, is_awaited) {
+            Ok(slot) => Some(slot),
+            Err(turn) => select! {
+                slot = turn => slot.ok(),
+                () = self.clock.sleep(definition.refresh.longest_call()) => None,
+            },
+        }
+    }
+}
