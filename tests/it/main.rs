@@ -11,6 +11,7 @@ mod app_forward;
 mod app_keys;
 mod app_late_responses;
 mod app_login;
+mod app_lookup;
 mod app_refresh;
 mod app_restore;
 mod app_sessions;

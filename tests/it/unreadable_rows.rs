@@ -46,6 +46,7 @@ async fn only_studio_is_unreadable(gateway: &Gateway, table: &str, why: &str) {
     assert_eq!(ask(gateway, "openai").await.0, 200, "{why}");
     let models = gateway.get("/v1/models").await;
     assert!(models.status == 200 && models.text.contains("openai-codex/"), "{why}: {}", models.text);
+    assert_eq!(models.header("goclaw-incomplete-models"), "studio", "{why}");
     let (refused, error) = ask(gateway, "studio").await;
     assert_eq!((refused, &error["code"]), (400, &json!("account_unreadable")), "{why}: {error}");
     assert!(error["message"].as_str().is_some_and(|message| message.contains(table) && message.contains("sign in")));

@@ -114,8 +114,8 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         }
         AppError::Store(StoreError::Damaged { .. }) => fixed(
             Kind::StoreUnavailable,
-            "the gateway's database is damaged; nothing was changed; restore a backup, or move the database away and sign in \
-             again; see the gateway's log",
+            "the gateway's database is damaged; nothing was changed; restore a backup, or move the database away and \
+             sign in again; see the gateway's log",
         ),
         AppError::Store(_) => fixed(
             Kind::StoreUnavailable,

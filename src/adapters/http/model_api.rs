@@ -94,8 +94,8 @@ impl ModelApi {
 
     /// List the models of all connected accounts.
     ///
-    /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its last
-    /// known list.
+    /// The lists come from the providers and are cached for a minute. An account that cannot be asked now contributes its
+    /// last known list.
     #[oai(path = "/v1/models", method = "get", operation_id = "listModels")]
     async fn models(&self, caller: Caller) -> Result<ListResponse, OpenAiErrorResponse<0>> {
         Ok(ListResponse(caller.app().models.list().await))

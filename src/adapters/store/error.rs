@@ -22,8 +22,8 @@ pub enum OpenStoreError {
     )]
     Newer { name: String, found: String, known: String },
     #[error(
-        "the database {name} is damaged; stop all gateways and restore a backup of it, but keep the token journal beside it, or \
-         move the database away and sign in again"
+        "the database {name} is damaged; stop all gateways and restore a backup of it, but keep the token journal beside \
+         it, or move the database away and sign in again"
     )]
     Damaged { name: String, source: Cause },
     #[error("the database {name} may lose committed data in a crash: set synchronous_commit = on for it")]

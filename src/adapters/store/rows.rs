@@ -1,5 +1,5 @@
-//! Converts rows into domain values. An invalid row is unreadable, never a default. In a list it is skipped, so that it harms
-//! no other row.
+//! Converts rows into domain values. An invalid row is unreadable, never a default. In a list it is skipped, so that it
+//! harms no other row.
 
 use std::{
     collections::HashSet,

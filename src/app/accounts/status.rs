@@ -146,8 +146,8 @@ impl Accounts {
             state: AccountState::Unreadable,
             authenticated: false,
             reason: Some(format!(
-                "The stored account cannot be read ({row}). Sign in again, or restore the database from a backup. Other accounts are \
-                 not affected."
+                "The stored account cannot be read ({row}). Sign in again, or restore the database from a backup. Other \
+                 accounts are not affected."
             )),
             unreadable: Some(row),
             switched_off_by: None,

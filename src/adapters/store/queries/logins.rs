@@ -131,7 +131,7 @@ impl LoginStore for Store {
                     // Nobody can finish it.
                     Err(unreadable) => self.skipped.report(&unreadable),
                 }
-                let end = ProgressRow::ended(LoginOutcome::Interrupted, now);
+                let end = ProgressRow::ended(LoginOutcome::Interrupted, author.at);
                 diesel::update(table::table.find(id)).set(end).execute(connection).await?;
             }
             diesel::insert_into(table::table).values(row).execute(connection).await?;

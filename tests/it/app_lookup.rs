@@ -1,0 +1,146 @@
+//! What a replica does about accounts that it does not know, and lists that it cannot read.
+
+use std::{sync::Arc, time::Duration};
+
+use goclaw::{
+    app::{App, AppError, ModelRequest, ProxyRequest},
+    ports::RequestBody,
+};
+use http_message::{HeaderMap, Method, StatusCode};
+
+use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, name, settle, spawn, within};
+
+async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
+    let request = ProxyRequest {
+        name: name(account),
+        method: Method::GET,
+        path: "wham/usage".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: RequestBody::default(),
+    };
+    Ok(within(app.models.forward(request)).await?.status.as_u16())
+}
+
+async fn prompt(app: &Arc<App>, account: &str) -> AppError {
+    let body = format!(r#"{{"model": "{account}/gpt-5.5", "input": "hi"}}"#).into();
+    let answered = within(app.models.create_response(ModelRequest { headers: HeaderMap::new(), body })).await;
+    answered.map(drop).expect_err("the fake backend sends no events")
+}
+
+#[tokio::test]
+async fn a_replica_asks_the_store_before_it_says_that_an_account_is_not_connected() {
+    let gateway = TestGateway::open().await;
+    let other = gateway.another_gateway(1);
+    other.start().await.expect("it starts");
+    // The clock stands still, so the other replica does not follow.
+    for account in [OPENAI, "work", "third"] {
+        gateway.connect_as(account).await;
+        assert!(other.tokens.registry().get(&name(account)).is_none());
+    }
+    assert_eq!(forward(&other, OPENAI).await.expect("a response"), 200);
+    assert_eq!(forward(&other, "work").await.expect("a response"), 200);
+    let prompted = prompt(&other, "third").await;
+    assert!(matches!(prompted, AppError::InvalidUpstreamResponse(_)), "it reached the provider: {prompted:?}");
+}
+
+#[tokio::test]
+async fn a_store_failure_is_reported_as_such_and_one_lookup_a_second_asks_the_store() {
+    let gateway = TestGateway::open().await;
+    gateway.store.fail_to("load an account");
+    assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::Store(_))));
+    assert!(matches!(prompt(&gateway.app, "other").await, AppError::Store(_)));
+    assert!(matches!(forward(&gateway.app, OPENAI).await, Err(AppError::Store(_))));
+    gateway.store.repair();
+    assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::Store(_))), "the store is not asked again");
+    gateway.clock.advance(Duration::from_secs(1));
+    assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::UnknownProvider(_))));
+    assert!(matches!(prompt(&gateway.app, "other").await, AppError::UnknownModel(_)));
+    assert!(matches!(forward(&gateway.app, OPENAI).await, Err(AppError::NotConnected(_))));
+}
+
+#[tokio::test]
+async fn an_account_that_is_out_contributes_its_last_models_for_a_day() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    gateway.connect_as("work").await;
+    gateway.upstream.play(ScriptedResponse::whole(StatusCode::OK, r#"{"models": [{"slug": "gpt-canary"}]}"#));
+    let list = async || {
+        let listing = within(gateway.app.models.list()).await;
+        let ids: Vec<_> =
+            listing.models.into_iter().map(|model| model.id).filter(|id| id.ends_with("canary")).collect();
+        (ids, listing.incomplete)
+    };
+    let both = vec![format!("{OPENAI}/gpt-canary"), "work/gpt-canary".to_owned()];
+    assert_eq!(list().await, (both.clone(), Vec::new()));
+
+    gateway.store.damage(&name("work"));
+    within(gateway.app.accounts.list()).await.expect("a list that notices the damage");
+    assert_eq!(list().await, (both.clone(), vec![name("work")]), "the damaged account is named");
+    gateway.upstream.stop();
+    gateway.clock.advance(Duration::from_secs(61));
+    settle().await;
+    for _ in 0..2 {
+        assert_eq!(list().await, (both.clone(), vec![name(OPENAI), name("work")]));
+    }
+    gateway.clock.advance(Duration::from_secs(24 * 60 * 60));
+    settle().await;
+    assert_eq!(list().await, (Vec::new(), vec![name(OPENAI), name("work")]), "a list from yesterday is too old");
+}
+
+#[tokio::test]
+async fn at_most_five_refreshes_run_at_once_and_callers_go_before_the_schedule() {
+    let gateway = TestGateway::open().await;
+    let names: Vec<String> = (0..9).map(|number| format!("account-{number}")).collect();
+    let mut tokens = Vec::new();
+    for account in &names {
+        gateway.connect_as(account).await;
+        tokens.push(gateway.tokens(account).await.expect("tokens").1.expect("a refresh token"));
+    }
+    gateway.provider.hang();
+    gateway.clock.advance(Duration::from_secs(3600));
+    settle().await;
+    let begun = gateway.provider.presented();
+    assert_eq!((begun.len(), gateway.provider.calls_under_way()), (5, 5));
+
+    let waiting: Vec<_> = (0..names.len()).filter(|number| !begun.contains(&tokens[*number])).collect();
+    let last = *waiting.last().expect("four accounts wait");
+    let (app, account) = (Arc::clone(&gateway.app), name(&names[last]));
+    let caller = spawn(async move { app.tokens.usable(&account).await.map(drop) });
+    settle().await;
+    assert_eq!(gateway.provider.presented().len(), 5, "the caller waits for a slot");
+    gateway.provider.resume();
+    within(caller).await.expect("no panic").expect("a token");
+    settle().await;
+    let presented = gateway.provider.presented();
+    assert_eq!((presented.len(), &presented[5]), (names.len(), &tokens[last]), "one each, and the caller's first");
+    assert_eq!(gateway.provider.reused(), 0);
+}
+
+#[tokio::test]
+async fn a_refresh_gives_up_waiting_for_a_slot_and_the_slot_goes_on() {
+    let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    for number in 0..6 {
+        gateway.connect_as(&format!("account-{number}")).await;
+    }
+    gateway.provider.hang();
+    gateway.clock.advance(Duration::from_secs(3600));
+    let callers: Vec<_> = (0..6)
+        .map(|number| {
+            let (app, account) = (Arc::clone(&gateway.app), name(&format!("account-{number}")));
+            spawn(async move { app.tokens.usable(&account).await.map(drop) })
+        })
+        .collect();
+    settle().await;
+    assert_eq!(gateway.provider.calls_under_way(), 5);
+    // All time limits at once: five calls time out, and the sixth refresh stops waiting or gets a slot.
+    gateway.clock.advance(Duration::from_secs(60));
+    for _ in 0..10 {
+        settle().await;
+        gateway.clock.advance(Duration::from_secs(10));
+    }
+    for caller in callers {
+        let outcome = within(caller).await.expect("no panic");
+        assert!(matches!(outcome, Err(AppError::RefreshNotBegun { .. })), "{outcome:?}");
+    }
+}
