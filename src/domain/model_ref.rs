@@ -67,7 +67,8 @@ pub struct ModelNames {
 }
 
 impl ModelNames {
-    /// Returns the part of a name that may be an account's: what is before the first slash, unless an agent has the name.
+    /// Returns the part of a name that may be an account's: what is before the first slash, unless an agent has the
+    /// name.
     pub fn account_in(&self, name: &ModelName) -> Option<AccountName> {
         if self.agents.contains_key(name.as_str()) {
             None

@@ -1,5 +1,5 @@
-//! Rows that cannot be used: damaged, written by another program, or sealed with a key that this gateway lacks. Such a row
-//! harms only itself.
+//! Rows that cannot be used: damaged, written by another program, or sealed with a key that this gateway lacks. Such a
+//! row harms only itself.
 
 use std::fmt;
 
@@ -24,8 +24,8 @@ impl fmt::Display for UnreadableRow {
     }
 }
 
-/// An account whose row, or whose refresh token's row, cannot be used. It is quarantined: it serves no request and is not
-/// refreshed until its owner logs in again or restores the row.
+/// An account whose row, or whose refresh token's row, cannot be used. It is quarantined: it serves no request and is
+/// not refreshed until its owner logs in again or restores the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableAccount {
     pub name: AccountName,

@@ -27,8 +27,8 @@ pub enum ClaimOutcome {
     Taken,
 }
 
-/// All methods return [`StoreError`] if the store is broken or unreachable; nothing was changed then. An unreadable login MUST
-/// be skipped and logged; it MUST NOT block a new one.
+/// All methods return [`StoreError`] if the store is broken or unreachable; nothing was changed then. An unreadable
+/// login MUST be skipped and logged; it MUST NOT block a new one.
 #[async_trait]
 pub trait LoginStore: Send + Sync {
     /// Stores a pending login.

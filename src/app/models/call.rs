@@ -42,8 +42,8 @@ impl ProviderCall {
 }
 
 impl Models {
-    /// Returns the definition of an account, from memory if it is registered or configured, so that no store call delays a
-    /// request.
+    /// Returns the definition of an account, from memory if it is registered or configured, so that no store call
+    /// delays a request.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::AccountUnreadable`], [`AppError::Store`].

@@ -1,6 +1,6 @@
 //! `GET /v1/models`: the models of the connected accounts. Each provider's list is cached and revalidated by its
-//! `ETag`. If a provider does not respond, or an account is out of use, its last list or the configured one is used, and the
-//! account is named.
+//! `ETag`. If a provider does not respond, or an account is out of use, its last list or the configured one is used,
+//! and the account is named.
 
 use std::{
     collections::HashMap,

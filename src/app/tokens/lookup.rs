@@ -1,5 +1,5 @@
-//! Looks up accounts that are not registered here: another replica may have connected them a moment ago, or their row can be
-//! read again. Requests for one account ask the store together, at most once a second.
+//! Looks up accounts that are not registered here: another replica may have connected them a moment ago, or their row
+//! can be read again. Requests for one account ask the store together, at most once a second.
 
 use std::{
     collections::HashMap,

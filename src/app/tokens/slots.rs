@@ -1,5 +1,5 @@
-//! Limits the concurrent refreshes at each token endpoint, so that many accounts that are due at once do not flood it. Callers
-//! that wait for a token go before scheduled refreshes.
+//! Limits the concurrent refreshes at each token endpoint, so that many accounts that are due at once do not flood it.
+//! Callers that wait for a token go before scheduled refreshes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -110,8 +110,8 @@ impl RefreshSlots {
 }
 
 impl Tokens {
-    /// Waits for a slot at the endpoint that refreshes an account. None if the refreshes before it take longer than one call
-    /// may.
+    /// Waits for a slot at the endpoint that refreshes an account. None if the refreshes before it take longer than one
+    /// call may.
     pub(super) async fn slot(&self, definition: &ProviderDefinition, is_awaited: &IsAwaited) -> Option<Slot> {
         let endpoint = self.endpoint_of(definition);
         match self.slots.take(&endpoint, &definition.name, is_awaited) {
