@@ -98,6 +98,7 @@ impl Accounts {
         if let Some(unreadable) = unreadable {
             return Ok(self.status_of_unreadable(unreadable, latest));
         }
+        credential.iter().for_each(|credential| self.tokens.end_quarantine(credential));
         let credential = credential.as_ref();
         let refresh = credential.map(|found| found.refresh.clone().at(now));
         let refresh = refresh.as_ref();

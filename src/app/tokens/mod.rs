@@ -149,6 +149,13 @@ impl Tokens {
         }
     }
 
+    /// Registers an account that was quarantined and can be read again.
+    pub(in crate::app) fn end_quarantine(&self, credential: &SealedCredential) {
+        if self.registry.unreadable(&credential.name).is_some() {
+            self.register(credential);
+        }
+    }
+
     fn schedule_refresh(&self, definition: &ProviderDefinition, credential: &SealedCredential) {
         let now = self.now();
         let refresh = credential.refresh.clone().at(now);

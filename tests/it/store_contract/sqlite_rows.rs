@@ -19,8 +19,8 @@ use goclaw::{
         unreadable::UnreadableAccount,
     },
     ports::{
-        ApiTokenStore, BeginOutcome, CredentialHistory, LoginStore, NewEvents, ProfileChange, RevocationQueue, StoreError,
-        StoredAccounts, TokenStore,
+        ApiTokenStore, BeginOutcome, CredentialHistory, LoginStore, NewEvents, ProfileChange, RevocationQueue,
+        StoreError, StoredAccounts, TokenStore,
     },
 };
 use serde_json::{Value, json};
@@ -195,8 +195,7 @@ async fn an_invalid_account_row_is_unreadable_with_its_place() {
     }
 }
 
-/// Needs the current-thread runtime of [`CapturedLog`].
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_without_a_valid_name_is_skipped_with_one_warning() {
     let log = CapturedLog::start();
     let sqlite = with_one_of_each().await;
@@ -207,7 +206,7 @@ async fn an_account_without_a_valid_name_is_skipped_with_one_warning() {
     assert_eq!(log.text().matches("llm_providers.name, row Not A Name").count(), 1, "{}", log.text());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_login_is_skipped_and_blocks_no_new_one() {
     let digest = OAuthState::new(SECRETS[2]).digest();
     let log = CapturedLog::start();
@@ -234,7 +233,7 @@ async fn an_unreadable_login_is_skipped_and_blocks_no_new_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_event_is_skipped_and_announced() {
     let (log, sqlite) = (CapturedLog::start(), with_one_of_each().await);
     let store = sqlite.store();
@@ -253,7 +252,7 @@ async fn an_unreadable_event_is_skipped_and_announced() {
     assert_eq!(log.text().matches("credential_events.kind, row 3").count(), 1, "{}", log.text());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreadable_token_and_an_unreadable_revocation_are_skipped() {
     let sqlite = with_one_of_each().await;
     sqlite.execute(
@@ -269,7 +268,7 @@ async fn an_unreadable_token_and_an_unreadable_revocation_are_skipped() {
     assert_eq!(store.due(at(0), 10).await.unwrap(), [], "it waits for its next turn");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("goclaw.db");
