@@ -41,7 +41,7 @@ fn canonical(text: &str) -> &str {
 /// What is stored under a name.
 #[derive(Debug)]
 pub(super) enum StoredAccount {
-    Readable(SealedCredential),
+    Readable(Box<SealedCredential>),
     Unreadable(UnreadableAccount),
 }
 
@@ -96,7 +96,7 @@ impl Directory {
 
     fn checked(&self, credential: SealedCredential) -> StoredAccount {
         match self.vault.check(&credential) {
-            Ok(_token) => StoredAccount::Readable(credential),
+            Ok(_token) => StoredAccount::Readable(Box::new(credential)),
             Err(row) => StoredAccount::Unreadable(UnreadableAccount { name: credential.name, row }),
         }
     }
@@ -112,7 +112,7 @@ impl Directory {
         new_type: Option<ProviderType>,
     ) -> Result<Resolved, AppError> {
         let (credential, unreadable) = match self.find(name).await? {
-            Some(StoredAccount::Readable(credential)) => (Some(credential), None),
+            Some(StoredAccount::Readable(credential)) => (Some(*credential), None),
             Some(StoredAccount::Unreadable(unreadable)) => (None, Some(unreadable)),
             None => (None, None),
         };

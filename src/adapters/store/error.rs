@@ -32,13 +32,8 @@ pub enum OpenStoreError {
 
 impl OpenStoreError {
     /// Returns the error, or that the file is damaged if that is its cause.
-    pub(super) fn or_damaged(self) -> Self {
-        match self {
-            Self::Connect { name, source } | Self::Migrate { name, source } if is_damage(source.as_ref()) => {
-                Self::Damaged { name, source }
-            }
-            other => other,
-        }
+    pub(super) fn or_damaged(self, name: String) -> Self {
+        if is_damage(&self) { Self::Damaged { name, source: Box::new(self) } } else { self }
     }
 }
 

@@ -39,7 +39,7 @@ impl Accounts {
         let stored = self.directory.all().await?;
         let mut stored: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name().clone(), found)).collect();
         let configured = self.directory.catalog.iter().map(|definition| match stored.remove(&definition.name) {
-            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(credential), now),
+            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(*credential), now),
             Some(StoredAccount::Unreadable(account)) => self.view_of_unreadable(account, Some(definition.clone())),
             None => view(definition.clone(), None, now),
         });
@@ -49,7 +49,7 @@ impl Accounts {
             match account {
                 StoredAccount::Readable(credential) => {
                     let definition = like_built_in(credential.provider_type);
-                    views.extend(definition.map(|definition| view(definition, Some(credential), now)));
+                    views.extend(definition.map(|definition| view(definition, Some(*credential), now)));
                 }
                 StoredAccount::Unreadable(account) => {
                     let definition = account.row.provider_type.and_then(like_built_in);

@@ -197,7 +197,7 @@ impl Tokens {
             let known = self.registry.get(name);
             let is_new = known.is_none_or(|known| known.refresh.version != account.refresh.version);
             if is_new && !self.note_seen(account).await {
-                self.meet_restored_account(account.clone(), &self.remembered_now().await).await?;
+                self.meet_restored_account((**account).clone(), &self.remembered_now().await).await?;
                 return Ok(true);
             }
         }

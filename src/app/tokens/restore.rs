@@ -29,7 +29,7 @@ impl Tokens {
         }
         for account in stored {
             match account {
-                StoredAccount::Readable(account) => self.meet_restored_account(account, &remembered).await?,
+                StoredAccount::Readable(account) => self.meet_restored_account(*account, &remembered).await?,
                 StoredAccount::Unreadable(account) => self.quarantine(account),
             }
         }

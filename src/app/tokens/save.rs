@@ -74,15 +74,15 @@ impl Tokens {
         let author = self.vault.author(now);
         for _ in 0..TRIES {
             sealed.superseded = self.order_to_supersede(definition).await;
-            match self.store.save_login(sealed, &author).await? {
-                // A refresh was committed in between.
-                SaveOutcome::Changed => {}
+            let outcome = self.store.save_login(sealed, &author).await?;
+            let is_unreadable = self.registry.unreadable(&sealed.name).is_some();
+            if is_unreadable && matches!(outcome, SaveOutcome::TypeConflict(_)) {
                 // A type that the row's secrets are not bound to proves nothing.
-                SaveOutcome::TypeConflict(_) if self.registry.unreadable(&sealed.name).is_some() => {
-                    self.remove_unreadable(&sealed.name).await?;
-                }
-                outcome => return Ok(outcome),
+                self.remove_unreadable(&sealed.name).await?;
+            } else if outcome != SaveOutcome::Changed {
+                return Ok(outcome);
             }
+            // Otherwise a refresh was committed in between.
         }
         // The new tokens matter more than the revocation of the old ones.
         sealed.superseded = None;

@@ -33,7 +33,7 @@ impl SqliteStore {
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
-        Self::open_file(path, local).await.map_err(OpenStoreError::or_damaged)
+        Self::open_file(path, local).await.map_err(|error| error.or_damaged(path.display().to_string()))
     }
 
     async fn open_file(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
