@@ -45,7 +45,10 @@ impl Tokens {
     ///
     /// # Errors
     /// [`AppError::NotConnected`], [`AppError::AccountUnreadable`], [`AppError::Store`].
-    pub(in crate::app) async fn registered(&self, name: &AccountName) -> Result<Arc<ProviderRegistration>, AppError> {
+    pub(in crate::app) async fn registered(
+        self: &Arc<Self>,
+        name: &AccountName,
+    ) -> Result<Arc<ProviderRegistration>, AppError> {
         if let Some(account) = self.registry.get(name) {
             return Ok(account);
         }
@@ -59,14 +62,14 @@ impl Tokens {
         unreadable.map_or_else(|| AppError::NotConnected(name.clone()), |found| UnreadableAccount::clone(&found).into())
     }
 
-    async fn look_up(&self, name: &AccountName) -> Result<(), StoreError> {
+    async fn look_up(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
         const DOING: &str = "look up an account";
         let lookup = self.lookups.of(name);
         let mut last = lookup.lock().await;
         let now = self.clock.since_boot();
         if let Some(Lookup { has_failed, .. }) = last.filter(|last| now.saturating_sub(last.at) < PAUSE) {
             let source = "it failed less than a second ago".into();
-            return if has_failed { Err(StoreError::Unavailable { doing: DOING, source }) } else { Ok(()) };
+            return if has_failed { Err(StoreError::Unavailable { doing: DOING, source }.into()) } else { Ok(()) };
         }
         let is_stored = self.read(name).await;
         *last = Some(Lookup { at: self.clock.since_boot(), has_failed: is_stored.is_err() });

@@ -41,10 +41,7 @@ use crate::{
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{
-        Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreError, TokenJournal,
-        TokenStore,
-    },
+    ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
 };
 use breaker::Breakers;
 use late::LateCalls;
@@ -205,7 +202,7 @@ impl Tokens {
     }
 
     /// Reads the quarantined accounts again: a key may have arrived, or a backup.
-    pub(in crate::app) async fn retry_unreadable(&self) -> Result<(), AppError> {
+    pub(in crate::app) async fn retry_unreadable(self: &Arc<Self>) -> Result<(), AppError> {
         for name in self.registry.unreadable_names() {
             if !self.read(&name).await? {
                 self.registry.reset(&name, None);
