@@ -131,7 +131,7 @@ async fn a_change_whose_audit_entry_cannot_be_written_does_not_happen() {
     for failed in [
         store.save_login(&credential(2, "openai-codex"), &author(at(1))).await.map(drop),
         store.change_profile(&account, &off, &author(at(1))).await.map(drop),
-        store.remove(&account, None, &author(at(1))).await.map(drop),
+        TokenStore::remove(&*store, &account, None, &author(at(1))).await.map(drop),
         store.cancel_all(&account, &author(at(1))).await.map(drop),
         tokens.put(&SealedApiToken { token, mac: None }, &author(at(1))).await,
     ] {
