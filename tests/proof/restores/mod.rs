@@ -4,19 +4,23 @@
 
 mod backup;
 
+use std::time::Duration;
+
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, pause, sooner_or_later},
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
 };
 
 const ACCOUNT: &str = "openai";
 const GATEWAYS: usize = 2;
+/// When every gateway has heard of a change: what one alone has heard of is gone with it.
+const HEARD_WITHIN: Duration = Duration::from_millis(700);
 /// The number of steps, short and long.
 const STEPS: (u32, u32) = (24, 1_000);
 
@@ -130,11 +134,15 @@ impl Scene {
         let paste = json!({"redirect_url": approved["callback_url"]});
         let answer = caller.post(&format!("/v1/auth/{ACCOUNT}/callback"), paste).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
-        self.newest = Some(version_of(&caller.status(ACCOUNT).await));
+        // Only the tokens of a refresh are in a journal.
+        let answer = caller.refresh(ACCOUNT).await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        self.newest = Some(version_of(&answer.json()));
     }
 
     async fn restore(&mut self) {
         self.restores += 1;
+        pause(HEARD_WITHIN).await;
         // A file is replaced while nobody uses it.
         if self.engine == Engine::Sqlite {
             self.gateways.clear();
