@@ -2,6 +2,7 @@
 //! default. A fault can still interrupt a scripted response.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::faults::Times;
 
@@ -22,8 +23,8 @@ pub enum Script {
     Comments,
     /// Unknown events and an unknown item.
     UnknownEvents,
-    /// The last event lists no output, although there was some.
-    EmptyOutput,
+    /// The last event lists the output, as in OpenAI's public API.
+    ListedOutput,
     /// The model refuses.
     Refusal,
     /// A call of a tool with plain-text input.
@@ -50,6 +51,8 @@ pub enum Script {
     OneWrite,
     /// An `error` event with this code, before any output: `error_event:CODE`.
     ErrorEvent(String),
+    /// These events instead of the output, before the last one: `events:[{"type": ..}, ..]`.
+    Events(Vec<Value>),
 }
 
 /// The scripts without an argument.
@@ -59,7 +62,7 @@ const NAMED: [(&str, Script); 17] = [
     ("crlf", Script::Crlf),
     ("comments", Script::Comments),
     ("unknown_events", Script::UnknownEvents),
-    ("empty_output", Script::EmptyOutput),
+    ("listed_output", Script::ListedOutput),
     ("refusal", Script::Refusal),
     ("custom_tool", Script::CustomTool),
     ("web_search", Script::WebSearch),
@@ -86,6 +89,7 @@ impl TryFrom<String> for Script {
         match name {
             "failed" => Ok(Self::Failed(code.to_owned())),
             "error_event" => Ok(Self::ErrorEvent(code.to_owned())),
+            "events" => serde_json::from_str(code).map(Self::Events).map_err(|_not_events| UnknownScript(text)),
             _ => {
                 let named = NAMED.into_iter().find(|(name, _)| *name == text);
                 named.map(|(_, script)| script).ok_or(UnknownScript(text))
@@ -101,6 +105,9 @@ impl From<Script> for String {
         }
         if let Script::ErrorEvent(code) = script {
             return format!("error_event:{code}");
+        }
+        if let Script::Events(events) = script {
+            return format!("events:{}", Value::Array(events));
         }
         NAMED.iter().find(|(_, named)| *named == script).map(|(name, _)| (*name).to_owned()).unwrap_or_default()
     }

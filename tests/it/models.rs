@@ -312,7 +312,7 @@ async fn a_broken_upstream_stream_is_reported() {
     }
     for (script, status) in [
         ("incomplete", "incomplete"),
-        ("empty_output", "completed"),
+        ("listed_output", "completed"),
         ("crlf", "completed"),
         ("multibyte", "completed"),
         ("tiny_chunks", "completed"),

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::{
     limits::Quota,
     request::{ModelRequest, OF_COMPACTION, text},
-    responses::refused,
 };
 use crate::{
     http::Reply,
@@ -19,7 +18,7 @@ pub(super) fn compact(provider: &Provider, entry: &Entry, head: &Parts, body: &[
     let (settings, now) = provider.state().at_this_moment();
     let request = match ModelRequest::read(head, body, &OF_COMPACTION, &settings.models) {
         Ok(request) => request,
-        Err(why) => return refused(entry, &why),
+        Err(refusal) => return refusal.reply(entry),
     };
     let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
     if let Some(refusal) = quota.refusal() {

@@ -81,7 +81,7 @@ impl Events {
         self.output.push(item);
     }
 
-    /// Completes the response. The real backend sometimes omits the output list.
+    /// Completes the response. The real backend lists no output.
     pub(super) fn complete(&mut self, input: InputTokens, listed: bool) {
         let output = if listed { self.output.as_slice() } else { &[] };
         let response = self.state("completed", json!({"output": output, "usage": self.usage(input)}));
@@ -102,6 +102,14 @@ impl Events {
     /// Fails the response with this error code.
     pub(super) fn fail(&mut self, code: &str) {
         self.events.push(self.failure(code));
+    }
+
+    /// Adds events as they are given.
+    pub(super) fn given(&mut self, events: &[Value]) {
+        for event in events {
+            let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+            self.push(kind.to_owned(), event.clone());
+        }
     }
 
     /// Adds an error event without a response.

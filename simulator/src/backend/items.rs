@@ -70,15 +70,21 @@ fn message_of(kind: &Part, events: &mut Events, pieces: &[String], status: &str)
     events.item_done(item(status, json!([kind.of(&text)])));
 }
 
-/// Reasoning: a summary in clear text, and the rest readable only by the backend.
-pub(super) fn reasoning(events: &mut Events) {
+/// Reasoning: a summary in clear text and the rest readable only by the backend, each only if it is requested.
+pub(super) fn reasoning(events: &mut Events, is_summarized: bool, is_included: bool) {
     let part = |text: &str| json!({"type": "summary_text", "text": text});
     let id = format!("rs_{}", random_text());
-    let sealed = format!("gAAAAA{}", random_text());
-    let item = |summary: Value| json!({"id": id, "type": "reasoning", "summary": summary, "encrypted_content": sealed});
+    let sealed = is_included.then(|| format!("gAAAAA{}", random_text()));
+    let item = |summary: Value| match &sealed {
+        Some(sealed) => json!({"id": id, "type": "reasoning", "summary": summary, "encrypted_content": sealed}),
+        None => json!({"id": id, "type": "reasoning", "summary": summary}),
+    };
+    events.item_added(item(json!([])));
+    if !is_summarized {
+        return events.item_done(item(json!([])));
+    }
     let place = |member: &str, value: Value| json!({"summary_index": 0, member: value});
     let text = SUMMARY.concat();
-    events.item_added(item(json!([])));
     events.about(&id, "response.reasoning_summary_part.added", place("part", part("")));
     for piece in SUMMARY {
         events.about(&id, "response.reasoning_summary_text.delta", place("delta", json!(piece)));

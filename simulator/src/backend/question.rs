@@ -33,8 +33,17 @@ pub(super) fn question(request: &ModelRequest) -> Question {
 /// Returns whether reasoning comes before the output.
 pub(super) fn wants_reasoning(request: &ModelRequest) -> bool {
     let effort = request.get("reasoning").and_then(|reasoning| text(reasoning, "effort"));
-    effort.is_some_and(|effort| !matches!(effort, "none" | "minimal"))
-        || request.list("include").iter().any(|included| included == ENCRYPTED_REASONING)
+    effort.is_some_and(|effort| !matches!(effort, "none" | "minimal")) || includes_reasoning(request)
+}
+
+/// Returns whether the client wants the reasoning itself, to send it back.
+pub(super) fn includes_reasoning(request: &ModelRequest) -> bool {
+    request.list("include").iter().any(|included| included == ENCRYPTED_REASONING)
+}
+
+/// Returns whether the client wants a summary of the reasoning.
+pub(super) fn wants_summary(request: &ModelRequest) -> bool {
+    request.get("reasoning").and_then(|reasoning| text(reasoning, "summary")).is_some_and(|kind| kind != "none")
 }
 
 /// Returns the name of the first tool with plain-text input.

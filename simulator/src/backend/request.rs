@@ -9,7 +9,7 @@ use hyper::{
 use ruzstd::decoding::StreamingDecoder;
 use serde_json::{Map, Value};
 
-use super::BODY_LIMIT;
+use super::{BODY_LIMIT, input, refusal::Refusal};
 
 /// The parameters of a streamed response.
 pub(super) const OF_RESPONSES: [&str; 14] = [
@@ -51,64 +51,46 @@ fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A valid request.
+#[derive(Debug)]
 pub(super) struct ModelRequest(Map<String, Value>);
 
 impl ModelRequest {
-    /// Parses a request with these parameters for one of these models. Returns the reason of a refusal as the error.
-    pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, String> {
+    /// Parses a request with these parameters for one of these models.
+    pub(super) fn read(head: &Parts, body: &[u8], parameters: &[&str], models: &[String]) -> Result<Self, Refusal> {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         if !header(CONTENT_TYPE).is_some_and(|media_type| media_type.starts_with("application/json")) {
-            return Err("The body must be JSON".to_owned());
+            return Err("The body must be JSON".into());
         }
         let body = match header(CONTENT_ENCODING) {
             None => Cow::Borrowed(body),
             Some("zstd") => Cow::Owned(unpacked(body).ok_or("The body is not zstd, or too large")?),
-            Some(_) => return Err("The body must be plain JSON or zstd".to_owned()),
+            Some(_) => return Err("The body must be plain JSON or zstd".into()),
         };
         let members: Map<String, Value> = serde_json::from_slice(&body).or(Err("The body is not a JSON object"))?;
         if let Some(unknown) = members.keys().find(|name| !parameters.contains(&name.as_str())) {
-            return Err(format!("Unsupported parameter: {unknown}"));
+            return Err(format!("Unsupported parameter: {unknown}").into());
         }
         if members.get("instructions").is_some_and(|text| !text.is_string() && !text.is_null()) {
-            return Err("Instructions are not valid".to_owned());
+            return Err("Instructions are not valid".into());
         }
         let request = Self(members);
-        request.check_input()?;
+        input::check_items(request.get("input").and_then(Value::as_array).ok_or("Input must be a list")?)?;
+        input::check_tools(request.list("tools"))?;
         if !models.iter().any(|known| known == request.model()) {
             let model = request.model();
-            return Err(format!("The '{model}' model is not supported when using Codex with a ChatGPT account."));
+            let why = format!("The '{model}' model is not supported when using Codex with a ChatGPT account.");
+            return Err(why.into());
         }
         Ok(request)
     }
 
     /// Requires `store: false` and `stream: true`; the backend supports nothing else.
-    pub(super) fn check_delivery(&self) -> Result<(), String> {
+    pub(super) fn check_delivery(&self) -> Result<(), Refusal> {
         if self.get("store") != Some(&Value::Bool(false)) {
-            return Err("Store must be set to false".to_owned());
+            return Err("Store must be set to false".into());
         }
         if self.get("stream") != Some(&Value::Bool(true)) {
-            return Err("Stream must be set to true".to_owned());
-        }
-        Ok(())
-    }
-
-    fn check_input(&self) -> Result<(), String> {
-        let input = self.get("input").and_then(Value::as_array).ok_or("Input must be a list")?;
-        if input.iter().any(|item| text(item, "role") == Some("system")) {
-            return Err("System messages are not allowed".to_owned());
-        }
-        for (position, item) in input.iter().enumerate() {
-            let calls = match text(item, "type") {
-                Some("function_call_output") => "function_call",
-                Some("custom_tool_call_output") => "custom_tool_call",
-                _ => continue,
-            };
-            let call_id = text(item, "call_id").unwrap_or_default();
-            let of_this = |call: &Value| text(call, "type") == Some(calls) && text(call, "call_id") == Some(call_id);
-            if !input.iter().take(position).any(of_this) {
-                let output = if calls == "function_call" { "function call" } else { "custom tool call" };
-                return Err(format!("No tool call found for {output} output with call_id {call_id}."));
-            }
+            return Err("Stream must be set to true".into());
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::{
     catalog,
     events::Events,
     limits::Quota,
+    refusal::Refusal,
     request::{ModelRequest, OF_RESPONSES},
     script,
 };
@@ -15,7 +16,6 @@ use crate::{
     http::Reply,
     performance::{self, Interrupted},
     provider::{Entry, Provider, random_text},
-    refusals,
     settings::Account,
     streams::OpenStream,
 };
@@ -36,7 +36,7 @@ pub(super) fn responses(
     let read = ModelRequest::read(head, body, &OF_RESPONSES, &settings.models);
     let request = match read.and_then(|request| request.check_delivery().map(|()| request)) {
         Ok(request) => request,
-        Err(why) => return refused(entry, &why),
+        Err(refusal) => return refusal.reply(entry),
     };
     let quota = Quota::of(account, &settings, &provider.state().backend.spent, now);
     if let Some(refusal) = quota.refusal() {
@@ -45,7 +45,7 @@ pub(super) fn responses(
     }
     let presented = head.headers.get(TURN_STATE).and_then(|state| state.to_str().ok());
     let Ok(turn_state) = provider.state().backend.turns.state_for(&account.account_id, presented) else {
-        return refused(entry, "The turn state belongs to another account");
+        return Refusal::from("The turn state belongs to another account").reply(entry);
     };
     let key = request.get("prompt_cache_key").and_then(serde_json::Value::as_str);
     let input = provider.state().backend.prompts.count(&account.account_id, key, request.input());
@@ -74,10 +74,4 @@ pub(super) fn responses(
         ("set-cookie", &format!("__cf_bm={}; Path=/; HttpOnly; Secure; SameSite=None", random_text())),
     ]);
     quota.with_usage_headers(reply).delivered(streamed, open)
-}
-
-/// Returns a 400 with the reason.
-pub(super) fn refused(entry: &Entry, why: &str) -> Reply {
-    entry.outcome("invalid_request");
-    Reply::json(400, &refusals::detail(why))
 }

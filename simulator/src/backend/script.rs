@@ -1,10 +1,12 @@
 //! Builds the events of a response according to its script: content, end and form.
 
+use serde_json::Value;
+
 use super::{
     events::{Event, Events},
     form::{self, Form},
     items,
-    question::{custom_tool, question, wants_reasoning},
+    question::{custom_tool, includes_reasoning, question, wants_reasoning, wants_summary},
     request::ModelRequest,
     usage::InputTokens,
 };
@@ -17,6 +19,9 @@ use crate::{
 
 /// Characters of two, three and four bytes, and characters of several code points.
 const MULTIBYTE: [&str; 6] = ["Grüße, ", "日本語の", "テキスト ", "👩‍👩‍👧‍👦 ", "🏳️‍🌈 ", "한국어"];
+
+/// Stands between the first two events of every response.
+const COMMENT: &[u8] = b": keepalive\n\n";
 
 /// The words of a long text.
 const MANY_WORDS: u32 = 2_000;
@@ -32,13 +37,13 @@ const REFUSAL: [&str; 2] = ["I cannot ", "help with that."];
 /// The three independent parts of a script.
 #[derive(Clone, Copy)]
 struct Plan<'a> {
-    content: Content,
+    content: Content<'a>,
     end: End<'a>,
     form: Form,
 }
 
 #[derive(Clone, Copy)]
-enum Content {
+enum Content<'a> {
     /// The output that follows from the request.
     Answer,
     /// The same, after something else.
@@ -47,6 +52,8 @@ enum Content {
     Instead(fn(&ModelRequest, &mut Events)),
     /// Unfinished text.
     Unfinished,
+    /// These events.
+    Given(&'a [Value]),
 }
 
 #[derive(Clone, Copy)]
@@ -60,7 +67,7 @@ enum End<'a> {
 }
 
 fn plan(script: &Script) -> Plan<'_> {
-    let plain = Plan { content: Content::Answer, end: End::Completed { listed: true }, form: Form::Plain };
+    let plain = Plan { content: Content::Answer, end: End::Completed { listed: false }, form: Form::Plain };
     let instead = |content| Plan { content: Content::Instead(content), ..plain };
     let formed = |form| Plan { form, ..plain };
     match script {
@@ -78,12 +85,13 @@ fn plan(script: &Script) -> Plan<'_> {
             Plan { content: Content::AnswerAfter(|_, events| items::unknown_events(events)), ..plain }
         }
         Script::WebSearch => Plan { content: Content::AnswerAfter(search), ..plain },
-        Script::EmptyOutput => Plan { end: End::Completed { listed: false }, ..plain },
+        Script::ListedOutput => Plan { end: End::Completed { listed: true }, ..plain },
         Script::Incomplete => Plan { content: Content::Unfinished, end: End::CutShort("max_output_tokens"), ..plain },
         Script::ContentFilter => Plan { content: Content::Unfinished, end: End::CutShort("content_filter"), ..plain },
         Script::Failed(code) => Plan { end: End::Failed(code), ..instead(|_, _| ()) },
         Script::ErrorEvent(code) => Plan { end: End::Error(code), ..instead(|_, _| ()) },
         Script::Eof => Plan { end: End::Missing, ..plain },
+        Script::Events(events) => Plan { content: Content::Given(events), ..plain },
         Script::AfterCompleted => Plan { end: End::GoesOn, ..plain },
     }
 }
@@ -105,6 +113,7 @@ pub(super) fn moves(
             answer(request, words, &mut events);
         }
         Content::Instead(speak) => speak(request, &mut events),
+        Content::Given(given) => events.given(given),
         Content::Unfinished => items::unfinished_message(&mut events, &model::words(words)),
     }
     let mut last = vec![Move::Ends(StreamEnd::Completed)];
@@ -115,11 +124,14 @@ pub(super) fn moves(
         End::Error(code) => events.error(code),
         End::Missing => last = vec![Move::Ends(StreamEnd::Broken)],
         End::GoesOn => {
-            events.complete(input, true);
+            events.complete(input, false);
             last.extend([Move::Write(form::TRAILING_BYTES.into()), Move::Hang]);
         }
     }
-    let frame = |(number, event): (usize, &Event)| Frame { bytes: event.frame(number), is_delta: event.is_delta() };
+    let frame = |(number, event): (usize, &Event)| {
+        let comment = if number == 1 { COMMENT } else { b"" };
+        Frame { bytes: [comment, &event.frame(number)].concat().into(), is_delta: event.is_delta() }
+    };
     let frames = events.all().iter().enumerate().map(frame).collect();
     let moves = performance::moves(frames, last, interrupted, |code, sent| events.failure(code).frame(sent));
     plan.form.of(moves)
@@ -127,7 +139,7 @@ pub(super) fn moves(
 
 fn answer(request: &ModelRequest, words: u32, events: &mut Events) {
     if wants_reasoning(request) {
-        items::reasoning(events);
+        items::reasoning(events, wants_summary(request), includes_reasoning(request));
     }
     match model::answer(&question(request), words) {
         Answer::Text(pieces) => items::message(events, &pieces),

@@ -79,6 +79,8 @@ async fn accept_until_closed(listener: TcpListener, gate: &Gate, origin: &Arc<im
 }
 
 async fn serve_connection(stream: TcpStream, origin: Arc<impl Origin>) {
+    // Without it, small events wait for the client's delayed acknowledgements.
+    let _ = stream.set_nodelay(true);
     let line = Arc::new(Line::default());
     let wire = Wire::new(stream, &line);
     if let Err(cut) = origin.admit().await {

@@ -32,6 +32,37 @@ impl Party {
     }
 }
 
+impl Party {
+    /// Checks the refusals of items and tools.
+    async fn refused_items(&self, access_token: &str) {
+        let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
+        let output = |output: Value| json!({"type": "function_call_output", "call_id": "call_1", "output": output});
+        let tool = |schema: Value| json!([{"type": "function", "name": "f", "parameters": schema}]);
+        let nested = json!({"type": "object", "properties": {"a": {"type": "object"}}});
+        for (member, value, status, code) in [
+            ("input", json!([{"type": "reasoning", "id": "rs_1", "summary": []}]), 404, Value::Null),
+            ("input", json!([{"type": "item_reference", "id": "rs_1"}]), 404, Value::Null),
+            ("input", json!([{"id": "rs_1"}]), 404, Value::Null),
+            ("input", json!([call, output(Value::Null)]), 400, json!("invalid_type")),
+            (
+                "input",
+                json!([{"type": "function_call", "call_id": "c".repeat(65)}]),
+                400,
+                json!("string_above_max_length"),
+            ),
+            ("input", json!([{"role": "user", "content": [{"type": "text"}]}]), 400, json!("invalid_value")),
+            ("tools", tool(json!({"type": "object"})), 400, json!("invalid_function_parameters")),
+            ("tools", tool(json!({})), 400, json!("invalid_function_parameters")),
+            ("tools", tool(nested), 400, json!("invalid_function_parameters")),
+        ] {
+            let mut body = prompt();
+            body[member] = value;
+            let answer = Answer::of(self.responses(access_token, &body).await.unwrap()).await;
+            assert_eq!((answer.status, &answer.json()["error"]["code"]), (status, &code), "{body}");
+        }
+    }
+}
+
 /// The minimal request for a stream.
 pub(crate) fn prompt() -> Value {
     json!({
@@ -215,6 +246,7 @@ async fn unknown_requests_are_refused() {
         let answer = Answer::of(party.responses(&tokens.access, &body).await.unwrap()).await;
         assert_eq!((answer.status, why(&answer).as_str()), (400, detail));
     }
+    party.refused_items(&tokens.access).await;
     let url = format!("{}/codex/nothing", party.simulator.backend_url());
     let nothing = party.http.get(url).bearer_auth(&tokens.access).header("ChatGPT-Account-ID", ACCOUNT_ID);
     assert_eq!(nothing.send().await.unwrap().status(), 404);

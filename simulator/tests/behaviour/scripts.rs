@@ -130,7 +130,7 @@ async fn every_kind_of_item_can_be_scripted() {
     assert!(kinds_of.contains(&"refusal.delta") && kinds_of.contains(&"refusal.done"));
 
     party.simulator.queue_script(ScriptOrder::once(Script::CustomTool));
-    let tools = json!([{"type": "function", "name": "f"}, {"type": "custom", "name": "freeform"}]);
+    let tools = json!([{"type": "web_search"}, {"type": "custom", "name": "freeform"}]);
     let called = party.answered(&tokens, json!({ "tools": tools })).await;
     let (item, deltas) = (output(&called)[0].clone(), called.iter().filter_map(|frame| frame["delta"].as_str()));
     assert_eq!((&item["type"], &item["name"]), (&json!("custom_tool_call"), &json!("freeform")));
@@ -181,9 +181,11 @@ async fn responses_end_as_scripted() {
         );
         assert!(words(&cut_short).starts_with("word1 "));
     }
-    let unlisted = party.scripted(&tokens, Script::EmptyOutput).await;
-    assert_eq!((end(&unlisted), output(&unlisted)), (("response.completed", "completed"), vec![]));
-    assert!(kinds(&unlisted).contains(&"output_item.done"));
+    let listed = party.scripted(&tokens, Script::ListedOutput).await;
+    assert_eq!(end(&listed), ("response.completed", "completed"));
+    assert_eq!(listed.last().unwrap()["response"]["output"][0]["type"], "message");
+    let given = party.scripted(&tokens, Script::Events(vec![json!({"type": "response.odd", "a": 1})])).await;
+    assert_eq!(kinds(&given), ["created", "in_progress", "odd", "completed"]);
 
     for (code, says) in [
         ("context_length_exceeded", "context window"),
@@ -250,9 +252,9 @@ async fn a_fault_interrupts_a_scripted_response() {
 async fn scripts_are_controlled_over_http_and_used_in_order() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
-    let names = "auto multibyte crlf comments unknown_events empty_output refusal custom_tool web_search long \
+    let names = "auto multibyte crlf comments unknown_events listed_output refusal custom_tool web_search long \
                  incomplete content_filter failed:invalid_prompt eof garbage after_completed tiny_chunks one_write \
-                 error_event:x";
+                 error_event:x events:[{\"type\":\"response.odd\"}]";
     for name in names.split_whitespace() {
         let order = json!({"script": name, "times": "standing"});
         assert_eq!(party.change("/scripts", order.clone()).await.status, 200, "{name}");

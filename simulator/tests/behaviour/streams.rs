@@ -14,9 +14,9 @@ use crate::{
 /// Longer than any test, so effectively forever.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
-/// Returns the data of all frames; each `event` line must match its data.
+/// Returns the data of all frames but comments; each `event` line must match its data.
 pub(crate) fn frames(text: &str) -> Vec<Value> {
-    let whole = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n"));
+    let whole = text.split_inclusive("\n\n").filter(|frame| frame.ends_with("\n\n") && !frame.starts_with(':'));
     whole
         .map(|frame| {
             let (event, data) = frame.trim_end().split_once('\n').unwrap();

@@ -1,0 +1,107 @@
+//! Validates the items and the tools of a request as strictly as the real backend: nothing is stored, so references lead
+//! nowhere, and schemas are complete.
+
+use serde_json::Value;
+
+use super::{refusal::Refusal, request::text};
+
+/// The longest call id, in characters.
+const MAX_CALL_ID: usize = 64;
+/// The content of messages.
+const PARTS: [&str; 5] = ["input_text", "input_image", "input_file", "output_text", "refusal"];
+
+/// Checks one rule after another, as the real backend does.
+pub(super) fn check_items(input: &[Value]) -> Result<(), Refusal> {
+    if input.iter().any(|item| text(item, "role") == Some("system")) {
+        return Err("System messages are not allowed".into());
+    }
+    let long = |item: &Value| text(item, "call_id").is_some_and(|id| id.chars().count() > MAX_CALL_ID);
+    if let Some(index) = input.iter().position(long) {
+        let message = format!("Invalid 'input[{index}].call_id': string too long. Expected at most {MAX_CALL_ID}.");
+        let param = format!("input[{index}].call_id");
+        return Err(Refusal::of_api(400, Some("string_above_max_length"), &param, &message));
+    }
+    if let Some(item) = input.iter().find(|item| is_reference(item)) {
+        let id = text(item, "id").unwrap_or_default();
+        let message = format!("Item with id '{id}' not found. Items are not persisted when `store` is set to false.");
+        return Err(Refusal::of_api(404, None, "input", &message));
+    }
+    for (position, item) in input.iter().enumerate() {
+        check_output(item, input.get(..position).unwrap_or_default())?;
+    }
+    input.iter().enumerate().try_for_each(|(index, item)| check_content(index, item))
+}
+
+/// Whether an item only names what a client believes to be stored.
+fn is_reference(item: &Value) -> bool {
+    match text(item, "type") {
+        Some("reasoning") => text(item, "encrypted_content").is_none_or(str::is_empty),
+        Some(kind) => kind == "item_reference",
+        None => item.get("role").is_none() && item.get("id").is_some(),
+    }
+}
+
+/// Checks that an output follows its call.
+fn check_output(item: &Value, before: &[Value]) -> Result<(), Refusal> {
+    let calls = match text(item, "type") {
+        Some("function_call_output") => "function_call",
+        Some("custom_tool_call_output") => "custom_tool_call",
+        _ => return Ok(()),
+    };
+    let call_id = text(item, "call_id").unwrap_or_default();
+    if !before.iter().any(|call| text(call, "type") == Some(calls) && text(call, "call_id") == Some(call_id)) {
+        let output = if calls == "function_call" { "function call" } else { "custom tool call" };
+        let message = format!("No tool call found for {output} output with call_id {call_id}.");
+        return Err(Refusal::of_api(400, None, "input", &message));
+    }
+    if !item.get("output").is_some_and(|output| output.is_string() || output.is_array()) {
+        let message = "Invalid type for 'output': expected one of a string or array of objects.";
+        return Err(Refusal::of_api(400, Some("invalid_type"), "input", message));
+    }
+    Ok(())
+}
+
+fn check_content(index: usize, item: &Value) -> Result<(), Refusal> {
+    let parts = item.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_message = matches!(text(item, "type"), None | Some("message"));
+    let unknown = |part: &&Value| !text(part, "type").is_some_and(|kind| PARTS.contains(&kind));
+    match parts.iter().find(unknown).filter(|_| is_message) {
+        Some(part) => {
+            let message = format!("Invalid value: '{}'.", text(part, "type").unwrap_or_default());
+            Err(Refusal::of_api(400, Some("invalid_value"), &format!("input[{index}].content"), &message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that the parameters of each function are a complete object schema.
+pub(super) fn check_tools(tools: &[Value]) -> Result<(), Refusal> {
+    let incomplete = |tool: &Value| {
+        let parameters = tool.get("parameters");
+        text(tool, "type") == Some("function")
+            && !parameters.is_some_and(|schema| text(schema, "type") == Some("object") && is_complete(schema))
+    };
+    match tools.iter().position(incomplete) {
+        Some(index) => {
+            let message = "Invalid schema for function: object schema missing properties.";
+            let param = format!("tools[{index}].parameters");
+            Err(Refusal::of_api(400, Some("invalid_function_parameters"), &param, message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether all object schemas list their properties.
+fn is_complete(schema: &Value) -> bool {
+    let is_object = text(schema, "type") == Some("object");
+    let has_properties = schema.get("properties").is_some_and(Value::is_object);
+    (!is_object || has_properties)
+        && schema.as_object().is_none_or(|members| {
+            members.iter().all(|(name, value)| match (name.as_str(), value) {
+                ("enum" | "const" | "default" | "examples", _) => true,
+                ("properties" | "$defs" | "definitions", Value::Object(named)) => named.values().all(is_complete),
+                (_, Value::Array(schemas)) => schemas.iter().all(is_complete),
+                (_, schema) => is_complete(schema),
+            })
+        })
+}
