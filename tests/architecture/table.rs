@@ -158,7 +158,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             ADAPTER,
             PURE,
             TRAITS,
-            &["bytes", "governor", "matchit", "poem", "poem_openapi", "serde_path_to_error"],
+            &["bytes", "flate2", "governor", "matchit", "poem", "poem_openapi", "ruzstd", "serde_path_to_error"],
         ],
         in_tests: ADAPTER_TESTS,
     },

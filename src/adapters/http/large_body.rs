@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The largest accepted body, enough for a long conversation with images.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// The largest forwarded body that is buffered, so that it can be sent again after a refresh.
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 /// The memory for all buffered bodies.
@@ -111,9 +111,9 @@ impl LargeBodies {
     }
 
     /// Extends `permit` to `size` bytes.
-    fn reserve(&self, permit: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyError> {
+    pub(super) fn reserve(&self, permit: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyError> {
         let reserved = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(size.div_ceil(1024) - reserved).map_err(|_| BodyError::OverBudget)?;
+        let missing = u32::try_from(size.div_ceil(1024).saturating_sub(reserved)).map_err(|_| BodyError::OverBudget)?;
         let more = Arc::clone(&self.0).try_acquire_many_owned(missing).map_err(|_| BodyError::OverBudget)?;
         match permit {
             Some(permit) => permit.merge(more),

@@ -8,6 +8,7 @@ mod app_errors;
 mod audit_api;
 mod auth_api;
 mod authenticator;
+mod compression;
 mod control_json;
 mod current_request;
 mod docs_page;

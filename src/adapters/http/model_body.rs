@@ -1,21 +1,15 @@
-//! The body of a request to a model: its schema for the document, and its raw bytes for the use case, which parses
-//! them.
+//! The body of a request to a model: its schema for the document, and its bytes for the use case, which parses them.
 
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use poem::{
-    FromRequest, Request, RequestBody,
-    http::{HeaderMap, header},
-    web::Data,
-};
+use poem::{FromRequest, Request, RequestBody, web::Data};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
 };
 
-use super::{authenticator::AuthContext, large_body::BudgetedBody, problem_json::ProblemJson};
-use crate::adapters::contract::{Problem, ProblemKind};
+use super::{authenticator::AuthContext, compression::Coding, large_body::BudgetedBody, problem_json::ProblemJson};
 
 /// The documented part of a body: the members that the gateway itself reads. The others are those of OpenAI's API.
 pub(super) trait Shape {
@@ -73,20 +67,10 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let Data(context) = Data::<&AuthContext>::from_request_without_body(request).await?;
-        check_encoding(request.headers()).map_err(ProblemJson)?;
-        let bytes = context.state.bodies.read(body.take()?, request.headers()).await;
-        Ok(Self { bytes: bytes.map_err(|error| ProblemJson(error.into()))?, shape: PhantomData })
+        let coding = Coding::of(request.headers()).map_err(ProblemJson)?;
+        let bodies = &context.state.bodies;
+        let bytes = bodies.read(body.take()?, request.headers()).await.map_err(|error| ProblemJson(error.into()))?;
+        let bytes = coding.decompress(bytes, bodies).await.map_err(ProblemJson)?;
+        Ok(Self { bytes, shape: PhantomData })
     }
-}
-
-/// Rejects compressed bodies: the gateway parses the prompt, and clients do not compress by default.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Ok(());
-    }
-    let detail = "the body is compressed; send plain JSON, or use /v1/proxy, which forwards bodies unchanged";
-    Err(Problem::new(ProblemKind::NotJson, detail))
 }

@@ -48,7 +48,7 @@ const ERRORS: [(u16, u16, &str); 17] = [
     (CONFLICT, 409, "The state of the account does not allow it."),
     (LOGIN, 410, "The login is over."),
     (BODY | LARGE_BODY, 413, "The body is too large."),
-    (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or the body is compressed."),
+    (BODY | LARGE_BODY, 415, "The body's content type is not JSON, or its content encoding is not supported."),
     (EVERY, 421, "The gateway does not accept this host name."),
     (LARGE_BODY, 426, "There is no WebSocket here; use plain HTTP."),
     (EVERY, 429, "Too many requests with a wrong token, or the plan is used up."),

@@ -1,0 +1,87 @@
+//! Decompresses the body of a prompt (RFC 9110 section 8.4). The limit and the memory budget apply to what comes out.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use poem::http::{HeaderMap, header};
+use ruzstd::decoding::StreamingDecoder;
+use tokio::task::yield_now;
+
+use super::large_body::{BudgetedBody, LargeBodies, MAX_BYTES};
+use crate::{
+    adapters::contract::{Problem, ProblemKind},
+    ports::BodyError,
+};
+
+/// The most that a decoder holds back, as RFC 8878 section 3.1.1.1.2 recommends. It is not in the budget.
+const MAX_WINDOW: u64 = 8 * 1024 * 1024;
+/// How much is decompressed before other tasks get a turn.
+const PIECE: usize = 256 * 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    Identity,
+    Gzip,
+    Zstd,
+}
+
+impl Coding {
+    /// Returns the coding of a body.
+    ///
+    /// # Errors
+    ///
+    /// Another coding, or more than one.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let coding = headers.get(header::CONTENT_ENCODING).map_or(&b""[..], |coding| coding.as_bytes());
+        match coding.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => Ok(Self::Identity),
+            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
+            b"zstd" => Ok(Self::Zstd),
+            _ => {
+                let detail = "the Content-Encoding is not supported; send plain JSON, gzip or zstd";
+                Err(Problem::new(ProblemKind::NotJson, detail))
+            }
+        }
+    }
+
+    /// Decompresses a body.
+    ///
+    /// # Errors
+    ///
+    /// The body has another coding, what comes out is too large, or the memory budget is used up.
+    pub(super) async fn decompress(
+        self,
+        body: BudgetedBody<Bytes>,
+        bodies: &LargeBodies,
+    ) -> Result<BudgetedBody<Bytes>, Problem> {
+        let BudgetedBody { body: packed, mut permit } = body;
+        let mut decoder: Box<dyn Read + Send> = match self {
+            Self::Identity => return Ok(BudgetedBody { body: packed, permit }),
+            Self::Gzip => Box::new(MultiGzDecoder::new(&*packed)),
+            Self::Zstd => {
+                let decoder = StreamingDecoder::new_with_max_window_size(&*packed, MAX_WINDOW);
+                Box::new(decoder.map_err(|_not_zstd| invalid())?)
+            }
+        };
+        let (mut unpacked, mut piece) = (Vec::new(), vec![0; PIECE]);
+        loop {
+            let length = decoder.read(&mut piece).map_err(|_damaged| invalid())?;
+            if length == 0 {
+                break;
+            }
+            if unpacked.len() + length > MAX_BYTES {
+                return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
+            }
+            bodies.reserve(&mut permit, packed.len() + unpacked.len() + length)?;
+            unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
+            yield_now().await;
+        }
+        drop(decoder);
+        Ok(BudgetedBody { body: unpacked.into(), permit })
+    }
+}
+
+fn invalid() -> Problem {
+    Problem::new(ProblemKind::BadRequest, "the body is not compressed as its Content-Encoding says")
+}
