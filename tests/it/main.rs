@@ -47,6 +47,7 @@ mod first_start;
 mod fixed_words;
 mod hardening;
 mod key_rotation;
+mod model_streams;
 mod models;
 mod page;
 mod page_sessions;

@@ -56,15 +56,16 @@ async fn the_gateway_adapts_requests_to_the_backend() {
         "temperature": 0.2,
         "max_output_tokens": 100,
         "metadata": {"a": "b"},
+        "zz_never_heard_of, \u{e9}": [1],
     });
     let response = respond(&gateway, body).await;
     assert_eq!(response.status, 200, "{}", response.text);
     let ignored = response.header("goclaw-ignored-parameters");
-    for parameter in ["temperature", "max_output_tokens", "metadata", "store"] {
+    for parameter in ["temperature", "max_output_tokens", "metadata", "store", "zz_never_heard_of???"] {
         assert!(ignored.split(", ").any(|name| name == parameter), "{parameter} in {ignored}");
     }
     for (parameter, value) in
-        [("previous_response_id", json!("resp_1")), ("background", json!(true)), ("frobnicate", json!(1))]
+        [("previous_response_id", json!("resp_1")), ("background", json!(true)), ("prompt", json!({"id": "p"}))]
     {
         let mut body = json!({"model": MODEL, "input": "Hello"});
         body[parameter] = value;

@@ -1,5 +1,5 @@
-//! Validates the items and the tools of a request as strictly as the real backend: nothing is stored, so references lead
-//! nowhere, and schemas are complete.
+//! Validates the items and the tools of a request as strictly as the real backend: nothing is stored, so references
+//! lead nowhere, and schemas are complete.
 
 use serde_json::Value;
 

@@ -65,7 +65,7 @@ fn inline(schema: MetaSchema) -> MetaSchemaRef {
 impl ModelApi {
     /// Create a response (OpenAI's Responses API).
     ///
-    /// With `stream` the response is a stream of server-sent events, as the provider sent it.
+    /// With `stream` the response is a stream of server-sent events that ends with the response.
     #[oai(path = "/v1/responses", method = "post", operation_id = "createResponse")]
     async fn response(
         &self,

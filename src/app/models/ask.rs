@@ -1,7 +1,7 @@
 //! The common part of the two model APIs, [`responses`](super::responses) and [`chat`](super::chat): resolves a model's
 //! name to an account and sends the prompt.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        dialect::{ResponseFailure, ResponseReader, SseDecoder},
+        dialect::without_lone_surrogates,
         model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
         provider_refusal::{ErrorResponse, ProviderRefusal},
@@ -32,8 +32,6 @@ use crate::{
 
 /// Maximum size of a JSON document.
 const MAX_JSON_BYTES: usize = 8 * 1024 * 1024;
-/// Maximum size of a stream that is collected into one response.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long a stream may stay open after its last event.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,6 +43,18 @@ pub struct ModelRequest {
     pub headers: HeaderMap,
     /// The JSON body as received.
     pub body: Bytes,
+}
+
+impl ModelRequest {
+    /// Returns the headers, and the body as JSON that every parser accepts.
+    pub(super) fn into_parts(self) -> (HeaderMap, Bytes) {
+        let Self { headers, body } = self;
+        let mended = match without_lone_surrogates(&body) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(mended) => Some(mended),
+        };
+        (headers, mended.map_or(body, Bytes::from))
+    }
 }
 
 /// The model that a request is for.
@@ -99,26 +109,6 @@ impl Models {
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
         self.call_successfully(&target.definition.name, call).await
-    }
-
-    /// Reads a stream of events to its end and returns the whole response.
-    pub(super) async fn whole_response(&self, response: UpstreamResponse) -> Result<Value, AppError> {
-        let (mut decoder, mut reader, mut size) = (SseDecoder::default(), ResponseReader::default(), 0);
-        let mut body = response.body;
-        while let Some(piece) = body.next().await {
-            let piece = piece?;
-            size += piece.len();
-            if size > MAX_RESPONSE_BYTES {
-                return Err(AppError::InvalidUpstreamResponse("its response is too large"));
-            }
-            for event in decoder.push(&piece)? {
-                if let Some(whole) = reader.on_event(&event)? {
-                    self.drain(body);
-                    return Ok(whole);
-                }
-            }
-        }
-        Err(ResponseFailure::ended_early().into())
     }
 
     /// Reads a finished response to its end in the background, so that its connection can be reused.

@@ -6,6 +6,7 @@ mod chat;
 mod list;
 mod proxy;
 mod responses;
+mod stream;
 mod usage;
 
 use std::sync::Arc;

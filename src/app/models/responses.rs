@@ -1,5 +1,6 @@
-//! `POST /v1/responses`: OpenAI's Responses API. A stream is forwarded byte for byte. Without `stream` the caller gets
-//! the response as one JSON document.
+//! `POST /v1/responses`: OpenAI's Responses API. Without `stream` the caller gets the response as one JSON document.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -7,29 +8,39 @@ use http_message::{
     HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use serde_json::Value;
 
-use super::{ModelRequest, Models, ProxyResponse, ask::is_event_stream};
+use super::{
+    ModelRequest, Models, ProxyResponse,
+    ask::is_event_stream,
+    stream::{Events, Form, answer},
+};
 use crate::{
     app::AppError,
     domain::{
-        dialect::{BackendRequest, ResponsesRequest},
+        dialect::{BackendRequest, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent},
         model_ref::ModelName,
         provider::Dialect,
     },
-    ports::UpstreamResponse,
+    ports::{ByteStream, UpstreamResponse},
 };
+
+/// Maximum size of a stream that is collected into one response.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The response header that names the dropped parameters of a request, separated by commas.
 pub const IGNORED_PARAMETERS: &str = "goclaw-ignored-parameters";
+
+/// The parameters that the header names, and the characters of each.
+const MAX_NAMES: usize = 64;
+const MAX_NAME: usize = 64;
 
 /// The response header in which the provider names the model.
 const MODEL: &str = "openai-model";
 
 impl Models {
     #[tracing::instrument(name = "models.create_response", level = "debug", skip_all)]
-    pub async fn create_response(&self, request: ModelRequest) -> Result<ProxyResponse, AppError> {
-        let ModelRequest { headers, body } = request;
+    pub async fn create_response(self: &Arc<Self>, request: ModelRequest) -> Result<ProxyResponse, AppError> {
+        let (headers, body) = request.into_parts();
         let asked = ResponsesRequest::parse(&body)?;
         let name = asked.model().clone();
         let target = self.target(&name).await?;
@@ -42,33 +53,76 @@ impl Models {
                 });
             }
         }
-        let BackendRequest { body: translated, stream, ignored } = asked.into_backend(&target.model)?;
+        let (request, echo) = asked.into_backend(&target.model)?;
         drop(body);
-        let response = self.prompt(&target, &headers, translated.into(), "text/event-stream").await?;
-        if !is_event_stream(&response) {
-            return Err(AppError::InvalidUpstreamResponse("its response is not an event stream"));
-        }
-        let response =
-            if stream { ProxyResponse::of(response)? } else { self.collect(response, |whole| whole).await? };
+        let BackendRequest { body, stream, ignored } = request;
+        let response = self.prompt(&target, &headers, body.into(), "text/event-stream").await?;
+        let mut reader = ResponseReader::new(echo);
+        let response = if stream {
+            self.streamed(response, Form::Responses(reader)).await?
+        } else {
+            self.collect(response, |event| {
+                let read = reader.on_event(event)?.map(|read| read.into_response()).transpose()?;
+                Ok(read.flatten().map(|whole| (whole, false)))
+            })
+            .await?
+        };
         Ok(response.with_model(&target.model, &name).with_ignored(&ignored))
     }
 
-    /// Collects a stream into one JSON document in the form of the caller's API.
+    /// Returns the response as a stream. A failure as its first news is an error.
+    pub(super) async fn streamed(
+        self: &Arc<Self>,
+        response: UpstreamResponse,
+        form: Form,
+    ) -> Result<ProxyResponse, AppError> {
+        let (mut response, body) = of_events(response)?;
+        let mut events = Events::of(body);
+        events.await_news(self).await?;
+        response.set_content_type("text/event-stream");
+        response.body = answer(Arc::clone(self), events, form);
+        Ok(response)
+    }
+
+    /// Collects a stream into one JSON document. `read` returns it at the last event, and whether the rest of the
+    /// stream is to be cancelled.
     pub(super) async fn collect(
         &self,
         response: UpstreamResponse,
-        form: impl FnOnce(Value) -> Value,
+        mut read: impl FnMut(&SseEvent) -> Result<Option<(String, bool)>, ResponseFailure>,
     ) -> Result<ProxyResponse, AppError> {
-        let headers = response.headers.clone();
-        let body = form(self.whole_response(response).await?).to_string();
-        let mut response = ProxyResponse::of(UpstreamResponse {
-            status: StatusCode::OK,
-            headers,
-            body: Box::pin(stream::once(async { Ok(Bytes::from(body)) })),
-        })?;
-        response.set_content_type("application/json");
-        Ok(response)
+        let (mut response, body) = of_events(response)?;
+        let (mut events, mut size) = (Events::of(body), 0);
+        while let Some(frame) = events.next().await {
+            let frame = frame?;
+            size += frame.bytes.len();
+            if size > MAX_RESPONSE_BYTES {
+                return Err(AppError::InvalidUpstreamResponse("its response is too large"));
+            }
+            if let Some(event) = frame.event
+                && let Some((whole, is_cancelled)) = read(&event)?
+            {
+                if !is_cancelled {
+                    self.drain(events.into_body());
+                }
+                response.body = Box::pin(stream::once(async { Ok(Bytes::from(whole)) }));
+                response.set_content_type("application/json");
+                return Ok(response);
+            }
+        }
+        Err(ResponseFailure::ended_early().into())
     }
+}
+
+/// Splits a response with events into its head and its body.
+fn of_events(response: UpstreamResponse) -> Result<(ProxyResponse, ByteStream), AppError> {
+    if !is_event_stream(&response) {
+        return Err(AppError::InvalidUpstreamResponse("its response is not an event stream"));
+    }
+    let mut response = ProxyResponse::of(response)?;
+    response.status = StatusCode::OK;
+    let body = std::mem::replace(&mut response.body, Box::pin(stream::empty()));
+    Ok((response, body))
 }
 
 impl ProxyResponse {
@@ -91,13 +145,20 @@ impl ProxyResponse {
         self
     }
 
-    /// Adds the header that names the dropped parameters.
+    /// Adds the header that names the dropped parameters. Callers may send any name, so the header is bounded.
     pub(super) fn with_ignored(mut self, parameters: &[String]) -> Self {
-        if let Ok(value) = HeaderValue::from_str(&parameters.join(", "))
-            && !parameters.is_empty()
+        let shown = |name: &String| name.chars().take(MAX_NAME).map(visible).collect::<String>();
+        let names: Vec<String> = parameters.iter().take(MAX_NAMES).map(shown).collect();
+        if let Ok(value) = HeaderValue::from_str(&names.join(", "))
+            && !names.is_empty()
         {
             self.headers.insert(IGNORED_PARAMETERS, value);
         }
         self
     }
+}
+
+/// Replaces a character that a header or its list cannot hold.
+fn visible(char: char) -> char {
+    if char.is_ascii_graphic() && char != ',' { char } else { '?' }
 }

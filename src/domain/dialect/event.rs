@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{ResponseFailure, SseEvent};
+use super::{ResponseFailure, SseEvent, without_lone_surrogates};
 
 /// An event of a response stream: its `type` and its members (OpenAI API reference, streaming events).
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl BackendEvent {
         if matches!(event.data.trim(), "" | "[DONE]") {
             return Ok(None);
         }
-        let members: Map<String, Value> = serde_json::from_str(&event.data)
+        let members: Map<String, Value> = serde_json::from_slice(&without_lone_surrogates(event.data.as_bytes()))
             .map_err(|_source| ResponseFailure::garbled("an event that is not a JSON object"))?;
         let kind = members.get("type").and_then(Value::as_str).unwrap_or(&event.event).to_owned();
         Ok(Some(Self { kind, members }))
@@ -57,4 +57,13 @@ impl BackendEvent {
             _ => Err(ResponseFailure::garbled("a finished response without the response")),
         }
     }
+}
+
+/// Whether an event says more than that the response has begun. Fails if it reports that the response failed.
+pub fn is_news(event: &SseEvent) -> Result<bool, ResponseFailure> {
+    let Some(event) = BackendEvent::read(event)? else { return Ok(false) };
+    event.check()?;
+    let only_begins = matches!(event.kind.as_str(), "response.created" | "response.queued" | "response.in_progress");
+    // Others, such as `codex.rate_limits`, are not about the response.
+    Ok(event.kind.starts_with("response.") && !only_begins)
 }

@@ -40,11 +40,6 @@ impl InvalidRequest {
         Self { message, param: Some(param.to_owned()), code: "unsupported_parameter" }
     }
 
-    pub(super) fn unknown(param: &str) -> Self {
-        let param = shown(param);
-        Self { message: format!("Unsupported parameter: {param}"), param: Some(param), code: "unsupported_parameter" }
-    }
-
     pub(super) fn unsupported_value(param: &str, advice: &str) -> Self {
         let message = format!("Unsupported value for '{param}': {advice}");
         Self { message, param: Some(param.to_owned()), code: "unsupported_value" }

@@ -20,6 +20,10 @@ impl JsonWriter {
         self.0.into_bytes()
     }
 
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -73,13 +77,23 @@ impl JsonWriter {
 
     /// Writes an item of an array.
     pub(super) fn item(&mut self, value: &RawValue) {
-        self.separate();
-        self.0.push_str(value.get());
+        self.json_item(value.get());
     }
 
     pub(super) fn raw(&mut self, name: &str, value: &RawValue) {
+        self.json(name, value.get());
+    }
+
+    /// Writes a member whose value is JSON.
+    pub(super) fn json(&mut self, name: &str, json: &str) {
         self.name(name);
-        self.0.push_str(value.get());
+        self.0.push_str(json);
+    }
+
+    /// Writes an item of an array as JSON.
+    pub(super) fn json_item(&mut self, json: &str) {
+        self.separate();
+        self.0.push_str(json);
     }
 
     pub(super) fn text(&mut self, name: &str, text: &Text<'_>) {

@@ -145,16 +145,6 @@ impl<'a> Members<'a> {
         ModelName::parse(&self.need_word("model")?).map_err(|error| self.unsupported("model", &format!("{error}.")))
     }
 
-    /// Takes out `n`, which must be 1 in both dialects.
-    pub(super) fn take_single_choice(&mut self) -> Result<(), InvalidRequest> {
-        match self.take("n").map(read::<u64>) {
-            None | Some(Some(1)) => Ok(()),
-            Some(_) => {
-                Err(InvalidRequest::refused("n", "The provider returns one choice: send several requests instead."))
-            }
-        }
-    }
-
     /// Writes the remaining members into an open object.
     pub(super) fn write(&self, out: &mut JsonWriter) {
         self.list.iter().for_each(|(name, value)| out.raw(name, value));
@@ -167,16 +157,6 @@ impl<'a> Members<'a> {
                 out.raw(name, value);
             }
         }
-    }
-
-    /// Takes out the parameters that are not sent to the backend, and `store`, which is always false. Returns the names
-    /// of those that were present.
-    pub(super) fn drop_all(&mut self, names: &[&str]) -> Result<Vec<String>, InvalidRequest> {
-        let mut dropped: Vec<_> = names.iter().copied().filter(|name| self.take(name).is_some()).collect();
-        if self.take_flag("store")? {
-            dropped.push("store");
-        }
-        Ok(dropped.into_iter().map(str::to_owned).collect())
     }
 
     /// Refuses the first parameter that is present. Each pair has the name, and the reason and remedy.
@@ -192,12 +172,9 @@ impl<'a> Members<'a> {
         InvalidRequest::unsupported_value(&self.path_of(name), advice)
     }
 
-    /// Refuses the first member that was not taken: it is unknown.
-    pub(super) fn finish(self) -> Result<(), InvalidRequest> {
-        match self.list.iter().find(|(_, value)| !is_null(value)) {
-            Some((name, _)) => Err(InvalidRequest::unknown(&self.path_of(name))),
-            None => Ok(()),
-        }
+    /// Returns the names of the members that were not taken out.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().filter(|(_, value)| !is_null(value)).map(|(name, _)| &**name)
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Text<'a> {
 }
 
 /// An array, whose items are read one after another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct List<'a> {
     path: String,
     json: &'a str,
@@ -61,6 +61,17 @@ impl<'a> List<'a> {
 
     pub(super) fn is_empty(&self) -> bool {
         serde_json::from_str::<[IgnoredAny; 0]>(self.json).is_ok()
+    }
+
+    /// Returns the items, which must be strings, with their escapes resolved.
+    pub(super) fn texts(self) -> Result<Vec<String>, InvalidRequest> {
+        let mut texts = Vec::new();
+        self.each_raw(|item, path| {
+            let text = Text::of(item).ok_or_else(|| InvalidRequest::invalid_type(&path, "a string"))?;
+            texts.push(text.unescaped().into_owned());
+            Ok(())
+        })?;
+        Ok(texts)
     }
 
     /// Passes each item, which must be an object, to `visit`.

@@ -1,9 +1,9 @@
 //! Decodes server-sent events from a stream of bytes, however it is cut into pieces (WHATWG HTML, 9.2.6 "Interpreting
 //! an event stream").
 //!
-//! Each byte is read once and copied at most twice: a line that is cut between pieces is kept in `line`, and the data
-//! of an event in `data`. Bytes that are not UTF-8 become U+FFFD, as the standard requires. An event without its final
-//! blank line is discarded.
+//! Each byte is read once and copied at most three times: a line that is cut between pieces is kept in `line`, the data
+//! of an event in `data`, and all bytes of a frame in `frame`, so that they can be passed on unchanged. Bytes that are
+//! not UTF-8 become U+FFFD, as the standard requires. An event without its final blank line is discarded.
 
 use std::mem;
 
@@ -21,6 +21,13 @@ pub struct SseEvent {
     pub data: String,
 }
 
+/// The bytes up to a blank line, with the event that they hold. Comments are frames without an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SseFrame {
+    pub bytes: Vec<u8>,
+    pub event: Option<SseEvent>,
+}
+
 /// An event is longer than 16 MiB. The stream cannot be decoded further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of the stream is longer than {MAX_EVENT_BYTES} bytes")]
@@ -31,6 +38,8 @@ pub struct EventTooLong;
 pub struct SseDecoder {
     /// The beginning of an unfinished line.
     line: Vec<u8>,
+    /// All bytes of the unfinished frame.
+    frame: Vec<u8>,
     event: String,
     /// The data lines so far, each with a line feed.
     data: String,
@@ -45,21 +54,23 @@ impl SseDecoder {
         Self::default()
     }
 
-    /// Decodes the next piece and returns the events that it completes.
+    /// Decodes the next piece and returns the frames that it completes.
     ///
     /// # Errors
     ///
-    /// [`EventTooLong`]. Events that the same piece completed earlier are lost.
-    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseEvent>, EventTooLong> {
-        let mut events = Vec::new();
+    /// [`EventTooLong`]. Frames that the same piece completed earlier are lost.
+    pub fn push(&mut self, piece: &[u8]) -> Result<Vec<SseFrame>, EventTooLong> {
+        let mut frames = Vec::new();
         let mut rest = piece;
         if !rest.is_empty() && mem::take(&mut self.after_carriage_return) {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
+        // The bytes that are not in `frame` yet.
+        let mut uncopied = piece;
         while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             let (line, ended) = rest.split_at(end);
             self.check_length(line)?;
-            events.extend(self.end_line(line));
+            let is_blank = self.end_line(line);
             rest = match ended {
                 [b'\r', b'\n', after @ ..] => after,
                 [b'\r'] => {
@@ -69,37 +80,46 @@ impl SseDecoder {
                 [_, after @ ..] => after,
                 [] => &[],
             };
+            if is_blank {
+                let (of_frame, after) = uncopied.split_at(uncopied.len() - rest.len());
+                self.frame.extend_from_slice(of_frame);
+                uncopied = after;
+                frames.push(SseFrame { bytes: mem::take(&mut self.frame), event: self.dispatch() });
+            }
         }
         self.check_length(rest)?;
         self.line.extend_from_slice(rest);
-        Ok(events)
+        self.frame.extend_from_slice(uncopied);
+        Ok(frames)
     }
 
     fn check_length(&self, more: &[u8]) -> Result<(), EventTooLong> {
         let length = self.line.len().saturating_add(more.len()).saturating_add(self.data.len());
-        if length > MAX_EVENT_BYTES { Err(EventTooLong) } else { Ok(()) }
+        // Comments count too.
+        let is_too_long = length > MAX_EVENT_BYTES || self.frame.len() > 2 * MAX_EVENT_BYTES;
+        if is_too_long { Err(EventTooLong) } else { Ok(()) }
     }
 
-    /// Ends a line whose last part is `tail`.
-    fn end_line(&mut self, tail: &[u8]) -> Option<SseEvent> {
+    /// Ends a line whose last part is `tail`. Returns whether it is blank.
+    fn end_line(&mut self, tail: &[u8]) -> bool {
         if self.line.is_empty() {
             return self.on_line(tail);
         }
         let mut line = mem::take(&mut self.line);
         line.extend_from_slice(tail);
-        let event = self.on_line(&line);
+        let is_blank = self.on_line(&line);
         line.clear();
         self.line = line;
-        event
+        is_blank
     }
 
-    fn on_line(&mut self, line: &[u8]) -> Option<SseEvent> {
+    fn on_line(&mut self, line: &[u8]) -> bool {
         let line = match mem::replace(&mut self.has_begun, true) {
             false => line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line),
             true => line,
         };
         if line.is_empty() {
-            return self.dispatch();
+            return true;
         }
         // A comment is a line with an empty field name.
         let mut halves = line.splitn(2, |byte| *byte == b':');
@@ -114,7 +134,7 @@ impl SseDecoder {
             }
             _ => {}
         }
-        None
+        false
     }
 
     /// Ends an event. An event without data is discarded.

@@ -130,7 +130,7 @@ fn without_deltas_finished_items_are_sent_once() {
     let reasoning = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]});
     let expected = [
         first(),
-        json!({"reasoning_content": "Hm."}),
+        json!({"reasoning_content": "Hm.", "reasoning": "Hm."}),
         json!({"content": "Hi"}),
         json!({"refusal": "No."}),
         json!({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]}),
@@ -161,7 +161,7 @@ fn finished_texts_are_sent_before_their_item_ends() {
         (
             json!({"type": "reasoning"}),
             json!({"type": "response.reasoning_summary_text.done", "text": "a"}),
-            json!({"reasoning_content": "a"}),
+            json!({"reasoning_content": "a", "reasoning": "a"}),
         ),
         (
             call("function_call"),
@@ -197,6 +197,26 @@ fn events_without_an_index_refer_to_the_newest_item() {
         .filter(|pair| pair[1].is_string())
         .collect();
     assert_eq!(arguments, [json!([0, "1"]), json!([1, "2"])]);
+}
+
+#[test]
+fn events_with_an_item_id_only_are_not_mixed_up() {
+    let added = |id: &str, call: &str| {
+        json!({"type": "response.output_item.added", "item":
+        {"type": "function_call", "id": id, "call_id": call, "name": "f"}})
+    };
+    let piece =
+        |id: &str, text: &str| json!({"type": "response.function_call_arguments.delta", "item_id": id, "delta": text});
+    let events =
+        json!([added("fc_1", "a"), added("fc_2", "b"), piece("fc_2", "3"), piece("fc_1", "1"), piece("fc_2", "4")]);
+    let mut arguments = [String::new(), String::new()];
+    for delta in deltas(&events) {
+        let call = &delta["tool_calls"][0];
+        if let (Some(index), Some(text)) = (call["index"].as_u64(), call["function"]["arguments"].as_str()) {
+            arguments[index as usize].push_str(text);
+        }
+    }
+    assert_eq!(arguments, ["1", "34"]);
 }
 
 #[test]

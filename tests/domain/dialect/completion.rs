@@ -1,9 +1,9 @@
 //! Examples of finished responses as chat completions.
 
-use goclaw::domain::dialect::{ChatOptions, completion};
+use goclaw::domain::dialect::ChatOptions;
 use serde_json::{Value, json};
 
-use super::options;
+use super::{completion, options};
 
 fn choice(output: Value) -> Value {
     let response = json!({"id": "resp_1", "status": "completed", "output": output});
@@ -27,6 +27,8 @@ fn all_kinds_of_items_are_translated() {
             {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
             {"type": "custom_tool_call", "id": "ctc_1", "call_id": "call_2", "name": "c", "input": "x"},
             {"type": "web_search_call", "id": "ws_1"},
+            {"type": "image_generation_call", "id": "ig_1", "output_format": "webp", "result": "AAAA"},
+            {"type": "image_generation_call", "id": "ig_2", "result": null},
         ],
         "usage": {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5,
             "output_tokens_details": {"reasoning_tokens": 2}, "total_tokens": 15},
@@ -44,6 +46,8 @@ fn all_kinds_of_items_are_translated() {
                 "content": "Hello.",
                 "refusal": null,
                 "reasoning_content": "First.\n\nThen.",
+                "reasoning": "First.\n\nThen.",
+                "images": [{"type": "image_url", "image_url": {"url": "data:image/webp;base64,AAAA"}}],
                 "tool_calls": [
                     {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}},
                     {"id": "call_2", "type": "custom", "custom": {"name": "c", "input": "x"}},

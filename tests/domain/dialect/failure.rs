@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use goclaw::domain::{
-    dialect::{ResponseFailure, ResponseReader},
-    provider_refusal::RefusalKind,
-};
+use goclaw::domain::{dialect::ResponseFailure, provider_refusal::RefusalKind};
 use serde_json::{Value, json};
 
-use super::event;
+use super::{event, read, reader};
 
 fn failure(error: Value) -> ResponseFailure {
-    ResponseReader::new().on_event(&event(&json!({"type": "error", "error": error}))).unwrap_err()
+    read(&mut reader(&json!({})), &event(&json!({"type": "error", "error": error}))).unwrap_err()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// Returns the translated request, and whether it names `messages.name` as ignored.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
-    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m")?;
+    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m", None)?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 
@@ -122,7 +122,7 @@ fn errors_name_the_malformed_member() {
             "messages[0].content[0].type",
         ),
         (
-            json!({"role": "user", "content": [{"type": "image_url", "image_url": "data:"}]}),
+            json!({"role": "user", "content": [{"type": "image_url", "image_url": 1}]}),
             mistyped,
             "messages[0].content[0].image_url",
         ),
@@ -142,7 +142,6 @@ fn errors_name_the_malformed_member() {
             "messages[0].tool_calls[0].type",
         ),
         (json!({"role": "tool", "content": "1"}), missing, "messages[0].tool_call_id"),
-        (json!({"role": "tool", "tool_call_id": "1"}), missing, "messages[0].content"),
     ] {
         assert_eq!(refusal(&message), (code, param.to_owned()), "{message}");
     }

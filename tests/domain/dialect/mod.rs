@@ -4,6 +4,7 @@
 // Requests.
 mod chat_request;
 mod documentation;
+mod mended;
 mod messages;
 mod request_properties;
 mod responses_request;
@@ -14,17 +15,40 @@ mod completion;
 mod failure;
 mod response_reader;
 mod sse;
+mod stop;
 mod streams;
 
 use goclaw::domain::{
-    dialect::{ChatOptions, SseEvent},
+    dialect::{
+        ChatOptions, CompletionReader, ResponseFailure, ResponseReader, ResponsesRequest, SseEvent, chat::StopSequences,
+    },
     model_ref::ModelName,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn options() -> ChatOptions {
     let model = ModelName::parse("openai/gpt-x").unwrap();
-    ChatOptions { model, include_usage: false, wants_function_call: false }
+    ChatOptions { model, include_usage: false, stop: StopSequences::default(), wants_function_call: false }
+}
+
+/// Returns the completion of a stream that has only its last event.
+fn completion(response: &Value, options: &ChatOptions) -> Value {
+    let completed = json!({"type": "response.completed", "response": response});
+    CompletionReader::new(options.clone()).on_event(&event(&completed)).unwrap().expect("a completion")
+}
+
+/// Returns a reader for the response to a request with these members.
+fn reader(members: &Value) -> ResponseReader {
+    let mut body = json!({"model": "openai/gpt-x", "input": "Hi"});
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let body = body.to_string();
+    ResponseReader::new(ResponsesRequest::parse(body.as_bytes()).unwrap().into_backend("gpt-x").unwrap().1)
+}
+
+/// Handles an event. Returns the whole response at the last one.
+fn read(reader: &mut ResponseReader, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
+    let whole = reader.on_event(event)?.map(|read| read.into_response()).transpose()?.flatten();
+    Ok(whole.map(|whole| serde_json::from_str(&whole).unwrap()))
 }
 
 fn event(data: &Value) -> SseEvent {

@@ -1,21 +1,43 @@
 //! Examples of streams that the reader collects.
 
 use goclaw::domain::{
-    dialect::{ResponseFailure, ResponseReader, SseEvent},
+    dialect::{ResponseFailure, SseEvent},
     provider_refusal::RefusalKind,
 };
 use serde_json::{Value, json};
 
-use super::event;
+use super::{event, read, reader};
 
 /// Returns the response of a stream. Fails if it ends before the last event.
 fn response(events: &[Value]) -> Result<Option<Value>, ResponseFailure> {
-    let mut reader = ResponseReader::new();
+    let mut reader = reader(&json!({}));
     let (last, before) = events.split_last().unwrap();
     for data in before {
-        assert_eq!(reader.on_event(&event(data))?, None, "{data}");
+        assert_eq!(read(&mut reader, &event(data))?, None, "{data}");
     }
-    reader.on_event(&event(last))
+    Ok(read(&mut reader, &event(last))?.map(bare))
+}
+
+/// Removes the members that are filled in.
+fn bare(mut response: Value) -> Value {
+    let members = response.as_object_mut().unwrap();
+    assert_eq!(members.remove("model"), Some(json!("openai/gpt-x")));
+    for (name, default) in [
+        ("instructions", json!(null)),
+        ("metadata", json!({})),
+        ("parallel_tool_calls", json!(true)),
+        ("text", json!({"format": {"type": "text"}})),
+        ("tool_choice", json!("auto")),
+        ("tools", json!([])),
+        ("object", json!("response")),
+        ("error", json!(null)),
+        ("temperature", json!(1.0)),
+        ("top_p", json!(1.0)),
+    ] {
+        assert_eq!(members.remove(name), Some(default), "{name}");
+    }
+    members.retain(|name, value| name != "incomplete_details" || !value.is_null());
+    response
 }
 
 fn item(id: &str) -> Value {
@@ -66,7 +88,8 @@ fn an_incomplete_response_is_returned() {
 #[test]
 fn the_type_is_in_the_data_or_else_in_the_event_name() {
     let read = |event: &str, data: &str| {
-        ResponseReader::new().on_event(&SseEvent { event: event.to_owned(), data: data.to_owned() })
+        let read = read(&mut reader(&json!({})), &SseEvent { event: event.to_owned(), data: data.to_owned() });
+        read.map(|whole| whole.map(bare))
     };
     assert_eq!(read("response.completed", r#"{"response": {"output": [1]}}"#), Ok(Some(json!({"output": [1]}))));
     assert_eq!(read("response.completed", r#"{"type": "response.unheard_of"}"#), Ok(None));
@@ -97,6 +120,58 @@ fn failures_have_the_backends_code_and_message() {
 fn protocol_violations_are_garbled() {
     for data in ["{", "5", "[]", "<html>", r#"{"type": "response.completed"}"#] {
         let event = SseEvent { event: String::new(), data: data.to_owned() };
-        assert_eq!(ResponseReader::new().on_event(&event).unwrap_err().code, "provider_garbled", "{data}");
+        assert_eq!(read(&mut reader(&json!({})), &event).unwrap_err().code, "provider_garbled", "{data}");
     }
+}
+
+#[test]
+fn unfinished_items_are_assembled_from_their_deltas() {
+    let delta = |kind: &str, id: &str, delta: &str| json!({"type": format!("response.{kind}.delta"), "item_id": id, "delta": delta});
+    let call = json!({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": ""});
+    let events = [
+        delta("reasoning_summary_text", "rs_1", "Hm."),
+        delta("output_text", "msg_1", "Thr"),
+        delta("output_text", "msg_1", "ee"),
+        json!({"type": "response.output_item.added", "item": call}),
+        json!({"type": "response.output_item.added", "item": {"type": "function_call", "id": "fc_2", "call_id": "call_2", "name": "g"}}),
+        delta("function_call_arguments", "fc_1", "{}"),
+        delta("function_call_arguments", "fc_2", "[]"),
+        json!({"type": "response.completed", "response": {"status": "completed", "output": []}}),
+    ];
+    let output = response(&events).unwrap().unwrap()["output"].take();
+    let call = |id: &str, call_id: &str, name: &str, arguments: &str| json!({"type": "function_call", "id": id, "call_id": call_id, "name": name, "arguments": arguments, "status": "completed"});
+    let expected = json!([
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+            "content": [{"type": "output_text", "text": "Three", "annotations": []}]},
+        call("fc_1", "call_1", "f", "{}"),
+        call("fc_2", "call_2", "g", "[]"),
+    ]);
+    assert_eq!(output, expected);
+}
+
+#[test]
+fn events_are_repaired_only_where_they_have_a_response() {
+    let request = json!({"tools": [{"type": "web_search"}], "tool_choice": "required", "instructions": "Be brief.",
+        "metadata": {"a": "b"}, "parallel_tool_calls": false, "text": {"verbosity": "low"}});
+    let mut reader = reader(&request);
+    let created = json!({"type": "response.created", "sequence_number": 0, "response": {"id": "r", "model": "gpt-x"}});
+    let repaired = reader.on_event(&event(&created)).unwrap().unwrap().repaired_frame().unwrap();
+    let data = repaired.strip_prefix("event: response.created\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+    let repaired: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&repaired["sequence_number"], &repaired["response"]["model"]), (&json!(0), &json!("openai/gpt-x")));
+    for (name, value) in request.as_object().unwrap() {
+        assert_eq!(&repaired["response"][name], value, "{name}");
+    }
+    for unchanged in [
+        json!({"type": "response.output_text.delta", "delta": "a"}),
+        json!({"type": "response.not_invented_yet", "response": {}}),
+        json!({"type": "response.output_item.done", "item": item("a")}),
+    ] {
+        let read = reader.on_event(&event(&unchanged)).unwrap().unwrap();
+        assert!(read.repaired_frame().is_none() && !read.is_last(), "{unchanged}");
+    }
+    let failed =
+        reader.on_event(&event(&json!({"type": "response.failed", "response": {"error": {}}}))).unwrap().unwrap();
+    assert!(failed.is_last() && failed.repaired_frame().is_some());
 }

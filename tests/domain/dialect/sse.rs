@@ -5,7 +5,11 @@ use proptest::prelude::*;
 
 fn decode(pieces: &[&[u8]]) -> Vec<SseEvent> {
     let mut decoder = SseDecoder::new();
-    pieces.iter().flat_map(|piece| decoder.push(piece).unwrap()).collect()
+    pieces.iter().flat_map(|piece| events(&mut decoder, piece)).collect()
+}
+
+fn events(decoder: &mut SseDecoder, piece: &[u8]) -> Vec<SseEvent> {
+    decoder.push(piece).unwrap().into_iter().filter_map(|frame| frame.event).collect()
 }
 
 fn event(event: &str, data: &str) -> SseEvent {
@@ -51,9 +55,23 @@ fn line_ends_can_be_mixed_and_cut() {
 #[test]
 fn an_event_is_returned_at_its_blank_line() {
     let mut decoder = SseDecoder::new();
-    assert_eq!(decoder.push(b"data: a\r\n\r").unwrap(), [event("", "a")]);
-    assert_eq!(decoder.push(b"\ndata: b\n").unwrap(), []);
-    assert_eq!(decoder.push(b"\n").unwrap(), [event("", "b")]);
+    assert_eq!(events(&mut decoder, b"data: a\r\n\r"), [event("", "a")]);
+    assert_eq!(events(&mut decoder, b"\ndata: b\n"), []);
+    assert_eq!(events(&mut decoder, b"\n"), [event("", "b")]);
+}
+
+#[test]
+fn frames_keep_every_byte_and_comments_are_frames() {
+    let stream = b": hi\n\ndata: a\r\n\r\nid: 1\rdata: b\r\r\n: end";
+    for size in 1..stream.len() {
+        let mut decoder = SseDecoder::new();
+        let frames: Vec<_> = stream.chunks(size).flat_map(|piece| decoder.push(piece).unwrap()).collect();
+        let bytes = frames.iter().flat_map(|frame| frame.bytes.clone()).collect::<Vec<_>>();
+        assert!(stream.starts_with(&bytes) && bytes.len() >= stream.len() - 7, "{size}");
+        let found: Vec<_> = frames.iter().map(|frame| frame.event.as_ref().map(|event| event.data.as_str())).collect();
+        assert_eq!(found, [None, Some("a"), Some("b")], "{size}");
+        assert!(frames[0].bytes.starts_with(b": hi"));
+    }
 }
 
 #[test]

@@ -1,38 +1,79 @@
-//! A finished response as a chat completion (OpenAI API reference, "the chat completion object").
-//!
-//! A completion has one message, so the items of the response are joined, by the rules of a stream: see
-//! [`super::deltas`].
+//! A response as one chat completion (OpenAI API reference, "the chat completion object"): what its chunks add up to.
 
 use serde_json::{Map, Value, json};
 
-use super::{ChatOptions, deltas::Deltas, item::text};
+use super::{ChatOptions, ChatStream, item::text};
+use crate::domain::dialect::{ResponseFailure, SseEvent};
 
-/// Translates the finished response object to a `chat.completion`: the message to which its deltas add up.
-pub fn completion(response: &Value, options: &ChatOptions) -> Value {
-    let mut deltas = Deltas::new(options.wants_function_call);
-    let mut message = json!({"role": "assistant", "content": null, "refusal": null});
-    for delta in deltas.on_end(response) {
-        add(&mut message, delta);
+/// Collects the events of one response.
+#[derive(Debug)]
+pub struct CompletionReader {
+    chunks: ChatStream,
+    message: Value,
+    finish_reason: Value,
+    usage: Value,
+}
+
+impl CompletionReader {
+    pub fn new(options: ChatOptions) -> Self {
+        let chunks = ChatStream::new(ChatOptions { include_usage: true, ..options });
+        let message = json!({"role": "assistant", "content": null, "refusal": null});
+        Self { chunks, message, finish_reason: Value::Null, usage: Value::Null }
     }
-    // Only the calls in chunks have an index.
-    for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        call.as_object_mut().and_then(|call| call.shift_remove("index"));
+
+    /// Whether a stop sequence has ended the response before the provider did.
+    pub fn has_stopped(&self) -> bool {
+        self.chunks.has_stopped()
     }
-    let is_empty = ["content", "refusal"].iter().all(|name| message.get(name).is_some_and(Value::is_null));
-    if is_empty && !deltas.has_calls() {
-        // `content` is null only if there is a refusal or a call instead.
-        add(&mut message, json!({"content": ""}));
+
+    /// Handles the next event. Returns the completion at the event that ends the response.
+    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
+        let chunks = self.chunks.on_event(event)?;
+        let is_complete = self.chunks.is_complete();
+        let mut head = Map::new();
+        for chunk in chunks {
+            let Value::Object(mut chunk) = chunk else { continue };
+            let choices = chunk.shift_remove("choices");
+            self.usage = chunk.shift_remove("usage").unwrap_or_default();
+            if let Some(choice) = choices.as_ref().and_then(|choices| choices.get(0)) {
+                self.add(choice);
+            }
+            head = chunk;
+        }
+        Ok(is_complete.then(|| self.end(head)))
     }
-    let finish_reason = finish_reason(response, deltas.has_calls(), options);
-    let mut completion = head(response, "chat.completion", options);
-    completion.insert(
-        "choices".to_owned(),
-        json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}]),
-    );
-    if let Some(usage) = usage(response) {
-        completion.insert("usage".to_owned(), usage);
+
+    fn add(&mut self, choice: &Value) {
+        self.finish_reason = choice.get("finish_reason").cloned().unwrap_or_default();
+        // The first delta has the role and an empty text.
+        if let Some(delta) = choice.get("delta").filter(|delta| delta.get("role").is_none()) {
+            add(&mut self.message, delta.clone());
+        }
     }
-    Value::Object(completion)
+
+    fn end(&mut self, head: Map<String, Value>) -> Value {
+        let mut message = self.message.take();
+        // Only the calls in chunks have an index.
+        for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+            call.as_object_mut().and_then(|call| call.shift_remove("index"));
+        }
+        let lacks = |name: &str| message.get(name).is_none_or(Value::is_null);
+        if ["content", "refusal", "tool_calls", "function_call"].into_iter().all(lacks) {
+            // `content` is null only if there is a refusal or a call instead.
+            add(&mut message, json!({"content": ""}));
+        }
+        let mut completion = head;
+        completion.insert("object".to_owned(), "chat.completion".into());
+        let finish_reason = self.finish_reason.take();
+        completion.insert(
+            "choices".to_owned(),
+            json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}]),
+        );
+        if !self.usage.is_null() {
+            completion.insert("usage".to_owned(), self.usage.take());
+        }
+        Value::Object(completion)
+    }
 }
 
 /// Adds a delta to a value as clients do: texts and lists are appended, objects merged, and list items with an `index`

@@ -1,21 +1,68 @@
 //! The content of a chat message: a text, or a list of text, image and file parts (OpenAI API reference, chat
-//! completions, "content part").
+//! completions, "content part"). Parts in the form of Responses are accepted too.
 
 use crate::domain::dialect::{
     InvalidRequest,
     invalid_request::shown,
     json_writer::JsonWriter,
     members::{Members, TextOrList},
-    raw_json::Text,
+    raw_json::{List, Text},
     system_text::write_part,
 };
 
-/// Returns the content of a message that must be text: a system message or a tool output. Parts become lines.
+/// Returns the content of a system message, which must be text. Parts become lines.
 pub(super) fn plain_text<'a>(message: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
-    message.need_text_or_list("content")?.joined_lines(|part| match &*part.need_word("type")? {
-        "text" => part.need_text("text"),
+    message.need_text_or_list("content")?.joined_lines(text_of)
+}
+
+fn text_of<'a>(part: &mut Members<'a>) -> Result<Text<'a>, InvalidRequest> {
+    match &*part.need_word("type")? {
+        kind if is_text(kind) => part.need_text("text"),
         other => Err(unknown_part(part, other)),
-    })
+    }
+}
+
+fn is_text(kind: &str) -> bool {
+    matches!(kind, "text" | "input_text" | "output_text")
+}
+
+/// What a tool returned.
+pub(super) enum ToolOutput<'a> {
+    Text(Text<'a>),
+    /// Parts that are not only text.
+    Parts(List<'a>),
+}
+
+impl<'a> ToolOutput<'a> {
+    /// Takes out the content of a tool's message. A tool may return nothing; text parts become lines.
+    pub(super) fn of(message: &mut Members<'a>) -> Result<Self, InvalidRequest> {
+        match message.take_text_or_list("content")? {
+            None => Ok(Self::Text(Text::EMPTY)),
+            Some(TextOrList::List(parts)) if has_other_parts(&parts)? => Ok(Self::Parts(parts)),
+            Some(content) => content.joined_lines(text_of).map(Self::Text),
+        }
+    }
+
+    pub(super) fn write(self, name: &str, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+        match self {
+            Self::Text(text) => out.text(name, &text),
+            Self::Parts(parts) => {
+                out.begin_array_in(name);
+                parts.each(|part| write_user_part(part, out))?;
+                out.end_array();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn has_other_parts(parts: &List<'_>) -> Result<bool, InvalidRequest> {
+    let mut has_others = false;
+    parts.clone().each(|part| {
+        has_others |= part.word("type").is_some_and(|kind| !is_text(&kind));
+        Ok(())
+    })?;
+    Ok(has_others)
 }
 
 /// Writes a user's content as the parts of an input message.
@@ -31,13 +78,13 @@ pub(super) fn write_user_parts(message: &mut Members<'_>, out: &mut JsonWriter) 
 
 fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     match &*part.need_word("type")? {
-        "text" => write_part("input_text", "text", &part.need_text("text")?, out),
-        "image_url" => {
-            let mut image = part.need_object("image_url")?;
+        kind if is_text(kind) => write_part("input_text", "text", &part.need_text("text")?, out),
+        "image_url" | "input_image" if part.has("image_url") => write_image(part, out)?,
+        "image_url" => _ = part.need_text("image_url")?,
+        kind @ ("input_image" | "input_file") => {
             out.begin_object();
-            out.word("type", "input_image");
-            out.text("image_url", &image.need_text("url")?);
-            out.copy_text(&mut image, "detail")?;
+            out.word("type", kind);
+            part.write(out);
             out.end_object();
         }
         "file" => {
@@ -57,6 +104,21 @@ fn write_user_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), In
     Ok(())
 }
 
+/// Writes an image, whose address is a text or in an object.
+fn write_image(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    let url = part.get("image_url").and_then(Text::of);
+    let mut image = if url.is_some() { part } else { part.need_object("image_url")? };
+    out.begin_object();
+    out.word("type", "input_image");
+    match url {
+        Some(url) => out.text("image_url", &url),
+        None => out.text("image_url", &image.need_text("url")?),
+    }
+    out.copy_text(&mut image, "detail")?;
+    out.end_object();
+    Ok(())
+}
+
 /// Writes an assistant's content as the parts of an output message. Writes nothing if the message only calls tools.
 pub(super) fn write_assistant_parts(message: &mut Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     match message.take_text_or_list("content")? {
@@ -73,7 +135,7 @@ pub(super) fn write_assistant_parts(message: &mut Members<'_>, out: &mut JsonWri
 
 fn write_assistant_part(mut part: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     match &*part.need_word("type")? {
-        "text" => write_part("output_text", "text", &part.need_text("text")?, out),
+        kind if is_text(kind) => write_part("output_text", "text", &part.need_text("text")?, out),
         "refusal" => write_part("refusal", "refusal", &part.need_text("refusal")?, out),
         other => return Err(unknown_part(&part, other)),
     }

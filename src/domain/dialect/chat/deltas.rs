@@ -1,33 +1,33 @@
 //! Translates the events of a response to the `delta` members of chunks.
 //!
 //! A completion has one message, so the items of the response are joined: texts with a blank line between messages,
-//! calls in their order. Summaries of the reasoning become `reasoning_content`, which is not part of this API but
-//! several clients show; without summaries the member is absent.
+//! calls in their order. Summaries of the reasoning become `reasoning_content` and `reasoning`, and generated images
+//! `images`. These are not part of this API, but clients show them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
+    ChatOptions,
     call_deltas::CallDeltas,
     item::{Item, Part, list},
     text_deltas::{TextDeltas, TextKind},
 };
-use crate::domain::dialect::event::BackendEvent;
+use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
 
 #[derive(Debug)]
 pub(super) struct Deltas {
     texts: TextDeltas,
     calls: CallDeltas,
-    /// The newest item, to which events without an `output_index` refer, and whether it is finished.
-    newest: Option<(u64, bool)>,
+    indexes: ItemIndexes,
     has_finished_items: bool,
 }
 
 impl Deltas {
-    pub(super) fn new(as_function_call: bool) -> Self {
+    pub(super) fn new(options: &ChatOptions) -> Self {
         Self {
-            texts: TextDeltas::default(),
-            calls: CallDeltas::new(as_function_call),
-            newest: None,
+            texts: TextDeltas::new(options.stop.clone()),
+            calls: CallDeltas::new(options.wants_function_call),
+            indexes: ItemIndexes::default(),
             has_finished_items: false,
         }
     }
@@ -36,9 +36,14 @@ impl Deltas {
         !self.calls.is_empty()
     }
 
+    /// Whether a stop sequence has ended the content.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.texts.has_stopped()
+    }
+
     /// Returns the deltas of an event (OpenAI API reference, responses, streaming events).
     pub(super) fn on_event(&mut self, event: &BackendEvent) -> Vec<Value> {
-        let item = self.item_of(event);
+        let item = self.indexes.of(event);
         let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
         let place = (item, part);
         let text = |name| event.text(name).unwrap_or_default();
@@ -59,7 +64,9 @@ impl Deltas {
             "response.output_item.added" => match event.members.get("item").map(Item::of) {
                 // The id or the name of a call may follow later.
                 Some(Item::Call(call)) if !call.id.is_empty() && !call.name.is_empty() => self.calls.begin(item, &call),
-                Some(Item::Message(_) | Item::Reasoning(_) | Item::Call(_) | Item::Other) | None => None,
+                Some(Item::Message(_) | Item::Reasoning(_) | Item::Call(_) | Item::Image(_) | Item::Other) | None => {
+                    None
+                }
             },
             "response.output_item.done" => {
                 self.has_finished_items = true;
@@ -73,10 +80,11 @@ impl Deltas {
     /// Returns the deltas of the finished response. Its `output` counts only if no event finished an item: the items
     /// are known otherwise, and `output` may number them differently.
     pub(super) fn on_end(&mut self, response: &Value) -> Vec<Value> {
-        if self.has_finished_items {
-            return Vec::new();
-        }
-        (0..).zip(list(response, "output")).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect()
+        let output = if self.has_finished_items { &[] } else { list(response, "output") };
+        let mut deltas: Vec<_> =
+            (0..).zip(output).flat_map(|(index, item)| self.finish(index, Item::of(item))).collect();
+        deltas.extend(self.texts.rest());
+        deltas
     }
 
     /// Returns the deltas for the unsent rest of a finished item.
@@ -93,6 +101,9 @@ impl Deltas {
             Item::Call(call) => {
                 [self.calls.begin(index, &call), self.calls.whole(index, call.input)].into_iter().flatten().collect()
             }
+            Item::Image(url) => {
+                vec![json!({"images": [{"type": "image_url", "image_url": {"url": url}}]})]
+            }
             Item::Other => Vec::new(),
         }
     }
@@ -106,20 +117,5 @@ impl Deltas {
             Part::Refusal(refusal) => self.texts.whole(TextKind::Refusal, place, refusal).into_iter().collect(),
             Part::Other => Vec::new(),
         }
-    }
-
-    /// Returns the index of an event's item. Items do not overlap, so an event without an index refers to the newest
-    /// one.
-    fn item_of(&mut self, event: &BackendEvent) -> u64 {
-        let (newest, is_finished) = self.newest.unwrap_or((0, false));
-        let begins = event.kind == "response.output_item.added" && self.newest.is_some();
-        let next = if begins || is_finished { newest.saturating_add(1) } else { newest };
-        let index = event.number("output_index").unwrap_or(next);
-        match event.kind.as_str() {
-            "response.output_item.added" => self.newest = Some((index, false)),
-            "response.output_item.done" => self.newest = Some((index, true)),
-            _ => {}
-        }
-        index
     }
 }

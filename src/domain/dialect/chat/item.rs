@@ -9,7 +9,9 @@ pub(super) enum Item<'a> {
     /// Summaries of the reasoning.
     Reasoning(Vec<&'a str>),
     Call(Call<'a>),
-    /// Calls of the provider's own tools, and unknown types.
+    /// A generated image, as a `data:` URL.
+    Image(String),
+    /// Other calls of the provider's own tools, and unknown types.
     Other,
 }
 
@@ -38,6 +40,10 @@ impl<'a> Item<'a> {
             "reasoning" => Self::Reasoning(list(item, "summary").iter().map(|part| text(part, "text")).collect()),
             "function_call" => Self::Call(Call::of(item, "arguments", false)),
             "custom_tool_call" => Self::Call(Call::of(item, "input", true)),
+            "image_generation_call" if !text(item, "result").is_empty() => {
+                let format = Some(text(item, "output_format")).filter(|format| !format.is_empty()).unwrap_or("png");
+                Self::Image(format!("data:image/{format};base64,{}", text(item, "result")))
+            }
             _ => Self::Other,
         }
     }

@@ -1,12 +1,13 @@
 //! The messages of a chat as the items of a response's input. An assistant's message and its tool calls are one message
-//! in a chat and several items in Responses.
+//! in a chat and several items in Responses. Items of Responses among the messages stay items.
 
 use std::{borrow::Cow, collections::HashSet};
 
-use super::content;
+use super::content::{self, ToolOutput};
 use crate::domain::dialect::{
-    InvalidRequest,
+    InvalidRequest, call_id,
     invalid_request::shown,
+    items,
     json_writer::JsonWriter,
     members::Members,
     raw_json::{List, Text},
@@ -14,15 +15,18 @@ use crate::domain::dialect::{
 };
 
 /// The parts of the messages that are not items.
-pub(super) struct Conversation<'a> {
+pub(in crate::domain::dialect) struct Conversation<'a> {
     /// The system messages before any other message. Later ones stay in their place, as `developer`.
-    pub(super) system: SystemTexts<'a>,
+    pub(in crate::domain::dialect) system: SystemTexts<'a>,
     /// Whether a message has a `name`. Items have no such member.
-    pub(super) has_names: bool,
+    pub(in crate::domain::dialect) has_names: bool,
 }
 
 /// Writes the items of `messages`.
-pub(super) fn translate<'a>(messages: List<'a>, out: &mut JsonWriter) -> Result<Conversation<'a>, InvalidRequest> {
+pub(in crate::domain::dialect) fn translate<'a>(
+    messages: List<'a>,
+    out: &mut JsonWriter,
+) -> Result<Conversation<'a>, InvalidRequest> {
     if messages.is_empty() {
         return Err(InvalidRequest::unsupported_value("messages", "it is empty."));
     }
@@ -33,7 +37,14 @@ pub(super) fn translate<'a>(messages: List<'a>, out: &mut JsonWriter) -> Result<
         custom_calls: HashSet::new(),
         function_calls: 0,
     };
-    messages.each(|message| translation.add(message))?;
+    messages.each_raw(|raw, path| {
+        let message = Members::of(raw, path)?;
+        if items::is_message(&message) {
+            translation.add(message)
+        } else {
+            items::write(raw, message, &mut translation.conversation.system, translation.out)
+        }
+    })?;
     Ok(translation.conversation)
 }
 
@@ -119,19 +130,20 @@ impl<'a> Translation<'a, '_> {
     ) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", kind);
-        self.out.text("call_id", id);
+        self.out.text("call_id", &call_id::accepted(id.clone()));
         self.out.text("name", &call.need_text("name")?);
         self.out.text(input, &call.need_text(input)?);
         self.out.end_object();
         Ok(())
     }
 
-    fn write_output(&mut self, kind: &str, id: &Text<'_>, output: &Text<'_>) {
+    fn write_output(&mut self, kind: &str, id: Text<'_>, output: ToolOutput<'a>) -> Result<(), InvalidRequest> {
         self.out.begin_object();
         self.out.word("type", kind);
-        self.out.text("call_id", id);
-        self.out.text("output", output);
+        self.out.text("call_id", &call_id::accepted(id));
+        output.write("output", self.out)?;
         self.out.end_object();
+        Ok(())
     }
 
     /// A call in the form before `tool_calls`. Its id is made from its position, so that the same chat has the same ids
@@ -146,8 +158,7 @@ impl<'a> Translation<'a, '_> {
         let id = message.need_text("tool_call_id")?;
         let is_custom = self.custom_calls.contains(&id.clone().unescaped());
         let kind = if is_custom { "custom_tool_call_output" } else { "function_call_output" };
-        self.write_output(kind, &id, &content::plain_text(&mut message)?);
-        Ok(())
+        self.write_output(kind, id, ToolOutput::of(&mut message)?)
     }
 
     /// Adds the output of the newest `function_call`.
@@ -155,10 +166,7 @@ impl<'a> Translation<'a, '_> {
         let Some(newest) = self.function_calls.checked_sub(1) else {
             return Err(message.unsupported("role", "no message before it has a `function_call`."));
         };
-        // A function may return nothing.
-        let output = if message.has("content") { content::plain_text(&mut message)? } else { Text::EMPTY };
-        self.write_output("function_call_output", &function_call_id(newest), &output);
-        Ok(())
+        self.write_output("function_call_output", function_call_id(newest), ToolOutput::of(&mut message)?)
     }
 }
 

@@ -6,12 +6,13 @@ mod completion;
 mod content;
 mod deltas;
 mod item;
-mod messages;
+pub(super) mod messages;
 mod request;
+mod stop;
 mod stream;
 mod text_deltas;
-mod tools;
 
-pub use completion::completion;
-pub use request::{ChatOptions, ChatRequest, DROPPED, PASSED, REFUSED};
+pub use completion::CompletionReader;
+pub use request::{ChatOptions, ChatRequest};
+pub use stop::StopSequences;
 pub use stream::ChatStream;

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
 
-/// The translation of one stream. Together its chunks have the same content as [`super::completion`] of the whole
-/// response.
+/// The translation of one stream.
 #[derive(Debug)]
 pub struct ChatStream {
     options: ChatOptions,
@@ -23,13 +22,18 @@ pub struct ChatStream {
 
 impl ChatStream {
     pub fn new(options: ChatOptions) -> Self {
-        let deltas = Deltas::new(options.wants_function_call);
+        let deltas = Deltas::new(&options);
         Self { options, deltas, head: None, is_complete: false }
     }
 
     /// Whether the response has ended, complete or cut off. Only `[DONE]` follows.
     pub fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// Whether a stop sequence has ended the response before the provider did.
+    pub fn has_stopped(&self) -> bool {
+        self.deltas.has_stopped()
     }
 
     /// Translates the next event to chunks; none after the end.
@@ -49,11 +53,12 @@ impl ChatStream {
         }
         if ended.is_some() || !deltas.is_empty() {
             // The stream has sent no response id.
-            self.begin(&Value::Null, &mut chunks);
+            self.begin(ended.as_ref().unwrap_or(&Value::Null), &mut chunks);
         }
         chunks.extend(deltas.into_iter().map(|delta| self.chunk_of(delta, Value::Null)));
-        if let Some(response) = &ended {
-            self.end(response, &mut chunks);
+        if ended.is_some() || self.has_stopped() {
+            self.begin(&Value::Null, &mut chunks);
+            self.end(&ended.unwrap_or_default(), &mut chunks);
         }
         Ok(chunks)
     }
@@ -74,10 +79,13 @@ impl ChatStream {
             // The tier may have changed: the last event has the final one.
             head.insert("service_tier".to_owned(), tier.clone());
         }
-        let reason = finish_reason(response, self.deltas.has_calls(), &self.options);
+        let has_calls = self.deltas.has_calls();
+        let reason = if self.has_stopped() { "stop" } else { finish_reason(response, has_calls, &self.options) };
         chunks.push(self.chunk_of(json!({}), reason.into()));
-        if self.options.include_usage {
-            chunks.push(self.chunk(json!([]), usage(response).unwrap_or_default()));
+        let usage = usage(response);
+        // The provider does not report the usage of a request that is ended early.
+        if self.options.include_usage && (usage.is_some() || !self.has_stopped()) {
+            chunks.push(self.chunk(json!([]), usage.unwrap_or_default()));
         }
     }
 

@@ -5,11 +5,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::item::citation;
+use super::{StopSequences, item::citation, stop::TextCutter};
 
 /// The kinds of text, each a member of the chunks' `delta`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum TextKind {
     Content,
     Refusal,
@@ -35,13 +34,29 @@ struct Joined {
     chars: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TextDeltas {
     sent: HashMap<(TextKind, Place), Sent>,
     joined: HashMap<TextKind, Joined>,
+    /// Cuts the content.
+    cutter: TextCutter,
 }
 
 impl TextDeltas {
+    pub(super) fn new(stop: StopSequences) -> Self {
+        Self { sent: HashMap::new(), joined: HashMap::new(), cutter: TextCutter::new(stop) }
+    }
+
+    /// Whether a stop sequence has ended the content.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.cutter.has_stopped()
+    }
+
+    /// Returns the delta for what was held back until the end of the content.
+    pub(super) fn rest(&mut self) -> Option<Value> {
+        delta(TextKind::Content, self.cutter.rest())
+    }
+
     /// Returns the delta for a piece of a text; None for an empty piece.
     pub(super) fn piece(&mut self, kind: TextKind, place: Place, piece: &str) -> Option<Value> {
         if piece.is_empty() {
@@ -58,8 +73,8 @@ impl TextDeltas {
         let start = joined.chars + length(separator);
         joined.chars = start + length(piece);
         self.sent.entry((kind, place)).or_insert(Sent { bytes: 0, start }).bytes += piece.len();
-        let name: &str = kind.into();
-        Some(json!({name: format!("{separator}{piece}")}))
+        let text = format!("{separator}{piece}");
+        delta(kind, if kind == TextKind::Content { self.cutter.push(&text) } else { text })
     }
 
     /// Returns the delta for the rest of a finished text.
@@ -74,6 +89,19 @@ impl TextDeltas {
         let citations: Vec<Value> = annotations.iter().filter_map(|annotation| citation(annotation, start)).collect();
         (!citations.is_empty()).then(|| json!({"annotations": citations}))
     }
+}
+
+/// Returns a delta with a text; None for no text.
+fn delta(kind: TextKind, text: String) -> Option<Value> {
+    if text.is_empty() {
+        return None;
+    }
+    Some(match kind {
+        // Clients read the one or the other name.
+        TextKind::ReasoningContent => json!({"reasoning_content": text, "reasoning": text}),
+        TextKind::Content => json!({"content": text}),
+        TextKind::Refusal => json!({"refusal": text}),
+    })
 }
 
 fn length(text: &str) -> u64 {

@@ -1,7 +1,10 @@
-//! The Responses dialect (OpenAI API reference, `POST /v1/responses`). The backend accepts a subset of it.
+//! The Responses dialect (OpenAI API reference, `POST /v1/responses`). The backend's events are almost the same.
 
+mod echo;
+mod output;
 mod reader;
 mod request;
 
-pub use reader::ResponseReader;
-pub use request::{DROPPED, PASSED, REFUSED, ResponsesRequest};
+pub use echo::RequestEcho;
+pub use reader::{ReadEvent, ResponseReader};
+pub use request::ResponsesRequest;

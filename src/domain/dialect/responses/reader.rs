@@ -1,53 +1,92 @@
-//! Collects the events of a response into one object, for callers without streaming.
-
-use std::collections::BTreeMap;
+//! Reads the events of a response and repairs what deviates from OpenAI's API.
 
 use serde_json::{Map, Value};
 
-use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent};
+use super::{RequestEcho, output::Output};
+use crate::domain::dialect::{ResponseFailure, SseEvent, event::BackendEvent, json_writer::JsonWriter};
 
 /// The reader of one response.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ResponseReader {
-    /// The finished items by `output_index`, because the backend's last event may not have them.
-    items: BTreeMap<u64, Value>,
+    echo: RequestEcho,
+    output: Output,
+}
+
+/// What an event is for the caller.
+#[derive(Debug)]
+pub struct ReadEvent {
+    event: BackendEvent,
+    /// The repaired response in the event, as JSON.
+    response: Option<String>,
+    failure: Option<ResponseFailure>,
 }
 
 impl ResponseReader {
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(echo: RequestEcho) -> Self {
+        Self { echo, output: Output::default() }
     }
 
-    /// Handles the next event. Returns the response object at the event that ends the response.
+    /// Handles the next event; None for an event without data. Unknown events are not changed.
     ///
-    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`). Unknown events
-    /// are skipped.
-    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<Value>, ResponseFailure> {
-        let Some(mut event) = BackendEvent::read(event)? else {
-            return Ok(None);
+    /// A response of the status `incomplete` is a success (OpenAI API reference, `response.incomplete`).
+    pub fn on_event(&mut self, event: &SseEvent) -> Result<Option<ReadEvent>, ResponseFailure> {
+        let Some(mut event) = BackendEvent::read(event)? else { return Ok(None) };
+        let failure = event.check().err();
+        self.output.note(&mut event);
+        let response = match (event.kind.as_str(), event.members.get_mut("response")) {
+            (
+                "response.created" | "response.queued" | "response.in_progress" | "response.failed",
+                Some(Value::Object(response)),
+            ) => Some(self.echo.complete(response)),
+            ("response.completed" | "response.incomplete", Some(Value::Object(response))) => {
+                self.fill_output(response);
+                Some(self.echo.complete(response))
+            }
+            ("response.completed" | "response.incomplete", _) => {
+                return Err(ResponseFailure::garbled("a finished response without the response"));
+            }
+            _ => None,
         };
-        event.check()?;
-        if event.kind == "response.output_item.done" {
-            self.keep(&mut event);
-            return Ok(None);
-        }
-        Ok(event.into_ended_response()?.map(|response| self.with_output(response)))
+        Ok(Some(ReadEvent { event, response, failure }))
     }
 
-    fn keep(&mut self, event: &mut BackendEvent) {
-        let next = self.items.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
-        let index = event.number("output_index").unwrap_or(next);
-        if let Some(item) = event.members.remove("item") {
-            self.items.insert(index, item);
-        }
-    }
-
-    fn with_output(&mut self, mut response: Map<String, Value>) -> Value {
+    fn fill_output(&mut self, response: &mut Map<String, Value>) {
+        let status = response.get("status").and_then(Value::as_str).unwrap_or("completed");
+        let items = self.output.take(status);
         let has_output = response.get("output").and_then(Value::as_array).is_some_and(|output| !output.is_empty());
         if !has_output {
-            let items = std::mem::take(&mut self.items).into_values().collect();
             response.insert("output".to_owned(), Value::Array(items));
         }
-        Value::Object(response)
+    }
+}
+
+impl ReadEvent {
+    /// Whether the event is the last one of its stream.
+    pub fn is_last(&self) -> bool {
+        self.failure.is_some() || matches!(self.event.kind.as_str(), "response.completed" | "response.incomplete")
+    }
+
+    /// Returns the frame to send instead of the event's own; None if the event is not changed.
+    pub fn repaired_frame(&self) -> Option<String> {
+        let response = self.response.as_deref()?;
+        let mut out = JsonWriter::default();
+        out.begin_object();
+        out.word("type", &self.event.kind);
+        for (name, value) in self.event.members.iter().filter(|(name, _)| !matches!(name.as_str(), "type" | "response"))
+        {
+            out.json(name, &value.to_string());
+        }
+        out.json("response", response);
+        out.end_object();
+        Some(format!("event: {}\ndata: {}\n\n", self.event.kind, out.into_text()))
+    }
+
+    /// Returns the whole response of the last event, as JSON; None for other events.
+    pub fn into_response(self) -> Result<Option<String>, ResponseFailure> {
+        let is_last = self.is_last();
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.response.filter(|_| is_last)),
+        }
     }
 }

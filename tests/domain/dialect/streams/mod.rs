@@ -3,11 +3,11 @@
 mod backend;
 mod client;
 
-use goclaw::domain::dialect::{ChatOptions, ChatStream, ResponseReader, completion};
+use goclaw::domain::dialect::{ChatOptions, ChatStream, CompletionReader};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::options;
+use super::{completion, options, read, reader};
 use backend::{Script, StreamStyle};
 
 proptest! {
@@ -20,18 +20,22 @@ proptest! {
         let options = ChatOptions { include_usage: true, wants_function_call, ..options() };
         let expected = completion(&script.response(), &options);
 
-        let (mut stream, mut reader) = (ChatStream::new(options.clone()), ResponseReader::new());
-        let (mut chunks, mut whole) = (Vec::new(), None);
+        let (mut stream, mut reader) = (ChatStream::new(options.clone()), reader(&json!({})));
+        let mut collected = CompletionReader::new(options.clone());
+        let (mut chunks, mut whole, mut collected_whole) = (Vec::new(), None, None);
         for event in script.events(&style) {
             prop_assert!(!stream.is_complete(), "the stream ended early");
             chunks.extend(stream.on_event(&event).unwrap());
-            whole = whole.or(reader.on_event(&event).unwrap());
+            whole = whole.or(read(&mut reader, &event).unwrap());
+            collected_whole = collected_whole.or(collected.on_event(&event).unwrap());
         }
         prop_assert!(stream.is_complete(), "the stream did not end");
         prop_assert_eq!(client::content_of_stream(&chunks), client::content_of_completion(&expected));
 
+        prop_assert_eq!(collected_whole, Some(expected.clone()));
+
         // The reader collects the same response from the same events.
-        let read: Value = whole.expect("the reader found no end");
-        prop_assert_eq!(completion(&read, &options), expected);
+        let whole: Value = whole.expect("the reader found no end");
+        prop_assert_eq!(completion(&whole, &options), expected);
     }
 }

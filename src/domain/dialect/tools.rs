@@ -1,10 +1,18 @@
-//! The tools of a chat and the choice among them. A chat puts a tool's members into an object named after its type; in
-//! Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and
-//! "tool_choice").
+//! The tools of a request and the choice among them. A chat puts a tool's members into an object named after its type;
+//! in Responses they are next to the type (OpenAI API reference, chat completions and responses, "tools" and
+//! "tool_choice"). Clients send either form to either API, so both are accepted.
+
+use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::domain::dialect::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
+use super::{
+    InvalidRequest,
+    json_writer::JsonWriter,
+    members::Members,
+    raw_json::Text,
+    schema::{self, Kind, NO_PARAMETERS},
+};
 
 /// Translates the parameters of tools. Returns whether the caller sent `functions`, the form before `tools`, and
 /// expects a `function_call` in the response.
@@ -31,7 +39,7 @@ fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, Inv
     let write = |out: &mut JsonWriter| {
         let start = out.len();
         if let Some(tools) = body.take_list("tools")? {
-            tools.each(|tool| write_tool(tool, out))?;
+            tools.each_raw(|raw, path| write_tool(raw, Members::of(raw, path)?, out))?;
         }
         let functions = body.take_list("functions")?.filter(|functions| !functions.is_empty());
         let wants_function_call = functions.is_some();
@@ -49,30 +57,24 @@ fn write_tools(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, Inv
     out.unless_empty(|out| out.begin_array_in("tools"), write, JsonWriter::end_array)
 }
 
-fn write_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
-    match &*tool.need_word("type")? {
-        "function" => write_function(tool.need_object("function")?, out),
-        "custom" => write_custom_tool(tool.need_object("custom")?, out),
-        _ => {
-            let advice = "it is `function` or `custom`; use `web_search_options` to search the web.";
-            Err(tool.unsupported("type", advice))
-        }
+/// Writes a tool. One in the form of Responses, such as a tool of the provider itself, is only completed.
+fn write_tool(raw: &RawValue, mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
+    let kind = tool.need_word("type")?;
+    match &*kind {
+        "function" if tool.has("function") => return write_function(tool.need_object("function")?, out),
+        "custom" if tool.has("custom") => return write_custom_tool(tool.need_object("custom")?, out),
+        "function" | "custom" => _ = tool.need_text("name")?,
+        _ => {}
     }
+    out.json_item(&schema::completed(raw.get(), Kind::Tool));
+    Ok(())
 }
 
 /// Writes a function. By default it has no parameters and is not strict; Responses has the opposite defaults.
 fn write_function(mut function: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     begin_named("function", &mut function, out)?;
-    match function.take("parameters") {
-        Some(parameters) => out.raw("parameters", parameters),
-        None => {
-            out.begin_object_in("parameters");
-            out.word("type", "object");
-            out.begin_object_in("properties");
-            out.end_object();
-            out.end_object();
-        }
-    }
+    let parameters = function.take("parameters").map(|given| schema::completed(given.get(), Kind::Parameters));
+    out.json("parameters", &parameters.unwrap_or(Cow::Borrowed(NO_PARAMETERS)));
     out.flag("strict", function.take_flag("strict")?);
     out.end_object();
     Ok(())
@@ -105,7 +107,7 @@ fn write_web_search(mut options: Members<'_>, out: &mut JsonWriter) -> Result<()
         write_flattened("user_location", &kind, Some(location.need_object("approximate")?), out);
     }
     out.end_object();
-    options.finish()
+    Ok(())
 }
 
 /// Writes an object next to its type.
@@ -127,7 +129,7 @@ fn write_choice(choice: &RawValue, out: &mut JsonWriter) -> Result<(), InvalidRe
     }
     let mut choice = Members::of(choice, path.to_owned())?;
     out.begin_object_in(path);
-    if choice.word("type").as_deref() == Some("allowed_tools") {
+    if choice.has("allowed_tools") && choice.word("type").as_deref() == Some("allowed_tools") {
         let mut allowed = choice.need_object("allowed_tools")?;
         out.word("type", "allowed_tools");
         out.text("mode", &allowed.need_text("mode")?);
@@ -162,14 +164,14 @@ fn write_word(
     Ok(())
 }
 
-/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object.
+/// Writes `{"type": "function", "function": {"name": "f"}}` without the inner object, and other choices unchanged.
 fn write_named_tool(mut tool: Members<'_>, out: &mut JsonWriter) -> Result<(), InvalidRequest> {
     let kind = tool.need_word("type")?;
-    if !matches!(&*kind, "function" | "custom") {
-        return Err(tool.unsupported("type", "it is `function` or `custom`."));
-    }
     out.word("type", &kind);
-    out.text("name", &tool.need_object(&kind)?.need_text("name")?);
+    if let Some(mut named) = tool.take_object(&kind)? {
+        out.text("name", &named.need_text("name")?);
+    }
+    tool.write(out);
     Ok(())
 }
 

@@ -1,0 +1,254 @@
+//! The stream of a model's response: the provider's events, in the form of the caller's API.
+//!
+//! A stream ends after its last event, although the provider may leave it open. If the provider's stream ends or breaks
+//! before that, the caller gets an error event and a broken connection, never a silent end.
+
+use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tokio::select;
+
+use super::Models;
+use crate::{
+    app::AppError,
+    domain::{
+        dialect::{ChatStream, EventTooLong, ResponseFailure, ResponseReader, SseDecoder, SseFrame, is_news},
+        provider_refusal::ProviderRefusal,
+    },
+    ports::{ByteStream, UpstreamError},
+};
+
+/// How long the response's head waits for the first event, and for the event after the one that only begins the
+/// response. A failure until then becomes an HTTP status.
+const FIRST_EVENT: Duration = Duration::from_secs(10);
+const FIRST_NEWS: Duration = Duration::from_millis(100);
+
+/// The provider's events.
+pub(super) struct Events {
+    body: ByteStream,
+    decoder: SseDecoder,
+    ready: VecDeque<SseFrame>,
+}
+
+/// Why the events end without their last one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BrokenEvents {
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error(transparent)]
+    TooLong(#[from] EventTooLong),
+}
+
+impl From<BrokenEvents> for AppError {
+    fn from(broken: BrokenEvents) -> Self {
+        match broken {
+            BrokenEvents::Upstream(error) => error.into(),
+            BrokenEvents::TooLong(error) => error.into(),
+        }
+    }
+}
+
+impl Events {
+    pub(super) fn of(body: ByteStream) -> Self {
+        Self { body, decoder: SseDecoder::default(), ready: VecDeque::new() }
+    }
+
+    /// Returns the next frame; None at the end. May be cancelled.
+    pub(super) async fn next(&mut self) -> Option<Result<SseFrame, BrokenEvents>> {
+        loop {
+            if let Some(frame) = self.ready.pop_front() {
+                return Some(Ok(frame));
+            }
+            match self.body.next().await?.map_err(BrokenEvents::from).and_then(|piece| Ok(self.decoder.push(&piece)?)) {
+                Ok(frames) => self.ready.extend(frames),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    pub(super) fn into_body(self) -> ByteStream {
+        self.body
+    }
+
+    /// Reads until the provider says more than that the response has begun. The frames are read again later.
+    ///
+    /// # Errors
+    /// The response failed before it said anything.
+    pub(super) async fn await_news(&mut self, models: &Models) -> Result<(), AppError> {
+        let mut held = VecDeque::new();
+        let mut has_begun = false;
+        let mut deadline = models.clock.sleep(FIRST_EVENT);
+        loop {
+            let frame = select! {
+                biased;
+                frame = self.next() => frame.unwrap_or_else(|| Ok(SseFrame { bytes: Vec::new(), event: None })),
+                () = &mut deadline => break,
+            }?;
+            if frame.bytes.is_empty() {
+                return Err(ResponseFailure::ended_early().into());
+            }
+            let is_news = frame.event.as_ref().map(is_news).transpose()?;
+            held.push_back(frame);
+            if is_news == Some(true) {
+                break;
+            }
+            if is_news == Some(false) && !mem::replace(&mut has_begun, true) {
+                deadline = models.clock.sleep(FIRST_NEWS);
+            }
+        }
+        held.append(&mut self.ready);
+        self.ready = held;
+        Ok(())
+    }
+}
+
+/// The form of the caller's API.
+pub(super) enum Form {
+    Chat(ChatStream),
+    Responses(ResponseReader),
+}
+
+impl Form {
+    /// Writes what a frame is in this form. Returns whether it is the last one.
+    fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Result<bool, ResponseFailure> {
+        let Some(event) = &frame.event else {
+            out.extend_from_slice(&frame.bytes);
+            return Ok(false);
+        };
+        match self {
+            Self::Chat(chat) => {
+                for chunk in chat.on_event(event)? {
+                    out.extend_from_slice(format!("data: {chunk}\n\n").as_bytes());
+                }
+                if chat.is_complete() {
+                    out.extend_from_slice(b"data: [DONE]\n\n");
+                }
+                Ok(chat.is_complete())
+            }
+            Self::Responses(reader) => {
+                let read = reader.on_event(event)?;
+                match read.as_ref().and_then(|read| read.repaired_frame()) {
+                    Some(repaired) => out.extend_from_slice(repaired.as_bytes()),
+                    None => out.extend_from_slice(&frame.bytes),
+                }
+                Ok(read.is_some_and(|read| read.is_last()))
+            }
+        }
+    }
+
+    /// Writes an error, which OpenAI's clients raise.
+    fn write_error(&self, kind: &str, code: &str, message: &str, out: &mut Vec<u8>) {
+        let text = match self {
+            Self::Chat(_) => {
+                let error = serde_json::json!({"message": message, "type": kind, "code": code, "param": null});
+                format!("data: {}\n\n", serde_json::json!({ "error": error }))
+            }
+            Self::Responses(_) => {
+                let error = serde_json::json!({"type": "error", "code": code, "message": message, "param": null});
+                format!("event: error\ndata: {error}\n\n")
+            }
+        };
+        out.extend_from_slice(text.as_bytes());
+    }
+
+    /// Whether the rest of the provider's response is not wanted.
+    fn has_stopped(&self) -> bool {
+        match self {
+            Self::Chat(chat) => chat.has_stopped(),
+            Self::Responses(_) => false,
+        }
+    }
+}
+
+/// What follows what was sent.
+enum Next {
+    Events,
+    Break(UpstreamError),
+    End,
+}
+
+struct Answer {
+    models: Arc<Models>,
+    events: Events,
+    form: Form,
+    next: Next,
+    /// The request's span, for log lines while the body streams.
+    span: tracing::Span,
+}
+
+/// Returns the response in the caller's form.
+pub(super) fn answer(models: Arc<Models>, events: Events, form: Form) -> ByteStream {
+    let answer = Answer { models, events, form, next: Next::Events, span: tracing::Span::current() };
+    let stream = stream::unfold(answer, |mut answer| async move {
+        loop {
+            match mem::replace(&mut answer.next, Next::End) {
+                Next::Events => {
+                    let piece = answer.piece().await;
+                    if !piece.is_empty() {
+                        return Some((Ok(Bytes::from(piece)), answer));
+                    }
+                }
+                Next::Break(error) => return Some((Err(error), answer)),
+                Next::End => {
+                    if !answer.form.has_stopped() {
+                        answer.models.drain(answer.events.into_body());
+                    }
+                    return None;
+                }
+            }
+        }
+    });
+    Box::pin(stream.fuse())
+}
+
+impl Answer {
+    /// Returns the next frames in the caller's form: all that have arrived.
+    async fn piece(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut frame = self.events.next().await;
+        loop {
+            self.next = match frame {
+                Some(Ok(frame)) => self.write(&frame, &mut out),
+                Some(Err(error)) => self.broken(error, &mut out),
+                None => {
+                    self.failed(ResponseFailure::ended_early(), &mut out);
+                    Next::Break(UpstreamError::Lost("the stream ended before its last event".into()))
+                }
+            };
+            match (&self.next, self.events.ready.pop_front()) {
+                (Next::Events, Some(ready)) => frame = Some(Ok(ready)),
+                (Next::Events | Next::Break(_) | Next::End, _) => return out,
+            }
+        }
+    }
+
+    fn write(&mut self, frame: &SseFrame, out: &mut Vec<u8>) -> Next {
+        match self.form.write(frame, out) {
+            Ok(false) => Next::Events,
+            Ok(true) => Next::End,
+            Err(failure) => {
+                self.failed(failure, out);
+                Next::End
+            }
+        }
+    }
+
+    fn failed(&self, failure: ResponseFailure, out: &mut Vec<u8>) {
+        let refusal = ProviderRefusal::from(failure);
+        self.form.write_error(refusal.kind.openai_type(), &refusal.code, &refusal.message, out);
+    }
+
+    fn broken(&self, error: BrokenEvents, out: &mut Vec<u8>) -> Next {
+        self.span.in_scope(|| tracing::warn!(error = %error, "the stream of a model broke"));
+        let code = match &error {
+            BrokenEvents::Upstream(_) => "upstream_unavailable",
+            BrokenEvents::TooLong(_) => "invalid_upstream_response",
+        };
+        self.form.write_error("server_error", code, &error.to_string(), out);
+        match error {
+            BrokenEvents::Upstream(error) => Next::Break(error),
+            BrokenEvents::TooLong(error) => Next::Break(UpstreamError::Lost(Box::new(error))),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The parameters of the model's reasoning: an object in Responses, a word in a chat.
+
+use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json::Text};
+
+/// When a summary of the reasoning is asked for, although the caller has not asked for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Summary {
+    /// The parameters of Responses are sent unchanged.
+    AsSent,
+    Never,
+    /// If the caller asks for an effort. Chat clients show summaries and cannot ask for them.
+    WithEffort,
+    /// Unless the caller wants no reasoning.
+    Always,
+}
+
+impl Summary {
+    fn is_wanted(self, effort: Option<&str>) -> bool {
+        match self {
+            Self::AsSent | Self::Never => false,
+            Self::WithEffort => effort.is_some_and(|effort| effort != "none"),
+            Self::Always => effort != Some("none"),
+        }
+    }
+}
+
+/// Writes `reasoning`. Returns the names of the parameters that were left out.
+pub(super) fn translate(
+    body: &mut Members<'_>,
+    summary: Summary,
+    out: &mut JsonWriter,
+) -> Result<Vec<String>, InvalidRequest> {
+    if summary == Summary::AsSent && body.has("reasoning") {
+        body.pass_all(&["reasoning"], out);
+        return Ok(Vec::new());
+    }
+    let mut reasoning = body.take_object("reasoning")?;
+    let own_effort = reasoning.as_mut().map(|reasoning| reasoning.take_text("effort")).transpose()?.flatten();
+    let named_effort = body.take_text("reasoning_effort")?;
+    let effort = own_effort.or(named_effort);
+    let word = effort.clone().map(Text::unescaped);
+    let own_summary = reasoning.as_mut().and_then(|reasoning| reasoning.take("summary"));
+    let write = |out: &mut JsonWriter| {
+        if let Some(effort) = &effort {
+            out.text("effort", effort);
+        }
+        match own_summary {
+            Some(summary) => out.raw("summary", summary),
+            None if summary.is_wanted(word.as_deref()) => out.word("summary", "auto"),
+            None => {}
+        }
+        Ok(())
+    };
+    out.unless_empty(|out| out.begin_object_in("reasoning"), write, JsonWriter::end_object)?;
+    // Other gateways have more members, such as `max_tokens` and `exclude`.
+    Ok(reasoning.iter().flat_map(Members::names).map(|name| format!("reasoning.{name}")).collect())
+}

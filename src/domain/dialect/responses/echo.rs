@@ -1,0 +1,67 @@
+//! What a response repeats of its request. The backend leaves out members that OpenAI's API promises.
+
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    dialect::{json_writer::JsonWriter, members::Members},
+    model_ref::ModelName,
+};
+
+/// The members that are filled in, with their defaults (OpenAI API reference, "the response object"). Those after
+/// `tools` do not depend on the request.
+const FILLED: [(&str, &str); 11] = [
+    ("instructions", "null"),
+    ("metadata", "{}"),
+    ("parallel_tool_calls", "true"),
+    ("text", r#"{"format":{"type":"text"}}"#),
+    ("tool_choice", r#""auto""#),
+    ("tools", "[]"),
+    ("object", r#""response""#),
+    ("error", "null"),
+    ("incomplete_details", "null"),
+    ("temperature", "1.0"),
+    ("top_p", "1.0"),
+];
+const OF_REQUEST: usize = 6;
+
+/// The members of a request that its response repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestEcho {
+    model: ModelName,
+    /// The values as JSON, by the place in [`FILLED`].
+    members: [Option<Box<str>>; OF_REQUEST],
+}
+
+impl RequestEcho {
+    /// Copies the members of a request.
+    pub(super) fn of(model: ModelName, body: &Members<'_>) -> Self {
+        let mut members = [const { None }; OF_REQUEST];
+        for (member, (name, _)) in members.iter_mut().zip(FILLED) {
+            *member = body.get(name).map(|value| value.get().into());
+        }
+        Self { model, members }
+    }
+
+    /// Returns a response as JSON, with the caller's name of the model and all promised members.
+    pub(super) fn complete(&self, response: &Map<String, Value>) -> String {
+        let mut out = JsonWriter::default();
+        out.begin_object();
+        out.word("model", self.model.as_str());
+        for (name, value) in response.iter().filter(|(name, value)| *name != "model" && !is_filled(name, value)) {
+            out.json(name, &value.to_string());
+        }
+        let given = self.members.iter().map(Option::as_deref).chain(std::iter::repeat(None));
+        for ((name, default), given) in FILLED.into_iter().zip(given) {
+            if response.get(name).is_none_or(Value::is_null) {
+                out.json(name, given.unwrap_or(default));
+            }
+        }
+        out.end_object();
+        out.into_text()
+    }
+}
+
+/// Whether a member of a response is left to the filling.
+fn is_filled(name: &str, value: &Value) -> bool {
+    value.is_null() && FILLED.iter().any(|(filled, _)| *filled == name)
+}

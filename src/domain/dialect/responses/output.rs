@@ -1,0 +1,152 @@
+//! The output of a response as its events report it, for a last event without output.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::dialect::{event::BackendEvent, item_index::ItemIndexes};
+
+/// The maximum size of the collected output, in bytes. The output of a longer response is not collected.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The items by index.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    indexes: ItemIndexes,
+    finished: BTreeMap<u64, Value>,
+    /// The items that have begun. Only those that never finish are used.
+    begun: BTreeMap<u64, BegunItem>,
+    bytes: usize,
+}
+
+/// What an item's text is for.
+#[derive(Debug, Clone, Copy)]
+enum TextKind {
+    Text,
+    Refusal,
+    Summary,
+    Arguments,
+    Input,
+}
+
+#[derive(Debug, Default)]
+struct BegunItem {
+    /// The item as it was announced.
+    item: Map<String, Value>,
+    texts: BTreeMap<u64, (TextKind, String)>,
+}
+
+impl Output {
+    pub(super) fn note(&mut self, event: &mut BackendEvent) {
+        let index = self.indexes.of(event);
+        match event.kind.as_str() {
+            "response.output_item.added" => {
+                if let Some(Value::Object(item)) = event.members.remove("item") {
+                    self.begun.entry(index).or_default().item = item;
+                }
+            }
+            "response.output_item.done" => {
+                self.begun.remove(&index);
+                if let Some(item) = event.members.remove("item") {
+                    self.bytes = self.bytes.saturating_add(size_of_text(&item));
+                    self.finished.insert(index, item);
+                }
+            }
+            _ => self.note_text(index, event),
+        }
+        if self.bytes > MAX_BYTES {
+            self.finished.clear();
+            self.begun.clear();
+        }
+    }
+
+    fn note_text(&mut self, index: u64, event: &BackendEvent) {
+        let text = |name| event.text(name).unwrap_or_default();
+        let (kind, piece, whole) = match event.kind.as_str() {
+            "response.output_text.delta" => (TextKind::Text, text("delta"), None),
+            "response.output_text.done" => (TextKind::Text, "", event.text("text")),
+            "response.refusal.delta" => (TextKind::Refusal, text("delta"), None),
+            "response.refusal.done" => (TextKind::Refusal, "", event.text("refusal")),
+            "response.reasoning_summary_text.delta" => (TextKind::Summary, text("delta"), None),
+            "response.reasoning_summary_text.done" => (TextKind::Summary, "", event.text("text")),
+            "response.function_call_arguments.delta" => (TextKind::Arguments, text("delta"), None),
+            "response.function_call_arguments.done" => (TextKind::Arguments, "", event.text("arguments")),
+            "response.custom_tool_call_input.delta" => (TextKind::Input, text("delta"), None),
+            "response.custom_tool_call_input.done" => (TextKind::Input, "", event.text("input")),
+            _ => return,
+        };
+        if self.finished.contains_key(&index) {
+            return;
+        }
+        let part = event.number("content_index").or_else(|| event.number("summary_index")).unwrap_or_default();
+        let begun = self.begun.entry(index).or_default();
+        if let Some(id) = event.text("item_id") {
+            begun.item.entry("id").or_insert_with(|| id.into());
+        }
+        let (_, so_far) = begun.texts.entry(part).or_insert((kind, String::new()));
+        match whole {
+            Some(whole) => *so_far = whole.to_owned(),
+            None => so_far.push_str(piece),
+        }
+        self.bytes = self.bytes.saturating_add(piece.len());
+    }
+
+    /// Returns the items, and empties the output.
+    pub(super) fn take(&mut self, status: &str) -> Vec<Value> {
+        let mut items = std::mem::take(&mut self.finished);
+        for (index, begun) in std::mem::take(&mut self.begun) {
+            if let Some(item) = begun.into_item(status) {
+                items.insert(index, item);
+            }
+        }
+        items.into_values().collect()
+    }
+}
+
+impl BegunItem {
+    /// Returns the item with the text that arrived; None without text, or for a call without a name.
+    fn into_item(self, status: &str) -> Option<Value> {
+        let Self { mut item, texts } = self;
+        let (first, _) = texts.values().next()?;
+        let (item_type, member) = match first {
+            TextKind::Text | TextKind::Refusal => ("message", "content"),
+            TextKind::Summary => ("reasoning", "summary"),
+            TextKind::Arguments => ("function_call", "arguments"),
+            TextKind::Input => ("custom_tool_call", "input"),
+        };
+        if matches!(first, TextKind::Arguments | TextKind::Input) && !item.contains_key("name") {
+            return None;
+        }
+        let is_list = matches!(member, "content" | "summary");
+        let parts: Vec<Value> = texts.into_values().map(|(kind, text)| part(kind, text)).collect();
+        let content = if is_list { Value::Array(parts) } else { parts.into_iter().next().unwrap_or_default() };
+        item.insert(member.to_owned(), content);
+        item.entry("type").or_insert_with(|| item_type.into());
+        if item_type == "message" {
+            item.entry("role").or_insert_with(|| "assistant".into());
+        }
+        if item_type != "reasoning" {
+            item.insert("status".to_owned(), status.into());
+        }
+        Some(Value::Object(item))
+    }
+}
+
+fn part(kind: TextKind, text: String) -> Value {
+    match kind {
+        TextKind::Text => json!({"type": "output_text", "text": text, "annotations": []}),
+        TextKind::Refusal => json!({"type": "refusal", "refusal": text}),
+        TextKind::Summary => json!({"type": "summary_text", "text": text}),
+        TextKind::Arguments | TextKind::Input => Value::String(text),
+    }
+}
+
+/// Returns about how much memory the texts of an item take.
+fn size_of_text(item: &Value) -> usize {
+    match item {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size_of_text).sum(),
+        Value::Object(members) => members.values().map(size_of_text).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 16,
+    }
+}

@@ -1,0 +1,219 @@
+//! Completes the parameters of tools. The backend refuses an object schema without `properties` at any depth, while
+//! many clients leave them out for a function that takes nothing.
+//!
+//! The JSON is read once and copied around the additions, so everything else keeps its spelling, and no tree is built.
+
+use std::{borrow::Cow, mem};
+
+/// The parameters of a function that takes none.
+pub(super) const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
+
+/// What a value is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A tool in the form of Responses.
+    Tool,
+    /// The parameters of a function: a schema that must be an object's.
+    Parameters,
+    Schema,
+    /// An object whose members are schemas under the caller's names.
+    NamedSchemas,
+    /// Anything else, which is not changed.
+    Data,
+}
+
+impl Kind {
+    /// Returns the kind of a member.
+    fn of_member(self, name: &str) -> Self {
+        match (self, name) {
+            (Self::Tool, r#""parameters""#) => Self::Parameters,
+            // A namespace has tools of its own.
+            (Self::Tool, r#""tools""#) => Self::Tool,
+            (Self::Tool | Self::Data, _) => Self::Data,
+            (Self::NamedSchemas, _) => Self::Schema,
+            (Self::Schema | Self::Parameters, r#""enum""# | r#""const""# | r#""default""# | r#""examples""#) => {
+                Self::Data
+            }
+            (
+                Self::Schema | Self::Parameters,
+                r#""properties""#
+                | r#""patternProperties""#
+                | r#""$defs""#
+                | r#""definitions""#
+                | r#""dependentSchemas""#,
+            ) => Self::NamedSchemas,
+            (Self::Schema | Self::Parameters, _) => Self::Schema,
+        }
+    }
+
+    /// Returns the `type` of the values of this kind that are completed.
+    fn completed_type(self) -> &'static str {
+        if self == Self::Tool { r#""function""# } else { r#""object""# }
+    }
+}
+
+/// An array or an object that is being read.
+#[derive(Debug)]
+struct Level<'a> {
+    kind: Kind,
+    is_list: bool,
+    is_empty: bool,
+    expects_name: bool,
+    /// The newest member's name, with its quotes.
+    name: &'a str,
+    has_type: bool,
+    /// Whether the `type` is the one that is completed.
+    is_completed: bool,
+    /// Whether it has the member that is added otherwise.
+    has_content: bool,
+}
+
+struct Completer<'a> {
+    json: &'a str,
+    /// How much of `json` is in `out`.
+    copied: usize,
+    out: String,
+    levels: Vec<Level<'a>>,
+}
+
+/// Returns valid JSON of a tool or of parameters with complete object schemas, borrowed if they are complete.
+pub(super) fn completed(json: &str, kind: Kind) -> Cow<'_, str> {
+    let mut completer = Completer { json, copied: 0, out: String::new(), levels: Vec::new() };
+    let mut at = 0;
+    while let Some(byte) = json.as_bytes().get(at) {
+        at += match byte {
+            b'{' | b'[' => completer.open(kind, *byte == b'['),
+            b'}' | b']' => completer.close(at),
+            b'"' => completer.string(at),
+            b'n' => completer.null(at),
+            b',' => completer.comma(),
+            _ => 1,
+        };
+    }
+    completer.end()
+}
+
+impl<'a> Completer<'a> {
+    fn open(&mut self, root: Kind, is_list: bool) -> usize {
+        let kind = match self.levels.last_mut() {
+            None => root,
+            Some(level) => {
+                level.is_empty = false;
+                if level.is_list { level.kind } else { level.kind.of_member(level.name) }
+            }
+        };
+        self.levels.push(Level {
+            kind,
+            is_list,
+            is_empty: true,
+            expects_name: !is_list,
+            name: "",
+            has_type: false,
+            is_completed: false,
+            has_content: false,
+        });
+        1
+    }
+
+    /// Ends a value, and adds what is missing.
+    fn close(&mut self, at: usize) -> usize {
+        let Some(level) = self.levels.pop().filter(|level| !level.is_list) else { return 1 };
+        let mut added = String::new();
+        if level.kind == Kind::Parameters && !level.has_type {
+            added.push_str(r#","type":"object""#);
+        }
+        match level.kind {
+            Kind::Tool if level.is_completed && !level.has_content => {
+                added.push_str(r#","parameters":"#);
+                added.push_str(NO_PARAMETERS);
+            }
+            Kind::Parameters | Kind::Schema if !level.has_content && (level.is_completed || !added.is_empty()) => {
+                added.push_str(r#","properties":{}"#);
+            }
+            Kind::Tool | Kind::Parameters | Kind::Schema | Kind::NamedSchemas | Kind::Data => {}
+        }
+        if !added.is_empty() {
+            self.replace(at, 0, if level.is_empty { added.get(1..).unwrap_or_default() } else { &added });
+        }
+        1
+    }
+
+    /// Reads a name or a value and returns its length.
+    fn string(&mut self, at: usize) -> usize {
+        let rest = self.json.get(at..).unwrap_or_default();
+        let length = string_length(rest);
+        let text = rest.get(..length).unwrap_or_default();
+        let is_name = self.levels.last_mut().is_some_and(|level| {
+            level.is_empty = false;
+            mem::take(&mut level.expects_name)
+        });
+        if is_name {
+            self.name(text);
+        } else if let Some(level) = self.levels.iter_mut().rev().find(|level| !level.is_list)
+            && level.name == r#""type""#
+            && level.kind.completed_type() == text
+        {
+            // Or one of several types: `["object", "null"]`.
+            level.is_completed = true;
+        }
+        length
+    }
+
+    fn name(&mut self, name: &'a str) {
+        let Some(level) = self.levels.last_mut() else { return };
+        level.name = name;
+        level.has_type |= name == r#""type""#;
+        level.has_content |= name == if level.kind == Kind::Tool { r#""parameters""# } else { r#""properties""# };
+    }
+
+    /// Replaces a `null` that some clients write for an empty value.
+    fn null(&mut self, at: usize) -> usize {
+        const NULL: usize = "null".len();
+        let Some(level) = self.levels.last_mut().filter(|level| !level.is_list) else { return NULL };
+        let replacement = match (level.kind, level.name) {
+            (Kind::Tool, r#""parameters""#) => NO_PARAMETERS,
+            (Kind::Parameters | Kind::Schema, r#""properties""#) => "{}",
+            (Kind::Parameters | Kind::Schema, r#""required""#) => "[]",
+            (Kind::Parameters, r#""type""#) => {
+                level.is_completed = true;
+                r#""object""#
+            }
+            _ => return NULL,
+        };
+        self.replace(at, NULL, replacement);
+        NULL
+    }
+
+    fn comma(&mut self) -> usize {
+        if let Some(level) = self.levels.last_mut() {
+            level.expects_name = !level.is_list;
+        }
+        1
+    }
+
+    /// Writes `text` instead of `length` bytes.
+    fn replace(&mut self, at: usize, length: usize, text: &str) {
+        self.out.push_str(self.json.get(self.copied..at).unwrap_or_default());
+        self.out.push_str(text);
+        self.copied = at + length;
+    }
+
+    fn end(mut self) -> Cow<'a, str> {
+        if self.copied == 0 {
+            return Cow::Borrowed(self.json);
+        }
+        self.out.push_str(self.json.get(self.copied..).unwrap_or_default());
+        Cow::Owned(self.out)
+    }
+}
+
+/// Returns the length of the string at the start, with its quotes.
+fn string_length(json: &str) -> usize {
+    let mut is_escaped = true;
+    let end = json.bytes().position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 1)
+}

@@ -1,0 +1,36 @@
+//! Replaces lone surrogates: halves of a character that a program cut in two, as JSON escapes. serde_json refuses them,
+//! and so does the backend, while JavaScript and Python write them.
+
+use std::borrow::Cow;
+
+/// The length of an escape such as `\ud83d`.
+const ESCAPE: usize = 6;
+/// U+FFFD, in the same length.
+const REPLACEMENT: &[u8; ESCAPE] = br"\ufffd";
+
+/// Returns the JSON with U+FFFD for each lone surrogate, borrowed if it has none.
+pub fn without_lone_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
+    let mut mended = Cow::Borrowed(json);
+    let mut at = 0;
+    while let Some(skipped) = json.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
+        at += skipped;
+        at += match (code_unit(json, at), code_unit(json, at + ESCAPE)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE,
+            (Some(0xD800..=0xDFFF), _) => {
+                if let Some(escape) = mended.to_mut().get_mut(at..at + ESCAPE) {
+                    escape.copy_from_slice(REPLACEMENT);
+                }
+                ESCAPE
+            }
+            // Another escape has a second byte, which may be a backslash.
+            _ => 2,
+        };
+    }
+    mended
+}
+
+/// Returns the UTF-16 code unit that is escaped at this place.
+fn code_unit(json: &[u8], at: usize) -> Option<u16> {
+    let digits = json.get(at..at.checked_add(ESCAPE)?)?.strip_prefix(br"\u")?;
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}

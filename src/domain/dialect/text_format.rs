@@ -1,0 +1,47 @@
+//! The form of the text: `text` in Responses, `response_format` and `verbosity` in a chat (OpenAI API reference,
+//! responses, "text").
+
+use super::{InvalidRequest, json_writer::JsonWriter, members::Members};
+
+/// Writes `text`. Returns whether the text must be JSON without a schema.
+pub(super) fn translate(body: &mut Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let mut text = body.take_object("text")?;
+    let own_format = text.as_ref().is_some_and(|text| text.has("format"));
+    let write = |out: &mut JsonWriter| {
+        let format = if own_format { None } else { body.take_object("response_format")? };
+        let mut wants_json_object = format.map(|format| write_format(format, out)).transpose()?.unwrap_or_default();
+        if !text.as_ref().is_some_and(|text| text.has("verbosity")) {
+            out.copy_text(body, "verbosity")?;
+        }
+        if let Some(text) = &mut text {
+            let format = text.get("format").and_then(|format| Members::of(format, String::new()).ok());
+            wants_json_object |= format.is_some_and(|format| format.word("type").as_deref() == Some("json_object"));
+            text.write(out);
+        }
+        Ok(wants_json_object)
+    };
+    out.unless_empty(|out| out.begin_object_in("text"), write, JsonWriter::end_object)
+}
+
+/// Writes the format and returns whether it is JSON without a schema. Plain text is the default, so nothing is written.
+fn write_format(mut format: Members<'_>, out: &mut JsonWriter) -> Result<bool, InvalidRequest> {
+    let kind = format.need_word("type")?;
+    match &*kind {
+        "text" => return Ok(false),
+        "json_object" => {
+            out.begin_object_in("format");
+            out.word("type", &kind);
+        }
+        "json_schema" => {
+            // A schema in the form of Responses is next to the type.
+            let mut described = if format.has("schema") { format } else { format.need_object("json_schema")? };
+            out.begin_object_in("format");
+            out.word("type", &kind);
+            out.text("name", &described.need_text("name")?);
+            described.pass_all(&["description", "schema", "strict"], out);
+        }
+        _ => return Err(format.unsupported("type", "it is `text`, `json_object` or `json_schema`.")),
+    }
+    out.end_object();
+    Ok(kind == "json_object")
+}

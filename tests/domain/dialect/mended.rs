@@ -1,0 +1,186 @@
+//! Examples of requests that the backend would refuse and that are mended, in both dialects.
+
+use goclaw::domain::dialect::{ChatRequest, InvalidRequest, ResponsesRequest, without_lone_surrogates};
+use serde_json::{Value, json};
+
+fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+    let body = with(json!({"model": "m"}), members);
+    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m", None)?;
+    Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
+}
+
+fn of_responses(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
+    let body = with(json!({"model": "m", "input": "Hi"}), members);
+    let (sent, _echo) = ResponsesRequest::parse(body.as_bytes())?.into_backend("m")?;
+    Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
+}
+
+fn with(mut body: Value, members: Value) -> String {
+    body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    body.to_string()
+}
+
+fn messages(list: Value) -> Value {
+    of_chat(json!({"messages": list})).unwrap().0["input"].take()
+}
+
+#[test]
+fn schemas_get_properties_at_any_depth_and_keep_their_spelling() {
+    let none = json!({"type": "object", "properties": {}});
+    for (given, sent) in [
+        (json!({}), none.clone()),
+        (json!(null), none.clone()),
+        (json!({"type": "object"}), none.clone()),
+        (json!({"type": null, "properties": null}), none.clone()),
+        (
+            json!({"type": "object", "required": null, "properties": {"type": {"type": "string"}}}),
+            json!({
+            "type": "object", "required": [], "properties": {"type": {"type": "string"}}}),
+        ),
+        (
+            json!({"type": "object", "properties": {"a": {"type": ["object", "null"]}, "properties": {"type": "object"},
+                "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}"}]}}},
+                "$defs": {"enum": {"type": "object"}}}),
+            json!({"type": "object", "properties": {"a": {"type": ["object", "null"], "properties": {}},
+                "properties": {"type": "object", "properties": {}},
+                "b": {"type": "array", "items": {"anyOf": [{"type": "object", "title": "\"}", "properties": {}}]}}},
+                "$defs": {"enum": {"type": "object", "properties": {}}}}),
+        ),
+        // Data is not a schema.
+        (
+            json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
+            json!({"type": "object", "properties": {"a": {"enum": [{"type": "object"}], "default": {"type": "object"}}}}),
+        ),
+    ] {
+        let flat = json!({"type": "function", "name": "f", "parameters": given});
+        let nested = json!({"type": "function", "function": {"name": "f", "parameters": given}});
+        let hi = json!([{"role": "user", "content": "Hi"}]);
+        for body in [
+            of_responses(json!({"tools": [flat]})),
+            of_responses(json!({"tools": [nested]})),
+            of_chat(json!({"messages": hi, "tools": [flat]})),
+            of_chat(json!({"messages": hi, "tools": [nested]})),
+        ] {
+            assert_eq!(body.unwrap().0["tools"][0]["parameters"], sent, "{given}");
+        }
+    }
+    let namespace = json!({"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]});
+    let sent = of_responses(json!({"tools": [namespace]})).unwrap().0;
+    assert_eq!(sent["tools"][0]["tools"][0]["parameters"], none);
+    let spelled = r#"{"model":"m","input":"Hi","tools":[{"type":"function","name":"f","parameters":{ "type":"object","maximum":1.0}}]}"#;
+    let sent = ResponsesRequest::parse(spelled.as_bytes()).unwrap().into_backend("m").unwrap().0.body;
+    let sent = String::from_utf8(sent).unwrap();
+    assert!(sent.contains(r#""parameters":{ "type":"object","maximum":1.0,"properties":{}}"#), "{sent}");
+}
+
+#[test]
+fn long_call_ids_are_replaced_by_their_hash() {
+    let long = |end: &str| format!("call_{}{end}", "é".repeat(60));
+    let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let input = messages(json!([
+        {"role": "assistant", "tool_calls": [call(&long("1")), call(&long("2")), call(&"c".repeat(64))]},
+        {"role": "tool", "tool_call_id": long("2"), "content": "two"},
+        {"role": "tool", "tool_call_id": long("1"), "content": "one"},
+    ]));
+    let ids: Vec<&str> = input.as_array().unwrap().iter().map(|item| item["call_id"].as_str().unwrap()).collect();
+    assert!(ids.iter().all(|id| id.chars().count() <= 64), "{ids:?}");
+    assert_eq!((ids[0], ids[1], ids[2]), (ids[4], ids[3], "c".repeat(64).as_str()));
+    assert_ne!(ids[0], ids[1]);
+
+    let items = json!([
+        {"type": "function_call", "call_id": long("1"), "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": long("1"), "output": null},
+        {"type": "function_call_output", "call_id": "call_1", "output": {"a": 1}},
+    ]);
+    let sent = of_responses(json!({"input": items})).unwrap().0["input"].take();
+    let output = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
+    assert_eq!(sent[0]["call_id"], ids[0], "both dialects have the same replacement");
+    assert_eq!((&sent[1], &sent[2]), (&output(ids[0], ""), &output("call_1", r#"{"a":1}"#)));
+}
+
+#[test]
+fn lone_surrogates_are_replaced() {
+    for (json, mended) in [
+        (r#""left \ud83d right""#, r#""left \ufffd right""#),
+        (r#""\ude00\ud83d""#, r#""\ufffd\ufffd""#),
+        (r#""\ud83d\ud83d\ude00 \uD83D\uDE00""#, r#""\ufffd\ud83d\ude00 \uD83D\uDE00""#),
+        (r#""\\ud83d \\\ud83d""#, r#""\\ud83d \\\ufffd""#),
+        (r#""\ud83d\n""#, r#""\ufffd\n""#),
+        (r#""\u00e9 \ud8""#, r#""\u00e9 \ud8""#),
+    ] {
+        assert_eq!(String::from_utf8_lossy(&without_lone_surrogates(json.as_bytes())), mended);
+    }
+}
+
+#[test]
+fn tools_return_images_and_nothing() {
+    let call = json!({"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]});
+    let output = |content: Value| {
+        messages(json!([call, {"role": "tool", "tool_call_id": "1", "content": content}]))[1]["output"].take()
+    };
+    let image = json!({"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}});
+    let parts = json!([{"type": "input_text", "text": "Taken"},
+        {"type": "input_image", "image_url": "data:,", "detail": "low"}]);
+    assert_eq!(output(json!([{"type": "text", "text": "Taken"}, image])), parts);
+    assert_eq!(output(parts.clone()), parts);
+    assert_eq!(output(json!(null)), "");
+    assert_eq!(output(json!([{"type": "input_text", "text": "a"}, {"type": "text", "text": "b"}])), "a\nb");
+}
+
+#[test]
+fn images_and_parts_have_either_form() {
+    let image = |value: Value| json!({"type": "image_url", "image_url": value});
+    let content = json!([{"type": "input_text", "text": "Hi"}, image(json!("data:,")), image(json!({"url": "data:,"})),
+        {"type": "input_image", "image_url": "data:,"}, {"type": "input_file", "file_id": "file-1"}]);
+    let sent = messages(json!([{"role": "user", "content": content},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]}]));
+    let picture = json!({"type": "input_image", "image_url": "data:,"});
+    let expected = json!([{"type": "input_text", "text": "Hi"}, picture, picture, picture,
+        {"type": "input_file", "file_id": "file-1"}]);
+    assert_eq!((&sent[0]["content"], &sent[1]["content"][0]["type"]), (&expected, &json!("output_text")));
+}
+
+#[test]
+fn bodies_of_the_other_dialect_are_translated() {
+    let tool =
+        json!({"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false});
+    let (sent, ignored) = of_chat(json!({
+        "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
+        "tools": [tool, {"type": "web_search"}], "tool_choice": {"type": "function", "name": "f"},
+        "reasoning": {"effort": "medium", "summary": "detailed", "exclude": false},
+        "include": ["reasoning.encrypted_content"], "store": false, "text": {"verbosity": "low"}, "user": "u",
+    }))
+    .unwrap();
+    assert_eq!((&sent["instructions"], &sent["input"][0]["role"]), (&json!("Be brief."), &json!("user")));
+    assert_eq!(sent["tools"], json!([tool, {"type": "web_search"}]));
+    assert_eq!(sent["tool_choice"], json!({"type": "function", "name": "f"}));
+    assert_eq!(sent["reasoning"], json!({"effort": "medium", "summary": "detailed"}));
+    assert_eq!(
+        (&sent["include"], &sent["text"]),
+        (&json!(["reasoning.encrypted_content"]), &json!({"verbosity": "low"}))
+    );
+    assert_eq!(ignored, ["reasoning.exclude", "user"]);
+
+    let (sent, ignored) = of_responses(json!({"input": null, "messages": [{"role": "user", "content": "Hi"}],
+        "response_format": {"type": "json_object"}, "verbosity": "low", "reasoning_effort": "low",
+        "include": ["web_search_call.action.sources"]}))
+    .unwrap();
+    assert_eq!(sent["text"], json!({"format": {"type": "json_object"}, "verbosity": "low"}));
+    assert_eq!(
+        (&sent["reasoning"], &sent["input"][0]["content"][0]["text"]),
+        (&json!({"effort": "low"}), &json!("Hi"))
+    );
+    assert_eq!(sent["include"], json!(["web_search_call.action.sources", "reasoning.encrypted_content"]));
+    assert!(ignored.is_empty(), "{ignored:?}");
+}
+
+#[test]
+fn reasoning_that_the_backend_does_not_have_is_dropped() {
+    let call = json!({"type": "function_call", "call_id": "1", "name": "f", "arguments": "{}"});
+    let kept = json!({"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAA"});
+    let input = json!([{"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": ""}, kept, call]);
+    let sent = of_responses(json!({"input": input})).unwrap().0["input"].take();
+    assert_eq!(sent, json!([kept, call]));
+    assert_eq!(messages(input), json!([kept, call]), "items among the messages of a chat");
+}

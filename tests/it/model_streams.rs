@@ -1,0 +1,135 @@
+//! Streams of both APIs are what OpenAI's API promises, whatever the provider sends.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::{
+    models::signed_in,
+    support::{
+        gateway::{Gateway, HttpResponse, eventually},
+        provider::Provider,
+    },
+};
+
+const MODEL: &str = "openai-codex/gpt-5.5";
+const RESPONSES: &str = "/v1/responses";
+const CHAT: &str = "/v1/chat/completions";
+
+async fn ask(gateway: &Gateway, path: &str, members: Value) -> HttpResponse {
+    let mut body = json!({"model": MODEL});
+    let prompt = if path == CHAT {
+        json!({"messages": [{"role": "user", "content": "Hello"}]})
+    } else {
+        json!({"input": "Hello"})
+    };
+    for more in [prompt, members] {
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("members").clone());
+    }
+    gateway.post(path, body).await
+}
+
+/// Returns the data of the events.
+fn events(text: &str) -> Vec<Value> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.filter_map(|data| serde_json::from_str(data).ok()).collect()
+}
+
+async fn script(provider: &Provider, script: &str) {
+    provider.post_control("/scripts", json!({"script": script})).await;
+}
+
+#[tokio::test]
+async fn the_last_event_has_the_whole_response_and_ends_the_stream() {
+    let (provider, _home, gateway) = signed_in().await;
+    script(&provider, "after_completed").await;
+    let tools = json!([{"type": "function", "name": "add", "parameters": {"type": "object", "properties": {}}}]);
+    let streamed = ask(&gateway, RESPONSES, json!({"stream": true, "tools": tools})).await;
+    let events = events(&streamed.text);
+    let last = events.last().expect("an event");
+    assert_eq!((&last["type"], streamed.is_broken), (&json!("response.completed"), false), "{}", streamed.text);
+    let response = &last["response"];
+    let message = response["output"].as_array().expect("an output").iter().find(|item| item["type"] == "message");
+    assert!(message.expect("a message")["content"][0]["text"].as_str().expect("a text").starts_with("word1 "));
+    assert_eq!((&response["model"], &response["tools"]), (&json!(MODEL), &tools));
+    for name in ["tool_choice", "parallel_tool_calls", "text", "instructions", "metadata"] {
+        assert!(response.get(name).is_some(), "{name}");
+    }
+    assert!(streamed.text.contains(": keepalive\n\n"), "the provider's comments pass");
+}
+
+#[tokio::test]
+async fn a_failure_as_the_first_news_is_a_status() {
+    let (provider, _home, gateway) = signed_in().await;
+    for (failure, status, code) in [
+        ("failed:server_is_overloaded", 503, "server_is_overloaded"),
+        ("error_event:server_is_overloaded", 503, "server_is_overloaded"),
+        ("failed:rate_limit_exceeded", 429, "rate_limit_exceeded"),
+        ("failed:context_length_exceeded", 400, "context_length_exceeded"),
+    ] {
+        for path in [RESPONSES, CHAT] {
+            for stream in [true, false] {
+                script(&provider, failure).await;
+                let refused = ask(&gateway, path, json!({"stream": stream})).await;
+                assert_eq!(
+                    (refused.status, &refused.json()["error"]["code"]),
+                    (status, &json!(code)),
+                    "{path} {failure}"
+                );
+                assert_eq!(refused.header("retry-after"), if status == 429 { "12" } else { "" });
+                assert_eq!(refused.header("x-should-retry") == "false", status == 400);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_ends_early_breaks_the_stream_after_an_error_event() {
+    let (provider, _home, gateway) = signed_in().await;
+    script(&provider, "eof").await;
+    let streamed = ask(&gateway, RESPONSES, json!({"stream": true})).await;
+    let last = events(&streamed.text).pop().expect("an event");
+    assert_eq!((&last["type"], &last["code"]), (&json!("error"), &json!("stream_ended_early")), "{}", streamed.text);
+    assert!(streamed.is_broken, "{}", streamed.text);
+}
+
+#[tokio::test]
+async fn text_that_arrives_only_as_deltas_is_collected() {
+    let (provider, _home, gateway) = signed_in().await;
+    let delta = |text: &str| json!({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, "content_index": 0, "delta": text});
+    let given = format!("events:{}", json!([delta("Thr"), delta("ee")]));
+    script(&provider, &given).await;
+    let whole = ask(&gateway, RESPONSES, json!({})).await.json();
+    assert_eq!(whole["output"][0]["content"][0]["text"], "Three", "{whole}");
+    script(&provider, &given).await;
+    let whole = ask(&gateway, CHAT, json!({})).await.json();
+    assert_eq!(whole["choices"][0]["message"]["content"], "Three", "{whole}");
+}
+
+#[tokio::test]
+async fn a_stop_sequence_ends_the_text_and_the_request_to_the_provider() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.post_control("/settings", json!({"stream_deltas": 10_000, "stream_pause": "20ms"})).await;
+    for (number, stream) in [(1, true), (2, false)] {
+        let response = ask(&gateway, CHAT, json!({"stream": stream, "stop": ["d2 w", "word3"]})).await;
+        let text = if stream {
+            events(&response.text).iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect()
+        } else {
+            response.json()["choices"][0]["message"]["content"].as_str().expect("a text").to_owned()
+        };
+        assert_eq!((text.as_str(), response.is_broken), ("word1 wor", false), "{}", response.text);
+        assert!(response.text.contains(r#""finish_reason":"stop""#) && !response.text.contains("prompt_tokens"));
+        let ended = || async { (provider.get_control("/streams").await["abandoned"] == number).then_some(()) };
+        eventually("the stream to end at the provider", ended).await;
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_only_begins_is_sent_without_waiting_for_more() {
+    let (provider, _home, gateway) = signed_in().await;
+    provider.post_control("/settings", json!({"stream_pause": "1h"})).await;
+    let request = crate::support::gateway::http().post(format!("{}{RESPONSES}", gateway.base));
+    let request = request.bearer_auth(&gateway.token).json(&json!({"model": MODEL, "input": "Hello", "stream": true}));
+    let response = tokio::time::timeout(Duration::from_secs(9), request.send()).await;
+    assert_eq!(response.expect("in time").expect("a response").status(), 200);
+}
