@@ -116,8 +116,12 @@ error = refused(openai.AuthenticationError, lambda: stranger.responses.create(mo
 assert error.code == "unauthorized"
 
 tell("/scripts", {"script": "failed:server_error"})
-error = refused(openai.APIError, lambda: list(client.chat.completions.create(model=MODEL, messages=hello, stream=True)))
+impatient = client.with_options(max_retries=0)
+error = refused(openai.InternalServerError, lambda: impatient.chat.completions.create(model=MODEL, messages=hello, stream=True))
 assert error.code == "server_error", error
+# A failure before the first output is a status, so the SDK's retry helps.
+tell("/scripts", {"script": "failed:server_error"})
+assert list(client.chat.completions.create(model=MODEL, messages=hello, stream=True))
 
 tell("/settings", {"used_percent": 100})
 error = refused(openai.RateLimitError, lambda: client.chat.completions.create(model=MODEL, messages=hello))

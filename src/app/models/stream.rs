@@ -3,7 +3,13 @@
 //! A stream ends after its last event, although the provider may leave it open. If the provider's stream ends or breaks
 //! before that, the caller gets an error event and a broken connection, never a silent end.
 
-use std::{collections::VecDeque, mem, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future, mem,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -189,7 +195,10 @@ pub(super) fn answer(models: Arc<Models>, events: Events, form: Form) -> ByteStr
                         return Some((Ok(Bytes::from(piece)), answer));
                     }
                 }
-                Next::Break(error) => return Some((Err(error), answer)),
+                Next::Break(error) => {
+                    sent().await;
+                    return Some((Err(error), answer));
+                }
                 Next::End => {
                     if !answer.form.has_stopped() {
                         answer.models.drain(answer.events.into_body());
@@ -200,6 +209,19 @@ pub(super) fn answer(models: Arc<Models>, events: Events, form: Form) -> ByteStr
         }
     });
     Box::pin(stream.fuse())
+}
+
+/// Gives the connection a turn to send what it has: a broken body discards the rest.
+async fn sent() {
+    let mut has_waited = false;
+    let once = |context: &mut Context<'_>| {
+        if mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    };
+    future::poll_fn(once).await
 }
 
 impl Answer {
