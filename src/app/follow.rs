@@ -104,6 +104,7 @@ impl Follower {
             see(&mut seen.marks.accounts, marks.accounts, self.read_events(&mut seen.event)).await,
             see(&mut seen.marks.logins, marks.logins, self.note_logins()).await,
             see(&mut seen.marks.keys, marks.keys, self.meet_new_keys()).await,
+            see(&mut seen.marks.feedback, marks.feedback, self.tokens.load_feedback()).await,
         ];
         outcomes.into_iter().collect()
     }

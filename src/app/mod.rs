@@ -128,12 +128,14 @@ impl App {
         self.keys.check(self.adoption).await?;
         let seen = self.follower.position().await?;
         self.tokens.register_all().await?;
+        self.tokens.load_feedback().await?;
         self.access.reload().await?;
         self.tokens.replay_journal().await?;
         self.logins.sweep().await?;
         self.logins.reopen_callback_window().await?;
         self.logins.start_sweeping();
         self.tokens.start_sweeping_revocations();
+        self.tokens.start_saving_feedback();
         self.follower.start(seen);
         self.tokens.start_refreshing();
         self.audit.start_watching();

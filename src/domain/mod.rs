@@ -28,6 +28,7 @@ pub mod oauth_client;
 pub mod pasted_response;
 pub mod pkce;
 pub mod provider;
+pub mod provider_feedback;
 pub mod provider_refusal;
 pub mod provider_settings;
 pub mod proxy;

@@ -37,9 +37,14 @@ impl Usage {
         self.windows.iter().any(|window| window.used_percent >= 100.0)
     }
 
+    /// Returns the window that is used up for the longest time.
+    pub fn used_up(&self) -> Option<&UsageWindow> {
+        self.windows.iter().filter(|window| window.used_percent >= 100.0).max_by_key(|window| window.resets_at)
+    }
+
     /// Returns when all windows that are used up are reset; None if there are none, or their reset is unknown.
     pub fn limit_resets_at(&self) -> Option<Timestamp> {
-        self.windows.iter().filter(|window| window.used_percent >= 100.0).filter_map(|window| window.resets_at).max()
+        self.used_up()?.resets_at
     }
 
     /// Reads the headers `x-codex-{primary,secondary}-*`; None if there are none. `header` returns a header by its name

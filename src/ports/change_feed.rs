@@ -20,6 +20,8 @@ pub struct ChangeMarks {
     pub api_tokens: ChangeMark,
     /// Key checks ([`super::KeyStore`]).
     pub keys: ChangeMark,
+    /// What providers said last ([`super::TokenStore::feedback`]).
+    pub feedback: ChangeMark,
 }
 
 #[async_trait]

@@ -6,9 +6,10 @@ use super::{Author, StoreError};
 use crate::domain::{
     credential::{NewSealedCredential, SealedCredential},
     history::CredentialEvent,
-    ids::AccountName,
+    ids::{AccountName, LoginId},
     login_outcome::LoginOutcome,
     provider::ProviderType,
+    provider_feedback::ProviderFeedback,
     refresh::{Effect, RefreshEvent, RefreshPolicy},
     revocation::RevocationOrder,
     time::Timestamp,
@@ -66,8 +67,16 @@ pub struct ProfileChange {
     pub enabled: Option<bool>,
 }
 
+/// What a provider said last about one login of an account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredFeedback {
+    pub name: AccountName,
+    pub login_id: LoginId,
+    pub feedback: ProviderFeedback,
+}
+
 /// All methods return [`StoreError`] if the store is broken or unreachable. Then either nothing was changed, or the
-/// change was committed and only the reply was lost. Every change writes an event to the account's history
+/// change was committed and only the reply was lost. Every change of an account writes an event to its history
 /// ([`super::CredentialHistory`]) in the same transaction.
 #[async_trait]
 pub trait TokenStore: Send + Sync {
@@ -134,4 +143,12 @@ pub trait TokenStore: Send + Sync {
         revocation: Option<&'a RevocationOrder>,
         author: &Author,
     ) -> Result<Removal, StoreError>;
+
+    /// Returns what providers said last, for every account of which something is stored.
+    async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
+
+    /// Replaces what the provider said last about an account.
+    ///
+    /// Contract: MUST change nothing else of the account, and nothing at all if it has another login by now.
+    async fn put_feedback(&self, feedback: &StoredFeedback, now: Timestamp) -> Result<(), StoreError>;
 }

@@ -7,6 +7,7 @@ mod support;
 
 // Use cases, with fakes.
 mod app_accounts;
+mod app_feedback;
 mod app_forward;
 mod app_keys;
 mod app_late_responses;
@@ -43,6 +44,7 @@ mod canaries;
 mod chat;
 mod cli;
 mod database_writer;
+mod feedback;
 mod first_start;
 mod fixed_words;
 mod hardening;

@@ -77,6 +77,10 @@ const STATES = {
     const status = refreshed(9 * DAY);
     return { status: { ...status, state: "refreshing" }, usage: usage(38, 61.4), events: history(status.last_refresh_at) };
   },
+  limited() {
+    const known = STATES.good();
+    return { ...known, status: { ...known.status, limited: { window: "primary", until: now() + 600 } }, usage: usage(100, 61.4) };
+  },
   down: () => ({ ...STATES.good(), usage: null, usageProblem: ["upstream_unavailable", "chatgpt.com could not be reached."] }),
   off() {
     const { next_refresh_at, ...status } = refreshed(2 * DAY);

@@ -75,6 +75,10 @@ export const SCREENS = {
   "account-in-doubt": {
     set: { accounts: { "openai-codex": "doubt" } }, act: open(`#/providers/${NAMES.first}`), shows: "Try once more now",
   },
+  "account-limited": {
+    set: { accounts: { "openai-codex": "limited" } }, act: open(`#/providers/${NAMES.first}`), shows: "Plan limit reached",
+  },
+  "providers-limited": { set: { accounts: { "openai-codex": "limited" } }, shows: "One account has reached its plan’s limit" },
   "account-switched-off": {
     set: { accounts: { "openai-codex": "off" } }, act: open(`#/providers/${NAMES.first}`), shows: "Switched off",
   },

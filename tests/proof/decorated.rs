@@ -18,7 +18,7 @@ use goclaw::{
     },
     ports::{
         Advanced, Author, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
-        StoreError, StoredAccounts, TokenEndpointError, TokenJournal, TokenStore,
+        StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -174,6 +174,14 @@ impl TokenStore for Store {
         author: &Author,
     ) -> Result<Removal, StoreError> {
         self.inner.remove(name, revocation, author).await
+    }
+
+    async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {
+        self.inner.feedback().await
+    }
+
+    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<(), StoreError> {
+        self.inner.put_feedback(said, now).await
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::words::{self, TimeFormatter};
 use crate::{
     adapters::contract::{
-        Account, AccountState, AuthMethod, AuthStatus, Category, LoginOutcome, ProviderSummary, ProviderType, Usage,
-        UsageWindow,
+        Account, AccountState, AuthMethod, AuthStatus, Category, LoginOutcome, PlanLimit, ProviderSummary,
+        ProviderType, Usage, UsageWindow,
     },
     domain::{ids::AccountName, provider::openai_codex},
 };
@@ -70,8 +70,9 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
     let Subject { name, label, usage, connect_command } = subject;
     let (reason, account) = (status.reason.clone(), account(status));
     let expiry = status.expires_at.map(|at| format!("Access token {}.", times.expiry(at)));
+    let limit = status.limited.as_ref().map(|limit| limit_text(limit, times));
     let mut lines = if status.authenticated {
-        vec![Some(format!("{label}: active (provider: {name})")), usage.clone(), account, expiry, reason]
+        vec![Some(format!("{label}: active (provider: {name})")), usage.clone(), account, expiry, limit, reason]
     } else if let Some(error) = &status.error {
         let argument = if subject.is_openai() { String::new() } else { format!(" {name}") };
         let advice = format!("Run goclaw auth logout{argument}, then sign in again; or at once: {connect_command}");
@@ -95,6 +96,12 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
     let waiting = |left| format!("A sign-in is waiting for the browser ({left} left).");
     lines.push(status.pending.as_ref().map(|pending| waiting(times.left(pending.expires_at))));
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the line about a used-up plan.
+fn limit_text(limit: &PlanLimit, times: &TimeFormatter) -> String {
+    let until = limit.until.map(|at| format!(" until {} (in {})", times.time(at), times.left(at))).unwrap_or_default();
+    format!("The plan's limit is reached{until}. Programs get an error until it resets.")
 }
 
 fn absent(status: &AuthStatus, subject: &Subject) -> Vec<Option<String>> {

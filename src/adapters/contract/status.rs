@@ -66,6 +66,16 @@ impl From<unreadable::UnreadableRow> for UnreadableRow {
     }
 }
 
+/// A plan that is used up. The account works again when it resets, without help.
+#[derive(Debug, Clone, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PlanLimit {
+    /// The window that is used up, as in the account's usage, if the provider said it.
+    pub window: Option<String>,
+    /// When it resets, in Unix seconds, if the provider said it.
+    pub until: Option<i64>,
+}
+
 /// The state of an account.
 #[derive(Debug, Clone, Object, Deserialize)]
 #[oai(skip_serializing_if_is_none)]
@@ -81,6 +91,8 @@ pub struct AuthStatus {
     pub reason: Option<String>,
     /// The row that cannot be used, in the state `unreadable`.
     pub unreadable: Option<UnreadableRow>,
+    /// Set while the account's plan is used up, until it resets or a prompt succeeds.
+    pub limited: Option<PlanLimit>,
     pub switched_off_by: Option<SwitchedOffBy>,
     /// When the access token expires, in Unix seconds.
     pub expires_at: Option<i64>,
@@ -110,6 +122,9 @@ impl From<app::AccountStatus> for AuthStatus {
             state: status.state,
             reason: status.reason,
             unreadable: status.unreadable.map(UnreadableRow::from),
+            limited: status
+                .limited
+                .map(|limit| PlanLimit { window: limit.window, until: limit.until.map(Timestamp::unix_seconds) }),
             switched_off_by: status.switched_off_by,
             expires_at: status.expires_at.map(Timestamp::unix_seconds),
             last_refresh_at: status.last_refresh_at.map(Timestamp::unix_seconds),

@@ -116,6 +116,15 @@ diesel::table! {
         logins -> Text,
         api_tokens -> Text,
         keys -> Text,
+        feedback -> Text,
+    }
+}
+
+diesel::table! {
+    provider_feedback (provider) {
+        provider -> Text,
+        login_id -> Text,
+        said -> crate::adapters::store::json_text::JsonText,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
+        provider_feedback::PlanLimit,
         refresh::{RefreshState, RefreshTrigger},
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
@@ -61,6 +62,8 @@ pub struct AccountStatus {
     pub reason: Option<String>,
     /// The row that cannot be used, in the state `Unreadable`.
     pub unreadable: Option<UnreadableRow>,
+    /// Set while the plan is used up. The account works again without help.
+    pub limited: Option<PlanLimit>,
     /// `Configuration` if both did; None if the account is switched on.
     pub switched_off_by: Option<SwitchedOffBy>,
     pub login_id: Option<LoginId>,
@@ -104,6 +107,7 @@ impl Accounts {
         let refresh = refresh.as_ref();
         // A token that the provider refused is dead even if it has not expired.
         let is_dead = refresh.is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
+        let feedback = credential.map(|found| self.tokens.feedback(&definition.name, found.login_id()));
         let state = state_of(&definition, credential, now);
         let switched_off_by = if definition.enabled {
             (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner)
@@ -120,6 +124,7 @@ impl Accounts {
                 refresh.and_then(|refresh| reason(state, refresh, now))
             },
             state,
+            limited: feedback.as_ref().and_then(|feedback| feedback.limit(now).cloned()),
             switched_off_by,
             authenticated: definition.enabled && !is_dead && credential.is_some_and(|found| found.is_usable(now)),
             last_refresh_at: refresh

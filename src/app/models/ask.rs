@@ -22,6 +22,7 @@ use crate::{
         dialect::without_lone_surrogates,
         model_ref::ModelName,
         provider::{Dialect, ModelApi, ProviderDefinition},
+        provider_feedback::FeedbackSource,
         provider_refusal::{ErrorResponse, ProviderRefusal},
         proxy::{ProxyPath, headers},
         time::Timestamp,
@@ -108,7 +109,7 @@ impl Models {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let url = target.definition.url_of(&ProxyPath::fixed(target.api.prompt_path), None);
         let call = ProviderCall { method: Method::POST, url, headers, body: RequestBody::Buffered(body) };
-        self.call_successfully(&target.definition.name, call).await
+        self.call_successfully(&target.definition.name, call, FeedbackSource::Prompt).await
     }
 
     /// Reads a finished response to its end in the background, so that its connection can be reused.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Models, ask::refusal_of};
 use crate::{
     app::{AppError, ProviderRegistration},
-    domain::{ids::AccountName, provider::ProviderDefinition, proxy::headers},
+    domain::{ids::AccountName, provider::ProviderDefinition, provider_feedback::FeedbackSource, proxy::headers},
     ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
@@ -67,7 +67,16 @@ impl Models {
     /// [`AppError::Upstream`], [`AppError::RetryRequest`] if a large body was sent with a dead token, and those of
     /// [`Tokens::usable`](crate::app::Tokens::usable).
     pub(super) async fn call(&self, name: &AccountName, call: ProviderCall) -> Result<UpstreamResponse, AppError> {
-        let account = self.tokens.usable(name).await?;
+        Ok(self.exchange(name, call).await?.1)
+    }
+
+    /// Does the same, and returns also the account with the token that was used last.
+    async fn exchange(
+        &self,
+        name: &AccountName,
+        call: ProviderCall,
+    ) -> Result<(Arc<ProviderRegistration>, UpstreamResponse), AppError> {
+        let mut account = self.tokens.usable(name).await?;
         let ProviderCall { method, url, headers, body } = call;
         let retry_body = body.try_clone();
         let request = |account: &ProviderRegistration, body| UpstreamRequest {
@@ -80,7 +89,10 @@ impl Models {
         if response.status == StatusCode::UNAUTHORIZED {
             let (refusal, is_dead) = read_unauthorized(response).await?;
             response = match (self.tokens.replace_refused(name, &account, is_dead).await?, retry_body) {
-                (Some(newer), Some(body)) => self.upstream.send(request(&newer, body), &newer.access_token).await?,
+                (Some(newer), Some(body)) => {
+                    account = newer;
+                    self.upstream.send(request(&account, body), &account.access_token).await?
+                }
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
             };
@@ -89,17 +101,28 @@ impl Models {
             self.tokens.note_accepted(name);
         }
         self.usages.note(name, &account.refresh.version.login_id, &response.headers, self.now());
-        Ok(response)
+        Ok((account, response))
     }
 
-    /// Sends a call and converts a non-2xx response into an error.
+    /// Sends a call, notes what its response says about the account, and converts a non-2xx response into an error.
     pub(super) async fn call_successfully(
         &self,
         name: &AccountName,
         call: ProviderCall,
+        source: FeedbackSource,
     ) -> Result<UpstreamResponse, AppError> {
-        let response = self.call(name, call).await?;
-        if response.status.is_success() { Ok(response) } else { Err(refusal_of(response, self.now()).await) }
+        let (account, response) = self.exchange(name, call).await?;
+        if response.status.is_success() {
+            if source == FeedbackSource::Prompt {
+                self.tokens.note_answered(name, &account.refresh.version.login_id);
+            }
+            return Ok(response);
+        }
+        let error = refusal_of(response, self.now()).await;
+        if let AppError::ProviderRefused(refusal) = &error {
+            self.note_refusal(&account, refusal);
+        }
+        Err(error)
     }
 }
 

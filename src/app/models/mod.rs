@@ -3,6 +3,7 @@
 mod ask;
 mod call;
 mod chat;
+mod feedback;
 mod list;
 mod proxy;
 mod responses;

@@ -15,6 +15,7 @@ use crate::{
     app::AppError,
     domain::{
         ids::{AccountName, LoginId},
+        provider_feedback::FeedbackSource,
         proxy::ProxyPath,
         time::Timestamp,
         usage::Usage,
@@ -47,7 +48,7 @@ impl Usages {
         known.insert(name.clone(), (login_id.clone(), usage));
     }
 
-    fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<Usage> {
+    pub(super) fn get(&self, name: &AccountName, login_id: &LoginId) -> Option<Usage> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).filter(|(of, _)| of == login_id).map(|(_, usage)| usage.clone())
     }
@@ -72,7 +73,7 @@ impl Models {
         let url = definition.url_of(&ProxyPath::fixed(path), None);
         let call = ProviderCall::get(url, HeaderMap::new());
         let response = select! {
-            response = self.call_successfully(name, call) => response?,
+            response = self.call_successfully(name, call, FeedbackSource::Usage) => response?,
             () = self.clock.sleep(USAGE_TIMEOUT) => return Err(AppError::InvalidUpstreamResponse("it did not report its usage in time")),
         };
         let json = json_of(response).await?;

@@ -3,6 +3,7 @@
 
 mod breaker;
 mod ended;
+mod feedback;
 mod journal;
 mod late;
 mod lookup;
@@ -44,6 +45,7 @@ use crate::{
     ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
 };
 use breaker::Breakers;
+use feedback::Feedback;
 use late::LateCalls;
 use lookup::Lookups;
 use refused::RefusedTokens;
@@ -69,6 +71,7 @@ pub struct Tokens {
     lookups: Lookups,
     breakers: Breakers,
     refused: RefusedTokens,
+    feedback: Feedback,
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
@@ -94,6 +97,7 @@ impl Tokens {
             lookups: Lookups::default(),
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
+            feedback: Feedback::default(),
             schedule: RefreshSchedule::default(),
             slots: RefreshSlots::default(),
             proactive,

@@ -33,6 +33,7 @@ fn changed(before: &ChangeMarks, after: &ChangeMarks) -> Vec<&'static str> {
         ("logins", before.logins == after.logins),
         ("api_tokens", before.api_tokens == after.api_tokens),
         ("keys", before.keys == after.keys),
+        ("feedback", before.feedback == after.feedback),
     ];
     subjects.into_iter().filter(|(_, is_same)| !is_same).map(|(subject, _)| subject).collect()
 }

@@ -9,6 +9,7 @@ mod begin;
 mod changes;
 mod clocks;
 mod credentials;
+mod feedback;
 pub(crate) mod fixtures;
 mod keys;
 mod login_ends;

@@ -16,7 +16,7 @@ use goclaw::{
     },
     ports::{
         Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint,
-        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenEndpointError, TokenStore,
+        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenStore,
     },
 };
 use mockall::mock;
@@ -84,5 +84,7 @@ mock! {
             revocation: Option<&'a RevocationOrder>,
             author: &Author,
         ) -> Result<Removal, StoreError>;
+        async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
+        async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<(), StoreError>;
     }
 }

@@ -13,15 +13,22 @@ use crate::{
 #[async_trait]
 impl ChangeFeed for Store {
     async fn marks(&self) -> Result<ChangeMarks, StoreError> {
-        type Row = (String, String, String, String, Option<i64>);
+        type Row = (String, String, String, String, String, Option<i64>);
         // The follower reads twice a second, so this is where the server's clock is read too.
         let compare_clocks = self.clock_comparison();
-        let row =
-            table::table.select((table::accounts, table::logins, table::api_tokens, table::keys, now_on_server()));
+        let row = table::table.select((
+            table::accounts,
+            table::logins,
+            table::api_tokens,
+            table::keys,
+            table::feedback,
+            now_on_server(),
+        ));
         let row = self.run("read the change feed", async |connection| Ok(row.first::<Row>(connection).await?)).await?;
-        let (accounts, logins, api_tokens, keys, server_time) = row;
+        let (accounts, logins, api_tokens, keys, feedback, server_time) = row;
         compare_clocks(server_time);
-        let [accounts, logins, api_tokens, keys] = [accounts, logins, api_tokens, keys].map(ChangeMark);
-        Ok(ChangeMarks { accounts, logins, api_tokens, keys })
+        let [accounts, logins, api_tokens, keys, feedback] =
+            [accounts, logins, api_tokens, keys, feedback].map(ChangeMark);
+        Ok(ChangeMarks { accounts, logins, api_tokens, keys, feedback })
     }
 }

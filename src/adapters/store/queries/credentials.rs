@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Backend, Connection, Store, audit::append, history::record, logins::complete, revocations::queue};
+use super::{
+    Backend, Connection, Store, audit::append, feedback, history::record, logins::complete, revocations::queue,
+};
 use crate::{
     adapters::store::{
         error::TransactionError,
@@ -28,7 +30,7 @@ use crate::{
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore},
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -286,6 +288,21 @@ impl TokenStore for Store {
         })
         .await
     }
+
+    async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {
+        self.run("read the feedback of providers", async |connection| feedback::all(connection).await).await
+    }
+
+    async fn put_feedback(&self, said: &StoredFeedback, _now: Timestamp) -> Result<(), StoreError> {
+        self.write("store the feedback of a provider", async |connection| {
+            let account = find(connection, &said.name).await?.filter(|account| *account.login_id() == said.login_id);
+            if account.is_some() {
+                feedback::put(connection, said).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
 }
 
 async fn find(connection: &mut Connection, name: &AccountName) -> Result<Option<SealedCredential>, TransactionError> {
@@ -377,5 +394,6 @@ async fn delete(
     let row = llm_providers::table.filter(llm_providers::name.eq(name.as_str()));
     diesel::delete(row).execute(connection).await?;
     diesel::delete(config_secrets::table.find(refresh_token_key(name))).execute(connection).await?;
+    feedback::delete(connection, name).await?;
     Ok(events)
 }

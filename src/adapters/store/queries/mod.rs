@@ -11,6 +11,7 @@ mod api_tokens;
 mod audit;
 mod changes;
 mod credentials;
+mod feedback;
 mod history;
 mod keys;
 mod logins;

@@ -25,11 +25,15 @@ export function kindOf(account, at) {
 	if (status.state === "refreshing") return "refreshing";
 	const refreshes = status.next_refresh_at > 0;
 	if (!status.authenticated) return refreshes && status.expires_at <= at ? "stalled" : "needs";
+	if (isLimited(status, at)) return "limited";
 	if (status.expires_at && !refreshes) return expiresSoon(account, at) ? "expiring" : "ending";
 	if (status.reason) return "postponed";
 	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
 	return "good";
 }
+
+/** Whether the plan is used up. */
+const isLimited = ({ limited }, at) => Boolean(limited) && (!limited.until || at < limited.until);
 
 /** For tokens without refresh: true in the last half of the lifetime, at most the last day. */
 function expiresSoon(account, at) {
@@ -109,6 +113,10 @@ export function verdict(account, at) {
 					? "A session token alone can’t be refreshed. Paste a new one, or add Suno’s client cookie to refresh it automatically."
 					: "It can’t be refreshed. Connect again before it expires.", main: "again" };
 		}
+		case "limited":
+			return { kind, shape: "warn", tone: "is-warn", word: "Plan limit reached",
+				say: status.limited.until ? ["Works again in ", left(status.limited.until)] : ["Works again when the plan resets"],
+				why: [`${v} reported that this account’s plan is used up. Your sign-in is fine. Programs get an error until the limit resets.`] };
 		case "postponed": {
 			const next = status.next_refresh_at;
 			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not refreshed yet",
@@ -149,10 +157,12 @@ export function headline(accounts, at) {
 	const needs = of("needs", "unreadable");
 	const doubt = of("doubt");
 	const soon = of("expiring");
+	const limited = of("limited");
 	const stuck = of("postponed", "stalled", "down");
-	const about = [...needs, ...doubt, ...soon, ...stuck];
+	const about = [...needs, ...doubt, ...limited, ...soon, ...stuck];
 	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
 	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
+	if (limited.length) return { title: title(limited, "has reached its plan’s limit", "have reached their plans’ limits"), about };
 	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
 	if (stuck.length) return { title: title(stuck, "is waiting for its provider", "are waiting for their provider"), about };
 	if (connected.length === 0) return { title: "No account is in use", about };
@@ -169,6 +179,7 @@ export function concern(account, at) {
 			: `needs a new ${secretName(account.provider)}`;
 		case "unreadable": return "can’t be read";
 		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
+		case "limited": return status.limited.until ? `has reached its plan’s limit until ${moment(status.limited.until)}` : "has reached its plan’s limit";
 		case "expiring": return `expires ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;
 		case "off": return "is switched off";
 		case "down": return "works, but its provider isn’t responding";

@@ -14,6 +14,7 @@ impl ChangeFeed for MemoryStore {
             logins: mark(&tables.logins),
             api_tokens: mark(&tables.api_tokens),
             keys: mark(&tables.key_checks),
+            feedback: mark(&tables.feedback),
         })
     }
 }

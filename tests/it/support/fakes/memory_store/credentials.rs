@@ -12,7 +12,7 @@ use goclaw::{
         time::Timestamp,
         unreadable::UnreadableAccount,
     },
-    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, TokenStore},
+    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore},
 };
 
 use super::{MemoryStore, Tables};
@@ -88,7 +88,7 @@ impl TokenStore for MemoryStore {
         let record = |event: StepEvent| tables.record(name, event.kind, &event.state, now);
         let events: Vec<_> = stepped.events.into_iter().map(record).collect();
         let (Some(account), Some(refresh)) = (account, stepped.row) else {
-            tables.credentials.remove(name);
+            tables.delete(name);
             return Ok(Advanced { effect: stepped.effect, credential: None, events });
         };
         let mut account = account.after_step(event, stepped.effect, refresh);
@@ -117,13 +117,25 @@ impl TokenStore for MemoryStore {
         if account.contradicts(revocation) {
             return Ok(Removal::Changed);
         }
-        tables.credentials.remove(name);
+        tables.delete(name);
         if let Some(order) = revocation {
             tables.queue(order.revocation.clone());
         }
         tables.record(name, EventKind::SignedOut, &account.refresh, author.at);
         tables.append(AuditEvent::done(AuditAction::SignedOut, name.as_str(), None), author);
         Ok(Removal::Removed(Box::new(account)))
+    }
+
+    async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {
+        Ok(self.tables_to("read the feedback of providers").await?.feedback.values().cloned().collect())
+    }
+
+    async fn put_feedback(&self, said: &StoredFeedback, _now: Timestamp) -> Result<(), StoreError> {
+        let mut tables = self.tables_to("store the feedback of a provider").await?;
+        if tables.credentials.get(&said.name).is_some_and(|account| *account.login_id() == said.login_id) {
+            tables.feedback.insert(said.name.clone(), said.clone());
+        }
+        Ok(())
     }
 }
 

@@ -47,6 +47,12 @@ impl Tables {
         account
     }
 
+    /// Deletes an account.
+    pub(super) fn delete(&mut self, name: &AccountName) {
+        self.credentials.remove(name);
+        self.feedback.remove(name);
+    }
+
     pub(super) fn record(
         &mut self,
         name: &AccountName,

@@ -20,7 +20,7 @@ use goclaw::{
         ids::AccountName, keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings,
         revocation::PendingRevocation, time::Timestamp, unreadable::UnreadableRow,
     },
-    ports::StoreError,
+    ports::{StoreError, StoredFeedback},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -43,6 +43,7 @@ struct Tables {
     api_tokens: Vec<SealedApiToken>,
     key_checks: Vec<KeyCheck>,
     audit: Vec<AuditEntry>,
+    feedback: BTreeMap<AccountName, StoredFeedback>,
     recorded: i64,
     failing: Failing,
 }

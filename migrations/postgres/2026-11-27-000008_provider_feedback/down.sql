@@ -1,0 +1,3 @@
+DROP TRIGGER feedback_changed ON provider_feedback;
+ALTER TABLE change_feed DROP COLUMN feedback;
+DROP TABLE provider_feedback;

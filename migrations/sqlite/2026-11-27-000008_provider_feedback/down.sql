@@ -1,0 +1,5 @@
+DROP TRIGGER feedback_inserted;
+DROP TRIGGER feedback_updated;
+DROP TRIGGER feedback_deleted;
+ALTER TABLE change_feed DROP COLUMN feedback;
+DROP TABLE provider_feedback;

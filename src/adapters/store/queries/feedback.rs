@@ -1,0 +1,58 @@
+//! What providers said last: `provider_feedback`.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Connection;
+use crate::{
+    adapters::store::{
+        error::TransactionError,
+        json_text::Document,
+        rows::{Place, from_rows},
+        schema::provider_feedback as table,
+    },
+    domain::ids::{AccountName, LoginId},
+    ports::{StoreError, StoredFeedback},
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = table)]
+struct FeedbackRow {
+    provider: String,
+    login_id: String,
+    said: Document,
+}
+
+impl TryFrom<FeedbackRow> for StoredFeedback {
+    type Error = StoreError;
+
+    fn try_from(row: FeedbackRow) -> Result<Self, StoreError> {
+        let place = Place { table: "provider_feedback", row: &row.provider };
+        Ok(Self {
+            feedback: place.decode("said", &row.said)?,
+            name: AccountName::parse(&row.provider).map_err(|_| place.invalid("provider"))?,
+            login_id: LoginId::from_stored(row.login_id),
+        })
+    }
+}
+
+pub(super) async fn all(connection: &mut Connection) -> Result<Vec<StoredFeedback>, TransactionError> {
+    from_rows(table::table.select(FeedbackRow::as_select()).load(connection).await?)
+}
+
+pub(super) async fn put(connection: &mut Connection, said: &StoredFeedback) -> Result<(), TransactionError> {
+    let place = Place { table: "provider_feedback", row: said.name.as_str() };
+    let row = FeedbackRow {
+        provider: said.name.as_str().to_owned(),
+        login_id: said.login_id.as_str().to_owned(),
+        said: place.encode("said", &said.feedback)?,
+    };
+    let insert = diesel::insert_into(table::table).values(&row);
+    insert.on_conflict(table::provider).do_update().set(&row).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn delete(connection: &mut Connection, name: &AccountName) -> Result<(), TransactionError> {
+    diesel::delete(table::table.find(name.as_str())).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! What the providers said last about the accounts, for their status.
+//!
+//! A request notes it in memory and does not wait for the store. One task stores what has changed, in the order of the
+//! changes, and the other replicas learn of it from the change feed.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{select, sync::Notify};
+
+use super::Tokens;
+use crate::{
+    app::AppError,
+    domain::{
+        ids::{AccountName, LoginId},
+        provider_feedback::ProviderFeedback,
+    },
+    ports::StoredFeedback,
+};
+
+/// The pause after the store has failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Feedback {
+    known: Mutex<HashMap<AccountName, Known>>,
+    /// Whether `known` has entries. Saves a lock for every success.
+    any: AtomicBool,
+    unsaved: Notify,
+}
+
+#[derive(Debug)]
+struct Known {
+    login_id: LoginId,
+    feedback: ProviderFeedback,
+    is_unsaved: bool,
+}
+
+impl Feedback {
+    /// Applies a change. Returns whether it made a difference.
+    fn change(&self, name: &AccountName, login_id: &LoginId, change: impl FnOnce(&mut ProviderFeedback)) -> bool {
+        let mut known = self.lock();
+        let before = known.get(name).filter(|known| known.login_id == *login_id);
+        let before = before.map(|known| known.feedback.clone()).unwrap_or_default();
+        let mut feedback = before.clone();
+        change(&mut feedback);
+        if feedback == before {
+            return false;
+        }
+        known.insert(name.clone(), Known { login_id: login_id.clone(), feedback, is_unsaved: true });
+        self.any.store(true, Ordering::Relaxed);
+        self.unsaved.notify_one();
+        true
+    }
+
+    /// Takes over what is stored, except for what is newer here. Returns whether it made a difference.
+    fn replace(&self, stored: Vec<StoredFeedback>) -> bool {
+        let mut known = self.lock();
+        let was = known.len();
+        known.retain(|_, known| known.is_unsaved);
+        let mut is_different = known.len() != was || !stored.is_empty();
+        for StoredFeedback { name, login_id, feedback } in stored {
+            known.entry(name).or_insert(Known { login_id, feedback, is_unsaved: false });
+            is_different = true;
+        }
+        self.any.store(!known.is_empty(), Ordering::Relaxed);
+        is_different
+    }
+
+    fn unsaved(&self) -> Vec<StoredFeedback> {
+        let known = self.lock();
+        let unsaved = known.iter().filter(|(_, known)| known.is_unsaved);
+        let stored = unsaved.map(|(name, known)| StoredFeedback {
+            name: name.clone(),
+            login_id: known.login_id.clone(),
+            feedback: known.feedback.clone(),
+        });
+        stored.collect()
+    }
+
+    /// Notes that this is stored, unless it has changed again.
+    fn saved(&self, stored: &StoredFeedback) {
+        if let Some(known) = self.lock().get_mut(&stored.name)
+            && (&known.login_id, &known.feedback) == (&stored.login_id, &stored.feedback)
+        {
+            known.is_unsaved = false;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tokens {
+    /// Returns what the provider said last about a login.
+    pub(in crate::app) fn feedback(&self, name: &AccountName, login_id: &LoginId) -> ProviderFeedback {
+        if !self.feedback.any.load(Ordering::Relaxed) {
+            return ProviderFeedback::default();
+        }
+        let known = self.feedback.lock();
+        let known = known.get(name).filter(|known| known.login_id == *login_id);
+        known.map(|known| known.feedback.clone()).unwrap_or_default()
+    }
+
+    /// Notes that the provider has answered a prompt.
+    pub(in crate::app) fn note_answered(&self, name: &AccountName, login_id: &LoginId) {
+        if self.feedback.any.load(Ordering::Relaxed) {
+            self.note_feedback(name, login_id, ProviderFeedback::note_accepted);
+        }
+    }
+
+    /// Notes what the provider said about a login, unless another one has replaced it.
+    pub(in crate::app) fn note_feedback(
+        &self,
+        name: &AccountName,
+        login_id: &LoginId,
+        change: impl FnOnce(&mut ProviderFeedback),
+    ) {
+        let is_current = self.registry.get(name).is_some_and(|known| known.refresh.version.login_id == *login_id);
+        if is_current && self.feedback.change(name, login_id, change) {
+            self.registry.notify_changed();
+        }
+    }
+
+    /// Reads what other replicas have stored.
+    pub(in crate::app) async fn load_feedback(&self) -> Result<(), AppError> {
+        if self.feedback.replace(self.store.feedback().await?) {
+            self.registry.notify_changed();
+        }
+        Ok(())
+    }
+
+    /// Starts the task that stores what has changed.
+    pub(in crate::app) fn start_saving_feedback(self: &Arc<Self>) {
+        let (tokens, stopping) = (Arc::clone(self), self.tasks.stopping().clone());
+        self.tasks.start(async move {
+            loop {
+                select! {
+                    () = tokens.feedback.unsaved.notified() => {}
+                    () = stopping.cancelled() => {}
+                }
+                while let Err(error) = tokens.save_feedback().await {
+                    tracing::warn!(error = %error, "what a provider said is kept in memory");
+                    if stopping.run_until_cancelled(tokens.clock.sleep(PAUSE)).await.is_none() {
+                        return;
+                    }
+                }
+                if stopping.is_cancelled() {
+                    return;
+                }
+            }
+        });
+    }
+
+    async fn save_feedback(&self) -> Result<(), AppError> {
+        for changed in self.feedback.unsaved() {
+            self.store.put_feedback(&changed, self.now()).await?;
+            self.feedback.saved(&changed);
+        }
+        Ok(())
+    }
+}

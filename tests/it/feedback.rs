@@ -1,0 +1,37 @@
+//! What a provider's API says about an account reaches everyone who asks for its status.
+
+use serde_json::{Value, json};
+
+use crate::{
+    models::signed_in,
+    support::{
+        gateway::{Gateway, HttpResponse},
+        provider::Provider,
+    },
+};
+
+async fn prompt(gateway: &Gateway) -> HttpResponse {
+    gateway.post("/v1/responses", json!({"model": "openai-codex/gpt-5.5", "input": "Hello"})).await
+}
+
+/// Queues a fault and sends a prompt.
+async fn refused(provider: &Provider, gateway: &Gateway, fault: &str) -> HttpResponse {
+    provider.post_control("/faults", json!({"endpoint": "responses", "fault": fault})).await;
+    prompt(gateway).await
+}
+
+#[tokio::test]
+async fn a_plan_limit_is_told_and_the_account_stays_active() {
+    let (provider, home, gateway) = signed_in().await;
+    let response = refused(&provider, &gateway, "usage_limit_reached").await;
+    assert_eq!((response.status, response.header("x-should-retry")), (429, "false"), "{}", response.text);
+    let status = gateway.status().await;
+    assert_eq!((&status["state"], &status["authenticated"]), (&json!("active"), &json!(true)), "{status}");
+    assert_eq!((&status["limited"]["window"], &status["reason"]), (&json!("primary"), &Value::Null));
+    assert!(status["limited"]["until"].as_i64() > status["expires_at"].as_i64().map(|at| at - 7 * 24 * 3600));
+    let told = home.run(&["auth", "status"]);
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    assert!(told.stdout.contains("limit is reached until "), "{}", told.stdout);
+    assert_eq!(prompt(&gateway).await.status, 200);
+    assert_eq!(gateway.status().await["limited"], Value::Null);
+}
