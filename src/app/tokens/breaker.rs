@@ -33,13 +33,16 @@ impl Tokens {
         self.breakers.with(method, |breaker| breaker.admit(definition.refresh.backoff_max, self.now()))
     }
 
+    /// Returns until when no refresh calls the provider; None if its server works.
+    pub(in crate::app) fn breaker_open_until(&self, definition: &ProviderDefinition) -> Option<Timestamp> {
+        self.breakers.with(self.method_of(definition)?, |breaker| breaker.open_until(self.now()))
+    }
+
     /// Returns how long no refresh of these tokens begins.
     pub(super) fn pause_before(&self, definition: &ProviderDefinition, refresh: &RefreshState) -> Option<Duration> {
         let now = self.now();
         let ready_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
-        let method = self.method_of(definition);
-        let open_until = method.and_then(|method| self.breakers.with(method, |breaker| breaker.open_until(now)));
-        ready_at.max(open_until).map(|at| now.until(at))
+        ready_at.max(self.breaker_open_until(definition)).map(|at| now.until(at))
     }
 
     /// Gives permission back if the provider was not called.

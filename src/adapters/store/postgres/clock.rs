@@ -73,6 +73,11 @@ impl Clock for ServerClock {
         Timestamp::from_unix_millis(local.saturating_add(self.offset.millis.load(Ordering::Relaxed)))
     }
 
+    fn skew_millis(&self) -> Option<i64> {
+        let ahead = self.offset.millis.load(Ordering::Relaxed).saturating_neg();
+        (ahead.abs() > SKEW_MILLIS).then_some(ahead)
+    }
+
     fn since_boot(&self) -> Duration {
         self.local.since_boot()
     }

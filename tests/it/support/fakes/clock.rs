@@ -16,11 +16,16 @@ use tokio::sync::watch;
 pub(crate) struct FakeClock {
     wall_millis: AtomicI64,
     elapsed: watch::Sender<Duration>,
+    skew_millis: AtomicI64,
 }
 
 impl FakeClock {
     pub(crate) fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { wall_millis: AtomicI64::new(now.unix_millis()), elapsed: watch::Sender::new(Duration::ZERO) })
+        Arc::new(Self {
+            wall_millis: AtomicI64::new(now.unix_millis()),
+            elapsed: watch::Sender::new(Duration::ZERO),
+            skew_millis: AtomicI64::default(),
+        })
     }
 
     /// Advances both clocks and wakes the sleepers whose time has passed.
@@ -28,6 +33,11 @@ impl FakeClock {
         let later = self.now().plus(by);
         self.wall_millis.store(later.unix_millis(), Ordering::SeqCst);
         self.elapsed.send_modify(|elapsed| *elapsed += by);
+    }
+
+    /// Reports a skew of this machine's clock; 0 for none.
+    pub(crate) fn set_skew(&self, millis: i64) {
+        self.skew_millis.store(millis, Ordering::SeqCst);
     }
 
     /// Sets the wall clock alone. Sleepers use the monotonic clock and stay asleep.
@@ -40,6 +50,10 @@ impl FakeClock {
 impl Clock for FakeClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_millis(self.wall_millis.load(Ordering::SeqCst))
+    }
+
+    fn skew_millis(&self) -> Option<i64> {
+        Some(self.skew_millis.load(Ordering::SeqCst)).filter(|millis| *millis != 0)
     }
 
     fn since_boot(&self) -> Duration {
