@@ -12,7 +12,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use crate::{
-    domain::{history::CredentialEvent, oauth_client::EndpointUrl, refresh::Cause},
+    domain::{history::CredentialEvent, oauth_client::EndpointUrl, provider_feedback::ProviderCode, refresh::Cause},
     ports::{Clock, Notifier, NotifyError},
 };
 
@@ -69,7 +69,8 @@ impl Notifier for Webhook {
                 "login_id": event.login_id.as_str(),
                 "generation": event.generation.0,
                 "cause": event.cause.map(Cause::as_str),
-                "reason": event.cause.map(Cause::in_words),
+                "code": event.code.as_ref().map(ProviderCode::as_str),
+                "reason": event.cause.map(Cause::in_words).or(event.code.as_ref().map(ProviderCode::in_words)),
             },
         })
         .to_string();

@@ -7,6 +7,7 @@ use super::{Ports, Tasks};
 use crate::{
     domain::{
         history::{CredentialEvent, EventKind},
+        provider_feedback::ProviderCode,
         refresh::Cause,
     },
     ports::{Clock, Notifier},
@@ -36,13 +37,13 @@ impl Events {
 
     pub(super) fn emit(&self, event: &CredentialEvent) {
         let CredentialEvent { name, login_id, generation, kind, .. } = event;
-        let cause = event.cause.map(Cause::as_str);
+        let (cause, code) = (event.cause.map(Cause::as_str), event.code.as_ref().map(ProviderCode::as_str));
         /// tracing's macros need the level as a constant.
         macro_rules! line {
             ($level:ident, $message:literal) => {
                 tracing::$level!(
                     event.id = event.revision.0, event = kind.as_str(), provider.name = %name, login.id = %login_id,
-                    credential.generation = generation.0, cause, $message
+                    credential.generation = generation.0, cause, code, $message
                 )
             };
         }
@@ -55,8 +56,9 @@ impl Events {
             EventKind::RefreshPostponed => line!(warn, "token refresh postponed; the access token still serves"),
             EventKind::InDoubt => line!(warn, "token refresh unconfirmed; the access token still serves"),
             EventKind::NeedsReauth => line!(error, "the refresh token was refused; the account needs a new login"),
+            EventKind::Refused => line!(error, "the provider refuses the account"),
         }
-        if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth) {
+        if matches!(kind, EventKind::InDoubt | EventKind::NeedsReauth | EventKind::Refused) {
             self.notify(event.clone());
         }
     }

@@ -35,6 +35,7 @@ pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use tasks::Tasks;
+use tokens::Unauthorized;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
 
 use crate::{

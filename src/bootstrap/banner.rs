@@ -61,6 +61,7 @@ fn in_words(status: &AccountStatus) -> String {
         AccountState::Disabled => "switched off".to_owned(),
         AccountState::InDoubt => format!("refresh unconfirmed{whom}; see auth status"),
         AccountState::Unreadable => "cannot be read; see auth status".to_owned(),
+        AccountState::Refused => format!("refused by its provider{whom}; see auth status"),
         AccountState::NeedsReauth => format!("needs a new sign-in{whom}"),
         AccountState::Active | AccountState::Refreshing => {
             let times = TimeFormatter::local(SystemClock.now());

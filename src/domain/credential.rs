@@ -80,6 +80,8 @@ pub enum AccountState {
     InDoubt,
     /// The owner must log in again.
     NeedsReauth,
+    /// The provider's API refuses the account, whatever its tokens.
+    Refused,
     /// The owner disabled the account; its tokens are kept.
     Disabled,
     /// The row cannot be used: see [`super::unreadable`].
@@ -87,6 +89,18 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Returns the state of an account with these tokens, for a state from [`RefreshState::at`].
+    pub fn of(enabled: bool, refresh: &RefreshState, now: Timestamp) -> Self {
+        match refresh.state {
+            _ if !enabled => Self::Disabled,
+            TokenState::Active if !refresh.refreshable && refresh.has_ended(now) => Self::NeedsReauth,
+            TokenState::Active => Self::Active,
+            TokenState::Refreshing(_) => Self::Refreshing,
+            TokenState::InDoubt => Self::InDoubt,
+            TokenState::NeedsReauth => Self::NeedsReauth,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -168,17 +182,7 @@ impl SealedCredential {
     }
 
     pub fn state(&self, now: Timestamp) -> AccountState {
-        if !self.enabled {
-            return AccountState::Disabled;
-        }
-        let refresh = self.refresh.clone().at(now);
-        match refresh.state {
-            TokenState::Active if !refresh.refreshable && refresh.has_ended(now) => AccountState::NeedsReauth,
-            TokenState::Active => AccountState::Active,
-            TokenState::Refreshing(_) => AccountState::Refreshing,
-            TokenState::InDoubt => AccountState::InDoubt,
-            TokenState::NeedsReauth => AccountState::NeedsReauth,
-        }
+        AccountState::of(self.enabled, &self.refresh.clone().at(now), now)
     }
 
     /// Whether a request may be sent with the access token at `now`: `authenticated` in the status response.

@@ -2,6 +2,7 @@
 
 use super::{
     ids::{AccountName, Generation, LoginId},
+    provider_feedback::ProviderCode,
     refresh::{Cause, RefreshState},
     time::Timestamp,
 };
@@ -20,6 +21,8 @@ pub struct CredentialEvent {
     pub generation: Generation,
     pub kind: EventKind,
     pub cause: Option<Cause>,
+    /// The provider's code of an [`EventKind::Refused`].
+    pub code: Option<ProviderCode>,
     pub at: Timestamp,
 }
 
@@ -33,8 +36,15 @@ impl CredentialEvent {
             generation: refresh.version.generation,
             kind,
             cause: refresh.cause,
+            code: None,
             at,
         }
+    }
+
+    /// Returns the event of a refusal, without a revision.
+    pub fn refused(name: &AccountName, code: &ProviderCode, refresh: &RefreshState, at: Timestamp) -> Self {
+        let event = Self::unnumbered(name, EventKind::Refused, refresh, at);
+        Self { cause: None, code: Some(code.clone()), ..event }
     }
 }
 
@@ -51,6 +61,8 @@ pub enum EventKind {
     RefreshPostponed,
     InDoubt,
     NeedsReauth,
+    /// The provider's API refuses the account.
+    Refused,
 }
 
 stored_words!(EventKind);

@@ -1,18 +1,81 @@
-//! What a provider's API said last about an account, beyond a single request: its plan is used up.
+//! What a provider's API said last about an account, beyond a single request: it refuses the account, or the plan is used
+//! up.
 //!
 //! It is part of the account's status and blocks no request. It is stored beside the account's row, whose lease a
 //! refresh may hold at the same time.
 
+use std::{fmt, time::Duration};
+
 use serde::{Deserialize, Serialize};
 
-use super::time::Timestamp;
+use super::{ids::Generation, time::Timestamp};
 
-/// The kind of call that a provider answered. The usage says nothing about prompts.
+/// How long the same refusal of a login is not announced again.
+pub const ANNOUNCED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Refreshes without an effect after which the provider's refusal of an access token is taken as its last word.
+const FUTILE_REFRESHES: u32 = 2;
+/// The pause before another refresh then. It doubles up to the second value.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(6 * 3600), Duration::from_secs(24 * 3600));
+
+/// The maximum length of a code, in characters.
+const MAX_CODE: usize = 100;
+
+/// The kind of call that a provider answered. An answer with the usage says nothing about prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackSource {
     Prompt,
     Usage,
+}
+
+/// A provider's error code, safe to show in a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct ProviderCode(String);
+
+impl ProviderCode {
+    /// Keeps the characters that codes consist of.
+    pub fn new(text: &str) -> Self {
+        let is_kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+        let kept: String = text.chars().filter(is_kept).take(MAX_CODE).collect();
+        Self(if kept.is_empty() { "unknown".to_owned() } else { kept })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns what the code says about the account, as the end of a sentence.
+    pub fn in_words(&self) -> &'static str {
+        match self.as_str() {
+            "account_deactivated" => "the provider has deactivated the account",
+            "deactivated_workspace" => "the provider has deactivated the workspace of the account",
+            "payment_required" => "the provider requires a payment for the account",
+            "usage_not_included" => "the plan of the account does not include this API",
+            "missing_scope" | "insufficient_scope" => "the access token lacks a permission",
+            _ => "the provider does not accept the account's access token",
+        }
+    }
+}
+
+impl From<String> for ProviderCode {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl fmt::Display for ProviderCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A refusal that lasts until a person acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountRefusal {
+    pub code: ProviderCode,
+    pub source: FeedbackSource,
 }
 
 /// A plan that is used up.
@@ -24,17 +87,74 @@ pub struct PlanLimit {
     pub until: Option<Timestamp>,
 }
 
+/// Refreshes in a row after which the provider refused the new access token too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct FutileRefreshes {
+    count: u32,
+    /// The generation that the last of them led to.
+    generation: u64,
+    last_at: Option<Timestamp>,
+}
+
 /// What a provider said last about one login of an account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProviderFeedback {
+    refusal: Option<AccountRefusal>,
     limit: Option<PlanLimit>,
+    futile: FutileRefreshes,
 }
 
 impl ProviderFeedback {
+    /// Returns why the provider refuses the account.
+    pub fn refusal(&self) -> Option<&AccountRefusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Returns the refusal if it is not the one `before`.
+    pub fn new_refusal(&self, before: &Self) -> Option<&AccountRefusal> {
+        let known = before.refusal().map(|refusal| &refusal.code);
+        self.refusal().filter(|refusal| known != Some(&refusal.code))
+    }
+
     /// Returns the limit of the plan, unless it has passed.
     pub fn limit(&self, now: Timestamp) -> Option<&PlanLimit> {
         self.limit.as_ref().filter(|limit| limit.until.is_none_or(|until| now < until))
+    }
+
+    /// Notes that the provider refuses the account.
+    pub fn note_refusal(&mut self, code: ProviderCode, source: FeedbackSource) {
+        // Only a prompt that succeeds takes back the refusal of a prompt.
+        let prompt_was_refused = self.refusal().is_some_and(|known| known.source == FeedbackSource::Prompt);
+        let source = if prompt_was_refused { FeedbackSource::Prompt } else { source };
+        self.refusal = Some(AccountRefusal { code, source });
+    }
+
+    /// Notes that the provider refused the access token of this generation, which a refresh has just returned.
+    pub fn note_futile_refresh(&mut self, generation: Generation, now: Timestamp) {
+        if self.futile.generation < generation.0 {
+            let count = self.futile.count.saturating_add(1);
+            self.futile = FutileRefreshes { count, generation: generation.0, last_at: Some(now) };
+        }
+    }
+
+    /// Notes that the provider accepted an access token that had replaced a refused one.
+    pub fn note_cured(&mut self) {
+        self.futile = FutileRefreshes::default();
+    }
+
+    /// Whether refreshes do not help against refused access tokens.
+    pub fn is_incurable(&self) -> bool {
+        self.futile.count >= FUTILE_REFRESHES
+    }
+
+    /// Returns until when a refused access token is not refreshed unless a person requests it.
+    pub fn refreshes_pause_until(&self) -> Option<Timestamp> {
+        let doublings = self.futile.count.checked_sub(FUTILE_REFRESHES)?;
+        let (first, longest) = PAUSES;
+        let pause = first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest);
+        self.futile.last_at.map(|last_at| last_at.plus(pause))
     }
 
     /// Notes that the plan is used up.
@@ -42,8 +162,11 @@ impl ProviderFeedback {
         self.limit = Some(limit);
     }
 
-    /// Notes that the provider has answered a prompt.
-    pub fn note_accepted(&mut self) {
-        self.limit = None;
+    /// Notes that the provider has answered.
+    pub fn note_accepted(&mut self, source: FeedbackSource) {
+        match source {
+            FeedbackSource::Prompt => *self = Self::default(),
+            FeedbackSource::Usage => self.refusal = self.refusal.take().filter(|known| known.source != source),
+        }
     }
 }

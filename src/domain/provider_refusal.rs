@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{dialect::ResponseFailure, retry_time::RetryTime, time::Timestamp};
+use super::{dialect::ResponseFailure, provider_feedback::ProviderCode, retry_time::RetryTime, time::Timestamp};
 
 /// The header that stops retries of OpenAI's SDKs with `false`. It takes precedence over the status.
 pub const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The maximum length of a forwarded message, in characters.
 const MAX_MESSAGE: usize = 2_000;
+/// A shorter message about an account is explained.
+const MIN_MESSAGE: usize = 20;
 
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,10 @@ pub enum RefusalKind {
     NotFound,
     /// The request is too large.
     TooLarge,
-    /// The account's plan, workspace or location does not allow the request.
+    /// The account's workspace or location does not allow the request.
     NotAllowed,
+    /// The provider refuses the account, or its token lacks a permission. No refresh helps.
+    AccountRefused,
     /// The provider refused an access token that was already refreshed.
     TokenRefused,
     /// The plan is used up until a reset.
@@ -43,7 +47,7 @@ impl RefusalKind {
     pub fn openai_type(self) -> &'static str {
         match self {
             Self::BadRequest | Self::NotFound | Self::TooLarge => "invalid_request_error",
-            Self::NotAllowed => "permission_error",
+            Self::NotAllowed | Self::AccountRefused => "permission_error",
             Self::TokenRefused => "authentication_error",
             // The Codex CLI shows a message for this type.
             Self::UsageLimit => "usage_limit_reached",
@@ -97,13 +101,19 @@ impl ProviderRefusal {
             _ if is("usage_limit_reached") || is("insufficient_quota") => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
-            _ if is("usage_not_included") => (RefusalKind::NotAllowed, "usage_not_included"),
+            _ if is("usage_not_included") => (RefusalKind::AccountRefused, "usage_not_included"),
+            _ if is("account_deactivated") => (RefusalKind::AccountRefused, "account_deactivated"),
+            _ if is("deactivated_workspace") => (RefusalKind::AccountRefused, "deactivated_workspace"),
+            // A refresh does not add a scope (RFC 6749 section 6).
+            401 | 403 if is("missing_scope") || is("insufficient_scope") => {
+                (RefusalKind::AccountRefused, "missing_scope")
+            }
             // The body is compressed or empty. The headers have the same information.
             429 if json.is_null() && response.limit_resets_at.is_some() => {
                 (RefusalKind::UsageLimit, "usage_limit_reached")
             }
             401 => (RefusalKind::TokenRefused, "token_refused"),
-            402 => (RefusalKind::NotAllowed, "payment_required"),
+            402 => (RefusalKind::AccountRefused, "payment_required"),
             403 if response.cf_ray.is_some() && json.is_null() => (RefusalKind::NotAllowed, "blocked_on_the_way"),
             403 => (RefusalKind::NotAllowed, "forbidden"),
             404 => (RefusalKind::NotFound, "not_found"),
@@ -118,7 +128,9 @@ impl ProviderRefusal {
         let used_up_until = response.limit_resets_at.filter(|_| kind == RefusalKind::UsageLimit);
         let reset = RetryTime::at(now).time(used_up_until).body(&json);
         let retry = reset.headers(response.retry_after, response.retry_after_ms);
+        let code = code.unwrap_or(default_code);
         let default_message = || match response.cf_ray {
+            _ if kind == RefusalKind::AccountRefused => ProviderCode::new(code).in_words().to_owned(),
             Some(ray) if kind == RefusalKind::NotAllowed => {
                 format!(
                     "a proxy in front of the provider blocked the request (status {}, cf-ray {ray})",
@@ -129,8 +141,14 @@ impl ProviderRefusal {
         };
         Self {
             kind,
-            code: code.unwrap_or(default_code).chars().take(100).collect(),
-            message: message.map_or_else(default_message, |text| text.chars().take(MAX_MESSAGE).collect()),
+            code: code.chars().take(100).collect(),
+            message: match message {
+                None => default_message(),
+                Some(text) if kind == RefusalKind::AccountRefused && text.chars().count() < MIN_MESSAGE => {
+                    format!("{}: {text}", ProviderCode::new(code).in_words())
+                }
+                Some(text) => text.chars().take(MAX_MESSAGE).collect(),
+            },
             param: text("param").map(str::to_owned),
             retry_after: retry.wait_from_now(),
             resets_at: reset.latest().map(Timestamp::unix_seconds),

@@ -149,6 +149,16 @@ pub trait TokenStore: Send + Sync {
 
     /// Replaces what the provider said last about an account.
     ///
-    /// Contract: MUST change nothing else of the account, and nothing at all if it has another login by now.
-    async fn put_feedback(&self, feedback: &StoredFeedback, now: Timestamp) -> Result<(), StoreError>;
+    /// Contract:
+    /// - MUST change nothing else of the account, and nothing at all if it has another login by now.
+    /// - If the provider refuses the account with a code other than before, an event MUST be recorded in the same
+    ///   transaction and returned, unless the login has such an event of the last [`ANNOUNCED_FOR`].
+    /// - `now` is as in [`TokenStore::advance`].
+    ///
+    /// [`ANNOUNCED_FOR`]: crate::domain::provider_feedback::ANNOUNCED_FOR
+    async fn put_feedback(
+        &self,
+        feedback: &StoredFeedback,
+        now: Timestamp,
+    ) -> Result<Option<CredentialEvent>, StoreError>;
 }

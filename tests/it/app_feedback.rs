@@ -3,13 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{App, AppError, ModelRequest},
-    domain::credential::AccountState,
-    ports::{Clock, TokenStore},
+    app::{App, AppError, ModelRequest, Ports, ProxyRequest},
+    domain::{
+        credential::AccountState,
+        history::{CredentialEvent, EventKind},
+    },
+    ports::{Clock, CredentialHistory, RequestBody, TokenStore},
 };
-use http_message::{HeaderMap, StatusCode};
+use http_message::{HeaderMap, Method, StatusCode};
 
-use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, alice, name, settle, within};
+use crate::support::fakes::{
+    FakeNotifier, OPENAI, RefreshFault, Reply, ScriptedResponse, TestGateway, alice, name, settle, within,
+};
 
 const PROMPT: &str = r#"{"model": "openai-codex/gpt-5.5", "input": "Hello", "stream": true}"#;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,6 +22,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Connects a gateway that refreshes only on demand, and lets the token become old enough for that.
 async fn connected() -> TestGateway {
     let gateway = TestGateway::configured(&[("GOCLAW_REFRESH__PROACTIVE", "false")]).await;
+    gateway.provider.reply_with(Reply::Tokens { lifetime: Some(90 * 24 * 3600), with_refresh_token: true });
     gateway.connect().await;
     gateway.clock.advance(15 * MINUTE);
     gateway
@@ -76,4 +82,145 @@ async fn feedback_reaches_other_replicas_and_survives_a_restart_and_a_failing_st
     assert!(gateway.status(&alice()).await.limited.is_some(), "after a restart");
     gateway.connect().await;
     assert_eq!(gateway.status(&alice()).await.limited, None, "a new login");
+}
+
+const DEACTIVATED: &str = r#"{"detail": {"code": "deactivated_workspace"}}"#;
+
+/// Returns the events of refusals, newest first.
+async fn refusals(gateway: &TestGateway) -> Vec<CredentialEvent> {
+    let events = gateway.store.newest(100).await.expect("the store works");
+    events.into_iter().filter(|event| event.kind == EventKind::Refused).collect()
+}
+
+#[tokio::test]
+async fn a_refused_account_is_told_until_a_prompt_succeeds() {
+    let gateway = connected().await;
+    for _ in 0..3 {
+        assert!(answered(&gateway, 402, DEACTIVATED).await.is_err(), "every prompt is sent");
+    }
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, status.authenticated), (AccountState::Refused, false));
+    assert!(status.reason.is_some_and(|reason| reason.contains("deactivated_workspace")));
+    let listed = gateway.app.accounts.list().await.expect("a list");
+    let listed = listed.into_iter().find(|account| account.name == name(OPENAI)).expect("the account");
+    assert_eq!((listed.state, listed.authenticated), (AccountState::Refused, false));
+    let told = refusals(&gateway).await;
+    let codes: Vec<_> = told.iter().map(|event| event.code.as_ref().map(|code| code.as_str())).collect();
+    assert_eq!(codes, [Some("deactivated_workspace")]);
+    // A login is started without force: the account needs one.
+    gateway.start(alice()).await;
+    assert!(gateway.provider.presented().is_empty(), "no refresh helps");
+    // It is no event stream, but it is a success.
+    assert!(answered(&gateway, 200, "{}").await.is_err());
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, status.authenticated, status.reason), (AccountState::Active, true, None));
+}
+
+#[tokio::test]
+async fn a_refusal_is_announced_once_in_ten_minutes() {
+    let notifier = Arc::new(FakeNotifier::default());
+    let gateway = TestGateway::with_ports(|ports| Ports { notifier: Some(notifier.clone()), ..ports }).await;
+    gateway.connect().await;
+    for (wait, announced) in [(0, 1), (1, 1), (10, 2)] {
+        gateway.clock.advance(wait * MINUTE);
+        assert!(answered(&gateway, 402, DEACTIVATED).await.is_err());
+        assert_eq!(refusals(&gateway).await.len(), announced);
+        assert!(answered(&gateway, 200, "{}").await.is_err());
+    }
+    let called: Vec<_> = notifier.received().into_iter().map(|event| event.kind).collect();
+    assert_eq!(called, [EventKind::Refused, EventKind::Refused]);
+}
+
+#[tokio::test]
+async fn a_request_of_the_proxy_says_nothing_about_the_account() {
+    let gateway = connected().await;
+    gateway.upstream.play(ScriptedResponse::whole(StatusCode::PAYMENT_REQUIRED, DEACTIVATED));
+    let request = ProxyRequest {
+        name: name(OPENAI),
+        method: Method::GET,
+        path: "wham/usage".to_owned(),
+        query: None,
+        headers: HeaderMap::new(),
+        body: RequestBody::default(),
+    };
+    assert_eq!(within(gateway.app.models.forward(request)).await.expect("a response").status, 402);
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
+}
+
+#[tokio::test]
+async fn a_missing_scope_refuses_the_account_and_is_no_dead_token() {
+    for code in ["missing_scope", "account_deactivated"] {
+        let gateway = connected().await;
+        gateway.upstream.refuse("access-1", code);
+        for _ in 0..3 {
+            assert!(prompt(&gateway.app).await.is_err());
+            gateway.clock.advance(15 * MINUTE);
+        }
+        let status = gateway.status(&alice()).await;
+        assert_eq!((status.state, status.authenticated), (AccountState::Refused, false), "{code}");
+        assert!(status.reason.is_some_and(|reason| reason.contains(code)));
+        assert!(gateway.provider.presented().is_empty(), "{code}: a refresh adds no scope");
+    }
+}
+
+#[tokio::test]
+async fn refreshes_that_do_not_cure_a_401_back_off_for_hours() {
+    let gateway = connected().await;
+    gateway.upstream.refuse_all();
+    let mut states = Vec::new();
+    for _ in 0..40 {
+        assert!(prompt(&gateway.app).await.is_err());
+        states.push(gateway.status(&alice()).await.state);
+        gateway.clock.advance(2 * MINUTE);
+    }
+    assert_eq!(gateway.provider.presented().len(), 2);
+    assert_eq!(states[..3], [AccountState::Active, AccountState::Refused, AccountState::Refused]);
+    // After 6 h, 12 h and 24 h it is tried once more.
+    for (hours, presented) in [(5, 3), (11, 3), (2, 4), (23, 4), (2, 5), (23, 5), (2, 6)] {
+        gateway.clock.advance(60 * MINUTE * hours);
+        for _ in 0..2 {
+            assert!(prompt(&gateway.app).await.is_err());
+        }
+        assert_eq!(gateway.provider.presented().len(), presented, "after {hours} h");
+    }
+    gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
+    assert_eq!(gateway.provider.presented().len(), 7, "a person may always try");
+    assert!(answered(&gateway, 200, "{}").await.is_err());
+    assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
+}
+
+#[tokio::test]
+async fn a_refresh_that_cures_a_401_is_never_postponed() {
+    let gateway = connected().await;
+    for number in 0..5 {
+        let token = if number == 0 { "access-1".to_owned() } else { format!("access-of-refreshed-{number}") };
+        gateway.upstream.refuse(&token, "unknown");
+        assert!(prompt(&gateway.app).await.is_err(), "a success, but no event stream");
+        assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
+        gateway.clock.advance(15 * MINUTE);
+    }
+    assert_eq!(gateway.provider.presented().len(), 5);
+}
+
+#[tokio::test]
+async fn the_state_of_the_gateway_itself_is_part_of_the_status() {
+    let gateway = connected().await;
+    let reason = async || gateway.status(&alice()).await.reason.unwrap_or_default();
+    for (skew, told) in [(90_500, "90 s ahead of the database's"), (-90_500, "90 s behind the database's")] {
+        gateway.clock.set_skew(skew);
+        assert!(reason().await.contains(told), "{}", reason().await);
+    }
+    gateway.clock.set_skew(0);
+    assert_eq!(reason().await, "");
+    gateway.store.fail_all();
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
+    assert!(reason().await.contains("The database cannot be reached"), "{}", reason().await);
+    gateway.store.repair();
+    for _ in 0..5 {
+        gateway.clock.advance(15 * MINUTE);
+        gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached]);
+        gateway.app.accounts.refresh(&name(OPENAI), &alice(), None).await.expect("a status");
+    }
+    assert!(reason().await.contains("Refreshes pause"), "{}", reason().await);
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     models::signed_in,
     support::{
-        gateway::{Gateway, HttpResponse},
+        gateway::{Gateway, HttpResponse, eventually},
         provider::Provider,
     },
 };
@@ -34,4 +34,37 @@ async fn a_plan_limit_is_told_and_the_account_stays_active() {
     assert!(told.stdout.contains("limit is reached until "), "{}", told.stdout);
     assert_eq!(prompt(&gateway).await.status, 200);
     assert_eq!(gateway.status().await["limited"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_the_caller_the_status_the_cli_and_the_events() {
+    for (fault, code) in [
+        ("deactivated_workspace", "deactivated_workspace"),
+        ("empty_payment_required", "payment_required"),
+        ("account_deactivated", "account_deactivated"),
+        ("missing_scope", "missing_scope"),
+    ] {
+        let (provider, home, gateway) = signed_in().await;
+        let response = refused(&provider, &gateway, fault).await;
+        assert_eq!((response.status, response.header("x-should-retry")), (400, "false"), "{}", response.text);
+        let error = response.json()["error"].clone();
+        assert_eq!(error["code"], code);
+        assert!(error["message"].as_str().is_some_and(|message| message.len() >= 20), "{error}");
+        let status = gateway.status().await;
+        assert_eq!((&status["state"], &status["authenticated"]), (&json!("refused"), &json!(false)), "{status}");
+        assert!(status["reason"].as_str().is_some_and(|reason| reason.contains(code)), "{status}");
+        let told = home.run(&["auth", "status"]);
+        assert_eq!(told.code, Some(1), "{}", told.stdout);
+        assert!(told.stdout.starts_with("OpenAI OAuth: refused (provider: openai-codex)\n"), "{}", told.stdout);
+        assert!(told.stdout.contains(code), "{}", told.stdout);
+        let recorded = async || {
+            let events = gateway.get("/v1/auth/openai/events").await.json();
+            (events["events"][0]["event"] == "refused").then(|| events["events"][0].clone())
+        };
+        assert_eq!(eventually("the event", recorded).await["code"], code);
+        assert_eq!(prompt(&gateway).await.status, 200);
+        let status = gateway.status().await;
+        assert_eq!((&status["state"], &status["reason"]), (&json!("active"), &Value::Null), "{status}");
+        assert_eq!(home.run(&["auth", "status"]).code, Some(0));
+    }
 }

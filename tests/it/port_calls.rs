@@ -72,6 +72,7 @@ async fn a_refresh_takes_two_store_steps() {
     gateway.clock.advance(2 * HOUR);
     let mut store = MockTokenStore::new();
     let listed = stored.clone();
+    store.expect_feedback().returning(|| Ok(Vec::new()));
     store
         .expect_list()
         .times(1)
@@ -99,6 +100,7 @@ async fn a_lease_that_was_granted_too_late_is_not_used_although_the_clock_was_se
     let (mut store, mut oauth, clock) = (MockTokenStore::new(), MockOAuthEndpoint::new(), gateway.clock.clone());
     oauth.expect_refresh().never();
     let listed = stored.clone();
+    store.expect_feedback().returning(|| Ok(Vec::new()));
     store
         .expect_list()
         .times(1)
@@ -127,6 +129,7 @@ async fn a_valid_token_is_served_without_store_or_provider() {
     let gateway = connected().await;
     let stored = gateway.account(OPENAI).await.expect("it is connected");
     let (mut store, mut oauth) = (MockTokenStore::new(), MockOAuthEndpoint::new());
+    store.expect_feedback().returning(|| Ok(Vec::new()));
     store
         .expect_list()
         .times(1)

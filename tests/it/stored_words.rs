@@ -46,7 +46,7 @@ const CAUSES: [&str; 19] = [
     "restored",
     "sealed",
 ];
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 9] = [
     "signed_in",
     "signed_out",
     "changed",
@@ -55,6 +55,7 @@ const EVENTS: [&str; 8] = [
     "refresh_postponed",
     "in_doubt",
     "needs_reauth",
+    "refused",
 ];
 const OUTCOMES: [&str; 12] = [
     "completed",

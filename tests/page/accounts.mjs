@@ -77,6 +77,17 @@ const STATES = {
     const status = refreshed(9 * DAY);
     return { status: { ...status, state: "refreshing" }, usage: usage(38, 61.4), events: history(status.last_refresh_at) };
   },
+  refused() {
+    const known = STATES.good();
+    const reason = "The provider refuses the account: the provider has deactivated the workspace of the account (deactivated_workspace). "
+      + "Settle this with the provider, or sign in again.";
+    const said = { ...event(22, now() - 100, "refused"), code: "deactivated_workspace" };
+    return { ...known, status: { ...known.status, authenticated: false, state: "refused", reason }, events: [said, ...known.events] };
+  },
+  troubled() {
+    const known = STATES.good();
+    return { ...known, status: { ...known.status, reason: "This machine's clock is 90 s ahead of the database's." } };
+  },
   limited() {
     const known = STATES.good();
     return { ...known, status: { ...known.status, limited: { window: "primary", until: now() + 600 } }, usage: usage(100, 61.4) };

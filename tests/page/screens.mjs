@@ -75,6 +75,11 @@ export const SCREENS = {
   "account-in-doubt": {
     set: { accounts: { "openai-codex": "doubt" } }, act: open(`#/providers/${NAMES.first}`), shows: "Try once more now",
   },
+  "account-refused": {
+    set: { accounts: { "openai-codex": "refused" } }, act: open(`#/providers/${NAMES.first}`), shows: "OpenAI refuses this account",
+  },
+  "providers-refused": { set: { accounts: { "openai-codex": "refused" } }, shows: "One account is refused by its provider" },
+  "providers-troubled": { set: { accounts: { "openai-codex": "troubled" } }, shows: "The gateway has a problem" },
   "account-limited": {
     set: { accounts: { "openai-codex": "limited" } }, act: open(`#/providers/${NAMES.first}`), shows: "Plan limit reached",
   },

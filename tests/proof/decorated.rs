@@ -8,6 +8,7 @@ use goclaw::{
     app::Ports,
     domain::{
         credential::{NewSealedCredential, SealedCredential},
+        history::CredentialEvent,
         ids::AccountName,
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
@@ -180,7 +181,7 @@ impl TokenStore for Store {
         self.inner.feedback().await
     }
 
-    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<(), StoreError> {
+    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
         self.inner.put_feedback(said, now).await
     }
 }

@@ -8,3 +8,6 @@ CREATE TABLE provider_feedback (
 ALTER TABLE change_feed ADD COLUMN feedback TEXT NOT NULL DEFAULT '';
 CREATE TRIGGER feedback_changed AFTER INSERT OR UPDATE OR DELETE ON provider_feedback
     FOR EACH ROW EXECUTE FUNCTION note_change('feedback');
+
+-- The provider's code of an event `refused`.
+ALTER TABLE credential_events ADD COLUMN code TEXT;

@@ -15,3 +15,6 @@ END;
 CREATE TRIGGER feedback_deleted AFTER DELETE ON provider_feedback BEGIN
     UPDATE change_feed SET feedback = hex(randomblob(8));
 END;
+
+-- The provider's code of an event `refused`.
+ALTER TABLE credential_events ADD COLUMN code TEXT;

@@ -27,6 +27,31 @@ impl Fault {
         answer(402, &refusals::detail("Payment required: your workspace is out of credits."))
     }
 
+    /// 402 without a body.
+    #[must_use]
+    pub fn empty_payment_required() -> Self {
+        Self::Answer { status: 402, headers: Vec::new(), body: String::new() }
+    }
+
+    /// 402: the workspace is deactivated. The token is still valid.
+    #[must_use]
+    pub fn deactivated_workspace() -> Self {
+        answer(402, &json!({"detail": {"code": "deactivated_workspace"}}))
+    }
+
+    /// 401: the account is deactivated. No refresh helps.
+    #[must_use]
+    pub fn account_deactivated() -> Self {
+        answer(401, &invalid_request("account_deactivated", "No."))
+    }
+
+    /// 401: the token lacks a permission, which a refresh does not add.
+    #[must_use]
+    pub fn missing_scope() -> Self {
+        let message = "You have insufficient permissions for this operation. Missing scopes: api.responses.write.";
+        answer(401, &invalid_request("missing_scope", message))
+    }
+
     /// 403 with this code in `error`. The token is still valid.
     #[must_use]
     pub fn forbidden(code: &str) -> Self {
@@ -102,6 +127,10 @@ impl Fault {
     pub fn gateway_timeout() -> Self {
         cloudflare(504, "504 Gateway Time-out", "Gateway time-out")
     }
+}
+
+fn invalid_request(code: &str, message: &str) -> Value {
+    json!({"error": {"message": message, "type": "invalid_request_error", "param": null, "code": code}})
 }
 
 fn answer(status: u16, body: &Value) -> Fault {

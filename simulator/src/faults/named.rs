@@ -10,13 +10,17 @@ const RESET: u64 = 3600;
 
 type Named = (&'static str, fn() -> Fault);
 
-const NAMED: [Named; 23] = [
+const NAMED: [Named; 27] = [
     ("bad_request", || Fault::bad_request("The request was refused, as ordered.")),
     ("unauthorized", || Fault::unauthorized(None)),
     ("token_expired", || Fault::unauthorized(Some("token_expired"))),
     ("token_invalidated", || Fault::unauthorized(Some("token_invalidated"))),
     ("token_revoked", || Fault::unauthorized(Some("token_revoked"))),
     ("payment_required", Fault::payment_required),
+    ("empty_payment_required", Fault::empty_payment_required),
+    ("deactivated_workspace", Fault::deactivated_workspace),
+    ("account_deactivated", Fault::account_deactivated),
+    ("missing_scope", Fault::missing_scope),
     ("workspace_access_denied", || Fault::forbidden("codex_workspace_access_denied")),
     ("entitlement_missing", || Fault::forbidden("codex_entitlement_missing")),
     ("invalid_workspace_selected", Fault::invalid_workspace),

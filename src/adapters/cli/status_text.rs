@@ -80,10 +80,10 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
     } else if status.state == AccountState::Absent {
         absent(status, subject)
     } else {
-        // Tokens are stored but cannot be used now: the account is switched off, being refreshed or in doubt.
+        // Tokens are stored but cannot be used now: the account is switched off, refused, being refreshed or in doubt.
         let remedy = match status.state {
             AccountState::Disabled => Some(format!("Switch it on with: goclaw providers enable {name}")),
-            AccountState::NeedsReauth => Some(format!("Sign in again with: {connect_command}")),
+            AccountState::NeedsReauth | AccountState::Refused => Some(format!("Sign in again with: {connect_command}")),
             AccountState::Absent
             | AccountState::Active
             | AccountState::Refreshing

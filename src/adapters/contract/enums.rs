@@ -47,7 +47,7 @@ enums! {
     EventKind {
         SignedIn = "signed_in", SignedOut = "signed_out", Changed = "changed", RefreshStarted = "refresh_started",
         Refreshed = "refreshed", RefreshPostponed = "refresh_postponed", InDoubt = "in_doubt", NeedsReauth = "needs_reauth",
-        SignInEnded = "sign_in_ended"
+        Refused = "refused", SignInEnded = "sign_in_ended"
     }
     /// The operations that a token permits: `proxy`, which is the models and the proxy.
     #[derive(clap::ValueEnum)]
@@ -100,6 +100,7 @@ impl From<history::EventKind> for EventKind {
             history::EventKind::RefreshPostponed => Self::RefreshPostponed,
             history::EventKind::InDoubt => Self::InDoubt,
             history::EventKind::NeedsReauth => Self::NeedsReauth,
+            history::EventKind::Refused => Self::Refused,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct AccountEvent {
     pub at: i64,
     pub event: EventKind,
     pub cause: Option<RefreshCause>,
+    /// The provider's code of `refused`.
+    pub code: Option<String>,
     pub login_id: String,
     pub generation: u64,
 }
@@ -27,6 +29,7 @@ impl From<CredentialEvent> for AccountEvent {
             at: event.at.unix_seconds(),
             event: event.kind.into(),
             cause: event.cause,
+            code: event.code.map(|code| code.to_string()),
             login_id: event.login_id.to_string(),
             generation: event.generation.0,
         }
@@ -52,6 +55,8 @@ pub struct ActivityEvent {
     pub provider: String,
     pub event: EventKind,
     pub cause: Option<RefreshCause>,
+    /// The provider's code of `refused`.
+    pub code: Option<String>,
     pub outcome: Option<LoginOutcome>,
     pub login_id: String,
     pub generation: Option<u64>,
@@ -65,6 +70,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 provider: event.name.to_string(),
                 event: event.kind.into(),
                 cause: event.cause,
+                code: event.code.map(|code| code.to_string()),
                 outcome: None,
                 login_id: event.login_id.to_string(),
                 generation: Some(event.generation.0),
@@ -74,6 +80,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 provider: name.to_string(),
                 event: EventKind::SignInEnded,
                 cause: None,
+                code: None,
                 outcome: Some(outcome),
                 login_id: login_id.to_string(),
                 generation: None,

@@ -114,7 +114,7 @@ pub struct AuthStatus {
 impl From<app::AccountStatus> for AuthStatus {
     fn from(status: app::AccountStatus) -> Self {
         let authenticated = status.authenticated;
-        let has_tokens = !matches!(status.state, AccountState::Absent | AccountState::Disabled);
+        let has_tokens = !matches!(status.state, AccountState::Absent | AccountState::Disabled | AccountState::Refused);
         Self {
             authenticated,
             provider_name: authenticated.then(|| status.name.to_string()),

@@ -63,7 +63,10 @@ impl OpenAiError {
 
     fn refused(refusal: &ProviderRefusal) -> Self {
         let status = match refusal.kind {
-            RefusalKind::BadRequest | RefusalKind::NotAllowed | RefusalKind::TokenRefused => StatusCode::BAD_REQUEST,
+            RefusalKind::BadRequest
+            | RefusalKind::NotAllowed
+            | RefusalKind::AccountRefused
+            | RefusalKind::TokenRefused => StatusCode::BAD_REQUEST,
             RefusalKind::NotFound => StatusCode::NOT_FOUND,
             RefusalKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             RefusalKind::UsageLimit | RefusalKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -77,6 +77,7 @@ diesel::table! {
         #[sql_name = "happening"]
         kind -> Text,
         cause -> Nullable<Text>,
+        code -> Nullable<Text>,
         at -> BigInt,
     }
 }

@@ -35,13 +35,12 @@ pub struct ProviderView {
 impl Accounts {
     #[tracing::instrument(name = "accounts.list", skip_all)]
     pub async fn list(&self) -> Result<Vec<ProviderView>, AppError> {
-        let now = self.now();
         let stored = self.directory.all().await?;
         let mut stored: BTreeMap<_, _> = stored.into_iter().map(|found| (found.name().clone(), found)).collect();
         let configured = self.directory.catalog.iter().map(|definition| match stored.remove(&definition.name) {
-            Some(StoredAccount::Readable(credential)) => view(definition.clone(), Some(*credential), now),
+            Some(StoredAccount::Readable(credential)) => self.view(definition.clone(), Some(*credential)),
             Some(StoredAccount::Unreadable(account)) => self.view_of_unreadable(account, Some(definition.clone())),
-            None => view(definition.clone(), None, now),
+            None => self.view(definition.clone(), None),
         });
         let mut views: Vec<_> = configured.collect();
         for (name, account) in stored {
@@ -49,7 +48,7 @@ impl Accounts {
             match account {
                 StoredAccount::Readable(credential) => {
                     let definition = like_built_in(credential.provider_type);
-                    views.extend(definition.map(|definition| view(definition, Some(*credential), now)));
+                    views.extend(definition.map(|definition| self.view(definition, Some(*credential))));
                 }
                 StoredAccount::Unreadable(account) => {
                     let definition = account.row.provider_type.and_then(like_built_in);
@@ -78,25 +77,23 @@ impl Accounts {
             name: account.name,
         }
     }
-}
 
-pub(super) fn view(
-    definition: ProviderDefinition,
-    credential: Option<SealedCredential>,
-    now: Timestamp,
-) -> ProviderView {
-    let stored = credential.as_ref();
-    ProviderView {
-        state: state_of(&definition, stored, now),
-        auth_methods: definition.auth_methods(),
-        category: Some(definition.descriptor().category),
-        enabled: definition.enabled && stored.is_none_or(|credential| credential.enabled),
-        display_name: stored.and_then(|found| found.display_name.clone()).unwrap_or(definition.display_name),
-        name: definition.name,
-        provider_type: Some(definition.provider_type),
-        api_base: Some(definition.api_base),
-        authenticated: definition.enabled && stored.is_some_and(|found| found.is_usable(now)),
-        expires_at: stored.and_then(|found| found.metadata.expires_at),
-        account: credential.map(|found| found.metadata.account).unwrap_or_default(),
+    pub(super) fn view(&self, definition: ProviderDefinition, credential: Option<SealedCredential>) -> ProviderView {
+        let (stored, now) = (credential.as_ref(), self.now());
+        let feedback = stored.map(|found| self.tokens.feedback(&found.name, found.login_id())).unwrap_or_default();
+        let is_usable = definition.enabled && feedback.refusal().is_none();
+        ProviderView {
+            state: state_of(&definition, stored.map(|found| found.state(now)), &feedback),
+            auth_methods: definition.auth_methods(),
+            category: Some(definition.descriptor().category),
+            enabled: definition.enabled && stored.is_none_or(|credential| credential.enabled),
+            display_name: stored.and_then(|found| found.display_name.clone()).unwrap_or(definition.display_name),
+            name: definition.name,
+            provider_type: Some(definition.provider_type),
+            api_base: Some(definition.api_base),
+            authenticated: is_usable && stored.is_some_and(|found| found.is_usable(now)),
+            expires_at: stored.and_then(|found| found.metadata.expires_at),
+            account: credential.map(|found| found.metadata.account).unwrap_or_default(),
+        }
     }
 }

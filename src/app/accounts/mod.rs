@@ -4,6 +4,7 @@ mod check_secret;
 mod events;
 mod list;
 mod logout;
+mod reasons;
 mod refresh;
 mod secret;
 mod status;

@@ -1,6 +1,6 @@
-//! Reports the status of an account. Reads the store and memory, never the network.
+//! Reports the status of an account: everything that is known about it. Reads the store and memory, never the network.
 
-use super::Accounts;
+use super::{Accounts, reasons::with_store_down};
 use crate::{
     app::{AppError, directory::Resolved},
     domain::{
@@ -10,11 +10,12 @@ use crate::{
         login::SealedLogin,
         login_outcome::{LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
-        provider_feedback::PlanLimit,
-        refresh::{RefreshState, RefreshTrigger},
+        provider_feedback::{PlanLimit, ProviderFeedback},
+        refresh::{RefreshState, RefreshTrigger, TokenVersion},
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
+    ports::StoreError,
 };
 
 /// The last login that the principal started, if it has ended.
@@ -81,12 +82,20 @@ pub struct AccountStatus {
 }
 
 impl Accounts {
-    /// Returns the status of an account, and the last login that this principal started for it.
+    /// Returns the status of an account, and the last login that this principal started for it. While the store cannot be
+    /// reached, the status comes from memory.
     ///
     /// # Errors
     /// [`AppError::UnknownProvider`], [`AppError::Store`].
     #[tracing::instrument(name = "accounts.status", skip_all, fields(provider.name = %name))]
     pub async fn status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
+        match self.stored_status(name, principal).await {
+            Err(error @ AppError::Store(StoreError::Unavailable { .. })) => self.remembered_status(name).ok_or(error),
+            status => status,
+        }
+    }
+
+    async fn stored_status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
         let now = self.now();
         let latest = self.login_store.latest(name, principal).await?;
         let resolved = match (self.directory.resolve(name, None).await, &latest) {
@@ -103,43 +112,17 @@ impl Accounts {
         }
         credential.iter().for_each(|credential| self.tokens.end_quarantine(credential));
         let credential = credential.as_ref();
-        let refresh = credential.map(|found| found.refresh.clone().at(now));
-        let refresh = refresh.as_ref();
-        // A token that the provider refused is dead even if it has not expired.
-        let is_dead = refresh.is_some_and(|refresh| self.tokens.are_refused(&definition.name, &refresh.version));
-        let feedback = credential.map(|found| self.tokens.feedback(&definition.name, found.login_id()));
-        let state = state_of(&definition, credential, now);
-        let switched_off_by = if definition.enabled {
-            (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner)
-        } else {
-            Some(SwitchedOffBy::Configuration)
+        let status = match credential {
+            Some(found) => self.status_of(&definition, found.enabled, &found.refresh),
+            None => AccountStatus::absent(&definition),
         };
-        let next_refresh = |refresh: &RefreshState| refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
         Ok(AccountStatus {
-            reason: if !definition.enabled {
-                Some("The account is switched off in the configuration.".to_owned())
-            } else if is_dead {
-                Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
-            } else {
-                refresh.and_then(|refresh| reason(state, refresh, now))
-            },
-            state,
-            limited: feedback.as_ref().and_then(|feedback| feedback.limit(now).cloned()),
-            switched_off_by,
-            authenticated: definition.enabled && !is_dead && credential.is_some_and(|found| found.is_usable(now)),
-            last_refresh_at: refresh
-                .filter(|refresh| refresh.version.generation > Generation::FIRST)
-                .map(|refresh| refresh.obtained_at),
-            next_refresh_at: refresh.filter(|_| definition.enabled).and_then(next_refresh).map(|at| at.max(now)),
-            login_id: credential.map(|found| found.login_id().clone()),
-            generation: credential.map(SealedCredential::generation),
             expires_at: credential.and_then(|found| found.metadata.expires_at),
             scopes: credential.map(|found| found.metadata.scopes.clone()).unwrap_or_default(),
             account: credential.map(|found| found.metadata.account.clone()).unwrap_or_default(),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, credential, now)),
-            name: definition.name,
-            unreadable: None,
+            ..status
         })
     }
 
@@ -156,6 +139,7 @@ impl Accounts {
                  accounts are not affected."
             )),
             unreadable: Some(row),
+            limited: None,
             switched_off_by: None,
             login_id: None,
             generation: None,
@@ -168,54 +152,85 @@ impl Accounts {
             last_login: latest.and_then(|login| last_login(login, None, now)),
         }
     }
-}
 
-/// Returns the state of an account, its configuration included.
-pub(super) fn state_of(
-    definition: &ProviderDefinition,
-    credential: Option<&SealedCredential>,
-    now: Timestamp,
-) -> AccountState {
-    match credential {
-        None => AccountState::Absent,
-        Some(_) if !definition.enabled => AccountState::Disabled,
-        Some(credential) => credential.state(now),
+    /// Returns the status without what only the store knows.
+    fn remembered_status(&self, name: &AccountName) -> Option<AccountStatus> {
+        let known = self.tokens.registry().get(name)?;
+        let status = self.status_of(&known.definition, known.enabled, &known.refresh);
+        Some(AccountStatus { reason: Some(with_store_down(status.reason)), ..status })
+    }
+
+    /// Returns the status of a connected account.
+    fn status_of(&self, definition: &ProviderDefinition, enabled: bool, refresh: &RefreshState) -> AccountStatus {
+        let now = self.now();
+        let refresh = refresh.clone().at(now);
+        let TokenVersion { login_id, generation } = refresh.version.clone();
+        let feedback = self.tokens.feedback(&definition.name, &login_id);
+        // A token that the provider refused is dead even if it has not expired.
+        let is_dead = self.tokens.are_refused(&definition.name, &refresh.version);
+        let state = state_of(definition, Some(AccountState::of(enabled, &refresh, now)), &feedback);
+        let is_refused = is_dead || feedback.refusal().is_some();
+        let owner = (state == AccountState::Disabled).then_some(SwitchedOffBy::Owner);
+        let next_refresh_at = refresh.ready_at(&definition.refresh, RefreshTrigger::Due, now);
+        let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
+        AccountStatus {
+            reason: if definition.enabled {
+                self.reason(definition, state, &refresh, &feedback, is_dead)
+            } else {
+                Some("The account is switched off in the configuration.".to_owned())
+            },
+            state,
+            limited: feedback.limit(now).cloned(),
+            switched_off_by: if definition.enabled { owner } else { Some(SwitchedOffBy::Configuration) },
+            authenticated: definition.enabled && enabled && !is_refused && !refresh.has_ended(now),
+            last_refresh_at: (generation > Generation::FIRST).then_some(refresh.obtained_at),
+            next_refresh_at: next_refresh_at.filter(|_| definition.enabled).map(|at| at.max(not_before)),
+            login_id: Some(login_id),
+            generation: Some(generation),
+            expires_at: refresh.expires_at,
+            ..AccountStatus::absent(definition)
+        }
     }
 }
 
-/// Returns the problem and the next step, if the state has a problem.
-fn reason(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
-    let because = refresh.cause.map(|cause| format!(": {}", cause.in_words())).unwrap_or_default();
-    let has_expired = refresh.has_ended(now);
-    Some(match state {
-        AccountState::Active if has_expired => {
-            "The access token has expired. It is refreshed as soon as the provider can be reached.".to_owned()
+impl AccountStatus {
+    /// Returns the status of an account that is not connected.
+    fn absent(definition: &ProviderDefinition) -> Self {
+        Self {
+            name: definition.name.clone(),
+            state: AccountState::Absent,
+            authenticated: false,
+            reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
+            unreadable: None,
+            limited: None,
+            switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
+            login_id: None,
+            generation: None,
+            expires_at: None,
+            last_refresh_at: None,
+            next_refresh_at: None,
+            scopes: Vec::new(),
+            account: AccountLabels::default(),
+            pending: None,
+            last_login: None,
         }
-        AccountState::Active if refresh.cause.is_some() => {
-            format!("The last refresh failed{because}. It is retried automatically.")
-        }
-        AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
-        AccountState::InDoubt if refresh.is_restored() => format!(
-            "The refresh token is unconfirmed{because}. Sign in again. Only a refresh that you request is tried, and it may \
-             end the login."
-        ),
-        AccountState::InDoubt if has_expired => {
-            format!("The last refresh is unconfirmed{because}. The access token has expired. The refresh is retried.")
-        }
-        AccountState::InDoubt => format!(
-            "The last refresh is unconfirmed{because}. The access token works until it expires. Sign in now to avoid an \
-             interruption."
-        ),
-        AccountState::NeedsReauth if has_expired => format!(
-            "The access token has expired and cannot be refreshed{because}. Sign in again; nothing is deleted until then."
-        ),
-        AccountState::NeedsReauth => format!(
-            "The account cannot be refreshed{because}. The access token works until it expires. Sign in again before that."
-        ),
-        AccountState::Active | AccountState::Absent | AccountState::Refreshing | AccountState::Unreadable => {
-            return None;
-        }
-    })
+    }
+}
+
+/// Returns the state of an account, its configuration and the provider's last refusal included; `stored` is the state of
+/// its row.
+pub(super) fn state_of(
+    definition: &ProviderDefinition,
+    stored: Option<AccountState>,
+    feedback: &ProviderFeedback,
+) -> AccountState {
+    match stored {
+        None => AccountState::Absent,
+        Some(_) if !definition.enabled => AccountState::Disabled,
+        // Doubt and a refused refresh token have next steps of their own.
+        Some(AccountState::Active | AccountState::Refreshing) if feedback.refusal().is_some() => AccountState::Refused,
+        Some(state) => state,
+    }
 }
 
 fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Timestamp) -> Option<LastLogin> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Accounts, ProviderView, list::view};
+use super::{Accounts, ProviderView};
 use crate::{
     app::{AppError, directory::Resolved},
     domain::ids::{AccountName, DisplayName},
@@ -37,6 +37,6 @@ impl Accounts {
         let change = ProfileChange { display_name: display_name.map(DisplayName::into_string), ..change };
         let changed = self.tokens.change_profile(&definition.name, &change).await?;
         let Some(credential) = changed else { return Err(AppError::NotConnected(definition.name)) };
-        Ok(view(definition, Some(credential), self.now()))
+        Ok(self.view(definition, Some(credential)))
     }
 }

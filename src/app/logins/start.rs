@@ -83,7 +83,10 @@ impl Logins {
             let method = definition.provider_type.descriptor().pasted.unwrap_or(AuthMethod::ApiKey);
             return Err(AppError::AuthMethodMismatch { name, method });
         };
-        if !options.force && resolved.credential.is_some_and(|credential| is_sound(&credential, now)) {
+        let is_sound = |credential: &SealedCredential| {
+            is_sound(credential, now) && self.tokens.feedback(&name, credential.login_id()).refusal().is_none()
+        };
+        if !options.force && resolved.credential.as_ref().is_some_and(is_sound) {
             return Ok(StartOutcome::AlreadyAuthenticated { name });
         }
         let fresh = PendingLogin {
@@ -143,6 +146,7 @@ fn is_sound(credential: &SealedCredential, now: Timestamp) -> bool {
         | AccountState::InDoubt
         | AccountState::Disabled
         | AccountState::NeedsReauth
+        | AccountState::Refused
         | AccountState::Unreadable => false,
     }
 }

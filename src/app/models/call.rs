@@ -9,12 +9,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_message::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::USER_AGENT};
-use serde_json::Value;
 
-use super::{Models, ask::refusal_of};
+use super::{
+    Models,
+    ask::{read_refusal, refusal_of},
+};
 use crate::{
-    app::{AppError, ProviderRegistration},
-    domain::{ids::AccountName, provider::ProviderDefinition, provider_feedback::FeedbackSource, proxy::headers},
+    app::{AppError, ProviderRegistration, Unauthorized},
+    domain::{
+        ids::AccountName, provider::ProviderDefinition, provider_feedback::FeedbackSource,
+        provider_refusal::RefusalKind, proxy::headers, time::Timestamp,
+    },
     ports::{ByteStream, RequestBody, UpstreamRequest, UpstreamResponse},
 };
 
@@ -87,11 +92,13 @@ impl Models {
         };
         let mut response = self.upstream.send(request(&account, body), &account.access_token).await?;
         if response.status == StatusCode::UNAUTHORIZED {
-            let (refusal, is_dead) = read_unauthorized(response).await?;
-            response = match (self.tokens.replace_refused(name, &account, is_dead).await?, retry_body) {
+            let (refusal, unauthorized) = read_unauthorized(response, self.now()).await?;
+            response = match (self.tokens.replace_refused(name, &account, unauthorized).await?, retry_body) {
                 (Some(newer), Some(body)) => {
                     account = newer;
-                    self.upstream.send(request(&account, body), &account.access_token).await?
+                    let retried = self.upstream.send(request(&account, body), &account.access_token).await?;
+                    self.tokens.note_retry(name, &account, retried.status != StatusCode::UNAUTHORIZED);
+                    retried
                 }
                 (Some(_), None) => return Err(AppError::RetryRequest(name.clone())),
                 (None, _) => refusal,
@@ -113,14 +120,12 @@ impl Models {
     ) -> Result<UpstreamResponse, AppError> {
         let (account, response) = self.exchange(name, call).await?;
         if response.status.is_success() {
-            if source == FeedbackSource::Prompt {
-                self.tokens.note_answered(name, &account.refresh.version.login_id);
-            }
+            self.tokens.note_answered(name, &account.refresh.version.login_id, source);
             return Ok(response);
         }
         let error = refusal_of(response, self.now()).await;
         if let AppError::ProviderRefused(refusal) = &error {
-            self.note_refusal(&account, refusal);
+            self.note_refusal(&account, refusal, source);
         }
         Err(error)
     }
@@ -157,14 +162,23 @@ pub(super) fn listed(headers: &HeaderMap, is_listed: impl Fn(&str) -> bool) -> H
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Returns a 401 response with its whole body, and whether it says that the token is dead.
-async fn read_unauthorized(response: UpstreamResponse) -> Result<(UpstreamResponse, bool), AppError> {
+/// Returns a 401 response with its whole body, and what it says about the token.
+async fn read_unauthorized(
+    response: UpstreamResponse,
+    now: Timestamp,
+) -> Result<(UpstreamResponse, Unauthorized), AppError> {
     let (response, read) = peek(response).await?;
-    let json: Value = serde_json::from_slice(&read).unwrap_or_default();
+    let refusal = read_refusal(&response, &read, now);
     let in_header = response.headers.get("x-openai-authorization-error").and_then(|value| value.to_str().ok());
-    let in_body = json.pointer("/error/code").or_else(|| json.get("code")).and_then(Value::as_str);
-    let is_dead = [in_header, in_body].into_iter().flatten().any(|code| DEAD.contains(&code));
-    Ok((response, is_dead))
+    let is_dead = in_header.is_some_and(|code| DEAD.contains(&code)) || DEAD.contains(&refusal.code.as_str());
+    let unauthorized = if refusal.kind == RefusalKind::AccountRefused {
+        Unauthorized::AccountRefused
+    } else if is_dead {
+        Unauthorized::Dead
+    } else {
+        Unauthorized::Unexplained
+    };
+    Ok((response, unauthorized))
 }
 
 /// Reads the beginning of a response's body. Returns the response with its whole body, and the beginning.

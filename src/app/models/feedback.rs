@@ -1,27 +1,61 @@
-//! Notes what a provider's responses say about an account, for its status. Requests of the proxy say nothing: their
-//! paths are the caller's choice.
+//! Notes what a provider's refusals say about an account, for its status. Requests of the proxy say nothing: their paths
+//! are the caller's choice.
 
 use super::Models;
 use crate::{
     app::ProviderRegistration,
     domain::{
-        provider_feedback::PlanLimit,
+        provider_feedback::{FeedbackSource, PlanLimit, ProviderCode},
         provider_refusal::{ProviderRefusal, RefusalKind},
+        refresh::TokenState,
     },
 };
 
 impl Models {
     /// Notes a refusal of a prompt or of the usage.
-    pub(super) fn note_refusal(&self, account: &ProviderRegistration, refusal: &ProviderRefusal) {
-        let (name, login_id, now) = (&account.definition.name, &account.refresh.version.login_id, self.now());
-        if refusal.kind == RefusalKind::UsageLimit {
-            let usage = self.usages.get(name, login_id);
-            let window = usage.as_ref().and_then(|usage| usage.used_up()).filter(|window| window.resets_at > Some(now));
-            let limit = PlanLimit {
-                window: window.map(|window| window.name.to_owned()),
-                until: refusal.retry_after.map(|wait| now.plus(wait)),
-            };
-            self.tokens.note_feedback(name, login_id, |feedback| feedback.note_limit(limit));
+    pub(super) fn note_refusal(
+        &self,
+        account: &ProviderRegistration,
+        refusal: &ProviderRefusal,
+        source: FeedbackSource,
+    ) {
+        let (name, login_id) = (&account.definition.name, &account.refresh.version.login_id);
+        let is_refused = match refusal.kind {
+            RefusalKind::AccountRefused => true,
+            RefusalKind::TokenRefused => self.is_incurable(account),
+            RefusalKind::UsageLimit => {
+                let limit = self.limit_of(account, refusal);
+                return self.tokens.note_feedback(name, login_id, |feedback| feedback.note_limit(limit));
+            }
+            RefusalKind::BadRequest
+            | RefusalKind::NotFound
+            | RefusalKind::TooLarge
+            | RefusalKind::NotAllowed
+            | RefusalKind::RateLimited
+            | RefusalKind::Overloaded
+            | RefusalKind::Failed => false,
+        };
+        if is_refused {
+            let code = ProviderCode::new(&refusal.code);
+            self.tokens.note_feedback(name, login_id, |feedback| feedback.note_refusal(code, source));
+        }
+    }
+
+    /// Whether no refresh helps against a refused access token.
+    fn is_incurable(&self, account: &ProviderRegistration) -> bool {
+        let refresh = &account.refresh;
+        !refresh.refreshable
+            || refresh.state == TokenState::NeedsReauth
+            || self.tokens.feedback(&account.definition.name, &refresh.version.login_id).is_incurable()
+    }
+
+    fn limit_of(&self, account: &ProviderRegistration, refusal: &ProviderRefusal) -> PlanLimit {
+        let now = self.now();
+        let usage = self.usages.get(&account.definition.name, &account.refresh.version.login_id);
+        let window = usage.as_ref().and_then(|usage| usage.used_up()).filter(|window| window.resets_at > Some(now));
+        PlanLimit {
+            window: window.map(|window| window.name.to_owned()),
+            until: refusal.retry_after.map(|wait| now.plus(wait)),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     app::AppError,
     domain::{
         ids::{AccountName, LoginId},
-        provider_feedback::ProviderFeedback,
+        provider_feedback::{FeedbackSource, ProviderFeedback},
     },
     ports::StoredFeedback,
 };
@@ -109,10 +109,10 @@ impl Tokens {
         known.map(|known| known.feedback.clone()).unwrap_or_default()
     }
 
-    /// Notes that the provider has answered a prompt.
-    pub(in crate::app) fn note_answered(&self, name: &AccountName, login_id: &LoginId) {
+    /// Notes that the provider has answered.
+    pub(in crate::app) fn note_answered(&self, name: &AccountName, login_id: &LoginId, source: FeedbackSource) {
         if self.feedback.any.load(Ordering::Relaxed) {
-            self.note_feedback(name, login_id, ProviderFeedback::note_accepted);
+            self.note_feedback(name, login_id, |feedback| feedback.note_accepted(source));
         }
     }
 
@@ -161,7 +161,9 @@ impl Tokens {
 
     async fn save_feedback(&self) -> Result<(), AppError> {
         for changed in self.feedback.unsaved() {
-            self.store.put_feedback(&changed, self.now()).await?;
+            if let Some(event) = self.store.put_feedback(&changed, self.now()).await? {
+                self.events.emit(&event);
+            }
             self.feedback.saved(&changed);
         }
         Ok(())

@@ -49,6 +49,7 @@ use feedback::Feedback;
 use late::LateCalls;
 use lookup::Lookups;
 use refused::RefusedTokens;
+pub(super) use refused::Unauthorized;
 use schedule::RefreshSchedule;
 pub(super) use single_flight::RefreshOutcome;
 use single_flight::SingleFlight;

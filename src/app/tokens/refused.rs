@@ -1,5 +1,7 @@
 //! Replaces access tokens that a provider refused before they expired.
 //!
+//! If the provider refuses the new tokens too, refreshes do not help: after two of them, the next waits for hours.
+//!
 //! A refusal without a reason may come from a proxy in between, and retrying a refresh in doubt may end a login whose
 //! token is valid. Such a retry therefore needs a second refusal some time after the first, without a success of the
 //! token in between.
@@ -35,8 +37,19 @@ pub(super) struct RefusedTokens {
 #[derive(Debug)]
 struct Refused {
     version: TokenVersion,
-    since: Timestamp,
+    /// None if these tokens have replaced refused ones, and were not used yet.
+    since: Option<Timestamp>,
     is_dead: bool,
+    replaced_refused: bool,
+}
+
+/// What a 401 says about the access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::app) enum Unauthorized {
+    Dead,
+    Unexplained,
+    /// It speaks of the account or of a scope, so the token is not to blame.
+    AccountRefused,
 }
 
 impl RefusedTokens {
@@ -55,13 +68,29 @@ impl RefusedTokens {
         match refused.get_mut(name).filter(|known| known.version == *version) {
             Some(known) => {
                 known.is_dead |= is_dead;
-                known.since.plus(pause) <= now
+                known.since.get_or_insert(now).plus(pause) <= now
             }
             None => {
-                refused.insert(name.clone(), Refused { version: version.clone(), since: now, is_dead });
+                let (version, since) = (version.clone(), Some(now));
+                refused.insert(name.clone(), Refused { version, since, is_dead, replaced_refused: false });
                 false
             }
         }
+    }
+
+    /// Notes the tokens that have replaced refused ones.
+    fn replace(&self, name: &AccountName, version: &TokenVersion) {
+        let newer = Refused { version: version.clone(), since: None, is_dead: false, replaced_refused: true };
+        let mut refused = self.lock();
+        if refused.get(name).is_none_or(|known| known.version != *version) {
+            refused.insert(name.clone(), newer);
+        }
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether these tokens have replaced refused ones and were not accepted since.
+    fn have_replaced(&self, name: &AccountName, version: &TokenVersion) -> bool {
+        self.lock().get(name).is_some_and(|known| known.replaced_refused && known.version == *version)
     }
 
     /// Removes the refusals of an account after the provider has accepted its token.
@@ -90,6 +119,14 @@ impl Tokens {
         self.refused.forget(name);
     }
 
+    /// Records whether the provider accepted the access token that had replaced a refused one.
+    pub(in crate::app) fn note_retry(&self, name: &AccountName, retried: &ProviderRegistration, is_accepted: bool) {
+        let (TokenVersion { login_id, generation }, now) = (&retried.refresh.version, self.now());
+        self.note_feedback(name, login_id, |feedback| {
+            if is_accepted { feedback.note_cured() } else { feedback.note_futile_refresh(*generation, now) }
+        });
+    }
+
     /// Returns the account with another access token than the refused one, after a refresh if necessary, or `None` if
     /// the refusal is the response. Concurrent refusals of one token cause one refresh.
     ///
@@ -99,10 +136,10 @@ impl Tokens {
         self: &Arc<Self>,
         name: &AccountName,
         refused: &ProviderRegistration,
-        is_dead: bool,
+        unauthorized: Unauthorized,
     ) -> Result<Option<Arc<ProviderRegistration>>, AppError> {
         let (definition, version) = (&refused.definition, &refused.refresh.version);
-        if self.refresh_refused(name, definition, version, is_dead).await {
+        if self.refresh_refused(name, definition, version, unauthorized).await {
             // The successor may have expired during a slow response.
             return self.usable(name).await.map(Some);
         }
@@ -115,18 +152,26 @@ impl Tokens {
         name: &AccountName,
         definition: &ProviderDefinition,
         version: &TokenVersion,
-        is_dead: bool,
+        unauthorized: Unauthorized,
     ) -> bool {
         let Some(known) = self.registry.get(name) else { return false };
         if known.refresh.version != *version {
             return true;
         }
+        if unauthorized == Unauthorized::AccountRefused {
+            return false;
+        }
+        let is_dead = unauthorized == Unauthorized::Dead;
         let refresh = known.refresh.clone().at(self.now());
         let pause = definition.refresh.backoff_min;
         let was_refused_before = self.refused.note(name, version, is_dead, self.now(), pause);
+        if self.refused.have_replaced(name, version) {
+            self.note_retry(name, &known, false);
+        }
         // A token this new was not refused because of its age, so a refresh would not help.
         let is_new = refresh.obtained_at.until(self.now()) < pause;
-        if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new {
+        let is_paused = self.feedback(name, &version.login_id).refreshes_pause_until() > Some(self.now());
+        if !refresh.refreshable || refresh.state == TokenState::NeedsReauth || is_new || is_paused {
             return false;
         }
         // In doubt, only a dead access token justifies a retry: the provider called it dead, or has refused it for a
@@ -138,6 +183,10 @@ impl Tokens {
         {
             return false;
         }
-        self.registry.get(name).is_some_and(|known| known.refresh.version != *version)
+        let newer = self.registry.get(name).filter(|known| known.refresh.version != *version);
+        if let Some(newer) = newer.as_ref().filter(|newer| newer.refresh.version.login_id == version.login_id) {
+            self.refused.replace(name, &newer.refresh.version);
+        }
+        newer.is_some()
     }
 }

@@ -118,6 +118,7 @@ fn event(login: u8, generation: u64, revision: i64) -> CredentialEvent {
         generation: Generation(generation),
         kind: EventKind::InDoubt,
         cause: Some(Cause::ConnectionLost),
+        code: None,
         at: NOW,
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
+        history::CredentialEvent,
         ids::AccountName,
         oauth_client::OAuthClient,
         refresh::{RefreshEvent, RefreshPolicy},
@@ -85,6 +86,10 @@ mock! {
             author: &Author,
         ) -> Result<Removal, StoreError>;
         async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError>;
-        async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<(), StoreError>;
+        async fn put_feedback(
+            &self,
+            said: &StoredFeedback,
+            now: Timestamp,
+        ) -> Result<Option<CredentialEvent>, StoreError>;
     }
 }

@@ -5,7 +5,12 @@ use diesel::{dsl::sql, prelude::*, result::Error as DieselError, sql_types::Text
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Backend, Connection, Store, audit::append, feedback, history::record, logins::complete, revocations::queue,
+    Backend, Connection, Store,
+    audit::append,
+    feedback,
+    history::{record, was_refused},
+    logins::complete,
+    revocations::queue,
 };
 use crate::{
     adapters::store::{
@@ -20,6 +25,7 @@ use crate::{
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId, ProviderId},
         provider::ProviderType,
+        provider_feedback::{ANNOUNCED_FOR, AccountRefusal},
         provider_settings::ProviderSettings,
         refresh::{
             Cause, Lease, LeaseId, RefreshEvent, RefreshPolicy, RefreshState, Step, StepEvent, TokenState,
@@ -293,13 +299,18 @@ impl TokenStore for Store {
         self.run("read the feedback of providers", async |connection| feedback::all(connection).await).await
     }
 
-    async fn put_feedback(&self, said: &StoredFeedback, _now: Timestamp) -> Result<(), StoreError> {
+    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
         self.write("store the feedback of a provider", async |connection| {
+            let now = self.clock(connection, now).await?;
             let account = find(connection, &said.name).await?.filter(|account| *account.login_id() == said.login_id);
-            if account.is_some() {
-                feedback::put(connection, said).await?;
+            let Some(account) = account else { return Ok(None) };
+            let before = feedback::replace(connection, said).await?;
+            let Some(AccountRefusal { code, .. }) = said.feedback.new_refusal(&before) else { return Ok(None) };
+            if was_refused(connection, &said.login_id, code, now.minus(ANNOUNCED_FOR)).await? {
+                return Ok(None);
             }
-            Ok(())
+            let event = CredentialEvent::refused(&said.name, code, &account.refresh, now);
+            Ok(Some(CredentialEvent { revision: record(connection, &event).await?, ..event }))
         })
         .await
     }

@@ -11,7 +11,10 @@ use crate::{
         rows::{Place, from_rows},
         schema::provider_feedback as table,
     },
-    domain::ids::{AccountName, LoginId},
+    domain::{
+        ids::{AccountName, LoginId},
+        provider_feedback::ProviderFeedback,
+    },
     ports::{StoreError, StoredFeedback},
 };
 
@@ -40,7 +43,14 @@ pub(super) async fn all(connection: &mut Connection) -> Result<Vec<StoredFeedbac
     from_rows(table::table.select(FeedbackRow::as_select()).load(connection).await?)
 }
 
-pub(super) async fn put(connection: &mut Connection, said: &StoredFeedback) -> Result<(), TransactionError> {
+/// Replaces what was said to the account. Returns what had been said to the same login.
+pub(super) async fn replace(
+    connection: &mut Connection,
+    said: &StoredFeedback,
+) -> Result<ProviderFeedback, TransactionError> {
+    let same_login = table::table.find(said.name.as_str()).filter(table::login_id.eq(said.login_id.as_str()));
+    let before = same_login.select(FeedbackRow::as_select()).first(connection).await.optional()?;
+    let before = before.map(StoredFeedback::try_from).transpose()?.map(|before| before.feedback);
     let place = Place { table: "provider_feedback", row: said.name.as_str() };
     let row = FeedbackRow {
         provider: said.name.as_str().to_owned(),
@@ -49,7 +59,7 @@ pub(super) async fn put(connection: &mut Connection, said: &StoredFeedback) -> R
     };
     let insert = diesel::insert_into(table::table).values(&row);
     insert.on_conflict(table::provider).do_update().set(&row).execute(connection).await?;
-    Ok(())
+    Ok(before.unwrap_or_default())
 }
 
 pub(super) async fn delete(connection: &mut Connection, name: &AccountName) -> Result<(), TransactionError> {

@@ -12,6 +12,7 @@ use crate::{
     domain::{
         history::{CredentialEvent, EventKind, Revision},
         ids::{AccountName, Generation, LoginId},
+        provider_feedback::ProviderCode,
         refresh::Cause,
         time::Timestamp,
         unreadable::UnreadableRow,
@@ -30,6 +31,7 @@ struct EventRow {
     generation: i64,
     kind: String,
     cause: Option<String>,
+    code: Option<String>,
     at: i64,
 }
 
@@ -42,6 +44,7 @@ impl From<&CredentialEvent> for EventRow {
             generation: event.generation.0.try_into().unwrap_or(i64::MAX),
             kind: event.kind.as_str().to_owned(),
             cause: event.cause.map(|cause| cause.as_str().to_owned()),
+            code: event.code.as_ref().map(|code| code.as_str().to_owned()),
             at: event.at.unix_millis(),
         }
     }
@@ -61,6 +64,7 @@ impl TryFrom<EventRow> for CredentialEvent {
             generation: Generation(row.generation.try_into().map_err(|_| place.invalid("generation"))?),
             kind: EventKind::parse(&row.kind).ok_or_else(|| place.invalid("kind"))?,
             cause: cause.transpose()?,
+            code: row.code.map(ProviderCode::from),
             at: Timestamp::from_unix_millis(row.at),
         })
     }
@@ -120,6 +124,19 @@ async fn events_of<'q>(
 
 fn to_i64(count: usize) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
+}
+
+/// Whether a login has an event of this refusal after `after`.
+pub(super) async fn was_refused(
+    connection: &mut Connection,
+    login_id: &LoginId,
+    code: &ProviderCode,
+    after: Timestamp,
+) -> Result<bool, TransactionError> {
+    let refused = table::table.filter(table::kind.eq(EventKind::Refused.as_str()));
+    let refused = refused.filter(table::login_id.eq(login_id.as_str())).filter(table::code.eq(code.as_str()));
+    let newest = refused.select(max(table::at)).get_result::<Option<i64>>(connection).await?;
+    Ok(newest > Some(after.unix_millis()))
 }
 
 /// Appends an event to the history and returns its number.

@@ -38,6 +38,7 @@ export function controls(account, display, slot, { detail = false } = {}) {
 		case "off": return [display.main === "enable" && act("Switch on", () => setEnabled(account, true, slot), "enable"), status.state !== "absent" && goodbye()];
 		case "needs": return [again("btn-fill"), goodbye()];
 		case "unreadable": return [provider.provider_type && again("btn-fill"), goodbye()];
+		case "refused": return [again("btn-fill"), refresh("btn-text"), goodbye()];
 		case "doubt": return [again("btn-fill"),
 			act("Try once more now", () => refreshNow(account, slot, { login_id: status.login_id, generation: status.generation }), "refresh", "btn-text"), goodbye()];
 		case "stalled": return [refresh(""), reconnect(), goodbye()];
@@ -108,7 +109,7 @@ export function card(name) {
 		if (next === shown) return;
 		shown = next;
 		body = swap(body, inner(account, slot));
-		node.className = `card ${["needs", "unreadable"].includes(kindOf(account, now())) && !line.isOffline ? "is-bad" : ""}`;
+		node.className = `card ${["needs", "refused", "unreadable"].includes(kindOf(account, now())) && !line.isOffline ? "is-bad" : ""}`;
 	};
 	update();
 	return { node, update };

@@ -22,15 +22,19 @@ export function kindOf(account, at) {
 	if (status.state === "disabled" || !provider.enabled) return "off";
 	if (status.state === "needs_reauth") return "needs";
 	if (status.state === "in_doubt") return "doubt";
+	if (status.state === "refused") return "refused";
 	if (status.state === "refreshing") return "refreshing";
 	const refreshes = status.next_refresh_at > 0;
 	if (!status.authenticated) return refreshes && status.expires_at <= at ? "stalled" : "needs";
 	if (isLimited(status, at)) return "limited";
 	if (status.expires_at && !refreshes) return expiresSoon(account, at) ? "expiring" : "ending";
-	if (status.reason) return "postponed";
+	if (status.reason) return isPostponed(account) ? "postponed" : "troubled";
 	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
 	return "good";
 }
+
+/** Whether the last refresh failed. Other reasons speak of the gateway. */
+const isPostponed = ({ events }) => events.find(({ event }) => ["refresh_postponed", "refreshed", "signed_in"].includes(event))?.event === "refresh_postponed";
 
 /** Whether the plan is used up. */
 const isLimited = ({ limited }, at) => Boolean(limited) && (!limited.until || at < limited.until);
@@ -82,6 +86,12 @@ export function verdict(account, at) {
 				why: ["The gateway can’t read this account in its database: ", code(table ?? ""), ", row ", code(row ?? provider.name), `: ${reason ?? ""}. `,
 					"Programs get an error until then. Other accounts are not affected."], main: "again" };
 		}
+		case "refused":
+			return { kind, shape: "bad", tone: "is-bad", word: "Refused", say: [`${v} refuses this account`], why: [status.reason],
+				quote: last("refused")?.code ?? null, main: "again" };
+		case "troubled":
+			return { kind, shape: "warn", tone: "is-warn", word: "Connected, with a problem", say: ["Works, but the gateway has a problem"],
+				why: [status.reason] };
 		case "doubt": {
 			const event = last("in_doubt");
 			if (event?.cause === "restored") {
@@ -116,7 +126,7 @@ export function verdict(account, at) {
 		case "limited":
 			return { kind, shape: "warn", tone: "is-warn", word: "Plan limit reached",
 				say: status.limited.until ? ["Works again in ", left(status.limited.until)] : ["Works again when the plan resets"],
-				why: [`${v} reported that this account’s plan is used up. Your sign-in is fine. Programs get an error until the limit resets.`] };
+				why: ["The plan is used up; your sign-in is fine. Programs get an error until it resets."] };
 		case "postponed": {
 			const next = status.next_refresh_at;
 			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not refreshed yet",
@@ -157,14 +167,18 @@ export function headline(accounts, at) {
 	const needs = of("needs", "unreadable");
 	const doubt = of("doubt");
 	const soon = of("expiring");
+	const refused = of("refused");
 	const limited = of("limited");
+	const troubled = of("troubled");
 	const stuck = of("postponed", "stalled", "down");
-	const about = [...needs, ...doubt, ...limited, ...soon, ...stuck];
+	const about = [...needs, ...refused, ...doubt, ...limited, ...soon, ...stuck, ...troubled];
 	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
+	if (refused.length) return { title: title(refused, "is refused by its provider", "are refused by their provider"), about };
 	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
 	if (limited.length) return { title: title(limited, "has reached its plan’s limit", "have reached their plans’ limits"), about };
 	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
 	if (stuck.length) return { title: title(stuck, "is waiting for its provider", "are waiting for their provider"), about };
+	if (troubled.length) return { title: "The gateway has a problem", about };
 	if (connected.length === 0) return { title: "No account is in use", about };
 	const off = of("off");
 	return { title: off.length ? "Everything else is working" : "Everything is working", about: off };
@@ -178,6 +192,8 @@ export function concern(account, at) {
 			? (serves ? `must sign in again before ${moment(status.expires_at)}` : "must sign in again")
 			: `needs a new ${secretName(account.provider)}`;
 		case "unreadable": return "can’t be read";
+		case "refused": return "is refused by its provider";
+		case "troubled": return "can be used, but the gateway has a problem";
 		case "doubt": return serves ? `is in doubt and works until ${moment(status.expires_at)}` : "is in doubt";
 		case "limited": return status.limited.until ? `has reached its plan’s limit until ${moment(status.limited.until)}` : "has reached its plan’s limit";
 		case "expiring": return `expires ${moment(status.expires_at)}, in ${span(status.expires_at - at)}`;

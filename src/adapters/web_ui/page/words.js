@@ -85,6 +85,8 @@ export function describe(event, provider) {
 			return { shape: "off", tone: "is-off", title: "Changed", text: "Renamed, or switched on or off. The sign-in did not change." };
 		case "refresh_started":
 			return { shape: "warn", tone: "", title: "Refresh started", text: `Sent to ${v}. Programs are not interrupted.` };
+		case "refused":
+			return { shape: "bad", tone: "is-bad", title: `Refused by ${v}`, text: `${v} refuses this account: ${event.code}.` };
 		case "refreshed":
 			return { shape: "ok", tone: "", title: "Refreshed", text: `Refresh ${event.generation} of this sign-in.` };
 		case "refresh_postponed":

@@ -5,8 +5,9 @@ use goclaw::{
     domain::{
         audit::{AuditAction, AuditEvent},
         credential::{NewSealedCredential, SealedCredential},
-        history::EventKind,
+        history::{CredentialEvent, EventKind},
         ids::AccountName,
+        provider_feedback::ANNOUNCED_FOR,
         refresh::{RefreshEvent, RefreshPolicy, StepEvent, step},
         revocation::RevocationOrder,
         time::Timestamp,
@@ -130,12 +131,19 @@ impl TokenStore for MemoryStore {
         Ok(self.tables_to("read the feedback of providers").await?.feedback.values().cloned().collect())
     }
 
-    async fn put_feedback(&self, said: &StoredFeedback, _now: Timestamp) -> Result<(), StoreError> {
+    async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
         let mut tables = self.tables_to("store the feedback of a provider").await?;
-        if tables.credentials.get(&said.name).is_some_and(|account| *account.login_id() == said.login_id) {
-            tables.feedback.insert(said.name.clone(), said.clone());
-        }
-        Ok(())
+        let account = tables.credentials.get(&said.name).filter(|account| *account.login_id() == said.login_id);
+        let Some(refresh) = account.map(|account| account.refresh.clone()) else { return Ok(None) };
+        let before = tables.feedback.insert(said.name.clone(), said.clone());
+        let before = before.filter(|before| before.login_id == said.login_id).map(|before| before.feedback);
+        let refusal = said.feedback.new_refusal(&before.unwrap_or_default());
+        let Some(code) = refusal.map(|refusal| refusal.code.clone()) else { return Ok(None) };
+        let is_same = |event: &&CredentialEvent| event.login_id == said.login_id && event.code.as_ref() == Some(&code);
+        let newest = tables.events.iter().rev().find(is_same).map(|event| event.at);
+        let is_known = newest > Some(now.minus(ANNOUNCED_FOR));
+        let event = CredentialEvent::refused(&said.name, &code, &refresh, now);
+        Ok((!is_known).then(|| tables.number(event)))
     }
 }
 

@@ -60,8 +60,12 @@ impl Tables {
         state: &RefreshState,
         now: Timestamp,
     ) -> CredentialEvent {
+        self.number(CredentialEvent::unnumbered(name, kind, state, now))
+    }
+
+    /// Numbers an event and adds it to the history.
+    pub(super) fn number(&mut self, event: CredentialEvent) -> CredentialEvent {
         self.recorded += 1;
-        let event = CredentialEvent::unnumbered(name, kind, state, now);
         let event = CredentialEvent { revision: Revision(self.recorded), ..event };
         self.events.push(event.clone());
         event

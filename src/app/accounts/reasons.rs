@@ -1,0 +1,104 @@
+//! The sentences of a status: what is wrong with an account, and the next step.
+
+use super::Accounts;
+use crate::domain::{
+    credential::AccountState,
+    provider::ProviderDefinition,
+    provider_feedback::{AccountRefusal, ProviderFeedback},
+    refresh::{RefreshState, TokenState},
+    time::Timestamp,
+};
+
+const STORE_IS_DOWN: &str =
+    "The database cannot be reached, so this status comes from memory. Tokens cannot be refreshed meanwhile.";
+const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
+
+impl Accounts {
+    /// Returns everything that is known to be wrong with an account.
+    pub(super) fn reason(
+        &self,
+        definition: &ProviderDefinition,
+        state: AccountState,
+        refresh: &RefreshState,
+        feedback: &ProviderFeedback,
+        is_dead: bool,
+    ) -> Option<String> {
+        let tokens = match feedback.refusal() {
+            None if is_dead => {
+                Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
+            }
+            _ => of_tokens(state, refresh, self.now()),
+        };
+        let is_refreshed = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
+        let is_open = is_refreshed && self.tokens.breaker_open_until(definition).is_some();
+        joined([
+            feedback.refusal().filter(|_| state != AccountState::Disabled).map(refused),
+            tokens,
+            is_open.then(|| BREAKER_IS_OPEN.to_owned()),
+            self.clock.skew_millis().map(skewed),
+        ])
+    }
+}
+
+/// Adds that a status comes from memory.
+pub(super) fn with_store_down(reason: Option<String>) -> String {
+    [Some(STORE_IS_DOWN.to_owned()), reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn joined<const N: usize>(reasons: [Option<String>; N]) -> Option<String> {
+    let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| reasons.join(" "))
+}
+
+fn refused(AccountRefusal { code, .. }: &AccountRefusal) -> String {
+    format!(
+        "The provider refuses the account: {} ({code}). Settle this with the provider, or sign in again. Requests are \
+         still sent, and the first that succeeds ends this state.",
+        code.in_words()
+    )
+}
+
+fn skewed(millis: i64) -> String {
+    let side = if millis > 0 { "ahead of" } else { "behind" };
+    format!(
+        "This machine's clock is {} s {side} the database's. The gateway corrects its own times; set the clock.",
+        millis.unsigned_abs() / 1_000
+    )
+}
+
+/// Returns the problem and the next step, if the state has a problem.
+fn of_tokens(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
+    let because = refresh.cause.map(|cause| format!(": {}", cause.in_words())).unwrap_or_default();
+    let has_expired = refresh.has_ended(now);
+    Some(match state {
+        AccountState::Active | AccountState::Refused if has_expired => {
+            "The access token has expired. It is refreshed as soon as the provider can be reached.".to_owned()
+        }
+        AccountState::Active | AccountState::Refused if refresh.cause.is_some() => {
+            format!("The last refresh failed{because}. It is retried automatically.")
+        }
+        AccountState::Disabled => "The account is switched off. Nothing is deleted.".to_owned(),
+        AccountState::InDoubt if refresh.is_restored() => format!(
+            "The refresh token is unconfirmed{because}. Sign in again. Only a refresh that you request is tried, and it may \
+             end the login."
+        ),
+        AccountState::InDoubt if has_expired => {
+            format!("The last refresh is unconfirmed{because}. The access token has expired. The refresh is retried.")
+        }
+        AccountState::InDoubt => format!(
+            "The last refresh is unconfirmed{because}. The access token works until it expires. Sign in now to avoid an \
+             interruption."
+        ),
+        AccountState::NeedsReauth if has_expired => format!(
+            "The access token has expired and cannot be refreshed{because}. Sign in again; nothing is deleted until then."
+        ),
+        AccountState::NeedsReauth => format!(
+            "The account cannot be refreshed{because}. The access token works until it expires. Sign in again before that."
+        ),
+        AccountState::Active
+        | AccountState::Absent
+        | AccountState::Refreshing
+        | AccountState::Refused
+        | AccountState::Unreadable => return None,
+    })
+}
