@@ -296,7 +296,7 @@ impl TokenStore for Store {
     }
 
     async fn feedback(&self) -> Result<Vec<StoredFeedback>, StoreError> {
-        self.run("read the feedback of providers", async |connection| feedback::all(connection).await).await
+        self.run("read the feedback of providers", async |connection| Ok(feedback::all(connection, &self.skipped).await?)).await
     }
 
     async fn put_feedback(&self, said: &StoredFeedback, now: Timestamp) -> Result<Option<CredentialEvent>, StoreError> {
@@ -341,6 +341,7 @@ async fn end_of_unreadable(
         generation: Generation(generation.try_into().unwrap_or_default()),
         kind: EventKind::SignedOut,
         cause: None,
+        code: None,
         at: now,
     })
 }

@@ -8,14 +8,15 @@ use crate::{
     adapters::store::{
         error::TransactionError,
         json_text::Document,
-        rows::{Place, from_rows},
+        rows::{Place, SkippedRows},
         schema::provider_feedback as table,
     },
     domain::{
         ids::{AccountName, LoginId},
         provider_feedback::ProviderFeedback,
+        unreadable::UnreadableRow,
     },
-    ports::{StoreError, StoredFeedback},
+    ports::StoredFeedback,
 };
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -27,9 +28,9 @@ struct FeedbackRow {
 }
 
 impl TryFrom<FeedbackRow> for StoredFeedback {
-    type Error = StoreError;
+    type Error = UnreadableRow;
 
-    fn try_from(row: FeedbackRow) -> Result<Self, StoreError> {
+    fn try_from(row: FeedbackRow) -> Result<Self, UnreadableRow> {
         let place = Place { table: "provider_feedback", row: &row.provider };
         Ok(Self {
             feedback: place.decode("said", &row.said)?,
@@ -39,8 +40,10 @@ impl TryFrom<FeedbackRow> for StoredFeedback {
     }
 }
 
-pub(super) async fn all(connection: &mut Connection) -> Result<Vec<StoredFeedback>, TransactionError> {
-    from_rows(table::table.select(FeedbackRow::as_select()).load(connection).await?)
+/// Returns everything that can be read.
+pub(super) async fn all(connection: &mut Connection, skipped: &SkippedRows) -> QueryResult<Vec<StoredFeedback>> {
+    let rows = table::table.select(FeedbackRow::as_select()).load(connection).await?;
+    Ok(skipped.readable::<FeedbackRow, _>(rows))
 }
 
 /// Replaces what was said to the account. Returns what had been said to the same login.
@@ -50,7 +53,7 @@ pub(super) async fn replace(
 ) -> Result<ProviderFeedback, TransactionError> {
     let same_login = table::table.find(said.name.as_str()).filter(table::login_id.eq(said.login_id.as_str()));
     let before = same_login.select(FeedbackRow::as_select()).first(connection).await.optional()?;
-    let before = before.map(StoredFeedback::try_from).transpose()?.map(|before| before.feedback);
+    let before = before.and_then(|row| StoredFeedback::try_from(row).ok()).map(|before| before.feedback);
     let place = Place { table: "provider_feedback", row: said.name.as_str() };
     let row = FeedbackRow {
         provider: said.name.as_str().to_owned(),
