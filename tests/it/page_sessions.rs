@@ -127,6 +127,8 @@ async fn changes_are_streamed_until_the_session_ends() {
     gateway.post("/v1/auth/openai/start", json!({"force": true})).await;
     gateway.post("/v1/auth/openai/cancel", json!({})).await;
     assert_eq!(events.chunk().await.expect("a piece").expect("more to come"), "event: change\ndata: {}\n\n");
+    // The follower tells of the login once more.
+    while tokio::time::timeout(Duration::from_secs(1), events.chunk()).await.is_ok() {}
     with(&gateway, Method::DELETE, "/v1/session", &token).await;
     gateway.call(Method::PATCH, "/v1/providers/openai-codex", Some(json!({"enabled": true}))).await;
     while let Some(late) = events.chunk().await.expect("a piece") {

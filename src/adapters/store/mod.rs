@@ -4,6 +4,7 @@
 //! Both databases share the schema, the [`rows`] and the queries. [`sqlite`] and [`postgres`] contain the differences
 //! (connections, write transactions, opening, migrations), and each compiles the files in `queries`.
 
+mod account_rows;
 mod connection;
 mod error;
 mod json_text;

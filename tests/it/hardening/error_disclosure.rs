@@ -63,8 +63,9 @@ async fn with_a_broken_database_every_operation_returns_an_opaque_problem() {
     for table in ["llm_providers", "config_secrets", "login_sessions", "credential_events", "api_tokens", "audit_log"] {
         home.change_database(&format!("ALTER TABLE {table} RENAME TO gone_{table}"));
     }
-    // Model requests, usage and the change stream work without the database.
+    // Model requests, usage, the status and the change stream work without the database.
     let in_memory = [
+        "/v1/auth/openai/status",
         "/v1/responses",
         "/v1/chat/completions",
         "/v1/models",

@@ -17,7 +17,8 @@ use goclaw::{
     },
     ports::{
         Advanced, Author, BindError, BoundCallback, CallbackAddress, CallbackListener, Clock, OAuthEndpoint,
-        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenStore,
+        ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError,
+        TokenStore,
     },
 };
 use mockall::mock;

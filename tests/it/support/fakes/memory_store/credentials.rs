@@ -13,7 +13,9 @@ use goclaw::{
         time::Timestamp,
         unreadable::UnreadableAccount,
     },
-    ports::{Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore},
+    ports::{
+        Advanced, Author, ProfileChange, Removal, SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenStore,
+    },
 };
 
 use super::{MemoryStore, Tables};

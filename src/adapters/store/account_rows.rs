@@ -1,0 +1,138 @@
+//! Rows of `llm_providers`, with the values of their refresh tokens, as accounts and back.
+
+use diesel::prelude::*;
+
+use super::{json_text::Document, rows::Place, schema::llm_providers};
+use crate::domain::{
+    credential::SealedCredential,
+    history::Revision,
+    ids::{AccountName, Generation, LoginId, ProviderId},
+    provider::ProviderType,
+    provider_settings::ProviderSettings,
+    refresh::{Cause, Lease, LeaseId, RefreshState, TokenState, TokenVersion},
+    sealed::SealedSecret,
+    time::Timestamp,
+    unreadable::UnreadableRow,
+};
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = llm_providers, treat_none_as_null = true)]
+pub(super) struct ProviderRow {
+    id: String,
+    pub(super) name: String,
+    display_name: Option<String>,
+    provider_type: String,
+    api_base: String,
+    api_key: String,
+    enabled: bool,
+    settings: Document,
+    login_id: String,
+    generation: i64,
+    created_at: i64,
+    updated_at: i64,
+    state: String,
+    attempt: i64,
+    failures: i64,
+    lease_id: Option<String>,
+    lease_until: Option<i64>,
+    sent_at: Option<i64>,
+    next_attempt_at: Option<i64>,
+    cause: Option<String>,
+    revision: i64,
+}
+
+impl From<&SealedCredential> for ProviderRow {
+    fn from(account: &SealedCredential) -> Self {
+        let refresh = &account.refresh;
+        let lease = match &refresh.state {
+            TokenState::Refreshing(lease) => Some(lease),
+            TokenState::Active | TokenState::InDoubt | TokenState::NeedsReauth => None,
+        };
+        Self {
+            id: account.id.as_str().to_owned(),
+            name: account.name.as_str().to_owned(),
+            display_name: account.display_name.clone(),
+            provider_type: account.provider_type.as_str().to_owned(),
+            api_base: account.api_base.clone(),
+            api_key: account.access_token.as_str().to_owned(),
+            enabled: account.enabled,
+            settings: Document(account.settings.clone().into_json().to_string()),
+            login_id: account.login_id().as_str().to_owned(),
+            generation: account.generation().0.try_into().unwrap_or(i64::MAX),
+            created_at: account.created_at.unix_millis(),
+            updated_at: account.updated_at.unix_millis(),
+            state: refresh.state.as_str().to_owned(),
+            attempt: refresh.attempt.into(),
+            failures: refresh.failures.into(),
+            lease_id: lease.map(|lease| lease.id.as_str().to_owned()),
+            lease_until: lease.map(|lease| lease.until.unix_millis()),
+            sent_at: refresh.sent_at.map(Timestamp::unix_millis),
+            next_attempt_at: refresh.next_attempt_at.map(Timestamp::unix_millis),
+            cause: refresh.cause.map(|cause| cause.as_str().to_owned()),
+            revision: account.revision.0,
+        }
+    }
+}
+
+/// A row and the value of its refresh token.
+pub(super) type AccountRow = (ProviderRow, Option<String>);
+
+impl TryFrom<AccountRow> for SealedCredential {
+    type Error = UnreadableRow;
+
+    fn try_from((row, refresh_token): AccountRow) -> Result<Self, UnreadableRow> {
+        let place = Place { table: "llm_providers", row: &row.name };
+        let settings = ProviderSettings::from_json(place.decode("settings", &row.settings)?);
+        let settings = settings.map_err(|error| place.invalid_because("settings", error))?;
+        let metadata = settings.metadata().map_err(|error| place.invalid_because("settings", error))?;
+        let lease = row
+            .lease_id
+            .zip(row.lease_until)
+            .map(|(id, until)| Lease { id: LeaseId::from_stored(id), until: Timestamp::from_unix_millis(until) });
+        let state = match (row.state.as_str(), lease) {
+            ("active", None) => TokenState::Active,
+            ("refreshing", Some(lease)) => TokenState::Refreshing(lease),
+            ("in_doubt", None) => TokenState::InDoubt,
+            ("needs_reauth", None) => TokenState::NeedsReauth,
+            _ => return Err(place.invalid("state")),
+        };
+        let cause = row.cause.map(|code| Cause::parse(&code).ok_or_else(|| place.invalid("cause")));
+        let generation = row.generation.try_into().map_err(|_| place.invalid("generation"))?;
+        Ok(Self {
+            id: ProviderId::from_stored(row.id),
+            name: AccountName::parse(&row.name).map_err(|_| place.invalid("name"))?,
+            provider_type: ProviderType::parse(&row.provider_type).ok_or_else(|| place.invalid("provider_type"))?,
+            display_name: row.display_name,
+            api_base: row.api_base,
+            enabled: row.enabled,
+            refresh: RefreshState {
+                version: TokenVersion {
+                    login_id: LoginId::from_stored(row.login_id),
+                    generation: Generation(generation),
+                },
+                state,
+                attempt: row.attempt.try_into().map_err(|_| place.invalid("attempt"))?,
+                failures: row.failures.try_into().map_err(|_| place.invalid("failures"))?,
+                sent_at: row.sent_at.map(Timestamp::from_unix_millis),
+                next_attempt_at: row.next_attempt_at.map(Timestamp::from_unix_millis),
+                cause: cause.transpose()?,
+                refreshable: refresh_token.is_some(),
+                obtained_at: metadata.obtained_at,
+                expires_at: metadata.expires_at,
+            },
+            revision: Revision(row.revision),
+            access_token: SealedSecret::from_stored(row.api_key),
+            refresh_token: refresh_token.map(SealedSecret::from_stored),
+            metadata,
+            settings,
+            created_at: Timestamp::from_unix_millis(row.created_at),
+            updated_at: Timestamp::from_unix_millis(row.updated_at),
+        })
+    }
+}
+
+/// Returns the account of a row, or why it cannot be used.
+pub(super) fn account(row: AccountRow) -> Result<SealedCredential, UnreadableRow> {
+    let provider_type = ProviderType::parse(&row.0.provider_type);
+    SealedCredential::try_from(row).map_err(|unreadable| UnreadableRow { provider_type, ..unreadable })
+}
