@@ -6,13 +6,13 @@
 #
 #   dependencies     cargo-deny: banned crates, licences, sources
 #   clients          clients generated from openapi/v1.json, against a running gateway
-#   kill, storm, soak, races, provider_faults, store_faults
+#   kill, storm, soak, races, provider_faults, store_faults, restores
 #                    the long form of each proof, in a release build
 #   page             screenshots, accessibility and behaviour of the page
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly proofs=(kill storm soak races provider_faults store_faults)
+readonly proofs=(kill storm soak races provider_faults store_faults restores)
 readonly all=(dependencies clients "${proofs[@]}" page)
 readonly deny_version=0.20.2
 readonly logs=target/full
