@@ -191,16 +191,19 @@ impl Caller {
 
 /// Waits until `look` returns a value. It polls less often than a test with one gateway, so that a dozen parallel cases
 /// do not slow each other down.
-pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let waiting = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            pause(LOOK_EVERY).await;
+pub(crate) async fn sooner_or_later<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    let found = tokio::time::timeout(TEST_DEADLINE, until_some(look)).await;
+    found.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
+}
+
+/// Polls until `look` returns a value.
+pub(crate) async fn until_some<T, F: Future<Output = Option<T>>>(mut look: impl FnMut() -> F) -> T {
+    loop {
+        if let Some(found) = look().await {
+            return found;
         }
-    };
-    tokio::time::timeout(TEST_DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
+        pause(LOOK_EVERY).await;
+    }
 }
 
 /// Runs one harness on its own runtime; each harness has its own thread.

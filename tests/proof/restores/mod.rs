@@ -1,18 +1,19 @@
 //! An older copy of the database is put back again and again, in a random order with refreshes, new logins, logouts and
-//! kills. A login whose newest tokens are in a journal is never lost, an ended one never comes back, and no token is
-//! presented twice.
+//! kills. The login of the copy gets its newest tokens back, or those of the login that has replaced it. It stays ended if it
+//! was ended, an account that is absent in the copy stays absent, and no token is presented twice.
 
 mod backup;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     composed,
     extent::Extent,
-    fleet::{Caller, Engine, Ground, block_on, pause, sooner_or_later},
+    fleet::{Caller, Engine, Ground, block_on, pause, until_some},
     seed::{self, Draws},
     support::gateway::{Gateway, Home},
 };
@@ -21,6 +22,7 @@ const ACCOUNT: &str = "openai";
 const GATEWAYS: usize = 2;
 /// When every gateway has heard of a change: what one alone has heard of is gone with it.
 const HEARD_WITHIN: Duration = Duration::from_millis(700);
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// The number of steps, short and long.
 const STEPS: (u32, u32) = (24, 1_000);
 
@@ -58,7 +60,14 @@ struct Scene {
     gateways: Vec<Gateway>,
     /// The login id and generation that the account must have; `None` after a logout.
     newest: Option<Version>,
+    /// The successor of each login that ended; `None` after a logout.
+    ends: HashMap<String, Option<String>>,
+    /// The newest generation of each login.
+    generations: HashMap<String, u64>,
+    /// The login in the backup.
+    backup: Option<String>,
     restores: usize,
+    history: Vec<String>,
 }
 
 pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
@@ -70,12 +79,13 @@ pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
 async fn restores(engine: Engine, mut draws: Draws, steps: u32) -> Result<(), Failed> {
     let mut scene = Scene::new(engine).await;
     scene.log_in(0).await;
-    scene.ground.back_up().await;
+    scene.back_up().await;
     for number in 0..steps {
         let step = DRAWN[usize::try_from(draws.below(DRAWN.len() as u64)).expect("a small number")];
         let replica = usize::try_from(draws.below(GATEWAYS as u64)).expect("a small number");
+        scene.history.push(format!("{number} {step:?} at {replica}"));
         scene.take(step, replica).await;
-        scene.settles(&format!("step {number}, {step:?} at gateway {replica}")).await;
+        scene.settles().await;
     }
     scene.judge().await
 }
@@ -85,7 +95,18 @@ impl Scene {
         let ground = Ground::new(engine, &[]).await;
         let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
         let homes: Vec<Home> = (0..GATEWAYS).map(|_| home()).collect();
-        let mut scene = Self { engine, ground, homes, gateways: Vec::new(), newest: None, restores: 0 };
+        let mut scene = Self {
+            engine,
+            ground,
+            homes,
+            gateways: Vec::new(),
+            newest: None,
+            ends: HashMap::new(),
+            generations: HashMap::new(),
+            backup: None,
+            restores: 0,
+            history: Vec::new(),
+        };
         scene.start_all().await;
         scene
     }
@@ -105,7 +126,7 @@ impl Scene {
             Step::Refresh if self.newest.is_some() => {
                 let answer = self.caller(replica).refresh(ACCOUNT).await.expect("an answer");
                 assert_eq!(answer.status, 200, "{}", answer.text);
-                self.newest = Some(version_of(&answer.json()));
+                self.note(version_of(&answer.json()));
             }
             Step::Refresh => {}
             Step::LogIn => self.log_in(replica).await,
@@ -113,9 +134,11 @@ impl Scene {
                 let path = format!("/v1/auth/{ACCOUNT}/logout");
                 let answer = self.caller(replica).post(&path, json!({})).await.expect("an answer");
                 assert_eq!(answer.status, 200, "{}", answer.text);
-                self.newest = None;
+                if let Some((ended, _)) = self.newest.take() {
+                    self.ends.insert(ended, None);
+                }
             }
-            Step::BackUp => self.ground.back_up().await,
+            Step::BackUp => self.back_up().await,
             Step::Restore => self.restore().await,
             Step::Kill => {
                 // Dropping it sends SIGKILL.
@@ -137,7 +160,21 @@ impl Scene {
         // Only the tokens of a refresh are in a journal.
         let answer = caller.refresh(ACCOUNT).await.expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text);
-        self.newest = Some(version_of(&answer.json()));
+        let version = version_of(&answer.json());
+        if let Some((replaced, _)) = self.newest.take() {
+            self.ends.insert(replaced, Some(version.0.clone()));
+        }
+        self.note(version);
+    }
+
+    fn note(&mut self, version: Version) {
+        self.generations.insert(version.0.clone(), version.1);
+        self.newest = Some(version);
+    }
+
+    async fn back_up(&mut self) {
+        self.ground.back_up().await;
+        self.backup = self.newest.clone().map(|(login_id, _)| login_id);
     }
 
     async fn restore(&mut self) {
@@ -151,14 +188,26 @@ impl Scene {
         if self.engine == Engine::Sqlite {
             self.start_all().await;
         }
+        let mut login = self.backup.clone();
+        while let Some(successor) = login.as_ref().and_then(|ended| self.ends.get(ended)) {
+            login.clone_from(successor);
+        }
+        self.newest = login.map(|login| {
+            let generation = self.generations[&login];
+            (login, generation)
+        });
     }
 
     /// Waits until every gateway reports what the last login or logout has made of the account.
-    async fn settles(&self, after: &str) {
+    async fn settles(&self) {
         for replica in 0..GATEWAYS {
             let caller = self.caller(replica);
             let look = || async { Some(caller.status(ACCOUNT).await).filter(|status| self.is_right(status)) };
-            sooner_or_later(&format!("gateway {replica} to be right after {after}"), look).await;
+            if timeout(SETTLED_WITHIN, until_some(look)).await.is_err() {
+                let status = caller.status(ACCOUNT).await;
+                let (history, newest) = (self.history.join(", "), &self.newest);
+                panic!("gateway {replica} has {status} instead of {newest:?} after {history}");
+            }
         }
     }
 
