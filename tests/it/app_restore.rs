@@ -7,12 +7,15 @@ use goclaw::{
     domain::{
         credential::AccountState,
         ids::Generation,
-        refresh::{Cause, TokenVersion},
+        refresh::{Cause, TokenState, TokenVersion},
     },
-    ports::TokenJournal,
+    ports::{Clock, ProfileChange, TokenJournal, TokenStore},
 };
 
-use crate::support::fakes::{OPENAI, TestGateway, alice, name, settle, within};
+use crate::{
+    store_contract::samples::author,
+    support::fakes::{OPENAI, TestGateway, alice, name, settle, within},
+};
 
 #[tokio::test]
 async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
@@ -41,4 +44,22 @@ async fn a_token_known_to_be_spent_is_presented_with_consent_only() {
     // In this test the backup was the newest copy after all.
     let status = within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), Some(stored))).await.expect("a status");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation(1))));
+}
+
+#[tokio::test]
+async fn an_older_version_that_another_gateway_brings_back_gets_the_newest_tokens() {
+    let gateway = TestGateway::open().await;
+    gateway.connect().await;
+    let older = gateway.account(OPENAI).await.expect("an account");
+    within(gateway.app.accounts.refresh(&name(OPENAI), &alice(), None)).await.expect("a status");
+    let newest = gateway.tokens(OPENAI).await;
+    // The other gateway knows no later version, and its event is followed as any other.
+    gateway.store.put(older);
+    let change = ProfileChange { display_name: Some("Work".into()), enabled: None };
+    gateway.store.change_profile(&name(OPENAI), &change, &author(gateway.clock.now())).await.expect("it is changed");
+    gateway.clock.advance(Duration::from_secs(1));
+    settle().await;
+    let account = gateway.account(OPENAI).await.expect("an account");
+    assert_eq!((account.refresh.state, account.refresh.version.generation), (TokenState::Active, Generation(1)));
+    assert_eq!(gateway.tokens(OPENAI).await, newest);
 }
