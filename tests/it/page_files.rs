@@ -26,7 +26,7 @@ async fn every_file_is_embedded_and_the_page_stays_small() {
         assert_ne!(content_type, "application/octet-stream", "{name}");
     }
     let bytes: usize = files.iter().map(|(_, _, text)| text.len()).sum();
-    assert!(bytes > 0 && bytes < 160_000, "{bytes} bytes");
+    assert!(bytes > 0 && bytes < 150_000, "{bytes} bytes");
 }
 
 #[tokio::test]

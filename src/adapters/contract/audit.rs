@@ -14,7 +14,7 @@ pub struct AuditEntry {
     /// When, in Unix seconds.
     pub at: i64,
     /// Who made the change, such as `gateway token`, `page session <id>`, `callback` (a browser that came back from a
-    /// sign-in), `command line` or `gateway`.
+    /// login) or `gateway` (at its start, or a command on the database).
     pub actor: String,
     /// The IP address that the request came from.
     pub address: Option<String>,

@@ -109,7 +109,7 @@ export function card(name) {
 		if (next === shown) return;
 		shown = next;
 		body = swap(body, inner(account, slot));
-		node.className = `card ${["needs", "refused", "unreadable"].includes(kindOf(account, now())) && !line.isOffline ? "is-bad" : ""}`;
+		node.className = `card ${verdict(account, now()).shape === "bad" && !line.isOffline ? "is-bad" : ""}`;
 	};
 	update();
 	return { node, update };

@@ -81,10 +81,13 @@ export const code = (text) => h("code", null, text);
 let ids = 0;
 export const uid = (stem) => `${stem}-${++ids}`;
 
+/** Returns the class of a shape's colour. */
+export const toneOf = (shape) => ({ warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" })[shape] ?? "";
+
 /** Returns a notice with icon, title, text and actions. `tone`: ok, off, warn, bad, doubt. */
 export function notice(tone, title, text, { actions = [], role = null, shape = tone, level = "h2" } = {}) {
-	const colour = { warn: "is-warn", doubt: "is-warn", bad: "is-bad", off: "is-off" }[tone] ?? "";
-	return h("div", { class: `note ${tone === "warn" || tone === "doubt" ? "is-warn" : tone === "bad" ? "is-bad" : ""}`, role },
+	const colour = toneOf(tone);
+	return h("div", { class: `note ${tone === "off" ? "" : colour}`, role },
 		mark(shape, colour),
 		h("div", null, h(level, null, title), text && h("p", null, text),
 			actions.length > 0 && h("div", { class: "row" }, actions)));

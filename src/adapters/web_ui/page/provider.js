@@ -72,7 +72,7 @@ function panel(title, ...content) {
 
 function lifeOf(account, display) {
 	const id = uid("life");
-	return h("section", { class: `panel full lead ${["needs", "refused"].includes(display.kind) && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
+	return h("section", { class: `panel full lead ${display.shape === "bad" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
 		statement(account, display, "h2", id), display.why && h("p", { class: "why" }, display.why),
 		display.aside && h("p", { class: "why" }, display.aside), display.quote && h("p", { class: "label why" }, `${vendor(account.provider)} reported `, code(display.quote)),
 		lifeline(account, display, now(), true));

@@ -1,7 +1,7 @@
 // Derives an account's display state: label, explanation and next action.
 import { moment, span, until, when, left } from "./time.js";
 import { isProvidersWord, secretName, signsIn, vendor, why } from "./words.js";
-import { code } from "./dom.js";
+import { code, toneOf } from "./dom.js";
 
 const HOUR = 3600;
 
@@ -33,7 +33,7 @@ export function kindOf(account, at) {
 	return "good";
 }
 
-/** Whether the last refresh failed. Other reasons speak of the gateway. */
+/** Whether the last refresh failed; other reasons are the gateway’s. */
 const isPostponed = ({ events }) => events.find(({ event }) => ["refresh_postponed", "refreshed", "signed_in"].includes(event))?.event === "refresh_postponed";
 
 /** Whether the plan is used up. */
@@ -48,6 +48,11 @@ function expiresSoon(account, at) {
 
 /** Returns shape, tone, label, sentence (`say`), explanation (`why`) and the main action. */
 export function verdict(account, at) {
+	const found = judge(account, at);
+	return { tone: toneOf(found.shape), ...found };
+}
+
+function judge(account, at) {
 	const { provider, status, events, usageError } = account;
 	const v = vendor(provider);
 	const oauth = signsIn(provider);
@@ -58,12 +63,12 @@ export function verdict(account, at) {
 	const kind = kindOf(account, at);
 	switch (kind) {
 		case "absent":
-			return { kind, shape: "off", tone: "is-off", word: "Not connected",
+			return { kind, shape: "off", word: "Not connected",
 				say: [oauth ? `Sign in at ${v}` : secret === "API key" ? "Add an API key" : `Add a ${secret}`],
 				why: failedLogin(status), main: "connect" };
 		case "off": {
 			const fixed = status.switched_off_by === "configuration";
-			return { kind, shape: "off", tone: "is-off", word: "Switched off", say: ["Programs get an error; nothing is deleted"],
+			return { kind, shape: "off", word: "Switched off", say: ["Programs get an error; nothing is deleted"],
 				why: fixed ? ["The configuration disables this account. Set ", code(`providers.${provider.name}.enabled = true`), " and restart the gateway."]
 					: ["It was switched off here. Switch it on to use it again."],
 				main: fixed ? null : "enable" };
@@ -72,73 +77,69 @@ export function verdict(account, at) {
 			const event = last("needs_reauth");
 			const cause = event?.cause;
 			const reason = why(cause, provider) || `${status.reason ?? "The token is no longer valid."}`;
-			return { kind, shape: "bad", tone: "is-bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
+			return { kind, shape: "bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
 				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to continue`],
 				why: [`${reason} Nothing is deleted. `, serves
 					? `Programs keep working until ${moment(status.expires_at)}. After that they get an error.`
 					: "Programs get an error until then."],
 				quote: isProvidersWord(cause) ? cause : null, main: "again" };
 		}
-		case "unreadable": {
-			const { table, row, reason } = status.unreadable ?? {};
-			return { kind, shape: "bad", tone: "is-bad", word: "Can’t be read",
-				say: [provider.provider_type ? `${again}, or restore the database` : "Disconnect it, or restore the database"],
-				why: ["The gateway can’t read this account in its database: ", code(table ?? ""), ", row ", code(row ?? provider.name), `: ${reason ?? ""}. `,
-					"Programs get an error until then. Other accounts are not affected."], main: "again" };
-		}
+		case "unreadable":
+			return { kind, shape: "bad", word: "Can’t be read", say: [provider.provider_type ? `${again}, or restore the database` : "Disconnect it, or restore the database"],
+				why: [status.reason], main: "again" };
 		case "refused":
-			return { kind, shape: "bad", tone: "is-bad", word: "Refused", say: [`${v} refuses this account`], why: [status.reason],
+			return { kind, shape: "bad", word: "Refused", say: [`${v} refuses this account`], why: [status.reason],
 				quote: last("refused")?.code ?? null, main: "again" };
 		case "troubled":
-			return { kind, shape: "warn", tone: "is-warn", word: "Connected, with a problem", say: ["Works, but the gateway has a problem"],
-				why: [status.reason] };
+			return { kind, shape: "warn", word: "Connected", say: ["The gateway has a problem"], why: [status.reason] };
 		case "doubt": {
+			const meanwhile = serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ";
+			const aside = "Trying now may revoke the token that still works: some providers end a sign-in when an old token is sent twice.";
 			const event = last("in_doubt");
 			if (event?.cause === "restored") {
-				return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: ["An older database was restored; a new sign-in is safest"],
+				return { kind, shape: "doubt", word: "In doubt", say: ["An older database was restored; a new sign-in is safest"],
 					why: [why(event.cause, provider), " The refresh token in it is used up, or may be. ",
-						serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ",
+						meanwhile,
 						"The gateway does not try it unless you ask."],
-					aside: "Trying it may revoke the token that still works: some providers end a sign-in when an old token is sent twice.", main: "again" };
+					aside, main: "again" };
 			}
 			const asked = event ? `At ${moment(event.at)} the gateway sent a refresh to ${v} and got no usable response. ` : "";
-			return { kind, shape: "doubt", tone: "is-warn", word: "In doubt", say: [`${v}’s response was lost; a new sign-in is safest`],
+			return { kind, shape: "doubt", word: "In doubt", say: [`${v}’s response was lost; a new sign-in is safest`],
 				why: [asked, "The refresh token may already be used. ",
-					serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ",
-					status.next_refresh_at > at ? `If you do nothing, the gateway tries once more (${moment(status.next_refresh_at)}). If that fails, sign in again.`
-						: "If you do nothing, the gateway tries once more. If that fails, sign in again."],
-				aside: "Trying now may revoke the token that still works: some providers end a sign-in when an old token is sent twice.", main: "again" };
+					meanwhile,
+					`If you do nothing, the gateway tries once more${status.next_refresh_at > at ? ` (${moment(status.next_refresh_at)})` : ""}. If that fails, sign in again.`],
+				aside, main: "again" };
 		}
 		case "refreshing":
 			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Requesting a new token from ${v}`], why: ["Programs are not interrupted."] };
 		case "stalled":
-			return { kind, shape: "warn", tone: "is-warn", word: "Token expired", say: ["Refreshes as soon as ", `${v} can be reached`],
+			return { kind, shape: "warn", word: "Token expired", say: ["Refreshes as soon as ", `${v} can be reached`],
 				why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
 		case "expiring":
 		case "ending": {
 			const soon = kind === "expiring";
-			return { kind, shape: soon ? "warn" : "ok", tone: soon ? "is-warn" : "", word: soon ? "Expires soon" : "Connected",
+			return { kind, shape: soon ? "warn" : "ok", word: soon ? "Expires soon" : "Connected",
 				say: [`${secret[0].toUpperCase()}${secret.slice(1)} expires in `, left(status.expires_at)],
 				aside: provider.provider_type === "suno"
 					? "A session token alone can’t be refreshed. Paste a new one, or add Suno’s client cookie to refresh it automatically."
 					: "It can’t be refreshed. Connect again before it expires.", main: "again" };
 		}
 		case "limited":
-			return { kind, shape: "warn", tone: "is-warn", word: "Plan limit reached",
+			return { kind, shape: "warn", word: "Plan limit reached",
 				say: status.limited.until ? ["Works again in ", left(status.limited.until)] : ["Works again when the plan resets"],
 				why: ["The plan is used up; your sign-in is fine. Programs get an error until it resets."] };
 		case "postponed": {
 			const next = status.next_refresh_at;
-			return { kind, shape: "warn", tone: "is-warn", word: "Connected, not refreshed yet",
+			return { kind, shape: "warn", word: "Connected, not refreshed yet",
 				say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
 				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The current token works until ${moment(status.expires_at)}.` : ""] };
 		}
 		case "down":
-			return { kind, shape: "warn", tone: "is-warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
+			return { kind, shape: "warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
 				why: [`Usage requested at ${moment(account.usageAt ?? account.readAt)}: `, `${usageError.sentence} `,
 					"Programs may get the same error. You don’t need to do anything."], main: "check" };
 		default:
-			return { kind, shape: "ok", tone: "", word: "Connected",
+			return { kind, shape: "ok", word: "Connected",
 				say: !status.expires_at ? [oauth ? "Works until you disconnect it" : `Works until the ${secret} is revoked`]
 					: ["Refreshes automatically in ", left(status.next_refresh_at)] };
 	}

@@ -73,30 +73,30 @@ export function describe(event, provider) {
 	const oauth = signsIn(provider);
 	switch (event.event) {
 		case "signed_in":
-			return { shape: "ok", tone: "", title: oauth ? "Signed in" : "Connected",
+			return { shape: "ok", title: oauth ? "Signed in" : "Connected",
 				text: "Encrypted and saved." };
 		case "sign_in_ended": {
 			const [tone, title] = ending(event.outcome, provider);
 			return { shape: tone, tone: `is-${tone}`, title: `Sign-in: ${title[0].toLowerCase()}${title.slice(1)}`, text: "Nothing was saved." };
 		}
 		case "signed_out":
-			return { shape: "off", tone: "is-off", title: "Disconnected", text: "Deleted from the gateway. Programs get an error." };
+			return { shape: "off", title: "Disconnected", text: "Deleted from the gateway. Programs get an error." };
 		case "changed":
-			return { shape: "off", tone: "is-off", title: "Changed", text: "Renamed, or switched on or off. The sign-in did not change." };
+			return { shape: "off", title: "Changed", text: "Renamed, or switched on or off. The sign-in did not change." };
 		case "refresh_started":
 			return { shape: "warn", tone: "", title: "Refresh started", text: `Sent to ${v}. Programs are not interrupted.` };
 		case "refused":
-			return { shape: "bad", tone: "is-bad", title: `Refused by ${v}`, text: `${v} refuses this account: ${event.code}.` };
+			return { shape: "bad", title: `Refused by ${v}`, text: `${v} refuses this account: ${event.code}.` };
 		case "refreshed":
-			return { shape: "ok", tone: "", title: "Refreshed", text: `Refresh ${event.generation} of this sign-in.` };
+			return { shape: "ok", title: "Refreshed", text: `Refresh ${event.generation} of this sign-in.` };
 		case "refresh_postponed":
-			return { shape: "warn", tone: "is-warn", title: "Not refreshed yet", text: `${cause} The current token is unchanged, and the gateway tries again.`.trim() };
+			return { shape: "warn", title: "Not refreshed yet", text: `${cause} The current token is unchanged, and the gateway tries again.`.trim() };
 		case "in_doubt":
-			return { shape: "doubt", tone: "is-warn", title: "In doubt", text: `${cause} ${v} may have used up the refresh token. The current token is unchanged.`.trim() };
+			return { shape: "doubt", title: "In doubt", text: `${cause} ${v} may have used up the refresh token. The current token is unchanged.`.trim() };
 		case "needs_reauth":
-			return { shape: "bad", tone: "is-bad", title: "Needs you", text: `${cause} Nothing was deleted.`.trim() };
+			return { shape: "bad", title: "Needs you", text: `${cause} Nothing was deleted.`.trim() };
 		default:
-			return { shape: "off", tone: "is-off", title: event.event.replaceAll("_", " "), text: cause };
+			return { shape: "off", title: event.event.replaceAll("_", " "), text: cause };
 	}
 }
 
