@@ -28,7 +28,7 @@ fn measure(bencher: Bencher, body: &[u8], is_chat: bool) {
     bencher.bench_local(|| {
         let body = black_box(body);
         if is_chat {
-            ChatRequest::parse(body).and_then(|request| request.into_backend("m", None)).map(|(request, _)| request)
+            ChatRequest::parse(body).and_then(|request| request.into_backend("m")).map(|(request, _)| request)
         } else {
             ResponsesRequest::parse(body).and_then(|request| request.into_backend("m")).map(|(request, _)| request)
         }

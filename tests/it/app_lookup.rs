@@ -10,7 +10,8 @@ use http_message::{HeaderMap, Method, StatusCode};
 
 use crate::support::fakes::{OPENAI, ScriptedResponse, TestGateway, name, settle, spawn, within};
 
-async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
+/// Calls the usage of an account through the proxy and returns the status.
+pub(crate) async fn forward(app: &App, account: &str) -> Result<u16, AppError> {
     let request = ProxyRequest {
         name: name(account),
         method: Method::GET,

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use goclaw::{
-    app::{AccountStatus, AppError, Ports, ProxyRequest, Revocation},
+    app::{AccountStatus, AppError, Ports, Revocation},
     domain::{
         credential::AccountState,
         sealed::SealedSecret,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{RequestBody, SecretCipher},
+    ports::SecretCipher,
 };
-use http_message::{HeaderMap, Method};
 use secrecy::SecretString;
 
-use crate::support::{
-    fakes::{OPENAI, TestGateway, alice, name, settle, within},
-    log::CapturedLog,
+use crate::{
+    app_lookup::forward,
+    support::{
+        fakes::{OPENAI, TestGateway, alice, name, settle, within},
+        log::CapturedLog,
+    },
 };
 
 const WORK: &str = "work";
@@ -34,15 +36,7 @@ async fn status(gateway: &TestGateway, account: &str) -> AccountStatus {
 }
 
 async fn ask(gateway: &TestGateway, account: &str) -> Result<u16, AppError> {
-    let request = ProxyRequest {
-        name: name(account),
-        method: Method::GET,
-        path: "wham/usage".to_owned(),
-        query: None,
-        headers: HeaderMap::new(),
-        body: RequestBody::default(),
-    };
-    Ok(within(gateway.app.models.forward(request)).await?.status.as_u16())
+    forward(&gateway.app, account).await
 }
 
 async fn row_of(gateway: &TestGateway, account: &str) -> UnreadableRow {

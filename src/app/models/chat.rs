@@ -26,7 +26,7 @@ impl Models {
         let target = self.target(asked.model()).await?;
         match target.api.dialect {
             Dialect::Codex => {
-                let (request, options) = asked.into_backend(&target.model, None)?;
+                let (request, options) = asked.into_backend(&target.model)?;
                 drop(body);
                 self.translated(request, options, &target, &headers).await
             }

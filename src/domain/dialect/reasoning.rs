@@ -7,19 +7,15 @@ use super::{InvalidRequest, json_writer::JsonWriter, members::Members, raw_json:
 pub(super) enum Summary {
     /// The parameters of Responses are sent unchanged.
     AsSent,
-    Never,
     /// If the caller asks for an effort. Chat clients show summaries and cannot ask for them.
     WithEffort,
-    /// Unless the caller wants no reasoning.
-    Always,
 }
 
 impl Summary {
     fn is_wanted(self, effort: Option<&str>) -> bool {
         match self {
-            Self::AsSent | Self::Never => false,
+            Self::AsSent => false,
             Self::WithEffort => effort.is_some_and(|effort| effort != "none"),
-            Self::Always => effort != Some("none"),
         }
     }
 }

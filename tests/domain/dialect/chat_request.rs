@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 fn translate(body: &Value) -> Result<(Value, BackendRequest, ChatOptions), InvalidRequest> {
     let body = body.to_string();
-    let (sent, options) = ChatRequest::parse(body.as_bytes())?.into_backend("gpt-x", None)?;
+    let (sent, options) = ChatRequest::parse(body.as_bytes())?.into_backend("gpt-x")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent, options))
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 fn of_chat(members: Value) -> Result<(Value, Vec<String>), InvalidRequest> {
     let body = with(json!({"model": "m"}), members);
-    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m", None)?;
+    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored))
 }
 

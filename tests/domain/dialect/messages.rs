@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// Returns the translated request, and whether it names `messages.name` as ignored.
 fn translate(messages: &Value) -> Result<(Value, bool), InvalidRequest> {
     let body = json!({"model": "m", "messages": messages}).to_string();
-    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m", None)?;
+    let (sent, _) = ChatRequest::parse(body.as_bytes())?.into_backend("m")?;
     Ok((serde_json::from_slice(&sent.body).unwrap(), sent.ignored == ["messages.name"]))
 }
 

@@ -28,7 +28,7 @@ fn from_responses(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
 }
 
 fn from_chat(body: &[u8]) -> Result<BackendRequest, InvalidRequest> {
-    ChatRequest::parse(body)?.into_backend("gpt-x", None).map(|(request, _)| request)
+    ChatRequest::parse(body)?.into_backend("gpt-x").map(|(request, _)| request)
 }
 
 /// Checks that the backend accepts a body.

@@ -9,7 +9,7 @@ use super::{event, options};
 fn options_with(stop: &Value) -> ChatOptions {
     let body = json!({"model": "openai/gpt-x", "messages": [{"role": "user", "content": "Hi"}], "stop": stop});
     let body = body.to_string();
-    let (request, options) = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m", None).unwrap();
+    let (request, options) = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m").unwrap();
     assert!(request.ignored.is_empty() && !String::from_utf8_lossy(&request.body).contains("stop"));
     options
 }
@@ -80,7 +80,7 @@ fn calls_are_not_cut_and_collected_completions_are() {
 fn too_many_sequences_are_refused() {
     for stop in [json!(vec!["x"; 17]), json!(["x".repeat(1025)])] {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stop": stop}).to_string();
-        let error = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m", None).unwrap_err();
+        let error = ChatRequest::parse(body.as_bytes()).unwrap().into_backend("m").unwrap_err();
         assert_eq!((error.code, error.param.as_deref()), ("unsupported_value", Some("stop")));
     }
     assert_eq!(options().stop, StopSequences::default());

@@ -55,26 +55,16 @@ impl<'a> ChatRequest<'a> {
         out.into_bytes()
     }
 
-    /// Writes the body for the backend. `model` is the backend's name of the model; `reasons` is whether the model is
-    /// known to summarize its reasoning, so that a summary is asked for.
-    pub fn into_backend(
-        self,
-        model: &str,
-        reasons: Option<bool>,
-    ) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
+    /// Writes the body for the backend. `model` is the backend's name of the model.
+    pub fn into_backend(self, model: &str) -> Result<(BackendRequest, ChatOptions), InvalidRequest> {
         let Self { model: named_model, mut body, size } = self;
         let include_usage = match body.take_object("stream_options")? {
             Some(mut options) => options.take_flag("include_usage")?,
             None => false,
         };
         let stop = StopSequences::take(&mut body)?;
-        let summary = match reasons {
-            Some(true) => Summary::Always,
-            Some(false) => Summary::Never,
-            None => Summary::WithEffort,
-        };
         let Translation { request, wants_function_call } =
-            translate(body, size, model, &Api { prompt: "messages", summary })?;
+            translate(body, size, model, &Api { prompt: "messages", summary: Summary::WithEffort })?;
         Ok((request, ChatOptions { model: named_model, include_usage, stop, wants_function_call }))
     }
 }
