@@ -8,7 +8,7 @@ use crate::{
         dialect::{EventTooLong, InvalidRequest, ResponseFailure},
         ids::{AccountName, InvalidAccountName, InvalidDisplayName},
         login::CallbackRejection,
-        login_outcome::LoginOutcome,
+        login_outcome::LoginEnd,
         provider::{AuthMethod, ProviderType},
         provider_refusal::ProviderRefusal,
         proxy::{InvalidPath, ProxyPath},
@@ -123,11 +123,11 @@ pub enum AppError {
     #[error("another request is finishing the login")]
     LoginInProgress,
     /// The login ended before this request.
-    #[error("the login has already ended: {}", .0.as_str())]
-    LoginEnded(LoginOutcome),
+    #[error("the login has already ended: {}", .0.outcome.as_str())]
+    LoginEnded(LoginEnd),
     /// This request ended the login without tokens.
-    #[error("the login failed: {}", outcome.as_str())]
-    LoginFailed { outcome: LoginOutcome, source: Option<TokenEndpointError> },
+    #[error("the login failed: {}", .0.reason)]
+    LoginFailed(LoginEnd),
     #[error("the store failed")]
     Store(#[from] StoreError),
     #[error(transparent)]

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 
 use url::form_urlencoded;
 
-use super::secret::{AuthorizationCode, OAuthState};
+use super::{
+    login_outcome::{LoginDetail, LoginOutcome},
+    secret::{AuthorizationCode, OAuthState},
+};
 
 /// The maximum length of a redirect URL or query, in bytes. Real ones are much shorter.
 pub const MAX_REDIRECT_BYTES: usize = 8 * 1024;
@@ -25,12 +28,11 @@ pub struct AuthorizationResponse {
 #[derive(Debug)]
 pub enum AuthorizationResult {
     Approved(AuthorizationCode),
-    /// `error=access_denied`: the user declined.
-    Denied,
-    /// OpenAI's variant of a denial: the workspace has no access to Codex.
-    MissingEntitlement,
-    /// Any other `error`.
-    Failed,
+    /// An `error`: the login ends without a code.
+    Refused {
+        outcome: LoginOutcome,
+        detail: Option<LoginDetail>,
+    },
     /// Neither a code nor an error.
     Empty,
 }
@@ -75,11 +77,7 @@ impl AuthorizationResponse {
         let [code, state, error, description, issuer] = found.map(|value| value.filter(|text| !text.is_empty()));
         let state = OAuthState::new(state.ok_or(InvalidRedirect::NoState)?);
         let result = match (error.as_deref(), code) {
-            (Some("access_denied"), _) if names_missing_entitlement(description.as_deref()) => {
-                AuthorizationResult::MissingEntitlement
-            }
-            (Some("access_denied"), _) => AuthorizationResult::Denied,
-            (Some(_), _) => AuthorizationResult::Failed,
+            (Some(error), _) => refused(error, description.as_deref()),
             (None, Some(code)) => AuthorizationResult::Approved(AuthorizationCode::new(code)),
             (None, None) => AuthorizationResult::Empty,
         };
@@ -87,6 +85,16 @@ impl AuthorizationResponse {
     }
 }
 
-fn names_missing_entitlement(description: Option<&str>) -> bool {
-    description.is_some_and(|text| text.to_ascii_lowercase().contains("missing_codex_entitlement"))
+fn refused(error: &str, description: Option<&str>) -> AuthorizationResult {
+    let outcome = match (error, description) {
+        // With a description it may be a policy that denies access, and not the user.
+        ("access_denied", None) => return AuthorizationResult::Refused { outcome: LoginOutcome::Denied, detail: None },
+        // OpenAI's variant of a denial: the workspace has no access to Codex.
+        ("access_denied", Some(text)) if text.to_ascii_lowercase().contains("missing_codex_entitlement") => {
+            LoginOutcome::MissingEntitlement
+        }
+        (_, _) => LoginOutcome::ProviderError,
+    };
+    let detail = description.map_or_else(|| error.to_owned(), |text| format!("{error}: {text}"));
+    AuthorizationResult::Refused { outcome, detail: LoginDetail::new(&detail) }
 }

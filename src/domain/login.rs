@@ -14,7 +14,7 @@ use super::{
     authorization_response::{AuthorizationResponse, AuthorizationResult},
     authorize_url::authorize_url,
     ids::{AccountName, LoginId, Principal, StateDigest},
-    login_outcome::{LoginOutcome, LoginProgress},
+    login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
     oauth_client::OAuthClient,
     provider::ProviderType,
     sealed::SealedSecret,
@@ -66,7 +66,7 @@ pub enum CallbackRejection {
 pub enum Received {
     /// The code is to be redeemed. Verifier and code have moved into the grant.
     Exchange(Box<ExchangingLogin>, CodeGrant),
-    Ended(LoginOutcome),
+    Ended(LoginOutcome, Option<LoginDetail>),
     Rejected(Box<PendingLogin>, CallbackRejection),
 }
 
@@ -83,7 +83,7 @@ impl PendingLogin {
             return Received::Rejected(Box::new(self), CallbackRejection::InvalidState);
         }
         if now >= self.session.expires_at {
-            return Received::Ended(LoginOutcome::Expired);
+            return Received::Ended(LoginOutcome::Expired, None);
         }
         let client = &self.session.client;
         let issuer_fits = response.issuer.map_or(!client.requires_issuer, |issuer| issuer == client.issuer);
@@ -95,9 +95,7 @@ impl PendingLogin {
                 let exchanging = ExchangingLogin { session: self.session };
                 Received::Exchange(Box::new(exchanging), CodeGrant { code, verifier: self.verifier })
             }
-            AuthorizationResult::Denied => Received::Ended(LoginOutcome::Denied),
-            AuthorizationResult::MissingEntitlement => Received::Ended(LoginOutcome::MissingEntitlement),
-            AuthorizationResult::Failed => Received::Ended(LoginOutcome::ProviderError),
+            AuthorizationResult::Refused { outcome, detail } => Received::Ended(outcome, detail),
             AuthorizationResult::Empty => Received::Rejected(Box::new(self), CallbackRejection::NoCode),
         }
     }
@@ -113,9 +111,16 @@ pub struct SealedLogin {
     pub progress: LoginProgress,
     /// When `progress` was reached.
     pub progress_since: Timestamp,
+    /// Why it failed.
+    pub detail: Option<LoginDetail>,
 }
 
 impl SealedLogin {
+    /// Returns the login's end with `outcome`, for its owner.
+    pub fn ended_as(&self, outcome: LoginOutcome) -> LoginEnd {
+        LoginEnd::explained(outcome, self.detail.as_ref(), &self.session.name)
+    }
+
     /// Whether the login still waits for a callback at `now`.
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.progress == LoginProgress::Pending && now < self.session.expires_at

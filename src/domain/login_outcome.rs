@@ -1,5 +1,12 @@
 //! The progress and outcome of a login, with stable codes for storage and API and sentences for users.
 
+use std::borrow::Cow;
+
+use super::{ids::AccountName, pasted_response::is_invisible};
+
+/// The maximum length of a detail, in characters.
+const MAX_DETAIL: usize = 300;
+
 /// The outcome of a login. Its code is stored and must not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -30,7 +37,7 @@ stored_words!(LoginOutcome);
 
 impl LoginOutcome {
     /// Returns the outcome and the next step, for the user.
-    pub fn sentence(self) -> &'static str {
+    pub const fn sentence(self) -> &'static str {
         match self {
             Self::Completed => "Sign-in complete. The tokens are saved.",
             Self::Denied => "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
@@ -51,6 +58,55 @@ impl LoginOutcome {
             Self::NotSaved => "The tokens could not be saved. Fix the problem in the gateway's log, then start again.",
             Self::Interrupted => "The gateway stopped during the sign-in. Start again.",
         }
+    }
+}
+
+/// Why a login failed: the provider's own words, or the failure of the code exchange. Anybody who has the login's `state`
+/// can send these words, so they are one short line, and no reader may take them for markup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginDetail(String);
+
+impl LoginDetail {
+    /// Removes invisible characters and truncates the text. Returns None if nothing is left.
+    pub fn new(text: &str) -> Option<Self> {
+        let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_invisible(*c));
+        let line: String = visible.take(MAX_DETAIL).collect();
+        let line = line.trim();
+        (!line.is_empty()).then(|| Self(line.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How a login ended, for its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginEnd {
+    pub outcome: LoginOutcome,
+    /// The reason and the next step. It may contain a [`LoginDetail`].
+    pub reason: Cow<'static, str>,
+}
+
+impl LoginEnd {
+    pub const fn of(outcome: LoginOutcome) -> Self {
+        Self { outcome, reason: Cow::Borrowed(outcome.sentence()) }
+    }
+
+    /// Returns the end of a login of the account `name`.
+    pub fn explained(outcome: LoginOutcome, detail: Option<&LoginDetail>, name: &AccountName) -> Self {
+        let Some(LoginDetail(detail)) = detail else { return Self::of(outcome) };
+        let reason = if outcome != LoginOutcome::ProviderError {
+            format!("{} ({detail})", outcome.sentence())
+        } else if detail.starts_with("invalid_scope") {
+            format!(
+                "The provider refuses the requested scopes ({detail}). Nothing was saved. Change the setting \
+                 providers.{name}.scopes, then start again."
+            )
+        } else {
+            format!("The provider returned an error ({detail}). Nothing was saved. Start again.")
+        };
+        Self { outcome, reason: reason.into() }
     }
 }
 

@@ -75,8 +75,8 @@ fn of_two_words(text: &str) -> Result<AuthorizationResponse, InvalidRedirect> {
 }
 
 /// Byte order marks, joiners, marks of direction and soft hyphens. White space separates words.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     let is_control = c.is_control() && !c.is_whitespace();
     is_control
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

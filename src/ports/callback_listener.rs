@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome};
+use crate::domain::{authorization_response::AuthorizationResponse, login_outcome::LoginEnd};
 
 /// The address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,10 @@ pub enum BindError {
 }
 
 /// The page to show in the browser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackReply {
     /// The login has ended.
-    Ended(LoginOutcome),
+    Ended(LoginEnd),
     /// The callback was rejected and changed no login.
     Rejected,
     /// An earlier callback of this login is being processed.

@@ -8,7 +8,7 @@ use super::{Author, StoreError};
 use crate::domain::{
     ids::{AccountName, LoginId, Principal, StateDigest},
     login::SealedLogin,
-    login_outcome::LoginOutcome,
+    login_outcome::{LoginDetail, LoginOutcome},
     time::Timestamp,
 };
 
@@ -54,8 +54,14 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Ends a login. Returns whether this call ended it; a login that had already ended keeps its first outcome.
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError>;
+    /// Ends a login. Returns whether this call ended it; a login that had already ended keeps its first outcome and detail.
+    async fn end(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        detail: Option<&LoginDetail>,
+        author: &Author,
+    ) -> Result<bool, StoreError>;
 
     /// Cancels the pending and exchanging logins of an account, of all principals. Returns their number.
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError>;

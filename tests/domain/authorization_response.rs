@@ -1,7 +1,8 @@
 //! The authorization response, as a callback and as a pasted address.
 
-use goclaw::domain::authorization_response::{
-    AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES,
+use goclaw::domain::{
+    authorization_response::{AuthorizationResponse, AuthorizationResult, InvalidRedirect, MAX_REDIRECT_BYTES},
+    login_outcome::LoginOutcome,
 };
 use secrecy::ExposeSecret;
 
@@ -15,12 +16,25 @@ fn a_callback_is_parsed_and_its_extra_parameters_are_ignored() {
 #[test]
 fn errors_and_codes_become_results() {
     let result = |query: &str| AuthorizationResponse::from_query(query).unwrap().result;
-    assert!(matches!(result("state=s&error=access_denied&code=x"), AuthorizationResult::Denied));
-    assert!(matches!(result("state=s&error=server_error"), AuthorizationResult::Failed));
-    assert!(matches!(
-        result("state=s&error=access_denied&error_description=Missing_Codex_Entitlement+x"),
-        AuthorizationResult::MissingEntitlement
-    ));
+    let refused = |query: &str| match result(query) {
+        AuthorizationResult::Refused { outcome, detail } => (outcome, detail.map(|detail| detail.as_str().to_owned())),
+        other => panic!("{query}: {other:?}"),
+    };
+    let detail = |text: &str| Some(text.to_owned());
+    assert_eq!(refused("state=s&error=access_denied&code=x"), (LoginOutcome::Denied, None));
+    assert_eq!(refused("state=s&error=access_denied&error_description="), (LoginOutcome::Denied, None));
+    assert_eq!(refused("state=s&error=server_error"), (LoginOutcome::ProviderError, detail("server_error")));
+    for (query, outcome, words) in [
+        ("access_denied&error_description=A+policy", LoginOutcome::ProviderError, "access_denied: A policy"),
+        ("invalid_scope&error_description=Not+%27x%27", LoginOutcome::ProviderError, "invalid_scope: Not 'x'"),
+        (
+            "access_denied&error_description=Missing_Codex_Entitlement",
+            LoginOutcome::MissingEntitlement,
+            "access_denied: Missing_Codex_Entitlement",
+        ),
+    ] {
+        assert_eq!(refused(&format!("state=s&error={query}")), (outcome, detail(words)));
+    }
     assert!(matches!(result("state=s&code="), AuthorizationResult::Empty));
 }
 

@@ -4,7 +4,7 @@ use goclaw::domain::{
     authorization_response::AuthorizationResponse,
     ids::{AccountName, LoginId, Principal},
     login::{CallbackRejection, LoginSession, PendingLogin, Received},
-    login_outcome::{LoginOutcome, LoginProgress},
+    login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
     oauth_client::{BodyFormat, EndpointUrl, OAuthClient},
     provider::ProviderType,
     secret::{OAuthState, PkceVerifier},
@@ -67,7 +67,7 @@ fn a_callback_with_a_wrong_state_is_rejected() {
 #[test]
 fn a_callback_ends_the_login_or_is_rejected() {
     let ended = |query: &str, now| match receive(query, now) {
-        Received::Ended(outcome) => Ok(outcome),
+        Received::Ended(outcome, _) => Ok(outcome),
         Received::Rejected(login, rejection) => Err((login.session.id.to_string().len(), rejection)),
         Received::Exchange(..) => panic!("exchanged"),
     };
@@ -103,4 +103,27 @@ fn every_code_parses_back() {
         assert_eq!(LoginProgress::parse(progress.as_str()), Some(progress));
     }
     assert_eq!(LoginProgress::parse("lost"), None);
+}
+
+#[test]
+fn a_detail_is_one_visible_line_of_300_characters() {
+    let cleaned = |text: &str| LoginDetail::new(text).map(|detail| detail.as_str().to_owned());
+    assert_eq!(cleaned("a\u{1b}[31m\u{202e}b\u{2066}\u{61c}\0\r\nc\u{2028}d").as_deref(), Some("a[31mb  c d"));
+    assert_eq!(cleaned(" <img src=x> ").as_deref(), Some("<img src=x>"));
+    assert_eq!(cleaned(&"\u{e9}".repeat(8_000)), Some("\u{e9}".repeat(300)));
+    for nothing in ["", " \n ", "\u{200f}"] {
+        assert_eq!(cleaned(nothing), None);
+    }
+}
+
+#[test]
+fn the_reason_of_an_end_quotes_the_detail_and_names_the_setting_to_change() {
+    let name = AccountName::parse("work").unwrap();
+    let reason = |outcome, detail| LoginEnd::explained(outcome, LoginDetail::new(detail).as_ref(), &name).reason;
+    let scopes = reason(LoginOutcome::ProviderError, "invalid_scope: not x");
+    assert!(scopes.contains("(invalid_scope: not x)") && scopes.contains("providers.work.scopes"), "{scopes}");
+    for &outcome in LoginOutcome::ALL {
+        assert_eq!(reason(outcome, ""), outcome.sentence());
+        assert!(reason(outcome, "server_error: no").contains("(server_error: no)"), "{outcome:?}");
+    }
 }

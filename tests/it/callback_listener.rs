@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use goclaw::{
     adapters::callback::LoopbackListener,
-    domain::login_outcome::LoginOutcome,
+    domain::login_outcome::{LoginEnd, LoginOutcome},
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply},
 };
 use serde_json::json;
@@ -248,7 +248,7 @@ async fn both_loopback_families_are_served() {
 async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     let waiting = Waiting::new().await;
     let state = waiting.right.split("state=").nth(1).unwrap();
-    let denial = format!("/auth/callback?error=access_denied&error_description=no&state={state}");
+    let denial = format!("/auth/callback?error=access_denied&state={state}");
     assert_eq!(waiting.visit(&denial).await.status, 303);
     for _ in 0..2 {
         let page = waiting.visit("/auth/done").await;
@@ -260,6 +260,45 @@ async fn a_denial_is_shown_and_a_reload_shows_it_again() {
     assert_eq!(waiting.visit(&waiting.right).await.status, 303);
     assert!(waiting.visit("/auth/done").await.body.contains("<h1>Not connected</h1>"));
     assert_eq!(waiting.home.stored(), (0, 0));
+}
+
+#[tokio::test]
+async fn the_provider_s_error_is_shown_as_text_and_reaches_the_owner() {
+    let long = "long ".repeat(1_600);
+    for (error, description, shown, reasons) in [
+        (
+            "invalid_scope",
+            "This client may not ask for 'api.connectors.read'",
+            "(invalid_scope: This client may not ask for &#39;api.connectors.read&#39;)",
+            ["(invalid_scope: This client may not ask for 'api.connectors.read')", "providers.openai-codex.scopes"],
+        ),
+        ("access_denied", "A workspace policy", "(access_denied: A workspace policy)", ["A workspace policy", "error"]),
+        ("server_error", "<img src=x onerror=alert(1)>\u{202e}", "&lt;img src=x onerror=alert(1)&gt;)", ["<img", "x"]),
+        ("server_error", long.as_str(), "(server_error: long ", ["server_error", "long"]),
+    ] {
+        let waiting = Waiting::new().await;
+        let (_, state) = waiting.right.split_once("state=").expect("a state");
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("error", error)
+            .append_pair("error_description", description)
+            .finish();
+        assert_eq!(waiting.visit(&format!("/auth/callback?{query}&state=other")).await.status, 400);
+        assert!(waiting.gateway.status().await["pending"].is_object(), "a wrong state ended the login");
+
+        assert_eq!(waiting.visit(&format!("/auth/callback?{query}&state={state}")).await.status, 303);
+        let page = waiting.visit("/auth/done").await;
+        assert_safe(&page, description);
+        assert!(page.body.contains(shown), "{}", page.body);
+        assert!(page.body.len() < 3_000 && !page.body.contains("You den"), "{}", page.body);
+        let status = waiting.gateway.status().await;
+        let reason = status["last_login"]["reason"].as_str().expect("a reason");
+        assert!(reasons.iter().all(|part| reason.contains(part)), "{reason}");
+        assert_eq!(status["last_login"]["outcome"], "provider_error");
+        assert!(waiting.gateway.log().contains(&description[..10]), "{}", waiting.gateway.log());
+        let printed = waiting.home.run(&["auth", "status"]).stdout;
+        assert!(printed.contains(&format!("Last sign-in: {reason}")), "{printed}");
+        assert_eq!(waiting.provider.outcomes("/oauth/token").await, [""; 0]);
+    }
 }
 
 /// Binds the port. A program that another test starts holds a closed socket until it runs.
@@ -317,7 +356,7 @@ async fn only_completed_logins_show_connected() {
     for &outcome in LoginOutcome::ALL {
         let end = async {
             let CallbackEvent::Hit(hit) = listener.next_event().await else { panic!("no callback") };
-            (hit.reply)(CallbackReply::Ended(outcome));
+            (hit.reply)(CallbackReply::Ended(LoginEnd::of(outcome)));
         };
         let callback = get("/auth/callback?code=c&state=s");
         let ((status, _), ()) = tokio::join!(raw((V4, port), &callback), end);

@@ -8,7 +8,7 @@ use goclaw::{
     domain::{
         authorization_response::AuthorizationResponse,
         credential::AccountState,
-        login_outcome::LoginOutcome,
+        login_outcome::{LoginEnd, LoginOutcome},
         refresh::{Cause, Effect, Failure, RefreshEvent, step},
     },
     ports::{Advanced, BindError, RequestBody, StoredAccounts, TokenEndpointError},
@@ -47,7 +47,7 @@ async fn two_callbacks_of_one_login_exchange_its_code_once() {
     let (first, second) = tokio::join!(callback(), callback());
     let errors = [first.unwrap_err(), second.unwrap_err()];
     let exchanged =
-        |error: &&AppError| matches!(error, AppError::LoginFailed { outcome: LoginOutcome::CodeRefused, .. });
+        |error: &&AppError| matches!(error, AppError::LoginFailed(LoginEnd { outcome: LoginOutcome::CodeRefused, .. }));
     assert_eq!(errors.iter().filter(exchanged).count(), 1, "{errors:?}");
 }
 

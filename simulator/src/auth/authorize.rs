@@ -120,7 +120,7 @@ async fn by_approval(
             entry.outcome("code_issued");
             Ok(callback::approved(provider, &request, account))
         }
-        Approval::Deny => denied("access_denied", "The resource owner denied the request."),
+        Approval::Deny => denied("access_denied", ""),
         Approval::MissingEntitlement => denied("access_denied", "missing_codex_entitlement: Codex is not enabled."),
         Approval::ErrorParam { error } => denied(error, "The simulator is configured to return this error."),
         Approval::NeverAnswer => {
@@ -155,8 +155,7 @@ pub(super) fn decide(
         Ok(callback::approved(provider, &request, account))
     } else {
         entry.outcome("access_denied");
-        let description = "The resource owner denied the request.";
-        Ok(callback::error(provider, &request.redirect_uri, &request.state, "access_denied", description))
+        Ok(callback::error(provider, &request.redirect_uri, &request.state, "access_denied", ""))
     }
 }
 

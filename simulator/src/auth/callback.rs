@@ -41,9 +41,12 @@ pub(super) fn approved_url(provider: &Provider, request: &AuthorizationRequest, 
     url(&provider.issuer, &request.redirect_uri, pairs, state.settings.callback)
 }
 
-/// Redirects with an error.
+/// Redirects with an error. An empty description is left out.
 pub(super) fn error(provider: &Provider, redirect_uri: &str, state: &str, error: &str, description: &str) -> Reply {
-    let mut pairs = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
+    let mut pairs = vec![("error", error.to_owned())];
+    if !description.is_empty() {
+        pairs.push(("error_description", description.to_owned()));
+    }
     if !state.is_empty() {
         pairs.push(("state", state.to_owned()));
     }

@@ -1,11 +1,15 @@
-//! The pages that the browser shows after the callback. Their texts are fixed and contain no request data.
+//! The pages that the browser shows after the callback. Their texts are fixed, except for the provider's error in a
+//! callback with the right state.
 
 use poem::{
     Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
 
-use crate::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
+use crate::{
+    domain::login_outcome::{LoginEnd, LoginOutcome},
+    ports::CallbackReply,
+};
 
 /// The inline style. [`POLICY`] allows it by its hash.
 const STYLE: &str = include_str!("page.css");
@@ -29,12 +33,12 @@ pub(super) fn with_safe_headers(mut response: Response) -> Response {
 }
 
 /// Returns the page for the outcome of a login or the rejection of a callback.
-pub(super) fn outcome(reply: CallbackReply) -> Response {
+pub(super) fn outcome(reply: &CallbackReply) -> Response {
     match reply {
-        CallbackReply::Ended(LoginOutcome::Completed) => {
+        CallbackReply::Ended(LoginEnd { outcome: LoginOutcome::Completed, .. }) => {
             html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
         }
-        CallbackReply::Ended(outcome) => html(StatusCode::OK, "failed", "Not connected", outcome.sentence()),
+        CallbackReply::Ended(end) => html(StatusCode::OK, "failed", "Not connected", &end.reason),
         CallbackReply::Rejected => html(
             StatusCode::BAD_REQUEST,
             "failed",
@@ -61,7 +65,8 @@ pub(super) fn refusal(status: StatusCode) -> Response {
     html(status, "failed", "Not found", "This address serves pending sign-ins only.")
 }
 
-fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'static str) -> Response {
+fn html(status: StatusCode, class: &'static str, title: &'static str, text: &str) -> Response {
+    let text = escaped(text);
     let page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} - goclaw</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>{STYLE}</style></head>\
@@ -70,4 +75,10 @@ fn html(status: StatusCode, class: &'static str, title: &'static str, text: &'st
          </body></html>\n"
     );
     Response::builder().status(status).content_type("text/html; charset=utf-8").body(page)
+}
+
+/// Returns a text as HTML that shows it.
+fn escaped(text: &str) -> String {
+    let references = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
+    references.into_iter().fold(text.to_owned(), |text, (c, reference)| text.replace(c, reference))
 }

@@ -63,7 +63,7 @@ fn names_this_machine(headers: &HeaderMap, port: u16) -> bool {
 #[handler]
 async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response {
     let Ok(response) = AuthorizationResponse::from_query(request.uri().query().unwrap_or_default()) else {
-        return page::outcome(CallbackReply::Rejected);
+        return page::outcome(&CallbackReply::Rejected);
     };
     let (sender, outcome) = oneshot::channel();
     let reply = Box::new(move |reply| {
@@ -79,15 +79,15 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()
         }
         refused @ (CallbackReply::Rejected | CallbackReply::Finishing | CallbackReply::Unavailable) => {
-            page::outcome(refused)
+            page::outcome(&refused)
         }
     }
 }
 
 #[handler]
 async fn done(Data(state): Data<&RouteState>) -> Response {
-    let last = *state.last.read().unwrap_or_else(PoisonError::into_inner);
+    let last = state.last.read().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(reply) = last else { return page::refusal(StatusCode::NOT_FOUND) };
     let _ = state.events.send(CallbackEvent::OutcomeShown).await;
-    page::outcome(reply)
+    page::outcome(&reply)
 }

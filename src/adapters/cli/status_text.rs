@@ -78,7 +78,7 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         let advice = format!("Run goclaw auth logout{argument}, then sign in again; or at once: {connect_command}");
         vec![Some(error.clone()), account, reason, Some(advice)]
     } else if status.state == AccountState::Absent {
-        absent(status, subject)
+        absent(subject)
     } else {
         // Tokens are stored but cannot be used now: the account is switched off, refused, being refreshed or in doubt.
         let remedy = match status.state {
@@ -94,6 +94,7 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         vec![Some(format!("{label}: {state} (provider: {name})")), reason, account, expiry, remedy]
     };
     let waiting = |left| format!("A sign-in is waiting for the browser ({left} left).");
+    lines.push(last_failure(status));
     lines.push(status.pending.as_ref().map(|pending| waiting(times.left(pending.expires_at))));
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
@@ -104,7 +105,7 @@ fn limit_text(limit: &PlanLimit, times: &TimeFormatter) -> String {
     format!("The plan's limit is reached{until}. Programs get an error until it resets.")
 }
 
-fn absent(status: &AuthStatus, subject: &Subject) -> Vec<Option<String>> {
+fn absent(subject: &Subject) -> Vec<Option<String>> {
     let Subject { name, label, connect_command, .. } = subject;
     let [found, page, command] = if subject.is_openai() {
         [
@@ -119,9 +120,13 @@ fn absent(status: &AuthStatus, subject: &Subject) -> Vec<Option<String>> {
             format!("Or connect it from here: {connect_command}"),
         ]
     };
-    let last = status.last_login.as_ref().filter(|_| status.pending.is_none());
-    let failed = last.filter(|login| login.outcome != LoginOutcome::Completed);
-    vec![Some(found), Some(page), Some(command), failed.map(|login| format!("Last sign-in: {}", login.reason))]
+    vec![Some(found), Some(page), Some(command)]
+}
+
+/// Returns why the last login failed, while the account needs one.
+fn last_failure(status: &AuthStatus) -> Option<String> {
+    let last = status.last_login.as_ref().filter(|_| !status.authenticated && status.pending.is_none())?;
+    (last.outcome != LoginOutcome::Completed).then(|| format!("Last sign-in: {}", last.reason))
 }
 
 /// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.

@@ -42,7 +42,7 @@ pub struct PendingLogin {
 pub struct LastLogin {
     pub login_id: String,
     pub outcome: LoginOutcome,
-    /// The outcome as text.
+    /// The outcome as text, with the error that the provider returned. Plain text, never markup.
     pub reason: String,
     /// When it ended, in Unix seconds.
     pub at: i64,
@@ -139,8 +139,8 @@ impl From<app::AccountStatus> for AuthStatus {
             }),
             last_login: status.last_login.map(|login| LastLogin {
                 login_id: login.login_id.to_string(),
-                outcome: login.outcome,
-                reason: login.outcome.sentence().to_owned(),
+                outcome: login.end.outcome,
+                reason: login.end.reason.into_owned(),
                 at: login.at.unix_seconds(),
             }),
         }

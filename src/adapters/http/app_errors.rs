@@ -104,14 +104,11 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::LoginInProgress => {
             fixed(Kind::LoginInProgress, "another request is finishing this login; read the status in a moment")
         }
-        AppError::LoginEnded(outcome) => {
-            let sentence = outcome.sentence();
-            fixed(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {sentence}"))
+        AppError::LoginEnded(end) => {
+            let reason = &end.reason;
+            fixed(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {reason}"))
         }
-        AppError::LoginFailed { outcome, source } => {
-            let because = source.as_ref().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            fixed(failed(*outcome), &format!("{}{because}", outcome.sentence()))
-        }
+        AppError::LoginFailed(end) => fixed(failed(end.outcome), &end.reason),
         AppError::Store(StoreError::Damaged { .. }) => fixed(
             Kind::StoreUnavailable,
             "the gateway's database is damaged; nothing was changed; restore a backup, or move the database away and \

@@ -52,6 +52,7 @@ diesel::table! {
         outcome_at -> BigInt,
         started_at -> BigInt,
         expires_at -> BigInt,
+        detail -> Nullable<Text>,
     }
 }
 

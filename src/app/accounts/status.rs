@@ -8,7 +8,7 @@ use crate::{
         credential::{AccountState, SealedCredential},
         ids::{AccountName, Generation, LoginId, Principal},
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginEnd, LoginOutcome, LoginProgress},
         provider::ProviderDefinition,
         provider_feedback::{PlanLimit, ProviderFeedback},
         refresh::{RefreshState, RefreshTrigger, TokenVersion},
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastLogin {
     pub login_id: LoginId,
-    pub outcome: LoginOutcome,
+    pub end: LoginEnd,
     pub at: Timestamp,
 }
 
@@ -242,5 +242,5 @@ fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Ti
         LoginProgress::Pending if !login.is_open(now) => (LoginOutcome::Expired, login.session.expires_at),
         LoginProgress::Pending | LoginProgress::Exchanging => return None,
     };
-    Some(LastLogin { login_id: login.session.id, outcome, at })
+    Some(LastLogin { end: login.ended_as(outcome), login_id: login.session.id, at })
 }

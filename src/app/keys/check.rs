@@ -97,7 +97,7 @@ impl Keys {
             tracing::info!(values = plan.replacements.len(), "adopted a database of the first format");
             // Their secrets have the first format, and they last for minutes only.
             for login in self.logins.open_logins(self.now()).await? {
-                self.logins.end(&login.session.id, LoginOutcome::Cancelled, &self.author()).await?;
+                self.logins.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
             }
         }
         Ok(is_added)

@@ -13,7 +13,11 @@ use tracing::Instrument;
 use super::{Callback, Logins};
 use crate::{
     app::{AppError, acting_as},
-    domain::{audit::Actor, authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
+    domain::{
+        audit::Actor,
+        authorization_response::AuthorizationResponse,
+        login_outcome::{LoginEnd, LoginOutcome},
+    },
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackListener, CallbackReply, StoreError},
 };
 
@@ -142,8 +146,8 @@ impl Logins {
     /// Completes the login and returns the reply for the browser after the login has ended.
     async fn reply_to(self: Arc<Self>, response: AuthorizationResponse) -> CallbackReply {
         match acting_as(Actor::named("callback"), self.complete(Callback::Received(response))).await {
-            Ok(_connected) => CallbackReply::Ended(LoginOutcome::Completed),
-            Err(AppError::LoginFailed { outcome, .. } | AppError::LoginEnded(outcome)) => CallbackReply::Ended(outcome),
+            Ok(_connected) => CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)),
+            Err(AppError::LoginFailed(end) | AppError::LoginEnded(end)) => CallbackReply::Ended(end),
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
             Err(AppError::CallbackRejected(_)) => CallbackReply::Rejected,
             // All other errors are failures of the gateway, and the log has the reason.

@@ -28,7 +28,7 @@ impl Logins {
             self.directory.check_known(&name).await?;
             return Ok(false);
         };
-        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, &self.author()).await?;
+        let cancelled = self.store.end(&login.session.id, LoginOutcome::Cancelled, None, &self.author()).await?;
         self.notify_changed();
         tracing::info!(provider.name = %login.session.name, login.id = %login.session.id, "login cancelled");
         Ok(cancelled)

@@ -13,7 +13,7 @@ use crate::{
         credential::NewCredential,
         ids::{AccountName, Principal},
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
         provider::{AuthMethod, ProviderDefinition},
         token_response::{CodeGrant, TokenResponse},
     },
@@ -64,7 +64,7 @@ impl Logins {
         span.record("provider.name", field::display(&session.name)).record("login.id", field::display(&session.id));
         match received {
             Received::Exchange(exchanging, grant) => self.exchange(*exchanging, grant).await,
-            Received::Ended(outcome) => Err(self.fail(&session, outcome, None).await?),
+            Received::Ended(outcome, detail) => Err(self.fail(&session, outcome, detail).await?),
             Received::Rejected(_, rejection) => Err(AppError::CallbackRejected(rejection)),
         }
     }
@@ -107,8 +107,8 @@ impl Logins {
         let response = match self.oauth.exchange_code(&session.client, grant).await {
             Ok(response) => response,
             Err(error) => {
-                let outcome = outcome_of(&error);
-                return Err(self.fail(&session, outcome, Some(error)).await?);
+                let detail = LoginDetail::new(&error.to_string());
+                return Err(self.fail(&session, outcome_of(&error), detail).await?);
             }
         };
         // Without a refresh token the login would silently end with its first access token.
@@ -136,7 +136,7 @@ impl Logins {
     ) -> Result<Connected, AppError> {
         let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
         let Some(access_token) = response.access_token else {
-            return Err(AppError::LoginFailed { outcome: LoginOutcome::InvalidResponse, source: None });
+            return Err(AppError::LoginFailed(LoginEnd::of(LoginOutcome::InvalidResponse)));
         };
         let credential = NewCredential {
             name: session.name.clone(),
@@ -159,13 +159,13 @@ impl Logins {
         &self,
         session: &LoginSession,
         outcome: LoginOutcome,
-        source: Option<TokenEndpointError>,
+        detail: Option<LoginDetail>,
     ) -> Result<AppError, AppError> {
-        self.store.end(&session.id, outcome, &self.author()).await?;
+        self.store.end(&session.id, outcome, detail.as_ref(), &self.author()).await?;
         self.notify_changed();
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
-            cause = source.as_ref().map(field::display), "login ended without tokens");
-        Ok(AppError::LoginFailed { outcome, source })
+            cause = detail.as_ref().map(LoginDetail::as_str), "login ended without tokens");
+        Ok(AppError::LoginFailed(LoginEnd::explained(outcome, detail.as_ref(), &session.name)))
     }
 }
 
@@ -173,7 +173,7 @@ fn still_pending(login: &SealedLogin) -> Result<LoginSession, AppError> {
     match login.progress {
         LoginProgress::Pending => Ok(login.session.clone()),
         LoginProgress::Exchanging => Err(AppError::LoginInProgress),
-        LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(outcome)),
+        LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(login.ended_as(outcome))),
     }
 }
 

@@ -128,7 +128,7 @@ impl Logins {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
                 }
             }
-            self.store.end(&id, LoginOutcome::Cancelled, author).await?;
+            self.store.end(&id, LoginOutcome::Cancelled, None, author).await?;
             if let BeginOutcome::AlreadyPending(other) = self.store.begin(&sealed, author).await? {
                 return Ok(self.vault.open_login(*other)?);
             }

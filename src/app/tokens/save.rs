@@ -8,6 +8,7 @@ use crate::{
     domain::{
         credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
+        login_outcome::LoginEnd,
         provider::ProviderDefinition,
         refresh::TokenVersion,
         revocation::{RevocationId, RevocationOrder},
@@ -58,7 +59,7 @@ impl Tokens {
                 // The login was cancelled during the exchange, so its tokens must not be used.
                 let version = TokenVersion::first_of(sealed.login_id);
                 self.revoke_surplus(definition, &version, sealed.refresh_token.as_ref()).await;
-                Err(AppError::LoginEnded(outcome))
+                Err(AppError::LoginEnded(LoginEnd::of(outcome)))
             }
             SaveOutcome::Changed => Err(changes_too_often("save a login")),
         }

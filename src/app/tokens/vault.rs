@@ -170,6 +170,7 @@ impl Vault {
             state: self.cipher.seal(&SealContext::LoginState(session), login.state.expose_secret())?,
             verifier: self.cipher.seal(&SealContext::LoginVerifier(session), login.verifier.expose_secret())?,
             progress: LoginProgress::Pending,
+            detail: None,
             progress_since: session.started_at,
             session: session.clone(),
         })

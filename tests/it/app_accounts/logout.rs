@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use goclaw::{
     app::{AppError, PastedSecret, Revocation},
-    domain::{login_outcome::LoginOutcome, provider::AuthMethod},
+    domain::{
+        login_outcome::{LoginEnd, LoginOutcome},
+        provider::AuthMethod,
+    },
 };
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
@@ -107,7 +110,7 @@ async fn a_logout_during_a_code_exchange_cancels_the_login() {
     log_out(&gateway, OPENAI).await;
     gateway.provider.resume();
     let late = within(paste).await.expect("the task does not panic");
-    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{late:?}");
     assert_eq!(gateway.account(OPENAI).await, None);
     assert_eq!(gateway.provider.revoked(), ["refresh-1"], "the late token is revoked");
 }
@@ -163,9 +166,12 @@ async fn a_logout_cancels_every_pending_login_of_the_account() {
     for (login, principal) in logins {
         let status = gateway.status(&principal).await;
         let last = status.last_login.expect("it has ended");
-        assert_eq!((status.pending, last.login_id, last.outcome), (None, login.login_id, LoginOutcome::Cancelled));
+        assert_eq!((status.pending, last.login_id, last.end.outcome), (None, login.login_id, LoginOutcome::Cancelled));
         let late = gateway.paste(&gateway.provider.approve(&login.auth_url), principal).await;
-        assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
+        assert!(
+            matches!(late, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))),
+            "{late:?}"
+        );
     }
     settle().await;
     assert!(!gateway.listener.is_open());

@@ -53,7 +53,7 @@ async fn a_start_expires_overdue_logins() {
     gateway.clock.advance(Duration::from_secs(1000));
     gateway.restart().await;
     let last = gateway.status(&alice()).await.last_login.expect("an end");
-    assert_eq!((last.outcome, gateway.store.contents().1.len()), (LoginOutcome::Expired, 1));
+    assert_eq!((last.end.outcome, gateway.store.contents().1.len()), (LoginOutcome::Expired, 1));
 }
 
 #[tokio::test]

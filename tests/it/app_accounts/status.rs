@@ -29,7 +29,7 @@ async fn a_connected_account_reports_its_login_and_expiry() {
     let last = status.last_login.expect("it is remembered");
     assert_eq!((status.state, status.generation), (AccountState::Active, Some(Generation::FIRST)));
     assert_eq!((status.login_id.as_ref(), &last.login_id), (Some(&login.login_id), &login.login_id));
-    assert_eq!((last.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
+    assert_eq!((last.end.outcome, last.at), (LoginOutcome::Completed, NOW.plus(Duration::from_secs(10))));
     assert_eq!(status.expires_at, Some(NOW.plus(Duration::from_secs(3610))));
     assert_eq!(status.account.plan_type.as_deref(), Some("plus"));
     assert!(status.authenticated);
@@ -60,7 +60,7 @@ async fn the_last_login_is_the_newest_with_its_outcome() {
     gateway.clock.advance(Duration::from_secs(1));
     let declined = gateway.start_forced(alice()).await;
     gateway.listener.browser_returns(query_of(&gateway.provider.decline(&declined.auth_url))).shown().await;
-    let last = async || gateway.status(&alice()).await.last_login.map(|last| (last.login_id, last.outcome));
+    let last = async || gateway.status(&alice()).await.last_login.map(|last| (last.login_id, last.end.outcome));
     assert_eq!(last().await, Some((declined.login_id, LoginOutcome::Denied)));
 
     gateway.clock.advance(Duration::from_secs(1));
@@ -79,7 +79,7 @@ async fn an_overdue_login_reads_as_expired_before_the_sweep() {
     gateway.clock.set_wall_clock(login.expires_at);
     let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("an end");
-    assert_eq!((status.pending, last.outcome, last.at), (None, LoginOutcome::Expired, login.expires_at));
+    assert_eq!((status.pending, last.end.outcome, last.at), (None, LoginOutcome::Expired, login.expires_at));
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_saved_login_without_an_end_mark_reads_as_completed() {
     gateway.store.repair();
     let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("it has ended");
-    assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Completed));
+    assert_eq!((last.login_id, last.end.outcome), (login.login_id, LoginOutcome::Completed));
     assert_eq!(status.state, AccountState::Active);
 }
 
@@ -109,7 +109,10 @@ async fn a_new_name_has_a_status_as_soon_as_its_login_starts() {
     // The outcome is reported even though no account was stored.
     gateway.listener.browser_returns(query_of(&gateway.provider.decline(&login.auth_url))).shown().await;
     let after = status(alice()).await.expect("a status");
-    assert_eq!((after.state, after.last_login.expect("an end").outcome), (AccountState::Absent, LoginOutcome::Denied));
+    assert_eq!(
+        (after.state, after.last_login.expect("an end").end.outcome),
+        (AccountState::Absent, LoginOutcome::Denied)
+    );
 }
 
 #[tokio::test]

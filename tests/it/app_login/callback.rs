@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use goclaw::{
-    domain::{credential::AccountState, login_outcome::LoginOutcome, time::Timestamp},
+    domain::{
+        credential::AccountState,
+        login_outcome::{LoginEnd, LoginOutcome},
+        time::Timestamp,
+    },
     ports::CallbackReply,
 };
 
 use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, name, query_of, settle};
 
-const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
+const CONNECTED: CallbackReply = CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed));
 
 #[tokio::test]
 async fn an_approved_login_saves_both_tokens_and_registers_the_account() {
@@ -94,12 +98,12 @@ async fn a_denial_at_the_provider_ends_the_login() {
     let login = gateway.start(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
     let page = gateway.listener.browser_returns(query_of(&declined));
-    assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Denied));
+    assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
 
     let status = gateway.status(&alice()).await;
     let last = status.last_login.expect("it is remembered");
     assert_eq!((status.state, status.pending), (AccountState::Absent, None));
-    assert_eq!((last.login_id, last.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
+    assert_eq!((last.login_id, last.end.outcome, last.at), (login.login_id, LoginOutcome::Denied, NOW));
     assert_eq!(gateway.provider.exchanges(), 0);
 }
 
@@ -109,9 +113,9 @@ async fn a_late_callback_ends_the_login_as_expired() {
     let login = gateway.start(alice()).await;
     // Only the wall clock moves, so no timer has ended the login.
     gateway.clock.set_wall_clock(login.expires_at);
-    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Expired));
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Expired)));
     assert_eq!(gateway.provider.exchanges(), 0, "the code is not redeemed");
-    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
+    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").end.outcome, LoginOutcome::Expired);
     assert_ne!(gateway.start(alice()).await.login_id, login.login_id, "a new start works at once");
 }
 

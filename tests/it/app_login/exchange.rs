@@ -6,7 +6,7 @@ use goclaw::{
     app::{AppError, PastedSecret, StartOptions, StartOutcome},
     domain::{
         credential::AccountState,
-        login_outcome::LoginOutcome,
+        login_outcome::{LoginEnd, LoginOutcome},
         provider::{AuthMethod, ProviderType},
     },
     ports::CallbackReply,
@@ -30,17 +30,18 @@ async fn a_failed_exchange_stores_nothing_and_names_the_reason() {
         let gateway = TestGateway::open().await;
         gateway.provider.reply_with(reply);
         let login = gateway.start(alice()).await;
-        assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(outcome), "{reply:?}");
+        let CallbackReply::Ended(shown) = gateway.approve(&login).shown().await else { panic!("{reply:?}: no end") };
         let status = gateway.status(&alice()).await;
         let last = status.last_login.expect("it is remembered");
+        assert_eq!(last.end, shown, "{reply:?}");
         assert_eq!((status.state, status.pending), (AccountState::Absent, None));
-        assert_eq!((last.login_id, last.outcome, last.at), (login.login_id.clone(), outcome, NOW));
+        assert_eq!((last.login_id, last.end.outcome, last.at), (login.login_id.clone(), outcome, NOW));
         assert_eq!(gateway.account(OPENAI).await, None);
 
         gateway.provider.reply_with(Reply::HOUR);
         let again = gateway.start(alice()).await;
         assert_ne!(again.login_id, login.login_id);
-        assert_eq!(gateway.approve(&again).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+        assert_eq!(gateway.approve(&again).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     }
 }
 
@@ -52,9 +53,9 @@ async fn a_pasted_address_gets_the_same_outcome() {
         let login = gateway.start(alice()).await;
         let approved = gateway.provider.approve(&login.auth_url);
         let failed = gateway.paste(&approved, alice()).await;
-        assert!(matches!(failed, Err(AppError::LoginFailed { outcome, .. }) if outcome == expected), "{failed:?}");
+        assert!(matches!(&failed, Err(AppError::LoginFailed(end)) if end.outcome == expected), "{failed:?}");
         let over = gateway.paste(&approved, alice()).await;
-        assert!(matches!(over, Err(AppError::LoginEnded(outcome)) if outcome == expected), "{over:?}");
+        assert!(matches!(&over, Err(AppError::LoginEnded(end)) if end.outcome == expected), "{over:?}");
         assert_eq!(gateway.provider.exchanges(), 1, "a code is presented once");
     }
 }
@@ -81,7 +82,7 @@ async fn unsaved_tokens_end_the_login_as_not_saved() {
     assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Unavailable);
     assert_eq!(gateway.account(OPENAI).await, None);
     let status = gateway.status(&alice()).await;
-    assert_eq!((status.pending, status.last_login.expect("an end").outcome), (None, LoginOutcome::NotSaved));
+    assert_eq!((status.pending, status.last_login.expect("an end").end.outcome), (None, LoginOutcome::NotSaved));
 
     gateway.store.repair();
     gateway.connect().await;
@@ -92,7 +93,7 @@ async fn a_failing_read_after_the_exchange_does_not_lose_the_login() {
     let gateway = TestGateway::open().await;
     let login = gateway.start(alice()).await;
     gateway.store.fail_to("load an account");
-    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     gateway.store.repair();
     assert_eq!(gateway.status(&alice()).await.state, AccountState::Active);
     assert!(gateway.app.tokens.cached(&name(OPENAI)).is_some(), "it serves at once");
@@ -149,7 +150,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
     assert_eq!(shown, CallbackReply::Unavailable, "the login has ended");
     assert_eq!(gateway.account("work").await, before);
     let status = gateway.app.accounts.status(&name("work"), &alice()).await.expect("a status");
-    assert_eq!(status.last_login.expect("an end").outcome, LoginOutcome::NotSaved);
+    assert_eq!(status.last_login.expect("an end").end.outcome, LoginOutcome::NotSaved);
     assert_eq!(before.expect("it is connected").provider_type, ProviderType::Dashscope);
 }
 

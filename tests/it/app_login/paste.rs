@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use goclaw::{
     app::{AppError, Callback},
-    domain::{authorization_response::InvalidRedirect, login::CallbackRejection, login_outcome::LoginOutcome},
+    domain::{
+        authorization_response::InvalidRedirect,
+        login::CallbackRejection,
+        login_outcome::{LoginEnd, LoginOutcome},
+    },
 };
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
@@ -93,9 +97,9 @@ async fn a_pasted_denial_ends_the_login() {
     let login = gateway.start(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
     let ended = gateway.paste(&declined, alice()).await;
-    assert!(matches!(ended, Err(AppError::LoginFailed { outcome: LoginOutcome::Denied, .. })), "{ended:?}");
+    assert!(matches!(ended, Err(AppError::LoginFailed(LoginEnd { outcome: LoginOutcome::Denied, .. }))), "{ended:?}");
     let again = gateway.paste(&declined, alice()).await;
-    assert!(matches!(again, Err(AppError::LoginEnded(LoginOutcome::Denied))), "{again:?}");
+    assert!(matches!(again, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Denied, .. }))), "{again:?}");
 }
 
 #[tokio::test]
@@ -106,7 +110,7 @@ async fn a_cancelled_login_stays_cancelled() {
     assert!(gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("no store error"));
     assert!(!gateway.app.logins.cancel(name(OPENAI), alice()).await.expect("there is nothing more to cancel"));
     let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{over:?}");
+    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Cancelled, .. }))), "{over:?}");
     assert_eq!((gateway.provider.exchanges(), gateway.account(OPENAI).await), (0, None));
     assert_ne!(gateway.start(alice()).await.login_id, login.login_id);
     let unknown = gateway.app.logins.cancel(name("xyz"), alice()).await;
@@ -121,6 +125,6 @@ async fn an_expired_login_cannot_be_completed() {
     gateway.clock.advance(Duration::from_secs(360));
     settle().await;
     let over = gateway.paste(&approved, alice()).await;
-    assert!(matches!(over, Err(AppError::LoginEnded(LoginOutcome::Expired))), "{over:?}");
+    assert!(matches!(over, Err(AppError::LoginEnded(LoginEnd { outcome: LoginOutcome::Expired, .. }))), "{over:?}");
     assert_eq!(gateway.provider.exchanges(), 0);
 }

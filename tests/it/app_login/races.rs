@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use goclaw::{
     app::{AppError, Callback},
-    domain::{authorization_response::AuthorizationResponse, credential::AccountState, login_outcome::LoginOutcome},
+    domain::{
+        authorization_response::AuthorizationResponse,
+        credential::AccountState,
+        login_outcome::{LoginEnd, LoginOutcome},
+    },
     ports::CallbackReply,
 };
 use tokio::task::JoinSet;
@@ -105,7 +109,7 @@ async fn a_shutdown_waits_for_the_exchange_and_shows_its_outcome() {
     gateway.provider.resume();
     within(finish).await;
     assert!(gateway.account(OPENAI).await.is_some(), "the tokens are saved before the stop");
-    assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     assert!(!gateway.listener.is_open());
 }
 
@@ -123,5 +127,5 @@ async fn a_stuck_exchange_ends_as_interrupted() {
     gateway.clock.advance(Duration::from_secs(60));
     settle().await;
     let last = gateway.status(&alice()).await.last_login.expect("the sweeper ends it");
-    assert_eq!((last.login_id, last.outcome), (login.login_id, LoginOutcome::Interrupted));
+    assert_eq!((last.login_id, last.end.outcome), (login.login_id, LoginOutcome::Interrupted));
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use goclaw::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
+use goclaw::{
+    domain::login_outcome::{LoginEnd, LoginOutcome},
+    ports::CallbackReply,
+};
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, query_of, settle};
 
@@ -47,7 +50,7 @@ async fn it_closes_after_a_failed_login_too() {
     let login = gateway.start(alice()).await;
     let declined = gateway.provider.decline(&login.auth_url);
     let page = gateway.listener.browser_returns(query_of(&declined));
-    assert_eq!(page.shown().await, CallbackReply::Ended(LoginOutcome::Denied));
+    assert_eq!(page.shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)));
     settle().await;
     assert!(!gateway.listens_after(10 * SECOND).await);
 }
@@ -119,7 +122,7 @@ async fn it_closes_when_the_last_login_expires() {
     assert!(gateway.listens_after(100 * SECOND - MILLI).await);
     assert!(!gateway.listens_after(MILLI).await);
     let last = gateway.status(&bob()).await.last_login.expect("an end");
-    assert_eq!(last.outcome, LoginOutcome::Expired);
+    assert_eq!(last.end.outcome, LoginOutcome::Expired);
 }
 
 #[tokio::test]
@@ -149,7 +152,7 @@ async fn a_login_started_before_it_closes_keeps_it_open() {
     settle().await;
     let second = gateway.start_forced(bob()).await;
     assert!(gateway.listens_after(60 * SECOND).await);
-    assert_eq!(gateway.approve(&second).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(gateway.approve(&second).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     assert_eq!(gateway.listener.times_opened(), 1);
 }
 
@@ -159,7 +162,7 @@ async fn it_opens_again_for_the_next_login() {
     for round in 1..=3 {
         let login = gateway.start_forced(alice()).await;
         assert!(login.callback_error.is_none());
-        assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+        assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
         settle().await;
         assert!(!gateway.listens_after(10 * SECOND).await);
         assert_eq!(gateway.listener.times_opened(), round);

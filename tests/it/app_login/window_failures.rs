@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use goclaw::{domain::login_outcome::LoginOutcome, ports::CallbackReply};
+use goclaw::{
+    domain::login_outcome::{LoginEnd, LoginOutcome},
+    ports::CallbackReply,
+};
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, query_of, settle};
 
-const CONNECTED: CallbackReply = CallbackReply::Ended(LoginOutcome::Completed);
+const CONNECTED: CallbackReply = CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed));
 
 #[tokio::test]
 async fn a_port_in_use_is_reported_in_the_documented_words_and_pasting_works() {
@@ -51,7 +54,7 @@ async fn a_restart_without_a_pending_login_opens_no_listener() {
     gateway.restart().await;
     settle().await;
     assert_eq!((gateway.listener.is_open(), gateway.listener.times_opened()), (false, 1));
-    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").outcome, LoginOutcome::Expired);
+    assert_eq!(gateway.status(&alice()).await.last_login.expect("an end").end.outcome, LoginOutcome::Expired);
 }
 
 #[tokio::test]

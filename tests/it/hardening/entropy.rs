@@ -102,7 +102,7 @@ async fn a_thousand_logins_share_no_random_value() {
         let ended = app.logins.complete(pasted).await;
         let unavailable = LoginOutcome::ProviderUnavailable;
         assert!(
-            matches!(ended, Err(AppError::LoginFailed { outcome, .. }) if outcome == unavailable),
+            matches!(&ended, Err(AppError::LoginFailed(end)) if end.outcome == unavailable),
             "{ended:?}: the verifier was not shown"
         );
         states.push(state);

@@ -46,7 +46,7 @@ async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
     let check = KeyCheck { key_id: KeyId::new("a-key"), value: SealedSecret::from_stored("v2:a-key:x".into()) };
     let change = ProfileChange { display_name: Some("Mine".into()), enabled: Some(false) };
     store.begin(&pending, &author(at(1))).await.unwrap();
-    store.end(&pending.session.id, LoginOutcome::Denied, &author(at(2))).await.unwrap();
+    store.end(&pending.session.id, LoginOutcome::Denied, None, &author(at(2))).await.unwrap();
     store.save_login(&credential(2, "work"), &author(at(3))).await.unwrap();
     store.change_profile(&name("work"), &change, &author(at(4))).await.unwrap();
     store.remove(&name("work"), None, &author(at(5))).await.unwrap();
@@ -75,7 +75,7 @@ async fn every_change_has_an_entry_with_its_author(fixture: impl Fixture) {
 async fn a_change_that_does_not_happen_has_no_entry(fixture: impl Fixture) {
     let (store, tokens, nobody) = (fixture.store(), fixture.api_tokens(), name("nobody"));
     let id = LoginId::from_bytes([9; 16]);
-    assert!(!store.end(&id, LoginOutcome::Denied, &author(at(1))).await.unwrap());
+    assert!(!store.end(&id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap());
     store.cancel_all(&nobody, &author(at(1))).await.unwrap();
     store.change_profile(&nobody, &ProfileChange::default(), &author(at(1))).await.unwrap();
     store.remove(&nobody, None, &author(at(1))).await.unwrap();

@@ -102,7 +102,7 @@ async fn a_claimed_or_ended_login_does_not_block_a_new_one(fixture: impl Fixture
     begin(&*store, &first).await;
     assert_eq!(store.claim(&first.session.id, at(1)).await.unwrap(), ClaimOutcome::Claimed);
     assert_eq!(begin(&*store, &second).await, BeginOutcome::Begun);
-    assert!(store.end(&second.session.id, LoginOutcome::Cancelled, &author(at(2))).await.unwrap());
+    assert!(store.end(&second.session.id, LoginOutcome::Cancelled, None, &author(at(2))).await.unwrap());
     assert_eq!(begin(&*store, &third).await, BeginOutcome::Begun);
     assert_eq!(find(&*store, &first).await.unwrap().progress, LoginProgress::Exchanging);
 }
@@ -114,7 +114,7 @@ async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     store.claim(&expected.session.id, at(3)).await.unwrap();
     (expected.progress, expected.progress_since) = (LoginProgress::Exchanging, at(3));
     assert_eq!(find(&*store, &expected).await.as_ref(), Some(&expected));
-    assert!(store.end(&expected.session.id, LoginOutcome::Completed, &author(at(4))).await.unwrap());
+    assert!(store.end(&expected.session.id, LoginOutcome::Completed, None, &author(at(4))).await.unwrap());
     (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
@@ -122,7 +122,7 @@ async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     for (number, &outcome) in (10..).zip(LoginOutcome::ALL) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
         begin(&*store, &ended).await;
-        store.end(&ended.session.id, outcome, &author(at(20))).await.unwrap();
+        store.end(&ended.session.id, outcome, None, &author(at(20))).await.unwrap();
         assert_eq!(find(&*store, &ended).await.unwrap().progress, LoginProgress::Ended(outcome));
     }
 }
@@ -138,7 +138,7 @@ async fn the_latest_login_is_the_principal_s_newest(fixture: impl Fixture) {
     for (number, seconds) in [(9, 0), (2, 30), (3, 20)] {
         let login = login(number, "work", "alice", at(seconds));
         begin(&*store, &login).await;
-        store.end(&login.session.id, LoginOutcome::Denied, &author(at(seconds))).await.unwrap();
+        store.end(&login.session.id, LoginOutcome::Denied, None, &author(at(seconds))).await.unwrap();
     }
     begin(&*store, &login(4, "work", "bob", at(40))).await;
     begin(&*store, &login(5, "private", "alice", at(50))).await;
@@ -156,7 +156,7 @@ async fn open_logins_are_the_pending_ones(fixture: impl Fixture) {
         begin(&*store, login).await;
     }
     store.claim(&claimed.session.id, at(1)).await.unwrap();
-    store.end(&ended.session.id, LoginOutcome::Denied, &author(at(1))).await.unwrap();
+    store.end(&ended.session.id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap();
     let open = async |seconds| {
         let mut open = store.open_logins(at(seconds)).await.unwrap();
         open.sort_by_key(|login| login.session.started_at);

@@ -103,7 +103,7 @@ async fn every_change_of_a_login_replaces_its_mark_only(fixture: impl Fixture) {
     assert_eq!(watch.changed().await, ["logins"]);
     store.claim(&pending.session.id, at(1)).await.unwrap();
     assert_eq!(watch.changed().await, ["logins"]);
-    store.end(&pending.session.id, LoginOutcome::Cancelled, &author(at(2))).await.unwrap();
+    store.end(&pending.session.id, LoginOutcome::Cancelled, None, &author(at(2))).await.unwrap();
     assert_eq!(watch.changed().await, ["logins"]);
 }
 

@@ -6,7 +6,7 @@ use goclaw::{
     domain::{
         ids::LoginId,
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         time::Timestamp,
     },
     ports::{ClaimOutcome, LoginStore},
@@ -22,7 +22,7 @@ use super::{
 contract!(
     concurrent_claims_succeed_exactly_once,
     an_ended_or_unknown_login_cannot_be_claimed,
-    the_first_outcome_stays,
+    the_first_outcome_and_its_detail_stay,
     concurrent_ends_succeed_exactly_once,
     a_cancellation_ends_every_open_login_of_the_account,
     a_sweep_ends_overdue_logins_as_of_their_expiry,
@@ -63,24 +63,30 @@ async fn concurrent_claims_succeed_exactly_once(fixture: impl Fixture) {
 async fn an_ended_or_unknown_login_cannot_be_claimed(fixture: impl Fixture) {
     let store = fixture.store();
     let ended = begun(&*store, 1, "work", at(0)).await;
-    store.end(&ended.session.id, LoginOutcome::Denied, &author(at(1))).await.unwrap();
+    store.end(&ended.session.id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap();
     for id in [ended.session.id.clone(), LoginId::from_bytes([9; 16])] {
         assert_eq!(store.claim(&id, at(2)).await.unwrap(), ClaimOutcome::Taken);
     }
     assert_eq!(progress(&*store, &ended).await, Some((LoginProgress::Ended(LoginOutcome::Denied), at(1))));
 }
 
-async fn the_first_outcome_stays(fixture: impl Fixture) {
+async fn the_first_outcome_and_its_detail_stay(fixture: impl Fixture) {
     let store = fixture.store();
     let (pending, claimed) = (begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await);
     store.claim(&claimed.session.id, at(1)).await.unwrap();
     for login in [pending, claimed] {
-        let end = async |outcome, seconds| store.end(&login.session.id, outcome, &author(at(seconds))).await.unwrap();
-        assert!(end(LoginOutcome::Cancelled, 2).await);
-        assert!(!end(LoginOutcome::Completed, 3).await);
+        let end = async |outcome, detail: &str, seconds| {
+            store
+                .end(&login.session.id, outcome, LoginDetail::new(detail).as_ref(), &author(at(seconds)))
+                .await
+                .unwrap()
+        };
+        assert!(end(LoginOutcome::Cancelled, "first: <b>", 2).await);
+        assert!(!end(LoginOutcome::Completed, "second", 3).await);
+        assert_eq!(store.find(&login.state_digest).await.unwrap().unwrap().detail, LoginDetail::new("first: <b>"));
         assert_eq!(progress(&*store, &login).await, Some((LoginProgress::Ended(LoginOutcome::Cancelled), at(2))));
     }
-    assert!(!store.end(&LoginId::from_bytes([9; 16]), LoginOutcome::Denied, &author(at(4))).await.unwrap());
+    assert!(!store.end(&LoginId::from_bytes([9; 16]), LoginOutcome::Denied, None, &author(at(4))).await.unwrap());
 }
 
 async fn concurrent_ends_succeed_exactly_once(fixture: impl Fixture) {
@@ -88,7 +94,9 @@ async fn concurrent_ends_succeed_exactly_once(fixture: impl Fixture) {
     let mut calls = JoinSet::new();
     for &outcome in LoginOutcome::ALL {
         let (store, id) = (fixture.store(), pending.session.id.clone());
-        calls.spawn(async move { (outcome, store.end(&id, outcome, &author(at(5))).await.expect("no store error")) });
+        calls.spawn(
+            async move { (outcome, store.end(&id, outcome, None, &author(at(5))).await.expect("no store error")) },
+        );
     }
     let ended: Vec<_> = calls.join_all().await.into_iter().filter(|(_, ended)| *ended).collect();
     assert_eq!(ended.len(), 1);
@@ -118,7 +126,7 @@ async fn a_sweep_ends_overdue_logins_as_of_their_expiry(fixture: impl Fixture) {
     let overdue = begun(&*store, 1, "work", at(0)).await;
     let in_time = begun(&*store, 2, "private", at(1)).await;
     let denied = begun(&*store, 3, "other", at(0)).await;
-    store.end(&denied.session.id, LoginOutcome::Denied, &author(at(1))).await.unwrap();
+    store.end(&denied.session.id, LoginOutcome::Denied, None, &author(at(1))).await.unwrap();
 
     assert_eq!(store.sweep(at(359), STUCK_AFTER, KEEP).await.unwrap(), 0);
     assert_eq!(progress(&*store, &overdue).await, Some((LoginProgress::Pending, at(0))));
@@ -148,8 +156,8 @@ async fn a_sweep_deletes_logins_that_ended_long_ago(fixture: impl Fixture) {
     let store = fixture.store();
     let keep = i64::try_from(KEEP.as_secs()).unwrap();
     let [old, recent] = [begun(&*store, 1, "work", at(0)).await, begun(&*store, 2, "private", at(0)).await];
-    store.end(&old.session.id, LoginOutcome::Completed, &author(at(10))).await.unwrap();
-    store.end(&recent.session.id, LoginOutcome::Denied, &author(at(11))).await.unwrap();
+    store.end(&old.session.id, LoginOutcome::Completed, None, &author(at(10))).await.unwrap();
+    store.end(&recent.session.id, LoginOutcome::Denied, None, &author(at(11))).await.unwrap();
     let open = begun(&*store, 3, "other", at(keep)).await;
 
     assert_eq!(store.sweep(at(10 + keep), STUCK_AFTER, KEEP).await.unwrap(), 0);
@@ -165,7 +173,7 @@ async fn ended_logins_are_listed_newest_first(fixture: impl Fixture) {
     let mut ended = Vec::new();
     for (number, account, seconds) in [(1, "work", 30), (2, "private", 10), (3, "third", 20)] {
         let login = begun(&*store, number, account, at(0)).await;
-        store.end(&login.session.id, LoginOutcome::Denied, &author(at(seconds))).await.unwrap();
+        store.end(&login.session.id, LoginOutcome::Denied, None, &author(at(seconds))).await.unwrap();
         ended.push((seconds, login.session.id));
     }
     begun(&*store, 4, "waiting", at(0)).await;

@@ -104,5 +104,6 @@ pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Time
         verifier: sealed("verifier", number),
         progress: LoginProgress::Pending,
         progress_since: started_at,
+        detail: None,
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         audit::AuditEvent,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::{LoginSession, SealedLogin},
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         provider::ProviderType,
         sealed::SealedSecret,
         time::Timestamp,
@@ -40,19 +40,21 @@ struct LoginRow {
     outcome_at: i64,
     started_at: i64,
     expires_at: i64,
+    detail: Option<String>,
 }
 
-/// The columns that change during a login.
+/// The columns that change during a login. Without a detail that column stays as it is.
 #[derive(AsChangeset)]
 #[diesel(table_name = table)]
 struct ProgressRow {
     outcome: &'static str,
     outcome_at: i64,
+    detail: Option<String>,
 }
 
 impl ProgressRow {
     fn new(progress: LoginProgress, since: Timestamp) -> Self {
-        Self { outcome: progress.as_str(), outcome_at: since.unix_millis() }
+        Self { outcome: progress.as_str(), outcome_at: since.unix_millis(), detail: None }
     }
 
     fn ended(outcome: LoginOutcome, at: Timestamp) -> Self {
@@ -80,6 +82,7 @@ impl TryFrom<&SealedLogin> for LoginRow {
             outcome_at: login.progress_since.unix_millis(),
             started_at: session.started_at.unix_millis(),
             expires_at: session.expires_at.unix_millis(),
+            detail: login.detail.as_ref().map(|detail| detail.as_str().to_owned()),
         })
     }
 }
@@ -105,6 +108,7 @@ impl TryFrom<LoginRow> for SealedLogin {
             state: SealedSecret::from_stored(row.state),
             verifier: SealedSecret::from_stored(row.verifier),
             progress_since: Timestamp::from_unix_millis(row.outcome_at),
+            detail: row.detail.as_deref().and_then(LoginDetail::new),
         })
     }
 }
@@ -181,9 +185,17 @@ impl LoginStore for Store {
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError> {
+    async fn end(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        detail: Option<&LoginDetail>,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
         let under_way = table::id.eq(id.as_str()).and(table::outcome.eq_any([PENDING, EXCHANGING]));
-        let end = diesel::update(table::table.filter(under_way)).set(ProgressRow::ended(outcome, author.at));
+        let detail = detail.map(|detail| detail.as_str().to_owned());
+        let ended = ProgressRow { detail, ..ProgressRow::ended(outcome, author.at) };
+        let end = diesel::update(table::table.filter(under_way)).set(ended);
         let end = end.returning(table::provider);
         self.write("end a login", async |connection| {
             let ended: Option<String> = end.get_result(connection).await.optional()?;

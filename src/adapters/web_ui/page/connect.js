@@ -18,10 +18,9 @@ export function startFromClick(name) {
 
 /** Texts that replace the gateway's reason. */
 const WORDS = {
-	denied: "Nothing was saved. If your workspace blocked it, ask its administrator to allow Codex.",
+	denied: "Nothing was saved.",
 	expired: "Nothing was saved. Start again to retry.",
 	cancelled: "Nothing was saved or changed.",
-	code_refused: "Nothing was saved. A code works once and only for some minutes.",
 };
 
 export function connectView(name, provider, draft) {

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use goclaw::{
     domain::{
         authorization_response::{AuthorizationResponse, AuthorizationResult},
-        login_outcome::LoginOutcome,
+        login_outcome::{LoginEnd, LoginOutcome},
     },
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackReply},
 };
@@ -49,10 +49,7 @@ async fn hit(bound: &mut Box<dyn BoundCallback>) -> CallbackHit {
 fn parts(response: &AuthorizationResponse) -> (&str, Option<&str>) {
     let code = match &response.result {
         AuthorizationResult::Approved(code) => Some(code.expose_secret()),
-        AuthorizationResult::Denied
-        | AuthorizationResult::MissingEntitlement
-        | AuthorizationResult::Failed
-        | AuthorizationResult::Empty => None,
+        AuthorizationResult::Refused { .. } | AuthorizationResult::Empty => None,
     };
     (response.state.expose_secret(), code)
 }
@@ -61,8 +58,18 @@ async fn a_callback_is_an_event_and_the_browser_gets_its_reply<F: Fixture>() {
     let fixture = F::open();
     let mut bound = fixture.bound().await;
     for (query, code, reply, shown) in [
-        ("code=c-1&state=s-1", Some("c-1"), CallbackReply::Ended(LoginOutcome::Completed), Shown::Outcome),
-        ("error=access_denied&state=s-1", None, CallbackReply::Ended(LoginOutcome::Denied), Shown::Outcome),
+        (
+            "code=c-1&state=s-1",
+            Some("c-1"),
+            CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)),
+            Shown::Outcome,
+        ),
+        (
+            "error=access_denied&state=s-1",
+            None,
+            CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)),
+            Shown::Outcome,
+        ),
         ("state=s-1&code=c-2&unknown=u", Some("c-2"), CallbackReply::Rejected, Shown::Rejected),
         ("code=c-3&state=s-1", Some("c-3"), CallbackReply::Finishing, Shown::Finishing),
         ("code=c-4&state=s-1", Some("c-4"), CallbackReply::Unavailable, Shown::Unavailable),
@@ -94,7 +101,7 @@ async fn a_callback_without_a_well_formed_state_gets_a_response_and_no_event<F: 
     let page = fixture.visit("code=c&state=right");
     let CallbackHit { response, reply } = hit(&mut bound).await;
     assert_eq!(parts(&response).0, "right");
-    reply(CallbackReply::Ended(LoginOutcome::Completed));
+    reply(CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     assert_eq!(within(page).await, Shown::Outcome);
 }
 
@@ -129,13 +136,13 @@ async fn only_the_outcome_page_causes_an_event<F: Fixture>() {
     let mut bound = fixture.bound().await;
     for (reply, expected) in [
         (CallbackReply::Finishing, None),
-        (CallbackReply::Ended(LoginOutcome::Denied), Some(false)),
+        (CallbackReply::Ended(LoginEnd::of(LoginOutcome::Denied)), Some(false)),
         (CallbackReply::Rejected, Some(false)),
-        (CallbackReply::Ended(LoginOutcome::Completed), Some(true)),
+        (CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)), Some(true)),
     ] {
         let page = fixture.visit("code=c&state=s");
         let show = hit(&mut bound).await.reply;
-        show(reply);
+        show(reply.clone());
         within(page).await;
         assert_eq!(within(fixture.fetch_outcome()).await, expected, "{reply:?}");
         let event = bound.next_event().now_or_never();
@@ -177,7 +184,7 @@ async fn a_port_is_bound_once<F: Fixture>() {
     assert!(matches!(refused, BindError::InUse { .. }), "{refused:?}");
     let page = fixture.visit("code=c&state=s");
     let show = hit(&mut bound).await.reply;
-    show(CallbackReply::Ended(LoginOutcome::Completed));
+    show(CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)));
     assert_eq!(within(page).await, Shown::Outcome, "the first listener still works");
 }
 

@@ -8,7 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{authorization_response::AuthorizationResponse, login_outcome::LoginOutcome},
+    domain::{
+        authorization_response::AuthorizationResponse,
+        login_outcome::{LoginEnd, LoginOutcome},
+    },
     ports::{BindError, BoundCallback, CallbackAddress, CallbackEvent, CallbackHit, CallbackListener, CallbackReply},
 };
 use tokio::sync::{mpsc, oneshot};
@@ -63,8 +66,8 @@ impl FakeListener {
         };
         let port = Arc::clone(&self.port);
         let reply = Box::new(move |reply| {
-            if let CallbackReply::Ended(outcome) = reply {
-                lock(&port).last = Some(outcome);
+            if let CallbackReply::Ended(LoginEnd { outcome, .. }) = &reply {
+                lock(&port).last = Some(*outcome);
             }
             let _ = show.send(reply);
         });

@@ -8,7 +8,7 @@ use goclaw::{
         audit::AuditEvent,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::SealedLogin,
-        login_outcome::{LoginOutcome, LoginProgress},
+        login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         time::Timestamp,
     },
     ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},
@@ -66,9 +66,18 @@ impl LoginStore for MemoryStore {
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
-    async fn end(&self, id: &LoginId, outcome: LoginOutcome, author: &Author) -> Result<bool, StoreError> {
+    async fn end(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        detail: Option<&LoginDetail>,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("end a login").await?;
         let is_under_way = |login: &SealedLogin| login.session.id == *id && !has_ended(login);
+        if let Some(login) = tables.logins.iter_mut().find(|login| is_under_way(login)) {
+            login.detail = detail.cloned();
+        }
         Ok(tables.end(outcome, author, is_under_way) == 1)
     }
 
