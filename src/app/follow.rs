@@ -76,18 +76,16 @@ impl Follower {
     pub(super) fn start(&self, mut seen: Position) {
         let follower = self.clone();
         self.tasks.start(async move {
-            let (mut reads, mut is_failing) = (0_u32, false);
+            let mut reads = 0_u32;
             loop {
                 tokio::select! {
                     () = follower.clock.sleep(POLL_INTERVAL) => {}
                     () = follower.tasks.stopping().cancelled() => return,
                 }
-                // After an error the next read tries again. Cached tokens stay usable.
-                let caught_up = follower.catch_up(&mut seen).await;
-                if let (Err(error), false) = (&caught_up, is_failing) {
-                    tracing::warn!(error = %error, "changes of other replicas cannot be read; the gateway tries again");
+                // After an error the next read tries again. Cached tokens stay usable. A store logs its own trouble.
+                if let Err(error) = follower.catch_up(&mut seen).await {
+                    tracing::debug!(error = %error, "changes of other replicas cannot be read");
                 }
-                is_failing = caught_up.is_err();
                 reads = reads.wrapping_add(1);
                 if reads.is_multiple_of(PRUNE_EVERY) && follower.history.prune(KEPT_EVENTS).await.is_err() {
                     tracing::debug!("old events could not be pruned");

@@ -71,3 +71,9 @@ impl From<UnreadableRow> for StoreError {
         Self::Unreadable(Box::new(row))
     }
 }
+
+/// Returns an error with its sources in one line, for the log.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(error.source(), |source| source.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}

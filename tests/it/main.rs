@@ -32,6 +32,7 @@ mod secret_files;
 mod settings;
 mod store_contract;
 mod store_properties;
+mod store_trouble;
 mod stored_words;
 mod token_journal;
 mod upstream;

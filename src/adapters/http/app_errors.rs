@@ -12,7 +12,7 @@ use crate::{
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
     },
-    ports::{StoreError, UpstreamError},
+    ports::{StoreError, UpstreamError, chain},
 };
 
 impl Problem {
@@ -20,16 +20,10 @@ impl Problem {
     pub(super) fn of(error: &AppError) -> Self {
         let problem = Self::from(error);
         if problem.status().is_server_error() {
-            tracing::error!(code = problem.code.as_str(), error = %chain(error), "request failed");
+            tracing::error!(code = problem.code.as_str(), error = chain(error), "request failed");
         }
         problem
     }
-}
-
-/// Returns an error and its sources as one line for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |source| source.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 impl From<&AppError> for Problem {

@@ -15,7 +15,9 @@ pub(super) async fn take<C, E: Into<Cause>>(
     connection: impl Future<Output = Result<C, E>>,
     doing: &'static str,
 ) -> Result<C, StoreError> {
-    let connection = timeout(WAIT_FOR_CONNECTION, connection).await.map_err(|late| unavailable(doing, late))?;
+    let connection = timeout(WAIT_FOR_CONNECTION, connection)
+        .await
+        .map_err(|_elapsed| unavailable(doing, "no connection in time"))?;
     connection.map_err(|error| unavailable(doing, error))
 }
 

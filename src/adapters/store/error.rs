@@ -66,6 +66,11 @@ impl TransactionError {
     }
 }
 
+/// Whether the caller itself ended a transaction.
+pub(super) fn is_rollback(source: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(source.downcast_ref::<DieselError>(), Some(DieselError::RollbackTransaction))
+}
+
 pub(super) fn unavailable(doing: &'static str, source: impl Into<Cause>) -> StoreError {
     let source = source.into();
     if is_damage(source.as_ref()) {

@@ -7,6 +7,7 @@
 mod account_rows;
 mod connection;
 mod error;
+mod health;
 mod json_text;
 mod migrating;
 mod postgres;

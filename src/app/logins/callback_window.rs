@@ -121,7 +121,7 @@ impl Logins {
     async fn next_login_end(&self) -> Result<Option<Duration>, StoreError> {
         let now = self.now();
         let open = self.store.open_logins(now).await.inspect_err(|error| {
-            tracing::warn!(error = %error, "pending logins cannot be read; the callback listener stays open");
+            tracing::debug!(error = %error, "pending logins cannot be read; the callback listener stays open");
         })?;
         Ok(open.iter().map(|login| now.until(login.session.expires_at)).min())
     }

@@ -101,7 +101,12 @@ impl Tokens {
             return (RefreshOutcome::Waiting(until), None);
         }
         self.acquire_and_present(definition, seen, trigger, slot).await.unwrap_or_else(|error| {
-            tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
+            // A store logs its own trouble, once and not with every try.
+            if matches!(error, AppError::Store(_)) {
+                tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
+            } else {
+                tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
+            }
             (RefreshOutcome::StoreDown, None)
         })
     }
@@ -244,7 +249,9 @@ impl Tokens {
                     return RefreshOutcome::Settled;
                 }
                 Err(error) => {
-                    tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
+                    if pause == COMMIT_PAUSES.0 {
+                        tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
+                    }
                     if is_safe && self.tasks.stopping().is_cancelled() {
                         return RefreshOutcome::StoreDown;
                     }

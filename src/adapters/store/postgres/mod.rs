@@ -27,6 +27,7 @@ use tokio::time::{error::Elapsed, timeout};
 use super::{
     connection::{Work, take},
     error::{TransactionError, unavailable},
+    health::Health,
     rows::SkippedRows,
 };
 use crate::{
@@ -52,6 +53,7 @@ pub struct PostgresStore {
     pool: Pool<Connection>,
     name: String,
     local: Arc<dyn Clock>,
+    health: Arc<Health>,
     offset: Arc<ClockOffset>,
     has_own_clock: bool,
     skipped: SkippedRows,
@@ -69,7 +71,7 @@ impl PostgresStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
-        let mut connection = take(self.pool.get(), doing).await?;
+        let mut connection = self.connection(doing).await?;
         let outcome = timeout(LONGEST_WORK, work(&mut connection)).await;
         self.settle(doing, connection, outcome)
     }
@@ -80,13 +82,18 @@ impl PostgresStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
-        let mut connection = take(self.pool.get(), doing).await?;
+        let mut connection = self.connection(doing).await?;
         let transaction = connection.transaction(async |connection| {
             sql_query(LOCK).execute(connection).await?;
             work(connection).await
         });
         let outcome = timeout(LONGEST_WORK, transaction).await;
         self.settle(doing, connection, outcome)
+    }
+
+    async fn connection(&self, doing: &'static str) -> Result<Object<Connection>, StoreError> {
+        let connection = take(self.pool.get(), doing).await;
+        connection.or_else(|error| self.health.note(doing, Err(error), self.local.as_ref()))
     }
 
     /// Returns a connection to the pool. After a time-out, discards it and all idle connections: they lead to the same
@@ -97,12 +104,15 @@ impl PostgresStore {
         connection: Object<Connection>,
         outcome: Result<Result<T, TransactionError>, Elapsed>,
     ) -> Result<T, StoreError> {
-        let outcome = outcome.map_err(|late| {
-            drop(Object::take(connection));
-            self.pool.retain(|_, _| false);
-            unavailable(doing, late)
-        })?;
-        outcome.map_err(|error| error.while_doing(doing))
+        let outcome = match outcome {
+            Ok(outcome) => outcome.map_err(|error| error.while_doing(doing)),
+            Err(_elapsed) => {
+                drop(Object::take(connection));
+                self.pool.retain(|_, _| false);
+                Err(unavailable(doing, "it did not answer in time"))
+            }
+        };
+        self.health.note(doing, outcome, self.local.as_ref())
     }
 
     /// Returns the clock that all replicas share.

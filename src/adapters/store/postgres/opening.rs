@@ -74,8 +74,8 @@ impl PostgresStore {
         // On an error the pool is dropped, which closes the connection and releases the lock.
         migrate(&mut harness, MIGRATIONS, &name)?;
         harness.into_inner().batch_execute(AFTER_MIGRATING).await.map_err(migrate_error)?;
-        let (offset, skipped) = (Arc::default(), SkippedRows::default());
-        let store = Self { pool, name, local, offset, has_own_clock: true, skipped };
+        let (health, offset, skipped) = (Arc::default(), Arc::default(), SkippedRows::default());
+        let store = Self { pool, name, local, health, offset, has_own_clock: true, skipped };
         // Also reads the server's clock, before anything is compared with it.
         store
             .marks()

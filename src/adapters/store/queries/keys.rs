@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::{Connection, Store, audit::append};
 use crate::{
     adapters::store::{
-        error::TransactionError,
+        error::{TransactionError, is_rollback},
         schema::{api_tokens, config_secrets, key_checks, llm_providers, revocations},
     },
     domain::{
@@ -79,10 +79,6 @@ impl KeyStore for Store {
     async fn reseal(&self, value: &Replacement) -> Result<bool, StoreError> {
         self.write("seal a value again", async |connection| replace(connection, value).await).await
     }
-}
-
-fn is_rollback(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(DieselError::RollbackTransaction))
 }
 
 async fn replace(connection: &mut Connection, value: &Replacement) -> Result<bool, TransactionError> {

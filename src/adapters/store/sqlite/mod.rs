@@ -22,6 +22,7 @@ use diesel_async::{pooled_connection::deadpool::Pool, sync_connection_wrapper::S
 use super::{
     connection::{Work, take},
     error::TransactionError,
+    health::Health,
     rows::SkippedRows,
 };
 use crate::{
@@ -38,6 +39,7 @@ type Store = SqliteStore;
 pub struct SqliteStore {
     pool: Pool<Connection>,
     local: Arc<dyn Clock>,
+    health: Arc<Health>,
     /// None if the callers' clock counts.
     boot_id: Option<Arc<str>>,
     skipped: SkippedRows,
@@ -50,8 +52,11 @@ impl SqliteStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
-        let mut connection = take(self.pool.get(), doing).await?;
-        work(&mut connection).await.map_err(|error| error.while_doing(doing))
+        let outcome = match take(self.pool.get(), doing).await {
+            Ok(mut connection) => work(&mut connection).await.map_err(|error| error.while_doing(doing)),
+            Err(error) => Err(error),
+        };
+        self.health.note(doing, outcome, self.local.as_ref())
     }
 
     /// Runs `work` in a write transaction. Write transactions run one at a time.
@@ -60,8 +65,13 @@ impl SqliteStore {
     where
         F: for<'c> AsyncFnOnce(&'c mut Connection) -> Result<T, TransactionError> + for<'c> Work<&'c mut Connection, T>,
     {
-        let mut connection = take(self.pool.get(), doing).await?;
-        connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))
+        let outcome = match take(self.pool.get(), doing).await {
+            Ok(mut connection) => {
+                connection.immediate_transaction(work).await.map_err(|error| error.while_doing(doing))
+            }
+            Err(error) => Err(error),
+        };
+        self.health.note(doing, outcome, self.local.as_ref())
     }
 
     /// Uses the callers' clock as it is. For tests that set the time.

@@ -53,7 +53,8 @@ impl SqliteStore {
             .await
             .map_err(|source| OpenStoreError::Connect { name: name.clone(), source: Box::new(source) })?;
         migrate(&mut AsyncMigrationHarness::new(connection), MIGRATIONS, &name)?;
-        Ok(Self { pool, local, boot_id: boot_id().map(Into::into), skipped: SkippedRows::default() })
+        let (health, skipped) = (Arc::default(), SkippedRows::default());
+        Ok(Self { pool, local, health, boot_id: boot_id().map(Into::into), skipped })
     }
 }
 
