@@ -5,11 +5,13 @@
 //! - The API: [`http`]. Its clients are the page in [`web_ui`] and the command line in [`cli`].
 //! - Used at the start: [`settings`], [`secret_file`] and [`telemetry`].
 //! - The bodies that [`http`] renders and [`cli`] parses: [`contract`].
-//! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`].
+//! - Shared by [`http`] and [`callback`]: the accept loop in [`serving`]. Shared by [`oauth`] and [`upstream`]: the
+//!   reasons of failed connections in `connect_failure`.
 
 pub mod callback;
 pub mod cipher;
 pub mod cli;
+mod connect_failure;
 pub mod contract;
 pub mod http;
 pub mod journal;

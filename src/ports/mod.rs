@@ -15,6 +15,7 @@ mod audit_log;
 mod callback_listener;
 mod change_feed;
 mod clock;
+mod connect_error;
 mod credential_history;
 mod key_store;
 mod login_store;
@@ -37,6 +38,7 @@ pub use callback_listener::{
 };
 pub use change_feed::{ChangeFeed, ChangeMark, ChangeMarks};
 pub use clock::Clock;
+pub use connect_error::{ConnectError, ConnectProblem};
 pub use credential_history::{CredentialHistory, NewEvents};
 pub use key_store::KeyStore;
 pub use login_store::{BeginOutcome, ClaimOutcome, LoginStore};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::{ConnectError, ConnectProblem};
 use crate::domain::{
     oauth_client::OAuthClient,
     refresh::{Cause, Failure, classify},
@@ -22,6 +23,9 @@ pub enum TokenEndpointError {
     /// The token is not consumed: no byte of the request was sent.
     #[error("the provider is not available: {why}")]
     Unavailable { why: &'static str },
+    /// The token is not consumed: there was no connection to send the request on.
+    #[error(transparent)]
+    Unreachable(#[from] ConnectError),
     /// The token is not consumed: the provider responded with 429 and possibly a delay.
     #[error("the provider rate-limits the request (HTTP 429)")]
     RateLimited { retry_after: Option<Duration> },
@@ -62,6 +66,16 @@ impl TokenEndpointError {
                 Failure::NotConsumed { cause: Cause::RateLimited, retry_after: *retry_after }
             }
             Self::Unavailable { .. } => Failure::NotConsumed { cause: Cause::NoConnection, retry_after: None },
+            Self::Unreachable(error) => {
+                let cause = match error.problem {
+                    ConnectProblem::NameNotResolved => Cause::NameNotResolved,
+                    ConnectProblem::Refused => Cause::ConnectionRefused,
+                    ConnectProblem::TimedOut => Cause::ConnectTimedOut,
+                    ConnectProblem::CertificateRejected => Cause::CertificateRejected,
+                    ConnectProblem::Other => Cause::NoConnection,
+                };
+                Failure::NotConsumed { cause, retry_after: None }
+            }
             Self::Indeterminate(Doubt::TimedOut) => unknown(Cause::TimedOut),
             Self::Indeterminate(Doubt::ConnectionLost) => unknown(Cause::ConnectionLost),
             Self::Indeterminate(Doubt::ServerError(_)) => unknown(Cause::ServerError),

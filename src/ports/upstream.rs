@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use http_message::{HeaderMap, Method, StatusCode};
 
+use super::ConnectError;
 use crate::domain::secret::AccessToken;
 
 /// A complete request, except for its `Authorization` header.
@@ -89,8 +90,12 @@ pub struct UpstreamResponse {
 /// Why a response is missing or incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    #[error("the provider cannot be reached")]
-    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing was sent.
+    #[error("the provider cannot be reached: {0}")]
+    Unreachable(ConnectError),
+    /// Nothing was sent, because the URL or the token cannot be in a request.
+    #[error("the request to the provider is not valid")]
+    Unsendable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the provider was silent for too long")]
     Silent,
     #[error("the connection to the provider was lost")]

@@ -64,9 +64,9 @@ const ADAPTER: &[&str] = &[
     "tracing",
 ];
 
-const OUTBOUND: &[&str] = &["crate::ports", "crate::domain"];
+const OUTBOUND: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::connect_failure"];
 const INBOUND: &[&str] = &["crate::app", "crate::ports", "crate::domain"];
-/// The accept loop is the only adapter that other adapters use.
+/// The accept loop and the reasons of failed connections are all that adapters share.
 const OUTBOUND_SERVED: &[&str] = &["crate::ports", "crate::domain", "crate::adapters::serving"];
 
 const CORE_TESTS: &[&str] = &["mockall", "proptest", "tokio::join", "tokio::spawn", "tokio::task", "tokio::test"];
@@ -126,6 +126,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             &["tower_service"],
         ],
     ),
+    outbound("src/adapters/connect_failure", &[ADAPTER]),
     outbound("src/adapters/cipher", &[ADAPTER, PURE, TRAITS, &["chacha20poly1305"]]),
     outbound("src/adapters/secret_file", &[ADAPTER, PURE]),
     outbound("src/adapters/journal", &[ADAPTER, PURE, TRAITS]),

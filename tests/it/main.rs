@@ -60,6 +60,7 @@ mod restore;
 mod sdks;
 mod seal_vectors;
 mod sign_in;
+mod tls;
 mod tokens;
 mod unreadable_rows;
 mod webhook;

@@ -16,7 +16,7 @@ use goclaw::{
         secret::{AuthorizationCode, OAuthState, PkceVerifier, RefreshToken},
         token_response::{CodeGrant, TokenResponse},
     },
-    ports::{Doubt, OAuthEndpoint, TokenEndpointError},
+    ports::{ConnectProblem, Doubt, OAuthEndpoint, TokenEndpointError},
 };
 use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, TokenStatus};
 use secrecy::ExposeSecret;
@@ -88,7 +88,7 @@ fn kind(error: &TokenEndpointError) -> String {
         TokenEndpointError::RateLimited { retry_after } => {
             format!("rate limited {}", retry_after.map_or(0, |wait| wait.as_secs()))
         }
-        TokenEndpointError::Unavailable { .. } => "unavailable".to_owned(),
+        TokenEndpointError::Unavailable { .. } | TokenEndpointError::Unreachable(_) => "unavailable".to_owned(),
         TokenEndpointError::Indeterminate(Doubt::ServerError(status)) => format!("server error {status}"),
         TokenEndpointError::Indeterminate(Doubt::Unreadable(status)) => format!("unreadable {status}"),
         TokenEndpointError::Indeterminate(doubt) => format!("{doubt:?}"),
@@ -191,7 +191,8 @@ async fn a_connect_timeout_is_unavailable() {
     let limit = Duration::from_secs(20);
     let given_up = endpoint().refresh(&client, &RefreshToken::new("token"), limit).await.unwrap_err();
     // The connect timeout must end it. After the total timeout the token might be consumed.
-    assert!(matches!(given_up, TokenEndpointError::Unavailable { .. }), "{given_up:?}");
+    let TokenEndpointError::Unreachable(why) = given_up else { panic!("{given_up:?}") };
+    assert_eq!(why.problem, ConnectProblem::TimedOut, "{why:?}");
 }
 
 /// The tokens that arrive while the process is paused are the only valid ones.

@@ -25,7 +25,7 @@ use goclaw::{
 };
 use serde_json::json;
 
-const CAUSES: [&str; 19] = [
+const CAUSES: [&str; 23] = [
     "refresh_token_expired",
     "refresh_token_reused",
     "refresh_token_invalidated",
@@ -43,6 +43,10 @@ const CAUSES: [&str; 19] = [
     "held_up",
     "rate_limited",
     "no_connection",
+    "name_not_resolved",
+    "connection_refused",
+    "connect_timed_out",
+    "certificate_rejected",
     "restored",
     "sealed",
 ];

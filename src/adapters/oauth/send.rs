@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::error_code;
 use crate::{
+    adapters::connect_failure::connect_error,
     domain::{retry_time::RetryTime, time::Timestamp},
     ports::{Clock, Doubt, TokenEndpointError},
 };
@@ -89,7 +90,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
 /// Classifies a failure by whether the provider may have received the request.
 fn send_error(error: &reqwest::Error) -> TokenEndpointError {
     if error.is_connect() {
-        TokenEndpointError::Unavailable { why: "no connection could be made" }
+        let host = error.url().and_then(|url| url.host_str()).unwrap_or("the provider");
+        TokenEndpointError::Unreachable(connect_error(host, error))
     } else if error.is_timeout() {
         TokenEndpointError::Indeterminate(Doubt::TimedOut)
     } else {

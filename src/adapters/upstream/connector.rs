@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
 use super::{connection::Connection, idle_pool::Origin};
-use crate::ports::UpstreamError;
+use crate::{adapters::connect_failure::connect_error, ports::UpstreamError};
 
 /// For name lookup, TCP, TLS and the HTTP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +41,7 @@ impl Connector {
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Connection::over(stream).await?)
         };
         let connected = timeout(CONNECT_TIMEOUT, connect).await;
-        connected.map_err(|late| UpstreamError::Unreachable(late.into()))?.map_err(UpstreamError::Unreachable)
+        let connected = connected.unwrap_or_else(|late| Err(late.into()));
+        connected.map_err(|error| UpstreamError::Unreachable(connect_error(origin.authority.as_str(), error.as_ref())))
     }
 }

@@ -61,7 +61,7 @@ impl HttpUpstream {
 impl Upstream for HttpUpstream {
     #[tracing::instrument(level = "debug", name = "upstream.send", skip_all, fields(method = %request.method))]
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
-        let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unreachable)?;
+        let (origin, mut message) = message::of(request, bearer).map_err(UpstreamError::Unsendable)?;
         loop {
             let pooled = self.idle_pool.take(&origin);
             let is_pooled = pooled.is_some();

@@ -181,6 +181,7 @@ fn outcome_of(error: &TokenEndpointError) -> LoginOutcome {
     match error {
         TokenEndpointError::Rejected { .. } => LoginOutcome::CodeRefused,
         TokenEndpointError::Unavailable { .. }
+        | TokenEndpointError::Unreachable(_)
         | TokenEndpointError::RateLimited { .. }
         | TokenEndpointError::Indeterminate(Doubt::ConnectionLost | Doubt::ServerError(_)) => {
             LoginOutcome::ProviderUnavailable

@@ -84,7 +84,7 @@ impl Tokens {
 
 /// Whether a cause speaks of the server, not of the request or of a proxy in between.
 fn is_fault(cause: Cause) -> bool {
-    matches!(cause, Cause::TimedOut | Cause::ConnectionLost | Cause::ServerError | Cause::NoConnection)
+    cause.is_unreachable() || matches!(cause, Cause::TimedOut | Cause::ConnectionLost | Cause::ServerError)
 }
 
 fn server(method: RefreshMethod<'_>) -> &str {

@@ -11,6 +11,7 @@ use crate::domain::{
     secret::RefreshToken,
     token_response::TokenResponse,
 };
+use crate::ports::TokenEndpointError;
 
 /// How long a token response is awaited in all. After `http_timeout` it is late.
 const LISTEN_FOR: Duration = Duration::from_secs(10 * 60);
@@ -59,7 +60,7 @@ impl Tokens {
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
             RefreshMethod::OAuth(client) => {
-                self.oauth.refresh(client, token, LISTEN_FOR).await.map_err(|error| error.failure())
+                self.oauth.refresh(client, token, LISTEN_FOR).await.map_err(|error| failure(definition, &error))
             }
             RefreshMethod::Session(client) => {
                 // If the access token does not open, the provider uses the browser's last session.
@@ -69,10 +70,16 @@ impl Tokens {
                 // Presenting a cookie does not spend it, so a late response is worth nothing.
                 let limit = definition.refresh.http_timeout;
                 let refreshed = self.sessions.refresh(client, session.as_deref(), token, limit).await;
-                refreshed.map_err(|error| error.failure().for_reusable_secret())
+                refreshed.map_err(|error| failure(definition, &error).for_reusable_secret())
             }
         };
         self.note_outcome(definition, &outcome);
         outcome
     }
+}
+
+/// Returns what an error means for the presented token. The row keeps its kind only, so the log gets the whole text.
+fn failure(definition: &ProviderDefinition, error: &TokenEndpointError) -> Failure {
+    tracing::warn!(provider.name = %definition.name, error = %error, "the token endpoint gave no tokens");
+    error.failure()
 }

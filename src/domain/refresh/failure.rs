@@ -52,6 +52,11 @@ pub enum Cause {
     HeldUp,
     RateLimited,
     NoConnection,
+    NameNotResolved,
+    ConnectionRefused,
+    ConnectTimedOut,
+    /// The gateway does not trust the server's certificate.
+    CertificateRejected,
     /// An older copy of the database was restored: the stored refresh token is spent, and its successor is unknown.
     Restored,
     /// The stored refresh token does not open.
@@ -62,6 +67,18 @@ pub enum Cause {
 stored_words!(Cause);
 
 impl Cause {
+    /// Whether there was no connection to the server.
+    pub fn is_unreachable(self) -> bool {
+        matches!(
+            self,
+            Self::NoConnection
+                | Self::NameNotResolved
+                | Self::ConnectionRefused
+                | Self::ConnectTimedOut
+                | Self::CertificateRejected
+        )
+    }
+
     /// Returns the end of the sentence "the refresh failed: ...".
     pub fn in_words(self) -> &'static str {
         match self {
@@ -82,6 +99,19 @@ impl Cause {
             Self::HeldUp => "the gateway was delayed and did not send the refresh in time",
             Self::RateLimited => "the provider rate-limits refreshes",
             Self::NoConnection => "the provider could not be reached",
+            Self::NameNotResolved => {
+                "the name of the provider's server cannot be resolved; check the network and the DNS of the gateway's machine"
+            }
+            Self::ConnectionRefused => {
+                "the provider's server refused the connection; check the configured address and the firewall"
+            }
+            Self::ConnectTimedOut => {
+                "the provider's server did not accept a connection in time; check the network and the firewall"
+            }
+            Self::CertificateRejected => {
+                "the certificate of the provider's server was rejected; the gateway's log says why. If a proxy of your \
+                 network signs it, set SSL_CERT_FILE"
+            }
             Self::Restored => "an older copy of the database was restored, and the newest tokens are not in it",
             Self::DecryptionFailed => "the stored refresh token cannot be opened with the configured key",
         }

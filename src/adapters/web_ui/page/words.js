@@ -36,6 +36,11 @@ const CAUSES = {
 	held_up: "The gateway was delayed and sent no request. The refresh token was not used.",
 	rate_limited: "{v} is rate limiting. The refresh token was not used.",
 	no_connection: "{v} could not be reached. The refresh token was not used.",
+	name_not_resolved: "The name of {v}’s server could not be resolved; check the network and the DNS of the gateway’s machine. The refresh token was not used.",
+	connection_refused: "{v}’s server refused the connection; check the configured address and the firewall. The refresh token was not used.",
+	connect_timed_out: "{v}’s server did not accept a connection in time; check the network and the firewall. The refresh token was not used.",
+	certificate_rejected:
+		"The certificate of {v}’s server was rejected; the gateway’s log says why. If a proxy of your network signs it, set SSL_CERT_FILE. The refresh token was not used.",
 	account_deactivated: "{v} has deactivated this account.",
 	workspace_deactivated: "{v} has deactivated the workspace of this account.",
 	restored: "An older copy of the gateway’s database was restored. The newest tokens are not in it.",

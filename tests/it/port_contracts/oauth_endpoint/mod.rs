@@ -89,13 +89,13 @@ async fn each_exchange_fault_has_its_error_and_takes_at_most_one_request<F: Fixt
     for (fault, expected) in [
         (EndpointFault::Refused, "Rejected { status: 400, code: \"invalid_grant\" }"),
         (EndpointFault::Unreadable, "Indeterminate(Unreadable(200))"),
-        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }"),
+        (EndpointFault::NotReached, "Unreachable(ConnectError { problem: Refused"),
     ] {
         let fixture = F::open().await;
         let grant = fixture.approved(7).await;
         fixture.inject(fault).await;
         let error = fixture.exchange(grant).await.expect_err("it fails");
-        assert_eq!(format!("{error:?}"), expected);
+        assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
         assert!(fixture.requests() <= 1, "{fault:?}");
     }
@@ -106,7 +106,7 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         (EndpointFault::RateLimited, "RateLimited { retry_after: None }", false),
         (EndpointFault::RequestLost, "Indeterminate(ConnectionLost)", false),
         (EndpointFault::AnswerLost, "Indeterminate(TimedOut)", true),
-        (EndpointFault::NotReached, "Unavailable { why: \"no connection could be made\" }", false),
+        (EndpointFault::NotReached, "Unreachable(ConnectError { problem: Refused", false),
     ] {
         let fixture = F::open().await;
         let token = fixture.signed_in().await;
@@ -114,7 +114,8 @@ async fn each_refresh_fault_has_its_error_and_takes_at_most_one_request<F: Fixtu
         fixture.inject(fault).await;
         let limit = Duration::from_millis(500);
         let refreshed = within(fixture.endpoint().refresh(&fixture.client(), &token, limit)).await;
-        assert_eq!(format!("{:?}", refreshed.expect_err("it fails")), expected);
+        let error = refreshed.expect_err("it fails");
+        assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         fixture.recover().await;
         assert!(fixture.requests() <= before + 1, "{fault:?}");
         // The kind of the error says whether the provider may have acted.

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use goclaw::{
     domain::secret::AccessToken,
-    ports::{BodyError, ByteStream, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse},
+    ports::{
+        BodyError, ByteStream, ConnectProblem, RequestBody, Upstream, UpstreamError, UpstreamRequest, UpstreamResponse,
+    },
 };
 use http_message::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
@@ -25,7 +27,7 @@ contract!(fake: Fake, http: Http; [
     dropping_the_body_ends_the_request,
     the_token_is_sent_as_a_bearer_token,
     a_failing_request_body_is_reported_as_a_body_error,
-    an_invalid_request_is_unreachable,
+    an_invalid_request_is_not_sent,
     a_provider_without_a_connection_is_unreachable,
 ]);
 
@@ -195,13 +197,13 @@ async fn a_failing_request_body_is_reported_as_a_body_error<F: Fixture>() {
     }
 }
 
-async fn an_invalid_request_is_unreachable<F: Fixture>() {
+async fn an_invalid_request_is_not_sent<F: Fixture>() {
     let fixture = F::playing(ScriptedResponse::whole(StatusCode::OK, "")).await;
     let relative = UpstreamRequest { url: "/v1/responses".to_owned(), ..request(&fixture, RequestBody::default()) };
     let usable = request(&fixture, RequestBody::default());
     for (request, token) in [(relative, TOKEN), (usable, "two\nlines")] {
         let refused = within(fixture.upstream().send(request, &AccessToken::new(token))).await.map(drop);
-        assert!(matches!(refused, Err(UpstreamError::Unreachable(_))), "{refused:?}");
+        assert!(matches!(refused, Err(UpstreamError::Unsendable(_))), "{refused:?}");
     }
     assert!(fixture.seen().is_empty());
 }
@@ -209,5 +211,8 @@ async fn an_invalid_request_is_unreachable<F: Fixture>() {
 async fn a_provider_without_a_connection_is_unreachable<F: Fixture>() {
     let fixture = F::unreachable().await;
     let refused = send(&fixture).await.map(drop);
-    assert!(matches!(refused, Err(UpstreamError::Unreachable(_))), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(UpstreamError::Unreachable(why)) if why.problem == ConnectProblem::Refused),
+        "{refused:?}"
+    );
 }

@@ -14,6 +14,8 @@ mod sessions;
 mod test_gateway;
 mod upstream;
 
+use goclaw::ports::{ConnectError, ConnectProblem};
+
 pub(crate) use clock::FakeClock;
 pub(crate) use journal::MemoryJournal;
 pub(crate) use listener::{FakeListener, Page};
@@ -25,3 +27,8 @@ pub(crate) use refreshes::RefreshFault;
 pub(crate) use scripted_response::{End, Exchange, Framing, ScriptedResponse};
 pub(crate) use test_gateway::{NOW, OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
 pub(crate) use upstream::FakeUpstream;
+
+/// Returns the error of a provider that refuses connections.
+pub(crate) fn refused() -> ConnectError {
+    ConnectError { problem: ConnectProblem::Refused, host: "provider.example".into(), detail: "refused".into() }
+}

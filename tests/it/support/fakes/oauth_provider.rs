@@ -235,7 +235,7 @@ impl OAuthEndpoint for FakeProvider {
         }
         let (lifetime, with_refresh_token) = match state.reply {
             Reply::Tokens { lifetime, with_refresh_token } => (lifetime, with_refresh_token),
-            Reply::Unavailable => return Err(TokenEndpointError::Unavailable { why: "no connection could be made" }),
+            Reply::Unavailable => return Err(TokenEndpointError::Unreachable(super::refused())),
             Reply::Refused => {
                 return Err(state.spend(&grant, TokenEndpointError::Rejected { status: 400, code: "invalid_grant" }));
             }

@@ -44,7 +44,7 @@ impl SessionEndpoint for FakeProvider {
             return Err(TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" });
         }
         if self.sessions().is_gone {
-            return Err(TokenEndpointError::Unavailable { why: "no connection could be made" });
+            return Err(TokenEndpointError::Unreachable(super::refused()));
         }
         self.wait_while_hanging(limit).await?;
         let mut sessions = self.sessions();

@@ -105,14 +105,14 @@ impl Upstream for FakeUpstream {
     async fn send(&self, request: UpstreamRequest, bearer: &AccessToken) -> Result<UpstreamResponse, UpstreamError> {
         // Lets other tasks run first, as a network call does.
         tokio::task::yield_now().await;
-        check(&request, bearer).map_err(UpstreamError::Unreachable)?;
+        check(&request, bearer).map_err(UpstreamError::Unsendable)?;
         if self.state().is_unreachable {
-            return Err(UpstreamError::Unreachable("the test stopped the provider".into()));
+            return Err(UpstreamError::Unreachable(super::refused()));
         }
         if let RequestBody::Streamed { stream, .. } = request.body {
             let _read: Vec<Bytes> = stream.try_collect().await?;
         }
-        let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unreachable(Box::new(error)))?;
+        let url: Uri = request.url.parse().map_err(|error| UpstreamError::Unsendable(Box::new(error)))?;
         self.state().hosts.push(url.host().unwrap_or_default().to_owned());
         self.receive(bearer.expose_secret()).played(&self.exchange).await
     }

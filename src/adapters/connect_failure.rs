@@ -1,0 +1,42 @@
+//! Tells from a client's error why no connection could be made. Shared by the adapters that call a provider.
+
+use std::{error::Error, io, iter};
+
+use crate::ports::{ConnectError, ConnectProblem};
+
+/// How rustls begins every text about a certificate.
+const INVALID_CERTIFICATE: &str = "invalid peer certificate: ";
+
+/// Returns the failure of a connection to `host`.
+pub(super) fn connect_error(host: &str, error: &(dyn Error + 'static)) -> ConnectError {
+    let causes = iter::successors(Some(error), |&cause| cause.source());
+    let problem = causes.clone().find_map(problem_of).unwrap_or(ConnectProblem::Other);
+    // The last cause is the system's or the TLS library's own error.
+    let detail = causes.last().map(ToString::to_string).unwrap_or_default();
+    let detail = match detail.strip_prefix(INVALID_CERTIFICATE) {
+        Some("UnknownIssuer") => "it was issued by an authority that this machine does not trust".to_owned(),
+        Some(other) => other.to_owned(),
+        None => detail,
+    };
+    ConnectError { problem, host: host.to_owned(), detail }
+}
+
+/// Returns what one cause says. The clients wrap the errors of name resolution and TLS, so their texts are all there is.
+fn problem_of(cause: &(dyn Error + 'static)) -> Option<ConnectProblem> {
+    let text = cause.to_string();
+    let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    if text.starts_with(INVALID_CERTIFICATE) {
+        Some(ConnectProblem::CertificateRejected)
+    } else if text == "dns error" || text.contains("failed to lookup address") {
+        Some(ConnectProblem::NameNotResolved)
+    } else if kind == Some(io::ErrorKind::ConnectionRefused) {
+        Some(ConnectProblem::Refused)
+    } else if kind == Some(io::ErrorKind::TimedOut)
+        || cause.is::<tokio::time::error::Elapsed>()
+        || text == "operation timed out"
+    {
+        Some(ConnectProblem::TimedOut)
+    } else {
+        None
+    }
+}
