@@ -16,7 +16,7 @@ use crate::{
         token_response::AlreadyExpired,
         unreadable::UnreadableAccount,
     },
-    ports::{JournalError, RandomError, StoreError, TokenEndpointError, UpstreamError},
+    ports::{JournalError, RandomError, StoreError, StoreTrouble, TokenEndpointError, UpstreamError},
 };
 
 use super::{KeyError, VaultError};
@@ -130,6 +130,9 @@ pub enum AppError {
     LoginFailed(LoginEnd),
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// The store failed a moment ago, for this request or another one.
+    #[error("{}", .0.in_words())]
+    StoreDown(StoreTrouble),
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -141,6 +144,17 @@ pub enum AppError {
     /// The task panicked, which is a bug. The panic is in the log.
     #[error("the task panicked")]
     TaskDied,
+}
+
+impl AppError {
+    /// Returns what is wrong with the store, if that is the error.
+    pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
+        match self {
+            Self::Store(error) => error.trouble(),
+            Self::StoreDown(trouble) => Some(*trouble),
+            _ => None,
+        }
+    }
 }
 
 impl From<UnreadableAccount> for AppError {

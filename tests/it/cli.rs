@@ -113,7 +113,7 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     $ goclaw auth status
     token invalid or expired
     Account: person1@example.com (plan plus)
-    The access token has expired. It is refreshed as soon as the provider can be reached.
+    The access token has expired. The gateway refreshes it automatically.
     Run goclaw auth logout, then sign in again; or at once: goclaw auth login
     [exit code 1]
     ");

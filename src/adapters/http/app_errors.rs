@@ -12,7 +12,7 @@ use crate::{
         login_outcome::LoginOutcome,
         provider::{AuthMethod, ProviderType},
     },
-    ports::{StoreError, UpstreamError, chain},
+    ports::{StoreTrouble, UpstreamError, chain},
 };
 
 impl Problem {
@@ -103,15 +103,11 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
             fixed(Kind::LoginEnded, &format!("this address was already used, or its login has ended: {reason}"))
         }
         AppError::LoginFailed(end) => fixed(failed(end.outcome), &end.reason),
-        AppError::Store(StoreError::Damaged { .. }) => fixed(
-            Kind::StoreUnavailable,
-            "the gateway's database is damaged; nothing was changed; restore a backup, or move the database away and \
-             sign in again; see the gateway's log",
-        ),
-        AppError::Store(_) => fixed(
-            Kind::StoreUnavailable,
-            "the gateway's database is unavailable; nothing was changed; see the gateway's log",
-        ),
+        AppError::Store(error) => {
+            let trouble = error.trouble().unwrap_or(StoreTrouble::Unavailable).in_words();
+            fixed(Kind::StoreUnavailable, &format!("nothing was changed: {trouble}; see the gateway's log"))
+        }
+        AppError::StoreDown(_) => with(Kind::StoreUnavailable, "see the gateway's log"),
         AppError::Vault(_) | AppError::Key(_) => fixed(
             Kind::DecryptionFailed,
             "the configured key cannot decrypt a stored secret; nothing was changed; see the gateway's log",

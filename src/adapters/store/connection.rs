@@ -10,7 +10,7 @@ use crate::ports::StoreError;
 /// How long a caller waits for a pooled or new connection.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(5);
 
-/// Waits for a connection. `doing` completes "cannot ...: the database is unavailable".
+/// Waits for a connection. `doing` completes "cannot ...".
 pub(super) async fn take<C, E: Into<Cause>>(
     connection: impl Future<Output = Result<C, E>>,
     doing: &'static str,

@@ -4,7 +4,10 @@ use std::io;
 
 use diesel::result::Error as DieselError;
 
-use crate::{domain::unreadable::UnreadableRow, ports::StoreError};
+use crate::{
+    domain::unreadable::UnreadableRow,
+    ports::{StoreError, StoreTrouble, chain},
+};
 
 pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -13,28 +16,16 @@ pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 pub enum OpenStoreError {
     #[error("cannot create or write the database file {name}")]
     Create { name: String, source: io::Error },
-    #[error("cannot open the database {name}")]
+    #[error("cannot open the database {name}{}", advice(source.as_ref()))]
     Connect { name: String, source: Cause },
-    #[error("cannot migrate the schema of the database {name}")]
+    #[error("cannot migrate the schema of the database {name}{}", advice(source.as_ref()))]
     Migrate { name: String, source: Cause },
     #[error(
         "the database {name} was written by a newer goclaw (its schema is {found}, this one knows {known}); use that version"
     )]
     Newer { name: String, found: String, known: String },
-    #[error(
-        "the database {name} is damaged; stop all gateways and restore a backup of it, but keep the token journal beside \
-         it, or move the database away and sign in again"
-    )]
-    Damaged { name: String, source: Cause },
     #[error("the database {name} may lose committed data in a crash: set synchronous_commit = on for it")]
     NotDurable { name: String },
-}
-
-impl OpenStoreError {
-    /// Returns the error, or that the file is damaged if that is its cause.
-    pub(super) fn or_damaged(self, name: String) -> Self {
-        if is_damage(&self) { Self::Damaged { name, source: Box::new(self) } } else { self }
-    }
 }
 
 /// Why work on a connection failed: the database failed, or the data in it is invalid.
@@ -73,17 +64,29 @@ pub(super) fn is_rollback(source: &(dyn std::error::Error + 'static)) -> bool {
 
 pub(super) fn unavailable(doing: &'static str, source: impl Into<Cause>) -> StoreError {
     let source = source.into();
-    if is_damage(source.as_ref()) {
-        StoreError::Damaged { doing, source }
-    } else {
-        StoreError::Unavailable { doing, source }
-    }
+    StoreError::Unavailable { doing, trouble: trouble_of(source.as_ref()), source }
 }
 
-/// Whether the database file is damaged, by the texts of SQLite's errors (`SQLITE_CORRUPT`, `SQLITE_NOTADB`).
-fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut texts = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string);
-    texts.any(|text| DAMAGE.iter().any(|damage| text.contains(damage)))
+/// Returns what a database reports, by the texts of SQLite and PostgreSQL: diesel does not pass their codes on.
+fn trouble_of(error: &(dyn std::error::Error + 'static)) -> StoreTrouble {
+    const TEXTS: [(&str, StoreTrouble); 10] = [
+        ("disk is full", StoreTrouble::DiskFull),
+        ("no space left on device", StoreTrouble::DiskFull),
+        ("disk quota exceeded", StoreTrouble::DiskFull),
+        ("readonly database", StoreTrouble::ReadOnly),
+        ("read-only", StoreTrouble::ReadOnly),
+        ("disk image is malformed", StoreTrouble::Damaged),
+        ("malformed database schema", StoreTrouble::Damaged),
+        ("file is not a database", StoreTrouble::Damaged),
+        ("invalid page in block", StoreTrouble::Damaged),
+        ("could not read block", StoreTrouble::Damaged),
+    ];
+    let text = chain(error).to_lowercase();
+    TEXTS.iter().find(|(part, _)| text.contains(part)).map_or(StoreTrouble::Unavailable, |(_, trouble)| *trouble)
 }
 
-const DAMAGE: [&str; 3] = ["database disk image is malformed", "malformed database schema", "file is not a database"];
+/// Returns what to do about an error at the start, where its own text does not say it.
+fn advice(error: &(dyn std::error::Error + 'static)) -> String {
+    let trouble = trouble_of(error);
+    if trouble == StoreTrouble::Unavailable { String::new() } else { format!(": {}", trouble.in_words()) }
+}

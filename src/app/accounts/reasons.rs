@@ -1,16 +1,17 @@
 //! The sentences of a status: what is wrong with an account, and the next step.
 
 use super::Accounts;
-use crate::domain::{
-    credential::AccountState,
-    provider::ProviderDefinition,
-    provider_feedback::{AccountRefusal, ProviderFeedback},
-    refresh::{RefreshState, TokenState},
-    time::Timestamp,
+use crate::{
+    domain::{
+        credential::AccountState,
+        provider::ProviderDefinition,
+        provider_feedback::{AccountRefusal, ProviderFeedback},
+        refresh::{RefreshState, TokenState},
+        time::Timestamp,
+    },
+    ports::StoreTrouble,
 };
 
-const STORE_IS_DOWN: &str =
-    "The database cannot be reached, so this status comes from memory. Tokens cannot be refreshed meanwhile.";
 const BREAKER_IS_OPEN: &str = "The provider's server for refreshes does not answer. Refreshes pause until it does.";
 
 impl Accounts {
@@ -29,11 +30,13 @@ impl Accounts {
             }
             _ => of_tokens(state, refresh, self.now()),
         };
+        let trouble = self.tokens.store_trouble();
         let is_refreshed = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
         let is_open = is_refreshed && self.tokens.breaker_open_until(definition).is_some();
         joined([
             feedback.refusal().filter(|_| state != AccountState::Disabled).map(refused),
             tokens,
+            trouble.map(|trouble| format!("Tokens cannot be refreshed: {}. It is retried.", trouble.in_words())),
             is_open.then(|| BREAKER_IS_OPEN.to_owned()),
             self.clock.skew_millis().map(skewed),
         ])
@@ -41,8 +44,10 @@ impl Accounts {
 }
 
 /// Adds that a status comes from memory.
-pub(super) fn with_store_down(reason: Option<String>) -> String {
-    [Some(STORE_IS_DOWN.to_owned()), reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
+pub(super) fn with_store_down(trouble: StoreTrouble, reason: Option<String>) -> String {
+    let trouble = trouble.in_words();
+    let from_memory = format!("This status comes from memory: {trouble}. Tokens cannot be refreshed meanwhile.");
+    [Some(from_memory), reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn joined<const N: usize>(reasons: [Option<String>; N]) -> Option<String> {
@@ -71,8 +76,11 @@ fn of_tokens(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Opt
     let because = refresh.cause.map(|cause| format!(": {}", cause.in_words())).unwrap_or_default();
     let has_expired = refresh.has_ended(now);
     Some(match state {
+        AccountState::Active | AccountState::Refused if has_expired && refresh.cause.is_some() => {
+            format!("The access token has expired, and the last refresh failed{because}. It is retried automatically.")
+        }
         AccountState::Active | AccountState::Refused if has_expired => {
-            "The access token has expired. It is refreshed as soon as the provider can be reached.".to_owned()
+            "The access token has expired. The gateway refreshes it automatically.".to_owned()
         }
         AccountState::Active | AccountState::Refused if refresh.cause.is_some() => {
             format!("The last refresh failed{because}. It is retried automatically.")

@@ -77,7 +77,7 @@ impl Accounts {
                 }
                 Ok(())
             }
-            RefreshOutcome::StoreDown => Err(AppError::RefreshNotBegun { name: definition.name.clone(), wait: None }),
+            RefreshOutcome::StoreDown(trouble) => Err(AppError::StoreDown(trouble)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::StoreError,
+    ports::StoreTrouble,
 };
 
 /// The last login that the principal started, if it has ended.
@@ -90,7 +90,10 @@ impl Accounts {
     #[tracing::instrument(name = "accounts.status", skip_all, fields(provider.name = %name))]
     pub async fn status(&self, name: &AccountName, principal: &Principal) -> Result<AccountStatus, AppError> {
         match self.stored_status(name, principal).await {
-            Err(error @ AppError::Store(StoreError::Unavailable { .. })) => self.remembered_status(name).ok_or(error),
+            Err(AppError::Store(error)) => match error.trouble() {
+                Some(trouble) => self.remembered_status(name, trouble).ok_or(error.into()),
+                None => Err(error.into()),
+            },
             status => status,
         }
     }
@@ -154,10 +157,10 @@ impl Accounts {
     }
 
     /// Returns the status without what only the store knows.
-    fn remembered_status(&self, name: &AccountName) -> Option<AccountStatus> {
+    fn remembered_status(&self, name: &AccountName, trouble: StoreTrouble) -> Option<AccountStatus> {
         let known = self.tokens.registry().get(name)?;
         let status = self.status_of(&known.definition, known.enabled, &known.refresh);
-        Some(AccountStatus { reason: Some(with_store_down(status.reason)), ..status })
+        Some(AccountStatus { reason: Some(with_store_down(trouble, status.reason)), ..status })
     }
 
     /// Returns the status of a connected account.

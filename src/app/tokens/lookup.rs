@@ -11,7 +11,7 @@ use super::{ProviderRegistration, Tokens};
 use crate::{
     app::AppError,
     domain::{ids::AccountName, unreadable::UnreadableAccount},
-    ports::StoreError,
+    ports::StoreTrouble,
 };
 
 /// Pause between two lookups of one name.
@@ -27,7 +27,8 @@ pub(super) struct Lookups(Mutex<HashMap<AccountName, Arc<tokio::sync::Mutex<Opti
 struct Lookup {
     /// When it ended, since the machine's start.
     at: Duration,
-    has_failed: bool,
+    /// Why it failed, if the store did.
+    trouble: Option<StoreTrouble>,
 }
 
 impl Lookups {
@@ -63,16 +64,15 @@ impl Tokens {
     }
 
     async fn look_up(self: &Arc<Self>, name: &AccountName) -> Result<(), AppError> {
-        const DOING: &str = "look up an account";
         let lookup = self.lookups.of(name);
         let mut last = lookup.lock().await;
         let now = self.clock.since_boot();
-        if let Some(Lookup { has_failed, .. }) = last.filter(|last| now.saturating_sub(last.at) < PAUSE) {
-            let source = "it failed less than a second ago".into();
-            return if has_failed { Err(StoreError::Unavailable { doing: DOING, source }.into()) } else { Ok(()) };
+        if let Some(Lookup { trouble, .. }) = last.filter(|last| now.saturating_sub(last.at) < PAUSE) {
+            return trouble.map_or(Ok(()), |trouble| Err(AppError::StoreDown(trouble)));
         }
         let is_stored = self.read(name).await;
-        *last = Some(Lookup { at: self.clock.since_boot(), has_failed: is_stored.is_err() });
+        let trouble = is_stored.as_ref().err().and_then(AppError::store_trouble);
+        *last = Some(Lookup { at: self.clock.since_boot(), trouble });
         if !is_stored? && self.registry.unreadable(name).is_some() {
             self.registry.reset(name, None);
         }

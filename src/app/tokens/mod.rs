@@ -20,7 +20,10 @@ mod slots;
 mod source;
 mod vault;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub use registry::{ProviderRegistration, ProviderRegistry};
 pub use revoke::Revocation;
@@ -42,7 +45,10 @@ use crate::{
         time::Timestamp,
         unreadable::{UnreadableAccount, UnreadableRow},
     },
-    ports::{Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, TokenJournal, TokenStore},
+    ports::{
+        Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreTrouble, TokenJournal,
+        TokenStore,
+    },
 };
 use breaker::Breakers;
 use feedback::Feedback;
@@ -73,6 +79,8 @@ pub struct Tokens {
     breakers: Breakers,
     refused: RefusedTokens,
     feedback: Feedback,
+    /// Why the last refresh could not be begun or recorded.
+    store_trouble: Mutex<Option<StoreTrouble>>,
     schedule: RefreshSchedule,
     slots: RefreshSlots,
     proactive: bool,
@@ -99,6 +107,7 @@ impl Tokens {
             breakers: Breakers::default(),
             refused: RefusedTokens::default(),
             feedback: Feedback::default(),
+            store_trouble: Mutex::default(),
             schedule: RefreshSchedule::default(),
             slots: RefreshSlots::default(),
             proactive,
@@ -239,6 +248,15 @@ impl Tokens {
     /// Whether the provider said that these access tokens are dead.
     pub(super) fn are_refused(&self, name: &AccountName, version: &TokenVersion) -> bool {
         self.refused.are_dead(name, version)
+    }
+
+    /// Returns why the last refresh could not be begun or recorded, if it could not.
+    pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_store(&self, trouble: Option<StoreTrouble>) {
+        *self.store_trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], RandomError> {

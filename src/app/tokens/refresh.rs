@@ -25,7 +25,7 @@ use crate::{
         token_response::TokenResponse,
         unreadable::UnreadableAccount,
     },
-    ports::{Advanced, JournalRecord, StoreError},
+    ports::{Advanced, JournalRecord, StoreError, StoreTrouble},
 };
 
 /// Pauses between tries to commit: the first and the longest.
@@ -100,14 +100,17 @@ impl Tokens {
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        self.acquire_and_present(definition, seen, trigger, slot).await.unwrap_or_else(|error| {
+        let refreshed = self.acquire_and_present(definition, seen, trigger, slot).await;
+        let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
+        self.note_store(trouble);
+        refreshed.unwrap_or_else(|error| {
             // A store logs its own trouble, once and not with every try.
-            if matches!(error, AppError::Store(_)) {
+            if trouble.is_some() {
                 tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
             } else {
                 tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
             }
-            (RefreshOutcome::StoreDown, None)
+            (down(error), None)
         })
     }
 
@@ -153,7 +156,7 @@ impl Tokens {
                         let timed_out = Failure::Unknown(Cause::TimedOut);
                         self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, &seen, lease.clone(), timed_out).await;
-                        let outcome = recorded.map_or(RefreshOutcome::StoreDown, |()| RefreshOutcome::Settled);
+                        let outcome = recorded.map_or_else(down, |()| RefreshOutcome::Settled);
                         return Ok((outcome, Some(LateCall { presented: credential, lease, call })));
                     }
                 }
@@ -253,7 +256,7 @@ impl Tokens {
                         tracing::warn!(provider.name = %name, error = %error, "new tokens wait for the database");
                     }
                     if is_safe && self.tasks.stopping().is_cancelled() {
-                        return RefreshOutcome::StoreDown;
+                        return down(error);
                     }
                 }
             }
@@ -313,6 +316,11 @@ impl Tokens {
             tries += 1;
         }
     }
+}
+
+/// Returns the outcome of a refresh whose step was not stored.
+fn down(error: AppError) -> RefreshOutcome {
+    RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }
 
 /// Whether new tokens belong to the refreshed account: no label that both have differs.

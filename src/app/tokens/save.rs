@@ -14,7 +14,7 @@ use crate::{
         revocation::{RevocationId, RevocationOrder},
         time::Timestamp,
     },
-    ports::{ProfileChange, Removal, SaveOutcome, StoreError},
+    ports::{ProfileChange, Removal, SaveOutcome, StoreError, StoreTrouble},
 };
 
 /// Tries to queue the revocation of an account's refresh token while refreshes replace it.
@@ -158,5 +158,6 @@ impl Tokens {
 }
 
 fn changes_too_often(doing: &'static str) -> AppError {
-    StoreError::Unavailable { doing, source: "the account's tokens changed with every attempt".into() }.into()
+    let (trouble, source) = (StoreTrouble::Unavailable, "the account's tokens changed with every attempt".into());
+    StoreError::Unavailable { doing, trouble, source }.into()
 }

@@ -92,7 +92,7 @@ impl Tokens {
                 RefreshOutcome::Waiting(until) => {
                     tokens.schedule.put(until.max(tokens.now().plus(MIN_WAIT)), name);
                 }
-                RefreshOutcome::StoreDown => tokens.schedule.put(tokens.now().plus(STORE_PAUSE), name),
+                RefreshOutcome::StoreDown(_) => tokens.schedule.put(tokens.now().plus(STORE_PAUSE), name),
             }
         });
     }

@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::slots::IsAwaited;
-use crate::domain::{ids::AccountName, refresh::TokenVersion, time::Timestamp};
+use crate::{
+    domain::{ids::AccountName, refresh::TokenVersion, time::Timestamp},
+    ports::StoreTrouble,
+};
 
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +21,8 @@ pub(in crate::app) enum RefreshOutcome {
     Settled,
     /// Nothing can be done before this time. Another replica may hold the lease.
     Waiting(Timestamp),
-    /// The store did not respond.
-    StoreDown,
+    /// The store failed.
+    StoreDown(StoreTrouble),
 }
 
 type Key = (AccountName, TokenVersion);

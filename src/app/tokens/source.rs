@@ -55,7 +55,7 @@ impl Tokens {
                 RefreshOutcome::Waiting(_) => {
                     self.wait_for_other_replica(definition, &refresh.version).await?;
                 }
-                RefreshOutcome::StoreDown => return Err(AppError::RefreshNotBegun { name: name.clone(), wait: None }),
+                RefreshOutcome::StoreDown(trouble) => return Err(AppError::StoreDown(trouble)),
             }
             waited_for = Some(refresh.version.clone());
         }

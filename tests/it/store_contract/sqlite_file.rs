@@ -66,7 +66,7 @@ async fn a_file_that_is_not_a_database_is_rejected_and_unchanged() {
     let letter = "Dear database,\n".repeat(100);
     fs::write(&path, &letter).unwrap();
     let refusal = SqliteStore::open(&path, Arc::new(SystemClock)).await.map(drop).unwrap_err();
-    assert!(matches!(refusal, OpenStoreError::Damaged { .. }), "{refusal:?}");
+    assert!(refusal.to_string().contains("the database is damaged"), "{refusal:?}");
     assert_eq!(fs::read_to_string(&path).unwrap(), letter);
 }
 

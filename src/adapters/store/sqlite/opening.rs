@@ -33,10 +33,6 @@ impl SqliteStore {
     /// # Errors
     /// All of [`OpenStoreError`] except `NotDurable`.
     pub async fn open(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
-        Self::open_file(path, local).await.map_err(|error| error.or_damaged(path.display().to_string()))
-    }
-
-    async fn open_file(path: &Path, local: Arc<dyn Clock>) -> Result<Self, OpenStoreError> {
         let name = path.display().to_string();
         let created = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         created.map_err(|source| OpenStoreError::Create { name: name.clone(), source })?;

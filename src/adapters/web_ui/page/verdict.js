@@ -113,8 +113,8 @@ function judge(account, at) {
 		case "refreshing":
 			return { kind, shape: "warn", tone: "", word: "Refreshing now", say: [`Requesting a new token from ${v}`], why: ["Programs are not interrupted."] };
 		case "stalled":
-			return { kind, shape: "warn", word: "Token expired", say: ["Refreshes as soon as ", `${v} can be reached`],
-				why: [`${why(last("refresh_postponed")?.cause, provider)} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
+			return { kind, shape: "warn", word: "Token expired", say: ["The gateway keeps trying to refresh it"],
+				why: [`${status.reason ?? ""} Programs get an error until then. Nothing is lost.`.trim()], main: "refresh" };
 		case "expiring":
 		case "ending": {
 			const soon = kind === "expiring";
@@ -132,7 +132,7 @@ function judge(account, at) {
 			const next = status.next_refresh_at;
 			return { kind, shape: "warn", word: "Connected, not refreshed yet",
 				say: next - at > 1 ? ["The gateway tries again in ", left(next)] : ["The gateway tries again now"],
-				why: [`${why(last("refresh_postponed")?.cause, provider) || status.reason} `, status.expires_at ? `The current token works until ${moment(status.expires_at)}.` : ""] };
+				why: [`${status.reason} `, status.expires_at ? `The current token works until ${moment(status.expires_at)}.` : ""] };
 		}
 		case "down":
 			return { kind, shape: "warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],

@@ -7,7 +7,7 @@ use goclaw::{
         audit::AuditEvent,
         time::Timestamp,
     },
-    ports::{ApiTokenStore, Author, StoreError},
+    ports::{ApiTokenStore, Author, StoreError, StoreTrouble},
 };
 
 use super::MemoryStore;
@@ -22,7 +22,11 @@ impl ApiTokenStore for MemoryStore {
             .iter()
             .any(|SealedApiToken { token: other, .. }| other.id == token.token.id || other.digest == token.token.digest)
         {
-            return Err(StoreError::Unavailable { doing: DOING, source: "the token is not unique".into() });
+            return Err(StoreError::Unavailable {
+                doing: DOING,
+                trouble: StoreTrouble::Unavailable,
+                source: "the token is not unique".into(),
+            });
         }
         tables.api_tokens.push(token.clone());
         tables.append(AuditEvent::token_created(&token.token), author);

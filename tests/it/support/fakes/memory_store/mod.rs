@@ -20,7 +20,7 @@ use goclaw::{
         ids::AccountName, keys::KeyCheck, login::SealedLogin, provider_settings::ProviderSettings,
         revocation::PendingRevocation, time::Timestamp, unreadable::UnreadableRow,
     },
-    ports::{StoreError, StoredFeedback},
+    ports::{StoreError, StoreTrouble, StoredFeedback},
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -153,7 +153,11 @@ impl MemoryStore {
             Failing::Everything => true,
         };
         if fails {
-            return Err(StoreError::Unavailable { doing, source: "injected failure".into() });
+            return Err(StoreError::Unavailable {
+                doing,
+                trouble: StoreTrouble::Unavailable,
+                source: "injected failure".into(),
+            });
         }
         Ok(tables)
     }

@@ -1,0 +1,61 @@
+//! Why a store fails, as all store ports report it.
+
+use crate::domain::unreadable::UnreadableRow;
+
+/// A store is broken or unreachable. The text goes to the log, never to a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database fails. A retry may succeed.
+    #[error("cannot {doing}: {}", trouble.in_words())]
+    Unavailable { doing: &'static str, trouble: StoreTrouble, source: Box<dyn std::error::Error + Send + Sync> },
+    /// A row holds a value that the gateway never writes. A retry fails too; other rows are not affected.
+    #[error("the database holds an unreadable row: {0}")]
+    Unreadable(Box<UnreadableRow>),
+}
+
+impl From<UnreadableRow> for StoreError {
+    fn from(row: UnreadableRow) -> Self {
+        Self::Unreadable(Box::new(row))
+    }
+}
+
+/// What is wrong with a database that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreTrouble {
+    /// It is unreachable, busy for too long, or fails in another way.
+    Unavailable,
+    DiskFull,
+    ReadOnly,
+    Damaged,
+}
+
+impl StoreTrouble {
+    /// Returns the trouble and the way out, for the end of a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the database is unavailable",
+            Self::DiskFull => "the disk of the database is full; free some space",
+            Self::ReadOnly => "the database cannot be written; check the permissions of its file, folder and disk",
+            Self::Damaged => {
+                "the database is damaged; stop all gateways and restore a backup of it, but keep the token journal beside \
+                 it, or move the database away and sign in again"
+            }
+        }
+    }
+}
+
+impl StoreError {
+    /// Returns what is wrong with the database, or None if only a row of it is.
+    pub fn trouble(&self) -> Option<StoreTrouble> {
+        match self {
+            Self::Unavailable { trouble, .. } => Some(*trouble),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Returns an error with its sources in one line, for the log.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(error.source(), |source| source.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
