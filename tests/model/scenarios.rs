@@ -255,6 +255,16 @@ fn ten_refusals_and_one_lost_answer_leave_exactly_one_retry_while_the_access_tok
 }
 
 #[test]
+fn a_request_after_a_failed_connection_is_tried_at_once_and_one_after_a_429_waits() {
+    for (cause, is_tried) in [(Cause::ConnectionRefused, true), (Cause::RateLimited, false), (Cause::Refused, false)] {
+        let mut story = signed_in();
+        assert_eq!(story.begin("A", RefreshTrigger::Now), Effect::Send);
+        assert_eq!(story.fail("A", Failure::NotConsumed { cause, retry_after: None }), Effect::Recorded);
+        assert_eq!(story.begin("A", RefreshTrigger::Now) == Effect::Send, is_tried, "{cause:?}");
+    }
+}
+
+#[test]
 fn a_plain_trigger_starts_no_retry_while_the_access_token_is_good() {
     let mut story = in_doubt();
     let dead_at = story.ends_at().minus(story.policy.serve_margin);

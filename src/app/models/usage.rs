@@ -33,13 +33,15 @@ const USAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct Usages(Mutex<HashMap<AccountName, (LoginId, Usage)>>);
 
 impl Usages {
-    /// Takes the usage from a response's headers, if they have it.
+    /// Takes the usage from a response's headers. Without them, what is known is out of date: the call was charged.
     pub(super) fn note(&self, name: &AccountName, login_id: &LoginId, headers: &HeaderMap, now: Timestamp) {
         // Most responses have no usage, so one header is checked first.
         if headers.contains_key("x-codex-primary-used-percent")
             && let Some(usage) = Usage::of_headers(|name| headers.get(name)?.to_str().ok(), now)
         {
             self.put(name, login_id, usage);
+        } else {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::time::Timestamp;
 
-use super::{RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
+use super::{Cause, RefreshPolicy, RefreshState, RefreshTrigger, TokenState};
 
 /// How often a refresh token may be presented while its access token is valid: once, and once more out of doubt.
 const PRESENTATIONS_WHILE_GOOD: u32 = 2;
@@ -24,6 +24,12 @@ impl RefreshState {
         match &self.state {
             TokenState::Active => match trigger {
                 RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
+                // Nothing was sent, so a caller who asks need not wait. The breaker limits how often that happens.
+                RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead
+                    if self.cause.is_some_and(Cause::is_unreachable) =>
+                {
+                    Some(ALWAYS)
+                }
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead => Some(not_before),
             },
             TokenState::Refreshing(lease) => Some(lease.until),

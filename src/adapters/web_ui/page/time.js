@@ -47,6 +47,14 @@ export function moment(at) {
 	return `${week}${day(at)}, ${clock(at)}`;
 }
 
+/** A moment within a sentence: `at 14:36`, `tomorrow at 00:00`, `on Fri 27 Nov at 09:00`. */
+export function atMoment(at) {
+	const away = daysAway(at);
+	if (away === 0) return `at ${clock(at)}`;
+	const said = moment(at).replace(/, (\d\d:\d\d)$/, " at $1");
+	return Math.abs(away) === 1 ? said : `on ${said}`;
+}
+
 /** `16:40 today` for today; otherwise as `moment`. */
 export const until = (at) => (daysAway(at) === 0 ? `${clock(at)} today` : moment(at));
 

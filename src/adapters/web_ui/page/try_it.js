@@ -3,7 +3,7 @@ import { GatewayError, api, events, ofOpenAi, send } from "./api.js";
 import { button, h, notice, put, replace, uid } from "./dom.js";
 import { snippets } from "./snippets.js";
 import { store } from "./store.js";
-import { length, left, now, onTick, when } from "./time.js";
+import { atMoment, length, left, now, onTick, when } from "./time.js";
 import { vendor } from "./words.js";
 
 const FIRST = "Why do refresh tokens rotate? One sentence.";
@@ -124,7 +124,7 @@ export function tryIt(account) {
 		const used = store.get(name)?.usage?.windows.find((window) => window.used_percent >= 100);
 		const resets = error.resetsAt ?? used?.resets_at ?? (error.retryAfter ? now() + error.retryAfter : null);
 		const which = used?.window_seconds ? `The ${length(used.window_seconds).replace(/s$/, "").replace(" ", "-")} limit of this account is used up` : "The limit of this account is used up";
-		return notice("warn", which, [resets && ["It resets at ", when(resets), ", in ", left(resets), ". "],
+		return notice("warn", which, [resets && ["It resets ", when(resets, atMoment), ", in ", left(resets), ". "],
 			`Programs get the same error (${error.status}, `, h("code", null, error.code), ") until then."], { role: "alert", level: "h3" });
 	}
 

@@ -1,5 +1,5 @@
 // Derives an account's display state: label, explanation and next action.
-import { moment, span, until, when, left } from "./time.js";
+import { atMoment, moment, span, until, when, left } from "./time.js";
 import { isProvidersWord, secretName, signsIn, vendor, why } from "./words.js";
 import { code, toneOf } from "./dom.js";
 
@@ -28,7 +28,9 @@ export function kindOf(account, at) {
 	if (!status.authenticated) return refreshes && status.expires_at <= at ? "stalled" : "needs";
 	if (isLimited(status, at)) return "limited";
 	if (status.expires_at && !refreshes) return expiresSoon(account, at) ? "expiring" : "ending";
-	if (status.reason) return isPostponed(account) ? "postponed" : "troubled";
+	const postponed = isPostponed(account);
+	// A refresh that failed early is not retried before it is due, so nothing waits for it.
+	if (status.reason && (!postponed || status.next_refresh_at - at < HOUR)) return postponed ? "postponed" : "troubled";
 	if (usageError && PROVIDER_IS_DOWN.includes(usageError.code)) return "down";
 	return "good";
 }
@@ -93,8 +95,9 @@ function judge(account, at) {
 		case "troubled":
 			return { kind, shape: "warn", word: "Connected", say: ["The gateway has a problem"], why: [status.reason] };
 		case "doubt": {
-			const meanwhile = serves ? `Programs keep working until ${moment(status.expires_at)}. ` : "The current token has expired. ";
-			const aside = "Trying now may revoke the token that still works: some providers end a sign-in when an old token is sent twice.";
+			const ended = status.expires_at > at ? `${v} no longer accepts the token in use. ` : "The current token has expired. ";
+			const meanwhile = serves ? `Programs keep working until ${moment(status.expires_at)}. ` : ended;
+			const aside = serves ? "Trying now may revoke the token that still works: some providers end a sign-in when an old token is sent twice." : null;
 			const event = last("in_doubt");
 			if (event?.cause === "restored") {
 				return { kind, shape: "doubt", word: "In doubt", say: ["An older database was restored; a new sign-in is safest"],
@@ -103,7 +106,7 @@ function judge(account, at) {
 						"The gateway does not try it unless you ask."],
 					aside, main: "again" };
 			}
-			const asked = event ? `At ${moment(event.at)} the gateway sent a refresh to ${v} and got no usable response. ` : "";
+			const asked = event ? `The gateway sent a refresh to ${v} ${atMoment(event.at)} and got no usable response. ` : "";
 			return { kind, shape: "doubt", word: "In doubt", say: [`${v}’s response was lost; a new sign-in is safest`],
 				why: [asked, "The refresh token may already be used. ",
 					meanwhile,
@@ -136,7 +139,7 @@ function judge(account, at) {
 		}
 		case "down":
 			return { kind, shape: "warn", word: `${v} isn’t responding`, say: ["Your sign-in is fine; ", nb(`${v} is not`)],
-				why: [`Usage requested at ${moment(account.usageAt ?? account.readAt)}: `, `${usageError.sentence} `,
+				why: [`Usage requested ${atMoment(account.usageAt ?? account.readAt)}: `, `${usageError.sentence} `,
 					"Programs may get the same error. You don’t need to do anything."], main: "check" };
 		default:
 			return { kind, shape: "ok", word: "Connected",
@@ -171,13 +174,15 @@ export function headline(accounts, at) {
 	const refused = of("refused");
 	const limited = of("limited");
 	const troubled = of("troubled");
-	const stuck = of("postponed", "stalled", "down");
-	const about = [...needs, ...refused, ...doubt, ...limited, ...soon, ...stuck, ...troubled];
+	const waiting = of("postponed", "stalled");
+	const stuck = of("down");
+	const about = [...needs, ...refused, ...doubt, ...limited, ...soon, ...waiting, ...stuck, ...troubled];
 	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
 	if (refused.length) return { title: title(refused, "is refused by its provider", "are refused by their provider"), about };
 	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
 	if (limited.length) return { title: title(limited, "has reached its plan’s limit", "have reached their plans’ limits"), about };
 	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
+	if (waiting.length) return { title: title(waiting, "isn’t refreshed yet", "aren’t refreshed yet"), about };
 	if (stuck.length) return { title: title(stuck, "is waiting for its provider", "are waiting for their provider"), about };
 	if (troubled.length) return { title: "The gateway has a problem", about };
 	if (connected.length === 0) return { title: "No account is in use", about };
