@@ -107,7 +107,12 @@ pub enum AppError {
     ExpiredSecret(#[from] AlreadyExpired),
     /// The provider does not accept the pasted secret. Nothing was saved.
     #[error("the provider of {name} rejected this {what}")]
-    SecretRefused { name: AccountName, what: &'static str },
+    SecretRefused {
+        name: AccountName,
+        what: &'static str,
+        /// Why it may be refused.
+        hint: Option<String>,
+    },
     /// The pasted secret could not be checked. Nothing was saved.
     #[error("the secret could not be checked with the provider")]
     NotChecked(#[source] TokenEndpointError),

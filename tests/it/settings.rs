@@ -103,6 +103,36 @@ fn additional_accounts_and_endpoints_can_be_configured() {
 }
 
 #[test]
+fn a_dashscope_endpoint_has_its_region_and_its_chat_path() {
+    let (compatible, plan) = ("compatible-mode/v1/chat/completions", "v1/chat/completions");
+    for (url, base, region, chat) in [
+        ("https://dashscope.aliyuncs.com", "https://dashscope.aliyuncs.com", "China (Beijing)", compatible),
+        (
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+            "https://dashscope-intl.aliyuncs.com",
+            "Singapore",
+            compatible,
+        ),
+        (
+            "https://coding-intl.dashscope.aliyuncs.com/v1",
+            "https://coding-intl.dashscope.aliyuncs.com",
+            "the international coding plan",
+            plan,
+        ),
+        ("http://127.0.0.1:9", "http://127.0.0.1:9", "another server", compatible),
+    ] {
+        let settings = load(&[("GOCLAW_PROVIDERS__DASHSCOPE__API_BASE", url)]).unwrap();
+        let dashscope =
+            settings.providers.iter().find(|provider| provider.provider_type == ProviderType::Dashscope).unwrap();
+        assert_eq!((dashscope.api_base.as_str(), dashscope.model_api().unwrap().prompt_path), (base, chat));
+        let hint = dashscope.secret_hint().unwrap();
+        assert!(hint.contains(&format!("api_base is {base} ({region})")), "{hint}");
+        assert_eq!(dashscope.check_path().is_none(), chat == plan);
+        assert_eq!(dashscope.proxy_paths == ["v1/*"], chat == plan);
+    }
+}
+
+#[test]
 fn short_variables_must_not_contradict_long_ones() {
     assert_eq!(load(&[("GOCLAW_PORT", "4001")]).unwrap().server.port, 4001);
     assert!(load(&[("GOCLAW_PORT", "4001"), ("GOCLAW_SERVER__PORT", "4001")]).is_ok());

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::{
     ids::AccountName,
     oauth_client::{EndpointUrl, OAuthClient},
-    provider::{OAuthDefaults, ProviderDefinition, ProviderType},
+    provider::{OAuthDefaults, ProviderDefinition, ProviderType, dashscope},
     refresh::{RefreshPolicy, RevocationScope},
     session_client::SessionClient,
 };
@@ -93,13 +93,19 @@ impl ProviderSection {
             Some(SessionClient { url, cookie: defaults.cookie })
         });
         let default_grace = if descriptor.sessions.is_some() { GRACE_OF_A_COOKIE } else { policy.grace };
+        let mut api_base = self.api_base.map_or_else(|| descriptor.api_base.to_owned(), String::from);
+        let mut proxy_paths = descriptor.proxy_paths;
+        if provider_type == ProviderType::Dashscope {
+            api_base = dashscope::api_base(&api_base).to_owned();
+            proxy_paths = dashscope::proxy_paths(&api_base);
+        }
         let default_version = descriptor.models.and_then(|api| api.client_version);
         Ok(ProviderDefinition {
             name: AccountName::parse(name).map_err(|error| SettingsError::invalid("providers", name, error))?,
             provider_type,
             display_name: descriptor.display_name.to_owned(),
-            api_base: self.api_base.map_or_else(|| descriptor.api_base.to_owned(), String::from),
-            proxy_paths: self.proxy_paths.unwrap_or_else(|| owned(descriptor.proxy_paths)),
+            api_base,
+            proxy_paths: self.proxy_paths.unwrap_or_else(|| owned(proxy_paths)),
             user_agent: self.user_agent,
             client_version: self.client_version.or_else(|| default_version.map(str::to_owned)),
             models: self.models,

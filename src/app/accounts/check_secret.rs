@@ -26,7 +26,7 @@ impl Accounts {
         method: AuthMethod,
         token: &AccessToken,
     ) -> Result<(), AppError> {
-        let Some(path) = definition.descriptor().check_path else { return Ok(()) };
+        let Some(path) = definition.check_path() else { return Ok(()) };
         let mut headers = HeaderMap::new();
         set_user_agent(&mut headers, definition);
         let url = definition.url_of(&ProxyPath::fixed(path), None);
@@ -61,6 +61,6 @@ impl Accounts {
 
     fn secret_refused(definition: &ProviderDefinition, what: &'static str) -> AppError {
         tracing::info!(provider.name = %definition.name, what, "a pasted secret was refused by the provider");
-        AppError::SecretRefused { name: definition.name.clone(), what }
+        AppError::SecretRefused { name: definition.name.clone(), what, hint: definition.secret_hint() }
     }
 }

@@ -84,7 +84,7 @@ impl Models {
         };
         let found = self.names.resolve(asked, |_| unknown.is_none());
         let definition = self.definition(&found.provider).await?;
-        let api = definition.descriptor().models.ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
+        let api = definition.model_api().ok_or_else(|| AppError::NoModels(definition.name.clone()))?;
         // ChatGPT's models have no slash in their names, so the part before it is an unknown account. The prompt must
         // not go to another account.
         if api.dialect == Dialect::Codex && found.model.contains('/') {

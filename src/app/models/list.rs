@@ -141,7 +141,7 @@ impl Models {
         };
         let definition = &account.definition;
         let is_on = account.enabled && definition.enabled;
-        let Some(api) = definition.descriptor().models.filter(|_| is_on) else { return (Vec::new(), true) };
+        let Some(api) = definition.model_api().filter(|_| is_on) else { return (Vec::new(), true) };
         let turn = self.lists.turn(name);
         let _one_at_a_time = turn.lock().await;
         let login_id = &account.refresh.version.login_id;

@@ -1,4 +1,4 @@
-//! Alibaba DashScope, media generation: connects with an API key, or with OAuth if the endpoints are configured.
+//! Alibaba DashScope, models and media generation: connects with an API key, or with OAuth if the endpoints are configured.
 
 use super::descriptor::{AuthMethod, Category, Descriptor, Dialect, ModelApi, OAuthDefaults};
 use crate::domain::{account::AccountLabels, claims::UnverifiedClaims, oauth_client::BodyFormat};
@@ -34,6 +34,55 @@ pub(super) const DESCRIPTOR: Descriptor = Descriptor {
     account_header: None,
     labels,
 };
+
+/// The model API of the coding plan, which has hosts and keys of its own.
+pub(super) const CODING_PLAN: ModelApi = ModelApi {
+    dialect: Dialect::ChatCompletions,
+    prompt_path: "v1/chat/completions",
+    models_path: "v1/models",
+    client_version: None,
+};
+
+/// The region of each endpoint. A key is valid in its own region only.
+const REGIONS: [(&str, &str); 6] = [
+    ("https://dashscope.aliyuncs.com", "China (Beijing)"),
+    ("https://dashscope-intl.aliyuncs.com", "Singapore"),
+    ("https://dashscope-us.aliyuncs.com", "US (Virginia)"),
+    ("https://cn-hongkong.dashscope.aliyuncs.com", "China (Hong Kong)"),
+    ("https://coding.dashscope.aliyuncs.com", "the coding plan in China"),
+    ("https://coding-intl.dashscope.aliyuncs.com", "the international coding plan"),
+];
+
+/// Returns the base without the path of one API, as the provider's own pages show it.
+pub fn api_base(url: &str) -> &str {
+    let base = url.trim_end_matches('/');
+    let apis = ["/compatible-mode/v1", "/api/v1", "/v1"];
+    apis.into_iter().find_map(|api| base.strip_suffix(api)).unwrap_or(base)
+}
+
+pub fn is_coding_plan(api_base: &str) -> bool {
+    api_base.split_once("://").is_some_and(|(_, host)| host.starts_with("coding.") || host.starts_with("coding-"))
+}
+
+/// Returns the paths below `api_base` that callers may use.
+pub fn proxy_paths(api_base: &str) -> &'static [&'static str] {
+    if is_coding_plan(api_base) { &["v1/*"] } else { DESCRIPTOR.proxy_paths }
+}
+
+/// Returns why a key may be refused at `api_base`, and where else it may be valid.
+pub fn key_hint(api_base: &str) -> String {
+    let region = REGIONS.iter().find(|(base, _)| *base == api_base).map_or("another server", |(_, region)| *region);
+    let others: Vec<String> = REGIONS
+        .iter()
+        .filter(|(base, _)| *base != api_base)
+        .map(|(base, region)| format!("{base} ({region})"))
+        .collect();
+    format!(
+        "a key is valid in its own region only, and api_base is {api_base} ({region}); if the key is from another one, set \
+         api_base to {}",
+        others.join(", ")
+    )
+}
 
 fn labels(claims: &UnverifiedClaims) -> AccountLabels {
     AccountLabels { account_id: None, user_id: claims.label("sub"), email: claims.label("email"), plan_type: None }

@@ -1,7 +1,8 @@
 //! A provider as configured.
 
 use super::{
-    descriptor::{AuthMethod, Descriptor},
+    dashscope,
+    descriptor::{AuthMethod, Descriptor, ModelApi},
     provider_type::ProviderType,
 };
 use crate::domain::{
@@ -63,6 +64,25 @@ impl ProviderDefinition {
 
     pub fn descriptor(&self) -> &'static Descriptor {
         self.provider_type.descriptor()
+    }
+
+    /// Returns the model API, if the provider has one.
+    pub fn model_api(&self) -> Option<&'static ModelApi> {
+        if self.is_coding_plan() { Some(&dashscope::CODING_PLAN) } else { self.descriptor().models }
+    }
+
+    /// Returns the path of a free request that tries a pasted secret. The coding plan has none.
+    pub fn check_path(&self) -> Option<&'static str> {
+        self.descriptor().check_path.filter(|_| !self.is_coding_plan())
+    }
+
+    /// Returns why the provider may have refused a secret, if more is known than that it did.
+    pub fn secret_hint(&self) -> Option<String> {
+        (self.provider_type == ProviderType::Dashscope).then(|| dashscope::key_hint(&self.api_base))
+    }
+
+    fn is_coding_plan(&self) -> bool {
+        self.provider_type == ProviderType::Dashscope && dashscope::is_coding_plan(&self.api_base)
     }
 
     /// Returns the methods to connect this account, the preferred one first.

@@ -55,6 +55,10 @@ async fn a_secret_is_saved_only_if_the_provider_accepts_it() {
         let (actual, problem) = put(&gateway, name, body).await;
         assert_eq!((actual, problem["code"].as_str().unwrap_or_default()), (status, code), "{name}: {problem}");
         assert_eq!(home.stored() == before, status != 200, "{name}");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        let is_hint =
+            detail.contains(&format!("api_base is {}", provider.dashscope_url)) && detail.contains("Singapore");
+        assert_eq!(is_hint, name == "dashscope" && status == 400, "{detail}");
     }
     // A secret that cannot be checked is not saved, and the stored one stays.
     provider.post_control("/outages", json!({"site": "dashscope", "down": true})).await;
