@@ -70,7 +70,7 @@ impl Notifier for Webhook {
                 "generation": event.generation.0,
                 "cause": event.cause.map(Cause::as_str),
                 "code": event.code.as_ref().map(ProviderCode::as_str),
-                "reason": event.cause.map(Cause::in_words).or(event.code.as_ref().map(ProviderCode::in_words)),
+                "reason": event.reason(),
             },
         })
         .to_string();

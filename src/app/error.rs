@@ -154,11 +154,7 @@ pub enum AppError {
 impl AppError {
     /// Returns what is wrong with the store, if that is the error.
     pub(super) fn store_trouble(&self) -> Option<StoreTrouble> {
-        match self {
-            Self::Store(error) => error.trouble(),
-            Self::StoreDown(trouble) => Some(*trouble),
-            _ => None,
-        }
+        if let Self::Store(error) = self { error.trouble() } else { None }
     }
 }
 

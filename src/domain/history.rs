@@ -46,6 +46,11 @@ impl CredentialEvent {
         let event = Self::unnumbered(name, EventKind::Refused, refresh, at);
         Self { cause: None, code: Some(code.clone()), ..event }
     }
+
+    /// Returns the cause or the provider's code in words, for the end of a sentence.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.cause.map(Cause::in_words).or(self.code.as_ref().map(ProviderCode::in_words))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]

@@ -18,7 +18,7 @@ fn errors_and_codes_become_results() {
     let result = |query: &str| AuthorizationResponse::from_query(query).unwrap().result;
     let refused = |query: &str| match result(query) {
         AuthorizationResult::Refused { outcome, detail } => (outcome, detail.map(|detail| detail.as_str().to_owned())),
-        other => panic!("{query}: {other:?}"),
+        other @ (AuthorizationResult::Approved(_) | AuthorizationResult::Empty) => panic!("{query}: {other:?}"),
     };
     let detail = |text: &str| Some(text.to_owned());
     assert_eq!(refused("state=s&error=access_denied&code=x"), (LoginOutcome::Denied, None));

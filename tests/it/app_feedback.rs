@@ -215,7 +215,7 @@ async fn the_state_of_the_gateway_itself_is_part_of_the_status() {
     gateway.store.fail_all();
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
-    assert!(reason().await.contains("The database cannot be reached"), "{}", reason().await);
+    assert!(reason().await.contains("comes from memory: the database is unavailable"), "{}", reason().await);
     gateway.store.repair();
     for _ in 0..5 {
         gateway.clock.advance(15 * MINUTE);

@@ -53,7 +53,7 @@ async fn a_store_failure_is_reported_as_such_and_one_lookup_a_second_asks_the_st
     assert!(matches!(prompt(&gateway.app, "other").await, AppError::Store(_)));
     assert!(matches!(forward(&gateway.app, OPENAI).await, Err(AppError::Store(_))));
     gateway.store.repair();
-    assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::Store(_))), "the store is not asked again");
+    assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::StoreDown(_))), "the store is not asked again");
     gateway.clock.advance(Duration::from_secs(1));
     assert!(matches!(forward(&gateway.app, "work").await, Err(AppError::UnknownProvider(_))));
     assert!(matches!(prompt(&gateway.app, "other").await, AppError::UnknownModel(_)));

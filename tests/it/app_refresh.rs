@@ -149,17 +149,24 @@ async fn an_outage_beyond_the_token_lifetime_loses_no_login() {
 
 #[tokio::test]
 async fn an_unconsumed_token_is_retried_after_a_pause() {
-    for fault in [RefreshFault::RateLimited, RefreshFault::NotReached] {
-        let gateway = lazy().await;
-        gateway.provider.queue_refresh_faults(&[fault]);
-        let status = refresh(&gateway, None).await.expect("a status");
-        assert_eq!((status.state, status.authenticated), (AccountState::Active, true), "{fault:?}");
-        gateway.clock.advance(Duration::from_secs(29));
-        refresh(&gateway, None).await.expect("a status");
-        assert_eq!(gateway.provider.presented().len(), 1, "one request in thirty seconds");
-        gateway.clock.advance(Duration::from_secs(31));
-        assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(1)), "{fault:?}");
-    }
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::RateLimited]);
+    let status = refresh(&gateway, None).await.expect("a status");
+    assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
+    gateway.clock.advance(Duration::from_secs(29));
+    refresh(&gateway, None).await.expect("a status");
+    assert_eq!(gateway.provider.presented().len(), 1, "one request in thirty seconds");
+    gateway.clock.advance(Duration::from_secs(31));
+    assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(1)));
+}
+
+#[tokio::test]
+async fn a_token_that_was_not_sent_is_tried_at_once_when_its_owner_asks_again() {
+    let gateway = lazy().await;
+    gateway.provider.queue_refresh_faults(&[RefreshFault::NotReached]);
+    let status = refresh(&gateway, None).await.expect("a status");
+    assert_eq!((status.state, status.authenticated), (AccountState::Active, true));
+    assert_eq!(refresh(&gateway, None).await.expect("a status").generation, Some(Generation(1)));
 }
 
 #[tokio::test]

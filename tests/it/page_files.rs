@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use goclaw::{adapters::web_ui::endpoint, domain::refresh::Cause};
+use goclaw::adapters::web_ui::endpoint;
 use poem::{Endpoint, Request, http::StatusCode};
 
 /// Requests every file in the folder of the page and returns its name, content type and text.
@@ -27,15 +27,6 @@ async fn every_file_is_embedded_and_the_page_stays_small() {
     }
     let bytes: usize = files.iter().map(|(_, _, text)| text.len()).sum();
     assert!(bytes > 0 && bytes < 150_000, "{bytes} bytes");
-}
-
-#[tokio::test]
-async fn every_cause_has_a_text() {
-    let files = served().await;
-    let (_, _, words) = files.iter().find(|(name, ..)| name == "words.js").unwrap();
-    for cause in Cause::ALL {
-        assert!(words.contains(&format!("\n\t{}:", cause.as_str())), "no text for {cause:?}");
-    }
 }
 
 #[tokio::test]

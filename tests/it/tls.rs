@@ -29,6 +29,7 @@ fn token_endpoint() -> String {
     let config = Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's process")]
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // Fails if the gateway rejects the certificate.

@@ -18,10 +18,16 @@ const OUTCOME_REASONS = {
   code_refused: "The provider rejected the authorization code. Nothing was saved. Start again.",
 };
 
+const REASONS = {
+  no_connection: "The provider could not be reached.",
+  refresh_token_reused: "The refresh token has already been used.",
+  timed_out: "The provider did not respond in time.",
+};
+
 export const lastLogin = (login_id, outcome) => ({ login_id, outcome, reason: OUTCOME_REASONS[outcome], at: now() });
 
 const event = (id, at, kind, { cause, generation = 3, login_id = LOGIN } = {}) =>
-  ({ id, at, event: kind, ...(cause && { cause }), login_id, generation });
+  ({ id, at, event: kind, ...(cause && { cause, reason: REASONS[cause] }), login_id, generation });
 
 const usage = (short, long) => ({
   plan_type: "plus", limit_reached: false, as_of: now() - 20,

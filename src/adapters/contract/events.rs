@@ -18,6 +18,8 @@ pub struct AccountEvent {
     pub cause: Option<RefreshCause>,
     /// The provider's code of `refused`.
     pub code: Option<String>,
+    /// The cause, the code or the outcome as a sentence.
+    pub reason: Option<String>,
     pub login_id: String,
     pub generation: u64,
 }
@@ -29,6 +31,7 @@ impl From<CredentialEvent> for AccountEvent {
             at: event.at.unix_seconds(),
             event: event.kind.into(),
             cause: event.cause,
+            reason: event.reason().map(as_sentence),
             code: event.code.map(|code| code.to_string()),
             login_id: event.login_id.to_string(),
             generation: event.generation.0,
@@ -57,6 +60,8 @@ pub struct ActivityEvent {
     pub cause: Option<RefreshCause>,
     /// The provider's code of `refused`.
     pub code: Option<String>,
+    /// The cause, the code or the outcome as a sentence.
+    pub reason: Option<String>,
     pub outcome: Option<LoginOutcome>,
     pub login_id: String,
     pub generation: Option<u64>,
@@ -70,6 +75,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 provider: event.name.to_string(),
                 event: event.kind.into(),
                 cause: event.cause,
+                reason: event.reason().map(as_sentence),
                 code: event.code.map(|code| code.to_string()),
                 outcome: None,
                 login_id: event.login_id.to_string(),
@@ -81,6 +87,7 @@ impl From<ActivityEntry> for ActivityEvent {
                 event: EventKind::SignInEnded,
                 cause: None,
                 code: None,
+                reason: Some(outcome.sentence().to_owned()),
                 outcome: Some(outcome),
                 login_id: login_id.to_string(),
                 generation: None,
@@ -96,4 +103,11 @@ pub struct ActivityPage {
     pub events: Vec<ActivityEvent>,
     /// The cursor of the next page, if there is one.
     pub next_cursor: Option<String>,
+}
+
+/// Returns words for the end of a sentence as a sentence of its own.
+fn as_sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
 }

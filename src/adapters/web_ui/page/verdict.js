@@ -78,7 +78,7 @@ function judge(account, at) {
 		case "needs": {
 			const event = last("needs_reauth");
 			const cause = event?.cause;
-			const reason = why(cause, provider) || `${status.reason ?? "The token is no longer valid."}`;
+			const reason = why(event, provider) || `${status.reason ?? "The token is no longer valid."}`;
 			return { kind, shape: "bad", word: event ? `Needs you since ${moment(event.at)}` : "Needs you",
 				say: serves ? [`${again} before `, when(status.expires_at, until)] : [`${again} to continue`],
 				why: [`${reason} Nothing is deleted. `, serves
@@ -101,7 +101,7 @@ function judge(account, at) {
 			const event = last("in_doubt");
 			if (event?.cause === "restored") {
 				return { kind, shape: "doubt", word: "In doubt", say: ["An older database was restored; a new sign-in is safest"],
-					why: [why(event.cause, provider), " The refresh token in it is used up, or may be. ",
+					why: [why(event, provider), " The refresh token in it is used up, or may be. ",
 						meanwhile,
 						"The gateway does not try it unless you ask."],
 					aside, main: "again" };

@@ -1,4 +1,4 @@
-// Display names and texts for providers, causes, outcomes and events.
+// Display names and texts for providers, outcomes and events.
 
 const VENDORS = { "openai-codex": "OpenAI", suno: "Suno", dashscope: "Alibaba Cloud" };
 const TYPES = { "openai-codex": "ChatGPT", suno: "Suno", dashscope: "DashScope" };
@@ -18,36 +18,8 @@ export const person = (account) => account?.email ?? account?.user_id ?? account
 
 export const whoLine = (account) => [person(account), plan(account?.plan_type)].filter(Boolean).join(", ");
 
-/** Texts for the causes of failed refreshes. `{v}` is the provider. */
-const CAUSES = {
-	refresh_token_expired: "{v} refused to refresh this sign-in: its refresh token has expired.",
-	refresh_token_reused:
-		"{v} refused to refresh this sign-in: its refresh token was already used, most likely by another program that shares the login.",
-	refresh_token_invalidated: "{v} refused to refresh this sign-in: its refresh token was revoked, for example by signing out everywhere.",
-	invalid_grant: "{v} no longer accepts the refresh token of this sign-in.",
-	unauthorized: "{v} refused the refresh token without a reason.",
-	account_mismatch: "{v} returned tokens of another account, which were discarded.",
-	timed_out: "The request was sent, but {v} didn’t respond in time.",
-	connection_lost: "The request was sent, but the connection was lost before {v}’s response.",
-	server_error: "{v} returned a server error.",
-	unreadable: "{v}’s response was not readable.",
-	refused: "{v} refused the request for a reason other than the token.",
-	interrupted: "The gateway was interrupted before {v}’s response.",
-	held_up: "The gateway was delayed and sent no request. The refresh token was not used.",
-	rate_limited: "{v} is rate limiting. The refresh token was not used.",
-	no_connection: "{v} could not be reached. The refresh token was not used.",
-	name_not_resolved: "The name of {v}’s server could not be resolved; check the network and the DNS of the gateway’s machine. The refresh token was not used.",
-	connection_refused: "{v}’s server refused the connection; check the configured address and the firewall. The refresh token was not used.",
-	connect_timed_out: "{v}’s server did not accept a connection in time; check the network and the firewall. The refresh token was not used.",
-	certificate_rejected:
-		"The certificate of {v}’s server was rejected; the gateway’s log says why. If a proxy of your network signs it, set SSL_CERT_FILE. The refresh token was not used.",
-	account_deactivated: "{v} has deactivated this account.",
-	workspace_deactivated: "{v} has deactivated the workspace of this account.",
-	restored: "An older copy of the gateway’s database was restored. The newest tokens are not in it.",
-	sealed: "The configured key can’t decrypt the stored refresh token. See the gateway’s log.",
-};
-
-export const why = (cause, provider) => (CAUSES[cause] ?? "").replaceAll("{v}", vendor(provider));
+/** Returns the reason of an event, with the provider's name. */
+export const why = (event, provider) => (event?.reason ?? "").replace(/the provider/gi, vendor(provider));
 
 /** Returns whether a cause is the provider's own error code. */
 export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
@@ -74,7 +46,7 @@ export function ending(outcome, provider) {
 
 export function describe(event, provider) {
 	const v = vendor(provider);
-	const cause = why(event.cause, provider);
+	const cause = why(event, provider);
 	const oauth = signsIn(provider);
 	switch (event.event) {
 		case "signed_in":
