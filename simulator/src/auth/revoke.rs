@@ -36,7 +36,8 @@ pub(super) async fn revoke(
     let fault = provider.state().faults.strike(Endpoint::Revoke);
     let decide = || match token {
         Ok(token) => {
-            let known = provider.state().families.revoke_token(token);
+            let state = &mut *provider.state();
+            let known = state.families.revoke_token(token, state.settings.revocation_ends_grant);
             entry.outcome(if known { "revoked" } else { "unknown_token" });
             Reply::new(200, "")
         }

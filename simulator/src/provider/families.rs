@@ -207,12 +207,21 @@ impl Families {
 
     /// Revokes a token for a client (RFC 7009 section 2.1): a refresh token with its family, an access token alone.
     /// Returns false if the token is unknown.
-    pub(crate) fn revoke_token(&mut self, token: &str) -> bool {
+    pub(crate) fn revoke_token(&mut self, token: &str, ends_grant: bool) -> bool {
         if let Some(family) = self.refresh_tokens.get(token).map(|token| token.family) {
-            self.revoke(family, RevocationCause::RevokedByClient);
+            for ended in if ends_grant { self.families_of_grant(family) } else { vec![family] } {
+                self.revoke(ended, RevocationCause::RevokedByClient);
+            }
             return true;
         }
         self.access_tokens.get_mut(token).map(|token| token.revoked = true).is_some()
+    }
+
+    /// Returns the families of the same user and client.
+    fn families_of_grant(&self, family: FamilyId) -> Vec<FamilyId> {
+        let owner = |family: &Family| (family.grant.client_id.clone(), family.grant.account.user_id.clone());
+        let wanted = self.families.get(&family).map(owner);
+        self.families.iter().filter(|(_, other)| Some(owner(other)) == wanted).map(|(id, _)| *id).collect()
     }
 
     pub(crate) fn status(&self, token: &str, now: Duration) -> TokenStatus {

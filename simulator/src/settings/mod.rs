@@ -43,6 +43,8 @@ pub struct Settings {
     pub refresh_lifetime: Duration,
     /// The reaction to a reused refresh token.
     pub reuse: ReusePolicy,
+    /// Whether a revocation ends everything that the user has granted to the client, not only the token's family.
+    pub revocation_ends_grant: bool,
     /// The form of error responses.
     pub error_shape: ErrorShape,
     /// The `expires_in` member of token responses.
@@ -108,6 +110,7 @@ impl Default for Settings {
             access_lifetime: Duration::from_hours(7 * 24),
             refresh_lifetime: Duration::from_hours(90 * 24),
             reuse: ReusePolicy::KillFamily,
+            revocation_ends_grant: false,
             error_shape: ErrorShape::Object,
             expires_in: ExpiresIn::Honest,
             access_token_form: AccessTokenForm::Jwt,

@@ -19,6 +19,15 @@ async fn revoking_a_refresh_token_revokes_its_family() {
 }
 
 #[tokio::test]
+async fn a_revocation_of_the_grant_ends_all_families_of_the_user() {
+    let party = Party::new().await;
+    let (first, second) = (party.sign_in().await, party.sign_in().await);
+    assert_eq!(party.change("/settings", serde_json::json!({"revocation_ends_grant": true})).await.status, 200);
+    assert_eq!(party.revoke(&first.refresh).await.status, 200);
+    assert_eq!(party.simulator.token_status(&second.refresh), TokenStatus::Revoked);
+}
+
+#[tokio::test]
 async fn revoking_an_access_token_revokes_only_it() {
     let party = Party::new().await;
     let tokens = party.sign_in().await;
