@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{
         authorization_response::InvalidRedirect,
+        confirmation::Confirmation,
         dialect::{EventTooLong, InvalidRequest, ResponseFailure},
         ids::{AccountName, InvalidAccountName, InvalidDisplayName},
         login::CallbackRejection,
@@ -120,6 +121,12 @@ pub enum AppError {
     InvalidRedirect(#[from] InvalidRedirect),
     #[error("no pending OAuth flow")]
     NoPendingLogin,
+    /// Another account than the connected one signed in, and its tokens wait for the owner's answer.
+    #[error("another account signed in")]
+    ConfirmationNeeded(Box<Confirmation>),
+    /// The code is spent, and its tokens are saved when the database is back; `is_safe` if they survive a restart.
+    #[error("the tokens of the login are not saved yet")]
+    TokensUnsaved { is_safe: bool, source: Box<AppError> },
     /// The callback was rejected. The login is still pending.
     #[error("the callback was rejected: {0:?}")]
     CallbackRejected(CallbackRejection),

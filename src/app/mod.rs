@@ -32,7 +32,7 @@ pub use catalog::ProviderCatalog;
 pub use directory::{account_name, new_account};
 pub use error::AppError;
 pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
-pub use logins::{Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
+pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use tasks::Tasks;
 use tokens::Unauthorized;
@@ -132,6 +132,7 @@ impl App {
         self.tokens.load_feedback().await?;
         self.access.reload().await?;
         self.tokens.replay_journal().await?;
+        self.logins.replay_journal().await?;
         self.logins.sweep().await?;
         self.logins.reopen_callback_window().await?;
         self.logins.start_sweeping();

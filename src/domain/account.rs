@@ -1,6 +1,7 @@
 //! The owner of an account, as its tokens name them.
 
-/// The owner of an account, read from unverified claims. For display only, never for decisions.
+/// The owner of an account, read from unverified claims. They grant no rights. They decide only whether a new login is
+/// for the same account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountLabels {
     /// ChatGPT's workspace id. All members of a workspace share it.
@@ -21,5 +22,24 @@ impl AccountLabels {
             email: self.email.or(other.email),
             plan_type: self.plan_type.or(other.plan_type),
         }
+    }
+
+    /// Whether both may be the same user in the same workspace: no id that both have differs.
+    pub fn may_be(&self, other: &Self) -> bool {
+        let agree = |one: &Option<String>, other: &Option<String>| one.is_none() || other.is_none() || one == other;
+        agree(&self.user_id, &other.user_id) && agree(&self.account_id, &other.account_id)
+    }
+
+    /// Whether both are known to be the same user in the same workspace.
+    pub fn is(&self, other: &Self) -> bool {
+        self.user_id.is_some() && (&self.user_id, &self.account_id) == (&other.user_id, &other.account_id)
+    }
+
+    /// Returns e-mail, user and workspace as text.
+    pub fn in_words(&self) -> String {
+        let user = self.user_id.as_ref().map(|id| format!("user {id}"));
+        let workspace = self.account_id.as_ref().map(|id| format!("workspace {id}"));
+        let known: Vec<String> = [self.email.clone(), user, workspace].into_iter().flatten().collect();
+        if known.is_empty() { "an unknown account".to_owned() } else { known.join(", ") }
     }
 }

@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::{
+    confirmation::Replaces,
     history::Revision,
     ids::{AccountName, Generation, LoginId, ProviderId},
     provider::ProviderType,
@@ -27,6 +28,7 @@ pub struct NewCredential {
     pub access_token: AccessToken,
     pub refresh_token: Option<RefreshToken>,
     pub metadata: TokenMetadata,
+    pub replaces: Replaces,
 }
 
 /// A sealed credential, before it is stored.
@@ -42,6 +44,7 @@ pub struct NewSealedCredential {
     pub access_token: SealedSecret,
     pub refresh_token: Option<SealedSecret>,
     pub metadata: TokenMetadata,
+    pub replaces: Replaces,
     /// The order to revoke the refresh token that it replaces, if that token should and can be revoked.
     pub superseded: Option<RevocationOrder>,
 }

@@ -4,6 +4,8 @@
 //! Pending --valid callback, approved--> Exchanging --tokens saved--> Completed
 //!    |  \--valid callback, declined--> Denied, ...     \--any error--> Failed
 //!    \--timeout--> Expired       \--owner--> Cancelled
+//!
+//! Exchanging --tokens of another account--> Unconfirmed --owner--> Completed, Cancelled   --timeout--> Expired
 //! ```
 //! An invalid or incomplete callback is rejected and leaves the login pending.
 
@@ -35,6 +37,8 @@ pub struct LoginSession {
     pub principal: Principal,
     /// The OAuth client as configured at the start. Later configuration changes do not affect the login.
     pub client: OAuthClient,
+    /// Whether it may replace the account of another user or workspace without asking.
+    pub replace: bool,
     pub started_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -108,6 +112,8 @@ pub struct SealedLogin {
     pub state_digest: StateDigest,
     pub state: SealedSecret,
     pub verifier: SealedSecret,
+    /// The tokens of a login that waits for its owner's confirmation.
+    pub tokens: Option<SealedSecret>,
     pub progress: LoginProgress,
     /// When `progress` was reached.
     pub progress_since: Timestamp,

@@ -12,6 +12,8 @@ const MAX_DETAIL: usize = 300;
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum LoginOutcome {
     Completed,
+    /// The tokens belong to another account than the connected one, and wait for the owner.
+    ConfirmationNeeded,
     Denied,
     MissingEntitlement,
     /// The callback had an `error` other than a denial.
@@ -40,6 +42,9 @@ impl LoginOutcome {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::Completed => "Sign-in complete. The tokens are saved.",
+            Self::ConfirmationNeeded => {
+                "You signed in as another account than the connected one. Choose which of them stays."
+            }
             Self::Denied => "You denied access at the provider. Nothing was saved. Start again if that was a mistake.",
             Self::MissingEntitlement => {
                 "This workspace has no access to Codex. Ask its administrator, or sign in with another account."
@@ -115,6 +120,8 @@ impl LoginEnd {
 pub enum LoginProgress {
     Pending,
     Exchanging,
+    /// Its tokens wait for the owner, because they belong to another account than the connected one.
+    Unconfirmed,
     Ended(LoginOutcome),
 }
 
@@ -123,6 +130,7 @@ impl LoginProgress {
         match self {
             Self::Pending => "pending",
             Self::Exchanging => "exchanging",
+            Self::Unconfirmed => LoginOutcome::ConfirmationNeeded.as_str(),
             Self::Ended(outcome) => outcome.as_str(),
         }
     }
@@ -131,7 +139,10 @@ impl LoginProgress {
         match text {
             "pending" => Some(Self::Pending),
             "exchanging" => Some(Self::Exchanging),
-            ended => LoginOutcome::parse(ended).map(Self::Ended),
+            ended => Some(match LoginOutcome::parse(ended)? {
+                LoginOutcome::ConfirmationNeeded => Self::Unconfirmed,
+                outcome => Self::Ended(outcome),
+            }),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod authorization_response;
 pub mod authorize_url;
 pub mod claims;
+pub mod confirmation;
 pub mod credential;
 pub mod dialect;
 pub mod history;

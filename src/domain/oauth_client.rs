@@ -122,6 +122,11 @@ impl OAuthClient {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Whether both are the same client at the same server, whatever they request.
+    pub fn is_registration_of(&self, other: &Self) -> bool {
+        (&self.issuer, &self.client_id) == (&other.issuer, &other.client_id)
+    }
+
     /// Whether both send the same requests to the same server. Redirect URIs may differ: replicas on one machine have
     /// different callback ports, and each can finish a login.
     pub fn is_equivalent_to(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use super::{
     ids::{AccountName, LoginId},
     oauth_client::OAuthClient,
     provider::ProviderType,
-    refresh::{RevocationScope, TokenVersion},
+    refresh::TokenVersion,
     sealed::{SealContext, SealedSecret},
     time::Timestamp,
 };
@@ -38,6 +38,8 @@ pub struct PendingRevocation {
     pub token: SealedSecret,
     /// Where the token is sent.
     pub client: OAuthClient,
+    /// The user who granted it, if known.
+    pub user_id: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -50,16 +52,16 @@ impl PendingRevocation {
             provider_type: self.provider_type,
             login_id: &self.login_id,
             client: &self.client,
+            user_id: self.user_id.as_deref(),
         }
     }
-}
 
-impl RevocationScope {
-    /// Whether an unused token may be revoked. Revoking the whole grant would also end a newer login.
-    pub fn allows_revocation(self, account_is_connected: bool) -> bool {
-        match self {
-            Self::Family => true,
-            Self::Grant => !account_is_connected,
-        }
+    /// Whether a client and user may have the same grant as the token: an unknown user may be any.
+    pub fn may_share_grant(&self, client: &OAuthClient, user_id: Option<&str>) -> bool {
+        let is_same_user = match (self.user_id.as_deref(), user_id) {
+            (Some(one), Some(other)) => one == other,
+            (None, _) | (_, None) => true,
+        };
+        is_same_user && self.client.is_registration_of(client)
     }
 }

@@ -47,6 +47,8 @@ pub enum SealContext<'a> {
     RefreshToken(TokenPlace<'a>),
     LoginState(&'a LoginSession),
     LoginVerifier(&'a LoginSession),
+    /// The tokens of a login that are not saved yet.
+    LoginTokens(&'a LoginSession),
     /// A refresh token in the revocation queue, with the client that it is sent to.
     Revocation {
         id: &'a RevocationId,
@@ -54,6 +56,8 @@ pub enum SealContext<'a> {
         provider_type: ProviderType,
         login_id: &'a LoginId,
         client: &'a OAuthClient,
+        /// The user who granted the token, if known.
+        user_id: Option<&'a str>,
     },
     /// The mark of a row that grants access.
     ApiToken(&'a ApiToken),
@@ -80,6 +84,7 @@ impl<'a> SealContext<'a> {
             Self::RefreshToken(_) => "config_secrets.value",
             Self::LoginState(_) => "login_sessions.state",
             Self::LoginVerifier(_) => "login_sessions.verifier",
+            Self::LoginTokens(_) => "login_sessions.tokens",
             Self::Revocation { .. } => "revocations.token",
             Self::ApiToken(_) => "api_tokens.mac",
             Self::KeyCheck => "key_checks.value",
@@ -96,20 +101,29 @@ impl<'a> SealContext<'a> {
                 token.version.login_id.as_str().into(),
                 token.version.generation.0.to_string().into(),
             ],
-            Self::LoginState(login) | Self::LoginVerifier(login) => vec![
-                login.id.as_str().into(),
-                login.name.as_str().into(),
-                login.provider_type.as_str().into(),
-                login.principal.as_str().into(),
-                login.client.to_text().into(),
-            ],
-            Self::Revocation { id, name, provider_type, login_id, client } => vec![
-                id.as_str().into(),
-                name.as_str().into(),
-                provider_type.as_str().into(),
-                login_id.as_str().into(),
-                client.to_text().into(),
-            ],
+            Self::LoginState(login) | Self::LoginVerifier(login) | Self::LoginTokens(login) => {
+                let mut fields: Vec<Cow<'a, str>> = vec![
+                    login.id.as_str().into(),
+                    login.name.as_str().into(),
+                    login.provider_type.as_str().into(),
+                    login.principal.as_str().into(),
+                    login.client.to_text().into(),
+                ];
+                // Rows of earlier versions lack this field.
+                fields.extend(login.replace.then_some("replace".into()));
+                fields
+            }
+            Self::Revocation { id, name, provider_type, login_id, client, user_id } => {
+                let mut fields: Vec<Cow<'a, str>> = vec![
+                    id.as_str().into(),
+                    name.as_str().into(),
+                    provider_type.as_str().into(),
+                    login_id.as_str().into(),
+                    client.to_text().into(),
+                ];
+                fields.extend(user_id.map(Cow::from));
+                fields
+            }
             Self::ApiToken(token) => vec![
                 token.id.as_str().into(),
                 token.name.as_str().into(),
@@ -137,9 +151,12 @@ impl<'a> SealContext<'a> {
             Self::Revocation { name, login_id, .. } => {
                 Some(["config_secrets", name.as_str(), "value", login_id.as_str()])
             }
-            Self::LoginState(_) | Self::LoginVerifier(_) | Self::ApiToken(_) | Self::KeyCheck | Self::AuditEntry(_) => {
-                None
-            }
+            Self::LoginState(_)
+            | Self::LoginVerifier(_)
+            | Self::LoginTokens(_)
+            | Self::ApiToken(_)
+            | Self::KeyCheck
+            | Self::AuditEntry(_) => None,
         }
     }
 }

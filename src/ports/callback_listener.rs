@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 
-use crate::domain::{authorization_response::AuthorizationResponse, login_outcome::LoginEnd};
+use crate::domain::{
+    authorization_response::AuthorizationResponse, confirmation::Confirmation, login_outcome::LoginEnd,
+};
 
 /// The address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub enum BindError {
 pub enum CallbackReply {
     /// The login has ended.
     Ended(LoginEnd),
+    /// Another account than the connected one signed in. The owner has to choose, elsewhere.
+    Question(Box<Confirmation>),
+    /// The code is spent, and its tokens wait for the database.
+    Unsaved,
     /// The callback was rejected and changed no login.
     Rejected,
     /// An earlier callback of this login is being processed.

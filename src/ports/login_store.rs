@@ -9,6 +9,8 @@ use crate::domain::{
     ids::{AccountName, LoginId, Principal, StateDigest},
     login::SealedLogin,
     login_outcome::{LoginDetail, LoginOutcome},
+    revocation::PendingRevocation,
+    sealed::SealedSecret,
     time::Timestamp,
 };
 
@@ -40,11 +42,17 @@ pub trait LoginStore: Send + Sync {
     /// Returns the login with this OAuth state, whatever its progress.
     async fn find(&self, state: &StateDigest) -> Result<Option<SealedLogin>, StoreError>;
 
+    /// Returns the login with this id, whatever its progress.
+    async fn by_id(&self, id: &LoginId) -> Result<Option<SealedLogin>, StoreError>;
+
     /// Returns the principal's newest login for an account, whatever its progress.
     async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError>;
 
     /// Returns the logins that still wait for a callback at `now`.
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError>;
+
+    /// Returns the logins that are exchanging or unconfirmed.
+    async fn unsettled(&self) -> Result<Vec<SealedLogin>, StoreError>;
 
     /// Returns at most `limit` ended logins, newest first.
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError>;
@@ -54,7 +62,24 @@ pub trait LoginStore: Send + Sync {
     /// Contract: exactly one of any number of concurrent calls MUST return [`ClaimOutcome::Claimed`].
     async fn claim(&self, id: &LoginId, now: Timestamp) -> Result<ClaimOutcome, StoreError>;
 
-    /// Ends a login. Returns whether this call ended it; a login that had already ended keeps its first outcome and detail.
+    /// Moves an exchanging login to "unconfirmed" and keeps its tokens. Returns false, without a change, if it was not
+    /// exchanging.
+    async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends an unconfirmed login without its tokens. Returns whether this call ended it.
+    ///
+    /// Contract: the tokens MUST be deleted and the revocation queued in the same transaction, both only if this call ends
+    /// the login.
+    async fn decline(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        revocation: Option<&PendingRevocation>,
+        author: &Author,
+    ) -> Result<bool, StoreError>;
+
+    /// Ends a pending or exchanging login. Returns whether this call ended it; a login that had already ended keeps its
+    /// first outcome and detail.
     async fn end(
         &self,
         id: &LoginId,

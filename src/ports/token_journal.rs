@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::domain::{
     ids::{AccountName, LoginId},
     refresh::{Rotation, TokenVersion},
+    sealed::SealedSecret,
 };
 
 /// How many ended logins a journal remembers at least.
@@ -56,6 +57,15 @@ pub struct EndedLogin {
     pub successor: Option<LoginId>,
 }
 
+/// The tokens of a login, before the database has them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoginRecord {
+    pub name: AccountName,
+    pub login_id: LoginId,
+    /// Sealed as one text for the login.
+    pub tokens: SealedSecret,
+}
+
 /// Contract: several processes may share one journal. An entry is identified by account, login and generation. An entry
 /// may be replayed while its writer still runs: committing one version twice stores it once.
 #[async_trait]
@@ -92,6 +102,15 @@ pub trait TokenJournal: Send + Sync {
 
     /// Returns the ended logins of all processes.
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError>;
+
+    /// Writes the tokens of a login, under the contract of [`TokenJournal::put`].
+    async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError>;
+
+    /// Returns the logins of all processes, under the contract of [`TokenJournal::list`], which does not return them.
+    async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError>;
+
+    /// Deletes the tokens of a login. Idempotent.
+    async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError>;
 
     /// Deletes an entry. Idempotent.
     ///

@@ -27,6 +27,8 @@ pub enum SaveOutcome {
     TypeConflict(ProviderType),
     /// The account has other tokens than those that the order revokes; nothing was changed.
     Changed,
+    /// The tokens may not replace the account's present login; nothing was changed.
+    OtherLogin,
 }
 
 /// All accounts.
@@ -97,9 +99,10 @@ pub trait TokenStore: Send + Sync {
     /// - A first login MUST create the row with `id`. A later login MUST keep id, creation time and unknown settings,
     ///   replace the login id and both tokens (deleting the refresh token if the new login has none), set the
     ///   generation to 0 and enable the account.
-    /// - A stored login with this login id MUST be exchanging, and MUST end as completed in the same transaction. If it
-    ///   has ended, nothing may change ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code
-    ///   exchange stays cancelled.
+    /// - A stored login with this login id MUST be exchanging, or unconfirmed if `replaces` is confirmed. It MUST end as
+    ///   completed in the same transaction, without the tokens that it kept. Otherwise nothing may change
+    ///   ([`SaveOutcome::LoginEnded`]), so a login that is cancelled during the code exchange stays cancelled.
+    /// - If `replaces` does not allow the account's present login, nothing may change ([`SaveOutcome::OtherLogin`]).
     /// - Other logins of the account whose code exchange began earlier MUST end as cancelled, so that a slow older
     ///   login never replaces a newer one.
     /// - The replaced refresh token MUST be queued for revocation if the credential orders it. If the account has other

@@ -216,6 +216,7 @@ pub(crate) const SECRETS_ARE_OPENED_IN: &[&str] = &[
     "src/domain/pasted_response.rs",
     "src/domain/pkce.rs",
     "src/domain/secret.rs",
+    "src/app/tokens/login_tokens.rs",
     "src/app/tokens/vault.rs",
     "src/adapters/cipher/",
     "src/adapters/cli/client.rs",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use goclaw::{
     app::{ProviderRegistration, ProviderRegistry},
     domain::{
+        account::AccountLabels,
         history::Revision,
         ids::{AccountName, LoginId},
         provider::{AuthMethod, ProviderDefinition, ProviderType},
@@ -44,7 +45,7 @@ fn snapshot(login: u8, revision: i64) -> ProviderRegistration {
         refresh: RefreshState::after_login(LoginId::from_bytes([login; 16]), true, now, None),
         revision: Revision(revision),
         access_token: AccessToken::new("token"),
-        account_id: None,
+        account: AccountLabels::default(),
         served_until: None,
     }
 }

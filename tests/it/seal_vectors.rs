@@ -70,6 +70,7 @@ fn login() -> LoginSession {
         display_name: None,
         principal: Principal::named("alice"),
         client: client(),
+        replace: false,
         started_at: Timestamp::from_unix_seconds(1),
         expires_at: Timestamp::from_unix_seconds(2),
     }
@@ -97,6 +98,7 @@ fn every_context_has_its_sealed_text() {
         provider_type: ProviderType::OpenaiCodex,
         login_id: &version.login_id,
         client: &client,
+        user_id: None,
     };
     let (expiring, lasting) = (api_token(Some(2_000)), api_token(None));
     for (context, plaintext, body) in [

@@ -61,8 +61,9 @@ const EVENTS: [&str; 9] = [
     "needs_reauth",
     "refused",
 ];
-const OUTCOMES: [&str; 12] = [
+const OUTCOMES: [&str; 13] = [
     "completed",
+    "confirmation_needed",
     "denied",
     "missing_entitlement",
     "provider_error",
@@ -94,8 +95,13 @@ fn stored_codes_are_read_and_written() {
     assert_stored(&CAUSES, Cause::ALL, Cause::parse, Cause::as_str);
     assert_stored(&EVENTS, EventKind::ALL, EventKind::parse, EventKind::as_str);
     assert_stored(&OUTCOMES, LoginOutcome::ALL, LoginOutcome::parse, LoginOutcome::as_str);
-    let under_way = [LoginProgress::Pending, LoginProgress::Exchanging];
-    assert_stored(&["pending", "exchanging"], &under_way, LoginProgress::parse, LoginProgress::as_str);
+    let under_way = [LoginProgress::Pending, LoginProgress::Exchanging, LoginProgress::Unconfirmed];
+    assert_stored(
+        &["pending", "exchanging", "confirmation_needed"],
+        &under_way,
+        LoginProgress::parse,
+        LoginProgress::as_str,
+    );
     assert_stored(
         &["openai-codex", "suno", "dashscope"],
         &ProviderType::ALL,

@@ -9,7 +9,7 @@ use goclaw::{
     domain::{
         credential::{NewSealedCredential, SealedCredential},
         history::CredentialEvent,
-        ids::AccountName,
+        ids::{AccountName, LoginId},
         oauth_client::OAuthClient,
         refresh::{Effect, RefreshEvent, RefreshPolicy, RefreshTrigger, TokenVersion},
         revocation::RevocationOrder,
@@ -18,8 +18,8 @@ use goclaw::{
         token_response::{CodeGrant, TokenResponse},
     },
     ports::{
-        Advanced, Author, EndedLogin, JournalError, JournalRecord, OAuthEndpoint, ProfileChange, Removal, SaveOutcome,
-        StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenJournal, TokenStore,
+        Advanced, Author, EndedLogin, JournalError, JournalRecord, LoginRecord, OAuthEndpoint, ProfileChange, Removal,
+        SaveOutcome, StoreError, StoredAccounts, StoredFeedback, TokenEndpointError, TokenJournal, TokenStore,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -249,6 +249,18 @@ impl TokenJournal for Journal {
 
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
         self.inner.ended().await
+    }
+
+    async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError> {
+        self.inner.put_login(record).await
+    }
+
+    async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError> {
+        self.inner.logins().await
+    }
+
+    async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        self.inner.remove_login(name, login_id).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

@@ -1,5 +1,5 @@
 //! The pages that the browser shows after the callback. Their texts are fixed, except for the provider's error in a
-//! callback with the right state.
+//! callback with the right state, and the two accounts of a question.
 
 use poem::{
     Response,
@@ -39,6 +39,22 @@ pub(super) fn outcome(reply: &CallbackReply) -> Response {
             html(StatusCode::OK, "done", "Connected", "The tokens are saved.")
         }
         CallbackReply::Ended(end) => html(StatusCode::OK, "failed", "Not connected", &end.reason),
+        CallbackReply::Question(question) => html(
+            StatusCode::OK,
+            "waiting",
+            "Another account signed in",
+            &format!(
+                "{} Choose where you started the sign-in: on the gateway's page, or with goclaw auth confirm.",
+                question.sentence()
+            ),
+        ),
+        CallbackReply::Unsaved => html(
+            StatusCode::OK,
+            "waiting",
+            "Approved, not saved yet",
+            "The gateway has the tokens and cannot save them now. It saves them when its database is back. The approval is \
+             used up; you do not need to repeat it.",
+        ),
         CallbackReply::Rejected => html(
             StatusCode::BAD_REQUEST,
             "failed",

@@ -73,7 +73,7 @@ async fn callback(request: &Request, Data(state): Data<&RouteState>) -> Response
     // The send and the receive fail only while the listener closes.
     let _ = state.events.send(CallbackEvent::Hit(CallbackHit { response, reply })).await;
     match outcome.await.unwrap_or(CallbackReply::Unavailable) {
-        ended @ CallbackReply::Ended(_) => {
+        ended @ (CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved) => {
             *state.last.write().unwrap_or_else(PoisonError::into_inner) = Some(ended);
             // The redirect removes the code from the address bar and the history.
             StatusCode::SEE_OTHER.with_header(header::LOCATION, "/auth/done").into_response()

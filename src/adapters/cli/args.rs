@@ -188,10 +188,35 @@ pub enum AuthCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Choose which account stays after another user or workspace has signed in
+    Confirm {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        answer: Answer,
+    },
     /// Delete the stored tokens and unregister the account
     Logout(Target),
     /// Cancel a pending login
     Cancel(Target),
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Answer {
+    /// Replace the connected account without asking
+    #[arg(long)]
+    replace: bool,
+    /// Keep the connected account without asking, and discard the new tokens
+    #[arg(long)]
+    keep: bool,
+}
+
+impl Answer {
+    /// Returns the answer; `None` if it is to be asked for.
+    pub fn replace(&self) -> Option<bool> {
+        (self.replace || self.keep).then_some(self.replace)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -217,6 +242,9 @@ pub struct LoginOptions {
     /// Log in again even if the login is active. The old tokens stay in use until the new ones are saved
     #[arg(long)]
     pub force: bool,
+    /// Replace the account without asking, even if another user or workspace signs in
+    #[arg(long)]
+    pub replace: bool,
     /// The provider type of a new account, e.g. openai-codex
     #[arg(long = "type", value_name = "TYPE")]
     pub provider_type: Option<String>,

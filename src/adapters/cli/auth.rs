@@ -88,6 +88,9 @@ pub fn logout_text(result: &LogoutResult, name: &str) -> String {
     let revocation = match result.revocation {
         Revocation::Revoked => "\nThe provider has revoked them too.",
         Revocation::Pending => "\nThe provider did not respond. The gateway retries the revocation for up to a day.",
+        Revocation::Waiting => {
+            "\nRevoking them would end another account of the same user, so the gateway waits for up to a day."
+        }
         Revocation::Failed => "\nThe provider did not revoke them. To be sure, end the session in your account there.",
         Revocation::NotApplicable => "",
     };

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     adapters::contract::{
-        AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, CreateTokenRequest, LoginStarted,
-        LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl, RefreshRequest, SecretRequest,
-        StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest, Usage,
+        AccountConnected, AuditPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
+        CreateTokenRequest, LoginStarted, LogoutResult, PageLink, ProviderList, ProviderSummary, RedirectUrl,
+        RefreshRequest, SecretRequest, StartLoginRequest, TokenCreated, TokenList, TokenRevoked, UpdateProviderRequest,
+        Usage,
     },
     domain::ids::AccountName,
 };
@@ -69,6 +70,10 @@ impl GatewayClient {
 
     pub async fn refresh(&self, account: &AccountName, request: &RefreshRequest) -> ApiResult<AuthStatus> {
         self.auth(Method::POST, account, "refresh", Some(request)).await
+    }
+
+    pub async fn confirm(&self, account: &AccountName, request: &ConfirmRequest) -> ApiResult<AuthStatus> {
+        self.auth(Method::POST, account, "confirm", Some(request)).await
     }
 
     pub async fn cancel(&self, account: &AccountName) -> ApiResult<CancelResult> {

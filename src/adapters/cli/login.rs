@@ -12,6 +12,7 @@ use super::{
     args::LoginOptions,
     auth, browser,
     client::GatewayClient,
+    confirm,
     error::{CliError, Exit},
     login_wait::{LoginEnd, LoginWait, PendingLogin},
     render::{self, Countdown},
@@ -35,7 +36,8 @@ pub async fn login(
     let (account, output) = (&options.target.provider, &options.target.output);
     let pending_before = pending_login_id(account, client).await?;
     let request = StartLoginRequest {
-        force: Some(options.force),
+        force: Some(options.force || options.replace),
+        replace: Some(options.replace),
         display_name: options.display_name.as_deref().map(Into::into),
         provider_type: options.provider_type.as_deref().map(Into::into),
     };
@@ -117,6 +119,10 @@ async fn report(
     now: Timestamp,
 ) -> Result<Exit, CliError> {
     let LoginEnd { status, failure } = end;
+    if let (None, Some(question)) = (failure, &status.body.confirmation) {
+        let times = TimeFormatter::local(now);
+        return confirm::answer(&options.target, &status.body, question, None, client, &times).await;
+    }
     if options.target.output.json {
         render::json(&status.raw)?;
     } else if failure.is_none() {

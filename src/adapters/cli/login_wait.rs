@@ -41,7 +41,7 @@ impl PendingLogin {
     }
 }
 
-/// The account's status after the login ended, and why it failed if it did.
+/// The account's status after the login ended, and why it failed if it did. The login may wait for a confirmation.
 pub struct LoginEnd {
     pub status: ApiResponse<AuthStatus>,
     pub failure: Option<String>,
@@ -52,6 +52,8 @@ pub struct LoginEnd {
 pub enum LoginState {
     Completed,
     Failed(String),
+    /// Another account signed in, and the owner has to choose.
+    Unconfirmed,
     Pending,
     /// Neither pending nor ended: its code is being exchanged, or the gateway has forgotten it.
     Unknown,
@@ -63,8 +65,11 @@ impl LoginState {
             return Self::Completed;
         }
         if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
-            let is_completed = last.outcome == LoginOutcome::Completed;
-            return if is_completed { Self::Completed } else { Self::Failed(last.reason.clone()) };
+            return match last.outcome {
+                LoginOutcome::Completed => Self::Completed,
+                LoginOutcome::ConfirmationNeeded => Self::Unconfirmed,
+                _ => Self::Failed(last.reason.clone()),
+            };
         }
         match &status.pending {
             Some(pending) if pending.login_id == login_id => Self::Pending,
@@ -110,7 +115,7 @@ impl LoginWait<'_> {
             match status {
                 Ok(status) => {
                     let failure = match LoginState::of(&status.body, &self.login.login_id) {
-                        LoginState::Completed => None,
+                        LoginState::Completed | LoginState::Unconfirmed => None,
                         LoginState::Failed(reason) => Some(reason),
                         LoginState::Unknown if is_settled => {
                             Some("the gateway no longer has this sign-in. Nothing was saved.".to_owned())

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod auth;
 pub mod browser;
 pub mod client;
+mod confirm;
 pub mod error;
 pub mod login;
 pub mod login_wait;
@@ -87,6 +88,9 @@ async fn dispatch(command: ClientCommand, connection: Connection, environment: &
                 AuthCommand::Login(options) => login::login(&options, client, environment).await,
                 AuthCommand::Status(target) => auth::status(&target, client, times).await,
                 AuthCommand::Refresh { target, yes } => auth::refresh(&target, yes, client, times).await,
+                AuthCommand::Confirm { target, answer } => {
+                    confirm::confirm(&target, answer.replace(), client, times).await
+                }
                 AuthCommand::Logout(target) => auth::logout(&target, client).await,
                 AuthCommand::Cancel(target) => auth::cancel(&target, client).await,
             }

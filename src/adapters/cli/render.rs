@@ -65,13 +65,18 @@ pub fn usage(usage: &clap::Error) -> ExitCode {
 
 /// Asks a yes-or-no question. Returns false without a terminal.
 pub fn confirm(question: &str) -> io::Result<bool> {
+    Ok(ask(question)?.unwrap_or_default())
+}
+
+/// Asks a yes-or-no question. Returns `None` without a terminal.
+pub fn ask(question: &str) -> io::Result<Option<bool>> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Ok(false);
+        return Ok(None);
     }
     error(question);
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
 }
 
 /// Shows the remaining time on stderr: on one line that is rewritten, or without a terminal a line every 30 s.

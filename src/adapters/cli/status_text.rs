@@ -94,7 +94,7 @@ pub fn status_text(status: &AuthStatus, subject: &Subject, times: &TimeFormatter
         vec![Some(format!("{label}: {state} (provider: {name})")), reason, account, expiry, remedy]
     };
     let waiting = |left| format!("A sign-in is waiting for the browser ({left} left).");
-    lines.push(last_failure(status));
+    lines.extend([other_names(status), confirmation(status, name), last_failure(status)]);
     lines.push(status.pending.as_ref().map(|pending| waiting(times.left(pending.expires_at))));
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
@@ -126,7 +126,8 @@ fn absent(subject: &Subject) -> Vec<Option<String>> {
 /// Returns why the last login failed, while the account needs one.
 fn last_failure(status: &AuthStatus) -> Option<String> {
     let last = status.last_login.as_ref().filter(|_| !status.authenticated && status.pending.is_none())?;
-    (last.outcome != LoginOutcome::Completed).then(|| format!("Last sign-in: {}", last.reason))
+    let failed = !matches!(last.outcome, LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded);
+    failed.then(|| format!("Last sign-in: {}", last.reason))
 }
 
 /// Returns the plan usage on one line: `Plan used: 12% of 5 h (until 14:02), 3% of 7 d (until ..)`.
@@ -144,12 +145,27 @@ pub fn usage_text(usage: &Usage, times: &TimeFormatter) -> Option<String> {
 fn account(status: &AuthStatus) -> Option<String> {
     let account = status.account.as_ref()?;
     let plan = account.plan_type.as_ref().map(|plan| format!("plan {plan}"));
-    match (label(account), plan) {
-        (Some(label), Some(plan)) => Some(format!("Account: {label} ({plan})")),
-        (Some(label), None) => Some(format!("Account: {label}")),
-        (None, Some(plan)) => Some(format!("Account: {plan}")),
-        (None, None) => None,
+    let name = label(account);
+    // The label may be the workspace itself.
+    let workspace = account.account_id.as_deref().filter(|id| Some(*id) != name && !id.is_empty());
+    let details: Vec<String> = plan.into_iter().chain(workspace.map(|id| format!("workspace {id}"))).collect();
+    match (name, details.as_slice()) {
+        (Some(name), []) => Some(format!("Account: {name}")),
+        (Some(name), details) => Some(format!("Account: {name} ({})", details.join(", "))),
+        (None, []) => None,
+        (None, details) => Some(format!("Account: {}", details.join(", "))),
     }
+}
+
+fn other_names(status: &AuthStatus) -> Option<String> {
+    let names = status.same_account_as.as_ref()?;
+    Some(format!("The same user and workspace is also connected as: {}", names.join(", ")))
+}
+
+fn confirmation(status: &AuthStatus, name: &str) -> Option<String> {
+    status.confirmation.as_ref()?;
+    let question = status.last_login.as_ref().map(|login| login.reason.as_str()).unwrap_or_default();
+    Some(format!("{question}\nAnswer with: goclaw auth confirm {name} --replace, or --keep"))
 }
 
 /// Returns the most readable identifier of an account.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AuthMethod, CancelStatus, Label, LoginStartStatus, LogoutStatus, PastedCookie, PastedToken, Problem, ProviderType,
-    ProviderTypeName, RedirectUrl, Revocation,
+    ProviderTypeName, RedirectUrl, Revocation, status::names,
 };
 use crate::{
     app,
@@ -23,6 +23,9 @@ pub struct StartLoginRequest {
     /// Start a login although the account is signed in; the old tokens serve until the new ones are saved.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
+    /// Replace the account even if another user or workspace signs in. Otherwise the login waits for a confirmation.
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    pub replace: Option<bool>,
     /// What to call the account.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
@@ -40,6 +43,7 @@ impl StartLoginRequest {
     pub fn into_options(self, provider_type: Option<ProviderType>) -> app::StartOptions {
         app::StartOptions {
             force: self.force.unwrap_or_default(),
+            replace: self.replace.unwrap_or_default(),
             display_name: self.display_name.map(|name| name.0),
             provider_type,
         }
@@ -110,16 +114,54 @@ pub struct CompleteLoginRequest {
 
 /// The tokens are saved.
 #[derive(Debug, Object, Deserialize)]
+#[oai(skip_serializing_if_is_none)]
 pub struct AccountConnected {
     pub authenticated: bool,
     pub provider_name: String,
     pub provider_id: String,
+    /// Other accounts here of the same user and workspace.
+    pub same_account_as: Option<Vec<String>>,
 }
 
 impl From<app::Connected> for AccountConnected {
     fn from(connected: app::Connected) -> Self {
-        let app::Connected { name, id } = connected;
-        Self { authenticated: true, provider_name: name.to_string(), provider_id: id.as_str().to_owned() }
+        let app::Connected { name, id, other_names } = connected;
+        Self {
+            authenticated: true,
+            provider_name: name.to_string(),
+            provider_id: id.as_str().to_owned(),
+            same_account_as: names(&other_names),
+        }
+    }
+}
+
+/// The answer to the question whether the account that signed in replaces the connected one.
+#[derive(Debug, Object, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmRequest {
+    /// The login that waits.
+    #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
+    pub login_id: String,
+    /// The login that is connected, as the question named it.
+    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    #[oai(validator(pattern = "^[0-9a-f]{32}$"))]
+    pub replaces: Option<String>,
+    /// Replace the connected account, or keep it and revoke the new tokens.
+    pub replace: bool,
+}
+
+impl ConfirmRequest {
+    /// Converts the request.
+    ///
+    /// # Errors
+    ///
+    /// A member is not an id.
+    pub fn into_answer(self) -> Result<app::Answer, Problem> {
+        let id = |text: String| {
+            LoginId::parse(&text).ok_or_else(|| Problem::body("an id of a login is 32 lower-case hex digits"))
+        };
+        let (login_id, replaces) = (id(self.login_id)?, self.replaces.map(id).transpose()?);
+        Ok(app::Answer { login_id, replaces, replace: self.replace })
     }
 }
 

@@ -22,7 +22,8 @@ impl_enum! {
     LoginOutcome as "LoginOutcome", "How a login ended: `completed`, or what went wrong.";
     Revocation as "Revocation",
         "The revocation of the refresh token: `revoked` (the provider confirmed it), `pending` (the provider did not\n\
-         respond; the gateway retries for a day), `failed` (the token stays valid until it expires), or `not_applicable`.";
+         respond; the gateway retries for a day), `waiting` (it would end the sign-in of another account of the same user;\n\
+         the gateway waits for a day), `failed` (the token stays valid until it expires), or `not_applicable`.";
     Category as "Category", "The kind of service.";
     AuthMethod as "AuthMethod", "How an account is connected.";
     ProviderType as "ProviderType", "The provider of an account.";

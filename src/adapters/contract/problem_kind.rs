@@ -107,6 +107,7 @@ kinds! {
     NeedsReauth: CONFLICT, "needs_reauth", "Sign in again";
     TooManyTokens: CONFLICT, "too_many_tokens", "Too many tokens";
     NoPendingLogin: CONFLICT, "no_pending_login", "No pending login";
+    ConfirmationNeeded: CONFLICT, "confirmation_needed", "Another account signed in";
     NoSession: CONFLICT, "no_session", "No page session";
     LoginInProgress: CONFLICT, "login_in_progress", "Login in progress";
     LoginEnded: GONE, "login_over", "Login has ended";

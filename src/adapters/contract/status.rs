@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{AccountState, LoginOutcome, SwitchedOffBy};
 use crate::{
     app,
-    domain::{account::AccountLabels, time::Timestamp, unreadable},
+    domain::{account::AccountLabels, confirmation, ids::AccountName, time::Timestamp, unreadable},
 };
 
 /// The account's user, from the claims of its tokens.
@@ -35,6 +35,39 @@ pub struct PendingLogin {
     pub login_id: String,
     /// When it expires, in Unix seconds.
     pub expires_at: i64,
+}
+
+/// A login that another user or workspace has approved. It waits until its owner chooses which account stays:
+/// `POST /v1/auth/{provider}/confirm`.
+#[derive(Debug, Clone, Object, Deserialize)]
+pub struct Confirmation {
+    /// The login that waits.
+    pub login_id: String,
+    /// The login that is connected and would be replaced.
+    pub replaces: String,
+    /// Until when it waits, in Unix seconds.
+    pub expires_at: i64,
+    /// The account that signed in.
+    pub new_account: Account,
+    /// The account that is connected.
+    pub connected_account: Account,
+}
+
+impl From<confirmation::Confirmation> for Confirmation {
+    fn from(question: confirmation::Confirmation) -> Self {
+        Self {
+            login_id: question.login_id.to_string(),
+            replaces: question.replaces.login_id.to_string(),
+            expires_at: question.expires_at.unix_seconds(),
+            new_account: Account::of(question.new_account).unwrap_or_default(),
+            connected_account: Account::of(question.replaces.account).unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns the names of accounts; `None` if there are none.
+pub(super) fn names(names: &[AccountName]) -> Option<Vec<String>> {
+    (!names.is_empty()).then(|| names.iter().map(ToString::to_string).collect())
 }
 
 /// The outcome of the caller's last login.
@@ -107,13 +140,18 @@ pub struct AuthStatus {
     /// The scopes that the provider granted.
     pub scopes: Option<Vec<String>>,
     pub account: Option<Account>,
+    /// Other accounts here of the same user and workspace.
+    pub same_account_as: Option<Vec<String>>,
     pub pending: Option<PendingLogin>,
+    /// The question whether another account replaces this one.
+    pub confirmation: Option<Confirmation>,
     pub last_login: Option<LastLogin>,
 }
 
 impl From<app::AccountStatus> for AuthStatus {
     fn from(status: app::AccountStatus) -> Self {
         let authenticated = status.authenticated;
+        let question = status.confirmation.as_ref().map(confirmation::Confirmation::sentence);
         let has_tokens = !matches!(status.state, AccountState::Absent | AccountState::Disabled | AccountState::Refused);
         Self {
             authenticated,
@@ -133,14 +171,16 @@ impl From<app::AccountStatus> for AuthStatus {
             generation: status.generation.map(|generation| generation.0),
             scopes: Some(status.scopes).filter(|scopes| !scopes.is_empty()),
             account: Account::of(status.account),
+            same_account_as: names(&status.other_names),
             pending: status.pending.map(|login| PendingLogin {
                 login_id: login.login_id.to_string(),
                 expires_at: login.expires_at.unix_seconds(),
             }),
+            confirmation: status.confirmation.map(Confirmation::from),
             last_login: status.last_login.map(|login| LastLogin {
                 login_id: login.login_id.to_string(),
                 outcome: login.end.outcome,
-                reason: login.end.reason.into_owned(),
+                reason: question.unwrap_or_else(|| login.end.reason.into_owned()),
                 at: login.at.unix_seconds(),
             }),
         }

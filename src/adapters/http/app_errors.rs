@@ -91,6 +91,8 @@ fn kind_and_detail(error: &AppError) -> (Kind, Option<String>) {
         AppError::NotChecked(cause) => because(Kind::UpstreamUnavailable, cause),
         AppError::InvalidRedirect(_) => (Kind::InvalidRedirectUrl, None),
         AppError::NoPendingLogin => (Kind::NoPendingLogin, None),
+        AppError::ConfirmationNeeded(question) => (Kind::ConfirmationNeeded, Some(question.sentence())),
+        AppError::TokensUnsaved { is_safe, .. } => fixed(Kind::NotSaved, unsaved(*is_safe)),
         AppError::CallbackRejected(rejection) => rejected(*rejection),
         AppError::OtherPrincipal => fixed(
             Kind::NotYourLogin,
@@ -131,6 +133,17 @@ fn how_to_connect(name: &str, method: AuthMethod) -> String {
     }
 }
 
+/// Returns what happens to tokens that the database could not take.
+fn unsaved(is_safe: bool) -> &'static str {
+    if is_safe {
+        "the authorization code is spent, and its tokens are in the token journal: they are saved when the database is back, \
+         or at the next start; read the status in a moment, and see the gateway's log"
+    } else {
+        "the authorization code is spent, and its tokens are in memory only: they are saved when the database or the disk \
+         is back; do not stop the gateway, and see its log"
+    }
+}
+
 fn rejected(rejection: CallbackRejection) -> (Kind, Option<String>) {
     let (kind, detail) = match rejection {
         CallbackRejection::InvalidState => (
@@ -159,6 +172,9 @@ fn failed(outcome: LoginOutcome) -> Kind {
         LoginOutcome::InvalidResponse => Kind::InvalidResponse,
         LoginOutcome::NotSaved => Kind::NotSaved,
         // The current request never ends a login with these outcomes.
-        LoginOutcome::Completed | LoginOutcome::Cancelled | LoginOutcome::Interrupted => Kind::LoginEnded,
+        LoginOutcome::Completed
+        | LoginOutcome::ConfirmationNeeded
+        | LoginOutcome::Cancelled
+        | LoginOutcome::Interrupted => Kind::LoginEnded,
     }
 }

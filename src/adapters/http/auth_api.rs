@@ -15,8 +15,9 @@ use super::{
 };
 use crate::{
     adapters::contract::{
-        AccountConnected, AccountName, ActivityPage, AuthStatus, CancelResult, CompleteLoginRequest, EventPage,
-        LoginStarted, LogoutResult, Page, PageLimit, RefreshRequest, SecretRequest, StartLoginRequest, Usage,
+        AccountConnected, AccountName, ActivityPage, AuthStatus, CancelResult, CompleteLoginRequest, ConfirmRequest,
+        EventPage, LoginStarted, LogoutResult, Page, PageLimit, RefreshRequest, SecretRequest, StartLoginRequest,
+        Usage,
     },
     app::{ActivityEntry, Callback, account_name, new_account},
 };
@@ -62,6 +63,23 @@ impl AuthApi {
         let (redirect_url, principal) = (body.0.redirect_url.0, caller.principal());
         let callback = Callback::Pasted { name: account_name(&provider.0.0)?, redirect_url, principal };
         Ok(Json(caller.app().logins.complete(callback).await?.into()))
+    }
+
+    /// Choose which account stays.
+    ///
+    /// A login of another user or workspace than the connected one waits for ten minutes: the status has its
+    /// `confirmation`. Returns the status afterwards. Only the caller that started the login and the owner can answer.
+    #[oai(path = "/v1/auth/:provider/confirm", method = "post", operation_id = "confirmLogin")]
+    async fn confirm(
+        &self,
+        caller: Caller,
+        provider: Path<AccountName>,
+        body: ControlJson<ConfirmRequest>,
+    ) -> ApiResult<AuthStatus, { BODY | NOT_FOUND | CONFLICT | LOGIN }> {
+        let answer = body.0.into_answer()?;
+        Ok(Json(
+            caller.app().accounts.confirm(&account_name(&provider.0.0)?, &caller.0.principal, answer).await?.into(),
+        ))
     }
 
     /// Cancel the pending login.

@@ -4,9 +4,10 @@
 //! leaves a complete draft, so every file that parses is a record, whatever its name. A committed record is renamed once
 //! more, `<account>.<login>.<generation>.committed.json`. The tokens in it are sealed, as in the database. Empty files
 //! remember the rest: `<account>.<login>.<generation>.seen` is a mark, and `<account>.<login>.<successor>.ended`, or
-//! `<account>.<login>.ended`, is the end of a login.
+//! `<account>.<login>.ended`, is the end of a login. `login_file` has the tokens of logins that are not saved yet.
 
 mod ended;
+mod login_file;
 mod record_file;
 
 use std::{
@@ -24,9 +25,10 @@ use crate::{
         ids::{AccountName, Generation, LoginId},
         refresh::TokenVersion,
     },
-    ports::{EndedLogin, JournalError, JournalRecord, RecordState, TokenJournal},
+    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, RecordState, TokenJournal},
 };
 use ended::ENDED;
+use login_file::is_login;
 use record_file::{RecordFile, read};
 
 /// The end of the name of a committed record.
@@ -70,6 +72,10 @@ impl FolderJournal {
     }
 
     fn write(&self, stem: &str, state: RecordState, text: &[u8]) -> io::Result<()> {
+        self.write_file(stem, &self.path(stem, state), text)
+    }
+
+    fn write_file(&self, stem: &str, path: &Path, text: &[u8]) -> io::Result<()> {
         let (mut file, draft) = self.create_draft(stem)?;
         if let Err(error) = write_and_compare(&mut file, &draft, text) {
             // If this fails too, the remaining file does not parse and is skipped.
@@ -77,7 +83,7 @@ impl FolderJournal {
             return Err(error);
         }
         // From here on the draft counts as a record, so it stays if a later step fails.
-        fs::rename(&draft, self.path(stem, state))?;
+        fs::rename(&draft, path)?;
         File::open(&self.folder)?.sync_all()
     }
 
@@ -153,6 +159,7 @@ impl FolderJournal {
                 Ok(record) => found.push((stem(&record.name, &record.rotation.seen), path, record)),
                 // Its writer has committed or renamed it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) if is_login(&path) => {}
                 Err(error) => {
                     tracing::warn!(path = %path.display(), error = %error,
                         "skipped a file in the token journal: it is not a complete record (its writer was killed or is still writing)"
@@ -212,6 +219,20 @@ impl TokenJournal for FolderJournal {
 
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
         self.blocking("read", |journal| journal.read_ends()).await
+    }
+
+    async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError> {
+        let record = record.clone();
+        self.blocking("write to", move |journal| journal.write_login(&record)).await
+    }
+
+    async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError> {
+        self.blocking("read", |journal| journal.read_logins()).await
+    }
+
+    async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        let (name, login_id) = (name.clone(), login_id.clone());
+        self.blocking("empty", move |journal| journal.remove_login_files(&name, &login_id)).await
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

@@ -72,6 +72,6 @@ pub(super) fn read(path: &Path) -> io::Result<JournalRecord> {
     file.into_record(state).ok_or_else(|| invalid("it has invalid values"))
 }
 
-fn invalid(why: &'static str) -> io::Error {
+pub(super) fn invalid(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }

@@ -53,6 +53,8 @@ diesel::table! {
         started_at -> BigInt,
         expires_at -> BigInt,
         detail -> Nullable<Text>,
+        replace_account -> Bool,
+        tokens -> Nullable<Text>,
     }
 }
 
@@ -66,6 +68,7 @@ diesel::table! {
         client -> crate::adapters::store::json_text::JsonText,
         created_at -> BigInt,
         next_attempt_at -> BigInt,
+        user_id -> Nullable<Text>,
     }
 }
 

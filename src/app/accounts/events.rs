@@ -65,7 +65,10 @@ impl Accounts {
                 outcome,
                 at: login.progress_since,
             }),
-            LoginProgress::Ended(_) | LoginProgress::Pending | LoginProgress::Exchanging => None,
+            LoginProgress::Ended(_)
+            | LoginProgress::Pending
+            | LoginProgress::Exchanging
+            | LoginProgress::Unconfirmed => None,
         });
         let mut all: Vec<ActivityEntry> = events.chain(logins).collect();
         // The sort is stable: entries with the same time keep their order.

@@ -1,6 +1,7 @@
 //! Accounts as their owner sees them: status, list, profile, pasted secrets, refresh on demand, logout, history.
 
 mod check_secret;
+mod confirm;
 mod events;
 mod list;
 mod logout;

@@ -8,6 +8,7 @@ use super::Accounts;
 use crate::{
     app::{AppError, Connected, random_bytes},
     domain::{
+        confirmation::Replaces,
         credential::NewCredential,
         ids::{AccountName, DisplayName, LoginId},
         provider::{AuthMethod, ProviderType},
@@ -76,6 +77,7 @@ impl Accounts {
             access_token,
             refresh_token: cookie,
             metadata,
+            replaces: Replaces::Any,
         };
         let connected = self.tokens.save(credential, &definition).await?;
         tracing::info!(provider.name = %connected.name, method = pasted.method.as_str(), unchecked = pasted.unchecked,

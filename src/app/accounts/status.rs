@@ -5,6 +5,7 @@ use crate::{
     app::{AppError, directory::Resolved},
     domain::{
         account::AccountLabels,
+        confirmation::{CONFIRM_WITHIN, Confirmation},
         credential::{AccountState, SealedCredential},
         ids::{AccountName, Generation, LoginId, Principal},
         login::SealedLogin,
@@ -77,7 +78,11 @@ pub struct AccountStatus {
     /// The granted scopes (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
     pub account: AccountLabels,
+    /// Other names under which the same user and workspace is connected.
+    pub other_names: Vec<AccountName>,
     pub pending: Option<WaitingLogin>,
+    /// The question of the principal's last login, if another account signed in.
+    pub confirmation: Option<Confirmation>,
     pub last_login: Option<LastLogin>,
 }
 
@@ -123,6 +128,8 @@ impl Accounts {
             expires_at: credential.and_then(|found| found.metadata.expires_at),
             scopes: credential.map(|found| found.metadata.scopes.clone()).unwrap_or_default(),
             account: credential.map(|found| found.metadata.account.clone()).unwrap_or_default(),
+            other_names: self.tokens.registry().other_names(&definition.name),
+            confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, credential, now)),
             ..status
@@ -151,6 +158,8 @@ impl Accounts {
             next_refresh_at: None,
             scopes: Vec::new(),
             account: AccountLabels::default(),
+            other_names: Vec::new(),
+            confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, None, now)),
         }
@@ -242,6 +251,10 @@ fn last_login(login: SealedLogin, credential: Option<&SealedCredential>, now: Ti
         LoginProgress::Ended(outcome) => (outcome, login.progress_since),
         // The tokens were saved, but the process died before it marked the login as completed.
         LoginProgress::Exchanging if saved => (LoginOutcome::Completed, login.progress_since),
+        LoginProgress::Unconfirmed => match login.confirm_until(now) {
+            Some(_) => (LoginOutcome::ConfirmationNeeded, login.progress_since),
+            None => (LoginOutcome::Expired, login.progress_since.plus(CONFIRM_WITHIN)),
+        },
         LoginProgress::Pending if !login.is_open(now) => (LoginOutcome::Expired, login.session.expires_at),
         LoginProgress::Pending | LoginProgress::Exchanging => return None,
     };

@@ -148,6 +148,8 @@ impl Logins {
         match acting_as(Actor::named("callback"), self.complete(Callback::Received(response))).await {
             Ok(_connected) => CallbackReply::Ended(LoginEnd::of(LoginOutcome::Completed)),
             Err(AppError::LoginFailed(end) | AppError::LoginEnded(end)) => CallbackReply::Ended(end),
+            Err(AppError::ConfirmationNeeded(question)) => CallbackReply::Question(question),
+            Err(AppError::TokensUnsaved { .. }) => CallbackReply::Unsaved,
             Err(AppError::LoginInProgress) => CallbackReply::Finishing,
             Err(AppError::CallbackRejected(_)) => CallbackReply::Rejected,
             // All other errors are failures of the gateway, and the log has the reason.

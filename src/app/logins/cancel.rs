@@ -34,8 +34,9 @@ impl Logins {
         Ok(cancelled)
     }
 
-    /// Cancels every pending or exchanging login of an account, of all principals.
+    /// Cancels every login of an account that has not ended, of all principals.
     pub(in crate::app) async fn cancel_all(&self, name: &AccountName) -> Result<(), AppError> {
+        self.decline_all(name).await?;
         if self.store.cancel_all(name, &self.author()).await? > 0 {
             self.notify_changed();
         }

@@ -1,4 +1,4 @@
-//! Completes a login: accepts the callback that belongs to it, exchanges the code once, and saves the tokens.
+//! Completes a login: accepts the callback that belongs to it, exchanges the code once, and settles the tokens.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::{
     app::{AppError, Connected},
     domain::{
         authorization_response::AuthorizationResponse,
-        credential::NewCredential,
+        confirmation::LoginTokens,
         ids::{AccountName, Principal},
         login::{CallbackRejection, ExchangingLogin, LoginSession, Received, SealedLogin},
         login_outcome::{LoginDetail, LoginEnd, LoginOutcome, LoginProgress},
-        provider::{AuthMethod, ProviderDefinition},
-        token_response::{CodeGrant, TokenResponse},
+        provider::AuthMethod,
+        token_response::CodeGrant,
     },
     ports::{ClaimOutcome, Doubt, TokenEndpointError},
 };
@@ -34,6 +34,8 @@ impl Logins {
     ///
     /// # Errors
     /// [`AppError::CallbackRejected`] leaves the login pending, [`AppError::LoginFailed`] has ended it.
+    /// [`AppError::ConfirmationNeeded`] asks for the owner's answer; after [`AppError::TokensUnsaved`] the tokens are saved
+    /// later.
     /// [`AppError::LoginEnded`], [`AppError::LoginInProgress`], [`AppError::NoPendingLogin`],
     /// [`AppError::OtherPrincipal`] and [`AppError::InvalidRedirect`] change nothing.
     #[tracing::instrument(name = "logins.complete", skip_all, fields(provider.name, login.id))]
@@ -46,7 +48,7 @@ impl Logins {
             Callback::Received(response) => {
                 let login = self.store.find(&response.state.digest()).await?;
                 let login = login.ok_or(AppError::CallbackRejected(CallbackRejection::InvalidState))?;
-                let session = still_pending(&login)?;
+                let session = self.still_pending(&login)?;
                 (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
             Callback::Pasted { name, redirect_url, principal } => {
@@ -56,7 +58,7 @@ impl Logins {
                 if login.session.principal != principal {
                     return Err(AppError::OtherPrincipal);
                 }
-                let session = still_pending(&login)?;
+                let session = self.still_pending(&login)?;
                 (self.vault.open_login(login)?.receive(response, self.now()), session)
             }
         };
@@ -66,6 +68,15 @@ impl Logins {
             Received::Exchange(exchanging, grant) => self.exchange(*exchanging, grant).await,
             Received::Ended(outcome, detail) => Err(self.fail(&session, outcome, detail).await?),
             Received::Rejected(_, rejection) => Err(AppError::CallbackRejected(rejection)),
+        }
+    }
+
+    fn still_pending(&self, login: &SealedLogin) -> Result<LoginSession, AppError> {
+        match login.progress {
+            LoginProgress::Pending => Ok(login.session.clone()),
+            LoginProgress::Exchanging => Err(AppError::LoginInProgress),
+            LoginProgress::Unconfirmed => Err(self.question_of(login)),
+            LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(outcome)),
         }
     }
 
@@ -94,7 +105,7 @@ impl Logins {
         Ok(AppError::NoPendingLogin)
     }
 
-    async fn exchange(&self, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
+    async fn exchange(self: &Arc<Self>, login: ExchangingLogin, grant: CodeGrant) -> Result<Connected, AppError> {
         let session = login.session;
         // Looked up before the code is sent: nothing may fail between the exchange and the save.
         let definition = self
@@ -111,47 +122,14 @@ impl Logins {
                 return Err(self.fail(&session, outcome_of(&error), detail).await?);
             }
         };
-        // Without a refresh token the login would silently end with its first access token.
-        if response.refresh_token.is_none() || response.access_token.is_none() {
-            return Err(self.fail(&session, LoginOutcome::InvalidResponse, None).await?);
-        }
-        match self.save(&session, &definition, response).await {
-            Ok(connected) => Ok(connected),
-            Err(error @ AppError::LoginEnded(_)) => Err(error),
-            Err(error) => {
-                tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
-                    "the tokens of a login could not be saved");
-                // The store may have failed, so this may fail too; the sweep ends the login then.
-                let _ = self.fail(&session, LoginOutcome::NotSaved, None).await;
-                Err(error)
-            }
-        }
-    }
-
-    async fn save(
-        &self,
-        session: &LoginSession,
-        definition: &ProviderDefinition,
-        response: TokenResponse,
-    ) -> Result<Connected, AppError> {
         let metadata = response.metadata(AuthMethod::OAuth, session.provider_type, &session.client.scopes, self.now());
-        let Some(access_token) = response.access_token else {
-            return Err(AppError::LoginFailed(LoginEnd::of(LoginOutcome::InvalidResponse)));
+        // Without a refresh token the login would silently end with its first access token.
+        let (Some(access_token), Some(refresh_token)) = (response.access_token, response.refresh_token) else {
+            return Err(self.fail(&session, LoginOutcome::InvalidResponse, None).await?);
         };
-        let credential = NewCredential {
-            name: session.name.clone(),
-            provider_type: session.provider_type,
-            display_name: session.display_name.clone(),
-            api_base: definition.api_base.clone(),
-            login_id: session.id.clone(),
-            access_token,
-            refresh_token: response.refresh_token,
-            metadata,
-        };
-        let connected = self.tokens.save(credential, definition).await?;
-        self.notify_changed();
-        tracing::info!(provider.name = %session.name, login.id = %session.id, "login completed, tokens saved");
-        Ok(connected)
+        let tokens = LoginTokens { access_token, refresh_token, metadata, replaces: None };
+        let exchanged = self.journal_tokens(session, definition, tokens).await;
+        self.settle(exchanged).await
     }
 
     /// Ends a login without tokens and returns the error that says so.
@@ -166,14 +144,6 @@ impl Logins {
         tracing::warn!(provider.name = %session.name, login.id = %session.id, outcome = outcome.as_str(),
             cause = detail.as_ref().map(LoginDetail::as_str), "login ended without tokens");
         Ok(AppError::LoginFailed(LoginEnd::explained(outcome, detail.as_ref(), &session.name)))
-    }
-}
-
-fn still_pending(login: &SealedLogin) -> Result<LoginSession, AppError> {
-    match login.progress {
-        LoginProgress::Pending => Ok(login.session.clone()),
-        LoginProgress::Exchanging => Err(AppError::LoginInProgress),
-        LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(login.ended_as(outcome))),
     }
 }
 

@@ -3,24 +3,31 @@
 mod callback_window;
 mod cancel;
 mod complete;
+mod confirm;
+mod settle;
 mod start;
 mod sweep;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 pub use callback_window::CallbackUnavailable;
 pub use complete::Callback;
+pub use confirm::Answer;
 pub use start::{StartOptions, StartOutcome, StartedLogin};
 
 use super::{AppSettings, Ports, Tasks, Tokens, Vault, directory::Directory, random_bytes};
 use crate::{
     domain::time::Timestamp,
-    ports::{Author, Clock, LoginStore, OAuthEndpoint, Random, RandomError},
+    ports::{Author, Clock, LoginStore, OAuthEndpoint, Random, RandomError, TokenJournal},
 };
 use callback_window::CallbackWindow;
 
 pub struct Logins {
     store: Arc<dyn LoginStore>,
+    journal: Arc<dyn TokenJournal>,
     oauth: Arc<dyn OAuthEndpoint>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -29,6 +36,8 @@ pub struct Logins {
     tokens: Arc<Tokens>,
     window: CallbackWindow,
     lifetime: Duration,
+    /// Logins whose tokens wait for the database.
+    unsaved: AtomicUsize,
     tasks: Tasks,
 }
 
@@ -42,6 +51,7 @@ impl Logins {
     ) -> Self {
         Self {
             store: Arc::clone(&ports.logins),
+            journal: Arc::clone(&ports.journal),
             oauth: Arc::clone(&ports.oauth),
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),
@@ -50,6 +60,7 @@ impl Logins {
             tokens: Arc::clone(tokens),
             window: CallbackWindow::new(Arc::clone(&ports.callback_listener), settings.callback_address.clone()),
             lifetime: settings.login_lifetime,
+            unsaved: AtomicUsize::default(),
             tasks: tasks.clone(),
         }
     }

@@ -24,6 +24,8 @@ use crate::{
 pub struct StartOptions {
     /// Start a login although the account is connected. The old tokens serve until the new ones are saved.
     pub force: bool,
+    /// Replace the account even if another user or workspace signs in.
+    pub replace: bool,
     /// The account's display name.
     pub display_name: Option<String>,
     /// The provider type of a name that is neither configured nor stored.
@@ -98,6 +100,7 @@ impl Logins {
                 display_name: display_name.map(DisplayName::into_string),
                 principal,
                 client,
+                replace: options.replace,
                 started_at: now,
                 expires_at: now.plus(self.lifetime),
                 name,
@@ -121,8 +124,8 @@ impl Logins {
         if let BeginOutcome::AlreadyPending(earlier) = self.store.begin(&sealed, author).await? {
             let id = earlier.session.id.clone();
             match self.vault.open_login(*earlier) {
-                Ok(login) if login.session.client.is_equivalent_to(&fresh.session.client) => return Ok(login),
-                // The configuration has changed: the pending login names another server or other scopes.
+                Ok(login) if serves(&login.session, &fresh.session) => return Ok(login),
+                // The configuration has changed, or the pending login would ask before it replaces an account.
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(login.id = %id, error = %error, "cancelled a pending login that does not open");
@@ -136,6 +139,11 @@ impl Logins {
         tracing::info!(provider.name = %fresh.session.name, login.id = %fresh.session.id, "login started");
         Ok(fresh)
     }
+}
+
+/// Whether a pending login does what a fresh one would: with the same server and scopes, and without asking more.
+fn serves(pending: &LoginSession, fresh: &LoginSession) -> bool {
+    pending.client.is_equivalent_to(&fresh.client) && (pending.replace || !fresh.replace)
 }
 
 /// Whether a new login is unnecessary. In doubt it is not, because the old login may be lost.

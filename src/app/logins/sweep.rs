@@ -1,6 +1,9 @@
 //! Sweeps logins: ends those that are overdue and deletes those that ended long ago.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::Logins;
 use crate::app::AppError;
@@ -14,7 +17,11 @@ const STUCK_AFTER: Duration = Duration::from_secs(120);
 
 impl Logins {
     pub(in crate::app) async fn sweep(&self) -> Result<(), AppError> {
-        let ended = self.store.sweep(self.now(), STUCK_AFTER, KEPT_FOR).await?;
+        self.decline_overdue().await?;
+        // A login whose tokens wait for the database is not interrupted.
+        let is_waiting = self.unsaved.load(Ordering::Relaxed) > 0;
+        let stuck_after = if is_waiting { KEPT_FOR } else { STUCK_AFTER };
+        let ended = self.store.sweep(self.now(), stuck_after, KEPT_FOR).await?;
         if ended > 0 {
             tracing::info!(logins = ended, "overdue logins ended");
         }

@@ -141,7 +141,7 @@ fn upstream_headers(from_caller: &HeaderMap, account: &ProviderRegistration) -> 
     {
         headers.entry(HeaderName::from_static("originator")).or_insert(value);
     }
-    if let (Some(name), Some(id)) = (provider_type.descriptor().account_header, &account.account_id)
+    if let (Some(name), Some(id)) = (provider_type.descriptor().account_header, &account.account.account_id)
         && let Ok(value) = HeaderValue::from_str(id)
     {
         headers.insert(HeaderName::from_static(name), value);

@@ -6,6 +6,7 @@ mod ended;
 mod feedback;
 mod journal;
 mod late;
+mod login_tokens;
 mod lookup;
 mod present;
 mod refresh;
@@ -46,8 +47,8 @@ use crate::{
         unreadable::{UnreadableAccount, UnreadableRow},
     },
     ports::{
-        Clock, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreTrouble, TokenJournal,
-        TokenStore,
+        Clock, LoginStore, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreError,
+        StoreTrouble, TokenJournal, TokenStore,
     },
 };
 use breaker::Breakers;
@@ -63,6 +64,7 @@ use slots::RefreshSlots;
 
 pub struct Tokens {
     store: Arc<dyn TokenStore>,
+    logins: Arc<dyn LoginStore>,
     journal: Arc<dyn TokenJournal>,
     revocations: Arc<dyn RevocationQueue>,
     oauth: Arc<dyn OAuthEndpoint>,
@@ -91,6 +93,7 @@ impl Tokens {
     pub(super) fn new(ports: &Ports, directory: &Directory, tasks: &Tasks, proactive: bool) -> Self {
         Self {
             store: Arc::clone(&ports.credentials),
+            logins: Arc::clone(&ports.logins),
             journal: Arc::clone(&ports.journal),
             revocations: Arc::clone(&ports.revocations),
             oauth: Arc::clone(&ports.oauth),
@@ -187,7 +190,7 @@ impl Tokens {
             refresh: credential.refresh.clone(),
             revision: credential.revision,
             access_token: self.vault.check(credential)?,
-            account_id: credential.metadata.account.account_id.clone(),
+            account: credential.metadata.account.clone(),
             served_until: credential.refresh.served_until(&definition.refresh),
             definition,
         }))

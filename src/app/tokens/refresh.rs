@@ -17,7 +17,6 @@ use super::{
 use crate::{
     app::AppError,
     domain::{
-        account::AccountLabels,
         credential::SealedCredential,
         provider::ProviderDefinition,
         refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
@@ -213,7 +212,7 @@ impl Tokens {
             // The old access token stays valid, with its own times.
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
-        let same_account = is_same(&metadata.account, &known.account);
+        let same_account = metadata.account.may_be(&known.account);
         metadata.account = metadata.account.or(known.account.clone());
         let rotation = loop {
             match self.vault.seal_rotation(presented, &response, metadata.clone(), same_account) {
@@ -266,7 +265,11 @@ impl Tokens {
         // The commit of an earlier try, or of another process that replayed the record.
         let is_there = committed.credential.as_ref().is_some_and(|there| there.has_tokens_of(&record.rotation));
         if committed.effect == Effect::Revoke {
-            self.revoke_surplus(definition, &seen.next(), record.rotation.refresh_token.as_ref()).await;
+            let user_id = record.rotation.metadata.account.user_id.as_deref();
+            let token = record.rotation.refresh_token.as_ref();
+            if let Err(error) = self.revoke_surplus(definition, &seen.next(), token, user_id).await {
+                tracing::warn!(provider.name = %name, error = %error, "surplus tokens are left to expire");
+            }
         } else if committed.effect != Effect::Stored && !is_there {
             tracing::warn!(provider.name = %name, version = %seen, "surplus tokens discarded");
         }
@@ -321,10 +324,4 @@ impl Tokens {
 /// Returns the outcome of a refresh whose step was not stored.
 fn down(error: AppError) -> RefreshOutcome {
     RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
-}
-
-/// Whether new tokens belong to the refreshed account: no label that both have differs.
-fn is_same(new: &AccountLabels, old: &AccountLabels) -> bool {
-    let agree = |new: &Option<String>, old: &Option<String>| new.is_none() || old.is_none() || new == old;
-    agree(&new.user_id, &old.user_id) && agree(&new.account_id, &old.account_id)
 }

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::domain::{
+    account::AccountLabels,
     history::Revision,
     ids::{AccountName, LoginId},
     provider::{AuthMethod, ProviderDefinition},
@@ -35,8 +36,8 @@ pub struct ProviderRegistration {
     pub refresh: RefreshState,
     pub revision: Revision,
     pub access_token: AccessToken,
-    /// ChatGPT's workspace id, which its backend requires beside the token.
-    pub account_id: Option<String>,
+    /// Its user and workspace. ChatGPT's backend requires the workspace id beside the token.
+    pub account: AccountLabels,
     /// Until when the access token is used; None means without a limit.
     pub served_until: Option<Timestamp>,
 }
@@ -103,6 +104,20 @@ impl ProviderRegistry {
             (slot.account, slot.unreadable) = (None, Some(Arc::clone(&account)));
         });
         true
+    }
+
+    /// Returns the other names of an account: those with the same user and workspace.
+    pub fn other_names(&self, name: &AccountName) -> Vec<AccountName> {
+        let slots = self.slots.load();
+        let Some(known) = slots.get(name).and_then(|slot| slot.account.as_ref()) else { return Vec::new() };
+        let is_same = |other: &ProviderRegistration| {
+            other.definition.provider_type == known.definition.provider_type && other.account.is(&known.account)
+        };
+        let others =
+            slots.iter().filter(|(other, slot)| *other != name && slot.account.as_deref().is_some_and(is_same));
+        let mut names: Vec<AccountName> = others.map(|(other, _)| other.clone()).collect();
+        names.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        names
     }
 
     /// Registers a snapshot, unless it is out of date.

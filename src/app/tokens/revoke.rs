@@ -1,7 +1,8 @@
 //! Revokes refresh tokens that are no longer used (RFC 7009): at once, and after a failure for up to a day.
 //!
 //! The transaction that takes a token out of use puts it into the queue, so neither a crash nor an outage leaves a live
-//! token behind.
+//! token behind. Some providers end everything that a user has granted to the client. Before every send the queue
+//! therefore checks that no account and no login uses the grant, under any name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,9 +10,11 @@ use super::Tokens;
 use crate::{
     app::AppError,
     domain::{
+        confirmation::LoginTokens,
         credential::SealedCredential,
+        login::{LoginSession, SealedLogin},
         provider::ProviderDefinition,
-        refresh::TokenVersion,
+        refresh::{RevocationScope, TokenVersion},
         revocation::{KEPT_FOR, PendingRevocation, RevocationId, RevocationOrder},
         sealed::{SealedSecret, TokenPlace},
     },
@@ -33,6 +36,8 @@ pub enum Revocation {
     Revoked,
     /// The provider did not respond; the revocation is retried for up to a day.
     Pending,
+    /// It would end the sign-in of another account of the same user, so it waits for up to a day.
+    Waiting,
     /// The token cannot be revoked and lives at the provider until it expires.
     Failed,
     /// There was no token, or this provider has no revocation endpoint.
@@ -54,7 +59,8 @@ impl Tokens {
         account: &SealedCredential,
     ) -> Result<Option<RevocationOrder>, AppError> {
         let Some(token) = &account.refresh_token else { return Ok(None) };
-        match self.revocation(definition, account.token_place(), token) {
+        let user_id = account.metadata.account.user_id.as_deref();
+        match self.revocation(definition, account.token_place(), token, user_id) {
             Err(AppError::Vault(error)) => {
                 tracing::warn!(provider.name = %account.name, error = %error, "a token that does not open is left to expire");
                 Ok(None)
@@ -72,51 +78,77 @@ impl Tokens {
         definition: &ProviderDefinition,
         place: TokenPlace<'_>,
         token: &SealedSecret,
+        user_id: Option<&str>,
     ) -> Result<Option<PendingRevocation>, AppError> {
         let Some(client) = definition.revoking_client() else { return Ok(None) };
         let token = self.vault.open_refresh_token_at(place, token)?;
         let id = RevocationId::from_bytes(self.random_bytes()?);
-        Ok(Some(self.vault.seal_revocation(id, client, place, &token, self.now())?))
+        Ok(Some(self.vault.seal_revocation(id, client, place, &token, user_id, self.now())?))
     }
 
     /// Tries a queued revocation in the background.
-    pub(super) fn start_revoking(self: &Arc<Self>, id: RevocationId) {
+    pub(in crate::app) fn start_revoking(self: &Arc<Self>, id: RevocationId) {
         let tokens = Arc::clone(self);
         self.tasks.start(async move {
             tokens.revoke_queued(&id).await;
         });
     }
 
+    /// Returns the revocation of the tokens of a login that was never saved. None if they cannot be revoked.
+    pub(in crate::app) fn revocation_of_login(
+        &self,
+        session: &LoginSession,
+        tokens: &LoginTokens,
+    ) -> Option<PendingRevocation> {
+        let definition = self.directory.definition_of(&session.name, session.provider_type)?;
+        let client = definition.revoking_client()?;
+        let version = TokenVersion::first_of(session.id.clone());
+        let place = TokenPlace { name: &session.name, provider_type: session.provider_type, version: &version };
+        let user_id = tokens.metadata.account.user_id.as_deref();
+        let sealed = self.random_bytes().map_err(AppError::from).and_then(|id| {
+            let id = RevocationId::from_bytes(id);
+            Ok(self.vault.seal_revocation(id, client, place, &tokens.refresh_token, user_id, self.now())?)
+        });
+        let warn = |error: &AppError| {
+            tracing::warn!(login.id = %session.id, error = %error, "the tokens of a login are left to expire");
+        };
+        sealed.inspect_err(warn).ok()
+    }
+
+    /// Revokes the tokens of a login that was never saved.
+    ///
+    /// # Errors
+    /// [`AppError::Store`]: they are not in the queue.
+    pub(in crate::app) async fn revoke_unsaved(
+        &self,
+        session: &LoginSession,
+        tokens: &LoginTokens,
+    ) -> Result<(), AppError> {
+        if let Some(revocation) = self.revocation_of_login(session, tokens) {
+            self.revocations.put(&revocation).await?;
+            self.revoke_queued(&revocation.id).await;
+        }
+        Ok(())
+    }
+
     /// Revokes tokens that arrived after their login ended.
+    ///
+    /// # Errors
+    /// [`AppError::Store`]: they are not in the queue.
     pub(super) async fn revoke_surplus(
         &self,
         definition: &ProviderDefinition,
         version: &TokenVersion,
         token: Option<&SealedSecret>,
-    ) {
+        user_id: Option<&str>,
+    ) -> Result<(), AppError> {
         let place = TokenPlace { name: &definition.name, provider_type: definition.provider_type, version };
-        match token.map(|token| self.revocation(definition, place, token)).transpose() {
-            Ok(revocation) => {
-                if let Some(revocation) = revocation.flatten() {
-                    self.revoke_unstored(revocation).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(provider.name = %definition.name, error = %error, "surplus tokens are left to expire");
-            }
+        let revocation = token.map(|token| self.revocation(definition, place, token, user_id)).transpose()?;
+        if let Some(revocation) = revocation.flatten() {
+            self.revocations.put(&revocation).await?;
+            self.revoke_queued(&revocation.id).await;
         }
-    }
-
-    /// Queues a token that was never stored, and tries it at once.
-    async fn revoke_unstored(&self, revocation: PendingRevocation) {
-        match self.revocations.put(&revocation).await {
-            Ok(()) => {
-                self.revoke_queued(&revocation.id).await;
-            }
-            Err(error) => {
-                tracing::warn!(provider.name = %revocation.name, error = %error, "surplus tokens are left to expire");
-            }
-        }
+        Ok(())
     }
 
     /// Tries a queued revocation.
@@ -135,8 +167,8 @@ impl Tokens {
             Revocation::Pending
         });
         tracing::info!(provider.name = %revocation.name, login.id = %revocation.login_id, outcome = outcome.as_str(),
-            "refresh token revocation tried");
-        if outcome != Revocation::Pending
+            "refresh token revocation decided");
+        if !matches!(outcome, Revocation::Pending | Revocation::Waiting)
             && let Err(error) = self.revocations.delete(id).await
         {
             tracing::warn!(error = %error, "a finished revocation stays in the queue");
@@ -148,9 +180,8 @@ impl Tokens {
         let PendingRevocation { name, provider_type, client, .. } = revocation;
         let definition = self.directory.definition_of(name, *provider_type);
         let scope = definition.map(|definition| definition.refresh.revocation).unwrap_or_default();
-        let is_connected = self.directory.find(name).await?.is_some();
-        if !scope.allows_revocation(is_connected) {
-            return Ok(Revocation::Failed);
+        if scope == RevocationScope::Grant && self.uses_grant_of(revocation).await? {
+            return Ok(Revocation::Waiting);
         }
         let token = match self.vault.open_revocation(revocation) {
             Ok(token) => token,
@@ -164,6 +195,29 @@ impl Tokens {
         tracing::warn!(provider.name = %name, error = %error, "the provider did not confirm a revocation");
         let is_refused = matches!(error, TokenEndpointError::Rejected { .. });
         Ok(if is_refused { Revocation::Failed } else { Revocation::Pending })
+    }
+
+    /// Whether an account is connected, or a login unsettled, that the end of the token's whole grant may end.
+    async fn uses_grant_of(&self, revocation: &PendingRevocation) -> Result<bool, StoreError> {
+        let stored = self.store.list().await?;
+        let is_connected = stored.readable.iter().any(|account| {
+            let definition = self.directory.definition_of(&account.name, account.provider_type);
+            let client = definition.as_ref().and_then(ProviderDefinition::revoking_client);
+            let user_id = account.metadata.account.user_id.as_deref();
+            client.is_some_and(|client| revocation.may_share_grant(client, user_id))
+        });
+        // Nobody knows the user of an unreadable account.
+        let is_unreadable = stored.unreadable.iter().any(|account| {
+            let definition = self.directory.catalog.get(&account.name);
+            let client = definition.and_then(ProviderDefinition::revoking_client);
+            client.is_none_or(|client| revocation.may_share_grant(client, None))
+        });
+        let may_use = |login: &SealedLogin| {
+            let tokens = self.vault.open_unconfirmed(login);
+            let user_id = tokens.and_then(|tokens| tokens.metadata.account.user_id);
+            revocation.may_share_grant(&login.session.client, user_id.as_deref())
+        };
+        Ok(is_connected || is_unreadable || self.logins.unsettled().await?.iter().any(may_use))
     }
 
     pub(in crate::app) fn start_sweeping_revocations(self: &Arc<Self>) {

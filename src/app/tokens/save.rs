@@ -6,11 +6,12 @@ use super::Tokens;
 use crate::{
     app::AppError,
     domain::{
+        account::AccountLabels,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
-        login_outcome::LoginEnd,
+        login_outcome::{LoginEnd, LoginOutcome},
         provider::ProviderDefinition,
-        refresh::TokenVersion,
+        refresh::{RevocationScope, TokenVersion},
         revocation::{RevocationId, RevocationOrder},
         time::Timestamp,
     },
@@ -25,14 +26,17 @@ const TRIES: usize = 5;
 pub struct Connected {
     pub name: AccountName,
     pub id: ProviderId,
+    /// Other names of the same user and workspace.
+    pub other_names: Vec<AccountName>,
 }
 
 impl Tokens {
     /// Seals and stores a credential and registers its account.
     ///
     /// # Errors
-    /// [`AppError::LoginEnded`] if the login was ended meanwhile (its tokens are revoked), [`AppError::TypeConflict`],
-    /// [`AppError::Store`]. With each of them nothing is changed.
+    /// [`AppError::LoginEnded`] if the login was ended meanwhile and [`AppError::TypeConflict`] (the tokens are revoked),
+    /// [`AppError::StaleConsent`] if the tokens may not replace the account's present login, [`AppError::Store`]. With each
+    /// of them nothing is changed.
     pub(in crate::app) async fn save(
         self: &Arc<Self>,
         new: NewCredential,
@@ -52,17 +56,45 @@ impl Tokens {
                 if let Some(order) = sealed.superseded {
                     self.start_revoking(order.revocation.id);
                 }
-                Ok(Connected { name, id: saved.id })
+                Ok(self.connected(&saved))
             }
-            SaveOutcome::TypeConflict(existing) => Err(AppError::TypeConflict { name, existing }),
+            SaveOutcome::OtherLogin => Err(AppError::StaleConsent(name)),
+            SaveOutcome::TypeConflict(existing) => {
+                self.revoke_login(definition, &sealed).await?;
+                Err(AppError::TypeConflict { name, existing })
+            }
+            // An earlier try, or another process that replayed the journal, has saved these tokens or kept them.
+            SaveOutcome::LoginEnded(outcome @ (LoginOutcome::Completed | LoginOutcome::ConfirmationNeeded)) => {
+                let account = self.store.load(&name).await?;
+                match account.filter(|account| *account.login_id() == sealed.login_id) {
+                    Some(account) => Ok(self.connected(&account)),
+                    None => Err(AppError::LoginEnded(outcome)),
+                }
+            }
             SaveOutcome::LoginEnded(outcome) => {
                 // The login was cancelled during the exchange, so its tokens must not be used.
-                let version = TokenVersion::first_of(sealed.login_id);
-                self.revoke_surplus(definition, &version, sealed.refresh_token.as_ref()).await;
+                self.revoke_login(definition, &sealed).await?;
                 Err(AppError::LoginEnded(LoginEnd::of(outcome)))
             }
             SaveOutcome::Changed => Err(changes_too_often("save a login")),
         }
+    }
+
+    /// Returns a saved account, and reports that it is connected under other names too.
+    fn connected(&self, account: &SealedCredential) -> Connected {
+        let other_names = self.registry.other_names(&account.name);
+        if !other_names.is_empty() {
+            let names: Vec<&str> = other_names.iter().map(AccountName::as_str).collect();
+            tracing::warn!(provider.name = %account.name, "the same user and workspace is also connected as {}", names.join(", "));
+        }
+        Connected { name: account.name.clone(), id: account.id.clone(), other_names }
+    }
+
+    /// Revokes the tokens of a login that cannot be saved.
+    async fn revoke_login(&self, definition: &ProviderDefinition, new: &NewSealedCredential) -> Result<(), AppError> {
+        let version = TokenVersion::first_of(new.login_id.clone());
+        let user_id = new.metadata.account.user_id.as_deref();
+        self.revoke_surplus(definition, &version, new.refresh_token.as_ref(), user_id).await
     }
 
     /// Stores a credential with an order to revoke the refresh token that it replaces.
@@ -74,7 +106,7 @@ impl Tokens {
     ) -> Result<SaveOutcome, AppError> {
         let author = self.vault.author(now);
         for _ in 0..TRIES {
-            sealed.superseded = self.order_to_supersede(definition).await;
+            sealed.superseded = self.order_to_supersede(definition, &sealed.metadata.account).await;
             let outcome = self.store.save_login(sealed, &author).await?;
             let is_unreadable = self.registry.unreadable(&sealed.name).is_some();
             if is_unreadable && matches!(outcome, SaveOutcome::TypeConflict(_)) {
@@ -92,19 +124,26 @@ impl Tokens {
 
     /// Returns the order to revoke the account's present refresh token, if a new login may do so. A failure to read the
     /// account must not lose the new tokens, so it leaves the old token to expire.
-    async fn order_to_supersede(&self, definition: &ProviderDefinition) -> Option<RevocationOrder> {
-        // A revocation that ends the whole grant would end the new login too.
-        if !definition.refresh.revocation.allows_revocation(true) {
-            return None;
-        }
+    async fn order_to_supersede(
+        &self,
+        definition: &ProviderDefinition,
+        new: &AccountLabels,
+    ) -> Option<RevocationOrder> {
         let account = self.store.load(&definition.name).await;
         let order = account
             .map_err(AppError::from)
             .and_then(|account| account.map(|account| self.revocation_order(definition, &account)).transpose());
-        order.map(Option::flatten).unwrap_or_else(|error| {
+        let order = order.map(Option::flatten).unwrap_or_else(|error| {
             tracing::warn!(provider.name = %definition.name, error = %error, "the replaced refresh token is left to expire");
             None
-        })
+        });
+        // A revocation that ends the whole grant would end the new login too.
+        let ends_grant = definition.refresh.revocation == RevocationScope::Grant;
+        let ends_new = |order: &RevocationOrder| {
+            let client = &order.revocation.client;
+            ends_grant && order.revocation.may_share_grant(client, new.user_id.as_deref())
+        };
+        order.filter(|order| !ends_new(order))
     }
 
     /// Changes the profile of an account and registers it. Returns None if it is not connected.

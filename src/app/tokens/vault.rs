@@ -38,7 +38,7 @@ pub enum VaultError {
 
 #[derive(Clone)]
 pub struct Vault {
-    cipher: Arc<dyn SecretCipher>,
+    pub(super) cipher: Arc<dyn SecretCipher>,
 }
 
 impl Vault {
@@ -78,6 +78,7 @@ impl Vault {
             api_base: new.api_base,
             login_id: version.login_id,
             metadata: new.metadata,
+            replaces: new.replaces,
             superseded,
         })
     }
@@ -132,13 +133,15 @@ impl Vault {
         client: &OAuthClient,
         place: TokenPlace<'_>,
         token: &RefreshToken,
+        user_id: Option<&str>,
         now: Timestamp,
     ) -> Result<PendingRevocation, VaultError> {
         let TokenPlace { name, provider_type, version: TokenVersion { login_id, .. } } = place;
-        let context = SealContext::Revocation { id: &id, name, provider_type, login_id, client };
+        let context = SealContext::Revocation { id: &id, name, provider_type, login_id, client, user_id };
         let token = self.cipher.seal(&context, token.expose_secret())?;
         let (name, login_id, client) = (name.clone(), login_id.clone(), client.clone());
-        Ok(PendingRevocation { id, name, provider_type, login_id, token, client, created_at: now })
+        let user_id = user_id.map(str::to_owned);
+        Ok(PendingRevocation { id, name, provider_type, login_id, token, client, user_id, created_at: now })
     }
 
     /// Opens a refresh token of the revocation queue.
@@ -169,6 +172,7 @@ impl Vault {
             state_digest: login.state.digest(),
             state: self.cipher.seal(&SealContext::LoginState(session), login.state.expose_secret())?,
             verifier: self.cipher.seal(&SealContext::LoginVerifier(session), login.verifier.expose_secret())?,
+            tokens: None,
             progress: LoginProgress::Pending,
             detail: None,
             progress_since: session.started_at,

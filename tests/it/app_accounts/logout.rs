@@ -71,7 +71,7 @@ async fn a_revocation_is_dropped_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_would_end_a_newer_login_is_dropped() {
+async fn a_revocation_that_would_end_a_newer_login_waits() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     gateway.provider.revocation_fails(true);
@@ -81,7 +81,46 @@ async fn a_revocation_that_would_end_a_newer_login_is_dropped() {
     for _ in 0..6 {
         minute(&gateway).await;
     }
-    assert_eq!((gateway.provider.revoked(), gateway.store.revocations()), (Vec::<String>::new(), 0));
+    assert_eq!((gateway.provider.revoked(), gateway.store.revocations()), (Vec::<String>::new(), 1));
+}
+
+#[tokio::test]
+async fn a_logout_does_not_end_another_name_that_uses_the_same_grant() {
+    for (scope, user, expected) in [
+        ("grant", "user-1", (Revocation::Waiting, 0)),
+        ("grant", "user-2", (Revocation::Revoked, 1)),
+        ("family", "user-1", (Revocation::Revoked, 1)),
+    ] {
+        let gateway = TestGateway::configured(&[("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", scope)]).await;
+        gateway.provider.sign_in_as("user-1", "blue");
+        gateway.connect().await;
+        gateway.provider.sign_in_as(user, "green");
+        gateway.connect_as("studio").await;
+        // A name that is not configured has the settings of its type's built-in account.
+        let (removed, revocation) = log_out(&gateway, "studio").await;
+        assert_eq!(
+            (removed, revocation, gateway.provider.revoked().len()),
+            (true, expected.0, expected.1),
+            "{scope}, {user}"
+        );
+        assert_eq!(log_out(&gateway, OPENAI).await, (true, Revocation::Revoked), "{scope}, {user}");
+        for _ in 0..6 {
+            minute(&gateway).await;
+        }
+        assert_eq!((gateway.provider.revoked().len(), gateway.store.revocations()), (2, 0), "{scope}, {user}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_waits_for_a_code_exchange_of_an_unknown_user() {
+    let gateway = TestGateway::open().await;
+    gateway.connect_as("studio").await;
+    let login = gateway.start(alice()).await;
+    gateway.provider.hang();
+    let _page = gateway.approve(&login);
+    settle().await;
+    assert_eq!(log_out(&gateway, "studio").await, (true, Revocation::Waiting));
+    assert!(gateway.provider.revoked().is_empty());
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ impl Places {
             LoginSession { provider_type: ProviderType::Suno, ..session.clone() },
             LoginSession { principal: Principal::named("bob"), ..session.clone() },
             LoginSession { client: elsewhere.clone(), ..session.clone() },
+            LoginSession { replace: true, ..session.clone() },
         ];
         let revocation = PendingRevocation {
             id: RevocationId::from_bytes([1; 16]),
@@ -97,6 +98,7 @@ impl Places {
             login_id: LoginId::from_bytes([1; 16]),
             token: SealedSecret::from_stored(String::new()),
             client: session.client,
+            user_id: Some("user-1".into()),
             created_at: at(0),
         };
         let revocations = vec![
@@ -105,7 +107,9 @@ impl Places {
             PendingRevocation { name: name("home"), ..revocation.clone() },
             PendingRevocation { provider_type: ProviderType::Suno, ..revocation.clone() },
             PendingRevocation { login_id: LoginId::from_bytes([2; 16]), ..revocation.clone() },
-            PendingRevocation { client: elsewhere, ..revocation },
+            PendingRevocation { client: elsewhere, ..revocation.clone() },
+            PendingRevocation { user_id: Some("user-2".into()), ..revocation.clone() },
+            PendingRevocation { user_id: None, ..revocation },
         ];
         let label = |text| DisplayName::parse(text).expect("a name");
         let (id, secret) = (ApiTokenId::from_bytes([1; 16]), [1; ENTROPY]);
@@ -133,9 +137,9 @@ impl Places {
                 contexts.extend([SealContext::AccessToken(place), SealContext::RefreshToken(place)]);
             }
         }
-        contexts.extend(
-            self.logins.iter().flat_map(|login| [SealContext::LoginState(login), SealContext::LoginVerifier(login)]),
-        );
+        contexts.extend(self.logins.iter().flat_map(|login| {
+            [SealContext::LoginState(login), SealContext::LoginVerifier(login), SealContext::LoginTokens(login)]
+        }));
         contexts.extend(self.revocations.iter().map(PendingRevocation::context));
         contexts.extend(self.tokens.iter().map(SealContext::ApiToken));
         contexts

@@ -118,8 +118,9 @@ async fn a_login_is_found_in_every_progress(fixture: impl Fixture) {
     (expected.progress, expected.progress_since) = (LoginProgress::Ended(LoginOutcome::Completed), at(4));
     assert_eq!(find(&*store, &expected).await, Some(expected));
 
-    // Every outcome is stored and read back unchanged.
-    for (number, &outcome) in (10..).zip(LoginOutcome::ALL) {
+    // Every outcome is stored and read back unchanged; `confirmation_needed` is the word of an unconfirmed login.
+    let ends = LoginOutcome::ALL.iter().filter(|outcome| **outcome != LoginOutcome::ConfirmationNeeded);
+    for (number, &outcome) in (10..).zip(ends) {
         let ended = login(number, "work", "alice", at(i64::from(number)));
         begin(&*store, &ended).await;
         store.end(&ended.session.id, outcome, None, &author(at(20))).await.unwrap();

@@ -8,6 +8,7 @@ mod audit;
 mod begin;
 mod changes;
 mod clocks;
+mod confirmations;
 mod credentials;
 mod feedback;
 pub(crate) mod fixtures;

@@ -36,7 +36,7 @@ contract!(
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// Returns the order `number` to revoke the token of a login of the account "work".
-fn order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder {
+pub(super) fn order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder {
     let session = login(number, "work", "alice", at(0)).session;
     RevocationOrder {
         version: TokenVersion::first_of(login_id.clone()),
@@ -47,6 +47,7 @@ fn order(number: u8, login_id: LoginId, queued_at: Timestamp) -> RevocationOrder
             login_id,
             token: SealedSecret::from_stored(format!("v2:key:queued-{number}")),
             client: session.client,
+            user_id: number.is_multiple_of(2).then(|| format!("user-{number}")),
             created_at: queued_at,
         },
     }

@@ -10,6 +10,7 @@ use goclaw::{
     domain::{
         account::AccountLabels,
         audit::Actor,
+        confirmation::Replaces,
         credential::NewSealedCredential,
         ids::{AccountName, LoginId, Principal, ProviderId, StateDigest},
         login::{LoginSession, SealedLogin},
@@ -68,6 +69,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
             scopes: vec!["openid".into(), format!("scope-{number}")],
             account: AccountLabels { email: Some(format!("{number}@mail.example")), ..AccountLabels::default() },
         },
+        replaces: Replaces::Any,
         superseded: None,
     }
 }
@@ -96,12 +98,14 @@ pub(crate) fn login(number: u8, account: &str, principal: &str, started_at: Time
                 originator: None,
                 extra_params: vec![("b".into(), "2 & 3".into())],
             },
+            replace: false,
             started_at,
             expires_at: started_at.plus(LIFETIME),
         },
         state_digest: StateDigest::from_stored(format!("digest-{number}")),
         state: sealed("state", number),
         verifier: sealed("verifier", number),
+        tokens: None,
         progress: LoginProgress::Pending,
         progress_since: started_at,
         detail: None,

@@ -11,6 +11,7 @@ use goclaw::{
     app::Vault,
     domain::{
         api_token::{ApiToken, ApiTokenId, ENTROPY, Scope, SealedApiToken},
+        confirmation::Replaces,
         credential::{NewCredential, NewSealedCredential},
         history::Revision,
         ids::{DisplayName, Principal, ProviderId},
@@ -50,6 +51,7 @@ async fn with_one_of_each() -> Sqlite {
         access_token: AccessToken::new(access_token),
         refresh_token: Some(RefreshToken::new(refresh_token)),
         metadata: sample.metadata,
+        replaces: Replaces::Any,
     };
     let sealed = vault.seal_credential(new, ProviderId::new(at(0), &[0; 10]), None).unwrap();
     sqlite.store().save_login(&sealed, &author(at(0))).await.unwrap();

@@ -79,7 +79,10 @@ impl TokenStore for Store {
             if before.as_ref().is_some_and(|account| account.contradicts(new.superseded.as_ref())) {
                 return Ok(SaveOutcome::Changed);
             }
-            if let Some(outcome) = complete(connection, &new.login_id, now).await? {
+            if !new.replaces.allows(before.as_ref().map(SealedCredential::login_id)) {
+                return Ok(SaveOutcome::OtherLogin);
+            }
+            if let Some(outcome) = complete(connection, &new.login_id, &new.replaces, now).await? {
                 return Ok(SaveOutcome::LoginEnded(outcome));
             }
             if let (Some(_), Some(order)) = (&before, &new.superseded) {

@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Connection, Store, audit::append};
+use super::{Connection, Store, audit::append, revocations::queue};
 use crate::{
     adapters::store::{error::TransactionError, json_text::Document, rows::Place, schema::login_sessions as table},
     domain::{
         audit::AuditEvent,
+        confirmation::Replaces,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::{LoginSession, SealedLogin},
         login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
         provider::ProviderType,
+        revocation::PendingRevocation,
         sealed::SealedSecret,
         time::Timestamp,
         unreadable::UnreadableRow,
@@ -41,20 +43,23 @@ struct LoginRow {
     started_at: i64,
     expires_at: i64,
     detail: Option<String>,
+    replace_account: bool,
+    tokens: Option<String>,
 }
 
-/// The columns that change during a login. Without a detail that column stays as it is.
+/// The columns that change during a login. Only a failed one has a detail, and only an unconfirmed one keeps tokens.
 #[derive(AsChangeset)]
-#[diesel(table_name = table)]
+#[diesel(table_name = table, treat_none_as_null = true)]
 struct ProgressRow {
     outcome: &'static str,
     outcome_at: i64,
     detail: Option<String>,
+    tokens: Option<String>,
 }
 
 impl ProgressRow {
     fn new(progress: LoginProgress, since: Timestamp) -> Self {
-        Self { outcome: progress.as_str(), outcome_at: since.unix_millis(), detail: None }
+        Self { outcome: progress.as_str(), outcome_at: since.unix_millis(), detail: None, tokens: None }
     }
 
     fn ended(outcome: LoginOutcome, at: Timestamp) -> Self {
@@ -83,6 +88,8 @@ impl TryFrom<&SealedLogin> for LoginRow {
             started_at: session.started_at.unix_millis(),
             expires_at: session.expires_at.unix_millis(),
             detail: login.detail.as_ref().map(|detail| detail.as_str().to_owned()),
+            replace_account: session.replace,
+            tokens: login.tokens.as_ref().map(|tokens| tokens.as_str().to_owned()),
         })
     }
 }
@@ -100,6 +107,7 @@ impl TryFrom<LoginRow> for SealedLogin {
                 display_name: row.display_name,
                 principal: Principal::named(row.principal),
                 client: place.decode("client", &row.client)?,
+                replace: row.replace_account,
                 started_at: Timestamp::from_unix_millis(row.started_at),
                 expires_at: Timestamp::from_unix_millis(row.expires_at),
                 id: LoginId::from_stored(row.id),
@@ -107,6 +115,7 @@ impl TryFrom<LoginRow> for SealedLogin {
             state_digest: StateDigest::from_stored(row.state_digest),
             state: SealedSecret::from_stored(row.state),
             verifier: SealedSecret::from_stored(row.verifier),
+            tokens: row.tokens.map(SealedSecret::from_stored),
             progress_since: Timestamp::from_unix_millis(row.outcome_at),
             detail: row.detail.as_deref().and_then(LoginDetail::new),
         })
@@ -117,6 +126,8 @@ const PENDING: &str = LoginProgress::Pending.as_str();
 /// Logins that are read to find the latest readable one.
 const LATEST: i64 = 10;
 const EXCHANGING: &str = LoginProgress::Exchanging.as_str();
+const UNCONFIRMED: &str = LoginProgress::Unconfirmed.as_str();
+const NOT_ENDED: [&str; 3] = [PENDING, EXCHANGING, UNCONFIRMED];
 
 #[async_trait]
 impl LoginStore for Store {
@@ -151,6 +162,12 @@ impl LoginStore for Store {
         Ok(self.skipped.readable::<LoginRow, _>(found).pop())
     }
 
+    async fn by_id(&self, id: &LoginId) -> Result<Option<SealedLogin>, StoreError> {
+        let login = table::table.find(id.as_str()).select(LoginRow::as_select());
+        let found = self.run("read a login", async |connection| Ok(login.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(found).pop())
+    }
+
     async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let latest = table::table
             .filter(table::provider.eq(name.as_str()).and(table::principal.eq(principal.as_str())))
@@ -168,9 +185,17 @@ impl LoginStore for Store {
         Ok(self.skipped.readable::<LoginRow, _>(open))
     }
 
+    async fn unsettled(&self) -> Result<Vec<SealedLogin>, StoreError> {
+        let unsettled =
+            table::table.filter(table::outcome.eq_any([EXCHANGING, UNCONFIRMED])).select(LoginRow::as_select());
+        let unsettled =
+            self.run("list the unsettled logins", async |connection| Ok(unsettled.load(connection).await?)).await?;
+        Ok(self.skipped.readable::<LoginRow, _>(unsettled))
+    }
+
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
         let ended = table::table
-            .filter(table::outcome.ne_all([PENDING, EXCHANGING]))
+            .filter(table::outcome.ne_all(NOT_ENDED))
             .order((table::outcome_at.desc(), table::id.desc()))
             .limit(limit.try_into().unwrap_or(i64::MAX))
             .select(LoginRow::as_select());
@@ -183,6 +208,38 @@ impl LoginStore for Store {
         let claim = diesel::update(table::table.filter(pending)).set(ProgressRow::new(LoginProgress::Exchanging, now));
         let claimed = self.run("claim a login", async |connection| Ok(claim.execute(connection).await?)).await?;
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
+    }
+
+    async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
+        let exchanging = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(EXCHANGING)));
+        let unconfirmed = ProgressRow {
+            tokens: Some(tokens.as_str().to_owned()),
+            ..ProgressRow::new(LoginProgress::Unconfirmed, now)
+        };
+        let keep = diesel::update(exchanging).set(unconfirmed);
+        self.run("keep an unconfirmed login", async |connection| Ok(keep.execute(connection).await? == 1)).await
+    }
+
+    async fn decline(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        revocation: Option<&PendingRevocation>,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
+        let unconfirmed = table::table.filter(table::id.eq(id.as_str()).and(table::outcome.eq(UNCONFIRMED)));
+        let end = diesel::update(unconfirmed).set(ProgressRow::ended(outcome, author.at));
+        let end = end.returning(table::provider);
+        self.write("decline a login", async |connection| {
+            let ended: Option<String> = end.get_result(connection).await.optional()?;
+            let Some(provider) = ended else { return Ok(false) };
+            if let Some(revocation) = revocation {
+                queue(connection, revocation).await?;
+            }
+            append(connection, AuditEvent::login_ended(&provider, outcome, format!("login {id}")), author).await?;
+            Ok(true)
+        })
+        .await
     }
 
     async fn end(
@@ -226,7 +283,7 @@ impl LoginStore for Store {
         let stuck = table::outcome.eq(EXCHANGING).and(table::outcome_at.lt(now.minus(stuck_after).unix_millis()));
         let interrupt =
             diesel::update(table::table.filter(stuck)).set(ProgressRow::ended(LoginOutcome::Interrupted, now));
-        let ended = table::outcome.ne_all([PENDING, EXCHANGING]);
+        let ended = table::outcome.ne_all(NOT_ENDED);
         let old = table::table.filter(ended.and(table::outcome_at.lt(now.minus(keep).unix_millis())));
         self.write("sweep the logins", async |connection| {
             let ended = expire(connection, now).await? + interrupt.execute(connection).await?;
@@ -246,11 +303,12 @@ async fn expire(connection: &mut Connection, now: Timestamp) -> QueryResult<usiz
         .await
 }
 
-/// Ends the login as completed if its code is being redeemed. Returns the outcome that prevents this, if any. The login
-/// id of a pasted secret has no row.
+/// Ends the login as completed if it has the progress that `replaces` requires. Returns the outcome that prevents this, if
+/// any. The login id of a pasted secret has no row.
 pub(super) async fn complete(
     connection: &mut Connection,
     id: &LoginId,
+    replaces: &Replaces,
     now: Timestamp,
 ) -> Result<Option<LoginOutcome>, TransactionError> {
     let login = table::table.find(id.as_str());
@@ -258,10 +316,11 @@ pub(super) async fn complete(
     let found: Option<(String, i64, String)> = login.select(columns).first(connection).await.optional()?;
     let Some((progress, claimed_at, provider)) = found else { return Ok(None) };
     match LoginProgress::parse(&progress) {
-        Some(LoginProgress::Exchanging) => {}
+        Some(progress) if progress == replaces.required_progress() => {}
+        Some(LoginProgress::Unconfirmed) => return Ok(Some(LoginOutcome::ConfirmationNeeded)),
         Some(LoginProgress::Ended(outcome)) => return Ok(Some(outcome)),
         // The login was not claimed, or the row is invalid: this caller must not complete it.
-        Some(LoginProgress::Pending) | None => return Ok(Some(LoginOutcome::Interrupted)),
+        Some(LoginProgress::Pending | LoginProgress::Exchanging) | None => return Ok(Some(LoginOutcome::Interrupted)),
     }
     diesel::update(login).set(ProgressRow::ended(LoginOutcome::Completed, now)).execute(connection).await?;
     // Otherwise a slow exchange that began earlier would replace this login with an older one.

@@ -33,6 +33,7 @@ struct RevocationRow {
     client: Document,
     created_at: i64,
     next_attempt_at: i64,
+    user_id: Option<String>,
 }
 
 /// The row of a new revocation, which is due at once.
@@ -50,6 +51,7 @@ impl TryFrom<&PendingRevocation> for RevocationRow {
             client: Place { table: TABLE, row: id }.encode("client", &revocation.client)?,
             created_at,
             next_attempt_at: created_at,
+            user_id: revocation.user_id.clone(),
         })
     }
 }
@@ -66,6 +68,7 @@ impl TryFrom<RevocationRow> for PendingRevocation {
             id: RevocationId::from_stored(row.id),
             login_id: LoginId::from_stored(row.login_id),
             token: SealedSecret::from_stored(row.token),
+            user_id: row.user_id,
             created_at: Timestamp::from_unix_millis(row.created_at),
         })
     }

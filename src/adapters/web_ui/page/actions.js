@@ -3,7 +3,7 @@ import { api } from "./api.js";
 import { button, code, h, notice, replace, say } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, left, moment, now, onTick } from "./time.js";
-import { hasModels, secretName, signsIn, vendor } from "./words.js";
+import { hasModels, identity, secretName, signsIn, vendor } from "./words.js";
 
 /** Notices without a card; they stay until dismissed or until another screen opens. */
 let shownAt = -Infinity;
@@ -71,6 +71,31 @@ function notRefreshed(error, { status }) {
 	return notice("warn", error.title && error.code !== "refresh_unavailable" ? `Not refreshed: ${error.title.toLowerCase()}` : "Not refreshed", `${error.sentence}${good}`, { level: "h3" });
 }
 
+/** Asks which account stays after another one has signed in. `onAnswer` gets the new status and whether it was replaced. */
+export function askWhichStays(name, question, onAnswer) {
+	const error = h("div", { role: "status" });
+	const answer = async (replace) => {
+		for (const choice of choices) choice.disabled = true;
+		try {
+			onAnswer(await api.confirm(name, { login_id: question.login_id, replaces: question.replaces, replace }), replace);
+			store.loadOne(name);
+		} catch (problem) {
+			notAnswered(problem);
+		}
+	};
+	const notAnswered = (problem) => {
+		for (const choice of choices) choice.disabled = false;
+		replace(error, notice("bad", problem.title || "Nothing was changed", problem.sentence, { level: "h3", role: "alert" }));
+	};
+	const choices = [button("Keep the connected one", () => answer(false), { kind: "btn-fill", "data-first": true, f: `${name}:keep` }),
+		button("Replace it", () => answer(true), { kind: "btn-danger", f: `${name}:replace` })];
+	const box = notice("warn", "Another account signed in", [h("span", null, "Connected: ", h("b", null, identity(question.connected_account)), ". "),
+		h("span", null, "Signed in: ", h("b", null, identity(question.new_account)), ". "),
+		`The connected account stays in use unless you replace it until ${clockSeconds(question.expires_at)}.`], { role: "alert", actions: choices });
+	box.lastChild.append(error);
+	return box;
+}
+
 /** Asks for confirmation and lists the consequences. */
 export function askDisconnect(account, slot, f) {
 	const { name, provider } = account;
@@ -116,6 +141,9 @@ function disconnected({ name, provider }, revocation) {
 	const v = vendor(provider);
 	const what = signsIn(provider) ? "Both tokens are" : `The ${secretName(provider)} is`;
 	switch (revocation) {
+		case "waiting":
+			return notice("off", `Disconnected ${name}`,
+				`${what} deleted here. ${v} would end every sign-in of this user, so they are not revoked while another account uses one.`);
 		case "revoked":
 			return notice("off", `Disconnected ${name}`, `${what} deleted here, and ${v} confirmed that it revoked them.`);
 		case "pending":

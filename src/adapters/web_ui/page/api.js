@@ -112,6 +112,7 @@ export const api = {
 	usage: (name) => json("GET", at(name, "usage"), { limit: 30_000, quiet: true }),
 	start: (name, body) => json("POST", at(name, "start"), { body }),
 	callback: (name, url) => json("POST", at(name, "callback"), { body: { redirect_url: url } }),
+	confirm: (name, body) => json("POST", at(name, "confirm"), { body }),
 	cancel: (name) => json("POST", at(name, "cancel")),
 	logout: (name) => json("POST", at(name, "logout")),
 	refresh: (name, consent) => json("POST", at(name, "refresh"), { body: consent ?? {} }),

@@ -1,12 +1,13 @@
 // Runs a login: opens the authorize URL, waits for the outcome, and accepts a pasted redirect URL.
 import { api } from "./api.js";
+import { askWhichStays } from "./actions.js";
 import { pathOf } from "./cards.js";
 import { button, code, copy, h, link, mark, notice, pageHead, replace, svg } from "./dom.js";
 import { line } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
-import { ending, person, secretName, typeName, vendor, whoLine } from "./words.js";
+import { ending, identity, person, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const POLL = 2000;
 let clicked = null;
@@ -135,10 +136,19 @@ export function connectView(name, provider, draft) {
 		await store.loadAll();
 		if (gone) return;
 		if (outcome === "completed") return succeeded();
+		const question = store.get(name)?.status.confirmation;
+		if (outcome === "confirmation_needed" && question) {
+			return show(askWhichStays(name, question, (status, replaced) => (replaced ? store.loadAll().then(succeeded) : kept(status))));
+		}
 		const [tone, title] = ending(outcome, provider);
 		const text = WORDS[outcome] ?? reason ?? "Nothing was saved. You can start again now.";
 		show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
 			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
+	}
+
+	function kept(status) {
+		show(notice("ok", `${identity(status.account)} stays connected`, "The tokens of the other account are discarded.",
+			{ role: "status", actions: [link("Back to providers", "#/providers", { kind: "btn-fill", "data-first": true })] }));
 	}
 
 	function succeeded() {

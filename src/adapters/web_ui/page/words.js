@@ -16,7 +16,16 @@ export const secretName = (provider) => METHODS[provider.auth_methods.find((meth
 export const plan = (type) => (type ? `${type[0].toUpperCase()}${type.slice(1)} plan` : null);
 export const person = (account) => account?.email ?? account?.user_id ?? account?.account_id ?? null;
 
+export const workspace = (account) => (account?.account_id && account.account_id !== person(account) ? `Workspace ${account.account_id}` : null);
+
+/** Names the other accounts of the same user and workspace. */
+export const sameAs = (status) => (status.same_account_as ? `Same account as ${status.same_account_as.join(", ")}` : null);
+
 export const whoLine = (account) => [person(account), plan(account?.plan_type)].filter(Boolean).join(", ");
+
+/** Returns every part of an account that tells it from others: e-mail, user, workspace. */
+export const identity = (account) => [account?.email, account?.user_id && `user ${account.user_id}`, account?.account_id && `workspace ${account.account_id}`]
+	.filter(Boolean).join(", ");
 
 /** Returns the reason of an event, with the provider's name. */
 export const why = (event, provider) => (event?.reason ?? "").replace(/the provider/gi, vendor(provider));
@@ -26,6 +35,7 @@ export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.tes
 
 /** Tone and text of each login outcome. `{v}` is the provider. */
 const ENDINGS = {
+	confirmation_needed: ["warn", "Another account signed in"],
 	denied: ["off", "You declined at {v}"],
 	missing_entitlement: ["bad", "This workspace has no access to Codex"],
 	provider_error: ["bad", "{v} ended the sign-in with an error"],

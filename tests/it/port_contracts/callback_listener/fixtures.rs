@@ -89,7 +89,7 @@ impl Fixture for Fake {
         let page = self.0.browser_returns(query);
         Box::pin(async {
             match page.shown().await {
-                CallbackReply::Ended(_) => Shown::Outcome,
+                CallbackReply::Ended(_) | CallbackReply::Question(_) | CallbackReply::Unsaved => Shown::Outcome,
                 CallbackReply::Rejected => Shown::Rejected,
                 CallbackReply::Finishing => Shown::Finishing,
                 CallbackReply::Unavailable => Shown::Unavailable,

@@ -4,8 +4,11 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use goclaw::{
-    domain::{ids::AccountName, refresh::TokenVersion},
-    ports::{EndedLogin, JournalError, JournalRecord, RecordState, TokenJournal},
+    domain::{
+        ids::{AccountName, LoginId},
+        refresh::TokenVersion,
+    },
+    ports::{EndedLogin, JournalError, JournalRecord, LoginRecord, RecordState, TokenJournal},
 };
 
 #[derive(Default)]
@@ -18,6 +21,9 @@ struct Contents {
     entries: Vec<JournalRecord>,
     marks: Vec<(AccountName, TokenVersion)>,
     ended: Vec<EndedLogin>,
+    logins: Vec<LoginRecord>,
+    /// Whether every write of a login fails, as on a full disk.
+    is_full: bool,
 }
 
 impl MemoryJournal {
@@ -28,6 +34,16 @@ impl MemoryJournal {
     /// Returns the records that wait for the database.
     pub(crate) fn unsaved(&self) -> Vec<JournalRecord> {
         self.contents().into_iter().filter(|record| record.state == RecordState::Unsaved).collect()
+    }
+
+    /// Returns the logins whose tokens are not saved.
+    pub(crate) fn unsaved_logins(&self) -> Vec<LoginRecord> {
+        self.lock().logins.clone()
+    }
+
+    /// Lets every write of a login fail, or succeed again.
+    pub(crate) fn set_full(&self, is_full: bool) {
+        self.lock().is_full = is_full;
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
@@ -113,6 +129,28 @@ impl TokenJournal for MemoryJournal {
     async fn ended(&self) -> Result<Vec<EndedLogin>, JournalError> {
         tokio::task::yield_now().await;
         Ok(self.lock().ended.clone())
+    }
+
+    async fn put_login(&self, record: &LoginRecord) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        let mut contents = self.lock();
+        if contents.is_full {
+            return Err(JournalError { doing: "write to", source: "the disk is full".into() });
+        }
+        contents.logins.retain(|other| other.login_id != record.login_id);
+        contents.logins.push(record.clone());
+        Ok(())
+    }
+
+    async fn logins(&self) -> Result<Vec<LoginRecord>, JournalError> {
+        tokio::task::yield_now().await;
+        Ok(self.unsaved_logins())
+    }
+
+    async fn remove_login(&self, name: &AccountName, login_id: &LoginId) -> Result<(), JournalError> {
+        tokio::task::yield_now().await;
+        self.lock().logins.retain(|other| other.name != *name || other.login_id != *login_id);
+        Ok(())
     }
 
     async fn list(&self) -> Result<Vec<JournalRecord>, JournalError> {

@@ -66,6 +66,8 @@ struct State {
     revoked: Vec<String>,
     revocation_requests: usize,
     refreshes: IssuedTokens,
+    /// The user and workspace of the next sign-ins.
+    identity: (Option<String>, String),
 }
 
 /// An approved authorization request.
@@ -87,6 +89,7 @@ impl FakeProvider {
             revoked: Vec::new(),
             revocation_requests: 0,
             refreshes: IssuedTokens::default(),
+            identity: (None, "workspace-1".to_owned()),
         };
         Self {
             state: Mutex::new(state),
@@ -115,6 +118,11 @@ impl FakeProvider {
 
     pub(crate) fn reply_with(&self, reply: Reply) {
         self.state().reply = reply;
+    }
+
+    /// Signs in as this user in this workspace from now on.
+    pub(crate) fn sign_in_as(&self, user: &str, workspace: &str) {
+        self.state().identity = (Some(user.to_owned()), workspace.to_owned());
     }
 
     pub(crate) fn revocation_fails(&self, fails: bool) {
@@ -253,6 +261,7 @@ impl OAuthEndpoint for FakeProvider {
             return Err(refused);
         }
         let number = state.exchanges;
+        let (user, workspace) = state.identity.clone();
         if with_refresh_token {
             state.refreshes.issue(&format!("refresh-{number}"), number);
         }
@@ -261,7 +270,8 @@ impl OAuthEndpoint for FakeProvider {
             refresh_token: with_refresh_token.then(|| RefreshToken::new(format!("refresh-{number}"))),
             id_token: Some(IdToken::new(jwt(&json!({
                 "email": "owner@example.org",
-                "https://api.openai.com/auth": {"chatgpt_account_id": "workspace-1", "chatgpt_plan_type": "plus"},
+                "https://api.openai.com/auth":
+                    {"chatgpt_account_id": workspace, "chatgpt_user_id": user, "chatgpt_plan_type": "plus"},
             })))),
             expires_in: lifetime,
             scope: None,

@@ -46,7 +46,10 @@ impl TokenStore for MemoryStore {
         if before.is_some_and(|account| account.contradicts(new.superseded.as_ref())) {
             return Ok(SaveOutcome::Changed);
         }
-        if let Some(outcome) = tables.complete(&new.login_id, now) {
+        if !new.replaces.allows(before.map(SealedCredential::login_id)) {
+            return Ok(SaveOutcome::OtherLogin);
+        }
+        if let Some(outcome) = tables.complete(&new.login_id, &new.replaces, now) {
             return Ok(SaveOutcome::LoginEnded(outcome));
         }
         if tables.unreadable.remove(&new.name).is_some() {

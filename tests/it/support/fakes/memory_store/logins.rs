@@ -6,9 +6,12 @@ use async_trait::async_trait;
 use goclaw::{
     domain::{
         audit::AuditEvent,
+        confirmation::Replaces,
         ids::{AccountName, LoginId, Principal, StateDigest},
         login::SealedLogin,
         login_outcome::{LoginDetail, LoginOutcome, LoginProgress},
+        revocation::PendingRevocation,
+        sealed::SealedSecret,
         time::Timestamp,
     },
     ports::{Author, BeginOutcome, ClaimOutcome, LoginStore, StoreError},
@@ -40,6 +43,11 @@ impl LoginStore for MemoryStore {
         Ok(tables.logins.iter().find(|login| login.state_digest == *state).cloned())
     }
 
+    async fn by_id(&self, id: &LoginId) -> Result<Option<SealedLogin>, StoreError> {
+        let tables = self.tables_to("read a login").await?;
+        Ok(tables.logins.iter().find(|login| login.session.id == *id).cloned())
+    }
+
     async fn latest(&self, name: &AccountName, principal: &Principal) -> Result<Option<SealedLogin>, StoreError> {
         let tables = self.tables_to("find the latest login").await?;
         let theirs = tables.logins.iter().filter(|login| is_of(login, name, principal));
@@ -49,6 +57,12 @@ impl LoginStore for MemoryStore {
     async fn open_logins(&self, now: Timestamp) -> Result<Vec<SealedLogin>, StoreError> {
         let tables = self.tables_to("list the pending logins").await?;
         Ok(tables.logins.iter().filter(|login| login.is_open(now)).cloned().collect())
+    }
+
+    async fn unsettled(&self) -> Result<Vec<SealedLogin>, StoreError> {
+        let tables = self.tables_to("list the unsettled logins").await?;
+        let unsettled = [LoginProgress::Exchanging, LoginProgress::Unconfirmed];
+        Ok(tables.logins.iter().filter(|login| unsettled.contains(&login.progress)).cloned().collect())
     }
 
     async fn ended(&self, limit: usize) -> Result<Vec<SealedLogin>, StoreError> {
@@ -66,6 +80,33 @@ impl LoginStore for MemoryStore {
         Ok(if claimed == 1 { ClaimOutcome::Claimed } else { ClaimOutcome::Taken })
     }
 
+    async fn keep_unconfirmed(&self, id: &LoginId, tokens: &SealedSecret, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("keep an unconfirmed login").await?;
+        let is_exchanging =
+            |login: &SealedLogin| login.session.id == *id && login.progress == LoginProgress::Exchanging;
+        let is_kept = tables.move_to(LoginProgress::Unconfirmed, now, is_exchanging) == 1;
+        if let Some(kept) = tables.logins.iter_mut().find(|login| is_kept && login.session.id == *id) {
+            kept.tokens = Some(tokens.clone());
+        }
+        Ok(is_kept)
+    }
+
+    async fn decline(
+        &self,
+        id: &LoginId,
+        outcome: LoginOutcome,
+        revocation: Option<&PendingRevocation>,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
+        let mut tables = self.tables_to("decline a login").await?;
+        let is_waiting = |login: &SealedLogin| login.session.id == *id && login.progress == LoginProgress::Unconfirmed;
+        let is_ended = tables.end(outcome, author, is_waiting) == 1;
+        if let (true, Some(revocation)) = (is_ended, revocation) {
+            tables.queue(revocation.clone());
+        }
+        Ok(is_ended)
+    }
+
     async fn end(
         &self,
         id: &LoginId,
@@ -74,7 +115,7 @@ impl LoginStore for MemoryStore {
         author: &Author,
     ) -> Result<bool, StoreError> {
         let mut tables = self.tables_to("end a login").await?;
-        let is_under_way = |login: &SealedLogin| login.session.id == *id && !has_ended(login);
+        let is_under_way = |login: &SealedLogin| login.session.id == *id && is_open(login);
         if let Some(login) = tables.logins.iter_mut().find(|login| is_under_way(login)) {
             login.detail = detail.cloned();
         }
@@ -83,7 +124,7 @@ impl LoginStore for MemoryStore {
 
     async fn cancel_all(&self, name: &AccountName, author: &Author) -> Result<usize, StoreError> {
         let mut tables = self.tables_to("cancel the logins under way").await?;
-        let is_under_way = |login: &SealedLogin| login.session.name == *name && !has_ended(login);
+        let is_under_way = |login: &SealedLogin| login.session.name == *name && is_open(login);
         Ok(tables.end(LoginOutcome::Cancelled, author, is_under_way))
     }
 
@@ -100,14 +141,15 @@ impl LoginStore for MemoryStore {
 }
 
 impl Tables {
-    /// Ends a login as completed if its code exchange is in progress. Returns the outcome if it has already ended.
-    pub(super) fn complete(&mut self, id: &LoginId, now: Timestamp) -> Option<LoginOutcome> {
+    /// Ends a login as completed if it has the required progress. Returns the outcome that prevents this, if any.
+    pub(super) fn complete(&mut self, id: &LoginId, replaces: &Replaces, now: Timestamp) -> Option<LoginOutcome> {
         let login = self.logins.iter().find(|login| login.session.id == *id)?;
         let (name, claimed_at) = (login.session.name.clone(), login.progress_since);
         match login.progress {
+            progress if progress == replaces.required_progress() => {}
+            LoginProgress::Unconfirmed => return Some(LoginOutcome::ConfirmationNeeded),
             LoginProgress::Ended(outcome) => return Some(outcome),
-            LoginProgress::Pending => return Some(LoginOutcome::Interrupted),
-            LoginProgress::Exchanging => {}
+            LoginProgress::Pending | LoginProgress::Exchanging => return Some(LoginOutcome::Interrupted),
         }
         self.move_to(LoginProgress::Ended(LoginOutcome::Completed), now, |login| login.session.id == *id);
         self.move_to(LoginProgress::Ended(LoginOutcome::Cancelled), now, |login| {
@@ -143,11 +185,16 @@ impl Tables {
 }
 
 fn enter(login: &mut SealedLogin, progress: LoginProgress, at: Timestamp) {
-    (login.progress, login.progress_since) = (progress, at);
+    (login.progress, login.progress_since, login.tokens) = (progress, at, None);
 }
 
 fn has_ended(login: &SealedLogin) -> bool {
     matches!(login.progress, LoginProgress::Ended(_))
+}
+
+/// Whether the login is pending or exchanging.
+fn is_open(login: &SealedLogin) -> bool {
+    matches!(login.progress, LoginProgress::Pending | LoginProgress::Exchanging)
 }
 
 fn is_of(login: &SealedLogin, name: &AccountName, principal: &Principal) -> bool {

@@ -1,0 +1,67 @@
+//! Logins whose tokens are not saved yet: `<account>.<login>.login.json`, one sealed text each.
+
+use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{FolderJournal, is_named_after, record_file::invalid};
+use crate::{
+    domain::{
+        ids::{AccountName, LoginId},
+        sealed::SealedSecret,
+    },
+    ports::LoginRecord,
+};
+
+/// The JSON form of a record. No record of a refresh has this form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginFile {
+    name: String,
+    login_id: String,
+    tokens: String,
+}
+
+impl FolderJournal {
+    pub(super) fn write_login(&self, record: &LoginRecord) -> io::Result<()> {
+        let LoginRecord { name, login_id, tokens } = record;
+        let file =
+            LoginFile { name: name.to_string(), login_id: login_id.to_string(), tokens: tokens.as_str().to_owned() };
+        let stem = stem(name, login_id);
+        self.write_file(&stem, &self.folder.join(format!("{stem}.json")), &serde_json::to_vec(&file)?)
+    }
+
+    /// Returns the complete records, also those of drafts whose writers were killed.
+    pub(super) fn read_logins(&self) -> io::Result<Vec<LoginRecord>> {
+        let mut found: Vec<LoginRecord> = self.paths()?.iter().filter_map(|path| read(path).ok()).collect();
+        found.sort_by_cached_key(|record| stem(&record.name, &record.login_id));
+        found.dedup_by(|later, earlier| later.login_id == earlier.login_id);
+        Ok(found)
+    }
+
+    pub(super) fn remove_login_files(&self, name: &AccountName, login_id: &LoginId) -> io::Result<()> {
+        let stem = stem(name, login_id);
+        self.remove_where(&stem, |path| is_named_after(path, &stem))
+    }
+}
+
+/// Whether the file is the record of a login.
+pub(super) fn is_login(path: &Path) -> bool {
+    read(path).is_ok()
+}
+
+fn read(path: &Path) -> io::Result<LoginRecord> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(invalid("it is not a regular file"));
+    }
+    let file: LoginFile = serde_json::from_slice(&fs::read(path)?)?;
+    Ok(LoginRecord {
+        name: AccountName::parse(&file.name).map_err(|_invalid| invalid("it has invalid values"))?,
+        login_id: LoginId::from_stored(file.login_id),
+        tokens: SealedSecret::from_stored(file.tokens),
+    })
+}
+
+fn stem(name: &AccountName, login_id: &LoginId) -> String {
+    format!("{name}.{login_id}.login")
+}

@@ -1,0 +1,27 @@
+//! Answers the question of a login that another user or workspace has approved, and returns the status afterwards.
+
+use std::sync::Arc;
+
+use super::{AccountStatus, Accounts};
+use crate::{
+    app::{Answer, AppError},
+    domain::ids::{AccountName, Principal},
+};
+
+impl Accounts {
+    /// Replaces the connected account by the one that signed in, or keeps it.
+    ///
+    /// # Errors
+    /// [`AppError::NoPendingLogin`], [`AppError::OtherPrincipal`], [`AppError::LoginEnded`];
+    /// [`AppError::StaleConsent`] if another login is connected by now; [`AppError::Store`].
+    #[tracing::instrument(name = "accounts.confirm", skip_all, fields(provider.name = %name))]
+    pub async fn confirm(
+        self: &Arc<Self>,
+        name: &AccountName,
+        principal: &Principal,
+        answer: Answer,
+    ) -> Result<AccountStatus, AppError> {
+        self.logins.confirm(name.clone(), principal.clone(), answer).await?;
+        self.status(name, principal).await
+    }
+}

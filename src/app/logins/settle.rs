@@ -1,0 +1,261 @@
+//! Settles what a code exchange returned: saves the tokens, asks their owner first, or revokes them.
+//!
+//! A code works once, so its tokens get the care of a refresh: they are in the journal before the database is asked. If
+//! the database fails they stay there, and are settled when it is back, or at the next start.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use super::Logins;
+use crate::{
+    app::{AppError, Connected, directory::StoredAccount},
+    domain::{
+        confirmation::{LoginTokens, Replaced, Replaces},
+        credential::{NewCredential, SealedCredential},
+        login::{LoginSession, SealedLogin},
+        login_outcome::{LoginOutcome, LoginProgress},
+        provider::ProviderDefinition,
+    },
+    ports::LoginRecord,
+};
+
+/// Pauses between tries while the database fails: the first and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// What a code exchange returned.
+pub(super) struct Exchanged {
+    pub(super) session: LoginSession,
+    pub(super) definition: ProviderDefinition,
+    record: LoginRecord,
+    /// Whether the journal has the record.
+    is_safe: bool,
+}
+
+impl Logins {
+    /// Writes the tokens of a login to the journal.
+    pub(super) async fn journal_tokens(
+        &self,
+        session: LoginSession,
+        definition: ProviderDefinition,
+        tokens: LoginTokens,
+    ) -> Exchanged {
+        let (mut pause, longest) = PAUSES;
+        let sealed = loop {
+            match self.vault.seal_login_tokens(&session, &tokens) {
+                Ok(sealed) => break sealed,
+                Err(error) => {
+                    tracing::error!(error = %error, "the tokens of a login cannot be sealed; they are kept in memory");
+                    self.clock.sleep(pause).await;
+                    pause = (pause * 2).min(longest);
+                }
+            }
+        };
+        let record = LoginRecord { name: session.name.clone(), login_id: session.id.clone(), tokens: sealed };
+        let mut exchanged = Exchanged { session, definition, record, is_safe: false };
+        self.make_safe(&mut exchanged).await;
+        exchanged
+    }
+
+    /// Writes a record that is not in the journal yet.
+    async fn make_safe(&self, exchanged: &mut Exchanged) {
+        if exchanged.is_safe {
+            return;
+        }
+        match self.journal.put_login(&exchanged.record).await {
+            Ok(()) => exchanged.is_safe = true,
+            Err(error) => {
+                tracing::error!(login.id = %exchanged.session.id, error = %error, "the tokens of a login are kept in memory only");
+            }
+        }
+    }
+
+    /// Settles the tokens. If the database fails, this goes on in the background, and the error says so.
+    pub(super) async fn settle(self: &Arc<Self>, exchanged: Exchanged) -> Result<Connected, AppError> {
+        match self.settle_once(&exchanged).await {
+            Err(source) if may_pass(&source) => {
+                tracing::error!(provider.name = %exchanged.session.name, login.id = %exchanged.session.id, error = %source,
+                    "the tokens of a login wait for the database");
+                let error = AppError::TokensUnsaved { is_safe: exchanged.is_safe, source: Box::new(source) };
+                self.settle_later(exchanged);
+                Err(error)
+            }
+            settled => {
+                self.note_settled(&exchanged, settled.as_ref().err()).await;
+                settled
+            }
+        }
+    }
+
+    fn settle_later(self: &Arc<Self>, mut exchanged: Exchanged) {
+        let logins = Arc::clone(self);
+        logins.unsaved.fetch_add(1, Ordering::Relaxed);
+        self.tasks.start(async move {
+            let (mut pause, longest) = PAUSES;
+            loop {
+                tokio::select! {
+                    () = logins.clock.sleep(pause) => {}
+                    // The next start settles what is in the journal.
+                    () = logins.tasks.stopping().cancelled(), if exchanged.is_safe => break,
+                }
+                logins.make_safe(&mut exchanged).await;
+                let settled = logins.settle_once(&exchanged).await;
+                if !settled.as_ref().is_err_and(may_pass) {
+                    logins.note_settled(&exchanged, settled.as_ref().err()).await;
+                    break;
+                }
+                pause = (pause * 2).min(longest);
+            }
+            logins.unsaved.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    /// Settles the tokens that an earlier process left in the journal.
+    pub(in crate::app) async fn replay_journal(self: &Arc<Self>) -> Result<(), AppError> {
+        let records = self.journal.logins().await.unwrap_or_else(|error| {
+            tracing::error!(error = %error, "the logins in the token journal cannot be read; their tokens are not lost");
+            Vec::new()
+        });
+        let ended = self.journal.ended().await.unwrap_or_default();
+        for record in records {
+            let login = self.store.by_id(&record.login_id).await?;
+            let known = login.and_then(|SealedLogin { session, .. }| {
+                let definition = self.directory.definition_of(&session.name, session.provider_type)?;
+                Some(Exchanged { session, definition, record: record.clone(), is_safe: true })
+            });
+            let Some(exchanged) = known else {
+                tracing::warn!(login.id = %record.login_id, "the token journal has the tokens of a login that the database lacks");
+                continue;
+            };
+            let tokens = match self.vault.open_login_tokens(&exchanged.session, &exchanged.record.tokens) {
+                Ok(tokens) => tokens,
+                Err(error) => {
+                    tracing::error!(login.id = %record.login_id, error = %error, "a journal record does not open; it stays");
+                    continue;
+                }
+            };
+            // An older copy of the database may bring the login back, but it has ended since.
+            if ended.iter().any(|ended| ended.login_id == record.login_id) {
+                self.tokens.revoke_unsaved(&exchanged.session, &tokens).await?;
+                self.note_settled(&exchanged, Some(&AppError::LoginEnded(LoginOutcome::Interrupted))).await;
+                continue;
+            }
+            tracing::info!(provider.name = %record.name, login.id = %record.login_id, "tokens of a login found in the journal");
+            if let Err(error) = self.settle(exchanged).await {
+                tracing::warn!(login.id = %record.login_id, error = %error, "the tokens of a login were not saved");
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle_once(&self, exchanged: &Exchanged) -> Result<Connected, AppError> {
+        let Exchanged { session, definition, record, .. } = exchanged;
+        loop {
+            let tokens = self.vault.open_login_tokens(session, &record.tokens)?;
+            let account = self.directory.find(&session.name).await?;
+            let replaces = match account {
+                _ if session.replace => Replaces::Any,
+                // Signing in again replaces an account that cannot be read.
+                Some(StoredAccount::Unreadable(_)) => Replaces::Any,
+                Some(StoredAccount::Readable(other)) if is_other_account(&other, session, &tokens) => {
+                    return Err(self.ask_owner(exchanged, tokens, &other).await?);
+                }
+                Some(StoredAccount::Readable(same)) => Replaces::Only(Some(same.login_id().clone())),
+                None => Replaces::Only(None),
+            };
+            let saved = self.tokens.save(credential_of(session, definition, tokens, replaces), definition).await;
+            match saved {
+                // Another login has replaced the account since it was read.
+                Err(AppError::StaleConsent(_)) => {}
+                saved => return saved,
+            }
+        }
+    }
+
+    /// Keeps the tokens in the login's row until the owner has answered. Returns the error that asks.
+    async fn ask_owner(
+        &self,
+        exchanged: &Exchanged,
+        mut tokens: LoginTokens,
+        connected: &SealedCredential,
+    ) -> Result<AppError, AppError> {
+        let session = &exchanged.session;
+        tokens.replaces =
+            Some(Replaced { login_id: connected.login_id().clone(), account: connected.metadata.account.clone() });
+        let sealed = self.vault.seal_login_tokens(session, &tokens)?;
+        self.store.keep_unconfirmed(&session.id, &sealed, self.now()).await?;
+        // The question of an earlier try, or of another process that replays the journal, stays.
+        let login = self.store.by_id(&session.id).await?;
+        let question = login.as_ref().and_then(|login| self.confirmation_of(login));
+        match (question, login.map(|login| login.progress)) {
+            (Some(question), _) => {
+                tracing::warn!(provider.name = %session.name, login.id = %session.id,
+                    "another account signed in; the login waits for its owner");
+                Ok(AppError::ConfirmationNeeded(Box::new(question)))
+            }
+            // An earlier try, or another process, has settled these tokens.
+            (None, Some(LoginProgress::Ended(LoginOutcome::Completed) | LoginProgress::Unconfirmed)) => {
+                Ok(AppError::LoginEnded(LoginOutcome::Completed))
+            }
+            (None, progress) => {
+                self.tokens.revoke_unsaved(session, &tokens).await?;
+                Ok(AppError::LoginEnded(match progress {
+                    Some(LoginProgress::Ended(outcome)) => outcome,
+                    _ => LoginOutcome::Interrupted,
+                }))
+            }
+        }
+    }
+
+    /// Deletes the journal record, and ends a login whose tokens are not saved.
+    async fn note_settled(&self, exchanged: &Exchanged, error: Option<&AppError>) {
+        let session = &exchanged.session;
+        if let Err(error) = self.journal.remove_login(&session.name, &session.id).await {
+            tracing::warn!(login.id = %session.id, error = %error, "the token journal is out of date");
+        }
+        match error {
+            None => {
+                tracing::info!(provider.name = %session.name, login.id = %session.id, "login completed, tokens saved")
+            }
+            Some(AppError::LoginEnded(_) | AppError::ConfirmationNeeded(_)) => {}
+            Some(error) => {
+                tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
+                    "the tokens of a login could not be saved");
+                // If this fails too, the sweep ends the login.
+                let _ = self.store.end(&session.id, LoginOutcome::NotSaved, &self.author()).await;
+            }
+        }
+        self.notify_changed();
+    }
+}
+
+/// Whether a later try may succeed: the database, the random source or the cipher failed.
+fn may_pass(error: &AppError) -> bool {
+    matches!(error, AppError::Store(_) | AppError::Vault(_) | AppError::Random(_))
+}
+
+/// Whether the name belongs to another user or workspace. A conflict of types is an error of its own.
+fn is_other_account(account: &SealedCredential, session: &LoginSession, tokens: &LoginTokens) -> bool {
+    account.provider_type == session.provider_type && !tokens.metadata.account.may_be(&account.metadata.account)
+}
+
+/// Returns the tokens of a login as the account's new credential.
+pub(super) fn credential_of(
+    session: &LoginSession,
+    definition: &ProviderDefinition,
+    tokens: LoginTokens,
+    replaces: Replaces,
+) -> NewCredential {
+    NewCredential {
+        name: session.name.clone(),
+        provider_type: session.provider_type,
+        display_name: session.display_name.clone(),
+        api_base: definition.api_base.clone(),
+        login_id: session.id.clone(),
+        access_token: tokens.access_token,
+        refresh_token: Some(tokens.refresh_token),
+        metadata: tokens.metadata,
+        replaces,
+    }
+}

@@ -1,0 +1,98 @@
+//! Seals and opens the tokens of a login that are not saved yet, as one text: the owner decides by the account labels
+//! beside them, so these are sealed too.
+
+use std::borrow::Cow;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Vault, VaultError};
+use crate::{
+    domain::{
+        account::AccountLabels,
+        confirmation::{LoginTokens, Replaced},
+        ids::LoginId,
+        login::{LoginSession, SealedLogin},
+        provider_settings::ProviderSettings,
+        sealed::{SealContext, SealedSecret},
+        secret::{AccessToken, RefreshToken},
+    },
+    ports::{OpenError, SealError},
+};
+
+#[derive(Serialize, Deserialize)]
+struct Text<'a> {
+    #[serde(borrow)]
+    access_token: Cow<'a, str>,
+    #[serde(borrow)]
+    refresh_token: Cow<'a, str>,
+    /// As in an account's row.
+    settings: Value,
+    replaces: Option<ReplacedText>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReplacedText {
+    login_id: String,
+    account_id: Option<String>,
+    user_id: Option<String>,
+    email: Option<String>,
+    plan_type: Option<String>,
+}
+
+impl From<&Replaced> for ReplacedText {
+    fn from(Replaced { login_id, account }: &Replaced) -> Self {
+        let AccountLabels { account_id, user_id, email, plan_type } = account.clone();
+        Self { login_id: login_id.to_string(), account_id, user_id, email, plan_type }
+    }
+}
+
+impl From<ReplacedText> for Replaced {
+    fn from(text: ReplacedText) -> Self {
+        let ReplacedText { login_id, account_id, user_id, email, plan_type } = text;
+        Self {
+            login_id: LoginId::from_stored(login_id),
+            account: AccountLabels { account_id, user_id, email, plan_type },
+        }
+    }
+}
+
+impl Vault {
+    /// Seals the tokens of a login.
+    pub fn seal_login_tokens(&self, session: &LoginSession, tokens: &LoginTokens) -> Result<SealedSecret, VaultError> {
+        let text = Text {
+            access_token: tokens.access_token.expose_secret().into(),
+            refresh_token: tokens.refresh_token.expose_secret().into(),
+            settings: ProviderSettings::default().with_metadata(&tokens.metadata).into_json(),
+            replaces: tokens.replaces.as_ref().map(ReplacedText::from),
+        };
+        let text = serde_json::to_string(&text).map_err(|error| SealError(Box::new(error)))?;
+        let text = SecretString::from(text);
+        Ok(self.cipher.seal(&SealContext::LoginTokens(session), text.expose_secret())?)
+    }
+
+    /// Opens the tokens of a login.
+    pub fn open_login_tokens(&self, session: &LoginSession, sealed: &SealedSecret) -> Result<LoginTokens, VaultError> {
+        let failed = |source| VaultError::Open { what: "tokens of a login", source };
+        let opened = self.cipher.open(&SealContext::LoginTokens(session), sealed).map_err(failed)?;
+        let malformed = || failed(OpenError::Malformed);
+        let text: Text<'_> = serde_json::from_str(opened.expose_secret()).map_err(|_may_quote_it| malformed())?;
+        let settings = ProviderSettings::from_json(text.settings).and_then(|settings| settings.metadata());
+        Ok(LoginTokens {
+            access_token: AccessToken::new(text.access_token.as_ref()),
+            refresh_token: RefreshToken::new(text.refresh_token.as_ref()),
+            metadata: settings.map_err(|_never_written| malformed())?,
+            replaces: text.replaces.map(Replaced::from),
+        })
+    }
+
+    /// Opens the tokens of a login that waits for its owner. None if it does not, or if they do not open.
+    pub fn open_unconfirmed(&self, login: &SealedLogin) -> Option<LoginTokens> {
+        let tokens = self.open_login_tokens(&login.session, login.tokens.as_ref()?);
+        let warn = |error: &VaultError| {
+            tracing::warn!(login.id = %login.session.id, error = %error, "the tokens of an unconfirmed login do not open");
+        };
+        tokens.inspect_err(warn).ok()
+    }
+}

@@ -1,0 +1,192 @@
+//! A login of another user or workspace waits for its owner, and the connected account serves meanwhile.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AccountStatus, Answer, AppError, StartOptions, StartOutcome},
+    domain::{confirmation::Confirmation, credential::AccountState, ids::Principal, login_outcome::LoginOutcome},
+    ports::CallbackReply,
+};
+
+use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle};
+
+const FAMILY: (&str, &str) = ("GOCLAW_PROVIDERS__OPENAI_CODEX__REVOCATION", "family");
+
+/// Connects the workspace "blue", then signs in to the workspace "green" as the same user.
+async fn asking(variables: &[(&str, &str)]) -> (TestGateway, Confirmation) {
+    let gateway = TestGateway::configured(variables).await;
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.connect().await;
+    gateway.provider.sign_in_as("user-7", "green");
+    let question = sign_in_again(&gateway).await;
+    (gateway, question)
+}
+
+async fn sign_in_again(gateway: &TestGateway) -> Confirmation {
+    gateway.clock.advance(Duration::from_secs(1));
+    let login = gateway.start_forced(alice()).await;
+    match gateway.approve(&login).shown().await {
+        CallbackReply::Question(question) => *question,
+        other => panic!("no question: {other:?}"),
+    }
+}
+
+async fn answer(gateway: &TestGateway, principal: &Principal, answer: Answer) -> Result<AccountStatus, AppError> {
+    gateway.app.accounts.confirm(&name(OPENAI), principal, answer).await
+}
+
+fn to(question: &Confirmation, replace: bool) -> Answer {
+    let replaces = Some(question.replaces.login_id.clone());
+    Answer { login_id: question.login_id.clone(), replaces, replace }
+}
+
+fn workspace(status: &AccountStatus) -> Option<&str> {
+    status.account.account_id.as_deref()
+}
+
+#[tokio::test]
+async fn another_workspace_asks_and_the_connected_account_serves() {
+    let (gateway, question) = asking(&[]).await;
+    for words in ["blue", "green", "user-7", "owner@example.org"] {
+        assert!(question.sentence().contains(words), "{}", question.sentence());
+    }
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.state, workspace(&status)), (AccountState::Active, Some("blue")));
+    assert_eq!(status.last_login.as_ref().expect("an end").outcome, LoginOutcome::ConfirmationNeeded);
+    assert_eq!(status.confirmation, Some(question.clone()));
+    assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
+    assert_eq!(gateway.journal.unsaved_logins(), [], "the database has the tokens");
+
+    let replaced = answer(&gateway, &alice(), to(&question, true)).await.expect("it is replaced");
+    assert_eq!((workspace(&replaced), replaced.login_id.as_ref()), (Some("green"), Some(&question.login_id)));
+    assert_eq!((replaced.confirmation, gateway.tokens(OPENAI).await.expect("tokens").0.as_str()), (None, "access-2"));
+    let again = answer(&gateway, &alice(), to(&question, true)).await;
+    assert!(matches!(again, Err(AppError::LoginEnded(LoginOutcome::Completed))), "{again:?}");
+}
+
+#[tokio::test]
+async fn another_user_of_the_workspace_is_another_account() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.connect().await;
+    gateway.provider.sign_in_as("user-8", "blue");
+    sign_in_again(&gateway).await;
+    assert_eq!(gateway.status(&alice()).await.account.user_id.as_deref(), Some("user-7"));
+}
+
+#[tokio::test]
+async fn the_same_account_and_an_ordered_replacement_are_not_asked_about() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.connect().await;
+    gateway.connect().await;
+    gateway.provider.sign_in_as("user-8", "green");
+    let options = StartOptions { force: true, replace: true, ..StartOptions::default() };
+    let started = gateway.app.logins.start(name(OPENAI), alice(), options).await.expect("it starts");
+    let StartOutcome::Pending(login) = started else { panic!("it is forced") };
+    settle().await;
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(gateway.status(&alice()).await.account.user_id.as_deref(), Some("user-8"));
+}
+
+#[tokio::test]
+async fn a_declined_login_is_revoked_unless_that_would_end_the_connected_account() {
+    for (variables, revoked, queued) in [(&[FAMILY][..], vec!["refresh-2"], 0), (&[], vec![], 1)] {
+        let (gateway, question) = asking(variables).await;
+        let kept = answer(&gateway, &alice(), to(&question, false)).await.expect("it is kept");
+        settle().await;
+        assert_eq!((workspace(&kept), kept.confirmation.as_ref()), (Some("blue"), None));
+        assert_eq!(kept.last_login.expect("an end").outcome, LoginOutcome::Cancelled);
+        assert_eq!(
+            (gateway.provider.revoked(), gateway.store.revocations()),
+            (revoked.iter().map(ToString::to_string).collect(), queued)
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unanswered_question_ends_after_ten_minutes() {
+    let (gateway, question) = asking(&[FAMILY]).await;
+    for _ in 0..9 {
+        gateway.clock.advance(Duration::from_secs(60));
+        settle().await;
+    }
+    assert!(gateway.status(&alice()).await.confirmation.is_some());
+    for _ in 0..2 {
+        gateway.clock.advance(Duration::from_secs(60));
+        settle().await;
+    }
+    let status = gateway.status(&alice()).await;
+    assert_eq!((status.confirmation, status.last_login.expect("an end").outcome), (None, LoginOutcome::Expired));
+    assert_eq!(gateway.provider.revoked(), ["refresh-2"]);
+    let late = answer(&gateway, &alice(), to(&question, true)).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Expired))), "{late:?}");
+}
+
+#[tokio::test]
+async fn an_answer_about_another_account_than_the_connected_one_changes_nothing() {
+    let (gateway, question) = asking(&[]).await;
+    let other = Answer { replaces: Some(question.login_id.clone()), ..to(&question, true) };
+    assert!(matches!(answer(&gateway, &alice(), other).await, Err(AppError::StaleConsent(_))));
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.clock.advance(Duration::from_secs(1));
+    let renewed = gateway.connect().await;
+    let before = gateway.account(OPENAI).await;
+    for replaces in [None, Some(question.replaces.login_id.clone())] {
+        let stale = answer(&gateway, &alice(), Answer { replaces, ..to(&question, true) }).await;
+        assert!(matches!(stale, Err(AppError::StaleConsent(_))), "{stale:?}");
+    }
+    assert_eq!(gateway.account(OPENAI).await, before);
+    assert_eq!(before.expect("it is connected").id, renewed.id);
+}
+
+#[tokio::test]
+async fn only_the_starter_and_the_owner_answer() {
+    let (gateway, question) = asking(&[]).await;
+    let refused = answer(&gateway, &bob(), to(&question, true)).await;
+    assert!(matches!(refused, Err(AppError::OtherPrincipal)), "{refused:?}");
+    answer(&gateway, &Principal::gateway_token(), to(&question, true)).await.expect("the owner may");
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_question_and_both_accounts() {
+    let (gateway, question) = asking(&[]).await;
+    gateway.app.accounts.logout(name(OPENAI)).await.expect("it logs out");
+    settle().await;
+    assert_eq!(gateway.account(OPENAI).await, None);
+    let mut revoked = gateway.provider.revoked();
+    revoked.sort();
+    assert_eq!(revoked, ["refresh-1"], "the other one waited for the connected account");
+    let late = answer(&gateway, &alice(), to(&question, true)).await;
+    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
+    for _ in 0..6 {
+        gateway.clock.advance(Duration::from_secs(60));
+        settle().await;
+    }
+    assert_eq!((gateway.provider.revoked().len(), gateway.store.revocations()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_repeated_callback_asks_again() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.connect().await;
+    gateway.provider.sign_in_as("user-7", "green");
+    gateway.clock.advance(Duration::from_secs(1));
+    let login = gateway.start_forced(alice()).await;
+    let approved = gateway.provider.approve(&login.auth_url);
+    for _ in 0..2 {
+        let asked = gateway.paste(&approved, alice()).await;
+        assert!(matches!(asked, Err(AppError::ConfirmationNeeded(_))), "{asked:?}");
+    }
+    assert_eq!(gateway.provider.exchanges(), 2);
+}
+
+#[tokio::test]
+async fn one_account_under_two_names_is_reported() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.sign_in_as("user-7", "blue");
+    gateway.connect().await;
+    gateway.connect_as("studio").await;
+    assert_eq!(gateway.status(&alice()).await.other_names, [name("studio")]);
+}

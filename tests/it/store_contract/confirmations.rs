@@ -1,0 +1,118 @@
+//! Contract of logins that wait for their owner: they keep their tokens, and are saved or declined once.
+
+use goclaw::{
+    domain::{
+        confirmation::Replaces,
+        credential::NewSealedCredential,
+        ids::LoginId,
+        login::SealedLogin,
+        login_outcome::{LoginOutcome, LoginProgress},
+        sealed::SealedSecret,
+    },
+    ports::{LoginStore, RevocationQueue, SaveOutcome, TokenStore},
+};
+
+use super::{
+    contract,
+    fixtures::Fixture,
+    revocations::order,
+    samples::{at, author, credential, login, name},
+};
+
+contract!(
+    an_exchanging_login_keeps_its_tokens_until_it_is_answered,
+    a_declined_login_queues_its_token_once,
+    tokens_replace_only_the_login_that_they_may_replace,
+    only_a_confirmation_completes_an_unconfirmed_login,
+);
+
+fn tokens() -> SealedSecret {
+    SealedSecret::from_stored("v2:key:tokens".to_owned())
+}
+
+fn id(number: u8) -> LoginId {
+    LoginId::from_bytes([number; 16])
+}
+
+/// Stores an unconfirmed login `number` of the account "work".
+async fn unconfirmed(store: &impl LoginStore, number: u8) -> SealedLogin {
+    let pending = login(number, "work", "alice", at(0));
+    store.begin(&pending, &author(at(0))).await.unwrap();
+    store.claim(&pending.session.id, at(1)).await.unwrap();
+    assert!(store.keep_unconfirmed(&pending.session.id, &tokens(), at(2)).await.unwrap());
+    store.by_id(&pending.session.id).await.unwrap().expect("it is there")
+}
+
+async fn an_exchanging_login_keeps_its_tokens_until_it_is_answered(fixture: impl Fixture) {
+    let store = fixture.store();
+    let pending = login(1, "work", "alice", at(0));
+    store.begin(&pending, &author(at(0))).await.unwrap();
+    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(1)).await.unwrap(), "it is pending");
+    assert_eq!(store.unsettled().await.unwrap(), []);
+    store.claim(&id(1), at(1)).await.unwrap();
+    assert_eq!(store.unsettled().await.unwrap().len(), 1);
+    assert!(store.keep_unconfirmed(&id(1), &tokens(), at(2)).await.unwrap());
+    assert!(!store.keep_unconfirmed(&id(1), &tokens(), at(3)).await.unwrap(), "it is kept once");
+    let kept = store.by_id(&id(1)).await.unwrap().expect("it is there");
+    assert_eq!(
+        (kept.progress, kept.progress_since, &kept.tokens),
+        (LoginProgress::Unconfirmed, at(2), &Some(tokens()))
+    );
+    assert_eq!(store.unsettled().await.unwrap(), [kept.clone()]);
+    let week = std::time::Duration::from_secs(1);
+    store.sweep(at(1_000_000), week, week).await.unwrap();
+    assert!(!store.end(&id(1), LoginOutcome::Cancelled, &author(at(9))).await.unwrap());
+    assert_eq!(store.cancel_all(&name("work"), &author(at(9))).await.unwrap(), 0);
+    assert_eq!((store.by_id(&id(1)).await.unwrap(), store.ended(9).await.unwrap()), (Some(kept), vec![]));
+    assert_eq!(store.by_id(&id(2)).await.unwrap(), None);
+}
+
+async fn a_declined_login_queues_its_token_once(fixture: impl Fixture) {
+    let store = fixture.store();
+    unconfirmed(&*store, 1).await;
+    let revocation = order(4, id(1), at(3)).revocation;
+    assert!(store.decline(&id(1), LoginOutcome::Expired, Some(&revocation), &author(at(3))).await.unwrap());
+    let again = order(6, id(1), at(4)).revocation;
+    assert!(!store.decline(&id(1), LoginOutcome::Cancelled, Some(&again), &author(at(4))).await.unwrap());
+    assert_eq!(store.all().await.unwrap(), [revocation]);
+    let ended = store.by_id(&id(1)).await.unwrap().expect("it is there");
+    assert_eq!((ended.progress, ended.tokens), (LoginProgress::Ended(LoginOutcome::Expired), None));
+    unconfirmed(&*store, 2).await;
+    assert!(store.decline(&id(2), LoginOutcome::Cancelled, None, &author(at(5))).await.unwrap());
+    assert_eq!(store.all().await.unwrap().len(), 1);
+}
+
+async fn tokens_replace_only_the_login_that_they_may_replace(fixture: impl Fixture) {
+    let store = fixture.store();
+    let saving = |number, replaces| NewSealedCredential { replaces, ..credential(number, "work") };
+    let refused = store.save_login(&saving(1, Replaces::Only(Some(id(9)))), &author(at(0))).await.unwrap();
+    assert_eq!(refused, SaveOutcome::OtherLogin);
+    for (number, replaces) in [(1, Replaces::Only(None)), (2, Replaces::Only(Some(id(1)))), (3, Replaces::Any)] {
+        assert!(matches!(
+            store.save_login(&saving(number, replaces), &author(at(1))).await.unwrap(),
+            SaveOutcome::Saved(_)
+        ));
+    }
+    let before = store.load(&name("work")).await.unwrap();
+    for replaces in [Replaces::Only(None), Replaces::Only(Some(id(1))), Replaces::Confirmed(id(1))] {
+        assert_eq!(store.save_login(&saving(4, replaces), &author(at(2))).await.unwrap(), SaveOutcome::OtherLogin);
+    }
+    assert_eq!(store.load(&name("work")).await.unwrap(), before);
+}
+
+async fn only_a_confirmation_completes_an_unconfirmed_login(fixture: impl Fixture) {
+    let store = fixture.store();
+    store.save_login(&credential(1, "work"), &author(at(0))).await.unwrap();
+    unconfirmed(&*store, 2).await;
+    let saving = |replaces| NewSealedCredential { replaces, ..credential(2, "work") };
+    for replaces in [Replaces::Any, Replaces::Only(Some(id(1)))] {
+        let refused = store.save_login(&saving(replaces), &author(at(3))).await.unwrap();
+        assert_eq!(refused, SaveOutcome::LoginEnded(LoginOutcome::ConfirmationNeeded));
+    }
+    let saved = store.save_login(&saving(Replaces::Confirmed(id(1))), &author(at(4))).await.unwrap();
+    assert!(matches!(saved, SaveOutcome::Saved(_)), "{saved:?}");
+    let ended = store.by_id(&id(2)).await.unwrap().expect("it is there");
+    assert_eq!((ended.progress, ended.tokens), (LoginProgress::Ended(LoginOutcome::Completed), None));
+    let again = store.save_login(&saving(Replaces::Confirmed(id(2))), &author(at(5))).await.unwrap();
+    assert_eq!(again, SaveOutcome::LoginEnded(LoginOutcome::Completed));
+}
