@@ -8,7 +8,7 @@ use super::{
     ids::{AccountName, Generation, LoginId, ProviderId},
     provider::ProviderType,
     provider_settings::{ProviderSettings, TokenMetadata},
-    refresh::{Effect, RefreshEvent, RefreshState, Rotation, TokenState},
+    refresh::{Cause, Effect, RefreshEvent, RefreshState, Rotation, TokenState},
     revocation::RevocationOrder,
     sealed::{SealedSecret, TokenPlace},
     secret::{AccessToken, RefreshToken},
@@ -159,7 +159,20 @@ impl SealedCredential {
             }
             account.take_tokens(rotation);
         }
+        // The status names both accounts.
+        if effect == Effect::Discard
+            && let Some(other) = event.rotation().filter(|rotation| !rotation.same_account)
+        {
+            account.settings = account.settings.with_other_account(&other.metadata.account);
+        }
         account
+    }
+
+    /// Returns why the account cannot be refreshed if its refresh brought tokens of another account.
+    pub fn account_mismatch(&self) -> Option<String> {
+        let other = self.settings.other_account().filter(|_| self.refresh.cause == Some(Cause::AccountMismatch))?;
+        let connected = self.metadata.account.in_words();
+        Some(format!("{} (returned: {other}; connected: {connected})", Cause::AccountMismatch.in_words()))
     }
 
     /// Whether the account has the tokens of this rotation.

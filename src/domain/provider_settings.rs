@@ -55,7 +55,20 @@ impl ProviderSettings {
         self.put("user_id", metadata.account.user_id.as_deref());
         self.put("email", metadata.account.email.as_deref());
         self.put("plan_type", metadata.account.plan_type.as_deref());
+        self.put("other_account", None::<&str>);
         self
+    }
+
+    /// Adds the account whose tokens a refresh brought instead of the connected one's.
+    #[must_use]
+    pub fn with_other_account(mut self, other: &AccountLabels) -> Self {
+        self.put("other_account", Some(other.in_words()));
+        self
+    }
+
+    /// Returns the account that [`ProviderSettings::with_other_account`] added.
+    pub fn other_account(&self) -> Option<&str> {
+        self.text("other_account").ok().flatten()
     }
 
     /// Returns the stored metadata.

@@ -175,6 +175,8 @@ async fn a_response_for_another_account_is_discarded() {
     gateway.provider.queue_refresh_faults(&[RefreshFault::OtherAccount]);
     let status = refresh(&gateway, None).await.expect("a status");
     assert_eq!((status.state, status.generation), (NEEDS_REAUTH, Some(Generation::FIRST)));
+    let reason = status.reason.expect("a reason");
+    assert!(reason.contains("workspace workspace-1") && reason.contains("workspace workspace-2"), "{reason}");
     assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
 }
 

@@ -23,12 +23,13 @@ impl Accounts {
         refresh: &RefreshState,
         feedback: &ProviderFeedback,
         is_dead: bool,
+        mismatch: Option<String>,
     ) -> Option<String> {
         let tokens = match feedback.refusal() {
             None if is_dead => {
                 Some("The provider rejected the access token. Sign in again; nothing is deleted until then.".to_owned())
             }
-            _ => of_tokens(state, refresh, self.now()),
+            _ => of_tokens(state, refresh, mismatch, self.now()),
         };
         let trouble = self.tokens.store_trouble();
         let is_refreshed = refresh.refreshable && refresh.state != TokenState::NeedsReauth;
@@ -72,8 +73,14 @@ fn skewed(millis: i64) -> String {
 }
 
 /// Returns the problem and the next step, if the state has a problem.
-fn of_tokens(state: AccountState, refresh: &RefreshState, now: Timestamp) -> Option<String> {
-    let because = refresh.cause.map(|cause| format!(": {}", cause.in_words())).unwrap_or_default();
+fn of_tokens(
+    state: AccountState,
+    refresh: &RefreshState,
+    mismatch: Option<String>,
+    now: Timestamp,
+) -> Option<String> {
+    let cause = mismatch.or_else(|| refresh.cause.map(|cause| cause.in_words().to_owned()));
+    let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let has_expired = refresh.has_ended(now);
     Some(match state {
         AccountState::Active | AccountState::Refused if has_expired && refresh.cause.is_some() => {

@@ -121,7 +121,7 @@ impl Accounts {
         credential.iter().for_each(|credential| self.tokens.end_quarantine(credential));
         let credential = credential.as_ref();
         let status = match credential {
-            Some(found) => self.status_of(&definition, found.enabled, &found.refresh),
+            Some(found) => self.status_of(&definition, found.enabled, &found.refresh, found.account_mismatch()),
             None => AccountStatus::absent(&definition),
         };
         Ok(AccountStatus {
@@ -168,12 +168,18 @@ impl Accounts {
     /// Returns the status without what only the store knows.
     fn remembered_status(&self, name: &AccountName, trouble: StoreTrouble) -> Option<AccountStatus> {
         let known = self.tokens.registry().get(name)?;
-        let status = self.status_of(&known.definition, known.enabled, &known.refresh);
+        let status = self.status_of(&known.definition, known.enabled, &known.refresh, None);
         Some(AccountStatus { reason: Some(with_store_down(trouble, status.reason)), ..status })
     }
 
-    /// Returns the status of a connected account.
-    fn status_of(&self, definition: &ProviderDefinition, enabled: bool, refresh: &RefreshState) -> AccountStatus {
+    /// Returns the status of a connected account. `mismatch` says which account its refresh brought instead.
+    fn status_of(
+        &self,
+        definition: &ProviderDefinition,
+        enabled: bool,
+        refresh: &RefreshState,
+        mismatch: Option<String>,
+    ) -> AccountStatus {
         let now = self.now();
         let refresh = refresh.clone().at(now);
         let TokenVersion { login_id, generation } = refresh.version.clone();
@@ -187,7 +193,7 @@ impl Accounts {
         let not_before = self.tokens.breaker_open_until(definition).unwrap_or(now);
         AccountStatus {
             reason: if definition.enabled {
-                self.reason(definition, state, &refresh, &feedback, is_dead)
+                self.reason(definition, state, &refresh, &feedback, is_dead, mismatch)
             } else {
                 Some("The account is switched off in the configuration.".to_owned())
             },

@@ -213,6 +213,10 @@ impl Tokens {
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
         let same_account = metadata.account.may_be(&known.account);
+        if !same_account {
+            tracing::error!(provider.name = %definition.name, connected = known.account.account_id, returned = metadata.account.account_id,
+                "the refresh brought tokens of another user or workspace");
+        }
         metadata.account = metadata.account.or(known.account.clone());
         let rotation = loop {
             match self.vault.seal_rotation(presented, &response, metadata.clone(), same_account) {
