@@ -13,6 +13,11 @@ pub(crate) fn detail(why: &str) -> Value {
     json!({"detail": why})
 }
 
+/// Returns the backend's error for an account of a deactivated workspace.
+pub(crate) fn deactivated_workspace() -> Value {
+    json!({"detail": {"code": "deactivated_workspace"}})
+}
+
 /// Returns the backend's error for a token that is no longer valid.
 pub(crate) fn refused_token(code: &str) -> Value {
     let message = match code {

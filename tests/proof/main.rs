@@ -28,6 +28,7 @@ mod fleet;
 mod seed;
 
 // The harnesses, one file or folder each.
+mod bystanders;
 mod kill;
 mod provider_faults;
 mod races;
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
     }
     let (extent, arguments) = Extent::from_command_line();
     let trials = vec![
+        Trial::test("bystanders_on_postgres", move || bystanders::run(Engine::Postgres, extent)),
+        Trial::test("bystanders_on_sqlite", move || bystanders::run(Engine::Sqlite, extent)),
         Trial::test("kill_on_postgres", move || kill::run(Engine::Postgres, extent)),
         Trial::test("kill_on_sqlite", move || kill::run(Engine::Sqlite, extent)),
         Trial::test("provider_faults", move || provider_faults::run(extent)),

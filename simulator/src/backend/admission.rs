@@ -31,7 +31,7 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
     }
     let account = check_access(provider, token).map_err(|refusal| refused(entry, refusal))?;
     match headers.get(ACCOUNT_HEADER).map(|value| value.as_bytes()) {
-        Some(named) if named == account.account_id.as_bytes() => Ok(account),
+        Some(named) if named == account.account_id.as_bytes() => in_use(provider, entry, account),
         Some(_) => {
             entry.outcome("wrong_account");
             // The token's age does not matter here: a client must not refresh for this error.
@@ -43,6 +43,15 @@ pub(super) fn admit(provider: &Provider, entry: &Entry, headers: &HeaderMap) -> 
             Err(Reply::json(400, &refusals::detail("The ChatGPT-Account-ID header is missing.")))
         }
     }
+}
+
+/// Refuses the accounts of a deactivated workspace. Their tokens stay valid.
+fn in_use(provider: &Provider, entry: &Entry, account: Account) -> Result<Account, Reply> {
+    if provider.state().settings.deactivated_workspaces.contains(&account.account_id) {
+        entry.outcome("deactivated_workspace");
+        return Err(Reply::json(402, &refusals::deactivated_workspace()));
+    }
+    Ok(account)
 }
 
 fn refused(entry: &Entry, refusal: AccessRefusal) -> Reply {

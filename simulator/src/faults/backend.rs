@@ -36,7 +36,7 @@ impl Fault {
     /// 402: the workspace is deactivated. The token is still valid.
     #[must_use]
     pub fn deactivated_workspace() -> Self {
-        answer(402, &json!({"detail": {"code": "deactivated_workspace"}}))
+        answer(402, &refusals::deactivated_workspace())
     }
 
     /// 401: the account is deactivated. No refresh helps.

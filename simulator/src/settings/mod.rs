@@ -77,6 +77,8 @@ pub struct Settings {
     pub secondary_used_percent: Option<u32>,
     /// Both values for single accounts, by `account_id`.
     pub used_percent_by_account: BTreeMap<String, UsedPercent>,
+    /// The `account_id` of each deactivated workspace: its valid tokens get a 402.
+    pub deactivated_workspaces: Vec<String>,
     /// The percentage each response adds to both windows. The addition disappears when a window ends.
     pub percent_per_response: UsedPercent,
     /// Whether a response also reports both windows in its stream.
@@ -125,6 +127,7 @@ impl Default for Settings {
             used_percent: 12,
             secondary_used_percent: None,
             used_percent_by_account: BTreeMap::new(),
+            deactivated_workspaces: Vec::new(),
             percent_per_response: UsedPercent::default(),
             rate_limits_in_stream: false,
             api_keys: vec![API_KEY.to_owned()],

@@ -100,6 +100,10 @@ impl Tokens {
             return (RefreshOutcome::Waiting(until), None);
         }
         let refreshed = self.acquire_and_present(definition, seen, trigger, slot).await;
+        if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
+            self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
+            return (RefreshOutcome::Settled, None);
+        }
         let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
         self.note_store(trouble);
         refreshed.unwrap_or_else(|error| {

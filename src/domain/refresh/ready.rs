@@ -25,7 +25,9 @@ impl RefreshState {
             TokenState::Active => match trigger {
                 RefreshTrigger::Due => Some(self.due_at(policy)?.max(not_before)),
                 // Nothing was sent, so a caller who asks need not wait. The breaker limits how often that happens.
-                RefreshTrigger::Now | RefreshTrigger::Consented if self.cause.is_some_and(Cause::is_unreachable) => {
+                RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead
+                    if self.cause.is_some_and(Cause::is_unreachable) =>
+                {
                     Some(ALWAYS)
                 }
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead => Some(not_before),

@@ -1,0 +1,226 @@
+//! Twenty accounts, three of them in trouble: one has a damaged row, one lost its sign-in at the provider, one is in a
+//! deactivated workspace. The other seventeen refresh and serve as if nothing had happened. Then the provider ends every
+//! sign-in, and each refresh token is presented once more.
+
+use std::time::Duration;
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+use libtest_mimic::Failed;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::{
+    composed,
+    extent::Extent,
+    fleet::{Caller, Engine, Ground, SHARED_FILE, Storage, block_on, pause, shared_client, sooner_or_later},
+    support::gateway::{Gateway, Home},
+};
+
+const ACCOUNTS: usize = 20;
+const DAMAGED: usize = 0;
+const DEAD: usize = 1;
+const DEACTIVATED: usize = 2;
+const LIFETIME: &str = "4s";
+const PAUSE: Duration = Duration::from_millis(700);
+
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    processes: usize,
+    rounds: usize,
+}
+
+/// The response to a prompt of an account.
+struct Answer {
+    account: usize,
+    status: u16,
+    text: String,
+}
+
+pub(crate) fn run(engine: Engine, extent: Extent) -> Result<(), Failed> {
+    let size = extent.of(Size { processes: 2, rounds: 10 }, Size { processes: 4, rounds: 300 });
+    block_on(trouble_beside_them(engine, size, extent))
+}
+
+async fn trouble_beside_them(engine: Engine, size: Size, extent: Extent) -> Result<(), Failed> {
+    let accounts = ACCOUNTS.to_string();
+    let ground = Ground::new(engine, &["--accounts", &accounts, "--access-lifetime", LIFETIME]).await;
+    // By default a token that lives for seconds would not be refreshed again in time.
+    let home = || ground.home().with("GOCLAW_REFRESH__BACKOFF_MIN", "1ms");
+    let homes: Vec<Home> = (0..size.processes).map(|_| home()).collect();
+    let mut gateways: Vec<Gateway> = Vec::new();
+    for home in &homes {
+        gateways.push(composed::start(home, extent.sabotage).await);
+    }
+    let callers: Vec<Caller> = gateways.iter().map(Caller::of).collect();
+    let dead = sign_everybody_in(&ground, &callers).await;
+
+    ground.damage(&name(DAMAGED)).await;
+    let workspace = callers[0].status(&name(DEACTIVATED)).await["account"]["account_id"].clone();
+    ground.order("/settings", json!({"deactivated_workspaces": [workspace]})).await;
+    let revoke = format!("{}/oauth/revoke", ground.provider.issuer);
+    let revoked = shared_client().post(revoke).form(&[("token", dead)]).send().await.expect("an answer");
+    assert_eq!(revoked.status(), 200);
+
+    let mut answers = Vec::new();
+    for _ in 0..size.rounds {
+        answers.extend(everybody(&callers).await);
+        pause(PAUSE).await;
+    }
+    let mut flaws = of_answers(&answers);
+    flaws.extend(of_statuses(&ground, &callers[0]).await);
+    flaws.extend(of_presentations(&ground).await);
+    flaws.extend(after_the_end_of_all(&ground, &callers).await);
+    let refreshes = ground.totals().await.rotated;
+    println!(
+        "bystanders on {}: {} prompts, {refreshes} refreshes, {} flaws",
+        engine.in_words(),
+        answers.len(),
+        flaws.len()
+    );
+    if flaws.is_empty() { Ok(()) } else { Err(flaws.join("; ").into()) }
+}
+
+/// Signs each person in under a name of its own. Returns the refresh token of the account that will lose its sign-in.
+async fn sign_everybody_in(ground: &Ground, callers: &[Caller]) -> String {
+    let mut dead = None;
+    for account in 0..ACCOUNTS {
+        ground.sign_in(&callers[0], &name(account), account).await;
+        if account == DEAD {
+            // The last one without dots: access tokens have some.
+            dead = ground.issued().await.into_iter().rfind(|secret| !secret.contains('.'));
+        }
+    }
+    for caller in callers {
+        let serves = || async { prompt(caller, ACCOUNTS - 1).await.filter(|answer| answer.status == 200) };
+        sooner_or_later("every gateway to know the accounts", serves).await;
+    }
+    dead.expect("a refresh token")
+}
+
+/// Sends a prompt of each account to each gateway, all at once.
+async fn everybody(callers: &[Caller]) -> Vec<Answer> {
+    let mut prompts = JoinSet::new();
+    for caller in callers {
+        for account in 0..ACCOUNTS {
+            let caller = caller.clone();
+            prompts.spawn(async move { prompt(&caller, account).await });
+        }
+    }
+    prompts.join_all().await.into_iter().flatten().collect()
+}
+
+async fn prompt(caller: &Caller, account: usize) -> Option<Answer> {
+    let body = json!({"model": format!("{}/gpt-5.5", name(account)), "input": "Hello"});
+    let answer = caller.post("/v1/responses", body).await?;
+    Some(Answer { account, status: answer.status, text: answer.text })
+}
+
+fn name(account: usize) -> String {
+    format!("account-{account}")
+}
+
+fn of_answers(answers: &[Answer]) -> Vec<String> {
+    let is_wrong = |Answer { account, status, text }: &&Answer| match *account {
+        // The token in memory serves until it expires.
+        DAMAGED => *status != 200 && !text.contains("account_unreadable"),
+        DEACTIVATED => *status != 400 || !text.contains("deactivated_workspace"),
+        // Requests in flight during the revocation may still succeed.
+        DEAD => *status >= 500,
+        _ => *status != 200,
+    };
+    let wrong: Vec<&Answer> = answers.iter().filter(is_wrong).collect();
+    let told = |answer: &&Answer| {
+        format!(
+            "{} of {} prompts went wrong, the first: {} {} {}",
+            wrong.len(),
+            answers.len(),
+            name(answer.account),
+            answer.status,
+            answer.text
+        )
+    };
+    wrong.first().map(told).into_iter().collect()
+}
+
+async fn of_statuses(ground: &Ground, caller: &Caller) -> Vec<String> {
+    let mut flaws = Vec::new();
+    for account in 0..ACCOUNTS {
+        let expected = match account {
+            DAMAGED => "unreadable",
+            DEAD => "needs_reauth",
+            DEACTIVATED => "refused",
+            _ => "active",
+        };
+        let status = caller.status(&name(account)).await;
+        // A refresh may be under way at this moment.
+        let is_right = status["state"] == expected || (expected == "active" && status["state"] == "refreshing");
+        if !is_right || (expected == "active" && !status["reason"].is_null()) {
+            flaws.push(format!("{} is {status}", name(account)));
+        }
+    }
+    let reuse = ground.totals().await;
+    flaws.extend((reuse.reuse_refused + reuse.families_killed > 0).then(|| format!("reuse: {reuse:?}")));
+    flaws
+}
+
+/// Every account that can be refreshed was, and the dead one was tried once.
+async fn of_presentations(ground: &Ground) -> Vec<String> {
+    let presentations = ground.presentations().await;
+    let mut refused = std::collections::BTreeMap::<_, usize>::new();
+    let mut rotated = std::collections::BTreeSet::new();
+    for presentation in &presentations {
+        let Some(family) = presentation.family else { continue };
+        if presentation.outcome == goclaw_simulator::PresentationOutcome::Rotated {
+            rotated.insert(family);
+        } else {
+            *refused.entry(family).or_default() += 1;
+        }
+    }
+    let mut flaws = Vec::new();
+    if rotated.len() < ACCOUNTS - 2 {
+        flaws.push(format!("only {} families were refreshed", rotated.len()));
+    }
+    if refused.values().ne([1].iter()) {
+        flaws.push(format!("refused presentations by family: {refused:?}"));
+    }
+    flaws
+}
+
+/// The provider ends every sign-in: one presentation an account tells, and no storm follows.
+async fn after_the_end_of_all(ground: &Ground, callers: &[Caller]) -> Vec<String> {
+    ground.order("/revoke-all", json!({})).await;
+    let before = ground.totals().await.refused;
+    for _ in 0..4 {
+        everybody(callers).await;
+        pause(PAUSE).await;
+    }
+    let mut flaws = Vec::new();
+    for account in DEACTIVATED + 1..ACCOUNTS {
+        let knows = || async {
+            Some(callers[0].status(&name(account)).await).filter(|status| status["state"] == "needs_reauth")
+        };
+        sooner_or_later("the account to need a new sign-in", knows).await;
+    }
+    let told = ground.totals().await.refused - before;
+    // The damaged account cannot be tried, and the dead one is known to be.
+    let expected = u32::try_from(ACCOUNTS - 2).expect("a small number");
+    if told > expected || told + 1 < expected {
+        flaws.push(format!("{told} presentations for {expected} ended sign-ins"));
+    }
+    flaws
+}
+
+impl Ground {
+    /// Damages an account's row in the database, as no gateway does.
+    async fn damage(&self, account: &str) {
+        let statement = format!("UPDATE llm_providers SET state = 'asleep', generation = -1 WHERE name = '{account}'");
+        match &self.storage {
+            Storage::Server(database) => database.execute(&statement).await,
+            Storage::Folder(folder) => {
+                let file = folder.path().join(SHARED_FILE).display().to_string();
+                let mut database = SqliteConnection::establish(&file).expect("a database");
+                database.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statement}")).expect("a damaged row");
+            }
+        }
+    }
+}
