@@ -73,15 +73,15 @@ async fn a_denied_or_cancelled_login_is_shown() {
     browser.press("deny").await;
     browser.arrives_at("/auth/done").await;
     browser.close_tab().await;
-    browser.reads("You declined at OpenAI").await;
+    browser.reads("You denied access at OpenAI").await;
     browser.choose("Start again").await;
     browser.reads("Approve in the other tab").await;
     browser.choose("Cancel").await;
-    browser.reads("Cancelled").await;
+    browser.reads("Sign-in cancelled").await;
     assert_eq!(home.stored(), (0, 0));
     browser.choose("Activity").await;
-    for outcome in ["you declined at OpenAI", "cancelled"] {
-        browser.reads(&format!("Sign-in: {outcome} openai-codex")).await;
+    for outcome in ["You denied access at OpenAI", "Sign-in cancelled"] {
+        browser.reads(&format!("{outcome} openai-codex")).await;
     }
 }
 
@@ -94,7 +94,7 @@ async fn the_address_of_an_earlier_login_changes_nothing() {
     let address = "document.querySelector('a[target=_blank]').href";
     let first = browser.evaluate(address).await.as_str().expect("an address").to_owned();
     browser.choose("Cancel").await;
-    browser.reads("Cancelled").await;
+    browser.reads("Sign-in cancelled").await;
     browser.choose("Start again").await;
     browser.reads("Approve in the other tab").await;
     provider.post_control("/approval", serde_json::json!({"mode": "auto_approve"})).await;
@@ -148,7 +148,7 @@ async fn a_port_in_use_and_an_expired_login_are_shown() {
     drop(held);
     browser.choose("Try again").await;
     browser.reads("Approve in the other tab").await;
-    browser.reads("Approval timed out").await;
+    browser.reads("Sign-in timed out").await;
     assert_accessible(&browser, "time over").await;
     let over = || async { gateway.status().await.get("pending").is_none().then_some(()) };
     eventually("the gateway to agree", over).await;

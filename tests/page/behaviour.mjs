@@ -133,16 +133,16 @@ const TESTS = {
   async "a declined sign-in without the event stream"({ page }) {
     await cards(page);
     await control(page, NEEDY, "connect").click();
-    check(await comes(page, "You declined at OpenAI"), "polling detects the end");
+    check(await comes(page, "You denied access at OpenAI"), "polling detects the end");
   },
 
   async "a sign-in that times out"({ page }) {
     await cards(page);
     await control(page, NEEDY, "connect").click();
-    check(await comes(page, "Approval timed out"), "the timeout is shown");
+    check(await comes(page, "Sign-in timed out"), "the timeout is shown");
     await press(page, "Start again");
     await press(page, "Cancel");
-    check(await comes(page, /^Cancelled$/), "the next one can be cancelled");
+    check(await comes(page, /^Sign-in cancelled$/), "the next one can be cancelled");
   },
 
   async "adding and disconnecting an account"({ page }) {

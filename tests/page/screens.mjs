@@ -101,9 +101,9 @@ export const SCREENS = {
     shows: "This sign-in is still open", refusals: /400/,
   },
   "connect-done": { set: { loginEndsAs: "completed" }, act: connect, shows: "Connected as work@example.test" },
-  "connect-declined": { set: { loginEndsAs: "denied" }, act: connect, shows: "You declined at OpenAI" },
-  "connect-refused": { set: { loginEndsAs: "code_refused" }, act: connect, shows: "OpenAI did not accept the code" },
-  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "Approval timed out" },
+  "connect-declined": { set: { loginEndsAs: "denied" }, act: connect, shows: "You denied access at OpenAI" },
+  "connect-refused": { set: { loginEndsAs: "code_refused" }, act: connect, shows: "OpenAI rejected the authorization code" },
+  "connect-too-late": { set: { loginSeconds: 2 }, act: connect, shows: "Sign-in timed out" },
   "connect-session-token": { act: open("#/providers/suno/connect"), shows: "Client cookie" },
   "connect-key-wrong": {
     async act(page) {

@@ -3,7 +3,7 @@ import { api } from "./api.js";
 import { button, code, h, notice, replace, say } from "./dom.js";
 import { store } from "./store.js";
 import { clockSeconds, left, moment, now, onTick } from "./time.js";
-import { hasModels, identity, secretName, signsIn, vendor } from "./words.js";
+import { ending, hasModels, secretName, signsIn, vendor } from "./words.js";
 
 /** Notices without a card; they stay until dismissed or until another screen opens. */
 let shownAt = -Infinity;
@@ -72,26 +72,23 @@ function notRefreshed(error, { status }) {
 }
 
 /** Asks which account stays after another one has signed in. `onAnswer` gets the new status and whether it was replaced. */
-export function askWhichStays(name, question, onAnswer) {
+export function askWhichStays({ name, provider, status }, onAnswer = () => {}) {
+	const { login_id, replaces } = status.confirmation;
 	const error = h("div", { role: "status" });
-	const answer = async (replace) => {
+	const answer = async (replace_) => {
 		for (const choice of choices) choice.disabled = true;
 		try {
-			onAnswer(await api.confirm(name, { login_id: question.login_id, replaces: question.replaces, replace }), replace);
+			onAnswer(await api.confirm(name, { login_id, replaces, replace: replace_ }), replace_);
 			store.loadOne(name);
 		} catch (problem) {
-			notAnswered(problem);
+			for (const choice of choices) choice.disabled = false;
+			replace(error, notice("bad", problem.title || "Nothing was changed", problem.sentence, { level: "h3", role: "alert" }));
 		}
-	};
-	const notAnswered = (problem) => {
-		for (const choice of choices) choice.disabled = false;
-		replace(error, notice("bad", problem.title || "Nothing was changed", problem.sentence, { level: "h3", role: "alert" }));
 	};
 	const choices = [button("Keep the connected one", () => answer(false), { kind: "btn-fill", "data-first": true, f: `${name}:keep` }),
 		button("Replace it", () => answer(true), { kind: "btn-danger", f: `${name}:replace` })];
-	const box = notice("warn", "Another account signed in", [h("span", null, "Connected: ", h("b", null, identity(question.connected_account)), ". "),
-		h("span", null, "Signed in: ", h("b", null, identity(question.new_account)), ". "),
-		`The connected account stays in use unless you replace it until ${clockSeconds(question.expires_at)}.`], { role: "alert", actions: choices });
+	const [tone, title, text] = ending("confirmation_needed", status.last_login.reason, provider);
+	const box = notice(tone, title, text, { role: "alert", actions: choices });
 	box.lastChild.append(error);
 	return box;
 }

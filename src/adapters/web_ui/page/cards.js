@@ -7,7 +7,7 @@ import { line } from "./live.js";
 import { store, reportsUsage } from "./store.js";
 import { clockSeconds, moment, now } from "./time.js";
 import { kindOf, verdict } from "./verdict.js";
-import { hasModels, methodName, person, plan, sameAs, secretName, signsIn, vendor, workspace } from "./words.js";
+import { hasModels, labels, methodName, secretName, signsIn, vendor } from "./words.js";
 
 export const pathOf = (name, rest = "") => `#/providers/${encodeURIComponent(name)}${rest}`;
 
@@ -64,7 +64,7 @@ function inner(account, slot) {
 	const at = now();
 	const { name, provider, status } = account;
 	const display = verdict(account, at);
-	const who = [person(status.account), plan(status.account?.plan_type), workspace(status.account), sameAs(status)].filter(Boolean);
+	const who = labels(status);
 	const row = controls(account, display, slot).filter(Boolean);
 	return h("div", { class: `card-in ${line.isOffline ? "stale" : ""}` },
 		h("div", { class: "id" },
@@ -72,7 +72,7 @@ function inner(account, slot) {
 			h("code", { class: "key" }, name),
 			h("p", { class: "who" }, (who.length ? who : [display.kind === "absent" ? vendor(provider) : null]).map((part) => part && h("span", null, part)))),
 		h("div", null, statement(account, display), display.why && !line.isOffline && h("p", { class: "why" }, display.why),
-			status.confirmation && !line.isOffline && askWhichStays(name, status.confirmation, () => {}), lifeline(account, display, at), row.length > 0 && h("div", { class: "row" }, row)),
+			status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, at), row.length > 0 && h("div", { class: "row" }, row)),
 		side(account, display));
 }
 

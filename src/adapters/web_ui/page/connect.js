@@ -7,7 +7,7 @@ import { line } from "./live.js";
 import { paste } from "./paste.js";
 import { store } from "./store.js";
 import { clockSeconds, minutes, moment, now, onTick } from "./time.js";
-import { ending, identity, person, secretName, typeName, vendor, whoLine } from "./words.js";
+import { ending, person, secretName, typeName, vendor, whoLine } from "./words.js";
 
 const POLL = 2000;
 let clicked = null;
@@ -16,13 +16,6 @@ let clicked = null;
 export function startFromClick(name) {
 	clicked = { name, at: performance.now() };
 }
-
-/** Texts that replace the gateway's reason. */
-const WORDS = {
-	denied: "Nothing was saved.",
-	expired: "Nothing was saved. Start again to retry.",
-	cancelled: "Nothing was saved or changed.",
-};
 
 export function connectView(name, provider, draft) {
 	const label = provider.display_name ?? typeName(provider.provider_type);
@@ -89,7 +82,7 @@ export function connectView(name, provider, draft) {
 		const step = (shape, text, note, current) => h("li", { "aria-current": current ? "step" : null }, mark(shape, shape === "off" ? "is-off" : ""), h("span", null, text), h("span", { class: "label" }, note));
 		show(h("div", { class: "two level" },
 			h("section", { class: "panel", "aria-labelledby": "wait-h" },
-				h("div", { class: "wait" }, ring(started, () => finish("expired")),
+				h("div", { class: "wait" }, ring(started, () => finish("expired", "Sign-in timed out. Nothing was saved. Start again.")),
 					h("div", null, h("h2", { id: "wait-h" }, opened ? "Approve in the other tab" : "Open the sign-in page"),
 						h("p", { class: "small" }, opened ? `A new tab has opened at ${host}; if your browser blocked it, use the button below. Sign in there and approve. `
 							: `It opens in a new tab at ${host}. Sign in there and approve. `,
@@ -111,7 +104,7 @@ export function connectView(name, provider, draft) {
 			if (!gone) { poll(); stage.prepend(notice("bad", "Not cancelled", error.sentence, { role: "alert" })); }
 			return;
 		}
-		finish("cancelled");
+		finish("cancelled", "Sign-in cancelled. Nothing was saved.");
 	}
 
 	function poll() {
@@ -138,16 +131,15 @@ export function connectView(name, provider, draft) {
 		if (outcome === "completed") return succeeded();
 		const question = store.get(name)?.status.confirmation;
 		if (outcome === "confirmation_needed" && question) {
-			return show(askWhichStays(name, question, (status, replaced) => (replaced ? store.loadAll().then(succeeded) : kept(status))));
+			return show(askWhichStays(store.get(name), (status, replaced) => (replaced ? store.loadAll().then(succeeded) : kept(status))));
 		}
-		const [tone, title] = ending(outcome, provider);
-		const text = WORDS[outcome] ?? reason ?? "Nothing was saved. You can start again now.";
+		const [tone, title, text] = ending(outcome, reason, provider);
 		show(notice(tone, title, text, { role: tone === "off" ? "status" : "alert", actions: [
 			button("Start again", begin, { kind: tone === "off" ? "" : "btn-fill", "data-first": true }), link("Back to providers", "#/providers", { kind: "btn-text" })] }));
 	}
 
 	function kept(status) {
-		show(notice("ok", `${identity(status.account)} stays connected`, "The tokens of the other account are discarded.",
+		show(notice("ok", `${person(status.account)} stays connected`, "The tokens of the other account are discarded.",
 			{ role: "status", actions: [link("Back to providers", "#/providers", { kind: "btn-fill", "data-first": true })] }));
 	}
 

@@ -9,7 +9,7 @@ import { line } from "./live.js";
 import { store, reportsUsage } from "./store.js";
 import { now, onTick } from "./time.js";
 import { verdict } from "./verdict.js";
-import { hasModels, methodName, person, plan, sameAs, vendor, workspace } from "./words.js";
+import { hasModels, labels, methodName, vendor } from "./words.js";
 import { passThrough, tryIt } from "./try_it.js";
 
 export function providerView(name) {
@@ -55,8 +55,7 @@ export function providerView(name) {
 	function headOf(account, display) {
 		const { provider, status } = account;
 		replace(heading, provider.display_name, " ", h("small", null, methodName(provider)));
-		const who = [code(name), person(status.account), plan(status.account?.plan_type), workspace(status.account), sameAs(status)].filter(Boolean);
-		return pageHead(heading, h("p", { class: "dots" }, who.map((part) => h("span", null, part))),
+		return pageHead(heading, h("p", { class: "dots" }, [code(name), ...labels(status)].map((part) => h("span", null, part))),
 			h("div", { class: "row" }, controls(account, display, slot, { detail: true })));
 	}
 
@@ -75,7 +74,7 @@ function lifeOf(account, display) {
 	return h("section", { class: `panel full lead ${display.shape === "bad" && !line.isOffline ? "is-bad" : ""} ${line.isOffline ? "stale" : ""}`, "aria-labelledby": id },
 		statement(account, display, "h2", id), display.why && h("p", { class: "why" }, display.why),
 		display.aside && h("p", { class: "why" }, display.aside), display.quote && h("p", { class: "label why" }, `${vendor(account.provider)} reported `, code(display.quote)),
-		account.status.confirmation && !line.isOffline && askWhichStays(account.name, account.status.confirmation, () => {}), lifeline(account, display, now(), true));
+		account.status.confirmation && !line.isOffline && askWhichStays(account), lifeline(account, display, now(), true));
 }
 
 function usageOf(account, display) {

@@ -161,29 +161,30 @@ function failedLogin({ last_login: login, pending }) {
 	return [`Last attempt, ${moment(login.at)}: ${login.reason}`];
 }
 
+/** What a headline says of one account and of many, and the kinds that it is about. */
+const WORST_FIRST = [
+	["needs you", "need you", "needs", "unreadable"],
+	["is refused by its provider", "are refused by their provider", "refused"],
+	["is in doubt", "are in doubt", "doubt"],
+	["has reached its plan’s limit", "have reached their plans’ limits", "limited"],
+	["expires soon", "expire soon", "expiring"],
+	["isn’t refreshed yet", "aren’t refreshed yet", "postponed", "stalled"],
+	["is waiting for its provider", "are waiting for their provider", "down"],
+];
+
 /** Returns the page's headline, from the worst state, and the accounts it is about. */
 export function headline(accounts, at) {
 	const judged = accounts.map((account) => ({ account, kind: kindOf(account, at) }));
 	const connected = judged.filter(({ kind }) => kind !== "absent" && kind !== "off");
 	if (connected.length === 0 && judged.every(({ kind }) => kind === "absent")) return { title: "Connect an account", first: true, about: [] };
 	const of = (...kinds) => judged.filter(({ kind }) => kinds.includes(kind)).map(({ account }) => account);
-	const title = (list, one, many) => (list.length === 1 ? `One account ${one}` : `${list.length} accounts ${many}`);
-	const needs = of("needs", "unreadable");
-	const doubt = of("doubt");
-	const soon = of("expiring");
-	const refused = of("refused");
-	const limited = of("limited");
+	const found = WORST_FIRST.map(([one, many, ...kinds]) => ({ one, many, list: of(...kinds) })).filter(({ list }) => list.length);
 	const troubled = of("troubled");
-	const waiting = of("postponed", "stalled");
-	const stuck = of("down");
-	const about = [...needs, ...refused, ...doubt, ...limited, ...soon, ...waiting, ...stuck, ...troubled];
-	if (needs.length) return { title: title(needs, "needs you", "need you"), about };
-	if (refused.length) return { title: title(refused, "is refused by its provider", "are refused by their provider"), about };
-	if (doubt.length) return { title: title(doubt, "is in doubt", "are in doubt"), about };
-	if (limited.length) return { title: title(limited, "has reached its plan’s limit", "have reached their plans’ limits"), about };
-	if (soon.length) return { title: title(soon, "expires soon", "expire soon"), about };
-	if (waiting.length) return { title: title(waiting, "isn’t refreshed yet", "aren’t refreshed yet"), about };
-	if (stuck.length) return { title: title(stuck, "is waiting for its provider", "are waiting for their provider"), about };
+	const about = [...found.flatMap(({ list }) => list), ...troubled];
+	if (found.length) {
+		const [{ one, many, list }] = found;
+		return { title: list.length === 1 ? `One account ${one}` : `${list.length} accounts ${many}`, about };
+	}
 	if (troubled.length) return { title: "The gateway has a problem", about };
 	if (connected.length === 0) return { title: "No account is in use", about };
 	const off = of("off");

@@ -13,45 +13,29 @@ export const methodName = (provider) => provider.auth_methods.map((method) => ME
 /** Returns the kind of a pasted secret: `session token` or `API key`. */
 export const secretName = (provider) => METHODS[provider.auth_methods.find((method) => method !== "oauth")] ?? "key";
 
-export const plan = (type) => (type ? `${type[0].toUpperCase()}${type.slice(1)} plan` : null);
+const plan = (type) => (type ? `${type[0].toUpperCase()}${type.slice(1)} plan` : null);
 export const person = (account) => account?.email ?? account?.user_id ?? account?.account_id ?? null;
-
-export const workspace = (account) => (account?.account_id && account.account_id !== person(account) ? `Workspace ${account.account_id}` : null);
-
-/** Names the other accounts of the same user and workspace. */
-export const sameAs = (status) => (status.same_account_as ? `Same account as ${status.same_account_as.join(", ")}` : null);
 
 export const whoLine = (account) => [person(account), plan(account?.plan_type)].filter(Boolean).join(", ");
 
-/** Returns every part of an account that tells it from others: e-mail, user, workspace. */
-export const identity = (account) => [account?.email, account?.user_id && `user ${account.user_id}`, account?.account_id && `workspace ${account.account_id}`]
-	.filter(Boolean).join(", ");
+/** Returns what is known of an account: person, plan, workspace, and other names of the same account. */
+export const labels = ({ account, same_account_as: others }) => [person(account), plan(account?.plan_type),
+	account?.account_id && account.account_id !== person(account) && `Workspace ${account.account_id}`,
+	others && `Same account as ${others.join(", ")}`].filter(Boolean);
+
+const named = (reason, provider) => (reason ?? "").replace(/the provider/i, (it) => (provider ? vendor(provider) : it));
 
 /** Returns the reason of an event, with the provider's name. */
-export const why = (event, provider) => (event?.reason ?? "").replace(/the provider/gi, vendor(provider));
+export const why = (event, provider) => named(event?.reason, provider);
 
 /** Returns whether a cause is the provider's own error code. */
 export const isProvidersWord = (cause) => /^(refresh_token_|invalid_grant$)/.test(cause ?? "");
 
-/** Tone and text of each login outcome. `{v}` is the provider. */
-const ENDINGS = {
-	confirmation_needed: ["warn", "Another account signed in"],
-	denied: ["off", "You declined at {v}"],
-	missing_entitlement: ["bad", "This workspace has no access to Codex"],
-	provider_error: ["bad", "{v} ended the sign-in with an error"],
-	expired: ["off", "Approval timed out"],
-	cancelled: ["off", "Cancelled"],
-	code_refused: ["bad", "{v} did not accept the code"],
-	provider_unavailable: ["warn", "{v} could not be reached to finish the sign-in"],
-	provider_timeout: ["warn", "{v} didn’t respond in time to finish the sign-in"],
-	bad_answer: ["bad", "{v}’s response was not valid"],
-	not_saved: ["bad", "The tokens could not be saved"],
-	interrupted: ["warn", "The gateway stopped during this sign-in"],
-};
-
-export function ending(outcome, provider) {
-	const [tone, title] = ENDINGS[outcome] ?? ["bad", "The sign-in ended"];
-	return [tone, title.replace("{v}", vendor(provider))];
+/** Returns the tone of a login's outcome, the first sentence of its reason and the rest. A provider's words are in brackets. */
+export function ending(outcome, reason, provider) {
+	const tone = ["denied", "expired", "cancelled"].includes(outcome) ? "off" : /^provider_(u|t)|^interr|^confirm/.test(outcome) ? "warn" : "bad";
+	const [, title, rest] = /^((?:\(.*\)|[^.])*)\.? ?(.*)/s.exec(named(reason, provider));
+	return [tone, title || "The sign-in ended", rest];
 }
 
 export function describe(event, provider) {
@@ -63,8 +47,8 @@ export function describe(event, provider) {
 			return { shape: "ok", title: oauth ? "Signed in" : "Connected",
 				text: "Encrypted and saved." };
 		case "sign_in_ended": {
-			const [tone, title] = ending(event.outcome, provider);
-			return { shape: tone, tone: `is-${tone}`, title: `Sign-in: ${title[0].toLowerCase()}${title.slice(1)}`, text: "Nothing was saved." };
+			const [tone, title, text] = ending(event.outcome, event.reason, provider);
+			return { shape: tone, tone: `is-${tone}`, title, text };
 		}
 		case "signed_out":
 			return { shape: "off", title: "Disconnected", text: "Deleted from the gateway. Programs get an error." };
