@@ -115,6 +115,12 @@ impl LoginEnd {
     }
 }
 
+impl From<LoginOutcome> for LoginEnd {
+    fn from(outcome: LoginOutcome) -> Self {
+        Self::of(outcome)
+    }
+}
+
 /// The progress of a stored login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginProgress {
@@ -139,10 +145,8 @@ impl LoginProgress {
         match text {
             "pending" => Some(Self::Pending),
             "exchanging" => Some(Self::Exchanging),
-            ended => Some(match LoginOutcome::parse(ended)? {
-                LoginOutcome::ConfirmationNeeded => Self::Unconfirmed,
-                outcome => Self::Ended(outcome),
-            }),
+            ended if ended == Self::Unconfirmed.as_str() => Some(Self::Unconfirmed),
+            ended => LoginOutcome::parse(ended).map(Self::Ended),
         }
     }
 }

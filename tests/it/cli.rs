@@ -77,7 +77,7 @@ async fn status_and_logout_print_the_documented_lines() {
         allow_duplicates!(assert_snapshot!(shown(&home, &home.run(arguments)), @r"
         OpenAI OAuth: active (provider: openai-codex)
         Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).
-        Account: person1@example.com (plan plus)
+        Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
         Access token expires 0000-00-00 00:00 (in 0 d 00 h).
         Plan used: 12% of 5 h (until 0000-00-00 00:00), 0% of 0 d (until 0000-00-00 00:00).
         [exit code 0]
@@ -112,7 +112,7 @@ async fn an_expired_token_is_reported_in_the_documented_words() {
     assert_snapshot!(transcript(&home, &["auth status"]), @r"
     $ goclaw auth status
     token invalid or expired
-    Account: person1@example.com (plan plus)
+    Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
     The access token has expired. The gateway refreshes it automatically.
     Run goclaw auth logout, then sign in again; or at once: goclaw auth login
     [exit code 1]
@@ -204,7 +204,7 @@ async fn providers_are_listed_enabled_and_disabled() {
     $ goclaw auth status
     OpenAI OAuth: disabled (provider: openai-codex)
     The account is switched off. Nothing is deleted.
-    Account: person1@example.com (plan plus)
+    Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
     Access token expires 0000-00-00 00:00 (in 0 d 00 h).
     Switch it on with: goclaw providers enable openai-codex
     [exit code 1]
@@ -217,7 +217,7 @@ async fn providers_are_listed_enabled_and_disabled() {
     $ goclaw auth status
     OpenAI OAuth: active (provider: openai-codex)
     Use model prefix 'openai-codex/' in agent config (e.g. openai-codex/gpt-4o).
-    Account: person1@example.com (plan plus)
+    Account: person1@example.com (plan plus, workspace 00000000-0000-4000-8000-000000000001)
     Access token expires 0000-00-00 00:00 (in 0 d 00 h).
     Plan used: 12% of 5 h (until 0000-00-00 00:00), 0% of 0 d (until 0000-00-00 00:00).
     [exit code 0]

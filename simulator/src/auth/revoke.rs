@@ -36,8 +36,11 @@ pub(super) async fn revoke(
     let fault = provider.state().faults.strike(Endpoint::Revoke);
     let decide = || match token {
         Ok(token) => {
-            let state = &mut *provider.state();
-            let known = state.families.revoke_token(token, state.settings.revocation_ends_grant);
+            let known = {
+                let mut state = provider.state();
+                let ends_grant = state.settings.revocation_ends_grant;
+                state.families.revoke_token(token, ends_grant)
+            };
             entry.outcome(if known { "revoked" } else { "unknown_token" });
             Reply::new(200, "")
         }

@@ -65,10 +65,12 @@ impl LoginState {
             return Self::Completed;
         }
         if let Some(last) = status.last_login.as_ref().filter(|last| last.login_id == login_id) {
-            return match last.outcome {
-                LoginOutcome::Completed => Self::Completed,
-                LoginOutcome::ConfirmationNeeded => Self::Unconfirmed,
-                _ => Self::Failed(last.reason.clone()),
+            return if last.outcome == LoginOutcome::Completed {
+                Self::Completed
+            } else if last.outcome == LoginOutcome::ConfirmationNeeded {
+                Self::Unconfirmed
+            } else {
+                Self::Failed(last.reason.clone())
             };
         }
         match &status.pending {

@@ -73,12 +73,7 @@ fn skewed(millis: i64) -> String {
 }
 
 /// Returns the problem and the next step, if the state has a problem.
-fn of_tokens(
-    state: AccountState,
-    refresh: &RefreshState,
-    mismatch: Option<String>,
-    now: Timestamp,
-) -> Option<String> {
+fn of_tokens(state: AccountState, refresh: &RefreshState, mismatch: Option<String>, now: Timestamp) -> Option<String> {
     let cause = mismatch.or_else(|| refresh.cause.map(|cause| cause.in_words().to_owned()));
     let because = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
     let has_expired = refresh.has_ended(now);

@@ -141,27 +141,16 @@ impl Accounts {
         self.tokens.quarantine(account.clone());
         let (UnreadableAccount { name, row }, now) = (account, self.now());
         AccountStatus {
-            name,
             state: AccountState::Unreadable,
-            authenticated: false,
             reason: Some(format!(
                 "The stored account cannot be read ({row}). Sign in again, or restore the database from a backup. Other \
                  accounts are not affected."
             )),
             unreadable: Some(row),
-            limited: None,
-            switched_off_by: None,
-            login_id: None,
-            generation: None,
-            expires_at: None,
-            last_refresh_at: None,
-            next_refresh_at: None,
-            scopes: Vec::new(),
-            account: AccountLabels::default(),
-            other_names: Vec::new(),
             confirmation: latest.as_ref().and_then(|login| self.logins.confirmation_of(login)),
             pending: latest.as_ref().filter(|login| login.is_open(now)).map(WaitingLogin::from),
             last_login: latest.and_then(|login| last_login(login, None, now)),
+            ..AccountStatus::unknown(name)
         }
     }
 
@@ -215,13 +204,22 @@ impl AccountStatus {
     /// Returns the status of an account that is not connected.
     fn absent(definition: &ProviderDefinition) -> Self {
         Self {
-            name: definition.name.clone(),
+            reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
+            switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
+            ..Self::unknown(definition.name.clone())
+        }
+    }
+
+    /// Returns the status of an account of which only the name is known.
+    fn unknown(name: AccountName) -> Self {
+        Self {
+            name,
             state: AccountState::Absent,
             authenticated: false,
-            reason: (!definition.enabled).then(|| "The account is switched off in the configuration.".to_owned()),
+            reason: None,
             unreadable: None,
             limited: None,
-            switched_off_by: (!definition.enabled).then_some(SwitchedOffBy::Configuration),
+            switched_off_by: None,
             login_id: None,
             generation: None,
             expires_at: None,
@@ -229,7 +227,9 @@ impl AccountStatus {
             next_refresh_at: None,
             scopes: Vec::new(),
             account: AccountLabels::default(),
+            other_names: Vec::new(),
             pending: None,
+            confirmation: None,
             last_login: None,
         }
     }

@@ -76,7 +76,7 @@ impl Logins {
             LoginProgress::Pending => Ok(login.session.clone()),
             LoginProgress::Exchanging => Err(AppError::LoginInProgress),
             LoginProgress::Unconfirmed => Err(self.question_of(login)),
-            LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(outcome)),
+            LoginProgress::Ended(outcome) => Err(AppError::LoginEnded(login.ended_as(outcome))),
         }
     }
 

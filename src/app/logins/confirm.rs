@@ -56,8 +56,8 @@ impl Logins {
         }
         if login.confirm_until(self.now()).is_none() {
             return Err(match login.progress {
-                LoginProgress::Unconfirmed => AppError::LoginEnded(LoginOutcome::Expired),
-                LoginProgress::Ended(outcome) => AppError::LoginEnded(outcome),
+                LoginProgress::Unconfirmed => AppError::LoginEnded(LoginOutcome::Expired.into()),
+                LoginProgress::Ended(outcome) => AppError::LoginEnded(login.ended_as(outcome)),
                 LoginProgress::Pending => AppError::NoPendingLogin,
                 LoginProgress::Exchanging => AppError::LoginInProgress,
             });
@@ -127,7 +127,7 @@ impl Logins {
     pub(super) fn question_of(&self, login: &SealedLogin) -> AppError {
         match self.confirmation_of(login) {
             Some(question) => AppError::ConfirmationNeeded(Box::new(question)),
-            None => AppError::LoginEnded(LoginOutcome::Expired),
+            None => AppError::LoginEnded(LoginOutcome::Expired.into()),
         }
     }
 

@@ -138,7 +138,7 @@ impl Logins {
             // An older copy of the database may bring the login back, but it has ended since.
             if ended.iter().any(|ended| ended.login_id == record.login_id) {
                 self.tokens.revoke_unsaved(&exchanged.session, &tokens).await?;
-                self.note_settled(&exchanged, Some(&AppError::LoginEnded(LoginOutcome::Interrupted))).await;
+                self.note_settled(&exchanged, Some(&AppError::LoginEnded(LoginOutcome::Interrupted.into()))).await;
                 continue;
             }
             tracing::info!(provider.name = %record.name, login.id = %record.login_id, "tokens of a login found in the journal");
@@ -196,14 +196,16 @@ impl Logins {
             }
             // An earlier try, or another process, has settled these tokens.
             (None, Some(LoginProgress::Ended(LoginOutcome::Completed) | LoginProgress::Unconfirmed)) => {
-                Ok(AppError::LoginEnded(LoginOutcome::Completed))
+                Ok(AppError::LoginEnded(LoginOutcome::Completed.into()))
             }
             (None, progress) => {
                 self.tokens.revoke_unsaved(session, &tokens).await?;
-                Ok(AppError::LoginEnded(match progress {
-                    Some(LoginProgress::Ended(outcome)) => outcome,
-                    _ => LoginOutcome::Interrupted,
-                }))
+                let ended = if let Some(LoginProgress::Ended(outcome)) = progress {
+                    outcome
+                } else {
+                    LoginOutcome::Interrupted
+                };
+                Ok(AppError::LoginEnded(ended.into()))
             }
         }
     }
@@ -223,7 +225,7 @@ impl Logins {
                 tracing::error!(provider.name = %session.name, login.id = %session.id, error = %error,
                     "the tokens of a login could not be saved");
                 // If this fails too, the sweep ends the login.
-                let _ = self.store.end(&session.id, LoginOutcome::NotSaved, &self.author()).await;
+                let _ = self.store.end(&session.id, LoginOutcome::NotSaved, None, &self.author()).await;
             }
         }
         self.notify_changed();

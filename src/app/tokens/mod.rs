@@ -47,8 +47,8 @@ use crate::{
         unreadable::{UnreadableAccount, UnreadableRow},
     },
     ports::{
-        Clock, LoginStore, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreError,
-        StoreTrouble, TokenJournal, TokenStore,
+        Clock, LoginStore, OAuthEndpoint, Random, RandomError, RevocationQueue, SessionEndpoint, StoreTrouble,
+        TokenJournal, TokenStore,
     },
 };
 use breaker::Breakers;

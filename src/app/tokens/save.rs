@@ -9,7 +9,7 @@ use crate::{
         account::AccountLabels,
         credential::{NewCredential, NewSealedCredential, SealedCredential},
         ids::{AccountName, ProviderId},
-        login_outcome::{LoginEnd, LoginOutcome},
+        login_outcome::LoginOutcome,
         provider::ProviderDefinition,
         refresh::{RevocationScope, TokenVersion},
         revocation::{RevocationId, RevocationOrder},
@@ -68,13 +68,13 @@ impl Tokens {
                 let account = self.store.load(&name).await?;
                 match account.filter(|account| *account.login_id() == sealed.login_id) {
                     Some(account) => Ok(self.connected(&account)),
-                    None => Err(AppError::LoginEnded(outcome)),
+                    None => Err(AppError::LoginEnded(outcome.into())),
                 }
             }
             SaveOutcome::LoginEnded(outcome) => {
                 // The login was cancelled during the exchange, so its tokens must not be used.
                 self.revoke_login(definition, &sealed).await?;
-                Err(AppError::LoginEnded(LoginEnd::of(outcome)))
+                Err(AppError::LoginEnded(outcome.into()))
             }
             SaveOutcome::Changed => Err(changes_too_often("save a login")),
         }

@@ -25,10 +25,9 @@ async fn asking(variables: &[(&str, &str)]) -> (TestGateway, Confirmation) {
 async fn sign_in_again(gateway: &TestGateway) -> Confirmation {
     gateway.clock.advance(Duration::from_secs(1));
     let login = gateway.start_forced(alice()).await;
-    match gateway.approve(&login).shown().await {
-        CallbackReply::Question(question) => *question,
-        other => panic!("no question: {other:?}"),
-    }
+    let reply = gateway.approve(&login).shown().await;
+    let CallbackReply::Question(question) = reply else { panic!("no question: {reply:?}") };
+    *question
 }
 
 async fn answer(gateway: &TestGateway, principal: &Principal, answer: Answer) -> Result<AccountStatus, AppError> {
@@ -52,7 +51,7 @@ async fn another_workspace_asks_and_the_connected_account_serves() {
     }
     let status = gateway.status(&alice()).await;
     assert_eq!((status.state, workspace(&status)), (AccountState::Active, Some("blue")));
-    assert_eq!(status.last_login.as_ref().expect("an end").outcome, LoginOutcome::ConfirmationNeeded);
+    assert_eq!(status.last_login.as_ref().expect("an end").end.outcome, LoginOutcome::ConfirmationNeeded);
     assert_eq!(status.confirmation, Some(question.clone()));
     assert_eq!(gateway.tokens(OPENAI).await.expect("tokens").0, "access-1");
     assert_eq!(gateway.journal.unsaved_logins(), [], "the database has the tokens");
@@ -61,7 +60,7 @@ async fn another_workspace_asks_and_the_connected_account_serves() {
     assert_eq!((workspace(&replaced), replaced.login_id.as_ref()), (Some("green"), Some(&question.login_id)));
     assert_eq!((replaced.confirmation, gateway.tokens(OPENAI).await.expect("tokens").0.as_str()), (None, "access-2"));
     let again = answer(&gateway, &alice(), to(&question, true)).await;
-    assert!(matches!(again, Err(AppError::LoginEnded(LoginOutcome::Completed))), "{again:?}");
+    assert!(matches!(again, Err(AppError::LoginEnded(ref end)) if end.outcome == LoginOutcome::Completed), "{again:?}");
 }
 
 #[tokio::test]
@@ -85,7 +84,7 @@ async fn the_same_account_and_an_ordered_replacement_are_not_asked_about() {
     let started = gateway.app.logins.start(name(OPENAI), alice(), options).await.expect("it starts");
     let StartOutcome::Pending(login) = started else { panic!("it is forced") };
     settle().await;
-    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed));
+    assert_eq!(gateway.approve(&login).shown().await, CallbackReply::Ended(LoginOutcome::Completed.into()));
     assert_eq!(gateway.status(&alice()).await.account.user_id.as_deref(), Some("user-8"));
 }
 
@@ -96,7 +95,7 @@ async fn a_declined_login_is_revoked_unless_that_would_end_the_connected_account
         let kept = answer(&gateway, &alice(), to(&question, false)).await.expect("it is kept");
         settle().await;
         assert_eq!((workspace(&kept), kept.confirmation.as_ref()), (Some("blue"), None));
-        assert_eq!(kept.last_login.expect("an end").outcome, LoginOutcome::Cancelled);
+        assert_eq!(kept.last_login.expect("an end").end.outcome, LoginOutcome::Cancelled);
         assert_eq!(
             (gateway.provider.revoked(), gateway.store.revocations()),
             (revoked.iter().map(ToString::to_string).collect(), queued)
@@ -117,10 +116,10 @@ async fn an_unanswered_question_ends_after_ten_minutes() {
         settle().await;
     }
     let status = gateway.status(&alice()).await;
-    assert_eq!((status.confirmation, status.last_login.expect("an end").outcome), (None, LoginOutcome::Expired));
+    assert_eq!((status.confirmation, status.last_login.expect("an end").end.outcome), (None, LoginOutcome::Expired));
     assert_eq!(gateway.provider.revoked(), ["refresh-2"]);
     let late = answer(&gateway, &alice(), to(&question, true)).await;
-    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Expired))), "{late:?}");
+    assert!(matches!(late, Err(AppError::LoginEnded(ref end)) if end.outcome == LoginOutcome::Expired), "{late:?}");
 }
 
 #[tokio::test]
@@ -158,7 +157,7 @@ async fn a_logout_ends_the_question_and_both_accounts() {
     revoked.sort();
     assert_eq!(revoked, ["refresh-1"], "the other one waited for the connected account");
     let late = answer(&gateway, &alice(), to(&question, true)).await;
-    assert!(matches!(late, Err(AppError::LoginEnded(LoginOutcome::Cancelled))), "{late:?}");
+    assert!(matches!(late, Err(AppError::LoginEnded(ref end)) if end.outcome == LoginOutcome::Cancelled), "{late:?}");
     for _ in 0..6 {
         gateway.clock.advance(Duration::from_secs(60));
         settle().await;

@@ -85,7 +85,7 @@ async fn unsaved_tokens_of_a_cancelled_login_are_revoked() {
     let login = gateway.store.unsettled().await.expect("the logins").pop().expect("one login");
     gateway
         .store
-        .end(&login.session.id, LoginOutcome::Cancelled, &author(login.progress_since))
+        .end(&login.session.id, LoginOutcome::Cancelled, None, &author(login.progress_since))
         .await
         .expect("it ends");
     gateway.store.repair();

@@ -80,7 +80,8 @@ async fn login_prints_the_address_waits_and_prints_the_account() {
     assert_eq!(login.ends().await, Some(0), "{}", login.stderr());
     let output = login.stdout();
     assert!(output.contains(&format!("Signed in.\n\n{ACTIVE}")), "{output}");
-    assert!(output.contains("Account: person1@example.com (plan plus)\n"), "{output}");
+    let workspace = "00000000-0000-4000-8000-000000000001";
+    assert!(output.contains(&format!("Account: person1@example.com (plan plus, workspace {workspace})\n")), "{output}");
     assert!(!output.contains(&gateway.token), "the curl line names the token's place, not the token");
     // The printed curl command works unchanged.
     let curl = output.lines().map(str::trim).find(|line| line.starts_with("curl ")).unwrap();

@@ -19,6 +19,7 @@ async fn operations(gateway: &Gateway, redirect_url: &str) -> Vec<(Method, Strin
             let body = match path.rsplit('/').next().unwrap() {
                 "start" => Some(json!({"force": true})),
                 "callback" => Some(json!({"redirect_url": redirect_url})),
+                "confirm" => Some(json!({"login_id": "0".repeat(32), "replace": true})),
                 "secret" => Some(json!({"session_token": "canary-session-token", "unchecked": true})),
                 "{provider}" => Some(json!({"display_name": "Name"})),
                 "tokens" => Some(json!({"name": "Name"})),

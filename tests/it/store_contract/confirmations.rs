@@ -58,10 +58,10 @@ async fn an_exchanging_login_keeps_its_tokens_until_it_is_answered(fixture: impl
         (kept.progress, kept.progress_since, &kept.tokens),
         (LoginProgress::Unconfirmed, at(2), &Some(tokens()))
     );
-    assert_eq!(store.unsettled().await.unwrap(), [kept.clone()]);
+    assert_eq!(store.unsettled().await.unwrap(), std::slice::from_ref(&kept));
     let week = std::time::Duration::from_secs(1);
     store.sweep(at(1_000_000), week, week).await.unwrap();
-    assert!(!store.end(&id(1), LoginOutcome::Cancelled, &author(at(9))).await.unwrap());
+    assert!(!store.end(&id(1), LoginOutcome::Cancelled, None, &author(at(9))).await.unwrap());
     assert_eq!(store.cancel_all(&name("work"), &author(at(9))).await.unwrap(), 0);
     assert_eq!((store.by_id(&id(1)).await.unwrap(), store.ended(9).await.unwrap()), (Some(kept), vec![]));
     assert_eq!(store.by_id(&id(2)).await.unwrap(), None);
