@@ -6,7 +6,7 @@ use crate::{
     faults::FaultOrder,
     journal::{FamilyLedger, JournalEntry},
     presentations::{Presentation, PresentationTotals},
-    provider::{self, BrowserLedger, KeysError, SignedInBrowser, SigningKey, TokenStatus},
+    provider::{self, BrowserLedger, CookieRotation, KeysError, SignedInBrowser, SigningKey, TokenStatus},
     scripts::ScriptOrder,
     settings::{Approval, Settings},
     simulator::{Simulator, StartError},
@@ -182,6 +182,11 @@ impl Simulator {
     /// if the session does not exist.
     pub fn revoke_browser(&self, session_id: &str) -> bool {
         self.provider.state().browsers.revoke(session_id)
+    }
+
+    /// Sets when a browser's cookie is replaced. Returns false if the session does not exist.
+    pub fn rotate_cookie(&self, session_id: &str, rotation: CookieRotation) -> bool {
+        self.provider.state().browsers.set_rotation(session_id, rotation)
     }
 
     /// Returns the history of each browser's session.

@@ -65,8 +65,7 @@ pub(crate) async fn around(
         Fault::HugeBody => Ok(decide().delivered(Delivery::huge(), held)),
         Fault::SlowDrip { every } => Ok(decide().delivered(Delivery::drip(every), held)),
         Fault::StatusAfterCommit { status, body } => {
-            drop(decide());
-            Ok(Reply::new(status, body).header("content-type", "application/json"))
+            Ok(decide().replaced(status, body).header("content-type", "application/json"))
         }
         Fault::Retyped { content_type } => Ok(decide().retyped(&content_type)),
         Fault::Members { members } => Ok(decide().with_members(members)),

@@ -105,7 +105,7 @@ pub use faults::{Endpoint, Fault, FaultOrder, Interruption, Times};
 pub use journal::{FamilyId, FamilyLedger, JournalEntry, RefreshTokenLedger, RefreshTokenState, RevocationCause};
 pub use outages::Outage;
 pub use presentations::{Presentation, PresentationOutcome, PresentationTotals};
-pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, KeysError, SignedInBrowser, TokenStatus};
+pub use provider::{BrowserLedger, CANARY, CANARY_IN_JWT, CookieRotation, KeysError, SignedInBrowser, TokenStatus};
 pub use scripts::{Script, ScriptOrder, UnknownScript};
 pub use settings::{
     AccessTokenForm, Account, Approval, CallbackFault, Client, ErrorShape, ExpiresIn, RedirectPorts, ReusePolicy,

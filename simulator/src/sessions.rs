@@ -18,6 +18,8 @@ use crate::{
 
 /// The cookie that authenticates a browser.
 const CLIENT_COOKIE: &str = "__client";
+/// The attributes of a cookie that replaces another.
+const ATTRIBUTES: &str = "Path=/; HttpOnly; Secure; SameSite=None";
 
 /// The maximum request body, in bytes; requests here have almost none.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -69,15 +71,30 @@ impl SessionsOrigin {
         entry.note(|entry| entry.token_sha256 = cookie.map(token_sha256));
         let operation = Operation::read(&head.method, head.uri.path());
         let fault = self.provider.state().faults.strike(operation.endpoint());
-        let decide = || match operation {
+        let decide = || {
+            let reply = self.reply(&operation, cookie);
+            match provider::rotate_cookie(&self.provider, cookie) {
+                Some(new) => reply.header("set-cookie", &format!("{CLIENT_COOKIE}={new}; {ATTRIBUTES}")),
+                None => reply,
+            }
+        };
+        interference::around(fault, entry, (), decide).await
+    }
+}
+
+impl SessionsOrigin {
+    fn reply(&self, operation: &Operation<'_>, cookie: Option<&str>) -> Reply {
+        match operation {
             Operation::Refresh { session_id } => refresh(provider::refresh_session(&self.provider, session_id, cookie)),
+            Operation::Client if cookie.is_some_and(|cookie| !self.provider.state().browsers.knows(cookie)) => {
+                refresh(Err(RefreshRefusal::Unauthenticated))
+            }
             Operation::Client => {
                 let session = cookie.and_then(|cookie| self.provider.state().browsers.session(cookie));
                 Reply::json(200, &json!({"response": session.map(client), "client": null}))
             }
             Operation::Unknown => Reply::json(404, &refusals::session("not_found", "The path does not exist.")),
-        };
-        interference::around(fault, entry, (), decide).await
+        }
     }
 }
 

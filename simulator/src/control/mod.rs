@@ -118,6 +118,7 @@ impl ControlOrigin {
             }),
             "/approve" => with(body, |request| orders::approve(&self.provider, &request)),
             "/browsers" => with(body, |request| orders::sign_in_browser(&self.provider, &request)),
+            "/browsers/rotation" => with(body, |request| orders::set_rotation(&self.provider, &request)),
             "/browsers/revoke" => with(body, |request| orders::revoke_browser(&self.provider, &request)),
             "/stops" => with(body, |order| {
                 self.provider.steps.order(order);

@@ -10,7 +10,7 @@ use crate::{
     auth, durations,
     http::Reply,
     outages::{Outage, Outages},
-    provider::{self, Provider},
+    provider::{self, CookieRotation, Provider},
     steps::{Release, Step, Steps},
 };
 
@@ -57,6 +57,19 @@ pub(super) struct RevokeBrowser {
 
 pub(super) fn revoke_browser(provider: &Provider, request: &RevokeBrowser) -> Reply {
     let known = provider.state().browsers.revoke(&request.session_id);
+    if known { done() } else { missing("there is no such session") }
+}
+
+/// `POST /browsers/rotation`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetRotation {
+    session_id: String,
+    rotation: CookieRotation,
+}
+
+pub(super) fn set_rotation(provider: &Provider, request: &SetRotation) -> Reply {
+    let known = provider.state().browsers.set_rotation(&request.session_id, request.rotation);
     if known { done() } else { missing("there is no such session") }
 }
 

@@ -128,7 +128,7 @@ pub enum Fault {
         #[serde(with = "durations")]
         every: Duration,
     },
-    /// Committed, but this status and body replace the response.
+    /// Committed, but this status and body replace the response. Its cookies stay.
     StatusAfterCommit {
         /// The HTTP status.
         status: u16,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SET_COOKIE},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -52,6 +52,12 @@ impl Reply {
     /// Adds several headers.
     pub(crate) fn headers<'a>(self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         headers.into_iter().fold(self, |reply, (name, value)| reply.header(name, value))
+    }
+
+    /// Replaces status and body, and keeps the cookies.
+    pub(crate) fn replaced(self, status: u16, body: String) -> Self {
+        let cookies = self.headers.into_iter().filter(|(name, _)| name == SET_COOKIE).collect();
+        Self { headers: cookies, ..Self::new(status, body) }
     }
 
     /// Replaces the media type.

@@ -37,10 +37,25 @@ pub struct BrowserLedger {
     pub refreshes: u32,
     /// Whether the cookie is revoked.
     pub revoked: bool,
+    /// The number of times that the cookie was replaced.
+    pub rotations: u32,
+}
+
+/// When the provider replaces a browser's cookie. The old one is refused from then on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CookieRotation {
+    #[default]
+    Never,
+    /// With the next response.
+    Once,
+    /// With every response.
+    Always,
 }
 
 struct Browser {
     cookie: String,
+    rotation: CookieRotation,
     account: Account,
     last_active: Duration,
     ledger: BrowserLedger,
@@ -74,6 +89,29 @@ impl Browsers {
     pub(crate) fn revoke(&mut self, session_id: &str) -> bool {
         let browser = self.browsers.iter_mut().find(|browser| browser.ledger.session_id == session_id);
         browser.map(|browser| browser.ledger.revoked = true).is_some()
+    }
+
+    /// Sets when a browser's cookie is replaced. Returns false if the session does not exist.
+    pub(crate) fn set_rotation(&mut self, session_id: &str, rotation: CookieRotation) -> bool {
+        let browser = self.browsers.iter_mut().find(|browser| browser.ledger.session_id == session_id);
+        browser.map(|browser| browser.rotation = rotation).is_some()
+    }
+
+    /// Whether this is the present cookie of a browser, which may be signed out.
+    pub(crate) fn knows(&self, cookie: &str) -> bool {
+        self.browsers.iter().any(|browser| browser.cookie == cookie)
+    }
+
+    /// Replaces a signed-in browser's cookie if that is due, and returns the new one.
+    fn rotate(&mut self, cookie: &str, new: impl FnOnce() -> String) -> Option<String> {
+        let due = |browser: &&mut Browser| browser.cookie == cookie && !browser.ledger.revoked;
+        let browser = self.browsers.iter_mut().find(due).filter(|browser| browser.rotation != CookieRotation::Never)?;
+        if browser.rotation == CookieRotation::Once {
+            browser.rotation = CookieRotation::Never;
+        }
+        browser.ledger.rotations += 1;
+        browser.cookie = new();
+        Some(browser.cookie.clone())
     }
 
     /// Returns the session of a cookie.
@@ -117,14 +155,23 @@ pub(crate) fn sign_in_browser(provider: &Provider, account: usize) -> Option<Sig
             user_id: account.user_id.clone(),
             refreshes: 0,
             revoked: false,
+            rotations: 0,
         };
         let last_active = state.now();
-        let browser = Browser { cookie: cookie.clone(), account: account.clone(), last_active, ledger };
+        let (cookie_value, rotation) = (cookie.clone(), CookieRotation::default());
+        let browser = Browser { cookie: cookie_value, rotation, account: account.clone(), last_active, ledger };
         state.browsers.browsers.push(browser);
         (account, cookie)
     };
     let session_token = issue(provider, &session_id, account).ok()?;
     Some(SignedInBrowser { session_id, client_cookie, session_token })
+}
+
+/// Replaces the presented cookie if that is due, and returns the new one.
+pub(crate) fn rotate_cookie(provider: &Provider, cookie: Option<&str>) -> Option<String> {
+    let state = &mut *provider.state();
+    let issued = &mut state.issued;
+    state.browsers.rotate(cookie?, || issued.client_cookie())
 }
 
 /// Refreshes the token of a session.

@@ -20,9 +20,10 @@ use std::{
 
 pub(crate) use access::{AccessRefusal, check_access};
 pub(crate) use answer::TokenAnswer;
-pub use browsers::{BrowserLedger, SignedInBrowser};
+pub use browsers::{BrowserLedger, CookieRotation, SignedInBrowser};
 pub(crate) use browsers::{
-    Browsers, RefreshRefusal, SessionRefusal, SessionView, check_session, refresh_session, sign_in_browser,
+    Browsers, RefreshRefusal, SessionRefusal, SessionView, check_session, refresh_session, rotate_cookie,
+    sign_in_browser,
 };
 pub(crate) use codes::{AuthorizationRequest, Codes};
 pub(crate) use entry::Entry;

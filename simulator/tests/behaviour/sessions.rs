@@ -1,6 +1,6 @@
 //! Browser sessions: the cookie refreshes a short-lived token, and the music API accepts only the token.
 
-use goclaw_simulator::{Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
+use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, SignedInBrowser, Site, TokenStatus};
 use reqwest::header::{AUTHORIZATION, COOKIE};
 use serde_json::json;
 
@@ -64,7 +64,8 @@ async fn the_session_list_contains_the_cookies_session() {
     let user = &listed["response"]["sessions"][0]["user"];
     assert_eq!(user["email_addresses"][0]["email_address"], "person1@example.com");
     let stranger = party.client("__client=client_unknown").await;
-    assert_eq!((stranger.status, &stranger.json()["response"]), (200, &json!(null)));
+    assert_eq!(session_refusal(&stranger), (401, "authentication_invalid".to_owned()));
+    assert_eq!(party.client("other=1").await.json()["response"], json!(null), "a browser that is not signed in");
     assert!(party.simulator.sign_in_browser(2).is_none(), "there is no third account");
 }
 
@@ -160,4 +161,36 @@ async fn browsers_are_controlled_over_http_and_faults_apply() {
     let text = party.look("/journal").await.to_string() + &party.look("/browsers").await.to_string();
     assert!(party.simulator.issued_secrets().contains(&browser.client_cookie));
     assert!(party.simulator.issued_secrets().iter().all(|secret| !text.contains(secret)));
+}
+
+/// Returns the cookie that a response sets.
+fn new_cookie(answer: &Answer) -> Option<String> {
+    let set = answer.header("set-cookie").split(';').next()?.split_once('=')?;
+    (set.0 == "__client").then(|| set.1.to_owned())
+}
+
+#[tokio::test]
+async fn a_replaced_cookie_is_refused_everywhere() {
+    let party = Party::new().await;
+    let browser = party.browser();
+    let old = format!("__client={}", browser.client_cookie);
+    assert!(party.simulator.rotate_cookie(&browser.session_id, CookieRotation::Once));
+    assert!(!party.simulator.rotate_cookie("session_unknown", CookieRotation::Once));
+    let rotated = party.refresh_session(&browser.session_id, &old).await;
+    let new = format!("__client={}", new_cookie(&rotated).expect("a new cookie"));
+    assert_eq!(rotated.status, 200);
+    for refused in [party.refresh_session(&browser.session_id, &old).await, party.client(&old).await] {
+        assert_eq!(session_refusal(&refused), (401, "authentication_invalid".to_owned()));
+    }
+    let again = party.refresh_session(&browser.session_id, &new).await;
+    assert_eq!((again.status, new_cookie(&again)), (200, None), "it was replaced once");
+
+    let rotation = json!({"session_id": browser.session_id, "rotation": "always"});
+    assert_eq!(party.change("/browsers/rotation", rotation).await.status, 200);
+    let fault = Fault::StatusAfterCommit { status: 500, body: "{}".to_owned() };
+    party.simulator.queue_fault(FaultOrder::once(Endpoint::SessionClient, fault));
+    let failed = party.client(&new).await;
+    assert!(failed.status == 500 && new_cookie(&failed).is_some(), "a failed response has the cookie too");
+    assert_eq!(party.client(&new).await.status, 401);
+    assert_eq!(party.simulator.browsers()[0].rotations, 2);
 }
