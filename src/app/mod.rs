@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, IssuedToken};
 pub use accounts::{
-    AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, SwitchedOffBy,
+    AccountStatus, Accounts, ActivityEntry, LastLogin, LoggedOut, PastedSecret, ProviderView, Secret, SwitchedOffBy,
 };
 pub use actor::acting_as;
 pub use audit::{Audit, AuditFindings};
@@ -35,8 +35,8 @@ pub use keys::{Adoption, KeyError, KeyUse, Keys, Resealed};
 pub use logins::{Answer, Callback, CallbackUnavailable, Logins, StartOptions, StartOutcome, StartedLogin};
 pub use models::{IGNORED_PARAMETERS, ListedModel, ModelListing, ModelRequest, Models, ProxyRequest, ProxyResponse};
 pub use tasks::Tasks;
-use tokens::Unauthorized;
 pub use tokens::{Connected, ProviderRegistration, ProviderRegistry, Revocation, Tokens, Vault, VaultError};
+use tokens::{CookieOutcome, Unauthorized};
 
 use crate::{
     domain::model_ref::ModelNames,

@@ -121,12 +121,15 @@ impl SealedCredential {
             display_name: new.display_name.clone().or_else(|| before?.display_name.clone()),
             api_base: new.api_base.clone(),
             enabled: true,
-            refresh: RefreshState::after_login(
-                new.login_id.clone(),
-                new.refresh_token.is_some(),
-                metadata.obtained_at,
-                metadata.expires_at,
-            ),
+            refresh: RefreshState {
+                cookie_rotates: metadata.cookie_rotates,
+                ..RefreshState::after_login(
+                    new.login_id.clone(),
+                    new.refresh_token.is_some(),
+                    metadata.obtained_at,
+                    metadata.expires_at,
+                )
+            },
             revision: Revision::default(),
             access_token: new.access_token.clone(),
             refresh_token: new.refresh_token.clone(),

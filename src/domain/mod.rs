@@ -26,6 +26,7 @@ pub mod login_outcome;
 pub mod model_list;
 pub mod model_ref;
 pub mod oauth_client;
+pub mod pasted_cookie;
 pub mod pasted_response;
 pub mod pkce;
 pub mod provider;

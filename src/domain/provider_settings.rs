@@ -15,6 +15,8 @@ pub struct TokenMetadata {
     /// The scopes granted.
     pub scopes: Vec<String>,
     pub account: AccountLabels,
+    /// Whether the provider has replaced the browser's cookie before: presenting it may spend it.
+    pub cookie_rotates: bool,
 }
 
 /// A `settings` member has a value that the gateway never writes.
@@ -56,6 +58,7 @@ impl ProviderSettings {
         self.put("email", metadata.account.email.as_deref());
         self.put("plan_type", metadata.account.plan_type.as_deref());
         self.put("other_account", None::<&str>);
+        self.put("cookie_rotates", metadata.cookie_rotates.then_some(true));
         self
     }
 
@@ -91,6 +94,7 @@ impl ProviderSettings {
                 email: self.text("email")?.map(str::to_owned),
                 plan_type: self.text("plan_type")?.map(str::to_owned),
             },
+            cookie_rotates: self.0.get("cookie_rotates") == Some(&Value::Bool(true)),
         })
     }
 

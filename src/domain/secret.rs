@@ -77,25 +77,16 @@ pub enum InvalidSecret {
     TooLong,
     #[error("the secret holds white space or characters that cannot be sent in an HTTP header")]
     NotHeaderSafe,
-    #[error("the cookie value has invalid characters; paste only the value, without the cookie's name")]
+    #[error("the cookie's value has invalid characters")]
     NotCookieSafe,
+    #[error("the text has no cookie {0}; copy that cookie, or the whole Cookie header")]
+    OtherCookie(&'static str),
 }
 
 impl AccessToken {
     /// Parses a pasted API key or session token. Trims white space.
     pub fn from_pasted(text: &SecretString) -> Result<Self, InvalidSecret> {
         pasted(text).map(Self::new)
-    }
-}
-
-impl RefreshToken {
-    /// Parses a pasted cookie value (RFC 6265 section 4.1.1). Trims white space.
-    pub fn from_pasted_cookie(text: &SecretString) -> Result<Self, InvalidSecret> {
-        let value = pasted(text)?;
-        if value.contains(['"', ',', ';', '\\']) {
-            return Err(InvalidSecret::NotCookieSafe);
-        }
-        Ok(Self::new(value))
     }
 }
 

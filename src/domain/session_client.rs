@@ -1,6 +1,6 @@
 //! A browser session at an identity provider: its long-lived cookie refreshes short-lived session tokens.
 
-use super::oauth_client::EndpointUrl;
+use super::{claims::UnverifiedClaims, oauth_client::EndpointUrl, secret::AccessToken};
 
 /// The endpoint that refreshes session tokens, which follows Clerk's frontend API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,4 +9,24 @@ pub struct SessionClient {
     pub url: EndpointUrl,
     /// The name of the cookie of a browser's sessions.
     pub cookie: &'static str,
+}
+
+/// The id of a session, which fits into a path unescaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionId(String);
+
+impl SessionId {
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        (!text.is_empty() && text.bytes().all(is_id)).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the session of a token.
+    pub fn of(token: &AccessToken) -> Option<Self> {
+        Self::parse(&UnverifiedClaims::of(token)?.label("sid")?)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }

@@ -60,6 +60,7 @@ impl TokenResponse {
                 .or_else(|| default_expiry(auth_method, now)),
             scopes,
             account: labels(id.as_ref()).or(labels(access.as_ref())),
+            cookie_rotates: auth_method == AuthMethod::SessionToken && self.refresh_token.is_some(),
         }
     }
 }
@@ -92,6 +93,7 @@ fn default_expiry(auth_method: AuthMethod, now: Timestamp) -> Option<Timestamp> 
 pub struct AlreadyExpired;
 
 /// Returns the metadata of a pasted secret. The expiry of a session token is read from its JWT; an API key has none.
+/// Without a token there is only the cookie that gets one, which is due at once.
 ///
 /// # Errors
 ///
@@ -99,19 +101,20 @@ pub struct AlreadyExpired;
 pub fn pasted_metadata(
     provider_type: ProviderType,
     auth_method: AuthMethod,
-    token: &AccessToken,
+    token: Option<&AccessToken>,
     is_refreshable: bool,
     now: Timestamp,
 ) -> Result<TokenMetadata, AlreadyExpired> {
     let claims = match auth_method {
-        AuthMethod::SessionToken => UnverifiedClaims::of(token),
+        AuthMethod::SessionToken => token.and_then(UnverifiedClaims::of),
         AuthMethod::ApiKey | AuthMethod::OAuth => None,
     };
     let stated = claims.as_ref().and_then(UnverifiedClaims::expires_at);
-    let expires_at = stated.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
+    let stated = stated.filter(|at| at.unix_seconds() > 0 && *at <= now.plus(LONGEST_LIFETIME));
+    let expires_at = if token.is_some() { stated } else { Some(now) };
     if !is_refreshable && expires_at.is_some_and(|at| at <= now) {
         return Err(AlreadyExpired);
     }
     let account = claims.as_ref().map(provider_type.descriptor().labels).unwrap_or_default();
-    Ok(TokenMetadata { auth_method, obtained_at: now, expires_at, scopes: Vec::new(), account })
+    Ok(TokenMetadata { auth_method, obtained_at: now, expires_at, scopes: Vec::new(), account, cookie_rotates: false })
 }

@@ -46,7 +46,7 @@ pub use oauth_endpoint::{Doubt, OAuthEndpoint, TokenEndpointError};
 pub use random::{Random, RandomError};
 pub use revocation_queue::RevocationQueue;
 pub use secret_cipher::{OpenError, SealError, SecretCipher};
-pub use session_endpoint::SessionEndpoint;
+pub use session_endpoint::{SessionEndpoint, SessionReply, SessionResponse};
 pub use store_error::{StoreError, StoreTrouble, chain};
 pub use token_journal::{EndedLogin, JournalError, JournalRecord, KEPT_ENDED, LoginRecord, RecordState, TokenJournal};
 pub use token_store::{Advanced, ProfileChange, Removal, SaveOutcome, StoredAccounts, StoredFeedback, TokenStore};

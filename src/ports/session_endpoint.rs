@@ -5,20 +5,49 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::TokenEndpointError;
-use crate::domain::{secret::RefreshToken, session_client::SessionClient, token_response::TokenResponse};
+use crate::domain::{
+    secret::{AccessToken, RefreshToken},
+    session_client::{SessionClient, SessionId},
+};
+
+/// What the provider returned to one request.
+#[derive(Debug)]
+pub enum SessionReply {
+    /// A new token of the session.
+    Token(AccessToken),
+    /// The browser's last active session.
+    Active(SessionId),
+    /// The session has ended, or the browser has none.
+    NoSession,
+}
+
+#[derive(Debug)]
+pub struct SessionResponse {
+    pub outcome: Result<SessionReply, TokenEndpointError>,
+    /// The cookie that replaces the presented one, which the provider no longer accepts.
+    pub replaced: Option<RefreshToken>,
+}
+
+impl From<TokenEndpointError> for SessionResponse {
+    fn from(error: TokenEndpointError) -> Self {
+        Self { outcome: Err(error), replaced: None }
+    }
+}
 
 #[async_trait]
 pub trait SessionEndpoint: Send + Sync {
-    /// Refreshes the token of a session with the browser's cookie, within `limit`. `session` is the session's id, if
-    /// the current token has it; without an id, or if that session has ended, the browser's last active session is
-    /// used. The cookie is not spent and may be presented again after any outcome.
+    /// Presents the browser's cookie in one request, within `limit`: for a new token of `session`, or without one for
+    /// the id of the browser's last active session.
     ///
-    /// Contract: as for [`super::OAuthEndpoint`], but it may send a few requests.
-    async fn refresh(
+    /// Contract:
+    /// - As for [`super::OAuthEndpoint`].
+    /// - MUST return a cookie that replaces the presented one, even if the request failed.
+    /// - MUST NOT return a cookie that was removed or that equals the presented one.
+    async fn ask(
         &self,
         client: &SessionClient,
-        session: Option<&str>,
+        session: Option<&SessionId>,
         cookie: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenResponse, TokenEndpointError>;
+    ) -> SessionResponse;
 }

@@ -117,7 +117,7 @@ fn a_clock_that_differs_from_the_providers_serves_no_token_beyond_its_lifetime()
 #[test]
 fn a_pasted_session_token_expires_with_its_jwt_and_a_key_never() {
     let metadata =
-        |method, text: String| pasted_metadata(ProviderType::Suno, method, &AccessToken::new(text), false, NOW);
+        |method, text: String| pasted_metadata(ProviderType::Suno, method, Some(&AccessToken::new(text)), false, NOW);
     let token = jwt(&json!({"exp": 1_000_500, "https://suno.example/email": "a@b.example"}));
     let session = metadata(AuthMethod::SessionToken, token).unwrap();
     assert_eq!(session.expires_at, Some(Timestamp::from_unix_seconds(1_000_500)));

@@ -9,6 +9,7 @@ mod claims;
 mod ids;
 mod login;
 mod oauth;
+mod pasted_cookie;
 mod provider_settings;
 mod refresh;
 mod retry_time;

@@ -15,6 +15,7 @@ fn metadata() -> TokenMetadata {
         expires_at: Some(Timestamp::from_unix_seconds(200)),
         scopes: vec!["openid".into(), "email".into()],
         account: AccountLabels { plan_type: Some("plus".into()), ..AccountLabels::default() },
+        cookie_rotates: true,
     }
 }
 

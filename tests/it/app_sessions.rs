@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret},
-    domain::{credential::AccountState, ids::Generation, provider::AuthMethod},
+    app::{AppError, PastedSecret, Secret},
+    domain::{credential::AccountState, ids::Generation},
 };
+use secrecy::SecretString;
 use serde_json::json;
 
 use crate::support::fakes::{NOW, TestGateway, alice, jwt, name, settle, within};
@@ -24,14 +25,12 @@ async fn register(gateway: &TestGateway, seconds: i64, cookie: Option<&str>) -> 
 }
 
 fn pasted(seconds: i64, cookie: Option<&str>) -> PastedSecret {
-    PastedSecret {
-        method: AuthMethod::SessionToken,
-        secret: jwt(&json!({"sid": "sess_1", "exp": until(seconds)})).into(),
-        client_cookie: cookie.map(Into::into),
-        display_name: None,
-        provider_type: None,
-        unchecked: false,
-    }
+    let token = SecretString::from(jwt(&json!({"sid": "sess_1", "exp": until(seconds)})));
+    let secret = match cookie {
+        Some(cookie) => Secret::ClientCookie { cookie: cookie.into(), session_token: Some(token) },
+        None => Secret::SessionToken(token),
+    };
+    PastedSecret { secret, display_name: None, provider_type: None, unchecked: false }
 }
 
 /// Returns the account's state, whether it is authenticated, and its generation.
@@ -62,8 +61,9 @@ async fn a_token_without_a_cookie_expires_and_needs_reauth() {
 #[tokio::test]
 async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("cookie-1", until(3600));
+    register(&gateway, 60, Some("cookie-1")).await.expect("it connects");
     gateway.provider.add_browser("cookie-1", until(2 * 3600));
-    register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
     pass(&gateway, HOUR).await;
     assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
     gateway.provider.add_browser("cookie-1", until(3 * 3600));
@@ -73,25 +73,25 @@ async fn a_token_with_a_cookie_is_refreshed_before_its_expiry() {
     assert_eq!(
         gateway.provider.sessions_refreshed(),
         [session.clone(), session.clone(), session],
-        "it was checked, too"
+        "the first one is saved"
     );
 }
 
 #[tokio::test]
-async fn an_expired_token_needs_a_cookie_and_is_refreshed_at_once() {
+async fn an_expired_token_needs_a_cookie_and_is_replaced_at_once() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("cookie-1", until(3600));
     assert!(matches!(register(&gateway, -10, None).await, Err(AppError::ExpiredSecret(_))));
     register(&gateway, -10, Some("cookie-1")).await.expect("it connects");
-    settle().await;
-    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation(1))));
+    assert_eq!(status(&gateway).await, (AccountState::Active, true, Some(Generation::FIRST)));
 }
 
 #[tokio::test]
 async fn an_outage_causes_no_doubt_because_cookies_are_reusable() {
     let gateway = TestGateway::open().await;
-    gateway.provider.add_browser("cookie-1", until(2 * 3600));
+    gateway.provider.add_browser("cookie-1", until(3600));
     register(&gateway, 3600, Some("cookie-1")).await.expect("it connects");
+    gateway.provider.add_browser("cookie-1", until(2 * 3600));
     gateway.provider.session_timeouts(3);
     let after = within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
     assert_eq!(after.state, AccountState::Active);

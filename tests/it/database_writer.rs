@@ -9,11 +9,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
 use goclaw::{
     adapters::store::SqliteStore,
-    app::{App, PastedSecret, Ports, ProxyRequest},
-    domain::{
-        api_token::{Scope, TokenDigest},
-        provider::AuthMethod,
-    },
+    app::{App, PastedSecret, Ports, ProxyRequest, Secret},
+    domain::api_token::{Scope, TokenDigest},
     ports::{Clock, RequestBody, RevocationQueue},
 };
 use http_message::{HeaderMap, Method};
@@ -65,9 +62,7 @@ impl Target {
         gateway.provider.revocation_fails(true);
         within(gateway.app.accounts.logout(name("leaving"))).await.expect("a queued revocation");
         let key = PastedSecret {
-            method: AuthMethod::ApiKey,
-            secret: SecretString::from("sk-canary"),
-            client_cookie: None,
+            secret: Secret::ApiKey("sk-canary".into()),
             display_name: None,
             provider_type: None,
             unchecked: true,

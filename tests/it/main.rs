@@ -15,6 +15,7 @@ mod app_login;
 mod app_lookup;
 mod app_refresh;
 mod app_restore;
+mod app_rotating_cookie;
 mod app_sessions;
 mod app_unreadable;
 mod port_calls;

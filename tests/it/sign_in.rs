@@ -1,6 +1,7 @@
 //! Login and logout over the HTTP API. The provider approves at once, so the test's HTTP client is the browser.
 
 mod another_account;
+mod cookies;
 mod faults;
 mod guarded;
 mod interruptions;

@@ -41,6 +41,7 @@ fn entry(generation: u64, size: usize) -> JournalRecord {
             expires_at: None,
             scopes: Vec::new(),
             account: AccountLabels::default(),
+            cookie_rotates: true,
         },
         same_account: true,
     };

@@ -173,6 +173,7 @@ fn expand(row: &Row) -> RefreshState {
         refreshable: true,
         obtained_at,
         expires_at: Some(expires_at),
+        cookie_rotates: false,
     }
 }
 
@@ -233,6 +234,7 @@ fn rotation(answer: &Answer) -> Rotation {
             expires_at: Some(expires_at),
             scopes: Vec::new(),
             account: AccountLabels::default(),
+            cookie_rotates: false,
         },
         same_account: true,
     }

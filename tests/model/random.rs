@@ -109,6 +109,7 @@ pub(crate) fn rotations() -> impl Strategy<Value = Rotation> {
                 expires_at: lifetime.map(|lifetime| obtained_at.plus(lifetime)),
                 scopes: Vec::new(),
                 account: AccountLabels::default(),
+                cookie_rotates: false,
             },
             same_account,
         },

@@ -113,6 +113,7 @@ fn rotation(seen: &TokenVersion, now: Timestamp) -> Rotation {
             expires_at: Some(now.plus(LIFE)),
             scopes: Vec::new(),
             account: AccountLabels::default(),
+            cookie_rotates: false,
         },
         same_account: true,
     }

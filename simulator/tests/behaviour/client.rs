@@ -7,7 +7,11 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw_simulator::{Options, Settings, Simulator};
-use reqwest::{Client, Response, header::LOCATION, redirect::Policy};
+use reqwest::{
+    Client, Response,
+    header::{HeaderMap, LOCATION},
+    redirect::Policy,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
@@ -164,12 +168,14 @@ pub(crate) fn callback(response: &Response) -> HashMap<String, String> {
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
-        Self { status: response.status().as_u16(), text: response.text().await.unwrap() }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
     }
 
     pub(crate) fn json(&self) -> Value {

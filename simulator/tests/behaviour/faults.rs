@@ -3,7 +3,7 @@
 use std::{error::Error, io, time::Duration};
 
 use goclaw_simulator::{AccessTokenForm, Endpoint, Fault, FaultOrder};
-use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::json;
 
 use crate::{
@@ -164,7 +164,7 @@ async fn a_dripping_answer_arrives_whole() {
         body.extend_from_slice(&chunk);
     }
     assert!(chunks > 10, "{chunks}");
-    let answer = Answer { status: 200, text: String::from_utf8(body).unwrap() };
+    let answer = Answer { status: 200, headers: HeaderMap::default(), text: String::from_utf8(body).unwrap() };
     assert_eq!(party.refresh(&answer.tokens().refresh).await.status, 200);
 }
 

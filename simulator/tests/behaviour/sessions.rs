@@ -165,7 +165,7 @@ async fn browsers_are_controlled_over_http_and_faults_apply() {
 
 /// Returns the cookie that a response sets.
 fn new_cookie(answer: &Answer) -> Option<String> {
-    let set = answer.header("set-cookie").split(';').next()?.split_once('=')?;
+    let set = answer.headers.get("set-cookie")?.to_str().ok()?.split(';').next()?.split_once('=')?;
     (set.0 == "__client").then(|| set.1.to_owned())
 }
 

@@ -291,8 +291,8 @@ pub struct SetSecretOptions {
     /// The secret is a session token (by default the provider decides)
     #[arg(long)]
     pub session_token: bool,
-    /// Also read the browser's cookie, with which the gateway refreshes the session token. It is the second prompt, or
-    /// the second line of stdin
+    /// Also read the browser's cookie, with which the gateway gets and refreshes the session token. It is the second
+    /// prompt, or the rest of stdin after the session token's line; it suffices alone
     #[arg(long, conflicts_with = "api_key")]
     pub client_cookie: bool,
     /// Save the secret without checking it at the provider

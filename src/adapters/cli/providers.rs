@@ -19,8 +19,9 @@ use crate::{
     },
     domain::{
         ids::AccountName,
+        pasted_cookie::MAX_PASTED_COOKIE_BYTES,
         provider::{AuthMethod, ProviderType, openai_codex},
-        secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
+        secret::{AccessToken, MAX_PASTED_SECRET_BYTES},
     },
 };
 
@@ -73,9 +74,8 @@ async fn set_secret(options: &SetSecretOptions, client: &GatewayClient) -> Resul
     let kind = if is_api_key { "API key" } else { "Session token" };
     let (secret, cookie) = read_secrets(name, kind, options.client_cookie).map_err(CliError::SecretInput)?;
     // Validate before sending: an invalid secret need not leave this machine.
-    AccessToken::from_pasted(&secret)?;
-    cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-    let secret = Some(PastedToken(secret));
+    secret.as_ref().map(AccessToken::from_pasted).transpose()?;
+    let secret = secret.map(PastedToken);
     let (api_key, session_token) = if is_api_key { (secret, None) } else { (None, secret) };
     let request = SecretRequest {
         api_key,
@@ -111,26 +111,41 @@ pub fn expected_secret(
 }
 
 /// Prompts for the secret, and for the cookie if it is wanted, without echo if stdin is a terminal. Otherwise reads them
-/// from stdin, one per line.
-fn read_secrets(name: &AccountName, kind: &str, with_cookie: bool) -> io::Result<(SecretString, Option<SecretString>)> {
+/// from stdin: the secret's line, then the cookie. The cookie alone suffices.
+fn read_secrets(
+    name: &AccountName,
+    kind: &str,
+    with_cookie: bool,
+) -> io::Result<(Option<SecretString>, Option<SecretString>)> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         // On Ctrl-C the prompt raises SIGINT before it restores the echo. With a handler (tokio never removes it) the
         // process survives SIGINT, and the prompt restores the echo and returns an error.
         let _handler = signal(SignalKind::interrupt())?;
-        let ask = |kind: &str| rpassword::prompt_password(format!("{kind} for {name} (not shown): ")).map(Into::into);
-        return Ok((ask(kind)?, with_cookie.then(|| ask("Client cookie")).transpose()?));
+        let ask = |kind: &str| rpassword::prompt_password(format!("{kind} for {name} (not shown): "));
+        if !with_cookie {
+            return Ok((Some(ask(kind)?.into()), None));
+        }
+        let secret = ask(&format!("{kind}, or nothing,"))?;
+        let secret = (!secret.trim().is_empty()).then(|| secret.into());
+        return Ok((secret, Some(ask("Client cookie")?.into())));
     }
     // Two more bytes than the maximum, for the line break. Validation rejects longer input.
-    let limit = u64::try_from(MAX_PASTED_SECRET_BYTES).unwrap_or(u64::MAX).saturating_add(2);
+    let limit_of = |most: usize| u64::try_from(most).unwrap_or(u64::MAX).saturating_add(2);
+    let limit = limit_of(MAX_PASTED_SECRET_BYTES);
     let (mut stdin, mut secret, mut cookie) = (stdin.lock(), String::new(), String::new());
     if !with_cookie {
         stdin.take(limit).read_to_string(&mut secret)?;
-        return Ok((secret.into(), None));
+        return Ok((Some(secret.into()), None));
     }
     (&mut stdin).take(limit).read_line(&mut secret)?;
-    stdin.take(limit).read_to_string(&mut cookie)?;
-    Ok((secret.into(), Some(cookie.into())))
+    stdin.take(limit_of(MAX_PASTED_COOKIE_BYTES)).read_to_string(&mut cookie)?;
+    // No token has these characters, but a first line of cookies does.
+    if cookie.trim().is_empty() || secret.contains(['=', ';', ':', '\'', '"', '\t']) {
+        return Ok((None, Some((secret + &cookie).into())));
+    }
+    let secret = (!secret.trim().is_empty()).then(|| secret.into());
+    Ok((secret, Some(cookie.into())))
 }
 
 pub fn list(providers: &[ProviderSummary], times: &TimeFormatter) -> String {

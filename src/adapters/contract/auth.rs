@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthMethod, CancelStatus, Label, LoginStartStatus, LogoutStatus, PastedCookie, PastedToken, Problem, ProviderType,
+    CancelStatus, Label, LoginStartStatus, LogoutStatus, PastedCookie, PastedToken, Problem, ProviderType,
     ProviderTypeName, RedirectUrl, Revocation, status::names,
 };
 use crate::{
@@ -125,9 +125,9 @@ pub struct AccountConnected {
 
 impl From<app::Connected> for AccountConnected {
     fn from(connected: app::Connected) -> Self {
-        let app::Connected { name, id, other_names } = connected;
+        let app::Connected { name, id, authenticated, other_names } = connected;
         Self {
-            authenticated: true,
+            authenticated,
             provider_name: name.to_string(),
             provider_id: id.as_str().to_owned(),
             same_account_as: names(&other_names),
@@ -226,19 +226,21 @@ impl RefreshRequest {
     }
 }
 
-/// The secret of an account: either `api_key` or `session_token`.
+/// The secret of an account: an `api_key`, or a `session_token`, a `client_cookie` or both.
 #[derive(Debug, Default, Object, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRequest {
     /// A key from the provider's console. Surrounding white space is ignored.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub api_key: Option<PastedToken>,
-    /// The token of a signed-in browser session. Surrounding white space is ignored.
-    #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
+    /// The token of a signed-in browser session. Surrounding white space is ignored. Without it, or with null, the
+    /// gateway gets one with the `client_cookie`.
+    #[oai(nullable)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_token: Option<PastedToken>,
-    /// With a `session_token`: the value of the browser's long-lived cookie at the identity provider (Suno: `__client`
-    /// of `auth.suno.com`), with which the gateway refreshes the token. Without it, the owner must paste a new token
-    /// when this one expires.
+    /// The browser's long-lived cookie at the identity provider (Suno: `__client` of `auth.suno.com`), with which the
+    /// gateway refreshes the token: its value, `name=value`, the whole `Cookie` header, or the part of a curl command
+    /// that sends it. Without it, the owner must paste a new token when this one expires.
     #[serde(default, deserialize_with = "super::present", skip_serializing_if = "Option::is_none")]
     pub client_cookie: Option<PastedCookie>,
     /// The account's display name.
@@ -263,16 +265,19 @@ impl SecretRequest {
     ///
     /// The combination of members is invalid.
     pub fn into_secret(self, provider_type: Option<ProviderType>) -> Result<app::PastedSecret, Problem> {
-        let (method, secret) = match (self.api_key, self.session_token, &self.client_cookie) {
-            (Some(key), None, None) => (AuthMethod::ApiKey, key.0),
-            (None, Some(token), _) => (AuthMethod::SessionToken, token.0),
-            (Some(_), None, Some(_)) => return Err(Problem::body("`client_cookie` goes with a `session_token`")),
-            _ => return Err(Problem::body("send either `api_key` or `session_token`")),
+        let secret = match (self.api_key, self.session_token, self.client_cookie) {
+            (Some(key), None, None) => app::Secret::ApiKey(key.0),
+            (None, Some(token), None) => app::Secret::SessionToken(token.0),
+            (None, token, Some(cookie)) => {
+                app::Secret::ClientCookie { cookie: cookie.0, session_token: token.map(|token| token.0) }
+            }
+            (Some(_), None, Some(_)) => return Err(Problem::body("`client_cookie` does not go with an `api_key`")),
+            (Some(_), Some(_), _) | (None, None, None) => {
+                return Err(Problem::body("send an `api_key`, a `session_token` or a `client_cookie`"));
+            }
         };
         Ok(app::PastedSecret {
-            method,
             secret,
-            client_cookie: self.client_cookie.map(|cookie| cookie.0),
             display_name: self.display_name.map(|name| name.0),
             provider_type,
             unchecked: self.unchecked.unwrap_or_default(),

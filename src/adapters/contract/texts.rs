@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::domain::{
     authorization_response::MAX_REDIRECT_BYTES,
     ids::{MAX_ACCOUNT_NAME, MAX_DISPLAY_NAME},
+    pasted_cookie::MAX_PASTED_COOKIE_BYTES,
     provider::{ProviderType, openai_codex},
     secret::MAX_PASTED_SECRET_BYTES,
 };
@@ -71,8 +72,13 @@ texts! {
     };
     /// An API key or session token, as `AccessToken::from_pasted` accepts it.
     PastedToken(SecretString, expose_secret) = secret(MAX_PASTED_SECRET_BYTES, "[!-~]+");
-    /// A cookie's value, as `RefreshToken::from_pasted_cookie` accepts it.
-    PastedCookie(SecretString, expose_secret) = secret(MAX_PASTED_SECRET_BYTES, r"[!#-+\--:<-\[\]-~]+");
+    /// A text with a cookie, as `RefreshToken::from_pasted_cookie` accepts it. No pattern describes all of them.
+    PastedCookie(SecretString, expose_secret) = MetaSchema {
+        format: Some("password"),
+        min_length: Some(1),
+        max_length: Some(MAX_PASTED_COOKIE_BYTES),
+        ..MetaSchema::ANY
+    };
     /// A redirect URL. The pattern cannot check whether it belongs to the pending login.
     RedirectUrl(SecretString, expose_secret) = secret(MAX_REDIRECT_BYTES, r"https?://[!-~]+\?([!-~]*&)?state=[!-~]+");
 }

@@ -54,8 +54,13 @@ pub(super) async fn within<T>(
 #[tracing::instrument(level = "debug", name = "token_endpoint.send", skip_all, fields(status))]
 pub(super) async fn send(request: RequestBuilder, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let response = request.send().await.map_err(|error| send_error(&error))?;
+    tracing::Span::current().record("status", response.status().as_u16());
+    finish(response, clock).await
+}
+
+/// Reads a response whose head has arrived. A status other than 2xx is an error.
+pub(super) async fn finish(response: Response, clock: &dyn Clock) -> Result<SuccessResponse, TokenEndpointError> {
     let status = response.status();
-    tracing::Span::current().record("status", status.as_u16());
     if status.is_server_error() {
         return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status.as_u16())));
     }
@@ -88,7 +93,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, TokenEndpointError> {
 }
 
 /// Classifies a failure by whether the provider may have received the request.
-fn send_error(error: &reqwest::Error) -> TokenEndpointError {
+pub(super) fn send_error(error: &reqwest::Error) -> TokenEndpointError {
     if error.is_connect() {
         let host = error.url().and_then(|url| url.host_str()).unwrap_or("the provider");
         TokenEndpointError::Unreachable(connect_error(host, error))

@@ -1,25 +1,26 @@
 //! Refreshes session tokens as Clerk's frontend API does: the request presents the browser's cookie, the response is a
-//! JWT.
+//! JWT. Any response may replace the cookie.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Method, StatusCode, header::HeaderValue};
+use reqwest::{
+    Method, RequestBuilder, StatusCode,
+    header::{ACCEPT, COOKIE, HeaderMap, HeaderValue, SET_COOKIE},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::{
     HttpOAuthEndpoint,
-    send::{SuccessResponse, send, within},
+    send::{SuccessResponse, finish, send_error, within},
 };
 use crate::{
     domain::{
-        oauth_client::EndpointUrl,
-        secret::{AccessToken, RefreshToken},
-        session_client::SessionClient,
-        token_response::TokenResponse,
+        secret::{AccessToken, MAX_PASTED_SECRET_BYTES, RefreshToken},
+        session_client::{SessionClient, SessionId},
     },
-    ports::{Doubt, SessionEndpoint, TokenEndpointError},
+    ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
 };
 
 #[derive(Deserialize)]
@@ -37,90 +38,81 @@ struct ClientSessions {
     last_active_session_id: Option<String>,
 }
 
+/// How long the body may take after the head. The head may hold the only valid cookie, which must not wait for more.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+
 #[async_trait]
 impl SessionEndpoint for HttpOAuthEndpoint {
-    async fn refresh(
+    async fn ask(
         &self,
         client: &SessionClient,
-        session: Option<&str>,
+        session: Option<&SessionId>,
         cookie: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenResponse, TokenEndpointError> {
-        let refreshing = async {
-            let known = match session.filter(|id| is_id(id)) {
-                Some(id) => self.refresh_session(client, id, cookie).await?,
-                None => None,
-            };
-            if let Some(tokens) = known {
-                return Ok(tokens);
-            }
-            let active = self.last_active_session(client, cookie).await?;
-            let refreshed = match active {
-                Some(id) => self.refresh_session(client, &id, cookie).await?,
-                None => None,
-            };
-            // No session of this browser is signed in.
-            refreshed.ok_or(TokenEndpointError::Rejected { status: 401, code: "unknown" })
+    ) -> SessionResponse {
+        let request = match self.with_cookie(client, session, cookie) {
+            Ok(request) => request,
+            Err(error) => return error.into(),
         };
-        within(limit, refreshing).await
+        let mut replaced = None;
+        let answered = within(limit, async {
+            let response = request.send().await.map_err(|error| send_error(&error))?;
+            replaced = new_cookie(response.headers(), client.cookie, cookie);
+            within(BODY_TIMEOUT, finish(response, self.clock.as_ref())).await
+        })
+        .await;
+        let outcome = match (answered, session) {
+            (Ok(response), Some(_)) => parse(&response).map(token),
+            (Ok(response), None) => parse(&response).map(active_session),
+            (Err(TokenEndpointError::Rejected { status: 404, .. }), Some(_)) => Ok(SessionReply::NoSession),
+            (Err(error), _) => Err(error),
+        };
+        SessionResponse { outcome, replaced }
     }
 }
 
 impl HttpOAuthEndpoint {
-    /// Refreshes one session. Returns None if the session no longer exists.
-    async fn refresh_session(
+    fn with_cookie(
         &self,
         client: &SessionClient,
-        id: &str,
+        session: Option<&SessionId>,
         cookie: &RefreshToken,
-    ) -> Result<Option<TokenResponse>, TokenEndpointError> {
-        let path = format!("/v1/client/sessions/{id}/tokens");
-        let response = match self.with_cookie(Method::POST, client, &path, cookie).await {
-            Err(TokenEndpointError::Rejected { status: 404, .. }) => return Ok(None),
-            response => response?,
-        };
-        let token: SessionToken = parse(&response)?;
-        Ok(Some(TokenResponse {
-            access_token: Some(AccessToken::new(token.jwt.expose_secret())),
-            refresh_token: None,
-            id_token: None,
-            expires_in: None,
-            scope: None,
-        }))
-    }
-
-    async fn last_active_session(
-        &self,
-        client: &SessionClient,
-        cookie: &RefreshToken,
-    ) -> Result<Option<String>, TokenEndpointError> {
-        let client: ClientResponse = parse(&self.with_cookie(Method::GET, client, "/v1/client", cookie).await?)?;
-        Ok(client.response.and_then(|sessions| sessions.last_active_session_id).filter(|id| is_id(id)))
-    }
-
-    async fn with_cookie(
-        &self,
-        method: Method,
-        client: &SessionClient,
-        path: &str,
-        cookie: &RefreshToken,
-    ) -> Result<SuccessResponse, TokenEndpointError> {
+    ) -> Result<RequestBuilder, TokenEndpointError> {
         let unusable = |why| TokenEndpointError::Unavailable { why };
-        let url: EndpointUrl = client.url.join_path(path).map_err(|_not_joined| unusable("its URL is not valid"))?;
+        let (method, path) = match session {
+            Some(id) => (Method::POST, format!("/v1/client/sessions/{}/tokens", id.as_str())),
+            None => (Method::GET, "/v1/client".to_owned()),
+        };
+        let url = client.url.join_path(&path).map_err(|_not_joined| unusable("its URL is not valid"))?;
         let mut value = HeaderValue::from_str(&format!("{}={}", client.cookie, cookie.expose_secret()))
             .map_err(|_not_a_header| unusable("the stored cookie is not valid"))?;
         value.set_sensitive(true);
-        let request = self.client.request(method, url.as_str()).header(reqwest::header::ACCEPT, "application/json");
-        send(request.header(reqwest::header::COOKIE, value), self.clock.as_ref()).await
+        Ok(self.client.request(method, url.as_str()).header(ACCEPT, "application/json").header(COOKIE, value))
     }
+}
+
+/// Returns the cookie that a response sets (RFC 6265 section 5.2), unless it has no value or the known one. Of several,
+/// the last counts.
+fn new_cookie(headers: &HeaderMap, name: &str, known: &RefreshToken) -> Option<RefreshToken> {
+    let value = |header: &HeaderValue| {
+        let (set, value) = header.to_str().ok()?.split(';').next()?.split_once('=')?;
+        (set.trim() == name).then(|| RefreshToken::new(value.trim().trim_matches('"')))
+    };
+    let last = headers.get_all(SET_COOKIE).iter().filter_map(value).next_back()?;
+    let (new, known) = (last.expose_secret(), known.expose_secret());
+    (!new.is_empty() && new != known && new.len() <= MAX_PASTED_SECRET_BYTES).then_some(last)
+}
+
+fn token(parsed: SessionToken) -> SessionReply {
+    SessionReply::Token(AccessToken::new(parsed.jwt.expose_secret()))
+}
+
+fn active_session(parsed: ClientResponse) -> SessionReply {
+    let id = parsed.response.and_then(|sessions| SessionId::parse(&sessions.last_active_session_id?));
+    id.map_or(SessionReply::NoSession, SessionReply::Active)
 }
 
 fn parse<'a, T: Deserialize<'a>>(response: &'a SuccessResponse) -> Result<T, TokenEndpointError> {
     let unreadable = || TokenEndpointError::Indeterminate(Doubt::Unreadable(StatusCode::as_u16(&response.status)));
     serde_json::from_slice(&response.body).map_err(|_| unreadable())
-}
-
-/// Whether a session id can be put into a path unescaped.
-fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }

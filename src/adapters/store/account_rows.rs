@@ -119,6 +119,7 @@ impl TryFrom<AccountRow> for SealedCredential {
                 refreshable: refresh_token.is_some(),
                 obtained_at: metadata.obtained_at,
                 expires_at: metadata.expires_at,
+                cookie_rotates: metadata.cookie_rotates,
             },
             revision: Revision(row.revision),
             access_token: SealedSecret::from_stored(row.api_key),

@@ -2,25 +2,43 @@
 
 use http_message::{HeaderMap, Method, StatusCode};
 
-use super::Accounts;
+use super::{Accounts, secret::Secrets};
 use crate::{
     app::{
-        AppError,
+        AppError, CookieOutcome,
         models::{refusal_of, set_user_agent},
     },
     domain::{
-        claims::UnverifiedClaims,
         provider::{AuthMethod, ProviderDefinition, RefreshMethod},
         proxy::ProxyPath,
         refresh::Failure,
         secret::{AccessToken, RefreshToken},
+        session_client::SessionId,
     },
-    ports::{RequestBody, UpstreamRequest},
+    ports::{RequestBody, TokenEndpointError, UpstreamRequest},
 };
 
 impl Accounts {
+    /// Checks that the provider accepts what was pasted. Returns what it returned in exchange.
+    pub(super) async fn check_secrets(
+        &self,
+        definition: &ProviderDefinition,
+        method: AuthMethod,
+        secrets: Secrets,
+    ) -> Result<Secrets, AppError> {
+        match (&secrets.cookie, &secrets.access_token) {
+            // The session token may have expired, so only the cookie is checked.
+            (Some(cookie), token) => {
+                let exchanged = self.exchange_cookie(definition, token.as_ref(), cookie).await?;
+                Ok(exchanged.unwrap_or(secrets))
+            }
+            (None, Some(token)) => self.check_access(definition, method, token).await.map(|()| secrets),
+            (None, None) => Ok(secrets),
+        }
+    }
+
     /// Checks that the provider's API accepts a key or token.
-    pub(super) async fn check_access(
+    async fn check_access(
         &self,
         definition: &ProviderDefinition,
         method: AuthMethod,
@@ -39,28 +57,40 @@ impl Accounts {
         }
     }
 
-    /// Checks that a browser's cookie refreshes its session token. The cookie stays valid.
-    pub(super) async fn check_cookie(
+    /// Gets a session token with a browser's cookie. A cookie that was replaced was accepted, even if there is no token
+    /// yet. None if the provider has no session endpoint.
+    async fn exchange_cookie(
         &self,
         definition: &ProviderDefinition,
-        token: &AccessToken,
+        token: Option<&AccessToken>,
         cookie: &RefreshToken,
-    ) -> Result<(), AppError> {
+    ) -> Result<Option<Secrets>, AppError> {
         let Some(RefreshMethod::Session(client)) = definition.refresh_method(AuthMethod::SessionToken) else {
-            return Ok(());
+            return Ok(None);
         };
-        let session = UnverifiedClaims::of(token).and_then(|claims| claims.label("sid"));
-        let refreshed =
-            self.sessions.refresh(client, session.as_deref(), cookie, definition.refresh.http_timeout).await;
-        let Err(error) = refreshed else { return Ok(()) };
-        if matches!(error.failure(), Failure::Rejected(_)) {
-            return Err(Self::secret_refused(definition, "client cookie"));
-        }
-        Err(AppError::NotChecked(error))
+        let (session, limit) = (token.and_then(SessionId::of), definition.refresh.http_timeout);
+        let outcome = self.tokens.ask_session(client, session, cookie, (limit, limit)).await;
+        let (response, kept) = match outcome {
+            Ok(CookieOutcome::Token(response) | CookieOutcome::Replaced(response, Ok(_))) => (response, None),
+            Ok(CookieOutcome::Replaced(_, Err(error))) | Err(error) if is_refusal(&error) => {
+                return Err(Self::secret_refused(definition, "client cookie"));
+            }
+            Ok(CookieOutcome::Replaced(response, Err(_))) => (response, token.cloned()),
+            Err(error) => return Err(AppError::NotChecked(error)),
+        };
+        Ok(Some(Secrets {
+            access_token: response.access_token.or(kept),
+            cookie_rotates: response.refresh_token.is_some(),
+            cookie: response.refresh_token.or_else(|| Some(cookie.clone())),
+        }))
     }
 
     fn secret_refused(definition: &ProviderDefinition, what: &'static str) -> AppError {
         tracing::info!(provider.name = %definition.name, what, "a pasted secret was refused by the provider");
         AppError::SecretRefused { name: definition.name.clone(), what, hint: definition.secret_hint() }
     }
+}
+
+fn is_refusal(error: &TokenEndpointError) -> bool {
+    matches!(error.failure(), Failure::Rejected(_))
 }

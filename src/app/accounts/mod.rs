@@ -16,19 +16,18 @@ use std::sync::Arc;
 pub use events::ActivityEntry;
 pub use list::ProviderView;
 pub use logout::LoggedOut;
-pub use secret::PastedSecret;
+pub use secret::{PastedSecret, Secret};
 pub use status::{AccountStatus, LastLogin, SwitchedOffBy};
 
 use super::{Logins, Ports, Tasks, Tokens, directory::Directory};
 use crate::{
     domain::time::Timestamp,
-    ports::{Clock, CredentialHistory, LoginStore, Random, SessionEndpoint, Upstream},
+    ports::{Clock, CredentialHistory, LoginStore, Random, Upstream},
 };
 
 pub struct Accounts {
     history: Arc<dyn CredentialHistory>,
     login_store: Arc<dyn LoginStore>,
-    sessions: Arc<dyn SessionEndpoint>,
     upstream: Arc<dyn Upstream>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -49,7 +48,6 @@ impl Accounts {
         Self {
             history: Arc::clone(&ports.history),
             login_store: Arc::clone(&ports.logins),
-            sessions: Arc::clone(&ports.sessions),
             upstream: Arc::clone(&ports.upstream),
             clock: Arc::clone(&ports.clock),
             random: Arc::clone(&ports.random),

@@ -11,7 +11,7 @@ use crate::{
         confirmation::Replaces,
         credential::NewCredential,
         ids::{AccountName, DisplayName, LoginId},
-        provider::{AuthMethod, ProviderType},
+        provider::{AuthMethod, ProviderDefinition, ProviderType},
         secret::{AccessToken, RefreshToken},
         token_response::pasted_metadata,
     },
@@ -19,16 +19,55 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub struct PastedSecret {
-    /// The kind of secret.
-    pub method: AuthMethod,
-    pub secret: SecretString,
-    /// The cookie that refreshes a session token, if there is one.
-    pub client_cookie: Option<SecretString>,
+    pub secret: Secret,
     pub display_name: Option<String>,
     /// The provider type of a name that is neither configured nor stored.
     pub provider_type: Option<ProviderType>,
     /// Save the secret without asking the provider whether it accepts it.
     pub unchecked: bool,
+}
+
+/// A secret as it was pasted.
+#[derive(Debug, Clone)]
+pub enum Secret {
+    ApiKey(SecretString),
+    SessionToken(SecretString),
+    /// The cookie that refreshes a session token, and the present token if there is one.
+    ClientCookie {
+        cookie: SecretString,
+        session_token: Option<SecretString>,
+    },
+}
+
+/// The parsed secrets of an account that is to be saved.
+pub(super) struct Secrets {
+    /// None if only the cookie is known, which gets one.
+    pub(super) access_token: Option<AccessToken>,
+    pub(super) cookie: Option<RefreshToken>,
+    pub(super) cookie_rotates: bool,
+}
+
+impl Secret {
+    fn method(&self) -> AuthMethod {
+        match self {
+            Self::ApiKey(_) => AuthMethod::ApiKey,
+            Self::SessionToken(_) | Self::ClientCookie { .. } => AuthMethod::SessionToken,
+        }
+    }
+
+    fn parse(&self, definition: &ProviderDefinition) -> Result<Secrets, AppError> {
+        let (token, cookie) = match self {
+            Self::ApiKey(token) | Self::SessionToken(token) => (Some(token), None),
+            Self::ClientCookie { cookie, session_token } => (session_token.as_ref(), Some(cookie)),
+        };
+        // A provider without a cookie is never sent one.
+        let name = definition.sessions.as_ref().map_or("", |client| client.cookie);
+        Ok(Secrets {
+            access_token: token.map(AccessToken::from_pasted).transpose()?,
+            cookie: cookie.map(|cookie| RefreshToken::from_pasted_cookie(cookie, name)).transpose()?,
+            cookie_rotates: false,
+        })
+    }
 }
 
 impl Accounts {
@@ -53,35 +92,40 @@ impl Accounts {
         if !definition.enabled {
             return Err(AppError::DisabledByConfiguration(definition.name));
         }
-        if definition.descriptor().pasted != Some(pasted.method) {
+        let method = pasted.secret.method();
+        if definition.descriptor().pasted != Some(method) {
             let method = definition.descriptor().pasted.unwrap_or(AuthMethod::OAuth);
             return Err(AppError::AuthMethodMismatch { name: definition.name, method });
         }
         let display_name = pasted.display_name.as_deref().map(DisplayName::parse).transpose()?;
-        let access_token = AccessToken::from_pasted(&pasted.secret)?;
-        let cookie = pasted.client_cookie.as_ref().map(RefreshToken::from_pasted_cookie).transpose()?;
-        let metadata =
-            pasted_metadata(definition.provider_type, pasted.method, &access_token, cookie.is_some(), self.now())?;
-        match &cookie {
-            _ if pasted.unchecked => {}
-            // The session token may have expired, so only the cookie is checked.
-            Some(cookie) => self.check_cookie(&definition, &access_token, cookie).await?,
-            None => self.check_access(&definition, pasted.method, &access_token).await?,
+        let metadata_of = |Secrets { access_token, cookie, .. }: &Secrets| {
+            pasted_metadata(definition.provider_type, method, access_token.as_ref(), cookie.is_some(), self.now())
+        };
+        let mut secrets = pasted.secret.parse(&definition)?;
+        metadata_of(&secrets)?;
+        if !pasted.unchecked {
+            secrets = self.check_secrets(&definition, method, secrets).await?;
         }
+        let mut metadata = metadata_of(&secrets)?;
+        metadata.cookie_rotates = secrets.cookie_rotates;
+        let is_unfinished = secrets.access_token.is_none() && !pasted.unchecked;
         let credential = NewCredential {
             name: definition.name.clone(),
             provider_type: definition.provider_type,
             display_name: display_name.map(DisplayName::into_string),
             api_base: definition.api_base.clone(),
             login_id: LoginId::from_bytes(random_bytes(self.random.as_ref())?),
-            access_token,
-            refresh_token: cookie,
+            access_token: secrets.access_token.unwrap_or_else(|| AccessToken::new("")),
+            refresh_token: secrets.cookie,
             metadata,
             replaces: Replaces::Any,
         };
-        let connected = self.tokens.save(credential, &definition).await?;
-        tracing::info!(provider.name = %connected.name, method = pasted.method.as_str(), unchecked = pasted.unchecked,
+        let mut connected = self.tokens.save(credential, &definition).await?;
+        tracing::info!(provider.name = %connected.name, method = method.as_str(), unchecked = pasted.unchecked,
             "secret saved");
+        if is_unfinished {
+            connected.authenticated = self.tokens.usable(&connected.name).await.is_ok();
+        }
         Ok(connected)
     }
 }

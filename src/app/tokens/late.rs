@@ -75,9 +75,9 @@ impl Tokens {
         };
         self.late_calls.remove(name, &lease);
         match response {
-            Some(Ok(response)) => {
+            Some(Ok(late)) => {
                 tracing::info!(provider.name = %name, version = %presented.refresh.version, "late token response");
-                self.keep(definition, &presented, response).await;
+                self.keep(definition, &presented, late.response).await;
             }
             Some(Err(failure)) => {
                 let version = &presented.refresh.version;

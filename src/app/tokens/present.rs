@@ -2,13 +2,13 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use super::Tokens;
+use super::{Tokens, session::CookieOutcome};
 use crate::domain::{
-    claims::UnverifiedClaims,
     credential::SealedCredential,
-    provider::{ProviderDefinition, RefreshMethod},
+    provider::{AuthMethod, ProviderDefinition, RefreshMethod},
     refresh::{Cause, Failure},
     secret::RefreshToken,
+    session_client::SessionId,
     token_response::TokenResponse,
 };
 use crate::ports::TokenEndpointError;
@@ -19,7 +19,19 @@ const LISTEN_FOR: Duration = Duration::from_secs(10 * 60);
 const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// A call that presents a refresh token.
-pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<TokenResponse, Failure>> + Send>>;
+pub(super) type Presentation = Pin<Box<dyn Future<Output = Result<Presented, Failure>> + Send>>;
+
+/// The response to a presentation.
+pub(super) struct Presented {
+    pub(super) response: TokenResponse,
+    /// Whether the refresh goes on with the new refresh token, and for which session.
+    pub(super) rest: Option<Rest>,
+}
+
+/// What is left of a refresh whose response was a new cookie alone.
+pub(super) struct Rest {
+    pub(super) session: Option<SessionId>,
+}
 
 impl Tokens {
     /// Presents the account's refresh token in the way that its login requires.
@@ -28,9 +40,10 @@ impl Tokens {
         definition: &ProviderDefinition,
         credential: &SealedCredential,
         token: RefreshToken,
+        rest: Option<Rest>,
     ) -> Presentation {
         let (tokens, definition, credential) = (Arc::clone(self), definition.clone(), credential.clone());
-        Box::pin(async move { tokens.call(&definition, &credential, &token).await })
+        Box::pin(async move { tokens.call(&definition, &credential, &token, rest).await })
     }
 
     /// Returns the outcome of a presentation; None if there is none in time.
@@ -38,7 +51,7 @@ impl Tokens {
         &self,
         definition: &ProviderDefinition,
         call: &mut Presentation,
-    ) -> Option<Result<TokenResponse, Failure>> {
+    ) -> Option<Result<Presented, Failure>> {
         for wait in [definition.refresh.http_timeout, LAST_LOOK] {
             tokio::select! {
                 biased;
@@ -54,28 +67,55 @@ impl Tokens {
         definition: &ProviderDefinition,
         credential: &SealedCredential,
         token: &RefreshToken,
-    ) -> Result<TokenResponse, Failure> {
+        rest: Option<Rest>,
+    ) -> Result<Presented, Failure> {
         // The endpoint may have been removed from the configuration.
         let no_endpoint = Failure::NotConsumed { cause: Cause::Refused, retry_after: None };
         let method = definition.refresh_method(credential.metadata.auth_method).ok_or(no_endpoint)?;
         let outcome = match method {
             RefreshMethod::OAuth(client) => {
-                self.oauth.refresh(client, token, LISTEN_FOR).await.map_err(|error| failure(definition, &error))
+                let refreshed = self.oauth.refresh(client, token, LISTEN_FOR).await;
+                refreshed.map(|response| Presented { response, rest: None })
             }
             RefreshMethod::Session(client) => {
-                // If the access token does not open, the provider uses the browser's last session.
-                let current = self.vault.open_access_token(credential).ok();
-                let claims = current.as_ref().and_then(UnverifiedClaims::of);
-                let session = claims.and_then(|claims| claims.label("sid"));
-                // Presenting a cookie does not spend it, so a late response is worth nothing.
-                let limit = definition.refresh.http_timeout;
-                let refreshed = self.sessions.refresh(client, session.as_deref(), token, limit).await;
-                refreshed.map_err(|error| failure(definition, &error).for_reusable_secret())
+                let session = rest.map_or_else(|| self.session_of(credential), |rest| rest.session);
+                let limits = (LISTEN_FOR, definition.refresh.http_timeout);
+                self.ask_session(client, session, token, limits).await.map(|outcome| outcome.presented(definition))
             }
         };
+        let outcome = outcome.map_err(|error| fate(credential, failure(definition, &error)));
         self.note_outcome(definition, &outcome);
         outcome
     }
+
+    /// Returns the session of the current token. If that does not open, the provider uses the browser's last session.
+    fn session_of(&self, credential: &SealedCredential) -> Option<SessionId> {
+        let current = self.vault.open_access_token(credential).ok()?;
+        SessionId::of(&current)
+    }
+}
+
+impl CookieOutcome {
+    fn presented(self, definition: &ProviderDefinition) -> Presented {
+        match self {
+            Self::Token(response) => Presented { response, rest: None },
+            Self::Replaced(response, Ok(session)) => Presented { response, rest: Some(Rest { session }) },
+            Self::Replaced(response, Err(error)) => {
+                let name = &definition.name;
+                tracing::warn!(provider.name = %name, error = %error, "a failed request replaced the cookie");
+                // Only the old cookie was refused. After another failure, the next refresh presents the new one.
+                let is_refusal = matches!(error.failure(), Failure::Rejected(_));
+                Presented { response, rest: is_refusal.then_some(Rest { session: None }) }
+            }
+        }
+    }
+}
+
+/// Returns what a failure means for the presented secret. A cookie that was never replaced is not spent.
+pub(super) fn fate(credential: &SealedCredential, failure: Failure) -> Failure {
+    let metadata = &credential.metadata;
+    let is_reusable = metadata.auth_method == AuthMethod::SessionToken && !metadata.cookie_rotates;
+    if is_reusable { failure.for_reusable_secret() } else { failure }
 }
 
 /// Returns what an error means for the presented token. The row keeps its kind only, so the log gets the whole text.

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
+    present::{Presented, Rest, fate},
     schedule::MIN_WAIT,
     single_flight::{Follower, Role},
     slots::{IsAwaited, Slot},
@@ -32,6 +33,32 @@ const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration
 /// Tries of a step that may be given up, and the pause between them.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Presentations of one refresh. Each but the last replaces the cookie of a browser and returns no token.
+const MAX_PRESENTATIONS: usize = 4;
+
+/// A presentation that is to be made. All those of one refresh use one slot.
+struct Next {
+    seen: TokenVersion,
+    trigger: RefreshTrigger,
+    rest: Option<Rest>,
+    slot: Slot,
+}
+
+impl Next {
+    fn after(seen: &TokenVersion, rest: Rest, slot: Slot) -> Self {
+        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, rest: Some(rest), slot }
+    }
+}
+
+/// How far a presentation has brought a refresh.
+enum Progress {
+    Ended(RefreshOutcome),
+    /// The response did not arrive in time.
+    Late(RefreshOutcome, Box<LateCall>),
+    /// The response was a new refresh token alone, which is stored.
+    Replaced(Next),
+}
 
 impl Tokens {
     /// Joins the refresh of these tokens or starts it, and returns its outcome. It goes on if the caller disconnects.
@@ -99,7 +126,8 @@ impl Tokens {
         {
             return (RefreshOutcome::Waiting(until), None);
         }
-        let refreshed = self.acquire_and_present(definition, seen, trigger, slot).await;
+        let first = Next { seen, trigger, rest: None, slot };
+        let refreshed = self.present_until_settled(definition, first).await;
         if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
             self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
             return (RefreshOutcome::Settled, None);
@@ -117,13 +145,30 @@ impl Tokens {
         })
     }
 
+    async fn present_until_settled(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        mut next: Next,
+    ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
+        for _ in 0..MAX_PRESENTATIONS {
+            match self.acquire_and_present(definition, next).await? {
+                Progress::Ended(outcome) => return Ok((outcome, None)),
+                Progress::Late(outcome, call) => return Ok((outcome, Some(*call))),
+                Progress::Replaced(left) => next = left,
+            }
+        }
+        tracing::warn!(provider.name = %definition.name, "the provider replaces the cookie and returns no token");
+        let lease = LeaseId::from_bytes(self.random_bytes()?);
+        self.record_failure(definition, &next.seen, lease, Failure::Rejected(Cause::Unauthorized)).await?;
+        Ok((RefreshOutcome::Settled, None))
+    }
+
     async fn acquire_and_present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
-        seen: TokenVersion,
-        trigger: RefreshTrigger,
-        slot: Slot,
-    ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
+        next: Next,
+    ) -> Result<Progress, AppError> {
+        let Next { seen, trigger, rest, slot } = next;
         let name = &definition.name;
         let lease = LeaseId::from_bytes(self.random_bytes()?);
         let asked_at = self.clock.since_boot();
@@ -140,7 +185,7 @@ impl Tokens {
                 } else {
                     RefreshOutcome::Settled
                 };
-                return Ok((outcome, None));
+                return Ok(Progress::Ended(outcome));
             }
         };
         let is_late = self.clock.since_boot().saturating_sub(asked_at) > definition.refresh.latest_send();
@@ -148,19 +193,23 @@ impl Tokens {
             Ok(token) => {
                 tracing::debug!(provider.name = %name, version = %seen, "refresh token presented");
                 self.hang_up(name, &lease).await;
-                let mut call = self.present(definition, &credential, token);
-                let response = self.in_time(definition, &mut call).await;
-                // What follows needs the database, not the endpoint.
-                drop(slot);
-                match response {
-                    Some(Ok(response)) => return Ok((self.keep(definition, &credential, response).await, None)),
+                let mut call = self.present(definition, &credential, token, rest);
+                match self.in_time(definition, &mut call).await {
+                    Some(Ok(Presented { response, rest })) => {
+                        // What follows needs the database. The slot is kept only if the endpoint is called again.
+                        let next = rest.map(|rest| Next::after(&seen, rest, slot));
+                        return Ok(match (self.keep(definition, &credential, response).await, next) {
+                            (RefreshOutcome::Settled, Some(next)) => Progress::Replaced(next),
+                            (outcome, _) => Progress::Ended(outcome),
+                        });
+                    }
                     Some(Err(failure)) => failure,
                     None => {
-                        let timed_out = Failure::Unknown(Cause::TimedOut);
+                        let timed_out = fate(&credential, Failure::Unknown(Cause::TimedOut));
                         self.note_outcome::<()>(definition, &Err(timed_out));
                         let recorded = self.record_failure(definition, &seen, lease.clone(), timed_out).await;
                         let outcome = recorded.map_or_else(down, |()| RefreshOutcome::Settled);
-                        return Ok((outcome, Some(LateCall { presented: credential, lease, call })));
+                        return Ok(Progress::Late(outcome, Box::new(LateCall { presented: credential, lease, call })));
                     }
                 }
             }
@@ -170,7 +219,7 @@ impl Tokens {
             }
         };
         self.record_failure(definition, &seen, lease, failure).await?;
-        Ok((RefreshOutcome::Settled, None))
+        Ok(Progress::Ended(RefreshOutcome::Settled))
     }
 
     /// Opens the refresh token of a row whose lease was granted; the error is why it is not sent.
@@ -216,6 +265,7 @@ impl Tokens {
             // The old access token stays valid, with its own times.
             (metadata.obtained_at, metadata.expires_at) = (known.obtained_at, known.expires_at);
         }
+        metadata.cookie_rotates |= known.cookie_rotates;
         let same_account = metadata.account.may_be(&known.account);
         if !same_account {
             tracing::error!(provider.name = %definition.name, connected = known.account.account_id, returned = metadata.account.account_id,

@@ -26,6 +26,8 @@ const TRIES: usize = 5;
 pub struct Connected {
     pub name: AccountName,
     pub id: ProviderId,
+    /// Whether there is a usable access token.
+    pub authenticated: bool,
     /// Other names of the same user and workspace.
     pub other_names: Vec<AccountName>,
 }
@@ -87,7 +89,8 @@ impl Tokens {
             let names: Vec<&str> = other_names.iter().map(AccountName::as_str).collect();
             tracing::warn!(provider.name = %account.name, "the same user and workspace is also connected as {}", names.join(", "));
         }
-        Connected { name: account.name.clone(), id: account.id.clone(), other_names }
+        let authenticated = account.is_usable(self.now());
+        Connected { name: account.name.clone(), id: account.id.clone(), authenticated, other_names }
     }
 
     /// Revokes the tokens of a login that cannot be saved.

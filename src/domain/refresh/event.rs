@@ -15,6 +15,8 @@ pub enum RefreshTrigger {
     Consented,
     /// The access token is dead, so a retry out of doubt risks nothing.
     AccessDead,
+    /// The last refresh replaced the refresh token and nothing else, and goes on with it at once.
+    Continued,
 }
 
 /// The sealed tokens of a token response, ready for the journal and the store.

@@ -31,6 +31,7 @@ impl RefreshState {
                     Some(ALWAYS)
                 }
                 RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::AccessDead => Some(not_before),
+                RefreshTrigger::Continued => Some(ALWAYS),
             },
             TokenState::Refreshing(lease) => Some(lease.until),
             TokenState::InDoubt => self.retry_at(policy, trigger, now, not_before),
@@ -55,7 +56,9 @@ impl RefreshState {
     /// call, the clock was set back, and the window counts as closed.
     pub(super) fn has_grace(&self, policy: &RefreshPolicy, now: Timestamp) -> bool {
         let Some(sent_at) = self.sent_at else { return false };
-        self.has_retry() && (sent_at..sent_at.plus(policy.grace_left_after_send())).contains(&now)
+        !self.cookie_rotates
+            && self.has_retry()
+            && (sent_at..sent_at.plus(policy.grace_left_after_send())).contains(&now)
     }
 
     fn has_retry(&self) -> bool {
@@ -87,7 +90,9 @@ impl RefreshState {
                 self.served_until(policy)?.min(self.last_minutes_at()?)
             }
             // No retry while the access token is served.
-            RefreshTrigger::Due | RefreshTrigger::Now | RefreshTrigger::Consented => self.served_until(policy)?,
+            RefreshTrigger::Due | RefreshTrigger::Now | RefreshTrigger::Consented | RefreshTrigger::Continued => {
+                self.served_until(policy)?
+            }
         };
         let settled_at = self.sent_at.unwrap_or(ALWAYS).plus(policy.longest_call());
         Some(worth_it_at.max(not_before).max(settled_at))

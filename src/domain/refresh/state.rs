@@ -88,6 +88,8 @@ pub struct RefreshState {
     pub obtained_at: Timestamp,
     /// When the access token expires, if known.
     pub expires_at: Option<Timestamp>,
+    /// Whether the refresh token is a browser's cookie that the provider replaces: it has no grace window.
+    pub cookie_rotates: bool,
 }
 
 impl RefreshState {
@@ -109,6 +111,7 @@ impl RefreshState {
             refreshable,
             obtained_at,
             expires_at,
+            cookie_rotates: false,
         }
     }
 

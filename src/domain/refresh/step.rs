@@ -140,7 +140,8 @@ fn store(row: &mut RefreshState, rotation: &Rotation, policy: &RefreshPolicy, no
         rotation.metadata.obtained_at,
         rotation.metadata.expires_at,
     );
-    *row = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, ..reset };
+    let cookie_rotates = rotation.metadata.cookie_rotates;
+    *row = RefreshState { version: rotation.seen.next(), sent_at: row.sent_at, cookie_rotates, ..reset };
     // Without a new access token, the old one is still due. Do not retry at once.
     if row.due_at(policy).is_some_and(|due_at| due_at <= now) {
         row.next_attempt_at = Some(now.plus(policy.backoff_min));

@@ -3,11 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use goclaw::{
-    app::{AppError, PastedSecret, Revocation},
-    domain::{
-        login_outcome::{LoginEnd, LoginOutcome},
-        provider::AuthMethod,
-    },
+    app::{AppError, PastedSecret, Revocation, Secret},
+    domain::login_outcome::{LoginEnd, LoginOutcome},
 };
 
 use crate::support::fakes::{OPENAI, TestGateway, alice, bob, name, settle, spawn, within};
@@ -168,15 +165,10 @@ async fn a_logout_without_a_revocation_endpoint_reports_not_applicable() {
         ("GOCLAW_PROVIDERS__DASHSCOPE__CLIENT_ID", "client"),
     ])
     .await;
-    for (account, method) in [("dashscope", AuthMethod::ApiKey), ("suno", AuthMethod::SessionToken)] {
-        let pasted = PastedSecret {
-            method,
-            secret: "sk-1".into(),
-            client_cookie: None,
-            display_name: None,
-            provider_type: None,
-            unchecked: false,
-        };
+    for (account, secret) in
+        [("dashscope", Secret::ApiKey("sk-1".into())), ("suno", Secret::SessionToken("s-1".into()))]
+    {
+        let pasted = PastedSecret { secret, display_name: None, provider_type: None, unchecked: false };
         gateway.app.accounts.register_secret(name(account), pasted).await.expect("it connects");
         assert_eq!(log_out(&gateway, account).await, (true, Revocation::NotApplicable));
         assert_eq!(gateway.account(account).await, None);
@@ -222,9 +214,7 @@ async fn a_logout_affects_no_other_account() {
     let gateway = TestGateway::open().await;
     gateway.connect().await;
     let pasted = PastedSecret {
-        method: AuthMethod::SessionToken,
-        secret: "session".into(),
-        client_cookie: None,
+        secret: Secret::SessionToken("session".into()),
         display_name: None,
         provider_type: None,
         unchecked: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, SwitchedOffBy},
+    app::{AppError, PastedSecret, Secret, SwitchedOffBy},
     domain::{
         credential::AccountState,
         provider::{AuthMethod, ProviderType},
@@ -27,9 +27,7 @@ fn rename(display_name: &str) -> ProfileChange {
 /// Connects a DashScope account.
 async fn add(gateway: &TestGateway, account: &str) {
     let pasted = PastedSecret {
-        method: AuthMethod::ApiKey,
-        secret: "sk-1".into(),
-        client_cookie: None,
+        secret: Secret::ApiKey("sk-1".into()),
         display_name: None,
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,

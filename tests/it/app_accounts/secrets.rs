@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, Connected, PastedSecret, new_account},
+    app::{AppError, Connected, PastedSecret, Secret, new_account},
     domain::{
         credential::AccountState,
         provider::{AuthMethod, ProviderType},
@@ -17,9 +17,7 @@ use crate::support::fakes::{NOW, OPENAI, TestGateway, alice, jwt, name};
 
 fn session(secret: &str) -> PastedSecret {
     PastedSecret {
-        method: AuthMethod::SessionToken,
-        secret: secret.into(),
-        client_cookie: None,
+        secret: Secret::SessionToken(secret.into()),
         display_name: None,
         provider_type: None,
         unchecked: false,
@@ -27,7 +25,7 @@ fn session(secret: &str) -> PastedSecret {
 }
 
 fn api_key(secret: &str) -> PastedSecret {
-    PastedSecret { method: AuthMethod::ApiKey, ..session(secret) }
+    PastedSecret { secret: Secret::ApiKey(secret.into()), ..session(secret) }
 }
 
 async fn register(gateway: &TestGateway, account: &str, pasted: PastedSecret) -> Result<Connected, AppError> {

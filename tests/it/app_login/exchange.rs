@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use goclaw::{
-    app::{AppError, PastedSecret, StartOptions, StartOutcome},
+    app::{AppError, PastedSecret, Secret, StartOptions, StartOutcome},
     domain::{
         credential::AccountState,
         login_outcome::{LoginEnd, LoginOutcome},
-        provider::{AuthMethod, ProviderType},
+        provider::ProviderType,
     },
     ports::CallbackReply,
 };
@@ -124,9 +124,7 @@ async fn a_login_does_not_replace_an_account_of_another_type() {
         panic!("it does not start")
     };
     let pasted = PastedSecret {
-        method: AuthMethod::ApiKey,
-        secret: "sk-1".into(),
-        client_cookie: None,
+        secret: Secret::ApiKey("sk-1".into()),
         display_name: None,
         provider_type: Some(ProviderType::Dashscope),
         unchecked: false,

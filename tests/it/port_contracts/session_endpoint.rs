@@ -6,11 +6,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use goclaw::{
     adapters::oauth::HttpOAuthEndpoint,
     domain::{
-        oauth_client::EndpointUrl, secret::RefreshToken, session_client::SessionClient, token_response::TokenResponse,
+        oauth_client::EndpointUrl,
+        secret::{AccessToken, RefreshToken},
+        session_client::{SessionClient, SessionId},
     },
-    ports::{ConnectProblem, Doubt, SessionEndpoint, TokenEndpointError},
+    ports::{ConnectProblem, Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
 };
-use goclaw_simulator::{Endpoint, Fault, FaultOrder, Options, Simulator, Site};
+use goclaw_simulator::{CookieRotation, Endpoint, Fault, FaultOrder, Options, Simulator, Site};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -23,7 +25,9 @@ use crate::support::{
 
 contract!(fake: Fake, http_client: Http; [
     a_cookie_refreshes_its_session_repeatedly,
-    an_unknown_session_selects_the_last_active_one,
+    without_a_session_the_last_active_one_is_named,
+    a_session_that_has_ended_is_no_error,
+    a_replaced_cookie_is_returned_with_every_outcome,
     a_signed_out_cookie_is_rejected,
     an_invalid_cookie_header_is_not_sent,
     a_refresh_ends_within_its_limit_and_consumes_nothing,
@@ -49,6 +53,12 @@ trait Fixture {
     /// Signs the session's browser out.
     fn sign_out(&self, session: &str, cookie: &RefreshToken);
 
+    /// Replaces the session's cookie with the next response.
+    fn replace_cookie(&self, session: &str);
+
+    /// Lets the next response be a server error.
+    fn fail_once(&self);
+
     /// Lets the next request hang.
     fn hang_once(&self);
 
@@ -57,8 +67,16 @@ trait Fixture {
 
     async fn stop(&self);
 
-    async fn refresh(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<TokenResponse, TokenEndpointError> {
-        within(self.endpoint().refresh(&self.client(), session, cookie, LIMIT)).await
+    async fn ask(&self, session: Option<&str>, cookie: &RefreshToken) -> SessionResponse {
+        let session = session.map(|id| SessionId::parse(id).expect("an id"));
+        within(self.endpoint().ask(&self.client(), session.as_ref(), cookie, LIMIT)).await
+    }
+
+    /// Returns the outcome of a request that does not replace the cookie.
+    async fn outcome(&self, session: Option<&str>, cookie: &RefreshToken) -> Result<SessionReply, TokenEndpointError> {
+        let response = self.ask(session, cookie).await;
+        assert!(response.replaced.is_none());
+        response.outcome
     }
 }
 
@@ -86,6 +104,15 @@ impl Fixture for Fake {
 
     fn sign_out(&self, _session: &str, cookie: &RefreshToken) {
         self.0.remove_browser(cookie.expose_secret());
+    }
+
+    fn replace_cookie(&self, _session: &str) {
+        let new = format!("new-{}", self.0.cookies_presented().len());
+        self.0.replace_cookie(&[&new]);
+    }
+
+    fn fail_once(&self) {
+        self.0.session_failures(1);
     }
 
     fn hang_once(&self) {
@@ -136,6 +163,15 @@ impl Fixture for Http {
         assert!(self.provider.revoke_browser(session));
     }
 
+    fn replace_cookie(&self, session: &str) {
+        assert!(self.provider.rotate_cookie(session, CookieRotation::Once));
+    }
+
+    fn fail_once(&self) {
+        let fault = Fault::StatusAfterCommit { status: 500, body: "{}".to_owned() };
+        self.provider.queue_fault(FaultOrder::once(Endpoint::Sessions, fault));
+    }
+
     fn hang_once(&self) {
         self.provider.queue_fault(FaultOrder::once(Endpoint::Sessions, Fault::Hang));
     }
@@ -149,11 +185,10 @@ impl Fixture for Http {
     }
 }
 
-/// Returns the session of a refreshed token, and checks that the cookie was not replaced.
-fn session_of(grant: &TokenResponse) -> String {
-    assert!(grant.refresh_token.is_none());
-    let token = grant.access_token.as_ref().expect("a token").expose_secret();
-    let claims = token.split('.').nth(1).expect("a JWT");
+/// Returns the session of a new token.
+fn session_of(reply: SessionReply) -> String {
+    let SessionReply::Token(token) = reply else { panic!("{reply:?} is no token") };
+    let claims = AccessToken::expose_secret(&token).split('.').nth(1).expect("a JWT");
     let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64url")).expect("JSON");
     claims["sid"].as_str().expect("a session").to_owned()
 }
@@ -162,18 +197,40 @@ async fn a_cookie_refreshes_its_session_repeatedly<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     for _ in 0..3 {
-        let grant = fixture.refresh(Some(&session), &cookie).await.expect("a token");
-        assert_eq!(session_of(&grant), session);
+        assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
     }
 }
 
-async fn an_unknown_session_selects_the_last_active_one<F: Fixture>() {
+async fn without_a_session_the_last_active_one_is_named<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
-    for other in [None, Some("sess_over"), Some(""), Some("../../oauth/token")] {
-        let grant = fixture.refresh(other, &cookie).await.expect("a token");
-        assert_eq!(session_of(&grant), session, "{other:?}");
+    let reply = fixture.outcome(None, &cookie).await.expect("a session");
+    assert!(matches!(&reply, SessionReply::Active(id) if id.as_str() == session), "{reply:?}");
+}
+
+async fn a_session_that_has_ended_is_no_error<F: Fixture>() {
+    let fixture = F::open().await;
+    let (_, cookie) = fixture.sign_in();
+    let reply = fixture.outcome(Some("sess_over"), &cookie).await.expect("a reply");
+    assert!(matches!(reply, SessionReply::NoSession), "{reply:?}");
+}
+
+async fn a_replaced_cookie_is_returned_with_every_outcome<F: Fixture>() {
+    let fixture = F::open().await;
+    let (session, mut cookie) = fixture.sign_in();
+    for (asked, fails) in [(Some(session.as_str()), false), (None, false), (Some("sess_over"), false), (None, true)] {
+        fixture.replace_cookie(&session);
+        if fails {
+            fixture.fail_once();
+        }
+        let response = fixture.ask(asked, &cookie).await;
+        assert_eq!(response.outcome.is_err(), fails, "{asked:?}");
+        let new = response.replaced.expect("a new cookie");
+        let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("it was replaced");
+        assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
+        cookie = new;
     }
+    assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
 }
 
 async fn a_signed_out_cookie_is_rejected<F: Fixture>() {
@@ -181,17 +238,15 @@ async fn a_signed_out_cookie_is_rejected<F: Fixture>() {
     let (session, cookie) = fixture.sign_in();
     fixture.sign_out(&session, &cookie);
     for cookie in [cookie, RefreshToken::new("made-up")] {
-        for session in [None, Some(session.as_str())] {
-            let refused = fixture.refresh(session, &cookie).await.expect_err("the cookie is not signed in");
-            assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{session:?}: {refused:?}");
-        }
+        let refused = fixture.outcome(Some(&session), &cookie).await.expect_err("the cookie is not signed in");
+        assert!(matches!(refused, TokenEndpointError::Rejected { status: 401, .. }), "{refused:?}");
     }
 }
 
 async fn an_invalid_cookie_header_is_not_sent<F: Fixture>() {
     let fixture = F::open().await;
     let (session, _) = fixture.sign_in();
-    let refused = fixture.refresh(Some(&session), &RefreshToken::new("two\nlines")).await.expect_err("no cookie");
+    let refused = fixture.outcome(Some(&session), &RefreshToken::new("two\nlines")).await.expect_err("no cookie");
     assert!(matches!(refused, TokenEndpointError::Unavailable { .. }), "{refused:?}");
 }
 
@@ -199,20 +254,19 @@ async fn a_refresh_ends_within_its_limit_and_consumes_nothing<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.hang_once();
-    let limit = Duration::from_millis(300);
-    let client = fixture.client();
-    let refresh = timeout(SOON, fixture.endpoint().refresh(&client, Some(&session), &cookie, limit)).await;
-    let error = refresh.expect("it ends soon after its limit").expect_err("there is no response");
+    let (client, id) = (fixture.client(), SessionId::parse(&session).expect("an id"));
+    let asked = timeout(SOON, fixture.endpoint().ask(&client, Some(&id), &cookie, Duration::from_millis(300))).await;
+    let error = asked.expect("it ends soon after its limit").outcome.expect_err("there is no response");
     assert!(matches!(error, TokenEndpointError::Indeterminate(Doubt::TimedOut)), "{error:?}");
     fixture.resume();
-    assert_eq!(session_of(&fixture.refresh(Some(&session), &cookie).await.expect("a token")), session);
+    assert_eq!(session_of(fixture.outcome(Some(&session), &cookie).await.expect("a token")), session);
 }
 
 async fn an_unreachable_provider_is_unavailable<F: Fixture>() {
     let fixture = F::open().await;
     let (session, cookie) = fixture.sign_in();
     fixture.stop().await;
-    let error = fixture.refresh(Some(&session), &cookie).await.expect_err("there is no connection");
+    let error = fixture.outcome(Some(&session), &cookie).await.expect_err("there is no connection");
     assert!(
         matches!(&error, TokenEndpointError::Unreachable(why) if why.problem == ConnectProblem::Refused),
         "{error:?}"

@@ -68,6 +68,7 @@ pub(crate) fn credential(number: u8, account: &str) -> NewSealedCredential {
             expires_at: Some(at(3600 + i64::from(number))),
             scopes: vec!["openid".into(), format!("scope-{number}")],
             account: AccountLabels { email: Some(format!("{number}@mail.example")), ..AccountLabels::default() },
+            cookie_rotates: false,
         },
         replaces: Replaces::Any,
         superseded: None,

@@ -219,6 +219,7 @@ impl Account {
             expires_at: kind.lifetime.map(|seconds| obtained_at.plus(Duration::from_secs(seconds.into()))),
             scopes: vec![format!("scope-{}", self.responses)],
             account: AccountLabels { plan_type: Some(format!("plan-{}", self.responses)), ..AccountLabels::default() },
+            cookie_rotates: false,
         };
         (sealed("access"), kind.has_refresh_token.then(|| sealed("refresh")), metadata)
     }

@@ -197,6 +197,21 @@ impl FakeProvider {
         sessions.until = until;
     }
 
+    /// Replaces the presented cookie with the next responses.
+    pub(crate) fn replace_cookie(&self, new: &[&str]) {
+        self.sessions().replacements.extend(new.iter().map(|cookie| (*cookie).to_owned()));
+    }
+
+    /// Lets the next responses to cookies be server errors.
+    pub(crate) fn session_failures(&self, failures: usize) {
+        self.sessions().failures = failures;
+    }
+
+    /// Returns the cookies that were presented, in order.
+    pub(crate) fn cookies_presented(&self) -> Vec<String> {
+        self.sessions().presented.clone()
+    }
+
     /// Lets the next refreshes of session tokens time out.
     pub(crate) fn session_timeouts(&self, timeouts: usize) {
         self.sessions().timeouts = timeouts;

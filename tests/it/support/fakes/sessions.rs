@@ -1,15 +1,15 @@
-//! The identity provider of browser sessions. A valid cookie refreshes a session token any number of times.
+//! The identity provider of browser sessions. A valid cookie refreshes a session token any number of times, unless the
+//! provider replaces it: the old one is refused then.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use async_trait::async_trait;
 use goclaw::{
     domain::{
         secret::{AccessToken, RefreshToken},
-        session_client::SessionClient,
-        token_response::TokenResponse,
+        session_client::{SessionClient, SessionId},
     },
-    ports::{Doubt, SessionEndpoint, TokenEndpointError},
+    ports::{Doubt, SessionEndpoint, SessionReply, SessionResponse, TokenEndpointError},
 };
 use http_message::HeaderValue;
 use secrecy::ExposeSecret;
@@ -17,52 +17,79 @@ use serde_json::json;
 
 use super::{FakeProvider, jwt};
 
+/// The only session.
+const SESSION: &str = "sess_1";
+
 #[derive(Default)]
 pub(super) struct Sessions {
     /// The cookies of browsers that are signed in.
     pub(super) cookies: Vec<String>,
-    /// The number of next refreshes that time out.
+    /// The cookies that replace the presented one, for the next responses.
+    pub(super) replacements: VecDeque<String>,
+    /// The number of next requests that time out.
     pub(super) timeouts: usize,
-    /// The sessions that refreshes named, in order.
+    /// The number of next responses that are server errors.
+    pub(super) failures: usize,
+    /// The sessions that requests named, in order.
     pub(super) refreshed: Vec<Option<String>>,
+    /// The cookies that were presented, in order.
+    pub(super) presented: Vec<String>,
     /// The expiry of issued tokens, in Unix seconds.
     pub(super) until: i64,
     pub(super) is_gone: bool,
 }
 
+impl Sessions {
+    fn reply(&mut self, session: Option<&str>) -> Result<SessionReply, TokenEndpointError> {
+        if self.failures > 0 {
+            self.failures -= 1;
+            return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(500)));
+        }
+        Ok(match session {
+            Some(SESSION) => {
+                let claims = json!({"sid": SESSION, "exp": self.until, "n": self.refreshed.len()});
+                SessionReply::Token(AccessToken::new(jwt(&claims)))
+            }
+            Some(_) => SessionReply::NoSession,
+            None => SessionReply::Active(SessionId::parse(SESSION).expect("an id")),
+        })
+    }
+}
+
 #[async_trait]
 impl SessionEndpoint for FakeProvider {
-    async fn refresh(
+    async fn ask(
         &self,
         _client: &SessionClient,
-        session: Option<&str>,
+        session: Option<&SessionId>,
         cookie: &RefreshToken,
         limit: Duration,
-    ) -> Result<TokenResponse, TokenEndpointError> {
+    ) -> SessionResponse {
         tokio::task::yield_now().await;
         if HeaderValue::from_str(cookie.expose_secret()).is_err() {
-            return Err(TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" });
+            return TokenEndpointError::Unavailable { why: "the stored cookie is not a valid header value" }.into();
         }
         if self.sessions().is_gone {
-            return Err(TokenEndpointError::Unreachable(super::refused()));
+            return TokenEndpointError::Unreachable(super::refused()).into();
         }
-        self.wait_while_hanging(limit).await?;
+        if let Err(error) = self.wait_while_hanging(limit).await {
+            return error.into();
+        }
         let mut sessions = self.sessions();
+        let session = session.map(SessionId::as_str);
         sessions.refreshed.push(session.map(str::to_owned));
+        sessions.presented.push(cookie.expose_secret().to_owned());
         if sessions.timeouts > 0 {
             sessions.timeouts -= 1;
-            return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
+            return TokenEndpointError::Indeterminate(Doubt::TimedOut).into();
         }
-        if !sessions.cookies.iter().any(|known| known == cookie.expose_secret()) {
-            return Err(TokenEndpointError::Rejected { status: 401, code: "unknown" });
+        let Some(known) = sessions.cookies.iter().position(|known| known == cookie.expose_secret()) else {
+            return TokenEndpointError::Rejected { status: 401, code: "unknown" }.into();
+        };
+        let replaced = sessions.replacements.pop_front();
+        if let Some(new) = &replaced {
+            sessions.cookies[known].clone_from(new);
         }
-        let claims = json!({"sid": "sess_1", "exp": sessions.until, "n": sessions.refreshed.len()});
-        Ok(TokenResponse {
-            access_token: Some(AccessToken::new(jwt(&claims))),
-            refresh_token: None,
-            id_token: None,
-            expires_in: None,
-            scope: None,
-        })
+        SessionResponse { outcome: sessions.reply(session), replaced: replaced.map(RefreshToken::new) }
     }
 }

@@ -1,0 +1,60 @@
+//! Gets a session token with the browser's cookie, in a few requests. Any response may replace the cookie: the requests
+//! then stop, because the new cookie must be durable before it is presented.
+
+use std::time::Duration;
+
+use super::Tokens;
+use crate::{
+    domain::{
+        secret::{AccessToken, RefreshToken},
+        session_client::{SessionClient, SessionId},
+        token_response::TokenResponse,
+    },
+    ports::{Doubt, SessionReply, SessionResponse, TokenEndpointError},
+};
+
+/// The outcome of presenting a cookie.
+pub(in crate::app) enum CookieOutcome {
+    /// A session token, perhaps with a new cookie.
+    Token(TokenResponse),
+    /// A new cookie alone, with the session to present it for; or why the request failed that replaced it.
+    Replaced(TokenResponse, Result<Option<SessionId>, TokenEndpointError>),
+}
+
+impl Tokens {
+    /// Presents a cookie until there is a token. `known` is the session of the current token; without it, or if it has
+    /// ended, the browser's last active session is used. A request may take `limit`; none begins later than `in_time`.
+    pub(in crate::app) async fn ask_session(
+        &self,
+        client: &SessionClient,
+        known: Option<SessionId>,
+        cookie: &RefreshToken,
+        (limit, in_time): (Duration, Duration),
+    ) -> Result<CookieOutcome, TokenEndpointError> {
+        let begun = self.clock.since_boot();
+        let (mut session, mut may_have_ended) = (known, true);
+        loop {
+            let response = self.sessions.ask(client, session.as_ref(), cookie, limit).await;
+            let SessionResponse { outcome, replaced } = response;
+            let next = match outcome {
+                Ok(SessionReply::Token(token)) => return Ok(CookieOutcome::Token(tokens(Some(token), replaced))),
+                Ok(SessionReply::Active(id)) => Ok(Some(id)),
+                Ok(SessionReply::NoSession) if session.is_some() && may_have_ended => Ok(None),
+                // No session of this browser is signed in.
+                Ok(SessionReply::NoSession) => Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
+                Err(error) => Err(error),
+            };
+            if replaced.is_some() {
+                return Ok(CookieOutcome::Replaced(tokens(None, replaced), next));
+            }
+            (session, may_have_ended) = (next?, false);
+            if self.clock.since_boot().saturating_sub(begun) > in_time {
+                return Err(TokenEndpointError::Indeterminate(Doubt::TimedOut));
+            }
+        }
+    }
+}
+
+fn tokens(access_token: Option<AccessToken>, refresh_token: Option<RefreshToken>) -> TokenResponse {
+    TokenResponse { access_token, refresh_token, id_token: None, expires_in: None, scope: None }
+}

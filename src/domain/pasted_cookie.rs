@@ -1,0 +1,116 @@
+//! A browser's cookie in what a person pasted: its value alone, `name=value`, a `Cookie` header, a row of the developer
+//! tools, or the part of a curl command that sends it; as it came through a terminal, a chat or a mail.
+//!
+//! Only the named cookie is read. The provider decides whether its value is right, so spelling is read generously.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{
+    pasted_response::is_invisible,
+    secret::{InvalidSecret, MAX_PASTED_SECRET_BYTES, RefreshToken},
+};
+
+/// The maximum length of a pasted text with a cookie, in bytes. It may be all cookies of a site.
+pub const MAX_PASTED_COOKIE_BYTES: usize = 32 * 1024;
+
+/// What a shell puts at the end of a line that goes on.
+const CONTINUED: [char; 3] = ['\\', '^', '`'];
+const QUOTES: [char; 2] = ['"', '\''];
+
+impl RefreshToken {
+    /// Finds the value of the cookie `name` in a pasted text. A text without any cookie's name is the value.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`], if there is no such cookie or its value cannot be sent (RFC 6265 section 4.1.1).
+    pub fn from_pasted_cookie(text: &SecretString, name: &'static str) -> Result<Self, InvalidSecret> {
+        let text = text.expose_secret();
+        if text.len() > MAX_PASTED_COOKIE_BYTES {
+            return Err(InvalidSecret::TooLong);
+        }
+        let text: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+        let value = match named(&unwrapped(&text, name), name)? {
+            Some(value) => value,
+            None => alone(&text, name)?,
+        };
+        if value.len() > MAX_PASTED_SECRET_BYTES {
+            return Err(InvalidSecret::TooLong);
+        }
+        Ok(Self::new(value))
+    }
+}
+
+/// Joins lines that were wrapped, also inside a value. A line that begins something new stays separate.
+fn unwrapped(text: &str, name: &str) -> String {
+    let mut all = String::new();
+    for line in text.lines().map(str::trim) {
+        let before = all.trim_end_matches(CONTINUED);
+        let is_whole = before.ends_with(QUOTES) || before.ends_with(' ');
+        let is_new = is_whole || begins_header(line) || line.starts_with(name);
+        all.truncate(before.trim_end().len());
+        if is_new {
+            all.push('\n');
+        }
+        all.push_str(line);
+    }
+    all
+}
+
+/// Whether a line begins with the name of a header field.
+fn begins_header(line: &str) -> bool {
+    let name = line.split_once(':').map(|(name, _)| name);
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
+}
+
+/// Returns the first value of the named cookie that is not empty.
+fn named<'a>(text: &'a str, name: &str) -> Result<Option<String>, InvalidSecret> {
+    let after = |(at, found): (usize, &'a str)| {
+        let (before, rest) = text.split_at(at);
+        let is_part = before.ends_with(|c: char| c.is_ascii_alphanumeric() || "_-.%".contains(c));
+        // The developer tools of browsers copy `name<tab>value` and `name:"value"`.
+        let rest = rest.strip_prefix(found)?.trim_start_matches(QUOTES);
+        rest.trim_start_matches(' ').strip_prefix(['=', ':', '\t']).filter(|_| !is_part)
+    };
+    for rest in text.match_indices(name).filter_map(after) {
+        let value = first_value(rest)?;
+        if !value.is_empty() {
+            return Ok(Some(value.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads a value up to what ends it.
+fn first_value(text: &str) -> Result<&str, InvalidSecret> {
+    let text = text.trim_start_matches([' ', '\\', '^']).trim_start_matches(QUOTES);
+    let end = text.find(|c: char| c.is_whitespace() || QUOTES.contains(&c) || ";,\\".contains(c));
+    let (value, rest) = text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, ""));
+    // A space inside a value is the rest of another one, or a wrap that cannot be told from it.
+    let follows = rest.trim_start_matches([' ', '\\', '^']);
+    let is_inside = rest.starts_with(' ') && follows.starts_with(|c: char| !c.is_whitespace() && !"-;'\"".contains(c));
+    let value = value.trim_end_matches('^');
+    if is_inside || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(InvalidSecret::NotHeaderSafe);
+    }
+    Ok(value)
+}
+
+/// Reads a text that does not name the cookie as its value.
+fn alone(text: &str, name: &'static str) -> Result<String, InvalidSecret> {
+    let value: String = text.lines().map(|line| line.trim().trim_end_matches(CONTINUED)).collect();
+    let value = value.trim_matches(|c: char| c.is_whitespace() || c == ';' || QUOTES.contains(&c));
+    if value.is_empty() {
+        return Err(InvalidSecret::Empty);
+    }
+    // Browsers keep the cookies of a sign-in under names that begin like this.
+    let is_other = value.contains('=') && (value.contains(';') || value.starts_with("__"));
+    if is_other || value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("cookie:")) {
+        return Err(InvalidSecret::OtherCookie(name));
+    }
+    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(InvalidSecret::NotHeaderSafe);
+    }
+    if value.contains(['"', ',', ';', '\\']) {
+        return Err(InvalidSecret::NotCookieSafe);
+    }
+    Ok(value.to_owned())
+}

@@ -1,0 +1,169 @@
+//! A session provider may replace the browser's cookie with any response. The new cookie is kept like a refresh token.
+
+use std::time::Duration;
+
+use goclaw::{
+    app::{AppError, Connected, PastedSecret, Secret},
+    domain::{
+        credential::{AccountState, SealedCredential},
+        ids::Generation,
+    },
+};
+use serde_json::json;
+
+use crate::support::fakes::{NOW, TestGateway, alice, jwt, name, settle, within};
+
+const SUNO: &str = "suno";
+const HOUR: i64 = 3600;
+
+fn until(seconds: i64) -> i64 {
+    NOW.unix_seconds() + seconds
+}
+
+/// Connects with a cookie, and with the token of a session if one is given.
+async fn register(gateway: &TestGateway, cookie: &str, session: Option<&str>) -> Result<Connected, AppError> {
+    let token = session.map(|id| jwt(&json!({"sid": id, "exp": until(HOUR)})).into());
+    let secret = Secret::ClientCookie { cookie: cookie.into(), session_token: token };
+    let pasted = PastedSecret { secret, display_name: None, provider_type: None, unchecked: false };
+    within(gateway.app.accounts.register_secret(name(SUNO), pasted)).await
+}
+
+/// Opens a gateway with a signed-in browser and an account that has its cookie `c1`.
+async fn connected() -> TestGateway {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("c1", until(HOUR));
+    register(&gateway, "c1", None).await.expect("it connects");
+    gateway
+}
+
+async fn refresh(gateway: &TestGateway) -> AccountState {
+    within(gateway.app.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status").state
+}
+
+async fn account(gateway: &TestGateway) -> SealedCredential {
+    gateway.account(SUNO).await.expect("it is connected")
+}
+
+/// Returns the stored cookie.
+async fn cookie(gateway: &TestGateway) -> String {
+    gateway.tokens(SUNO).await.and_then(|(_, cookie)| cookie).expect("a cookie")
+}
+
+fn asked(gateway: &TestGateway) -> Vec<Option<String>> {
+    gateway.provider.sessions_refreshed()
+}
+
+#[tokio::test]
+async fn the_cookie_alone_gets_the_session_token() {
+    let gateway = connected().await;
+    assert_eq!(asked(&gateway), [None, Some("sess_1".to_owned())]);
+    assert!(gateway.app.accounts.status(&name(SUNO), &alice()).await.expect("a status").authenticated);
+    assert_eq!(cookie(&gateway).await, "c1");
+    assert!(!account(&gateway).await.metadata.cookie_rotates);
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_replaced_before_the_login_is_saved_is_saved() {
+    for (session, replacements) in
+        [(Some("sess_1"), &["c2"][..]), (None, &["c2"]), (None, &["c2", "c3"]), (Some("sess_over"), &["c2", "c3"])]
+    {
+        let gateway = TestGateway::open().await;
+        gateway.provider.add_browser("c1", until(HOUR));
+        gateway.provider.replace_cookie(replacements);
+        let connected = register(&gateway, "c1", session).await.expect("it connects");
+        assert!(connected.authenticated, "{session:?} {replacements:?}");
+        assert_eq!(Some(&cookie(&gateway).await.as_str()), replacements.last(), "{session:?}");
+        assert!(account(&gateway).await.metadata.cookie_rotates);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_check_that_replaces_the_cookie_saves_the_new_one() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("c1", until(HOUR));
+    gateway.provider.replace_cookie(&["c2"]);
+    gateway.provider.session_failures(1);
+    let connected = register(&gateway, "c1", None).await.expect("the provider has accepted the cookie");
+    assert!(connected.authenticated);
+    assert_eq!(gateway.provider.cookies_presented(), ["c1", "c2", "c2"]);
+}
+
+#[tokio::test]
+async fn a_refresh_stores_a_replaced_cookie_with_its_token() {
+    let gateway = connected().await;
+    gateway.provider.replace_cookie(&["c2"]);
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    assert_eq!(gateway.provider.cookies_presented().last().map(String::as_str), Some("c2"));
+}
+
+#[tokio::test]
+async fn a_replaced_cookie_is_durable_before_it_is_presented() {
+    let gateway = TestGateway::open().await;
+    gateway.provider.add_browser("c1", until(HOUR));
+    let unchecked = PastedSecret {
+        secret: Secret::ClientCookie { cookie: "c1".into(), session_token: None },
+        display_name: None,
+        provider_type: None,
+        unchecked: true,
+    };
+    gateway.provider.replace_cookie(&["c2", "c3"]);
+    gateway.provider.hang();
+    let connected = gateway.app.accounts.register_secret(name(SUNO), unchecked).await.expect("it is saved");
+    assert!(!connected.authenticated, "there is no session token yet");
+    settle().await;
+    gateway.store.fail_to("refresh an account");
+    gateway.provider.resume();
+    settle().await;
+    assert_eq!(asked(&gateway), [None], "nothing is presented while the new cookie is not stored");
+    assert_eq!(gateway.journal.unsaved().len(), 1);
+    gateway.store.repair();
+    gateway.clock.advance(Duration::from_secs(5));
+    settle().await;
+    assert_eq!(gateway.provider.cookies_presented(), ["c1", "c2"]);
+    assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c3", Generation(2)));
+}
+
+#[tokio::test]
+async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
+    let gateway = connected().await;
+    gateway.provider.replace_cookie(&["c2"]);
+    gateway.provider.session_failures(1);
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    assert_eq!(account(&gateway).await.generation(), Generation(2));
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
+    let gateway = connected().await;
+    gateway.provider.session_timeouts(1);
+    assert_eq!(refresh(&gateway).await, AccountState::Active, "it was never replaced");
+    gateway.clock.advance(Duration::from_secs(600));
+    gateway.provider.replace_cookie(&["c2"]);
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    gateway.provider.session_timeouts(1);
+    assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
+    let before = gateway.provider.cookies_presented().len();
+    assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
+    assert_eq!(gateway.provider.cookies_presented().len(), before, "it is not presented again while the token serves");
+}
+
+#[tokio::test]
+async fn a_late_response_with_a_new_cookie_is_stored() {
+    let gateway = connected().await;
+    gateway.provider.replace_cookie(&["c2"]);
+    gateway.provider.hang();
+    let (app, account_name) = (gateway.app.clone(), name(SUNO));
+    let asked = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
+    for _ in 0..30 {
+        settle().await;
+        gateway.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(within(asked).await.expect("it ends").expect("a status").generation, Some(Generation::FIRST));
+    gateway.provider.resume();
+    settle().await;
+    assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
+}
