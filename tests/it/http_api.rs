@@ -183,46 +183,59 @@ async fn error<T>(read: impl Future<Output = Result<BudgetedBody<T>, BodyError>>
 
 #[tokio::test]
 async fn memory_stays_reserved_until_the_body_is_dropped() {
-    let (bodies, undeclared) = (LargeBodies::with_budget(200), HeaderMap::new());
-    let first = bodies.read(body(2), &undeclared).await.unwrap();
+    let (bodies, undeclared) = (LargeBodies::with_budget(800), HeaderMap::new());
+    let first = bodies.read("a", body(2), &undeclared).await.unwrap();
     assert_eq!(first.body.len(), 128 * 1024);
-    assert_eq!(error(bodies.read(body(2), &undeclared)).await, Some(BodyError::OverBudget));
-    assert_eq!(error(bodies.buffer_or_stream(body(2), &undeclared)).await, Some(BodyError::OverBudget));
-    assert_eq!(error(bodies.read(Body::empty(), &undeclared)).await, None);
+    assert_eq!(error(bodies.read("a", body(2), &undeclared)).await, Some(BodyError::OverBudget));
+    assert_eq!(error(bodies.buffer_or_stream("a", body(2), &undeclared)).await, Some(BodyError::OverBudget));
+    assert_eq!(error(bodies.read("a", Body::empty(), &undeclared)).await, None);
     drop(first);
-    assert_eq!(error(bodies.read(body(2), &undeclared)).await, None);
+    assert_eq!(error(bodies.read("a", body(2), &undeclared)).await, None);
+}
+
+#[tokio::test]
+async fn the_bodies_of_one_caller_leave_room_for_others() {
+    let (bodies, undeclared) = (LargeBodies::with_budget(800), HeaderMap::new());
+    let mut held = Vec::new();
+    while let Ok(more) = bodies.read("greedy", body(1), &undeclared).await {
+        held.push(more);
+    }
+    assert_eq!(held.len(), 3);
+    assert_eq!(error(bodies.read("a", body(3), &undeclared)).await, None);
+    drop(held);
+    assert_eq!(error(bodies.read("greedy", body(3), &undeclared)).await, None);
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_rejected_with_or_without_a_declared_length() {
     let bodies = LargeBodies::default();
     let too_large = Some(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 });
-    assert_eq!(error(bodies.read(body(MAX_CHUNKS + 1), &HeaderMap::new())).await, too_large);
+    assert_eq!(error(bodies.read("a", body(MAX_CHUNKS + 1), &HeaderMap::new())).await, too_large);
     // A declared length is rejected before anything is read.
     let endless = || Body::from_bytes_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let declared = declaring(MAX_CHUNKS, 1);
-    assert_eq!(error(bodies.read(endless(), &declared)).await, too_large);
-    assert_eq!(error(bodies.buffer_or_stream(endless(), &declared)).await, too_large);
-    let largest = bodies.read(body(MAX_CHUNKS), &HeaderMap::new()).await.unwrap();
+    assert_eq!(error(bodies.read("a", endless(), &declared)).await, too_large);
+    assert_eq!(error(bodies.buffer_or_stream("a", endless(), &declared)).await, too_large);
+    let largest = bodies.read("a", body(MAX_CHUNKS), &HeaderMap::new()).await.unwrap();
     assert_eq!(largest.body.len(), MAX_CHUNKS * 64 * 1024);
 }
 
 #[tokio::test]
 async fn a_small_body_is_buffered_and_a_large_one_is_streamed() {
     let bodies = LargeBodies::default();
-    let small = bodies.buffer_or_stream(body(MAX_BUFFERED_CHUNKS), &HeaderMap::new()).await.unwrap();
+    let small = bodies.buffer_or_stream("a", body(MAX_BUFFERED_CHUNKS), &HeaderMap::new()).await.unwrap();
     assert!(matches!(small.body, RequestBody::Buffered(bytes) if bytes.len() == MAX_BUFFERED_CHUNKS * 64 * 1024));
     for (headers, buffered, declared) in
         [(HeaderMap::new(), MAX_BUFFERED_CHUNKS + 1, None), (declaring(40, 0), 1, Some(40 * 64 * 1024))]
     {
-        let large = bodies.buffer_or_stream(body(40), &headers).await.unwrap();
-        assert_eq!(large.permit.as_ref().map(|permit| permit.num_permits()), Some(buffered * 64));
+        let large = bodies.buffer_or_stream("a", body(40), &headers).await.unwrap();
+        assert_eq!(large.room.kib(), buffered * 64);
         let RequestBody::Streamed { length, stream } = large.body else { panic!("the body is buffered") };
         assert_eq!(length, declared);
         let chunks: Vec<Bytes> = stream.try_collect().await.unwrap();
         assert_eq!(chunks.concat().len(), 40 * 64 * 1024);
     }
-    let large = bodies.buffer_or_stream(body(600), &HeaderMap::new()).await.unwrap();
+    let large = bodies.buffer_or_stream("a", body(600), &HeaderMap::new()).await.unwrap();
     let RequestBody::Streamed { stream, .. } = large.body else { panic!("the body is buffered") };
     let broken: Result<Vec<Bytes>, BodyError> = stream.try_collect().await;
     assert_eq!(broken, Err(BodyError::TooLarge { limit: MAX_CHUNKS * 64 * 1024 }));

@@ -43,6 +43,16 @@ pub(super) struct AuthContext {
     pub(super) state: Arc<ApiState>,
 }
 
+impl AuthContext {
+    /// Returns the id of the caller's token, by which its bodies are counted.
+    pub(super) fn token_id(&self) -> &str {
+        match &self.credential {
+            Credential::GatewayToken => "",
+            Credential::ApiToken(token) => token.id.as_str(),
+        }
+    }
+}
+
 /// The credential that authenticated the caller.
 #[derive(Clone)]
 pub(super) enum Credential {

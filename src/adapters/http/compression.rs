@@ -8,7 +8,7 @@ use poem::http::{HeaderMap, header};
 use ruzstd::decoding::StreamingDecoder;
 use tokio::task::yield_now;
 
-use super::large_body::{BudgetedBody, LargeBodies, MAX_BYTES};
+use super::large_body::{BudgetedBody, MAX_BYTES};
 use crate::{
     adapters::contract::{Problem, ProblemKind},
     ports::BodyError,
@@ -50,14 +50,10 @@ impl Coding {
     /// # Errors
     ///
     /// The body has another coding, what comes out is too large, or the memory budget is used up.
-    pub(super) async fn decompress(
-        self,
-        body: BudgetedBody<Bytes>,
-        bodies: &LargeBodies,
-    ) -> Result<BudgetedBody<Bytes>, Problem> {
-        let BudgetedBody { body: packed, mut permit } = body;
+    pub(super) async fn decompress(self, body: BudgetedBody<Bytes>) -> Result<BudgetedBody<Bytes>, Problem> {
+        let BudgetedBody { body: packed, mut room } = body;
         let mut decoder: Box<dyn Read + Send> = match self {
-            Self::Identity => return Ok(BudgetedBody { body: packed, permit }),
+            Self::Identity => return Ok(BudgetedBody { body: packed, room }),
             Self::Gzip => Box::new(MultiGzDecoder::new(&*packed)),
             Self::Zstd => {
                 let decoder = StreamingDecoder::new_with_max_window_size(&*packed, MAX_WINDOW);
@@ -73,12 +69,12 @@ impl Coding {
             if unpacked.len() + length > MAX_BYTES {
                 return Err(BodyError::TooLarge { limit: MAX_BYTES }.into());
             }
-            bodies.reserve(&mut permit, packed.len() + unpacked.len() + length)?;
+            room.extend_to(packed.len() + unpacked.len() + length)?;
             unpacked.extend_from_slice(piece.get(..length).unwrap_or_default());
             yield_now().await;
         }
         drop(decoder);
-        Ok(BudgetedBody { body: unpacked.into(), permit })
+        Ok(BudgetedBody { body: unpacked.into(), room })
     }
 }
 

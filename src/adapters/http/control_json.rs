@@ -9,10 +9,11 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{problem_json::ProblemJson, responses::JSON};
+use super::{large_body::broken, problem_json::ProblemJson, responses::JSON};
 use crate::{
     adapters::contract::{Problem, ProblemKind},
     domain::json,
+    ports::BodyError,
 };
 
 /// The largest body of a control request, in bytes.
@@ -27,10 +28,12 @@ pub(super) type OptionalJson<T> = ControlJson<T, false>;
 
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, is_required: bool) -> Result<T, Problem> {
     let body = body.take().map_err(|_| Problem::new(ProblemKind::Internal, "the body was read twice"))?;
-    let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| {
-        if matches!(error, ReadBodyError::PayloadTooLarge) {
+    let bytes = body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => {
             Problem::new(ProblemKind::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
-        } else {
+        }
+        ReadBodyError::Io(error) if broken(&error) == BodyError::TooSlow => BodyError::TooSlow.into(),
+        ReadBodyError::Io(_) | ReadBodyError::Utf8(_) | ReadBodyError::BodyHasBeenTaken => {
             Problem::new(ProblemKind::MalformedJson, "the body could not be read to its end")
         }
     })?;

@@ -1,6 +1,12 @@
-//! Bodies of prompts and uploads. The size of each one and the memory for all of them are bounded while they are read.
+//! Bodies of prompts and uploads. The size of each one, and the memory for those of one caller and for all of them, are
+//! bounded while they are read.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -25,16 +31,31 @@ pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 const MAX_BUFFERED_BYTES: usize = 1024 * 1024;
 /// The memory for all buffered bodies.
 const BUDGET_KIB: usize = 256 * 1024;
+/// One caller may use an n-th of it, so that no program keeps the others from sending bodies.
+const SHARES: usize = 4;
 /// How long a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The memory budget for bodies, in KiB.
-pub struct LargeBodies(Arc<Semaphore>);
+pub struct LargeBodies {
+    all: Arc<Semaphore>,
+    /// The most for one caller.
+    share: usize,
+    /// The shares in use, by caller.
+    callers: Mutex<HashMap<String, Weak<Semaphore>>>,
+}
 
-/// A body and its share of the memory budget, which is returned on drop.
+/// A body and its part of the memory budget, which is returned on drop.
 pub struct BudgetedBody<T> {
     pub body: T,
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub room: Room,
+}
+
+/// What a body uses of the memory budget and of its caller's share.
+pub struct Room {
+    budgets: [Arc<Semaphore>; 2],
+    taken: Vec<OwnedSemaphorePermit>,
+    kib: usize,
 }
 
 impl Default for LargeBodies {
@@ -45,16 +66,29 @@ impl Default for LargeBodies {
 
 impl LargeBodies {
     pub fn with_budget(kib: usize) -> Self {
-        Self(Arc::new(Semaphore::new(kib)))
+        Self { all: Arc::new(Semaphore::new(kib)), share: kib / SHARES, callers: Mutex::default() }
     }
 
-    /// Reads a whole body.
+    /// Returns the room of a body, still empty.
+    fn room(&self, caller: &str) -> Room {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = callers.get(caller).and_then(Weak::upgrade);
+        let share = known.unwrap_or_else(|| {
+            callers.retain(|_, share| share.strong_count() > 0);
+            let share = Arc::new(Semaphore::new(self.share));
+            callers.insert(caller.to_owned(), Arc::downgrade(&share));
+            share
+        });
+        Room { budgets: [share, Arc::clone(&self.all)], taken: Vec::new(), kib: 0 }
+    }
+
+    /// Reads a whole body. `caller` is the name under which its memory is counted.
     ///
     /// # Errors
     ///
     /// The body is too large, too slow or broken, or the memory budget is used up.
-    pub async fn read(&self, body: Body, headers: &HeaderMap) -> Result<BudgetedBody<Bytes>, BodyError> {
-        self.begin(body, headers, MAX_BYTES).await.map(|(whole, _rest)| whole)
+    pub async fn read(&self, caller: &str, body: Body, headers: &HeaderMap) -> Result<BudgetedBody<Bytes>, BodyError> {
+        self.begin(caller, body, headers, MAX_BYTES).await.map(|(whole, _rest)| whole)
     }
 
     /// Buffers a small body, and streams a large one.
@@ -64,61 +98,73 @@ impl LargeBodies {
     /// As [`Self::read`]; a streamed body may also fail later.
     pub async fn buffer_or_stream(
         &self,
+        caller: &str,
         body: Body,
         headers: &HeaderMap,
     ) -> Result<BudgetedBody<RequestBody>, BodyError> {
         let length = declared_length(headers);
         let limit =
             if length.is_some_and(|length| length > MAX_BUFFERED_BYTES as u64) { 0 } else { MAX_BUFFERED_BYTES };
-        let (BudgetedBody { body: start, permit }, rest) = self.begin(body, headers, limit).await?;
+        let (BudgetedBody { body: start, room }, rest) = self.begin(caller, body, headers, limit).await?;
         let body = match rest {
             None => RequestBody::Buffered(start),
             Some(rest) => {
                 RequestBody::Streamed { length, stream: Box::pin(stream::once(async { Ok(start) }).chain(rest)) }
             }
         };
-        Ok(BudgetedBody { body, permit })
+        Ok(BudgetedBody { body, room })
     }
 
     /// Reads a body until it ends or exceeds `limit`. Returns the bytes read and the rest of the stream.
     async fn begin(
         &self,
+        caller: &str,
         body: Body,
         headers: &HeaderMap,
         limit: usize,
     ) -> Result<(BudgetedBody<Bytes>, Option<BodyStream>), BodyError> {
+        let mut room = self.room(caller);
         if body.is_empty() {
-            return Ok((BudgetedBody { body: Bytes::new(), permit: None }, None));
+            return Ok((BudgetedBody { body: Bytes::new(), room }, None));
         }
         if declared_length(headers).is_some_and(|length| length > MAX_BYTES as u64) {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         let mut chunks = bounded(body);
-        let (mut start, mut size, mut permit) = (Vec::new(), 0, None);
+        let (mut start, mut size) = (Vec::new(), 0);
         while size <= limit
             && let Some(chunk) = chunks.next().await
         {
             let chunk = chunk?;
             size += chunk.len();
-            self.reserve(&mut permit, size)?;
+            room.extend_to(size)?;
             start.push(chunk);
         }
         let body = match <[Bytes; 1]>::try_from(start) {
             Ok([only]) => only,
             Err(several) => several.concat().into(),
         };
-        Ok((BudgetedBody { body, permit }, (size > limit).then_some(chunks)))
+        Ok((BudgetedBody { body, room }, (size > limit).then_some(chunks)))
+    }
+}
+
+impl Room {
+    /// Returns how much memory the body uses.
+    pub fn kib(&self) -> usize {
+        self.kib
     }
 
-    /// Extends `permit` to `size` bytes.
-    pub(super) fn reserve(&self, permit: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), BodyError> {
-        let reserved = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(size.div_ceil(1024).saturating_sub(reserved)).map_err(|_| BodyError::OverBudget)?;
-        let more = Arc::clone(&self.0).try_acquire_many_owned(missing).map_err(|_| BodyError::OverBudget)?;
-        match permit {
-            Some(permit) => permit.merge(more),
-            None => *permit = Some(more),
+    /// Extends the room to `size` bytes.
+    pub(super) fn extend_to(&mut self, size: usize) -> Result<(), BodyError> {
+        let kib = size.div_ceil(1024).max(self.kib);
+        if kib > self.kib {
+            let missing = u32::try_from(kib - self.kib).map_err(|_| BodyError::OverBudget)?;
+            for budget in &self.budgets {
+                let more = Arc::clone(budget).try_acquire_many_owned(missing);
+                self.taken.push(more.map_err(|_| BodyError::OverBudget)?);
+            }
         }
+        self.kib = kib;
         Ok(())
     }
 }
@@ -134,13 +180,18 @@ fn bounded(body: Body) -> BodyStream {
             chunk = chunks.next() => chunk,
             () = &mut deadline => return Err(BodyError::TooSlow),
         };
-        let Some(chunk) = chunk.transpose().map_err(|_disconnected| BodyError::Broken)? else { return Ok(None) };
+        let Some(chunk) = chunk.transpose().map_err(|error| broken(&error))? else { return Ok(None) };
         let size = size + chunk.len();
         if size > MAX_BYTES {
             return Err(BodyError::TooLarge { limit: MAX_BYTES });
         }
         Ok(Some((chunk, (chunks, deadline, size))))
     }))
+}
+
+/// The listener ends a body that makes no progress.
+pub(super) fn broken(error: &io::Error) -> BodyError {
+    if error.kind() == io::ErrorKind::TimedOut { BodyError::TooSlow } else { BodyError::Broken }
 }
 
 /// Returns the `Content-Length`.

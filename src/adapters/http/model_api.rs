@@ -74,7 +74,7 @@ impl ModelApi {
         body: ModelBody<ResponseShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
         // The body's memory stays reserved until the response begins.
-        let BudgetedBody { body, permit: _permit } = body.bytes;
+        let BudgetedBody { body, room: _room } = body.bytes;
         Ok(caller.app().models.create_response(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 
@@ -88,7 +88,7 @@ impl ModelApi {
         headers: &HeaderMap,
         body: ModelBody<ChatShape>,
     ) -> Result<ModelResponse, OpenAiErrorResponse<PROMPT>> {
-        let BudgetedBody { body, permit: _permit } = body.bytes;
+        let BudgetedBody { body, room: _room } = body.bytes;
         Ok(caller.app().models.create_chat_completion(ModelRequest { headers: headers.clone(), body }).await?.into())
     }
 

@@ -10,6 +10,7 @@ use poem_openapi::{
 };
 
 use super::{authenticator::AuthContext, compression::Coding, large_body::BudgetedBody, problem_json::ProblemJson};
+use crate::ports::BodyError;
 
 /// The documented part of a body: the members that the gateway itself reads. The others are those of OpenAI's API.
 pub(super) trait Shape {
@@ -67,10 +68,11 @@ impl<'a, S: Shape + Send + 'static> ApiExtractor<'a> for ModelBody<S> {
         _options: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let Data(context) = Data::<&AuthContext>::from_request_without_body(request).await?;
+        let refused = |error: BodyError| ProblemJson(error.into());
         let coding = Coding::of(request.headers()).map_err(ProblemJson)?;
         let bodies = &context.state.bodies;
-        let bytes = bodies.read(body.take()?, request.headers()).await.map_err(|error| ProblemJson(error.into()))?;
-        let bytes = coding.decompress(bytes, bodies).await.map_err(ProblemJson)?;
+        let bytes = bodies.read(context.token_id(), body.take()?, request.headers()).await.map_err(refused)?;
+        let bytes = coding.decompress(bytes).await.map_err(ProblemJson)?;
         Ok(Self { bytes, shape: PhantomData })
     }
 }

@@ -20,6 +20,7 @@ use poem_openapi::{
 
 use super::{
     ApiState,
+    authenticator::AuthContext,
     kept_alive::{SILENCE, kept_alive, takes_comments},
     large_body::BudgetedBody,
     openai_error::OpenAiError,
@@ -56,8 +57,9 @@ pub(super) async fn forward(state: &ApiState, mut request: Request) -> Result<Re
         return Err(refusal.with_header(header::ALLOW, ALLOWED).into_response());
     }
     let refused = |error: AppError| OpenAiError::of(&error).into_response();
-    let body = state.bodies.buffer_or_stream(request.take_body(), request.headers()).await;
-    let BudgetedBody { body, permit: _permit } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
+    let caller = request.data::<AuthContext>().map_or("", AuthContext::token_id).to_owned();
+    let body = state.bodies.buffer_or_stream(&caller, request.take_body(), request.headers()).await;
+    let BudgetedBody { body, room: _room } = body.map_err(|error| ProblemJson(error.into()).into_response())?;
     let (uri, method) = (request.uri().clone(), request.method().clone());
     let rest = uri.path().strip_prefix(paths::PROXY).unwrap_or_default();
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
