@@ -4,7 +4,11 @@
 //! gateway accepts no new connections, waits for running requests up to a limit, and then waits for every task that
 //! changes state. Those tasks have time limits of their own.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use tokio::{
     net::TcpListener,
@@ -19,15 +23,18 @@ use crate::{
         http::{self, GatewayToken, Hosts, RequestIds},
         oauth::HttpOAuthEndpoint,
         secret_file::mode_if_public,
-        serving,
+        serving::{self, Limits},
         settings::{DatabaseSettings, Settings},
-        system::SystemRandom,
+        system::{SystemRandom, raise_open_files},
         upstream::{HttpUpstream, Timeouts},
         web_ui,
         webhook::Webhook,
     },
     app::{Adoption, App, AppSettings, Ports, ProviderCatalog},
 };
+
+/// Files for the database, the journal, the log and the listeners.
+const RESERVED_FILES: usize = 64;
 
 /// A gateway that listens but does not serve yet.
 pub struct Started {
@@ -106,9 +113,20 @@ pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
     let Started { app, listener, token, hosts, request_ids, .. } = started;
     let endpoint = http::endpoint(&app, token, hosts, request_ids, page, stop.clone());
-    serving::serve(vec![listener], endpoint, http::LIMITS, stop.cancelled(), CancellationToken::new()).await;
+    let is_shared = |peer: IpAddr| peer.is_loopback();
+    let limits = within(http::LIMITS, raise_open_files());
+    serving::serve(vec![listener], endpoint, limits, is_shared, stop.cancelled(), CancellationToken::new()).await;
     app.shut_down().await;
     tracing::info!("stopped");
+}
+
+/// Fits the connections to the number of files that this process may open: each may need another one to a provider.
+fn within(limits: Limits, open_files: usize) -> Limits {
+    let most = open_files.saturating_sub(RESERVED_FILES) / 2;
+    if most < limits.connections {
+        tracing::warn!(open_files, connections = most, "the limit of open files leaves room for few connections");
+    }
+    Limits { connections: limits.connections.min(most).max(1), ..limits }
 }
 
 /// Logs a warning for each listener that other machines may reach, and for each secret that other users may read.

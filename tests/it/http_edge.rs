@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use futures_util::stream;
 use goclaw::adapters::{
     http::{GatewayToken, Hosts, RequestIds, endpoint},
     serving::{Limits, serve},
     system::SystemRandom,
 };
-use poem::{Endpoint, Response, Route, endpoint::make, get};
+use poem::{Body, Endpoint, Request, Response, Route, endpoint::make, get, http::StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -20,13 +22,23 @@ use crate::support::{fakes::TestGateway, gateway::TEST_DEADLINE, log::CapturedLo
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_millis(300),
+    stall_timeout: Duration::from_millis(300),
     connections: 4,
+    connections_per_peer: 2,
     header_bytes: 16 * 1024,
     drain: Duration::from_millis(500),
 };
 
 /// Serves `endpoint`. Using or dropping the returned sender stops it, and the handle ends when it has stopped.
 async fn served(
+    endpoint: impl Endpoint<Output = Response> + 'static,
+) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    served_within(LIMITS, true, endpoint).await
+}
+
+async fn served_within(
+    limits: Limits,
+    is_shared: bool,
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> (std::net::SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -36,7 +48,8 @@ async fn served(
     let handle = tokio::spawn(serve(
         vec![listener],
         endpoint,
-        LIMITS,
+        limits,
+        move |_| is_shared,
         async move {
             let _ = stopped.await;
         },
@@ -108,6 +121,83 @@ async fn idle_connections_do_not_block_others() {
     assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));
 }
 
+/// Limits under which only a full listener ends connections.
+const PATIENT: Limits = Limits { header_timeout: TEST_DEADLINE, stall_timeout: TEST_DEADLINE, ..LIMITS };
+const PROBE: &str = "GET /probe HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+
+/// Responds to `/endless` without end, to `/quiet` after a signal, and to other paths at once.
+fn three_kinds(quiet: &Arc<Notify>, dropped: &Arc<Notify>) -> impl Endpoint<Output = Response> + 'static {
+    let (quiet, dropped) = (Arc::clone(quiet), Arc::clone(dropped));
+    make(move |request: Request| {
+        let (quiet, guard) = (Arc::clone(&quiet), Dropped(Arc::clone(&dropped)));
+        async move {
+            let path = request.uri().path().to_owned();
+            if path == "/quiet" {
+                quiet.notified().await;
+            }
+            let chunk = move |()| {
+                let _guard = &guard;
+                Some((Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 64 * 1024])), ()))
+            };
+            let endless = || Body::from_bytes_stream(stream::unfold((), move |()| std::future::ready(chunk(()))));
+            Ok::<_, poem::Error>(Response::builder().body(if path == "/endless" { endless() } else { "ok".into() }))
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_loses_its_connection() {
+    let (quiet, dropped) = (Arc::default(), Arc::default());
+    let (address, _stop, _handle) = served(three_kinds(&quiet, &dropped)).await;
+    let _caller = send(address, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    timeout(TEST_DEADLINE, dropped.notified()).await.expect("the response is dropped with its connection");
+}
+
+#[tokio::test]
+async fn a_full_listener_ends_the_callers_that_keep_it_waiting_and_no_others() {
+    let (quiet, dropped) = (Arc::default(), Arc::default());
+    let (address, _stop, _handle) = served_within(PATIENT, true, three_kinds(&quiet, &dropped)).await;
+    let mut model = send(address, "GET /quiet HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let mut blocking = Vec::new();
+    for request in
+        ["GET /endless HTTP/1.1\r\nhost: x\r\n\r\n", "GET / HT", "", "POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n"]
+    {
+        for _ in 0..3 {
+            blocking.push(send(address, request).await);
+            tokio::task::yield_now().await;
+        }
+        let response = read_to_close(&mut send(address, PROBE).await).await;
+        assert!(response.starts_with("HTTP/1.1 200"), "{request}: {response}");
+    }
+    quiet.notify_one();
+    assert!(read_to_close(&mut model).await.starts_with("HTTP/1.1 200"), "a request that waits for us is not ended");
+}
+
+#[tokio::test]
+async fn one_address_has_a_share_of_the_connections() {
+    let (quiet, dropped) = (Arc::default(), Arc::default());
+    let (address, _stop, _handle) = served_within(PATIENT, false, three_kinds(&quiet, &dropped)).await;
+    let mut idle = [send(address, "").await, send(address, "").await];
+    assert!(read_to_close(&mut send(address, PROBE).await).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(read_to_close(&mut idle[0]).await, "", "the one that has been idle longest makes room");
+}
+
+#[tokio::test]
+async fn a_body_without_progress_is_given_up() {
+    let endpoint = make(|request: Request| async move {
+        let read = request.into_body().into_bytes().await;
+        Ok::<_, poem::Error>(
+            Response::builder()
+                .status(if read.is_ok() { StatusCode::OK } else { StatusCode::REQUEST_TIMEOUT })
+                .finish(),
+        )
+    });
+    let (address, _stop, _handle) = served(endpoint).await;
+    let response =
+        read_to_close(&mut send(address, "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").await).await;
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+}
+
 #[tokio::test]
 async fn a_shutdown_completes_requests_and_accepts_no_new_ones() {
     let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -152,7 +242,7 @@ async fn several_listeners_are_served() {
     let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
     let endpoint = Route::new().at("/", get(make(|_| async { Ok::<_, poem::Error>(Response::default()) })));
     #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
-    tokio::spawn(serve(listeners, endpoint, LIMITS, std::future::pending(), CancellationToken::new()));
+    tokio::spawn(serve(listeners, endpoint, LIMITS, |_| true, std::future::pending(), CancellationToken::new()));
     for address in addresses {
         let mut caller = send(address, "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(read_to_close(&mut caller).await.starts_with("HTTP/1.1 200"));

@@ -23,7 +23,9 @@ const QUEUE: usize = 16;
 
 const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(5),
+    stall_timeout: Duration::from_secs(30),
     connections: 64,
+    connections_per_peer: 64,
     header_bytes: 16 * 1024,
     drain: Duration::from_secs(1),
 };
@@ -42,7 +44,11 @@ impl CallbackListener for LoopbackListener {
         let cancel_when_freed = freed.clone();
         let endpoint = routes::endpoint(sender, address.port());
         #[expect(clippy::disallowed_methods, reason = "ends with the returned value, which a tracked task holds")]
-        tokio::spawn(async move { serve(listeners, endpoint, LIMITS, stopped.cancelled(), cancel_when_freed).await });
+        tokio::spawn(async move {
+            // In a container, every caller has the address of its network's gateway.
+            let is_shared = |_| true;
+            serve(listeners, endpoint, LIMITS, is_shared, stopped.cancelled(), cancel_when_freed).await;
+        });
         Ok(Box::new(RunningListener { events, freed, stop: stop.drop_guard() }))
     }
 }

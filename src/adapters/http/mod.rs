@@ -53,7 +53,9 @@ use crate::{adapters::serving::Limits, app::App};
 /// Limits of the API's listener.
 pub const LIMITS: Limits = Limits {
     header_timeout: Duration::from_secs(10),
+    stall_timeout: Duration::from_secs(30),
     connections: 4096,
+    connections_per_peer: 256,
     header_bytes: 32 * 1024,
     drain: Duration::from_secs(25),
 };

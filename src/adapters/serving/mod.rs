@@ -2,14 +2,19 @@
 //!
 //! poem's own server does not cancel a handler after the caller disconnects, does not set TCP_NODELAY, has no deadline
 //! for request headers, and spins when `accept` fails (`docs/adr/0003-own-accept-loop.md`). Here a connection is one
-//! future. When it ends, its handlers are dropped.
+//! future. When it ends, its handlers are dropped. A connection whose caller neither reads nor writes ends too.
+
+mod activity;
+mod connections;
+mod watched_body;
+mod watched_stream;
 
 use std::{
     convert::Infallible,
     future::{Future, pending},
     io,
-    net::SocketAddr,
-    pin::pin,
+    net::{IpAddr, SocketAddr},
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
@@ -28,19 +33,27 @@ use poem::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
-    task::JoinSet,
-    time::{sleep, timeout},
+    task::{Id, JoinError, JoinSet},
+    time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+
+use activity::Activity;
+use connections::Connections;
+use watched_body::{AnyBody, ReceivedBody, SentBody};
+use watched_stream::WatchedStream;
 
 /// The limits of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Time to send the head of a request, on a new or a kept-alive connection.
     pub header_timeout: Duration,
-    /// Connections served at a time. Further ones wait in the system's queue.
+    /// How long a write, or the body of a request, may make no progress.
+    pub stall_timeout: Duration,
+    /// Connections served at a time. At this number, one that waits for its caller makes room for a new one.
     pub connections: usize,
+    /// Connections of one address, unless many callers share it.
+    pub connections_per_peer: usize,
     /// Maximum size of a request's head in bytes.
     pub header_bytes: usize,
     /// How long running requests may take after the stop.
@@ -51,51 +64,63 @@ type SharedEndpoint = Arc<BoxEndpoint<'static>>;
 
 /// Pause after `accept` failed, e.g. because no file descriptor is left.
 const ACCEPT_BACK_OFF: Duration = Duration::from_millis(50);
+/// How often a new connection looks for room while all others are being answered.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(100);
 const MAX_HEADERS: usize = 64;
 
 /// Serves `endpoint` on `listeners` until `stop` is ready. Then closes the listeners, cancels `freed`, and waits for
-/// running requests up to the limit.
+/// running requests up to the limit. `is_shared` says which addresses many callers share.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     endpoint: impl Endpoint<Output = Response> + 'static,
     limits: Limits,
+    is_shared: impl Fn(IpAddr) -> bool,
     stop: impl Future<Output = ()>,
     freed: CancellationToken,
 ) {
     let endpoint: SharedEndpoint = Arc::new(endpoint.boxed());
-    let (graceful, slots) = (GracefulShutdown::new(), Arc::new(Semaphore::new(limits.connections)));
-    let mut connections = JoinSet::new();
+    let (graceful, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
+    let mut open = Connections::new(limits.connections, limits.connections_per_peer);
     let mut stop = pin!(stop);
-    loop {
-        let slot = tokio::select! {
-            Ok(slot) = Arc::clone(&slots).acquire_owned() => slot,
+    'serving: loop {
+        let accepted = tokio::select! {
+            accepted = accept_any(&listeners) => accepted,
+            Some(ended) = tasks.join_next_with_id() => {
+                open.remove(task_of(&ended));
+                continue;
+            }
             () = &mut stop => break,
         };
-        let (stream, remote) = tokio::select! {
-            accepted = accept_any(&listeners) => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(error = %error, "a connection could not be accepted");
-                    #[expect(clippy::disallowed_methods, reason = "real sockets need real time")]
-                    sleep(ACCEPT_BACK_OFF).await;
-                    continue;
-                }
-            },
-            () = &mut stop => break,
+        let Ok((stream, remote)) = accepted.inspect_err(|error| {
+            tracing::warn!(error = %error, "a connection could not be accepted");
+        }) else {
+            timer(ACCEPT_BACK_OFF).await;
+            continue;
         };
-        let (endpoint, watcher) = (Arc::clone(&endpoint), graceful.watcher());
-        connections.spawn(async move {
-            serve_connection(stream, remote, endpoint, limits, watcher).await;
-            drop(slot);
-        });
-        while connections.try_join_next().is_some() {}
+        let peer = remote.ip().to_canonical();
+        if !is_shared(peer) && !open.make_room_for(peer) {
+            continue;
+        }
+        while !open.make_room() {
+            tokio::select! {
+                Some(ended) = tasks.join_next_with_id() => open.remove(task_of(&ended)),
+                () = timer(LOOK_FOR_ROOM) => {}
+                () = &mut stop => break 'serving,
+            }
+        }
+        let activity = Arc::new(Activity::default());
+        activity.progress();
+        let connection =
+            Connection { stream, remote, endpoint: Arc::clone(&endpoint), activity: Arc::clone(&activity) };
+        let task = tasks.spawn(connection.serve(limits, graceful.watcher()));
+        open.add(peer, activity, task);
     }
     drop(listeners);
     freed.cancel();
     if timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("the shutdown cancelled requests that were still running");
     }
-    connections.shutdown().await;
+    tasks.shutdown().await;
 }
 
 async fn accept_any(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
@@ -105,32 +130,60 @@ async fn accept_any(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketA
     select_all(listeners.iter().map(|listener| Box::pin(listener.accept()))).await.0
 }
 
-async fn serve_connection(
+fn task_of(ended: &Result<(Id, ()), JoinError>) -> Id {
+    ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id)
+}
+
+#[expect(clippy::disallowed_methods, reason = "real sockets need real time")]
+fn timer(time: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(sleep(time))
+}
+
+struct Connection {
     stream: TcpStream,
     remote: SocketAddr,
     endpoint: SharedEndpoint,
-    limits: Limits,
-    watcher: Watcher,
-) {
-    // Without it, small events wait for the caller's delayed acknowledgements.
-    let _ = stream.set_nodelay(true);
-    let Ok(local) = stream.local_addr() else { return };
-    // hyper's deadline starts with the first byte, so the wait for that byte needs its own.
-    if timeout(limits.header_timeout, stream.readable()).await.is_err() {
-        return;
-    }
-    let service = service_fn(move |request: Request<Incoming>| {
-        let endpoint = Arc::clone(&endpoint);
-        async move {
-            let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
-            Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(from.into()).await))
+    activity: Arc<Activity>,
+}
+
+impl Connection {
+    async fn serve(self, limits: Limits, watcher: Watcher) {
+        let Self { stream, remote, endpoint, activity } = self;
+        // Without it, small events wait for the caller's delayed acknowledgements.
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { return };
+        // hyper's deadline starts with the first byte, so the wait for that byte needs its own.
+        if timeout(limits.header_timeout, stream.readable()).await.is_err() {
+            return;
         }
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.header_bytes)
-        .max_headers(MAX_HEADERS);
-    // On an error the caller disconnected or violated the protocol; hyper has already responded if it could.
-    let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+        let stream = WatchedStream::new(stream, Arc::clone(&activity), limits.stall_timeout);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (endpoint, activity) = (Arc::clone(&endpoint), Arc::clone(&activity));
+            async move {
+                let from = (request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP);
+                let request = watched(from.into(), &activity, limits.stall_timeout);
+                let response = hyper::Response::<AnyBody>::from(endpoint.get_response(request).await);
+                Ok::<_, Infallible>(response.map(|body| SentBody::new(body, activity)))
+            }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_buf_size(limits.header_bytes)
+            .max_headers(MAX_HEADERS);
+        // On an error the caller disconnected or violated the protocol; hyper has already responded if it could.
+        let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+    }
+}
+
+/// Notes when the request has been received completely, and limits the wait for its body.
+fn watched(mut request: poem::Request, activity: &Arc<Activity>, limit: Duration) -> poem::Request {
+    let body = request.take_body();
+    if body.is_empty() {
+        activity.answer();
+        return request;
+    }
+    let body = ReceivedBody::new(body.into(), Arc::clone(activity), limit);
+    request.set_body(poem::Body::from(AnyBody::new(body)));
+    request
 }

@@ -3,7 +3,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::{
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+    time::{ClockId, clock_gettime},
+};
 
 use crate::{
     domain::time::Timestamp,
@@ -47,4 +50,12 @@ impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         getrandom::fill(bytes).map_err(|error| RandomError(Box::new(error)))
     }
+}
+
+/// Raises the soft limit of open files to the hard one, and returns the limit that holds.
+pub fn raise_open_files() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let holds = if raised.is_ok() { maximum } else { current };
+    holds.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
