@@ -31,6 +31,7 @@ use crate::{
         webhook::Webhook,
     },
     app::{Adoption, App, AppSettings, Ports, ProviderCatalog},
+    domain::networks::TrustedProxies,
 };
 
 /// Files for the database, the journal, the log and the listeners.
@@ -43,6 +44,7 @@ pub struct Started {
     listener: TcpListener,
     token: GatewayToken,
     hosts: Hosts,
+    proxies: TrustedProxies,
     request_ids: RequestIds,
 }
 
@@ -97,7 +99,8 @@ pub async fn start_with(settings: &Settings, decorate: impl FnOnce(Ports) -> Por
     );
     app.start().await?;
     let hosts = Hosts::new(settings.server.host, &settings.server.allowed_hosts);
-    Ok(Started { address, app, listener, token, hosts, request_ids })
+    let proxies = TrustedProxies::new(settings.server.trusted_proxies.clone());
+    Ok(Started { address, app, listener, token, hosts, proxies, request_ids })
 }
 
 /// A database file belongs to one machine; on PostgreSQL, gateways of the earlier version may run.
@@ -111,9 +114,10 @@ pub(super) fn adoption(database: &DatabaseSettings) -> Adoption {
 /// Serves until `stop` is cancelled, then waits for requests and tasks as described above.
 pub async fn run(started: Started, stop: CancellationToken) {
     let page = web_ui::endpoint();
-    let Started { app, listener, token, hosts, request_ids, .. } = started;
-    let endpoint = http::endpoint(&app, token, hosts, request_ids, page, stop.clone());
-    let is_shared = |peer: IpAddr| peer.is_loopback();
+    let Started { app, listener, token, hosts, proxies, request_ids, .. } = started;
+    let known = proxies.clone();
+    let endpoint = http::endpoint(&app, token, hosts, proxies, request_ids, page, stop.clone());
+    let is_shared = move |peer: IpAddr| peer.is_loopback() || known.contain(peer);
     let limits = within(http::LIMITS, raise_open_files());
     serving::serve(vec![listener], endpoint, limits, is_shared, stop.cancelled(), CancellationToken::new()).await;
     app.shut_down().await;

@@ -8,6 +8,7 @@ mod authorization_response;
 mod claims;
 mod ids;
 mod login;
+mod networks;
 mod oauth;
 mod pasted_cookie;
 mod provider_settings;

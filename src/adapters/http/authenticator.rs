@@ -8,7 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{ApiState, current_request, failed_attempts::FailedAttempts, paths, problem_json::ProblemJson};
+use super::{
+    ApiState, caller_address::CallerAddress, current_request, failed_attempts::FailedAttempts, paths,
+    problem_json::ProblemJson,
+};
 use crate::{
     adapters::contract::ProblemKind,
     app::App,
@@ -84,7 +87,7 @@ async fn auth_context(request: &Request, _presented: Bearer) -> Option<AuthConte
 
 impl AuthContext {
     /// Returns the caller as the audit log names it.
-    pub(super) fn actor(&self, address: Option<IpAddr>) -> Actor {
+    pub(super) fn actor(&self, address: IpAddr) -> Actor {
         let name = match &self.credential {
             Credential::GatewayToken => "gateway token".to_owned(),
             Credential::ApiToken(token) => match token.scope {
@@ -93,7 +96,7 @@ impl AuthContext {
                 Scope::Proxy => format!("token {} ({})", token.id.as_str(), token.name.as_str()),
             },
         };
-        Actor { name, address: address.map(|ip| ip.to_string()), request_id: current_request::id() }
+        Actor { name, address: Some(address.to_string()), request_id: current_request::id() }
     }
 }
 
@@ -123,14 +126,14 @@ impl Authenticator {
     /// # Errors
     ///
     /// The token is missing, wrong or not for this path; the error is the response.
-    pub(super) fn authenticate(&self, request: &mut Request) -> Result<(), Response> {
+    pub(super) fn authenticate(&self, request: &mut Request, caller: CallerAddress) -> Result<(), Response> {
         let path = request.uri().path();
         if !paths::needs_token(path) {
             return Ok(());
         }
         let presented = bearer(request);
         let Some(credential) = presented.and_then(|token| self.credential(token)) else {
-            return Err(match self.failed.count(request.remote_addr()) {
+            return Err(match self.failed.count(caller.0) {
                 Ok(()) => ProblemJson::unauthorized(presented.is_some()),
                 Err(wait) => ProblemJson::too_many_attempts(wait),
             });

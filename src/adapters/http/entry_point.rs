@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::{
     ApiState,
     authenticator::{AuthContext, Authenticator},
+    caller_address::CallerAddress,
     current_request::{CurrentRequest, RequestIds},
     hosts::Hosts,
     kept_alive::is_event_stream,
@@ -23,7 +24,11 @@ use super::{
     problem_json::{self, ProblemJson},
     proxy_api,
 };
-use crate::{adapters::contract::ProblemKind, app::acting_as, domain::audit::Actor};
+use crate::{
+    adapters::contract::ProblemKind,
+    app::acting_as,
+    domain::{audit::Actor, networks::TrustedProxies},
+};
 
 /// Default CSP for responses other than pages: no scripts, no framing.
 const DEFAULT_CSP: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -32,6 +37,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 pub(super) struct EntryPoint<R, P> {
     pub(super) hosts: Hosts,
+    pub(super) proxies: TrustedProxies,
     pub(super) ids: RequestIds,
     pub(super) authenticator: Authenticator,
     /// Handles `/` and the paths below `/page/`.
@@ -47,10 +53,12 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> Endpoint fo
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let (id, path) = (self.ids.next(), request.uri().path());
         // Log the path without the query, which may contain a secret by mistake.
-        let span = tracing::info_span!("http.request", request.id = id, method = %request.method(), path);
+        let caller = CallerAddress::of(&request, &self.proxies);
+        let span =
+            tracing::info_span!("http.request", request.id = id, method = %request.method(), path, caller = %caller.0);
         let name = HeaderValue::from_str(&id);
         let current = CurrentRequest { id, speaks_openai: paths::speaks_openai(path) };
-        let work = pin!(self.handle_or_report_panic(request));
+        let work = pin!(self.handle_or_report_panic(request, caller));
         let mut response = current.scope(work).instrument(span).await;
         let headers = response.headers_mut();
         headers.extend(name.ok().map(|name| (REQUEST_ID, name)));
@@ -80,8 +88,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
     /// Converts a panic to a 500, so that a bug ends one request and not its connection. The panic hook has already
     /// printed the message and the location; the log line here adds the request id. No shared state is left
     /// inconsistent: changes run in separate tasks (`app::Tasks`), and no lock is held across an await.
-    async fn handle_or_report_panic(&self, request: Request) -> Response {
-        match AssertUnwindSafe(self.handle(request)).catch_unwind().await {
+    async fn handle_or_report_panic(&self, request: Request, caller: CallerAddress) -> Response {
+        match AssertUnwindSafe(self.handle(request, caller)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => {
                 let message = panic_message(panic.as_ref());
@@ -92,8 +100,8 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         }
     }
 
-    async fn handle(&self, mut request: Request) -> Response {
-        let checked = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request));
+    async fn handle(&self, mut request: Request, caller: CallerAddress) -> Response {
+        let checked = self.check_host(&request).and_then(|()| self.authenticator.authenticate(&mut request, caller));
         if let Err(refusal) = checked.and_then(|()| no_upgrade(&request)) {
             return refusal;
         }
@@ -103,7 +111,7 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
         } else if paths::is_page(&path) {
             self.page.call(request).await
         } else {
-            let actor = actor(&request);
+            let actor = actor(&request, caller);
             let routed = pin!(self.routes.call(request));
             match actor {
                 Some(actor) => acting_as(actor, routed).await,
@@ -122,10 +130,9 @@ impl<R: Endpoint<Output = Response>, P: Endpoint<Output = Response>> EntryPoint<
 }
 
 /// Returns who makes this request, for the audit log. Requests to models change nothing, so they need none.
-fn actor(request: &Request) -> Option<Actor> {
+fn actor(request: &Request, caller: CallerAddress) -> Option<Actor> {
     let changes = *request.method() != Method::GET && !paths::speaks_openai(request.uri().path());
-    let address = request.remote_addr().as_socket_addr().map(|address| address.ip());
-    request.data::<AuthContext>().filter(|_| changes).map(|caller| caller.actor(address))
+    request.data::<AuthContext>().filter(|_| changes).map(|context| context.actor(caller.0))
 }
 
 /// Returns the message of a panic. It contains no secret: secrets have no `Display`.

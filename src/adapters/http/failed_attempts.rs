@@ -2,19 +2,13 @@
 //!
 //! A token of 256 bits cannot be guessed. The limit bounds the load that scanners and callers with a wrong token cause.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    num::NonZeroU32,
-    time::Duration,
-};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     state::{InMemoryState, NotKeyed, keyed::HashMapStateStore},
 };
-use poem::{Addr, web::RemoteAddr};
-
 const PER_ADDRESS: Quota = Quota::per_second(NonZeroU32::new(1).unwrap()).allow_burst(NonZeroU32::new(20).unwrap());
 const IN_ALL: Quota = Quota::per_second(NonZeroU32::new(20).unwrap()).allow_burst(NonZeroU32::new(200).unwrap());
 
@@ -44,16 +38,12 @@ impl FailedAttempts {
     /// # Errors
     ///
     /// The rate exceeds a limit; the error is the time to wait.
-    pub fn count(&self, caller: &RemoteAddr) -> Result<(), Duration> {
-        let ip = match caller.0 {
-            Addr::SocketAddr(address) => address.ip(),
-            Addr::Unix(_) | Addr::Custom(..) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        };
+    pub fn count(&self, caller: IpAddr) -> Result<(), Duration> {
         if self.per_address.len() > ADDRESSES {
             self.per_address.retain_recent();
         }
         let now = self.clock.now();
-        self.per_address.check_key(&ip).map_err(|early| early.wait_time_from(now))?;
+        self.per_address.check_key(&caller).map_err(|early| early.wait_time_from(now))?;
         self.in_all.check().map_err(|early| early.wait_time_from(now))
     }
 }

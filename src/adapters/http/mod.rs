@@ -8,6 +8,7 @@ mod app_errors;
 mod audit_api;
 mod auth_api;
 mod authenticator;
+mod caller_address;
 mod compression;
 mod control_json;
 mod current_request;
@@ -48,7 +49,7 @@ pub use kept_alive::kept_alive;
 pub use large_body::{BudgetedBody, LargeBodies};
 use paths::AllowedMethods;
 
-use crate::{adapters::serving::Limits, app::App};
+use crate::{adapters::serving::Limits, app::App, domain::networks::TrustedProxies};
 
 /// Limits of the API's listener.
 pub const LIMITS: Limits = Limits {
@@ -104,6 +105,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     app: &Arc<App>,
     token: GatewayToken,
     hosts: Hosts,
+    proxies: TrustedProxies,
     ids: RequestIds,
     page: P,
     stop: CancellationToken,
@@ -120,6 +122,7 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
     let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
     EntryPoint {
         hosts,
+        proxies,
         ids,
         authenticator: Authenticator::new(token, Arc::clone(&state)),
         routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),

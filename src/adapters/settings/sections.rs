@@ -13,14 +13,15 @@ use serde::Deserialize;
 use super::{
     SettingsError,
     values::{
-        database, flag, header_token, hosts, ip, login_lifetime, model, port, positive_duration, secret_lines, url,
-        webhook_secret,
+        database, flag, header_token, hosts, ip, login_lifetime, model, networks, port, positive_duration,
+        secret_lines, url, webhook_secret,
     },
 };
 use crate::{
     domain::{
         ids::AccountName,
         model_ref::{ModelNames, ModelRef},
+        networks::Network,
         oauth_client::EndpointUrl,
         provider::openai_codex,
         refresh::{InvalidPolicy, RefreshPolicy},
@@ -38,6 +39,9 @@ pub struct ServerSettings {
     /// Host names that the API accepts in addition to the loopback names and `host`, without ports.
     #[serde(deserialize_with = "hosts")]
     pub allowed_hosts: Vec<String>,
+    /// The reverse proxies that tell the addresses of their callers.
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<Network>,
     /// The token that callers present.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,
@@ -51,6 +55,7 @@ impl Default for ServerSettings {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 3577,
             allowed_hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             token: None,
             token_file: None,
         }

@@ -1,0 +1,49 @@
+//! Networks, and the caller behind trusted proxies.
+
+use std::net::IpAddr;
+
+use goclaw::domain::networks::{Network, TrustedProxies};
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_network_contains_its_addresses_only() {
+    for (network, inside, outside) in [
+        ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+        ("192.0.2.7", "192.0.2.7", "192.0.2.8"),
+        ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"),
+        ("0.0.0.0/0", "203.0.113.9", "::1"),
+        ("2001:db8::/32", "2001:db8:1::1", "2001:db9::1"),
+        ("::/0", "2001:db8::1", "10.0.0.1"),
+    ] {
+        let network = Network::parse(network).unwrap();
+        assert!(network.contains(ip(inside)) && !network.contains(ip(outside)), "{network:?}");
+    }
+    for wrong in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "proxy.example", "10.0.0.0/", "10.0.0.0/8/8"] {
+        assert_eq!(Network::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn the_caller_is_the_last_address_that_no_trusted_proxy_has() {
+    let proxies = TrustedProxies::new(["10.0.0.0/8", "fd00::/8"].map(|text| Network::parse(text).unwrap()).to_vec());
+    let caller = |peer: &str, forwarded: &[&str], old: &[&str]| proxies.caller(ip(peer), forwarded, old).to_string();
+    for (peer, forwarded, old, expected) in [
+        ("10.0.0.1", &[][..], &[][..], "10.0.0.1"),
+        ("10.0.0.1", &[], &["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", &[], &["198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", &[], &["198.51.100.1", "203.0.113.9, 10.0.0.2"], "203.0.113.9"),
+        ("10.0.0.1", &[], &["203.0.113.9:4711"], "203.0.113.9"),
+        ("10.0.0.1", &[], &["[2001:db8::1]:4711"], "2001:db8::1"),
+        ("10.0.0.1", &[], &["203.0.113.9, unknown"], "10.0.0.1"),
+        ("10.0.0.1", &["for=203.0.113.9;proto=https"], &[], "203.0.113.9"),
+        ("10.0.0.1", &["for=x, For=\"[2001:db8::1]:4711\";by=10.0.0.1"], &[], "2001:db8::1"),
+        ("10.0.0.1", &["for=203.0.113.9"], &["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.1", &["for=192.0.2.1"], &["203.0.113.9"], "10.0.0.1"),
+        ("203.0.113.9", &[], &["198.51.100.1"], "203.0.113.9"),
+    ] {
+        assert_eq!(caller(peer, forwarded, old), expected, "{peer} {forwarded:?} {old:?}");
+    }
+}
