@@ -35,7 +35,7 @@ mod tokens_api;
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Endpoint, Response, Route, endpoint::make_sync, get};
+use poem::{Endpoint, Request, Response, Route, endpoint::make_sync, get};
 use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService};
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,11 @@ pub use kept_alive::kept_alive;
 pub use large_body::{BudgetedBody, LargeBodies};
 use paths::AllowedMethods;
 
-use crate::{adapters::serving::Limits, app::App, domain::networks::TrustedProxies};
+use crate::{
+    adapters::serving::{Limits, StaticText},
+    app::App,
+    domain::networks::TrustedProxies,
+};
 
 /// Limits of the API's listener.
 pub const LIMITS: Limits = Limits {
@@ -119,13 +123,14 @@ pub fn endpoint<P: Endpoint<Output = Response>>(
         methods: AllowedMethods::of_document(&document),
         stopping: stop,
     });
-    let spec = move |_| Response::builder().content_type("application/json").body(document.clone());
+    let document = StaticText::new("application/json", document);
+    let document = make_sync(move |request: Request| document.response(&request));
     EntryPoint {
         hosts,
         proxies,
         ids,
         authenticator: Authenticator::new(token, Arc::clone(&state)),
-        routes: Route::new().at("/openapi.json", get(make_sync(spec))).at("/docs", get(docs)).nest("/", service),
+        routes: Route::new().at("/openapi.json", get(document)).at("/docs", get(docs)).nest("/", service),
         page,
         state,
     }

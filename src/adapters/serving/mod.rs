@@ -6,6 +6,7 @@
 
 mod activity;
 mod connections;
+mod static_text;
 mod watched_body;
 mod watched_stream;
 
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use activity::Activity;
 use connections::Connections;
+pub use static_text::StaticText;
 use watched_body::{AnyBody, ReceivedBody, SentBody};
 use watched_stream::WatchedStream;
 

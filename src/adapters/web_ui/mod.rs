@@ -1,12 +1,16 @@
 //! Serves the gateway's page. Its files are embedded in the binary, need no build step and load nothing from elsewhere
 //! (`docs/adr/0016-a-page-without-a-build.md`). The page uses the public API only.
 
+use std::collections::HashMap;
+
 use poem::{
     Endpoint, Request, Response,
-    endpoint::make,
+    endpoint::make_sync,
     error::{MethodNotAllowedError, NotFoundError},
     http::{HeaderName, HeaderValue, Method, header},
 };
+
+use crate::adapters::serving::StaticText;
 
 /// CSP: scripts and styles from this origin only, no inline code, no framing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -55,10 +59,12 @@ files! {
 
 /// Returns the endpoint for `/` and `/page/*`.
 pub fn endpoint() -> impl Endpoint<Output = Response> {
-    make(async |request: Request| respond(&request))
+    let text = |(name, text): &(&'static str, &'static str)| (*name, StaticText::new(content_type(name), *text));
+    let files = FILES.iter().map(text).collect();
+    make_sync(move |request: Request| respond(&files, &request))
 }
 
-fn respond(request: &Request) -> poem::Result<Response> {
+fn respond(files: &HashMap<&str, StaticText>, request: &Request) -> poem::Result<Response> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return Err(MethodNotAllowedError.into());
     }
@@ -66,10 +72,7 @@ fn respond(request: &Request) -> poem::Result<Response> {
         "/" => "index.html",
         path => path.strip_prefix(PREFIX).unwrap_or_default(),
     };
-    let Some((name, text)) = FILES.iter().find(|(known, _)| *known == name) else {
-        return Err(NotFoundError.into());
-    };
-    let mut response = Response::builder().content_type(content_type(name)).body(*text);
+    let mut response = files.get(name).ok_or(NotFoundError)?.response(request);
     let headers = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         // A new gateway version must not run with a cached page.

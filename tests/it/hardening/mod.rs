@@ -11,6 +11,7 @@ mod recipes;
 mod redemption;
 mod strict_bodies;
 mod token_endpoint;
+mod unread_responses;
 
 use serde_json::Value;
 
