@@ -10,9 +10,9 @@ import { secretName, typeName, vendor, whoLine } from "./words.js";
 const FIELD_CODES = ["invalid_secret", "expired_secret", "secret_refused", "invalid_body"];
 
 /** A password field with a show button; `take` clears it. */
-export function secretField(label, hint, { name, required = true, autocomplete = "off", maxlength = 16384 }) {
+export function secretField(label, hint, { name, required = true, autocomplete = "off" }) {
 	const ids = { field: uid(name), hint: uid("hint"), error: uid("error") };
-	const input = h("input", { class: "in mono", id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength,
+	const input = h("input", { class: "in mono", id: ids.field, name, type: "password", autocomplete, autocapitalize: "off", spellcheck: "false", maxlength: 32768,
 		required, "aria-describedby": `${ids.hint} ${ids.error}` });
 	const show = button("Show", () => hide(input.type !== "password"), { "aria-pressed": "false", "aria-label": `Show ${label.toLowerCase()}` });
 	const hide = (hidden) => {
@@ -48,10 +48,10 @@ export function secretView(name, provider, draft) {
 	const what = secretName(provider);
 	const heading = h("h1", { tabindex: -1 }, `Connect ${label}`);
 	const secret = isSession
-		? secretField("Session token", ["Sign in at suno.com, open the browser’s developer tools, and copy the value of the cookie ", code("__session"), ". With the client cookie it may stay empty."], { name: "session_token", required: false })
+		? secretField("Session token", ["Sign in at suno.com, open the developer tools, and copy the value of the cookie ", code("__session"), ". Not needed with the client cookie."], { name: "session_token", required: false })
 		: secretField("API key", "From the provider’s console. It begins with sk- and is shown only once.", { name: "api_key" });
-	const cookie = isSession && secretField("Client cookie", ["The cookie ", code("__client"), " of auth.suno.com: its value, or all cookies as your browser copies them. With it the gateway refreshes the token automatically; without it you paste a new token when this one expires."],
-		{ name: "client_cookie", required: false, maxlength: 32768 });
+	const cookie = isSession && secretField("Client cookie", ["The cookie ", code("__client"), " of auth.suno.com: its value, or all cookies as the browser copies them. With it the gateway gets and refreshes the token; without it you paste a new one when this one expires."],
+		{ name: "client_cookie", required: false });
 	const message = h("div", { role: "status" });
 	const go = h("button", { class: "btn btn-fill" }, "Check and save");
 	const form = h("form", { class: "stack", novalidate: true, onsubmit: submit }, secret.node, cookie && cookie.node,
@@ -62,9 +62,8 @@ export function secretView(name, provider, draft) {
 		event.preventDefault();
 		const value = secret.take();
 		const second = cookie ? cookie.take() : "";
-		if (value === "" && second === "") return secret.refuse(`The field is empty. Paste the ${what} alone.`);
-		if (/\s/.test(value)) return secret.refuse(`It contains white space. Paste the ${what} alone.`);
-		const body = { ...(value && { [isSession ? "session_token" : "api_key"]: value }), ...(second && { client_cookie: second }),
+		if (/\s/.test(value) || value + second === "") return secret.refuse(`Paste the ${what}, without white space.`);
+		const body = { [secret.input.name]: value || undefined, client_cookie: second || undefined,
 			...(draft && { provider_type: draft.type }), ...(draft?.display && { display_name: draft.display }) };
 		go.disabled = true;
 		replace(message, h("p", { class: "small" }, `Checking the ${what} with ${vendor(provider)}.`));
