@@ -82,7 +82,7 @@ async fn a_failed_check_that_replaces_the_cookie_saves_the_new_one() {
     let gateway = TestGateway::open().await;
     gateway.provider.add_browser("c1", until(HOUR));
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(1);
+    gateway.provider.session_failures(&[500]);
     let connected = register(&gateway, "c1", None).await.expect("the provider has accepted the cookie");
     assert!(connected.authenticated);
     assert_eq!(gateway.provider.cookies_presented(), ["c1", "c2", "c2"]);
@@ -129,11 +129,55 @@ async fn a_replaced_cookie_is_durable_before_it_is_presented() {
 async fn a_failed_refresh_that_replaces_the_cookie_stores_it() {
     let gateway = connected().await;
     gateway.provider.replace_cookie(&["c2"]);
-    gateway.provider.session_failures(1);
+    gateway.provider.session_failures(&[500]);
     assert_eq!(refresh(&gateway).await, AccountState::Active);
     assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(1)));
     assert_eq!(refresh(&gateway).await, AccountState::Active);
     assert_eq!(account(&gateway).await.generation(), Generation(2));
+}
+
+#[tokio::test]
+async fn a_refusal_that_replaces_the_cookie_condemns_the_old_one_only() {
+    let gateway = connected().await;
+    gateway.provider.replace_cookie(&["c2"]);
+    gateway.provider.session_failures(&[401]);
+    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    assert_eq!((cookie(&gateway).await.as_str(), account(&gateway).await.generation()), ("c2", Generation(2)));
+}
+
+#[tokio::test]
+async fn a_provider_that_replaces_every_cookie_and_returns_no_token_is_given_up() {
+    let gateway = connected().await;
+    let before = gateway.provider.cookies_presented().len();
+    gateway.provider.replace_cookie(&["c2", "c3", "c4", "c5", "c6"]);
+    gateway.provider.session_failures(&[401; 5]);
+    assert_eq!(refresh(&gateway).await, AccountState::NeedsReauth);
+    assert_eq!(cookie(&gateway).await, "c5");
+    assert_eq!(gateway.provider.cookies_presented()[before..], ["c1", "c2", "c3", "c4"]);
+}
+
+/// The first process never gets further: its clock stands still.
+#[tokio::test]
+async fn a_new_cookie_survives_the_end_of_its_process() {
+    let gateway = connected().await;
+    gateway.provider.replace_cookie(&["c2"]);
+    gateway.provider.session_failures(&[500]);
+    gateway.provider.hang();
+    let (app, account_name) = (gateway.app.clone(), name(SUNO));
+    #[expect(clippy::disallowed_methods, reason = "the test does not wait for it")]
+    tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
+    settle().await;
+    gateway.store.fail_to("refresh an account");
+    gateway.provider.resume();
+    settle().await;
+    assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c1", 1));
+    gateway.store.repair();
+    let next = gateway.another_gateway(1);
+    next.start().await.expect("it starts");
+    assert_eq!((cookie(&gateway).await.as_str(), gateway.journal.unsaved().len()), ("c2", 0));
+    gateway.clock.advance(Duration::from_secs(60));
+    let refreshed = within(next.accounts.refresh(&name(SUNO), &alice(), None)).await.expect("a status");
+    assert_eq!((refreshed.state, refreshed.generation), (AccountState::Active, Some(Generation(2))));
 }
 
 #[tokio::test]
@@ -143,7 +187,9 @@ async fn a_cookie_that_was_replaced_once_is_in_doubt_without_a_response() {
     assert_eq!(refresh(&gateway).await, AccountState::Active, "it was never replaced");
     gateway.clock.advance(Duration::from_secs(600));
     gateway.provider.replace_cookie(&["c2"]);
-    assert_eq!(refresh(&gateway).await, AccountState::Active);
+    for _ in 0..2 {
+        assert_eq!(refresh(&gateway).await, AccountState::Active);
+    }
     gateway.provider.session_timeouts(1);
     assert_eq!(refresh(&gateway).await, AccountState::InDoubt);
     let before = gateway.provider.cookies_presented().len();
@@ -157,6 +203,7 @@ async fn a_late_response_with_a_new_cookie_is_stored() {
     gateway.provider.replace_cookie(&["c2"]);
     gateway.provider.hang();
     let (app, account_name) = (gateway.app.clone(), name(SUNO));
+    #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
     let asked = tokio::spawn(async move { app.accounts.refresh(&account_name, &alice(), None).await });
     for _ in 0..30 {
         settle().await;

@@ -17,7 +17,7 @@ use crate::{
         samples::{at, author, author_with},
     },
     support::{
-        gateway::{Gateway, Home},
+        gateway::{Gateway, Home, http},
         provider::Provider,
     },
 };
@@ -62,6 +62,19 @@ async fn the_log_names_who_changed_what_and_from_where() {
     let cursor = newest["next_cursor"].as_str().expect("another page");
     let next = gateway.get(&format!("/v1/audit?limit=1&cursor={cursor}")).await.json();
     assert_eq!(next["entries"][0]["action"], "token_revoked");
+}
+
+#[tokio::test]
+async fn the_caller_behind_a_trusted_proxy_is_named_and_others_cannot_choose_their_address() {
+    for (proxies, expected) in [("127.0.0.0/8", "203.0.113.9"), ("192.0.2.1", "127.0.0.1")] {
+        let home = Home::without_provider().with("GOCLAW_SERVER__TRUSTED_PROXIES", proxies);
+        let gateway = home.start().await;
+        let request = http().post(format!("{}/v1/tokens", gateway.base)).bearer_auth(&gateway.token);
+        let request = request.header("x-forwarded-for", "198.51.100.1, 203.0.113.9").json(&json!({"name": "editor"}));
+        assert_eq!(request.send().await.expect("a response").status(), 200);
+        let newest = gateway.get("/v1/audit?limit=1").await.json();
+        assert_eq!(newest["entries"][0]["address"], expected, "{newest}");
+    }
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ impl Fixture for Fake {
     }
 
     fn fail_once(&self) {
-        self.0.session_failures(1);
+        self.0.session_failures(&[500]);
     }
 
     fn hang_once(&self) {

@@ -202,9 +202,9 @@ impl FakeProvider {
         self.sessions().replacements.extend(new.iter().map(|cookie| (*cookie).to_owned()));
     }
 
-    /// Lets the next responses to cookies be server errors.
-    pub(crate) fn session_failures(&self, failures: usize) {
-        self.sessions().failures = failures;
+    /// Lets the next responses to cookies be errors with these statuses.
+    pub(crate) fn session_failures(&self, statuses: &[u16]) {
+        self.sessions().failures.extend(statuses);
     }
 
     /// Returns the cookies that were presented, in order.

@@ -28,8 +28,8 @@ pub(super) struct Sessions {
     pub(super) replacements: VecDeque<String>,
     /// The number of next requests that time out.
     pub(super) timeouts: usize,
-    /// The number of next responses that are server errors.
-    pub(super) failures: usize,
+    /// The statuses of the next responses, which are errors.
+    pub(super) failures: VecDeque<u16>,
     /// The sessions that requests named, in order.
     pub(super) refreshed: Vec<Option<String>>,
     /// The cookies that were presented, in order.
@@ -41,9 +41,10 @@ pub(super) struct Sessions {
 
 impl Sessions {
     fn reply(&mut self, session: Option<&str>) -> Result<SessionReply, TokenEndpointError> {
-        if self.failures > 0 {
-            self.failures -= 1;
-            return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(500)));
+        match self.failures.pop_front() {
+            Some(401) => return Err(TokenEndpointError::Rejected { status: 401, code: "unknown" }),
+            Some(status) => return Err(TokenEndpointError::Indeterminate(Doubt::ServerError(status))),
+            None => {}
         }
         Ok(match session {
             Some(SESSION) => {
