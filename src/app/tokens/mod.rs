@@ -14,6 +14,7 @@ mod refused;
 mod registry;
 mod restore;
 mod revoke;
+mod run;
 mod save;
 mod schedule;
 mod session;

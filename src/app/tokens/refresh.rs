@@ -10,17 +10,15 @@ use std::{sync::Arc, time::Duration};
 use super::{
     RefreshOutcome, Tokens,
     late::LateCall,
-    present::{Presented, Rest, fate},
-    schedule::MIN_WAIT,
-    single_flight::{Follower, Role},
-    slots::{IsAwaited, Slot},
+    present::{Presented, fate},
+    run::{Next, Progress},
 };
 use crate::{
     app::AppError,
     domain::{
         credential::SealedCredential,
         provider::ProviderDefinition,
-        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, RefreshTrigger, Rotation, TokenVersion},
+        refresh::{Cause, Effect, Failure, LeaseId, RefreshEvent, Rotation, TokenVersion},
         secret::RefreshToken,
         token_response::TokenResponse,
         unreadable::UnreadableAccount,
@@ -34,136 +32,9 @@ const COMMIT_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Presentations of one refresh. Each but the last replaces the cookie of a browser and returns no token.
-const MAX_PRESENTATIONS: usize = 4;
-
-/// A presentation that is to be made. All those of one refresh use one slot.
-struct Next {
-    seen: TokenVersion,
-    trigger: RefreshTrigger,
-    rest: Option<Rest>,
-    slot: Slot,
-}
-
-impl Next {
-    fn after(seen: &TokenVersion, rest: Rest, slot: Slot) -> Self {
-        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, rest: Some(rest), slot }
-    }
-}
-
-/// How far a presentation has brought a refresh.
-enum Progress {
-    Ended(RefreshOutcome),
-    /// The response did not arrive in time.
-    Late(RefreshOutcome, Box<LateCall>),
-    /// The response was a new refresh token alone, which is stored.
-    Replaced(Next),
-}
-
 impl Tokens {
-    /// Joins the refresh of these tokens or starts it, and returns its outcome. It goes on if the caller disconnects.
-    pub(in crate::app) fn refresh(
-        self: &Arc<Self>,
-        definition: &ProviderDefinition,
-        seen: &TokenVersion,
-        trigger: RefreshTrigger,
-    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        self.join_refresh(definition, seen, trigger, true)
-    }
-
-    /// Does the same as [`Tokens::refresh`] for the schedule, which gives way to callers.
-    pub(super) fn refresh_on_schedule(
-        self: &Arc<Self>,
-        definition: &ProviderDefinition,
-        seen: &TokenVersion,
-    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        self.join_refresh(definition, seen, RefreshTrigger::Due, false)
-    }
-
-    fn join_refresh(
-        self: &Arc<Self>,
-        definition: &ProviderDefinition,
-        seen: &TokenVersion,
-        trigger: RefreshTrigger,
-        is_caller: bool,
-    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
-        let follower = match self.single_flight.join(&definition.name, seen, is_caller) {
-            Role::Follower(follower) => {
-                if is_caller {
-                    self.slots.hurry(&definition.name);
-                }
-                follower
-            }
-            Role::Leader(leader, follower) => {
-                let (tokens, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
-                self.tasks.start(async move {
-                    let (outcome, late) = tokens.run_refresh(&definition, seen, trigger, &leader.is_awaited).await;
-                    leader.finish(outcome);
-                    if let Some(call) = late {
-                        tokens.await_late(&definition, call).await;
-                    }
-                });
-                follower
-            }
-        };
-        Follower::outcome(follower)
-    }
-
-    #[tracing::instrument(name = "tokens.refresh", skip_all, fields(provider.name = %definition.name))]
-    async fn run_refresh(
-        self: &Arc<Self>,
-        definition: &ProviderDefinition,
-        seen: TokenVersion,
-        trigger: RefreshTrigger,
-        is_awaited: &IsAwaited,
-    ) -> (RefreshOutcome, Option<LateCall>) {
-        // Before the lease, whose time must not pass in a queue.
-        let Some(slot) = self.slot(definition, is_awaited).await else {
-            return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
-        };
-        if trigger != RefreshTrigger::Consented
-            && let Err(until) = self.admit(definition)
-        {
-            return (RefreshOutcome::Waiting(until), None);
-        }
-        let first = Next { seen, trigger, rest: None, slot };
-        let refreshed = self.present_until_settled(definition, first).await;
-        if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
-            self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
-            return (RefreshOutcome::Settled, None);
-        }
-        let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
-        self.note_store(trouble);
-        refreshed.unwrap_or_else(|error| {
-            // A store logs its own trouble, once and not with every try.
-            if trouble.is_some() {
-                tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
-            } else {
-                tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
-            }
-            (down(error), None)
-        })
-    }
-
-    async fn present_until_settled(
-        self: &Arc<Self>,
-        definition: &ProviderDefinition,
-        mut next: Next,
-    ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
-        for _ in 0..MAX_PRESENTATIONS {
-            match self.acquire_and_present(definition, next).await? {
-                Progress::Ended(outcome) => return Ok((outcome, None)),
-                Progress::Late(outcome, call) => return Ok((outcome, Some(*call))),
-                Progress::Replaced(left) => next = left,
-            }
-        }
-        tracing::warn!(provider.name = %definition.name, "the provider replaces the cookie and returns no token");
-        let lease = LeaseId::from_bytes(self.random_bytes()?);
-        self.record_failure(definition, &next.seen, lease, Failure::Rejected(Cause::Unauthorized)).await?;
-        Ok((RefreshOutcome::Settled, None))
-    }
-
-    async fn acquire_and_present(
+    /// Presents the refresh token once, under a lease of its own.
+    pub(super) async fn acquire_and_present(
         self: &Arc<Self>,
         definition: &ProviderDefinition,
         next: Next,
@@ -380,6 +251,6 @@ impl Tokens {
 }
 
 /// Returns the outcome of a refresh whose step was not stored.
-fn down(error: AppError) -> RefreshOutcome {
+pub(super) fn down(error: AppError) -> RefreshOutcome {
     RefreshOutcome::StoreDown(error.store_trouble().unwrap_or(StoreTrouble::Unavailable))
 }

@@ -1,0 +1,153 @@
+//! Runs a refresh: callers join the one that is under way, it takes a slot, and it presents tokens until it is settled.
+
+use std::sync::Arc;
+
+use super::{
+    RefreshOutcome, Tokens,
+    late::LateCall,
+    present::Rest,
+    refresh::down,
+    schedule::MIN_WAIT,
+    single_flight::{Follower, Role},
+    slots::{IsAwaited, Slot},
+};
+use crate::{
+    app::AppError,
+    domain::{
+        provider::ProviderDefinition,
+        refresh::{Cause, Failure, LeaseId, RefreshTrigger, TokenVersion},
+        unreadable::UnreadableAccount,
+    },
+    ports::StoreError,
+};
+
+/// Presentations of one refresh. Each but the last replaces the cookie of a browser and returns no token.
+const MAX_PRESENTATIONS: usize = 4;
+
+/// A presentation that is to be made. All those of one refresh use one slot.
+pub(super) struct Next {
+    pub(super) seen: TokenVersion,
+    pub(super) trigger: RefreshTrigger,
+    pub(super) rest: Option<Rest>,
+    pub(super) slot: Slot,
+}
+
+impl Next {
+    pub(super) fn after(seen: &TokenVersion, rest: Rest, slot: Slot) -> Self {
+        Self { seen: seen.next(), trigger: RefreshTrigger::Continued, rest: Some(rest), slot }
+    }
+}
+
+/// How far a presentation has brought a refresh.
+pub(super) enum Progress {
+    Ended(RefreshOutcome),
+    /// The response did not arrive in time.
+    Late(RefreshOutcome, Box<LateCall>),
+    /// The response was a new refresh token alone, which is stored.
+    Replaced(Next),
+}
+
+impl Tokens {
+    /// Joins the refresh of these tokens or starts it, and returns its outcome. It goes on if the caller disconnects.
+    pub(in crate::app) fn refresh(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+        trigger: RefreshTrigger,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        self.join_refresh(definition, seen, trigger, true)
+    }
+
+    /// Does the same as [`Tokens::refresh`] for the schedule, which gives way to callers.
+    pub(super) fn refresh_on_schedule(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        self.join_refresh(definition, seen, RefreshTrigger::Due, false)
+    }
+
+    fn join_refresh(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: &TokenVersion,
+        trigger: RefreshTrigger,
+        is_caller: bool,
+    ) -> impl Future<Output = RefreshOutcome> + Send + use<> {
+        let follower = match self.single_flight.join(&definition.name, seen, is_caller) {
+            Role::Follower(follower) => {
+                if is_caller {
+                    self.slots.hurry(&definition.name);
+                }
+                follower
+            }
+            Role::Leader(leader, follower) => {
+                let (tokens, definition, seen) = (Arc::clone(self), definition.clone(), seen.clone());
+                self.tasks.start(async move {
+                    let (outcome, late) = tokens.run_refresh(&definition, seen, trigger, &leader.is_awaited).await;
+                    leader.finish(outcome);
+                    if let Some(call) = late {
+                        tokens.await_late(&definition, call).await;
+                    }
+                });
+                follower
+            }
+        };
+        Follower::outcome(follower)
+    }
+
+    #[tracing::instrument(name = "tokens.refresh", skip_all, fields(provider.name = %definition.name))]
+    async fn run_refresh(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        seen: TokenVersion,
+        trigger: RefreshTrigger,
+        is_awaited: &IsAwaited,
+    ) -> (RefreshOutcome, Option<LateCall>) {
+        // Before the lease, whose time must not pass in a queue.
+        let Some(slot) = self.slot(definition, is_awaited).await else {
+            return (RefreshOutcome::Waiting(self.now().plus(MIN_WAIT)), None);
+        };
+        if trigger != RefreshTrigger::Consented
+            && let Err(until) = self.admit(definition)
+        {
+            return (RefreshOutcome::Waiting(until), None);
+        }
+        let first = Next { seen, trigger, rest: None, slot };
+        let refreshed = self.present_until_settled(definition, first).await;
+        if let Err(AppError::Store(StoreError::Unreadable(row))) = refreshed {
+            self.quarantine(UnreadableAccount { name: definition.name.clone(), row: *row });
+            return (RefreshOutcome::Settled, None);
+        }
+        let trouble = refreshed.as_ref().err().and_then(AppError::store_trouble);
+        self.note_store(trouble);
+        refreshed.unwrap_or_else(|error| {
+            // A store logs its own trouble, once and not with every try.
+            if trouble.is_some() {
+                tracing::debug!(provider.name = %definition.name, error = %error, "a refresh waits for the database");
+            } else {
+                tracing::warn!(provider.name = %definition.name, error = %error, "a refresh could not be begun or recorded");
+            }
+            (down(error), None)
+        })
+    }
+
+    /// Presents the refresh token, and each new one that came without an access token.
+    async fn present_until_settled(
+        self: &Arc<Self>,
+        definition: &ProviderDefinition,
+        mut next: Next,
+    ) -> Result<(RefreshOutcome, Option<LateCall>), AppError> {
+        for _ in 0..MAX_PRESENTATIONS {
+            match self.acquire_and_present(definition, next).await? {
+                Progress::Ended(outcome) => return Ok((outcome, None)),
+                Progress::Late(outcome, call) => return Ok((outcome, Some(*call))),
+                Progress::Replaced(left) => next = left,
+            }
+        }
+        tracing::warn!(provider.name = %definition.name, "the provider replaces the cookie and returns no token");
+        let lease = LeaseId::from_bytes(self.random_bytes()?);
+        self.record_failure(definition, &next.seen, lease, Failure::Rejected(Cause::Unauthorized)).await?;
+        Ok((RefreshOutcome::Settled, None))
+    }
+}
