@@ -79,7 +79,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         at: "src/domain",
         inside: &[],
         // Dates as text; not its clock and time zones.
-        outside: &[PURE_STD, PURE, &["jiff::Timestamp", "jiff::fmt"]],
+        outside: &[PURE_STD, PURE, &["ipnet", "jiff::Timestamp", "jiff::fmt"]],
         in_tests: &[],
     },
     Layer {

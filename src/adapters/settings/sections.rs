@@ -21,7 +21,7 @@ use crate::{
     domain::{
         ids::AccountName,
         model_ref::{ModelNames, ModelRef},
-        networks::Network,
+        networks::IpNet,
         oauth_client::EndpointUrl,
         provider::openai_codex,
         refresh::{InvalidPolicy, RefreshPolicy},
@@ -41,7 +41,7 @@ pub struct ServerSettings {
     pub allowed_hosts: Vec<String>,
     /// The reverse proxies that tell the addresses of their callers.
     #[serde(deserialize_with = "networks")]
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<IpNet>,
     /// The token that callers present.
     #[serde(deserialize_with = "header_token")]
     pub token: Option<SecretString>,

@@ -13,8 +13,13 @@ use super::{
     sections::DatabaseSettings,
 };
 use crate::domain::{
-    ids::AccountName, model_ref::ModelRef, networks::Network, oauth_client::EndpointUrl, provider::ProviderType,
-    proxy::ProxyPath, refresh::RevocationScope,
+    ids::AccountName,
+    model_ref::ModelRef,
+    networks::{IpNet, parse_network},
+    oauth_client::EndpointUrl,
+    provider::ProviderType,
+    proxy::ProxyPath,
+    refresh::RevocationScope,
 };
 
 /// RFC 6749 section 4.1.2 recommends ten minutes as the maximum lifetime of a code.
@@ -124,10 +129,10 @@ pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     })
 }
 
-pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let allowed = "it must be an IP address or a network like 10.0.0.0/8";
-    let networks = checked_list(deserializer, allowed, |text| Network::parse(text).is_some())?;
-    Ok(networks.iter().filter_map(|text| Network::parse(text)).collect())
+    let networks = checked_list(deserializer, allowed, |text| parse_network(text).is_some())?;
+    Ok(networks.iter().filter_map(|text| parse_network(text)).collect())
 }
 
 pub(super) fn proxy_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
